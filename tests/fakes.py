@@ -75,8 +75,8 @@ class FakeHotkeys(Idle):
         if self.error:
             raise self.error
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        self.is_escape_wanted = is_wanted
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        self.is_escape_wanted, self.lock_key = is_wanted, lock_key
 
     def configure(self) -> None:
         if self.error:

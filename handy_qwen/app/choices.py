@@ -36,6 +36,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         hotkeys=settings.hotkeys,
         mode=settings.mode,
         limits=Limits(hold_s=settings.hold_s),
+        lock_key=settings.lock_key,
         language=settings.language or only,
         languages=settings.languages,
         context=settings.custom_words,

@@ -89,7 +89,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
 
 def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
     match event:
-        case events.KeyDown() | events.KeyJoined() | events.Progressed():
+        case events.KeyDown() | events.KeyJoined() | events.LockPressed() | events.Progressed():
             pass  # they were noted
         case events.KeyUp():
             _restart_insertion_clock(turn)
@@ -297,9 +297,10 @@ def _tidy(turn: Turn) -> None:
     )
     is_wanted = any(can_be_cancelled(take) for take in now.takes)
     is_new_listener = any(isinstance(one, effects.ListenFor) for one in turn.effects)  # it does not know yet
-    if is_new_listener or is_wanted != now.is_escape_watched:
-        turn.set(is_escape_watched=is_wanted)
-        turn.do(effects.WatchEscape(is_wanted))
+    lock_key = now.rules.lock_key if turn.at_s >= _lockable_at_s(turn) else ""
+    if is_new_listener or (is_wanted, lock_key) != (now.is_escape_watched, now.watched_lock):
+        turn.set(is_escape_watched=is_wanted, watched_lock=lock_key)
+        turn.do(effects.WatchEscape(is_wanted, lock_key))
     turn.set(wake_at_s=_next_wake_s(turn))
 
 
@@ -394,6 +395,10 @@ def _loaded_by_s(turn: Turn) -> float | None:
     return turn.now.engine_s + recovery.TRANSCRIBING_S if turn.now.is_loading else None
 
 
+def _lockable_at_s(turn: Turn) -> float:
+    return gestures.lockable_at_s(turn.now.gestures, turn.now.rules.limits)
+
+
 def _next_wake_s(turn: Turn) -> float | None:
     """When to be woken: never now, so that what stays due cannot keep the cycle from everything else."""
     now = turn.now
@@ -402,6 +407,8 @@ def _next_wake_s(turn: Turn) -> float | None:
         _loaded_by_s(turn),
         *(_due_s(turn, take) for take in now.takes),
     ]
+    if now.rules.lock_key and (lockable_at_s := _lockable_at_s(turn)) > turn.at_s:
+        due.append(lockable_at_s)
     due += [one.news_until_s or one.until_s for one in now.notices]
     soonest_s = min((at_s for at_s in due if at_s is not None), default=math.inf)
     return None if soonest_s == math.inf else max(soonest_s, turn.at_s + SOON_S)

@@ -18,9 +18,10 @@ class ListenFor:
 
 @dataclass(frozen=True, slots=True)
 class WatchEscape:
-    """Report the Escape key, or leave it alone."""
+    """Report the Escape key, or leave it alone; and the key that locks a take, "" for none."""
 
     is_wanted: bool
+    lock_key: str = ""
 
 
 class Cue(enum.Enum):

@@ -47,6 +47,13 @@ class KeyJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class LockPressed:
+    """The key that locks a take went down while a hotkey was held, and the lock was watched."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EscapePressed:
     """The cancel key went down while it was watched."""
 
@@ -369,7 +376,7 @@ class Slept:
     for_s: float
 
 
-KeyEvent = KeyDown | KeyUp | KeyJoined | EscapePressed
+KeyEvent = KeyDown | KeyUp | KeyJoined | LockPressed | EscapePressed
 HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysDied
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded

@@ -55,8 +55,11 @@ class HotkeyListener(Watched, Protocol):
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """Raise what ``start`` would, as far as that is known beforehand, and change nothing. May wait."""
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``."""
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``.
+
+        As well as ``lock_key`` ("space"), while a hotkey is held, by LockPressed; "" is none.
+        """
 
     def touched_s(self) -> float | None:
         """When the user last pressed a key or a mouse button, but for hotkeys and Escape while it is watched.

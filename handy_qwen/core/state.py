@@ -118,6 +118,7 @@ class Dictation:
     notices: tuple[Notice, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False
+    watched_lock: str = ""  # the key that would lock the take, while it is listened for
     wake_at_s: float | None = None  # when the controller must post Ticked
 
     @property

@@ -133,6 +133,7 @@ class Rules:
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
+    lock_key: str = ""  # pressed while a hotkey is held, it makes the take hands-free; "": none does
     language: str = ""  # English name; "" is automatic ...
     languages: tuple[str, ...] = ()  # ... among these; (): among all
     context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit

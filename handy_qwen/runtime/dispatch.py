@@ -54,8 +54,8 @@ class Ports:
         match effect:
             case effects.ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))
-            case effects.WatchEscape(is_wanted):  # after the hotkeys that it goes with
-                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted))
+            case effects.WatchEscape(is_wanted, lock_key):  # after the hotkeys that it goes with
+                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted, lock_key))
             case effects.PlayCue(effects.Cue.STARTED):
                 self.cues.started()
             case effects.PlayCue():

@@ -27,6 +27,7 @@ from handy_qwen.settings.checks import (
     hotkey,
     insertion,
     known_language,
+    lock_key,
     number,
     one_language,
     profile,
@@ -112,6 +113,14 @@ class Settings:
         "Counts as holding after",
         "A shorter press counts as a tap.",
         form=Amount(Unit.SECONDS, step=0.05, decimals=2),
+        page=Page.SHORTCUT,
+    )
+    lock_key: str = option(
+        "space",
+        lock_key,
+        "Locks the recording while you hold the hotkey",
+        "Press it, and let go of both: the recording goes on until you tap the hotkey.",
+        form=Worded({"space": "Space", "tab": "Tab", "": "No key"}),
         page=Page.SHORTCUT,
     )
     max_take_s: float = option(

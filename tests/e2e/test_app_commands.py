@@ -1,11 +1,13 @@
 """Spoken commands, snippets and profiles in the real program: what is said does what it says."""
 
 import re
+import time
 from datetime import datetime
 
 import pytest
 
-from tests.e2e.app import INSTALLED, App
+from handy_qwen.settings import Settings
+from tests.e2e.app import INSTALLED, TAP_S, App
 from tests.e2e.desk import QtTarget, XtermTarget
 from tests.e2e.desk.processes import wait_until
 
@@ -13,6 +15,9 @@ pytestmark = [
     pytest.mark.desktop,
     pytest.mark.skipif(bool(INSTALLED), reason="the script needs the modules of the checkout"),
 ]
+
+
+HOLD_S = Settings().hold_s
 
 
 def say(app, count=1):
@@ -25,6 +30,22 @@ def say(app, count=1):
         app.wait_for_phase("idle")
 
 
+def lock_while_holding(app):
+    """Hold the hotkey, tap Space, let go of both: the take goes on until the hotkey is tapped."""
+    hold = app.desktop.hardware
+    hold.down("Control_R")
+    app.wait_for_phase("recording")
+    time.sleep(2 * HOLD_S)
+    hold.down("space")
+    time.sleep(TAP_S)
+    hold.up("space")
+    hold.up("Control_R")
+    app.desktop.play(app.wav("chairs"))
+    wait_until(lambda: app.status().get("is_locked"), "the lock")
+    app.tap()
+    app.wait_for_phase("idle")
+
+
 def test_what_was_inserted_is_taken_back_and_nothing_else(desktop):
     script = [
         "Dear Anna, new paragraph. A dog. A cat.",
@@ -33,6 +54,7 @@ def test_what_was_inserted_is_taken_back_and_nothing_else(desktop):
         "Scratch that. Scratch that.",
         "We waited in the new line.",
         "Scratch that.",
+        "Locked.",
     ]
     with App(desktop, "commands", script=script) as app:
         editor = desktop.open(QtTarget)
@@ -51,6 +73,9 @@ def test_what_was_inserted_is_taken_back_and_nothing_else(desktop):
         kept += " I typed this."
         assert editor.wait_for_text(kept, quiet_s=0.5) == kept, "what the user typed is never deleted"
         assert "Nothing was deleted." in app.run("status").stdout + app.run("status").stderr
+        lock_while_holding(app)
+        kept += " Locked."
+        assert editor.wait_for_text(kept, quiet_s=0.3) == kept, "and no space is typed"
         editor.close()
 
 

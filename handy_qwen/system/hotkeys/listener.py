@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from handy_qwen.core.capture import OnCaptured
-from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
+from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed, LockPressed
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
@@ -84,7 +84,7 @@ class Listener:
             self.stop()
         return f"{labels(hotkeys)} can be used."
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
@@ -402,11 +402,12 @@ class HookedListener(Listener, ABC):
         if capture is not None:
             capture.end()
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``. Returns at once."""
         with self._lock:
             self._is_escape_wanted = is_wanted
             self._tracker.is_escape_watched = is_wanted
+            self._tracker.lock = self._codes(lock_key)
 
     def touched_s(self) -> float | None:
         """See ``HotkeyListener``. The hook sees all keys and clicks."""
@@ -522,7 +523,7 @@ class HookedListener(Listener, ABC):
         """Whether this press was a hotkey with a key, or the Escape that cancels: nobody else's business."""
         fired = {event.hotkey for event in events if hasattr(event, "hotkey")}
         is_chord = any(binding.hotkey in fired and code in binding.key for binding in self._bindings)
-        return is_chord or any(isinstance(event, EscapePressed) for event in events)
+        return is_chord or any(isinstance(event, EscapePressed | LockPressed) for event in events)
 
     def _is_down(self, code: int) -> bool:
         is_unknown = code in self._masked or (code in self._swallowed and not self.KNOWS_SWALLOWED)

@@ -68,7 +68,7 @@ class Session:
         self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
         self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
-        self._is_escape_wanted = False
+        self._is_escape_wanted, self._lock_key = False, ""
         self._capture: Capture | None = None
         self._names: dict[int, str] = {}  # of the keys, while a new hotkey is captured
         self._remap_at_s: float | None = None
@@ -141,9 +141,9 @@ class Session:
             if not self._is_free(keys, chord):
                 raise self._taken(chord, chords, keys)
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape and take it away from the focused program, or no longer."""
-        self._is_escape_wanted = is_wanted
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        """Report Escape and take it away from the focused program, or no longer; and so ``lock_key``."""
+        self._is_escape_wanted, self._lock_key = is_wanted, lock_key
         self._apply_escape()
 
     @property
@@ -303,9 +303,11 @@ class Session:
 
     def _apply_escape(self) -> None:
         self._tracker.is_escape_watched = self._is_escape_wanted
+        self._tracker.lock = self._keys.codes(self._lock_key) if self._lock_key else frozenset()
         masks = {0} | {_mask(self._keys, self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
-        grabs = {(code, mask) for code in self._keys.codes("escape") for mask in masks}
-        self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keys.lock_masks())
+        watched = self._keys.codes("escape") if self._is_escape_wanted else frozenset[int]()
+        grabs = {(code, mask) for code in watched | self._tracker.lock for mask in masks}
+        self._grabs.watch_escape(grabs, self._keys.lock_masks())
 
     def _follow_layout(self) -> None:
         """Bind the chords anew if their keys have moved. Mostly they have not, and nothing is disturbed."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.events import EscapePressed, KeyDown, KeyJoined, KeyUp
+from handy_qwen.core.events import EscapePressed, KeyDown, KeyJoined, KeyUp, LockPressed
 from handy_qwen.system.hotkeys.tracker import STALE_S, Binding, Tracker
 
 CTRL_L, CTRL_R, SHIFT, ALT, ESCAPE, D, F9, BUTTON = 1, 2, 3, 4, 9, 10, 19, -1
@@ -209,3 +209,13 @@ def test_a_touch_is_any_key_or_button_but_hotkeys_modifiers_and_the_escape_that_
     keyboard.press(CTRL_R, at_s=20.0)
     keyboard.press(D, at_s=21.0)
     assert keyboard.tracker.touched_s == 21.0, "a shortcut may change the text"
+
+
+def test_the_key_that_locks_joins_no_hotkey_while_it_is_watched():
+    keyboard = Keyboard(RIGHT_CTRL, PLAIN_F9)
+    assert keyboard.play(CTRL_R, D, (D,), (CTRL_R,)) == [down(0), KeyJoined(0, 0), up(0)]
+    keyboard.tracker.lock = frozenset({D})
+    assert keyboard.play(D, (D,)) == [], "without a hotkey it is a key like any other"
+    assert keyboard.play(CTRL_R, D, (D,), (CTRL_R,)) == [down(0), LockPressed(0), up(0)]
+    assert keyboard.play(F9, D, (D,), (F9,)) == [down(2), LockPressed(0), up(2)]
+    assert keyboard.play(CTRL_R, SHIFT, D, (D,), (SHIFT,), (CTRL_R,)) == [down(0), KeyJoined(0, 0), up(0)]

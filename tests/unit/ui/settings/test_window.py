@@ -99,6 +99,7 @@ def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked
 OTHER = {
     "mode": Mode.TOGGLE,
     "hold_s": 0.45,
+    "lock_key": "tab",
     "max_take_s": 120.0,
     "silence_s": 60.0,
     "avoid_headset": False,
