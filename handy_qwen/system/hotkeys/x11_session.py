@@ -47,6 +47,7 @@ _REMAP_S = 0.1  # keyboard maps change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
 
 _SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the wheel between
+_SIDE_BUTTONS |= {"wheel_left": 6, "wheel_right": 7}
 _FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
 
 Grab = tuple[int, int]
