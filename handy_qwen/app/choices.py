@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
+from handy_qwen.core.profiles import effective
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
@@ -35,6 +36,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         hotkeys=settings.hotkeys,
         mode=settings.mode,
         limits=Limits(hold_s=settings.hold_s),
+        lock_key=settings.lock_key,
         language=settings.language or only,
         languages=settings.languages,
         context=settings.custom_words,
@@ -44,6 +46,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         silence_s=settings.silence_s,
         is_private=settings.private,
         text=settings.text_rules,
+        profiles=effective(settings.apps),
     )
 
 

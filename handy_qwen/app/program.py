@@ -21,6 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.moment import moment
 from handy_qwen.app.words import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
@@ -323,6 +324,7 @@ class Program:
             self._history,
             post,
             self.controller.attempt,
+            moment,
         )
 
     @property

@@ -39,6 +39,7 @@ _GROUPS = {
         "retry",
         "bring-back",
         "history",
+        "correct",
         "words",
     ),
     "files": ("transcribe", "files"),

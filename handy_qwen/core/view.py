@@ -47,6 +47,7 @@ class Window(enum.Enum):
     MODELS = "models"
     HISTORY = "history"
     SETUP = "setup"
+    CORRECT = "correct"
     SETTINGS = "settings"
     HELP = "help"
     FILES = "files"
@@ -159,6 +160,7 @@ class View:
     can_bring_back: bool = False  # a take was cancelled, and its sound is kept
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
+    application: str = ""  # what the last dictation was for, as the desktop calls it
     choices: Choices = field(default_factory=Choices)
 
     def can(self, remedy: Remedy | None) -> bool:

@@ -103,6 +103,15 @@ class Job:
         if self.live is not None:
             self.settled, self.live = self.live.settled(), None
 
+    def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        """Transcribe with these; what is settled, which is hardly ever anything, stays."""
+        self.languages, self.context = languages, context
+        if self.live is not None and self.live.settled_samples:
+            self.start_over()
+        elif self.live is not None:
+            self.live = self.model = self.stop = None
+            self.fed = 0
+
     def start_over(self) -> None:
         """Release the model; what is not settled is transcribed at the end."""
         self.give_up_live()
@@ -209,6 +218,10 @@ class EngineTranscriber:
         if (file := self._file) is not None:
             file.give_way()
         self.thread.do(self._slot.ensure)
+
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        """Transcribe take ``take`` as if it had begun with these."""
+        self.thread.do(partial(self._adapt, take, languages, context))
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -321,6 +334,10 @@ class EngineTranscriber:
             self._finish(job, model)
             return self._has_work()
         return self._advance(job)
+
+    def _adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        if (job := self._jobs.get(take)) is not None:
+            job.begin_again(languages, context)
 
     def _has_work(self) -> bool:
         return bool(self._jobs) or self._file is not None

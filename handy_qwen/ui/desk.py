@@ -31,6 +31,7 @@ from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows.correction import CorrectionWindow
 from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
@@ -171,26 +172,42 @@ class Desk(QObject):
         self._windows[window].present()
 
     def _made(self, window: Window) -> AppWindow:
-        match window:
-            case Window.MODELS:
-                models = ModelsWindow(self._model_commands)
-                models.left_at_work.connect(self.left_at_work)
-                return models
-            case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
-            case Window.SETUP:
-                setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
-                setup.hidden.connect(self._on_setup_closed)
-                return setup
-            case Window.FILES:
-                files = FilesWindow(self._files_commands)
-                files.show_files(self._files)
-                return files
-            case Window.SETTINGS:
-                return self._made_settings()
-            case _:
-                is_help = window is Window.HELP
-                return HelpWindow() if is_help else MainWindow(self._tray.menu, self._commands)
+        return {
+            Window.MAIN: lambda: MainWindow(self._tray.menu, self._commands),
+            Window.HELP: HelpWindow,
+            Window.CORRECT: lambda: CorrectionWindow(self._vocabulary_commands),
+            Window.MODELS: self._made_models,
+            Window.HISTORY: self._made_history,
+            Window.SETUP: self._made_setup,
+            Window.FILES: self._made_files,
+            Window.SETTINGS: self._made_settings,
+        }[window]()
+
+    def _made_models(self) -> AppWindow:
+        models = ModelsWindow(self._model_commands)
+        models.left_at_work.connect(self.left_at_work)
+        return models
+
+    def _made_history(self) -> AppWindow:
+        past = HistoryWindow(self._history_commands, self._commands)
+        past.correction_asked.connect(self._correct)
+        return past
+
+    def _made_setup(self) -> AppWindow:
+        setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
+        setup.hidden.connect(self._on_setup_closed)
+        return setup
+
+    def _made_files(self) -> AppWindow:
+        files = FilesWindow(self._files_commands)
+        files.show_files(self._files)
+        return files
+
+    def _correct(self, text: str, selected: str) -> None:
+        self._present(Window.CORRECT)
+        window = self._windows[Window.CORRECT]
+        assert isinstance(window, CorrectionWindow)
+        window.correct(text, selected)
 
     def _made_settings(self) -> AppWindow:
         """Nobody pays for the window before it is wanted, not even with its modules."""

@@ -55,6 +55,7 @@ ALL_LANGUAGES = tr("All languages")
 _MOST_NAMED = 3
 PASTE_AGAIN, PASTE_HELD = tr("P&aste last text"), tr("P&aste waiting text here")
 COPY_HELD, DROP_HELD = tr("Copy waiting te&xt"), tr("Discard &waiting text")
+CORRECT = tr("C&orrect last text…")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
 FILES_WINDOW = tr("Transcr&ibe files…")

@@ -134,6 +134,7 @@ class TrayMenu(QMenu):
         self._bring_back = self._add_request(strings.BRING_BACK, Request.BRING_BACK)
         self._recent = self.addMenu(strings.RECENT)
         self._retry = self._made(strings.RETRY, lambda: ask(Request.RETRY))
+        self._correct = self._made(strings.CORRECT, lambda: commands.open_window(Window.CORRECT))
         self.addSeparator()
         self._manage_models = self._made(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
         self._models = ChoiceMenu(
@@ -159,7 +160,8 @@ class TrayMenu(QMenu):
     def entries(self) -> list[QAction]:
         """All that can be chosen, and the separators between: the window says the state itself."""
         entries = [action for action in self.actions() if action is not self._state]
-        entries.insert(entries.index(self._recent.menuAction()) + 1, self._retry)
+        place = entries.index(self._recent.menuAction()) + 1
+        entries[place:place] = [self._correct, self._retry]
         return entries
 
     def is_for_other_window(self, action: QAction) -> bool:
@@ -196,6 +198,7 @@ class TrayMenu(QMenu):
         self._drop.setVisible(bool(view.held))
         self._bring_back.setVisible(view.can_bring_back)
         self._retry.setEnabled(view.can_retry)
+        self._correct.setEnabled(bool(view.recent))
         self._private.setChecked(view.choices.is_private)
         self._show_recent(view.recent)
         self._show_choices(view.choices)
@@ -234,7 +237,7 @@ class TrayMenu(QMenu):
         if not texts:
             self._recent.addAction(strings.NO_RECENT).setEnabled(False)
         self._recent.addSeparator()
-        self._recent.addAction(self._retry)
+        self._recent.addActions([self._correct, self._retry])
 
     def _show_choices(self, choices: Choices) -> None:
         models = [(model.name, strings.literal(model.title)) for model in choices.models]

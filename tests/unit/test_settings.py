@@ -16,8 +16,9 @@ from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
+from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
+from handy_qwen.settings.fields import OPTIONS, default_chord
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'

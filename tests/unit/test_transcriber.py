@@ -971,3 +971,26 @@ def test_a_file_that_is_given_up_stops_at_once_and_the_next_is_worked_on(bench):
     desk.transcriber.transcribe_file(second)
     model.is_slow.clear()
     assert letters(second.wait(30)) == 2
+
+
+def test_a_take_is_transcribed_in_the_language_that_its_program_has(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=2)
+    assert model.has_advanced.wait(30)
+    one.transcriber.adapt(1, ("German",), ("kubectl", "Qwen"))
+    one.transcriber.feed(1, BLOCK)
+    one.transcriber.finish(1)
+    text = one.skip_to(Transcribed).text
+    assert text in {"m: 3 live", "m: 480 at once"}, "nothing that was heard before is lost or doubled"
+    assert model.asked[0] == ((), ("Qwen",), True)
+    assert model.asked[-1][:2] == (("German",), ("kubectl", "Qwen"))
+
+
+def test_a_take_whose_beginning_is_settled_goes_on_in_the_other_language(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=20)
+    one.skip_to(Previewed)
+    one.transcriber.adapt(1, ("German",), ())
+    one.transcriber.finish(1)
+    assert one.skip_to(Transcribed).text.endswith("at once")
+    assert model.asked[-1] == (("German",), ())

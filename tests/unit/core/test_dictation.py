@@ -918,3 +918,27 @@ def test_texts_are_inserted_in_the_order_of_their_takes_in_whatever_order_they_c
         desk.put(take)
     assert [text.strip() for text in desk.inserted] == [f"{n + 1}." for n in range(5) if results[n] == "text"]
     assert desk.now.takes == ()
+
+
+def test_the_lock_key_locks_a_take_that_is_held_and_the_hotkey_may_be_let_go():
+    rules = replace(RULES, mode=Mode.AUTO, lock_key="space")
+    desk = Desk(rules).down().begun(1)
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True), "until then it is a key like any other"
+    desk.wait(0.5)
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True, "space")
+    desk.play(ev.LockPressed(desk.at_s))
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True)
+    desk.up()
+    assert (desk.view.is_hands_free, desk.view.is_locked) == (True, True)
+    assert desk.wait(rules.silence_s + 5).done(fx.StopRecording) == [], "however long nothing is heard"
+    desk.down().wait(0.1).up()
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_without_a_press_that_speaks_the_lock_key_means_nothing(mode):
+    desk = Desk(replace(RULES, mode=mode, lock_key="space")).play(ev.LockPressed(100.0))
+    assert desk.done(fx.StartRecording) == []
+    desk.ask(ev.Request.START).begun(1).wait(2).play(ev.LockPressed(desk.at_s))
+    assert not desk.view.is_locked
+    assert all(not one.lock_key for one in desk.done(fx.WatchEscape))

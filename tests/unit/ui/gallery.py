@@ -10,7 +10,7 @@ from handy_qwen.core.models import Problem as Trouble
 from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
 from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Profile
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -29,6 +29,7 @@ from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
+from handy_qwen.ui.windows.correction import CorrectionWindow
 from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
@@ -50,12 +51,17 @@ PROBLEM = Notice(
 HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
 CHOOSING = replace(
     VIEW,
+    application="Thunderbird",
     recent=("Good evening.",),
     can_retry=True,
     can_bring_back=True,
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
     ),
+)
+APPS = (
+    Profile("Terminals", method="type", spacing="off", words=("kubectl", "systemd")),
+    Profile("Krankenhaus-Informationssystem", ("KIS-Client.exe", "kis*"), "German", submit="ctrl+enter"),
 )
 UPKEEP = Upkeep(
     (
@@ -86,7 +92,7 @@ VOCABULARY = VocabularyPage(
     rows=(
         Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
         Row(
-            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon", is_alone=True),
             Replacement("my address", ""),
         ),
         Row(Replacement("um", ""), Replacement("um", "")),
@@ -143,13 +149,23 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked, asked.vocabulary)
+    window = HistoryWindow(asked.history, asked)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
     window.search.setText(past.query.words)
     window.only.setCurrentIndex(window.only.findData(past.query.only))
     window.show_history(past)
+    return window
+
+
+def correction(asked, text):
+    window = CorrectionWindow(asked.vocabulary)
+    window.show_view(VIEW)
+    window.show()
+    window.correct("Ask Kovach about quen three, um, soon.", "Kovach")
+    window.text.setPlainText(text)
+    window._compare()
     return window
 
 
@@ -179,7 +195,7 @@ def tools(asked, meter=lambda: -20.0):
 
 def settings(asked, page):
     window = SettingsWindow(tools(asked))
-    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"), apps=APPS)
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
@@ -234,6 +250,8 @@ WINDOWS = {
     "files-done": (files, 0),
     "files-failed": (files, 2),
     "files-working": (files, 3),
+    "correction": (correction, "Ask Kovács about Qwen3, soon."),
+    "correction-unchanged": (correction, "Ask Kovach about quen three, um, soon."),
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),

@@ -187,12 +187,15 @@ def test_without_a_model_the_menu_says_so(menu):
 def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
     text = "A & B, " * 40
     menu.show_view(replace(IDLE, recent=(text,)))
-    shown, retry = titles(submenu(menu, strings.RECENT))
-    assert retry == strings.RETRY
+    shown, correct, retry = titles(submenu(menu, strings.RECENT))
+    assert (correct, retry) == (strings.CORRECT, strings.RETRY)
     assert len(shown) < 80
     assert "A && B" in shown
     entry(submenu(menu, strings.RECENT), shown).trigger()
-    assert asked.calls == [("copy_text", text)]
+    entry(submenu(menu, strings.RECENT), correct).trigger()
+    assert asked.calls == [("copy_text", text), ("open_window", Window.CORRECT)]
+    menu.show_view(IDLE)
+    assert not entry(submenu(menu, strings.RECENT), correct).isEnabled()
 
 
 def test_a_lasting_problem_heads_the_menu(menu):
