@@ -11,6 +11,7 @@ usage: python3 packaging/dev.py COMMAND
     fmt      format the code
     lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
+    test-windows the Windows program, under Wine: unit tests, the app, the installer; see wine.py
 
 On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
 elsewhere their names are printed.
@@ -119,6 +120,14 @@ def installed(_arguments: Sequence[str]) -> int:
     return test(["tests/e2e/test_app.py", "tests/e2e/test_app_start.py", "tests/e2e/test_first_run.py"])
 
 
+def test_windows(arguments: Sequence[str]) -> int:
+    """The tests on the Windows program."""
+    need_all()
+    need_system([*programs.packages(Use.WINE), *([] if shutil.which("npm") else ["npm"])])
+    need_python(["uv"])
+    return run([str(PYTHON), str(ROOT / "packaging" / "wine.py"), *arguments])
+
+
 def lock(_arguments: Sequence[str]) -> int:
     """Find the newest versions that fit together, on all systems and Pythons."""
     need_python(["uv"])
@@ -142,6 +151,7 @@ COMMANDS = {
     "fmt": fmt,
     "lock": lock,
     "fresh": fresh.fresh,
+    "test-windows": test_windows,
 }
 
 

@@ -20,6 +20,7 @@ FAKES = {
 PLACES = {  # where a call is -> who makes it
     "tests/bench/": "BENCH",
     "tests/": "CI",
+    "packaging/wine.py": "WINE",
     "packaging/": "PACKAGING",
     "handy_qwen/": "OPTIONAL",
 }
