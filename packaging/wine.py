@@ -36,7 +36,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import fresh
 
@@ -205,10 +204,10 @@ def uv_install(target: Path) -> list[str]:
 def make_prefix(folder: Path) -> None:
     """Make drive C and the registry."""
     shutil.rmtree(folder / "prefix", ignore_errors=True)
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    none = subprocess.DEVNULL  # not pipes: the services that the first program starts would keep them open
     for command in (["wine", "wineboot", "--init"], ["wineserver", "--wait"]):
-        # Not through pipes: the services that the first program starts would keep them open.
-        subprocess.run([str(folder / "bin" / command[0]), *command[1:]], check=True, **quiet)
+        in_folder = [str(folder / "bin" / command[0]), *command[1:]]
+        subprocess.run(in_folder, check=True, stdin=none, stdout=none, stderr=none)
     # Programs believe that these are their own; they are links into the home folder of this side.
     for link in (folder / "prefix/drive_c/users").glob("*/*"):
         if link.is_symlink():

@@ -46,8 +46,12 @@ for _library, _name, _result, *_arguments in (
 def windows() -> list[dict[str, Any]]:
     found: list[int] = []
     kind: Any = ctypes.WINFUNCTYPE  # type: ignore[attr-defined,unused-ignore]
-    callback = kind(ctypes.c_int, HANDLE, ctypes.c_ssize_t)
-    user.EnumWindows(callback(lambda window, _: found.append(window) or 1), 0)
+
+    def take(window: int, _: int) -> int:
+        found.append(window)
+        return 1  # go on
+
+    user.EnumWindows(kind(ctypes.c_int, HANDLE, ctypes.c_ssize_t)(take), 0)
     return [described(window) for window in found if user.IsWindowVisible(window)]
 
 
