@@ -55,7 +55,7 @@ def test_a_model_is_on_the_disk_before_its_source_is_deleted(told):
     assert is_brought_through(import_model(CHECKPOINT, lambda _progress: None, name="mine").folder, told)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_stays_a_link_when_the_file_is_replaced(tmp_path, is_there):
     place, real = tmp_path / "app" / "file", tmp_path / "dotfiles" / "file"
@@ -73,7 +73,7 @@ def test_a_link_stays_a_link_when_the_file_is_replaced(tmp_path, is_there):
     assert sorted(path.name for path in real.parent.iterdir()) == ["between", "file"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [circle]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes in folders are POSIX's")
+@pytest.mark.unix("pipes in folders are POSIX's")
 def test_a_pipe_is_written_to_and_stays_one(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -98,7 +98,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="other systems have no /dev")
+@pytest.mark.unix("other systems have no /dev")
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
 def test_what_is_written_to_an_open_file_goes_behind_what_it_has(tmp_path, name):
     if not Path("/proc/self/fd").exists() and name.startswith("/proc"):
@@ -110,7 +110,7 @@ def test_what_is_written_to_an_open_file_goes_behind_what_it_has(tmp_path, name)
     assert place.read_bytes() == b"before after"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the umask is POSIX's")
+@pytest.mark.unix("the umask is POSIX's")
 @pytest.mark.parametrize(("mode", "seen"), [(0o666, 0o640), (0o600, 0o600)])
 def test_a_new_file_has_its_mode_from_the_beginning(tmp_path, mode, seen):
     before = os.umask(0o027)

@@ -64,7 +64,7 @@ def test_the_terminal_gets_every_line_also_while_a_library_turns_stderr_off(tmp_
         terminal.write("still open")  # the console is not the log's to close
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_only_the_owner_can_read_the_log_also_after_it_was_rotated(log, monkeypatch):
     log.path.chmod(0o644)
     monkeypatch.setattr(log._handlers[0], "maxBytes", 1000)

@@ -315,6 +315,7 @@ def test_a_file_that_is_no_toml_is_explained_with_its_line(text, line, reason):
     assert caught.value.line == line
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.expects_log
 @pytest.mark.parametrize("kind", ["folder", "pipe", "circle", "device"])
 def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
@@ -382,7 +383,7 @@ def test_a_change_that_cannot_be_saved_holds_and_is_saved_with_the_next(desk, mo
     assert tomllib.loads(desk.text())["language"] == "German"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     real = tmp_path / "dotfiles" / "settings.toml"

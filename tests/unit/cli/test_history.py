@@ -152,7 +152,7 @@ def test_an_export_that_cannot_be_written_leaves_nothing(ask, tmp_path):
     assert not [*tmp_path.glob("*export*"), *tmp_path.glob(".*")]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 def test_an_export_goes_where_a_link_leads(ask, tmp_path):
     place, real = tmp_path / "export.txt", tmp_path / "mine.txt"
     real.write_text("old")

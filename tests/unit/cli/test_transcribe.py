@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 
 import numpy as np
@@ -136,7 +135,7 @@ def test_a_result_replaces_an_older_one_whole_and_stays_as_private(ask, tmp_path
     assert out.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_result_goes_where_a_link_leads(ask, tmp_path):
     (tmp_path / "mine").touch()
     (tmp_path / "report.flac.txt").symlink_to("mine")
@@ -205,6 +204,7 @@ def test_a_text_that_cannot_be_written_after_all_goes_to_stdout(ask, tmp_path, m
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.usefixtures("never_loaded")
 @pytest.mark.parametrize("is_link", [False, True])
 def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(ask, tmp_path, is_link):
@@ -275,7 +275,7 @@ def test_json_has_what_was_transcribed_before_an_interruption(ask, monkeypatch):
     assert (status, result["text"]) == (130, TEXT.strip())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent differently")
+@pytest.mark.unix("signals are sent differently")
 def test_an_interruption_does_not_break_into_the_loading_of_the_model(ask, monkeypatch):
     """In the middle of an import of native code it would become an ImportError."""
     whole, loaded = installed.load_recognizer, []

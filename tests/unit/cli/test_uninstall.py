@@ -94,6 +94,7 @@ def test_it_refuses_while_the_app_runs(run, home):
         lock.release()
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_folder_itself", [False, True])
 def test_a_link_goes_and_what_it_leads_to_is_not_touched(run, home, tmp_path, is_folder_itself):
     elsewhere = tmp_path / "big-disk"

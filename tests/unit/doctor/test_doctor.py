@@ -47,7 +47,6 @@ from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.portal import PortalError
 from handy_qwen.system.session import session_of
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -305,6 +304,7 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
         assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("chord", "status", "said"),
     [
@@ -324,7 +324,10 @@ def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chor
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 def test_a_session_without_a_portal_is_a_problem(monkeypatch):
+    from handy_qwen.system.portal import PortalError
+
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
@@ -515,6 +518,7 @@ def test_the_demo_model_is_whole_but_only_a_demo():
     assert finding.details["is_demo"]
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_model_that_is_damaged_is_a_problem(exact_package):
     folder = paths.models_dir() / "mine"
     folder.parent.mkdir(parents=True)
@@ -638,7 +642,7 @@ def test_a_damaged_history_is_a_problem(damage):
 # --- files and permissions --------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_files_that_others_can_read_are_named_with_the_command_that_closes_them():
     paths.data_dir().mkdir(parents=True, mode=0o755)
     paths.data_dir().chmod(0o755)

@@ -128,6 +128,7 @@ def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, st
     assert len(now.recovered.unfinished) == (state is EntryState.WAITING)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
     (before.places.takes / "notes.txt").write_text("mine")
     (before.places.takes / new_file_name(1)).write_text("no sound " * 100)

@@ -116,6 +116,7 @@ def test_a_take_is_readable_by_its_owner_only(tmp_path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_take_never_overwrites_another_or_follows_a_link(tmp_path):
     target = tmp_path / "target"
     target.write_text("precious")

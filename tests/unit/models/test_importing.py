@@ -25,6 +25,7 @@ from handy_qwen.models.installed import installed_models, load_origin
 from handy_qwen.models.installing import import_model, is_whole, name_for
 from handy_qwen.models.storage import ModelPaths
 from tests.conftest import CHECKPOINT
+from tests.hub.tiny import as_in_a_cache
 from tests.hub.transformers import write_transformers_layout
 from tests.published_layout import write_published_layout
 
@@ -186,7 +187,7 @@ def laid_into_a_cache(folder, *, commits=("c" * 40,), main="c" * 40):
         for path in CHECKPOINT.iterdir():
             blob = cache / "blobs" / path.name
             shutil.copyfile(path, blob)
-            (snapshot / path.name).symlink_to(blob)
+            as_in_a_cache(snapshot / path.name, blob)
     (cache / "refs").mkdir(parents=True)
     (cache / "refs" / "main").write_text(main)
     return cache
@@ -229,7 +230,7 @@ def test_of_a_cache_only_what_came_whole_is_taken(tmp_path):
         import_model(cache, ignore, name="other")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes in folders are POSIX's")
+@pytest.mark.unix("pipes in folders are POSIX's")
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
 def test_a_pipe_is_no_file_of_a_model(tmp_path, name):
     shutil.copytree(CHECKPOINT, tmp_path / "own")

@@ -102,6 +102,7 @@ def owners_of(places):
     }
 
 
+@pytest.mark.linux("the desktop of the tests is on Linux only")
 def test_the_desktop_of_the_tests_needs_what_is_listed(builder):
     from tests.e2e.desk.needs import PACKAGES
 

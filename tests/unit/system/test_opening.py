@@ -1,13 +1,11 @@
 """Opening a file with what the desktop has for it."""
 
-import os
-
 import pytest
 
 from handy_qwen.system import opening
 from handy_qwen.system.opening import open_with_desktop
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are scripts here")
+pytestmark = pytest.mark.unix("programs are scripts here")
 
 
 @pytest.fixture
