@@ -49,6 +49,8 @@ def windows_facts() -> dict[str, str]:
         "Version": product.version(),
         "Publisher": product.PUBLISHER,
         "InstallerId": product.INSTALLER_ID,
+        "Libraries": product.libraries(),
+        "Mutex": product.MUTEX,
         "Source": str(frozen.FOLDER),
         "Output": str(product.DIST),
         "FileName": product.file_name("windows", ""),

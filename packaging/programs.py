@@ -85,6 +85,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "util-linux": "unshare",
     },
     Use.WINE: {
+        "binutils": "as ld",
         "debootstrap": "debootstrap",
         "git": "git",
         "util-linux": "unshare",

@@ -66,10 +66,25 @@ exec unshare --mount --propagation private bash -c '
     in-system "$PWD" "$@"
 ' in-system "{folder}/debian13" "{folder} ${{WINE_SEES:-}}" "$@"
 """
+# Linux gives a program the registers of AMX only if it asks; Windows gives them to all, so ONNX Runtime for
+# Windows takes them where the processor has them, and would end with an illegal instruction.
+# arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), before main. Source: the kernel's arch/x86/xstate.rst.
+ASK_FOR_AMX = """
+    .section .init_array, "aw"
+    .quad ask
+    .text
+ask:
+    mov $158, %eax
+    mov $0x1023, %edi
+    mov $18, %esi
+    syscall
+    ret
+    .section .note.GNU-stack, ""
+"""
 # No .NET, no HTML engine, no debugger that pops up at a crash, no menu entries on this side.
 WINE = """#!/bin/bash
 export WINEARCH=win64 WINEDEBUG="${{WINEDEBUG:--all}}" WINEPREFIX="${{WINEPREFIX:-{folder}/prefix}}"
-export WINEDLLOVERRIDES="mscoree,mshtml,winedbg.exe,winemenubuilder.exe="
+export WINEDLLOVERRIDES="mscoree,mshtml,winedbg.exe,winemenubuilder.exe=" LD_PRELOAD="{folder}/amx.so"
 exec "{folder}/bin/in-system" /usr/lib/wine/{program} "$@"
 """
 # The checkout is found by PYTHONPATH, so that one folder serves several.
@@ -121,6 +136,7 @@ def set_up(folder: Path) -> int:
         ("wine", WINE_PACKAGES, install_wine),
         ("python", EMBEDDED_PYTHON, fetch_python),
         ("libraries", f"{TOOLS}{LIBRARIES}{(ROOT / 'pyproject.toml').read_text('utf-8')}", fetch_libraries),
+        ("amx", ASK_FOR_AMX, build_amx),
         ("prefix", WINE_PACKAGES, make_prefix),
         ("inno", INNO_SETUP, fetch_inno_setup),
     )
@@ -199,6 +215,12 @@ def uv_install(target: Path) -> list[str]:
         *("--python-platform", "x86_64-pc-windows-msvc", "--python-version", PYTHON_VERSION),
         *("--target", str(target)),
     ]
+
+
+def build_amx(folder: Path) -> None:
+    """Build what asks for AMX; it is loaded into every program of Wine."""
+    subprocess.run(["as", "-o", str(folder / "amx.o"), "-"], input=ASK_FOR_AMX, text=True, check=True)
+    run(["ld", "-shared", "-o", str(folder / "amx.so"), str(folder / "amx.o")])
 
 
 def make_prefix(folder: Path) -> None:

@@ -146,8 +146,7 @@ class WineApp(App):
     """The program as a Windows process.
 
     Args:
-        command: How it is started, behind ``wine``; by default the checkout by Windows Python.
-        home: Where it keeps its things, a folder of this side; without it, one of its own.
+        command: What is started, behind ``wine``; by default the checkout, by Windows Python.
     """
 
     def __init__(
@@ -162,6 +161,7 @@ class WineApp(App):
         super().__init__(desktop, name, settings, is_guided=is_guided)
         self.env = desktop.env | {"HANDY_QWEN_HOME": windows_path(self.home)}
         self.command = ["wine", *command] if command else desktop.python("-m", "handy_qwen")
+        self.runtime = self.home / "run"
         self._calls = 0
 
     def __enter__(self) -> Self:
@@ -206,7 +206,7 @@ class WineApp(App):
         Asked from this side: a Windows program takes seconds to start.
         """
         try:
-            return dict(ask(Endpoint(self.home / "run", is_unix=False), "status")["status"])
+            return dict(ask(Endpoint(self.runtime, is_unix=False), "status")["status"])
         except ControlError:
             return {}
 

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 HANDLE = ctypes.c_void_p
@@ -38,6 +38,8 @@ for _library, _name, _result, *_arguments in (
     (kernel, "GlobalLock", HANDLE, HANDLE),
     (kernel, "GlobalUnlock", ctypes.c_int, HANDLE),
     (kernel, "GlobalSize", ctypes.c_size_t, HANDLE),
+    (kernel, "CreateMutexW", HANDLE, HANDLE, ctypes.c_int, ctypes.c_wchar_p),
+    (kernel, "CloseHandle", ctypes.c_int, HANDLE),
 ):
     _function = getattr(_library, _name)
     _function.restype, _function.argtypes = _result, _arguments
@@ -164,6 +166,26 @@ def kill(pid: int) -> None:
     os.kill(pid, 9)
 
 
+def kill_named(part: str) -> int:
+    """The same for all programs with ``part`` in their name; how many there were."""
+    import psutil
+
+    found = [one.pid for one in psutil.process_iter(["name"]) if part in (one.info["name"] or "")]
+    for pid in found:
+        with suppress(OSError):  # it has ended by itself
+            kill(pid)
+    return len(found)
+
+
+def hold_mutex(name: str) -> int:
+    """Have a mutex of that name until ``release``; its handle."""
+    return int(kernel.CreateMutexW(None, 0, name))
+
+
+def release(handle: int) -> None:
+    kernel.CloseHandle(handle)
+
+
 def costs(pid: int) -> dict[str, int]:
     """What a process uses."""
     import psutil
@@ -189,6 +211,9 @@ DO: dict[str, Any] = {
     "held": held,
     "start": start,
     "kill": kill,
+    "kill_named": kill_named,
+    "hold_mutex": hold_mutex,
+    "release": release,
     "costs": costs,
 }
 
