@@ -73,7 +73,7 @@ def fresh(arguments: Sequence[str]) -> int:
     commands = [options.command] if options.command else list(COMMANDS)
     folder = options.folder.resolve()
     results = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no other
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # what was begun is tidied up
     try:
         for release in releases:

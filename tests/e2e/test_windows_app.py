@@ -25,10 +25,8 @@ PRIVATE = {
 }
 
 
-def settings(method="auto", chord="ctrl_r", more=""):
-    return (
-        f'set_up = true\nsmart_spacing = false\nmethod = "{method}"\n{more}[[hotkeys]]\nchord = "{chord}"\n'
-    )
+def settings(method="paste", chord="ctrl_r", more=""):
+    return f'smart_spacing = false\nmethod = "{method}"\n{more}[[hotkeys]]\nchord = "{chord}"\n'
 
 
 def replaced(written):
@@ -90,6 +88,7 @@ def change(app, text):
     """Write the settings file, as a user does, and wait until the program goes by it."""
     method, chord = (text.split(f'{name} = "')[1].split('"')[0] for name in ("method", "chord"))
     path = app.home / "config" / "settings.toml"
+    text = f"set_up = true\n{text}"
     if path.read_text(encoding="utf-8") == text:
         return
     # Another value in between: so it is seen that the file was read again, whatever is changed in it.
@@ -202,7 +201,7 @@ def test_a_text_waits_for_its_window(desk, app, window, notepad):
 
 @pytest.mark.parametrize("written", ["Stühle ß € 漢字\nnew\tend", "a 😀 b 👩‍👩‍👧"])
 def test_what_no_key_of_the_layout_makes_is_typed(app, window, written):
-    change(app, settings("type", more="") + replaced(written))
+    change(app, settings("type") + replaced(written))
     expected = CHAIRS.replace("chairs", written)
     app.dictate("chairs")
     assert window.wait_for_text(expected, TEXT_S, quiet_s=0.5) == expected

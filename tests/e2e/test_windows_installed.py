@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until
-from tests.e2e.desk.wine import WineApp, WineDesktop, WineQtTarget, wine_folder, windows_path
+from tests.e2e.desk.wine import WineApp, WineDesktop, WineQtTarget, windows_path, wine_folder
 
 pytestmark = pytest.mark.desktop
 FOLDER = r"C:\Program Files\Handy Qwen"

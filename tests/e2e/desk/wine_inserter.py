@@ -1,7 +1,7 @@
 """The program's own inserter in a Windows process, obeying a test. Run by Windows Python.
 
-Reads JSON lines, ``{"text": TEXT, "method": METHOD}``, and answers each: ``{"how": DELIVERY, "rest": TEXT}`` or
-``{"failed": REASON}``.
+Reads JSON lines, ``{"text": TEXT, "method": METHOD}``, and answers each with
+``{"how": DELIVERY, "rest": TEXT}`` or ``{"failed": REASON}``.
 """
 
 import json
