@@ -24,6 +24,10 @@ CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is bef
 TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
 UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
 ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
+OUT_OF_REACH = (
+    "Handy Qwen can't type into this window.",
+    "It runs as administrator. Your text will be copied for you to paste.",
+)
 PARTLY = "Only the first part was inserted."
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 HELD_HINT = "Paste, copy or discard it in Handy Qwen."
@@ -67,6 +71,8 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
     take = turn.take(event.take)
     if take is not None and take.focus_by_s is not None and turn.at_s <= take.focus_by_s:
         turn.put(replace(take, target=event.target, focus_by_s=None))
+        if event.target.is_out_of_reach and take.stage is Stage.RECORDING:
+            turn.notify(NoticeKind.INFO, *OUT_OF_REACH)
 
 
 def deliver(turn: Turn) -> None:

@@ -306,7 +306,9 @@ def test_a_window_of_an_administrator_gets_no_keys_and_nobody_believes_that_it_d
     assert caught.value.reason is InsertReason.DENIED_BY_USER
     assert fake.sent == []
     assert fake.text() == "old"
+    assert backend.focused().is_out_of_reach
     fake.elevated.add(os.getpid())  # as we are
+    assert not backend.focused().is_out_of_reach
     getattr(backend, method)("said")
     assert fake.sent
 
