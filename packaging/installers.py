@@ -1,7 +1,6 @@
 """The installer for Windows and the disk image for macOS, from the frozen program.
 
-Not run yet where they belong: written from the documentation of Inno Setup 6, codesign and hdiutil, and
-checked as far as their files can be read elsewhere.
+The installer for Windows has run under Wine; the disk image has not been made yet.
 """
 
 from __future__ import annotations
@@ -39,6 +38,15 @@ def build_windows() -> Path:
     facts = [f"/D{name}={value}" for name, value in windows_facts().items()]
     subprocess.run([compiler, "/Qp", *facts, str(script)], check=True)
     return product.DIST / product.file_name("windows", ".exe")
+
+
+def build_portable() -> Path:
+    """Pack the folder, with its licences, into a .zip that runs from wherever it is unpacked."""
+    product.DIST.mkdir(exist_ok=True)
+    (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
+    file = product.DIST / product.file_name("windows", ".zip")
+    shutil.make_archive(str(file.with_suffix("")), "zip", frozen.FOLDER.parent, frozen.FOLDER.name)
+    return file
 
 
 def windows_facts() -> dict[str, str]:

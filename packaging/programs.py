@@ -86,9 +86,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     },
     Use.WINE: {
         "binutils": "as ld",
-        "debootstrap": "debootstrap",
         "git": "git",
-        "util-linux": "unshare",
         "xvfb": "xvfb-run",
     },
     Use.BENCH: {
@@ -112,7 +110,7 @@ LIBRARIES: dict[Use, str] = {
     Use.CI: (  # a font, PortAudio's way to the sound server, keys of a real keyboard, a window of GTK
         "fonts-dejavu-core libasound2-plugins libxi6 libxtst6 python3-gi gir1.2-gtk-3.0"
     ),
-    Use.WINE: "xauth",
+    Use.WINE: "debootstrap util-linux xauth",  # for fresh.py and xvfb-run
 }
 
 

@@ -266,9 +266,10 @@ def unit(folder: Path) -> int:
     """The unit tests on Windows Python, without a screen, each with a time limit."""
     prefix = own_prefix(folder, "tests")
     environment = windows_environment(folder, prefix) | {"QT_QPA_PLATFORM": "offscreen"}
-    command = ["xvfb-run", "-a", str(folder / "bin" / "windows-python"), "-X", "faulthandler", "-m", "pytest"]
-    command += ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
-    return logged(folder, "unit", [*command, "tests/unit"], environment)
+    python = str(folder / "bin" / "windows-python")
+    how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
+    command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
+    return logged(folder, "unit", command, environment)
 
 
 def app(folder: Path) -> int:
@@ -286,7 +287,8 @@ def package(folder: Path) -> int:
     environment = windows_environment(folder, own_prefix(folder, "package"))
     environment["WINDOWS_PYTHONPATH"] = f"{windows_path(program)};{packaging}"
     environment["ISCC"] = windows_path(folder / "inno" / "package" / "bin" / "ISCC.exe")
-    code = "import frozen, installers; frozen.build(); print(installers.build_windows())"
+    code = "import frozen, installers; frozen.build()"
+    code += "; print(installers.build_windows(), installers.build_portable())"
     command = ["xvfb-run", "-a", str(folder / "bin" / "windows-python"), "-c", code]
     return logged(folder, "package", command, environment) or end_to_end(
         folder, "installed", "tests/e2e/test_windows_installed.py"

@@ -174,7 +174,7 @@ def last_input_ms() -> int:
     user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
     found = _LastInput(ctypes.sizeof(_LastInput))
     user32.GetLastInputInfo(ctypes.byref(found))
-    return found.time_ms
+    return int(found.time_ms)
 
 
 def is_key_down(code: int) -> bool:

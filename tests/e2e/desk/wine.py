@@ -237,7 +237,7 @@ class WineQtTarget(_WineTarget, JsonTarget):
 
     def __init__(self, desktop: WineDesktop) -> None:
         self.keys: list[int] = []
-        JsonTarget.__init__(self, desktop, desktop.python(HERE / "qt_target.py", "--keys"))
+        super().__init__(desktop, desktop.python(HERE / "qt_target.py", "--keys"))
         self._found("Qt target")
 
     def _take(self, message: dict[str, Any]) -> None:

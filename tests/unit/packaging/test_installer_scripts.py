@@ -1,5 +1,6 @@
 """The scripts for systems that are not here, and the workflows, as far as they can be read anywhere."""
 
+import hashlib
 import os
 import plistlib
 import re
@@ -80,6 +81,22 @@ def test_the_installer_replaces_the_program_when_its_libraries_are_there(builder
 
 def test_the_installer_looks_for_the_mutex_that_the_program_has(builder):
     assert builder("entry").MUTEX == builder("product").MUTEX
+
+
+def test_the_manifest_for_winget_names_the_installer_its_sum_and_how_to_be_silent(builder, tmp_path):
+    installer = tmp_path / "handy-qwen-1.2.3-windows-amd64.exe"
+    installer.write_bytes(b"MZ")
+    builder("winget").write_manifest(installer, "https://example.org/v1.2.3", tmp_path / "winget")
+    told = {}
+    for file in (tmp_path / "winget").iterdir():
+        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+        told[manifest["ManifestType"]] = manifest
+        assert file.name.startswith(f"{manifest['PackageIdentifier']}.")
+    assert told.keys() == {"version", "installer", "defaultLocale"}
+    for one in told["installer"]["Installers"]:
+        assert one["InstallerUrl"] == f"https://example.org/v1.2.3/{installer.name}"
+        assert one["InstallerSha256"] == hashlib.sha256(b"MZ").hexdigest().upper()
+        assert one["InstallerSwitches"]["Custom"] in {"/CURRENTUSER", "/ALLUSERS"}
 
 
 def test_begin_and_end_of_the_inno_code_are_in_balance(inno):

@@ -13,6 +13,7 @@ from tests.conftest import ROOT
 from tests.unit.packaging.calls import THIS_PYTHON, calls_in, programs_of_shell, sources_under
 
 OURS = {THIS_PYTHON, "python.exe", "handy-qwen", "install.sh"}
+OURS |= {"wine", "wineserver", "windows-python"}  # scripts that packaging/wine.py writes
 MADE_UP = {"no-such-tool-anywhere"}
 FAKES = {
     "tests/unit/system/insert/test_insert_wayland.py": {"wl-paste"}
