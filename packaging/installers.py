@@ -57,6 +57,7 @@ def windows_facts() -> dict[str, str]:
         "Version": product.version(),
         "Publisher": product.PUBLISHER,
         "InstallerId": product.INSTALLER_ID,
+        "AppId": product.APP_ID,
         "Libraries": product.libraries(),
         "Mutex": product.MUTEX,
         "Source": str(frozen.FOLDER),

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -66,6 +67,11 @@ def no_unexpected_warnings(
         return
     loud = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
     assert not loud, f"unexpected log: {loud}"
+
+
+def is_private(path: Path) -> bool:
+    """Whether only the user may read ``path``; on Windows, the folder of the user's profile sees to that."""
+    return os.name == "nt" or stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import shutil
 import threading
@@ -34,6 +35,7 @@ from handy_qwen.files import is_in_use, replace_folder, sync_tree, try_lock
 SPARE_BYTES = 256 << 20
 """What stays free on the disk."""
 _INCOMING, _LISTING = ".incoming", "listing.json"
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _REMOVED = ".removed-"  # as no model is called
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _POLL_S = 0.2
@@ -44,14 +46,15 @@ class ModelPaths:
     """The folders of the model ``name``.
 
     Raises:
-        InstallationError: ``name`` is a path: these folders are deleted at times.
+        InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such
+            folder.
     """
 
     name: str
 
     def __post_init__(self) -> None:
         """Refuse what would lead elsewhere."""
-        if self.name != Path(self.name).name or self.name[:1] in {"", "."}:
+        if self.name != Path(self.name).name or self.name[:1] in {"", "."} or is_reserved(self.name):
             raise InstallationError(
                 f"A model cannot be called {self.name!r}.",
                 "Give its name, as handy-qwen model list shows it.",
@@ -183,6 +186,14 @@ class ModelPaths:
         if not self.listing.exists() or not self.source.is_dir():
             return 0
         return sum(path.stat().st_size for path in self.source.iterdir())
+
+
+def is_reserved(name: str) -> bool:
+    """Whether no folder on Windows can have that name; models are called the same everywhere.
+
+    Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
+    """
+    return name.endswith((".", " ")) or _RESERVED.fullmatch(name) is not None
 
 
 def unfinished_downloads() -> dict[str, str]:

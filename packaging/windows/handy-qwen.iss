@@ -9,7 +9,7 @@
 ; deleted last.
 
 #ifndef Version
-  #error Name, Title, Version, Publisher, InstallerId, Libraries, Mutex, Source, Output, FileName: packaging/build.py
+  #error Name, Title, Version, Publisher, InstallerId, AppId, Libraries, Mutex, Source, Output, FileName: packaging/build.py
 #endif
 
 [Setup]
@@ -61,8 +61,8 @@ Source: "{#Source}\*"; Excludes: "\{#Name}.exe"; DestDir: "{app}"; Flags: ignore
 Source: "{#Source}\{#Name}.exe"; DestDir: "{app}"; Flags: ignoreversion
 
 [Icons]
-Name: "{group}\{#Title}"; Filename: "{app}\{#Name}.exe"
-Name: "{autodesktop}\{#Title}"; Filename: "{app}\{#Name}.exe"; Tasks: desktopicon
+Name: "{group}\{#Title}"; Filename: "{app}\{#Name}.exe"; AppUserModelID: "{#AppId}"
+Name: "{autodesktop}\{#Title}"; Filename: "{app}\{#Name}.exe"; AppUserModelID: "{#AppId}"; Tasks: desktopicon
 
 [Registry]
 Root: HKA; Subkey: "{code:EnvironmentKey}"; ValueType: expandsz; ValueName: "Path"; ValueData: "{olddata};{app}"; Tasks: path; Check: IsPathNeeded

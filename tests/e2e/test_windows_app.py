@@ -41,7 +41,8 @@ def desk():
 
 @pytest.fixture(scope="module")
 def running(desk):
-    with WineApp(desk, settings=settings()) as app:
+    # The home of a user who is called so: settings, models and recordings are under it.
+    with WineApp(desk, "Jörg Łukasz 漢字", settings()) as app:
         yield app
 
 

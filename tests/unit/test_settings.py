@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 import tomllib
 from dataclasses import fields, replace
 
@@ -18,6 +17,7 @@ from handy_qwen.settings import Settings, SettingsStore, change, read_configurat
 from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
+from tests.conftest import is_private
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -71,9 +71,8 @@ def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defau
         assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
-    if os.name == "posix":
-        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(desk.path.parent.stat().st_mode) == 0o700
+    assert is_private(desk.path)
+    assert is_private(desk.path.parent)
 
 
 def test_changes_are_saved_and_told(desk):
@@ -395,7 +394,7 @@ def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     desk.store.load()
     desk.store.update(language="German")
     assert desk.path.is_symlink()
-    assert "German" in real.read_text()
+    assert "German" in real.read_text(encoding="utf-8")
 
 
 # --- others who write the file -----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from handy_qwen.cli import transcribe
 from handy_qwen.engine.qwen3.prompt import FILE_WORDS_TOKENS
 from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.models import installed
+from tests.conftest import is_private
 
 REPORT, CHAIRS = paths.asset("speech/report.flac"), paths.asset("speech/chairs.flac")
 TEXT = "Please send the report to Anna on Monday.\n"
@@ -132,7 +133,7 @@ def test_a_result_replaces_an_older_one_whole_and_stays_as_private(ask, tmp_path
     out.chmod(0o600)
     assert ask(REPORT, "--output", tmp_path).status == 0
     assert out.read_text(encoding="utf-8") == TEXT
-    assert out.stat().st_mode & 0o777 == 0o600
+    assert is_private(out)
 
 
 @pytest.mark.usefixtures("symbolic_links")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sqlite3
-import stat
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -48,6 +47,7 @@ from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
 from handy_qwen.system.session import session_of
+from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
@@ -823,4 +823,4 @@ def test_seconds_that_are_no_number_are_wrong_usage(capsys):
 def test_files_made_by_the_program_are_private(tmp_path):
     place = tmp_path / "support.zip"
     cli.main(["doctor", "--json", "--listen", "0", "--bundle", str(place)])
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert is_private(place)

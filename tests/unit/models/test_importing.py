@@ -149,7 +149,7 @@ def test_what_is_no_model_is_said(tmp_path, what):
     assert nothing_is_left()
 
 
-@pytest.mark.parametrize("name", ["demo", "../x", ".x", "a/b"])
+@pytest.mark.parametrize("name", ["demo", "../x", ".x", "a/b", "nul", "COM1.v2", "x."])
 def test_a_name_that_is_none_is_refused(name):
     with pytest.raises(InstallationError, match="cannot be called"):
         import_model(DEMO_PACKAGE, ignore, name=name)
@@ -265,7 +265,7 @@ def foreign(folder, what):
         case "pointer to a graph":
             (folder / "decoder_init.int4.onnx").write_bytes(POINTER)
         case "aligner":
-            config = json.loads((folder / "config.json").read_text())
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             config["thinker_config"]["model_type"] = "qwen3_forced_aligner"
             (folder / "config.json").write_text(json.dumps(config))
         case "shards":
@@ -315,3 +315,4 @@ def test_a_single_file_of_a_model_is_explained(tmp_path, name, words):
 def test_names_come_from_what_is_imported(tmp_path):
     assert name_for(tmp_path / "Qwen3-ASR_0.6B.tar.gz") == "qwen3-asr_0.6b"
     assert name_for(tmp_path / "...") == "imported"
+    assert name_for(tmp_path / "Con.v1.zip") == "model-con.v1"

@@ -277,7 +277,7 @@ def test_a_repository_that_was_begun_by_its_name_is_listed_and_resumed(named_hub
 )
 def test_another_kind_of_model_is_refused_before_its_weights_are_fetched(named_hub, change, error, words):
     config = named_hub.folder / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | change))
     named_hub.siblings, named_hub.blobs = describe(named_hub.folder)
     with pytest.raises(error, match=words):
         install(read_catalogue().find(HF_REPOSITORY), ignore)
@@ -351,18 +351,18 @@ def test_a_folder_of_something_else_is_not_replaced(hub):
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(InstallationError, match="exists and isn't a model"):
         install(TINY, ignore)
-    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert hub.requests == []
 
 
 def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
     folder = install(TINY, ignore).folder
     (folder / "encoder.data").write_bytes(b"damaged")
-    before = json.loads((folder / "origin.json").read_text())
+    before = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     real_hub.faults = [Fault("config.json", status=403)]
     with pytest.raises(DownloadError):
         install(TINY, ignore)
-    assert json.loads((folder / "origin.json").read_text()) == before
+    assert json.loads((folder / "origin.json").read_text(encoding="utf-8")) == before
     rename = Path.rename
 
     def refuse(self, target):

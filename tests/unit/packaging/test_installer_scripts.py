@@ -137,7 +137,7 @@ def test_the_app_for_macos_is_signed_with_a_time_where_it_can_be_notarized(tmp_p
         env={"PATH": f"{tools}:{os.environ['PATH']}", "CODESIGN_IDENTITY": identity},
         check=True,
     )
-    signed = [line.split() for line in calls.read_text().splitlines() if "--sign" in line]
+    signed = [line.split() for line in calls.read_text(encoding="utf-8").splitlines() if "--sign" in line]
     assert len(signed) == 2, "what is inside, then the whole"
     assert all(stamp in words for words in signed)
 

@@ -162,7 +162,7 @@ def test_an_entry_that_is_a_link_stays_one(tmp_path):
     place.symlink_to(real)
     autostart_for({"XDG_CONFIG_HOME": str(tmp_path)}, platform="linux", home=tmp_path).turn_on(LAUNCH)
     assert place.is_symlink()
-    assert "/usr/bin/env" in real.read_text()
+    assert "/usr/bin/env" in real.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
