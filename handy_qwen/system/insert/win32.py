@@ -1,6 +1,6 @@
 """What the insertion needs of the Windows API, through ctypes.
 
-Not run on Windows: written from Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
+Source: Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ While typing, we check between the chunks of a text that the window still has th
 down. Caps Lock does not change code units. Qt misplaces characters of two units that come together with
 others, so each of those is a chunk of its own, with a pause around it.
 
-Threads: see ``Backend``; the clipboard has one of its own. Not run on Windows.
+Threads: see ``Backend``; the clipboard has one of its own.
 """
 
 from __future__ import annotations

@@ -150,9 +150,9 @@ def test_a_result_goes_where_a_link_leads(ask, tmp_path):
     ("output", "problem"),
     [
         ("file", "Can't write to {}: it is not a folder. Choose another folder."),
-        ("file/out", "Not a directory"),
+        ("file/out", "Not a directory" if os.name == "posix" else "it is not a folder"),
         ("protected", "Can't write to {}: Permission denied."),
-        ("taken", "{}/report.flac.txt cannot be written: it is a folder."),
+        ("taken", f"{{}}{os.sep}report.flac.txt cannot be written: it is a folder."),
         ("kept", "report.flac.txt is write-protected"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_transcribed(
     assert not [path for path in (tmp_path / "taken").iterdir() if path.is_file()]
 
 
-@pytest.mark.parametrize(("letters", "status"), [(247, 0), (250, 1)])
+@pytest.mark.parametrize(("letters", "status"), [(247, 0), pytest.param(250, 1, marks=pytest.mark.unix("Windows counts the whole path"))])
 def test_a_result_whose_name_would_be_too_long_is_named_at_once(ask, tmp_path, letters, status):
     path = tmp_path / ("x" * letters + ".wav")
     shutil.copy(REPORT, path)
