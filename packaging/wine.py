@@ -83,6 +83,7 @@ ask:
 """
 # No .NET, no HTML engine, no debugger that pops up at a crash, no menu entries on this side.
 WINE = """#!/bin/bash
+unset SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE # files of this side
 export WINEARCH=win64 WINEDEBUG="${{WINEDEBUG:--all}}" WINEPREFIX="${{WINEPREFIX:-{folder}/prefix}}"
 export WINEDLLOVERRIDES="mscoree,mshtml,winedbg.exe,winemenubuilder.exe=" LD_PRELOAD="{folder}/amx.so"
 exec "{folder}/bin/in-system" /usr/lib/wine/{program} "$@"

@@ -2,7 +2,7 @@
 ;   ISCC /DName=… /DVersion=… and the others that are asked for below
 ; It installs for the user alone unless asked otherwise, and so needs no rights. Without questions:
 ;   handy-qwen-….exe /VERYSILENT /SUPPRESSMSGBOXES [/ALLUSERS|/CURRENTUSER] [/DIR=…] [/TASKS=path]
-; Exit status 8: the program runs and could not be ended.
+; Exit status 7: the program runs and could not be ended.
 ;
 ; An update may be killed at any point, and the old or the new version starts. The libraries of each version have
 ; a folder of their own; the program, which names that folder, is replaced after them, and older folders are

@@ -23,7 +23,7 @@ SILENT = ("/VERYSILENT", "/SUPPRESSMSGBOXES", "/ALLUSERS")
 SETTINGS = "set_up = true\nsmart_spacing = false\n"
 SETUP_S, TEXT_S = 600.0, 60.0
 MUTEX = "HandyQwen"
-STILL_RUNNING = 8  # of Inno Setup: PrepareToInstall found that it cannot go on
+STILL_RUNNING = 7  # of Inno Setup: PrepareToInstall found that it cannot go on
 KILLS = int(os.environ.get("HANDY_QWEN_KILLS", "2"))
 
 

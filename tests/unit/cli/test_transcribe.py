@@ -174,7 +174,10 @@ def test_a_place_that_cannot_be_written_is_named_before_anything_is_transcribed(
     assert not [path for path in (tmp_path / "taken").iterdir() if path.is_file()]
 
 
-@pytest.mark.parametrize(("letters", "status"), [(247, 0), pytest.param(250, 1, marks=pytest.mark.unix("Windows counts the whole path"))])
+@pytest.mark.parametrize(
+    ("letters", "status"),
+    [(247, 0), pytest.param(250, 1, marks=pytest.mark.unix("Windows counts the whole path"))],
+)
 def test_a_result_whose_name_would_be_too_long_is_named_at_once(ask, tmp_path, letters, status):
     path = tmp_path / ("x" * letters + ".wav")
     shutil.copy(REPORT, path)
