@@ -288,6 +288,7 @@ def package(folder: Path) -> int:
     environment = windows_environment(folder, own_prefix(folder, "package"))
     environment["WINDOWS_PYTHONPATH"] = f"{windows_path(program)};{packaging}"
     environment["ISCC"] = windows_path(folder / "inno" / "package" / "bin" / "ISCC.exe")
+    environment["COMPRESSION"] = "none"  # it is for this test only
     code = "import frozen, installers; frozen.build()"
     code += "; print(installers.build_windows(), installers.build_portable())"
     command = ["xvfb-run", "-a", str(folder / "bin" / "windows-python"), "-c", code]

@@ -9,7 +9,7 @@
 ; deleted last.
 
 #ifndef Version
-  #error Name, Title, Version, Publisher, InstallerId, AppId, Libraries, Mutex, Source, Output, FileName: packaging/build.py
+  #error Name, Title, Version, Publisher, InstallerId, AppId, Libraries, Mutex, Compression, Source, Output, FileName: packaging/build.py
 #endif
 
 [Setup]
@@ -32,7 +32,7 @@ UninstallDisplayIcon={app}\{#Name}.exe
 UninstallDisplayName={#Title}
 OutputDir={#Output}
 OutputBaseFilename={#FileName}
-Compression=lzma2/max
+Compression={#Compression}
 SolidCompression=yes
 WizardStyle=modern
 ChangesEnvironment=yes
