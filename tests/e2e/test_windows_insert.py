@@ -1,6 +1,6 @@
 """Every kind of text arrives in every kind of Windows window, whatever the layout. Under Wine.
 
-layout x target x method x text
+Its dimensions: layout, target, method, text. No console: see desk/wine.py.
 """
 
 import contextlib
@@ -12,7 +12,6 @@ import pytest
 from handy_qwen.core.types import Method
 from tests.e2e.desk.wine import (
     HERE,
-    ConsoleTarget,
     NotepadTarget,
     WineDesktop,
     WineQtTarget,
@@ -21,7 +20,7 @@ from tests.e2e.desk.wine import (
 from tests.e2e.test_insert_matrix import LAYOUTS, TEXTS
 
 pytestmark = pytest.mark.desktop
-KINDS = {"qt": WineQtTarget, "notepad": NotepadTarget, "wordpad": WordPadTarget, "console": ConsoleTarget}
+KINDS = {"qt": WineQtTarget, "notepad": NotepadTarget, "wordpad": WordPadTarget}
 DELIVERIES = {Method.TYPE: "TYPED", Method.PASTE: "PASTED"}
 TEXT_S = 60.0
 

@@ -14,7 +14,9 @@ low-level hooks, swallowed keys and SendInput behave as on Windows.
 | WineQtTarget | QPlainTextEdit in a process of its own |
 | NotepadTarget | the plain edit control of Windows |
 | WordPadTarget | the rich edit control of Windows |
-| ConsoleTarget | a console, with a program that takes each character |
+
+There is none for a console: Wine's takes neither characters that no key makes (VK_PACKET) nor Ctrl+V, unlike
+those of Windows.
 """
 
 from __future__ import annotations
@@ -280,34 +282,3 @@ class WordPadTarget(_EditTarget):
 
     name, title, control = "wordpad", "Wordpad", "RichEdit20W"
     program = r"C:\Program Files\Windows NT\Accessories\wordpad.exe"
-
-
-class ConsoleTarget(_WineTarget):
-    """A console window."""
-
-    name = "console"
-
-    def __init__(self, desktop: WineDesktop) -> None:
-        super().__init__(desktop)
-        self._file = desktop.folder / "console.txt"
-        self._begin = 0
-        script, title = windows_path(HERE / "wine_console.py"), "Console target"
-        python = windows_path(wine_folder() / "python" / "python.exe")
-        self._pid = desktop.ask(
-            "start", command=[python, script, title, windows_path(self._file)], has_console=True
-        )
-        self._found(title)
-        wait_until(self._file.exists, "the program in the console")
-
-    def text(self) -> str:
-        """What the program got; Enter comes as a carriage return."""
-        got = self._file.read_bytes()[self._begin :]
-        return got.decode("utf-16-le", "surrogatepass").replace("\r", "\n")
-
-    def clear(self) -> None:
-        """Forget what it got so far."""
-        self._begin = self._file.stat().st_size
-
-    def close(self) -> None:
-        """End the program, and with it the console."""
-        self.desk.ask("kill", pid=self._pid)

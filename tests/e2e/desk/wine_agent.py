@@ -7,7 +7,6 @@ with a line: ``{"ok": RESULT}`` or ``{"error": TEXT}``.
 import ctypes
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -155,12 +154,6 @@ def held() -> list[int]:
     return [key for key in KEYS if user.GetAsyncKeyState(key) & 0x8000]
 
 
-def start(command: list[str], *, has_console: bool = False) -> int:
-    """Start a program, with a console of its own if that is wanted; its process id."""
-    flags = getattr(subprocess, "CREATE_NEW_CONSOLE", 0) if has_console else 0
-    return subprocess.Popen(command, creationflags=flags).pid
-
-
 def kill(pid: int) -> None:
     """TerminateProcess, as the Task Manager does it."""
     os.kill(pid, 9)
@@ -209,7 +202,6 @@ DO: dict[str, Any] = {
     "text": text,
     "set_text": set_text,
     "held": held,
-    "start": start,
     "kill": kill,
     "kill_named": kill_named,
     "hold_mutex": hold_mutex,
