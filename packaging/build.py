@@ -7,7 +7,7 @@ usage: python3 packaging/build.py KIND...
     deb        Debian package                                  Debian 12 with dpkg-dev
     tar        .tar.gz with an install.sh                      Linux
     appimage   AppImage                                        Linux with appimagetool
-    windows    installer                                       Windows with Inno Setup 6
+    windows    installer, and a .zip that needs none           Windows with Inno Setup 6
     macos      .app in a .dmg                                  macOS
     check      menu entry, AppStream data, manual, .deb        Debian with desktop-file-utils, appstream,
                as the distribution's own tools see them        man-db, lintian
@@ -107,11 +107,12 @@ def build_appimage() -> None:
 
 
 def build_windows() -> None:
-    """Build the installer for Windows."""
+    """Build the installer for Windows and the portable .zip."""
     import installers
 
     need_frozen()
     made(installers.build_windows())
+    made(installers.build_portable())
 
 
 def build_macos() -> None:

@@ -66,14 +66,14 @@ chroot "$root" "$@" # without exec: the shell is the first process in there and 
 def fresh(arguments: Sequence[str]) -> int:
     """Run what ``arguments`` ask for; 0 if all of it succeeded."""
     options = _parse(arguments)
-    if lacks := _lacks():
-        print(f"This needs {lacks}.")
+    if missing := lacks():
+        print(f"This needs {missing}.")
         return 1
     releases = [options.release] if options.release else list(SUITES)
     commands = [options.command] if options.command else list(COMMANDS)
     folder = options.folder.resolve()
     results = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no other
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # what was begun is tidied up
     try:
         for release in releases:
@@ -101,7 +101,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _lacks() -> str:
+def lacks() -> str:
     """What is missing here, in words; empty if nothing is."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "root, on Linux"
@@ -117,12 +117,12 @@ def _run(folder: Path, release: str, command: str) -> int:
     """Run ``dev.py command`` of a clean checkout on a bare ``release``; its exit status."""
     for cache in ("apt", "pip"):
         (folder / cache).mkdir(parents=True, exist_ok=True)
-    base = _base(folder, release)
+    base = bare_system(folder, release)
     root = Path(tempfile.mkdtemp(prefix=f"{release}-{command}-", dir=folder))
     try:
         root.chmod(0o755)  # like any root; users other than root must get in
         _do("cp", "-a", f"{base}/.", str(root))
-        environment, places = _reach(root, SUITES[release])
+        environment, places = reach(root, SUITES[release])
         _do("git", "clone", "-q", str(ROOT), str(root / CHECKOUT))
         steps = (
             "apt-get update -qq",
@@ -131,12 +131,12 @@ def _run(folder: Path, release: str, command: str) -> int:
             f"python3 packaging/dev.py {command}",
         )
         print(f"--- {release}: {command} ---", flush=True)
-        return _inside(root, folder, environment, places, " && ".join(steps))
+        return run_inside(root, folder, environment, places, " && ".join(steps))
     finally:
         shutil.rmtree(root)
 
 
-def _base(folder: Path, release: str) -> Path:
+def bare_system(folder: Path, release: str) -> Path:
     """The bare system, made if it is not there; a making that was interrupted leaves none."""
     base = folder / release
     if not base.is_dir():
@@ -148,7 +148,9 @@ def _base(folder: Path, release: str) -> Path:
     return base
 
 
-def _inside(root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str) -> int:
+def run_inside(
+    root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str
+) -> int:
     """Run a shell script in the bare system."""
     data = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, "sh"]
@@ -160,7 +162,7 @@ def _inside(root: Path, folder: Path, environment: Mapping[str, str], places: li
             process.kill()  # and with it all that runs inside; without effect if that has ended
 
 
-def _reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
+def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
     """Let the bare system reach what this one reaches, in the same way.
 
     Returns:

@@ -17,6 +17,7 @@ class Use(Enum):
     CI = "the tests"
     OPTIONAL = "the program, where it is there; the user installs it"
     PACKAGING = "what is in packaging/, on Debian"
+    WINE = "packaging/wine.py, on Debian"
     BENCH = "measurements by hand"
 
 
@@ -83,6 +84,11 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "sudo": "sudo",
         "util-linux": "unshare",
     },
+    Use.WINE: {
+        "binutils": "as ld",
+        "git": "git",
+        "xvfb": "xvfb-run",
+    },
     Use.BENCH: {
         "apt": "apt-get",
         "coreutils": "chroot cp env",
@@ -92,8 +98,9 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     },
 }
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil xcrun notepad open"
-"""Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand."""
+ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open"
+"""Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand.
+npm is in a package of its name, unless it came with a newer Node.js."""
 
 LIBRARIES: dict[Use, str] = {
     Use.TRY: (  # what a bare system lacks for PortAudio, and for Qt on X11
@@ -103,6 +110,7 @@ LIBRARIES: dict[Use, str] = {
     Use.CI: (  # a font, PortAudio's way to the sound server, keys of a real keyboard, a window of GTK
         "fonts-dejavu-core libasound2-plugins libxi6 libxtst6 python3-gi gir1.2-gtk-3.0"
     ),
+    Use.WINE: "debootstrap util-linux xauth",  # for fresh.py and xvfb-run
 }
 
 

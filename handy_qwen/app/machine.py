@@ -52,5 +52,7 @@ def asleep_s() -> float:
 
     Linux and macOS stop that clock during a sleep and have another that goes on; Windows does not stop it.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-    return 0.0 if clock is None else time.clock_gettime(clock) - time.monotonic()
+    if sys.platform == "win32":
+        return 0.0
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock) - time.monotonic()

@@ -99,6 +99,7 @@ class Target:
 
     window: int = 0
     application: str = ""  # its class or executable, for the history
+    is_out_of_reach: bool = False  # the system will let no key of ours into it
 
 
 class Delivery(enum.StrEnum):

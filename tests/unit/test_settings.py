@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 import tomllib
 from dataclasses import fields, replace
 
@@ -19,6 +18,7 @@ from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import OPTIONS, default_chord
+from tests.conftest import is_private
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -72,9 +72,8 @@ def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defau
         assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
-    if os.name == "posix":
-        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(desk.path.parent.stat().st_mode) == 0o700
+    assert is_private(desk.path)
+    assert is_private(desk.path.parent)
 
 
 def test_changes_are_saved_and_told(desk):
@@ -317,6 +316,7 @@ def test_a_file_that_is_no_toml_is_explained_with_its_line(text, line, reason):
     assert caught.value.line == line
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.expects_log
 @pytest.mark.parametrize("kind", ["folder", "pipe", "circle", "device"])
 def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
@@ -384,7 +384,7 @@ def test_a_change_that_cannot_be_saved_holds_and_is_saved_with_the_next(desk, mo
     assert tomllib.loads(desk.text())["language"] == "German"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     real = tmp_path / "dotfiles" / "settings.toml"
@@ -396,7 +396,7 @@ def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     desk.store.load()
     desk.store.update(language="German")
     assert desk.path.is_symlink()
-    assert "German" in real.read_text()
+    assert "German" in real.read_text(encoding="utf-8")
 
 
 # --- others who write the file -----------------------------------------------------------------------

@@ -36,6 +36,7 @@ from handy_qwen.system.inbox import SelectableInbox
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
+CHECK_S = 5.0  # how often the hooks are looked after while no key is down
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
@@ -315,7 +316,8 @@ class HookedListener(Listener, ABC):
     """A listener for a system that shows every key to a hook.
 
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
-    ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down, and sleeps otherwise.
+    ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
+    few seconds to see whether the system still calls the hooks.
 
     Args:
         post: Takes the events.
@@ -446,6 +448,10 @@ class HookedListener(Listener, ABC):
     def _is_really_down(self, code: int) -> bool:
         """Ask the system for the state of a key or (negative) button."""
 
+    def _is_deaf(self) -> bool:
+        """Whether the system has stopped calling the hooks without a word."""
+        return False
+
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
         """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
 
@@ -497,16 +503,40 @@ class HookedListener(Listener, ABC):
 
     def _look_again(self, thread: WatchedThread) -> bool:
         with self._lock:
-            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy())
-            self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
+            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy(), timeout=CHECK_S)
+            is_busy = self._is_busy()
+            if is_busy:
+                self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
             thread.begin()
             if not thread.is_ending():
                 self._report(self._tracker.reconcile(time.monotonic()))
                 if (capture := self._capture) is not None:
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
-            thread.end()
-            return not thread.is_ending()
+        if not is_busy and not thread.is_ending() and self._is_deaf():
+            self._renew()
+        thread.end()
+        return not thread.is_ending()
+
+    def _renew(self) -> None:
+        """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
+        try:
+            self._replace()
+            logger.info("the hooks were no longer called and have been replaced")
+        except HandyError as exc:
+            self._post(HotkeysFailed(exc))
+        except Exception:
+            logger.exception("the hooks could not be replaced")
+            self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
+
+    def _replace(self) -> None:
+        with self._hooks_lock:
+            old, self._hooks = self._hooks, ()
+            if not old:
+                return  # stopped meanwhile
+            for hook in old:
+                hook.stop()
+            self._hooks = self._listen()
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""

@@ -358,7 +358,7 @@ def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(b
     assert (shown[-1].error.line, shown[-1].error.name) == (2, "mode")
     desk.program.mend_settings()
     desk.run()
-    assert path.read_text() == 'sounds = true\n# mode = "hold\n'
+    assert path.read_text(encoding="utf-8") == 'sounds = true\n# mode = "hold\n'
     assert shown[-1].error is None
     assert shown[-1].values.sounds
     path.write_bytes(b"\xff")

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sqlite3
-import stat
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -50,8 +49,8 @@ from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.portal import PortalError
 from handy_qwen.system.session import session_of
+from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
@@ -308,6 +307,7 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
         assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("chord", "status", "said"),
     [
@@ -327,7 +327,10 @@ def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chor
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 def test_a_session_without_a_portal_is_a_problem(monkeypatch):
+    from handy_qwen.system.portal import PortalError
+
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
@@ -518,6 +521,7 @@ def test_the_demo_model_is_whole_but_only_a_demo():
     assert finding.details["is_demo"]
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_model_that_is_damaged_is_a_problem(exact_package):
     folder = paths.models_dir() / "mine"
     folder.parent.mkdir(parents=True)
@@ -641,7 +645,7 @@ def test_a_damaged_history_is_a_problem(damage):
 # --- files and permissions --------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_files_that_others_can_read_are_named_with_the_command_that_closes_them():
     paths.data_dir().mkdir(parents=True, mode=0o755)
     paths.data_dir().chmod(0o755)
@@ -822,7 +826,7 @@ def test_seconds_that_are_no_number_are_wrong_usage(capsys):
 def test_files_made_by_the_program_are_private(tmp_path):
     place = tmp_path / "support.zip"
     cli.main(["doctor", "--json", "--listen", "0", "--bundle", str(place)])
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert is_private(place)
 
 
 # --- devices ----------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from handy_qwen.system.autostart import (
     desktop_file,
     launch_for,
 )
-from tests.e2e.desk.processes import wait_until
+from tests.waiting import wait_until
 
 LAUNCH = Launch(("/usr/bin/env", "--hidden"))
 
@@ -154,6 +154,7 @@ def test_the_entry_lies_where_the_environment_says(tmp_path):
         assert usual.place == str(tmp_path / ".config" / "autostart" / FILE)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_an_entry_that_is_a_link_stays_one(tmp_path):
     real, place = tmp_path / "dotfiles" / FILE, tmp_path / "autostart" / FILE
     for folder in (real.parent, place.parent):
@@ -161,7 +162,7 @@ def test_an_entry_that_is_a_link_stays_one(tmp_path):
     place.symlink_to(real)
     autostart_for({"XDG_CONFIG_HOME": str(tmp_path)}, platform="linux", home=tmp_path).turn_on(LAUNCH)
     assert place.is_symlink()
-    assert "/usr/bin/env" in real.read_text()
+    assert "/usr/bin/env" in real.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from handy_qwen.system.insert.inserter import (
     DesktopInserter,
 )
 from handy_qwen.system.session import Kind, Session
-from tests.e2e.desk.processes import wait_until
+from tests.waiting import wait_until
 
 HERE, ELSEWHERE = Target(7, "Editor"), Target(8)
 TEXT = "Hello world"
