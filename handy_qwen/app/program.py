@@ -53,7 +53,7 @@ from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
-from handy_qwen.system.session import session_of
+from handy_qwen.system.session import Kind, session_of
 from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
@@ -286,6 +286,8 @@ class Program:
 
         post, settings = self.controller.post, self._applied
         session = session_of(os.environ)
+        if session.kind is Kind.WAYLAND:
+            machine.write_menu_entry()
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
         library = self.library = PortAudio()

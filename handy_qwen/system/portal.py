@@ -26,9 +26,10 @@ from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
+from handy_qwen.system.autostart import APP_ID
+
 logger = logging.getLogger(__name__)
 
-APP_ID = "io.github.handy_qwen"
 NAME = "org.freedesktop.portal.Desktop"
 HELLO_S = 2.0
 ANSWER_S = 10.0

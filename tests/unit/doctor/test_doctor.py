@@ -723,7 +723,7 @@ def test_windows_switches_for_the_microphone_are_read(values, status):
 
 
 def test_a_broken_autostart_entry_is_told(tmp_path):
-    entry = tmp_path / "autostart" / "handy-qwen.desktop"
+    entry = tmp_path / "autostart" / "io.github.handy_qwen.desktop"
     entry.parent.mkdir()
     entry.write_text("[Desktop Entry]\nExec=/gone/handy-qwen --hidden\n", encoding="utf-8")
     (finding,) = desktop.check_autostart(context({"XDG_CONFIG_HOME": str(tmp_path)}))

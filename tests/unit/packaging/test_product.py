@@ -24,7 +24,7 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == portal.APP_ID == autostart.LABEL
+    assert product.APP_ID == portal.APP_ID == autostart.APP_ID
 
 
 def test_a_template_that_names_something_unknown_is_an_error(product, tmp_path):

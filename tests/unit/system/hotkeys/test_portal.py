@@ -15,7 +15,14 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal, trigger
+from handy_qwen.system.hotkeys.portal import (
+    PortalHotkeys,
+    Shortcut,
+    ShortcutsSession,
+    Signal,
+    shortcuts_for,
+    trigger,
+)
 from handy_qwen.system.portal import NoPortalError, PortalError, RefusedError
 from tests.unit.system.bus import SESSION, FakeBus, response
 
@@ -59,6 +66,21 @@ def test_no_key_can_be_captured_where_the_desktop_has_them_all():
 @pytest.mark.parametrize("chord", ["mouse4", "ctrl+mouse4"])
 def test_a_mouse_button_cannot_be_wished_for(chord):
     assert trigger(parse_chord(chord)) == ""
+
+
+@pytest.mark.parametrize(
+    ("chords", "wishes"),
+    [
+        (["f9", "ctrl+alt+d"], [("dictate-f9", "F9"), ("dictate-ctrl-alt-d", "CTRL+ALT+d")]),
+        (["ctrl_r"], [("dictate-f9", "F9")]),  # the default of other systems: dead on GNOME and KDE
+        (["ctrl_r", "f9"], [("dictate", ""), ("dictate-f9", "F9")]),
+        (["f8", "ctrl_r"], [("dictate-f8", "F8"), ("dictate-2", "")]),
+    ],
+)
+def test_the_wish_is_a_part_of_the_name_and_the_first_hotkey_always_has_a_key(chords, wishes):
+    *shortcuts, cancel = shortcuts_for([Hotkey(chord) for chord in chords])
+    assert [(one.name, one.trigger) for one in shortcuts] == wishes
+    assert (cancel.name, cancel.trigger) == ("cancel", "")
 
 
 def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, error):
@@ -189,6 +211,7 @@ class Desktop:
 class OneSession:
     def __init__(self, shortcuts):
         self.is_closed = False
+        self.look_again_s = None
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.said = []
@@ -198,7 +221,7 @@ class OneSession:
         return [self.reader]
 
     def timeout_s(self):
-        return None
+        return self.look_again_s
 
     def say(self, *signals):
         self.said += signals
@@ -226,7 +249,7 @@ def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_b
     with pytest.raises(HotkeyError, match="isn't responding"):
         listener.start([Hotkey("f9")])
     assert next_event(posted) == Trouble(HOTKEYS, None)
-    desktop.sessions[-1].say(Signal("Activated", "dictate"))
+    desktop.sessions[-1].say(Signal("Activated", "dictate-f9"))
     assert isinstance(next_event(posted), KeyDown)
     listener.stop()
     assert all(session.is_closed for session in desktop.sessions)
@@ -250,16 +273,16 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
     posted = queue.SimpleQueue()
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9")])
-    desktop.sessions[0].say(Signal("Activated", "dictate"), Signal("Activated", "dictate"))
+    desktop.sessions[0].say(Signal("Activated", "dictate-f9"), Signal("Activated", "dictate-f9"))
     assert isinstance(next_event(posted), KeyDown)
-    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F8"}))
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F8"}))
     assert isinstance(next_event(posted), KeyUp)
     desktop.sessions[0].say(Signal("Changed"))
     assert isinstance(next_event(posted), HotkeysFailed)
     listener.stop()
 
 
-KEYED, KEYLESS = {"dictate": "F9"}, {"dictate": ""}
+KEYED, KEYLESS = {"dictate-f9": "F9"}, {"dictate-f9": ""}
 
 
 @pytest.mark.parametrize(
@@ -270,8 +293,8 @@ KEYED, KEYLESS = {"dictate": "F9"}, {"dictate": ""}
         ([Signal("Bound", keys={"cancel": "F8"})], ["did not accept"]),
         ([Signal("Bound", keys=KEYLESS)], ["no key for “Dictate”"]),
         ([Signal("Bound", keys=KEYLESS), Signal("Changed", keys=KEYED)], ["no key for", None]),
-        ([Signal("Bound", keys=KEYLESS), Signal("Activated", "dictate")], ["no key for", None, KeyDown]),
-        ([Signal("Activated", "no-such"), Signal("Activated", "dictate")], [KeyDown]),
+        ([Signal("Bound", keys=KEYLESS), Signal("Activated", "dictate-f9")], ["no key for", None, KeyDown]),
+        ([Signal("Activated", "no-such"), Signal("Activated", "dictate-f9")], [KeyDown]),
     ],
 )
 def test_what_the_desktop_did_not_bind_is_reported_until_it_works(monkeypatch, signals, reports):
@@ -319,10 +342,10 @@ def test_what_the_desktop_assigned_is_told_for_each_hotkey_in_its_order(monkeypa
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9"), Hotkey("ctrl_r")])
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"))
-    keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate": ""}
+    keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate-f9": ""}
     desktop.sessions[0].say(Signal("Changed", keys=keys))
     assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"))
-    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F9"}))
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F9"}))
     assert isinstance(posted.get(timeout=30), HotkeysFailed)
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))
     listener.stop()
@@ -339,3 +362,49 @@ def test_the_portal_shows_its_settings_if_it_can(on_bus, refuses):
         session.configure()
         assert bus.calls[-1] == ("ConfigureShortcuts", (SESSION, "", {}))
     session.close()
+
+
+def activated(desktop, times=1):
+    desktop.sessions[-1].say(*[Signal("Activated", "dictate-f9")] * times)
+
+
+@pytest.fixture
+def listening(monkeypatch):
+    """A listener for F9, its desktop, and what it has posted."""
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    yield desktop, posted
+    listener.stop()
+
+
+def test_a_key_whose_repeats_stop_is_up_though_nobody_tells(monkeypatch, listening):
+    """GNOME loses the release when its overview is opened, or Shift is pressed meanwhile."""
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.01)
+    desktop, posted = listening
+    activated(desktop, 3)
+    down = next_event(posted)
+    up = next_event(posted)
+    assert (type(down), type(up)) == (KeyDown, KeyUp)
+    assert up.at_s >= down.at_s
+    activated(desktop)
+    assert isinstance(next_event(posted), KeyDown), "the next press counts"
+
+
+def test_a_key_that_is_not_repeated_stays_down_until_it_is_told_of(monkeypatch, listening):
+    """KDE repeats nothing."""
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.0)
+    desktop, posted = listening
+    activated(desktop)
+    desktop.sessions[-1].say(Signal("Activated", "no-such"))  # looks at what is down
+    assert isinstance(next_event(posted), KeyDown)
+    assert posted.empty()
+    desktop.sessions[-1].say(Signal("Deactivated", "dictate-f9"))
+    assert isinstance(next_event(posted), KeyUp)
+
+
+def test_a_press_long_after_the_last_is_no_repeat(monkeypatch, listening):
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.FIRST_REPEAT_S", -1.0)
+    desktop, posted = listening
+    activated(desktop, 2)
+    assert [type(next_event(posted)) for _ in range(3)] == [KeyDown, KeyUp, KeyDown]
