@@ -30,7 +30,7 @@ _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME hold
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     summary = "remove login and menu entry and, with --data, all settings, history and models"
-    about = "Remove the login entry and a menu entry that the app wrote, and explain how to remove the program itself."
+    about = "Remove the login entry and the menu entry, and explain how to remove the program itself."
     parser = add_command(commands, "uninstall", _run, summary, about)
     parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")

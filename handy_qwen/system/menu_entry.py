@@ -4,7 +4,8 @@ Portals know a program of the host by this file alone: without it GNOME 48 refus
 nothing, and KDE files them under a name that the next start does not have.
 
 Threads: any; reads and writes small files.
-Source: freedesktop.org, Desktop Entry Specification 1.5, "Desktop File ID"; XDG Base Directory Specification 0.8.
+Source: freedesktop.org, Desktop Entry Specification 1.5, "Desktop File ID"; XDG Base Directory
+Specification 0.8.
 """
 
 from __future__ import annotations

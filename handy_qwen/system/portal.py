@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 NAME = "org.freedesktop.portal.Desktop"
 HELLO_S = 2.0
 ANSWER_S = 10.0
+DENIED = 1  # the code of a Response: by the user; 2 is anything else that went wrong
 BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeError, DBusErrorResponse)
 """What comes of no address, no bus, no answer, an error or nonsense as the answer, a lost connection."""
 
@@ -57,7 +58,7 @@ class RefusedError(PortalError):
 
 
 class DeniedError(PortalError):
-    """The user said no, or the dialog ended in some other way."""
+    """The user said no."""
 
 
 class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
@@ -188,8 +189,10 @@ class PortalSession:
             while not (found := [message for message in self._signals if rule.matches(message)]):
                 self._connection.recv_messages(timeout=self._left_s())
             code, results = found[0].body
-            if code:
+            if code == DENIED:
                 raise DeniedError(f"{method} was refused")
+            if code:  # the dialog could not be shown, or the portal gave up: it may work the next time
+                raise PortalError(f"{method} came to nothing")
             return dict(results)
         except BROKEN as exc:
             raise PortalError("the portal does not answer as it should") from exc

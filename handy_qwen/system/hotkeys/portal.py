@@ -16,8 +16,8 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
   the desktop's keyboard settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
-  pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first after
-  half a second): when the repeats stop, the key is up.
+  pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
+  after half a second): when the repeats stop, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
 Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
@@ -49,7 +49,7 @@ from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
 from handy_qwen.system.hotkeys.listener import OWN_KEYS, ConnectedListener
 from handy_qwen.system.opening import run
-from handy_qwen.system.portal import ANSWER_S, NoPortalError, PortalError, PortalSession, RefusedError
+from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,6 @@ FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 
 _BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
 _CANCEL = "cancel"
-_REFUSED_BY_USER = 1
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 _MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
 _KEYSYMS = {
@@ -189,7 +188,7 @@ class ShortcutsSession:
         if member == "Response" and path == self._binding:
             code, results = message.body
             _, bound = results.get("shortcuts", ("", []))
-            return Signal("Refused") if code == _REFUSED_BY_USER else Signal("Bound", keys=_keys(bound))
+            return Signal("Refused") if code == DENIED else Signal("Bound", keys=_keys(bound))
         if member == "Closed" and path == session:
             return Signal("Closed")
         if member in ("Activated", "Deactivated", "ShortcutsChanged") and message.body[0] == session:
