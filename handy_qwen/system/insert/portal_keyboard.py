@@ -87,6 +87,8 @@ class PortalKeyboard:
         InsertError: There is no portal with keyboards, or the user says no (DENIED_BY_USER), now or before.
     """
 
+    may_stay = False  # the desktop shows the user that the session lasts
+
     def __init__(self, permission: Permission) -> None:
         if permission.is_refused():
             raise _denied()

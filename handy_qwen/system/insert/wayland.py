@@ -21,7 +21,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from handy_qwen.core.types import Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
@@ -60,6 +60,66 @@ EVDEV = {
 }
 TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
 PORTAL_REST_S = 3.0  # the key after a text, or another text, may follow
+DIALOG_GONE_S = 0.5  # the focus comes back when the desktop's question has been answered
+
+
+class Keyboard(Protocol):
+    """What presses keys. For one thread."""
+
+    may_stay: bool
+    """Whether it may be kept between texts; the user sees the session of the portal."""
+
+    def press(self, chord: Chord) -> None:
+        """Press keys, given as keysyms, one after the other, and release them, the last first.
+
+        Raises:
+            InsertError: The last key was not pressed. The keyboard cannot be used any more.
+            Unsure: It may have been pressed. As above.
+        """
+
+    def close(self) -> None:
+        """Give it back."""
+
+
+class OwnKeyboard:
+    """Our own virtual keyboard at the compositor.
+
+    Raises:
+        InsertError: It offers none.
+    """
+
+    may_stay = True
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._keyboard = VirtualKeyboard(path)
+        except WaylandError as problem:
+            raise unsupported("A virtual keyboard") from problem
+
+    def press(self, chord: Chord) -> None:
+        """See ``Keyboard``."""
+        try:
+            self._keyboard.press([EVDEV[key] for key in chord])
+        except WaylandError as problem:
+            raise Unsure from problem
+
+    def close(self) -> None:
+        """See ``Keyboard``."""
+        self._keyboard.close()
+
+
+class Ydotool:
+    """The tool ydotool, which has a keyboard of the kernel's through its daemon."""
+
+    may_stay = True
+
+    def press(self, chord: Chord) -> None:
+        """See ``Keyboard``."""
+        down = [f"{EVDEV[key]}:1" for key in chord]
+        run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class Wayland(PastingBackend[None]):
@@ -92,8 +152,7 @@ class Wayland(PastingBackend[None]):
         if not self._clipboards.tells_fetches:
             self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
         self._permission = Permission()
-        self._keyboard: VirtualKeyboard | None = None
-        self._portal: PortalKeyboard | None = None
+        self._keyboard: Keyboard | None = None
         self._pressed_at_s = 0.0
 
     @classmethod
@@ -153,36 +212,32 @@ class Wayland(PastingBackend[None]):
     def rest(self, is_idle: bool) -> float | None:
         """See ``Backend``. Also ends the portal's session, which the desktop shows to the user."""
         waits = [
-            wait_s for wait_s in (super().rest(is_idle), self._rest_portal(is_idle)) if wait_s is not None
+            wait_s for wait_s in (super().rest(is_idle), self._rest_keyboard(is_idle)) if wait_s is not None
         ]
         return min(waits, default=None)
 
     def close(self) -> None:
         """See ``Backend``."""
         super().close()
-        self._close_portal()
-        if self._keyboard is not None:
-            self._keyboard.close()
+        self._close_keyboard()
         self._clipboards.close()
 
     # --- keys --------------------------------------------------------------------------------------
 
     def _await_focus(self) -> None:
-        """Nobody can tell."""
+        """Have a keyboard before anything is on the clipboard: the desktop may ask the user for it.
 
-    def _press(self, chord: Chord, _focus: None) -> None:
-        # Here, since the tools for the clipboard may have taken the focus for a moment, and since a clipboard
-        # manager that sees the text has fetched it by then.
-        self._pause(self.RELEASE_PAUSE_S)
-        self._clipboards.arm()
+        Nobody can tell which window has the focus.
+        """
+        if self._keyboard is not None:
+            return
         is_denied = False
-        for press in (self._press_own, self._press_by_portal, self._press_by_ydotool):
+        for open_keyboard in (self._open_own, self._open_portal, self._open_ydotool):
             try:
-                with self._injection.under_way():
-                    press(chord)
+                self._keyboard = open_keyboard()
             except InsertError as problem:
                 is_denied = is_denied or problem.reason is InsertReason.DENIED_BY_USER
-                logger.info("%s fell through: %s", press.__name__, problem.reason.name)
+                logger.info("%s fell through: %s", open_keyboard.__name__, problem.reason.name)
             else:
                 return
         if is_denied:
@@ -197,46 +252,49 @@ class Wayland(PastingBackend[None]):
             "Install your desktop's portal, or ydotool with its daemon.",
         )
 
-    def _press_own(self, chord: Chord) -> None:
-        try:
-            if self._keyboard is None:
-                self._keyboard = VirtualKeyboard(self._path)
-        except WaylandError as problem:
-            raise unsupported("A virtual keyboard") from problem
-        try:
-            self._keyboard.press([EVDEV[key] for key in chord])
-        except WaylandError as problem:
-            self._keyboard.close()
-            self._keyboard = None
-            raise Unsure from problem
+    def _open_own(self) -> Keyboard:
+        return OwnKeyboard(self._path)
 
-    def _press_by_portal(self, chord: Chord) -> None:
+    def _open_portal(self) -> Keyboard:
+        has_token = bool(self._permission.token())
+        opened = PortalKeyboard(self._permission)  # asks the user, the first time
+        if not has_token:
+            self._pause(DIALOG_GONE_S)
+        return opened
+
+    def _open_ydotool(self) -> Keyboard:
+        if not has_tool("ydotool"):
+            raise unsupported("ydotool")
+        return Ydotool()
+
+    def _press(self, chord: Chord, _focus: None) -> None:
+        # Here, since the tools for the clipboard may have taken the focus for a moment, and since a clipboard
+        # manager that sees the text has fetched it by then.
+        self._pause(self.RELEASE_PAUSE_S)
+        self._clipboards.arm()
+        if self._keyboard is None:
+            raise unsupported("A keyboard")
         try:
-            if self._portal is None:
-                self._portal = PortalKeyboard(self._permission)  # asks the user, the first time
-            self._portal.press(chord)
+            with self._injection.under_way():
+                self._keyboard.press(chord)
         except (InsertError, Unsure):
-            self._close_portal()
+            self._close_keyboard()
             raise
         self._pressed_at_s = time.monotonic()
 
-    def _press_by_ydotool(self, chord: Chord) -> None:
-        down = [f"{EVDEV[key]}:1" for key in chord]
-        run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
-
-    def _rest_portal(self, is_idle: bool) -> float | None:
-        if self._portal is None:
+    def _rest_keyboard(self, is_idle: bool) -> float | None:
+        if self._keyboard is None or self._keyboard.may_stay:
             return None
         left_s = self._pressed_at_s + PORTAL_REST_S - time.monotonic()
         if left_s > 0 or not is_idle:
             return max(left_s, 0.1)
-        self._close_portal()
+        self._close_keyboard()
         return None
 
-    def _close_portal(self) -> None:
-        portal, self._portal = self._portal, None
-        if portal is not None:
-            portal.close()
+    def _close_keyboard(self) -> None:
+        keyboard, self._keyboard = self._keyboard, None
+        if keyboard is not None:
+            keyboard.close()
 
     # --- clipboard ---------------------------------------------------------------------------------
 

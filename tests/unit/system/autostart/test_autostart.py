@@ -10,9 +10,9 @@ import pytest
 
 from handy_qwen.errors import HandyError
 from handy_qwen.system.autostart import (
+    APP_ID,
     APPROVED,
     FILE,
-    APP_ID,
     NAME,
     RUN,
     Launch,

@@ -81,6 +81,8 @@ class OwnKeyboard:
 class FakeKeyboard:
     """The portal's keyboard."""
 
+    may_stay = False
+
     def __init__(self):
         self.chords, self.is_closed = [], False
 
@@ -111,6 +113,7 @@ def backend(monkeypatch):
         make.asked = 0
         monkeypatch.setattr(wayland, "PortalKeyboard", open_keyboard)
         monkeypatch.setattr(wayland, "VirtualKeyboard", lambda _path: OwnKeyboard(tools))
+        monkeypatch.setattr(wayland, "has_tool", lambda tool: tool not in tools.missing)
         for module in (wayland, wayland_clipboard):
             monkeypatch.setattr(module, "run_tool", tools)
         return Wayland(Session(Kind.WAYLAND, "no-such-display"), lambda _s: None)
@@ -276,6 +279,24 @@ def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying, back
     with pytest.raises(InsertError):
         way.submit(Submit.ENTER)
     assert tools.keys == []
+
+
+def test_the_user_is_asked_before_the_clipboard_is_touched(backend):
+    """The question may stand for a minute, and the desktop's own fetches must not count."""
+    tools = FakeTools("own", "ydotool")
+    seen = []
+
+    class Watching(FakeKeyboard):
+        @property
+        def may_stay(self):
+            return True
+
+    way = backend(tools, Watching())
+    opened = wayland.PortalKeyboard
+    wayland.PortalKeyboard = lambda permission: (seen.append(dict(tools.offered)), opened(permission))[1]
+    way.paste_text("said")
+    assert seen == [{False: {"text/html": b"<b>old</b>"}, True: {}}]
+    assert tools.data == b"said"
 
 
 def test_a_text_whose_typing_was_killed_may_have_arrived(backend):
