@@ -10,6 +10,7 @@ usage: python3 packaging/dev.py COMMAND
     installed the tests of the app, on the handy-qwen of an installed package
     fmt      format the code
     lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
+    test-wayland  the app on GNOME, KDE and sway, headless; see wayland.py
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
 
 On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
@@ -27,6 +28,7 @@ from pathlib import Path
 
 import fresh
 import programs
+import wayland
 from programs import Use
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -142,6 +144,7 @@ COMMANDS = {
     "fmt": fmt,
     "lock": lock,
     "fresh": fresh.fresh,
+    "test-wayland": wayland.test_wayland,
 }
 
 

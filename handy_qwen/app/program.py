@@ -364,6 +364,11 @@ class Program:
         if self._ports is not None:
             self._ports.configure_hotkeys()
 
+    def allow_keys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.inserter.allow_keys()
+
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
     ) -> None:

@@ -170,7 +170,7 @@ def check_permissions(context: Context) -> Iterator[Finding]:
     elif context.platform == "darwin":
         yield from _check_macos()
     elif context.is_wayland:
-        yield from _check_portals()
+        yield from _check_portals(context)
     elif context.session.kind is Kind.X11:
         yield fine(PERMISSIONS, "X11 lets every program hear and press keys: nothing has to be allowed.")
 
@@ -230,10 +230,19 @@ def _may_record() -> bool:
     return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED
 
 
-def _check_portals() -> Iterator[Finding]:
-    from handy_qwen.system.portal import version_of  # on Linux only
+def _check_portals(context: Context) -> Iterator[Finding]:
+    # On Linux only:
+    from handy_qwen.system.insert.portal_keyboard import Permission
+    from handy_qwen.system.menu_entry import MenuEntry
+    from handy_qwen.system.portal import version_of
+    from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
+    from handy_qwen.system.wayland.wire import socket_path
 
+    if has_virtual_keyboard(socket_path(context.session.wayland)):
+        yield fine(PERMISSIONS, "The desktop lets programs press keys: nothing has to be allowed.")
+        return
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
+    permission = Permission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
         yield warning(
@@ -242,7 +251,25 @@ def _check_portals() -> Iterator[Finding]:
             "Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.",
             **found,
         )
+    elif permission.is_refused():
+        yield problem(
+            PERMISSIONS,
+            "You have refused to let Handy Qwen type, so texts are only copied.",
+            "Allow it: tray > Help > Set up again > First text.",
+            **found,
+        )
+    elif permission.token():
+        yield fine(PERMISSIONS, "The desktop lets Handy Qwen press keys.", **found)
     else:
         yield fine(
-            PERMISSIONS, "The desktop's portal can allow hotkeys and pressing keys; it asks once.", **found
+            PERMISSIONS,
+            "The desktop will ask once whether Handy Qwen may press keys, when it first types a text.",
+            **found,
+        )
+    if not (entry := MenuEntry(context.environment)).is_there():
+        yield warning(
+            PERMISSIONS,
+            "There is no menu entry, by which the desktop would know Handy Qwen.",
+            "Start the app: it writes one.",
+            place=str(entry.place),
         )

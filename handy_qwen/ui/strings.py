@@ -94,7 +94,8 @@ def microphones(choices: Choices) -> list[tuple[str, str]]:
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
-    return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
+    keys = " / ".join(filter(None, choices.hotkeys))  # the desktop may have assigned none to some
+    return how.format(keys=keys) if keys else ""
 
 
 def how_to_finish(view: View) -> str:

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable
 from typing import ClassVar, Protocol
 
-from handy_qwen.core.types import Method, Submit
+from handy_qwen.core.types import KeyPermission, Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
@@ -152,6 +152,7 @@ class Wayland(PastingBackend[None]):
         if not self._clipboards.tells_fetches:
             self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
         self._permission = Permission()
+        self._has_own_keyboard = has_virtual_keyboard(self._path)
         self._keyboard: Keyboard | None = None
         self._pressed_at_s = 0.0
 
@@ -201,10 +202,16 @@ class Wayland(PastingBackend[None]):
             return UNKNOWN
         return Inserted(len(text))
 
+    def key_permission(self) -> KeyPermission:
+        """See ``Backend``."""
+        if self._has_own_keyboard:
+            return KeyPermission.NOT_NEEDED
+        if self._permission.is_refused():
+            return KeyPermission.REFUSED
+        return KeyPermission.GIVEN if self._permission.token() else KeyPermission.UNASKED
+
     def ask_permission(self) -> None:
         """See ``Backend``: open the portal's keyboard, which asks if it was not allowed yet."""
-        if has_virtual_keyboard(self._path):
-            return
         if self._permission.is_refused():
             self._permission.forget()
         PortalKeyboard(self._permission).close()

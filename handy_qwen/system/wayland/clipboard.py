@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from handy_qwen.errors import InsertError
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.inbox import Result, SelectableInbox
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
@@ -153,7 +154,12 @@ class DataControl:
         Raises:
             InsertError: CLIPBOARD_IN_USE: it cannot be had in time, or is too large.
         """
-        return self._do(lambda: {one: self._read(one, deadline) for one in self._selections()}, deadline)
+        try:
+            return self._do(lambda: {one: self._read(one, deadline) for one in self._selections()}, deadline)
+        except InsertError as problem:
+            if deadline.left_s() <= 0:  # whoever has noticed it first
+                raise clipboard_in_use() from problem
+            raise
 
     def offer(self, text: str, there: Mapping[str, Content | None]) -> Offer:
         """Own the selections in ``there`` with ``text``; what they hold now is to come back."""
@@ -282,7 +288,7 @@ class DataControl:
         self._there[selection] = offer
         if before is not None and before not in self._there.values():
             self._kinds.pop(before.number, None)
-            before.ask("destroy")
+            before.destroy()
 
     def _on_send(self, source: _Source, kind: str, file: int) -> None:
         data = source.content.get(kind, b"")
@@ -295,8 +301,8 @@ class DataControl:
             offer.settled.set()
 
     def _on_cancelled(self, selection: str, source: _Source) -> None:
-        """Another program has the selection now; or we ourselves have replaced it."""
-        source.thing.ask("destroy")
+        """Another program has the selection now; or we ourselves have replaced it. KWin says so twice."""
+        source.thing.destroy()
         if self._ours.get(selection) is source:
             del self._ours[selection]
             self._saved.pop(selection, None)

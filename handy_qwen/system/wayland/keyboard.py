@@ -61,20 +61,24 @@ class VirtualKeyboard:
         held = 0
         for code in codes:
             held |= _MASKS.get(code, 0)
-            self._key(code, 1, held)
+            self.move(code, held, is_down=True)
         for code in reversed(codes):
             held &= ~_MASKS.get(code, 0)
-            self._key(code, 0, held)
+            self.move(code, held, is_down=False)
+
+    def move(self, code: int, held: int, *, is_down: bool) -> None:
+        """Move one key; ``held`` are the modifiers that are down then (the bits of XKB's real modifiers).
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        self._keyboard.ask("key", int(time.monotonic() * 1000), code, int(is_down))
+        self._keyboard.ask("modifiers", held, 0, 0, 0)
         self._connection.roundtrip()
 
     def close(self) -> None:
         """Unplug it. Safe to call twice."""
         self._connection.close()
-
-    def _key(self, code: int, state: int, held: int) -> None:
-        self._keyboard.ask("key", int(time.monotonic() * 1000), code, state)
-        if code in _MASKS:
-            self._keyboard.ask("modifiers", held, 0, 0, 0)
 
     def _keymap_of(self, seat: Thing) -> bytes:
         """The keymap in force, with its final NUL; empty if the seat has no keyboard."""
@@ -86,11 +90,10 @@ class VirtualKeyboard:
         found: list[bytes] = []
 
         def take(kind: int, file: int, size: int) -> None:
-            with (
-                os.fdopen(file, "rb") as stream,
-                mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap,
-            ):
-                if kind == _XKB_V1:
+            with os.fdopen(file, "rb") as stream:
+                if kind != _XKB_V1:
+                    return  # the only keyboard was virtual, and has gone
+                with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:
                     found.append(bytes(keymap))
 
         seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take

@@ -74,6 +74,15 @@ class Thing:
         """
         return self._connection.send(self, request, values, made)
 
+    def destroy(self) -> None:
+        """Ask for the object's end, and hear nothing more of it: what comes late must not destroy it again.
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        self.on.clear()
+        self.ask("destroy")
+
 
 class Connection:
     """A connection to the compositor at ``path``. For one thread.
@@ -199,10 +208,6 @@ class Connection:
         except OSError as exc:
             raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
         return result
-
-    def forget(self, thing: Thing) -> None:
-        """``thing`` was destroyed: what still comes for it is dropped."""
-        thing.on.clear()
 
     def _new(self, interface: Interface) -> Thing:
         thing = self._things[self._next] = Thing(self, interface, self._next)
