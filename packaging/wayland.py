@@ -19,26 +19,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import programs
 from fresh import ROOT, archives, do, inside, lacks_for_chroot, reach
+from programs import Use
 
 SUITE = "trixie"
 SOURCE = "srv/source"
 APP = "/srv/handy"  # of the venv, in the root
-PACKAGES: dict[str, str] = {
-    "": "adwaita-icon-theme at-spi2-core ca-certificates dbus dbus-bin dconf-cli dconf-gsettings-backend "
-    "fonts-dejavu-core fonts-noto-color-emoji foot gir1.2-atspi-2.0 gir1.2-gtk-3.0 gir1.2-gtk-4.0 "
-    "gsettings-desktop-schemas hicolor-icon-theme libegl1 libgl1 libgl1-mesa-dri libglib2.0-bin "
-    "libportaudio2 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0 "
-    "pipewire pipewire-pulse procps pulseaudio-utils python3 python3-gi python3-venv wireplumber "
-    "wl-clipboard wtype xdg-desktop-portal xdg-desktop-portal-gtk xterm xwayland",
-    "gnome": "gnome-shell gnome-shell-extension-appindicator mutter xdg-desktop-portal-gnome",
-    # plasma-workspace and plasma-desktop: the panel. Without qt6-wayland KDE's portal comes up on XWayland
-    # and refuses keyboards. sway is its screen, grim takes the screenshots.
-    "kwin": "breeze grim kglobalacceld kwin-wayland plasma-desktop plasma-integration plasma-workspace "
-    "qt6-wayland sway xdg-desktop-portal-kde",
-    "sway": "grim sway xdg-desktop-portal-wlr",
-}
-DESKTOPS = tuple(name for name in PACKAGES if name)
+DESKTOPS = ("gnome", "kwin", "sway")
 
 SET_UP = """
 set -eu
@@ -76,9 +64,8 @@ def test_wayland(arguments: Sequence[str]) -> int:
     environment, places = reach(root, SUITE)
     places = [*places, str(ROOT)]
     _copy_source(root / SOURCE)
-    packages = " ".join(PACKAGES.values()).split()
     set_up = SET_UP.format(app=APP, source=SOURCE)
-    if inside(root, folder, environment, places, set_up, *packages):
+    if inside(root, folder, environment, places, set_up, *programs.packages(Use.WAYLAND)):
         print("The desktops could not be set up.")
         return 1
     results = {}

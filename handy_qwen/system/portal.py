@@ -21,7 +21,7 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jeepney import DBusAddress, HeaderFields, MatchRule, Message, message_bus, new_method_call
+from jeepney import DBusAddress, HeaderFields, MatchRule, Message, MessageFlag, message_bus, new_method_call
 from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
@@ -38,6 +38,7 @@ BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeErr
 """What comes of no address, no bus, no answer, an error or nonsense as the answer, a lost connection."""
 
 _PATH = "/org/freedesktop/portal/desktop"
+_GNOME = "org.freedesktop.impl.portal.desktop.gnome"
 _BUS = "org.freedesktop.DBus"
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
@@ -216,11 +217,25 @@ class PortalSession:
             if fields.get(HeaderFields.member) != "NameOwnerChanged":
                 yield message
             elif message.body[0] == NAME and not message.body[2]:
+                self._close_behind()
                 raise PortalError("the portal is gone")
 
     def close(self) -> None:
         """End the connection, and with it the session."""
         self._connection.close()
+
+    def _close_behind(self) -> None:
+        """Close the session that GNOME's part of the portal, a program of its own, still holds after a crash.
+
+        It goes on to keep the keys of that session, and reports them to nobody.
+        """
+        behind = DBusAddress(self.handle, bus_name=_GNOME, interface="org.freedesktop.impl.portal.Session")
+        message = new_method_call(behind, "Close")
+        message.header.flags = MessageFlag.no_reply_expected | MessageFlag.no_auto_start
+        try:
+            self._connection.send(message)
+        except BROKEN as exc:
+            logger.info("the session bus is gone, too: %s", type(exc).__name__)
 
     def _require_interface(self) -> None:
         try:

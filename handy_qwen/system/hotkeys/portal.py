@@ -334,7 +334,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
-        self._post(HotkeysAssigned(tuple(keys.get(shortcut.name, "") for shortcut in wanted)))
+        self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
             self._report(_error("Your desktop did not accept the hotkeys.", OWN_KEYS))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
@@ -413,6 +413,14 @@ def trigger(chord: Chord) -> str:
     if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
         return ""
     return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
+
+
+def _key_in(description: str, wish: str) -> str:
+    """The key in the desktop's words for it: "F9" of GNOME's "Press F9", in whatever language."""
+    key = wish.rpartition("+")[2]
+    if "+" not in wish and key in description.split():
+        return key
+    return description.removeprefix("Press ")
 
 
 def _open_settings() -> bool:

@@ -149,6 +149,28 @@ def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_
     assert bus.is_closed
 
 
+def test_after_a_crash_of_the_portal_gnomes_part_of_it_lets_go_of_the_keys(on_bus):
+    """It would keep them for the session that is gone, and tell nobody of them."""
+    bus = on_bus(FakeBus())
+    session = session_on(bus, signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""))
+    with pytest.raises(PortalError, match="gone"):
+        list(session.receive())
+    assert bus.sent == [("org.freedesktop.impl.portal.desktop.gnome", SESSION, "Close")]
+
+
+@pytest.mark.parametrize(
+    ("said", "key"), [("F9", "F9"), ("Press F9", "F9"), ("F9 drücken", "F9"), ("Meta+D", "Meta+D"), ("", "")]
+)
+def test_the_key_is_told_from_the_desktops_sentence(monkeypatch, said, key):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    posted.get(timeout=30)
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": said}))
+    assert posted.get(timeout=30) == HotkeysAssigned((key,))
+    listener.stop()
+
+
 @pytest.mark.parametrize("body", [(0,), (0, {"shortcuts": 7})])
 def test_an_answer_without_sense_is_an_error_of_the_portal(on_bus, body):
     bus = on_bus(FakeBus())
