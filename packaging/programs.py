@@ -82,7 +82,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "mount": "mount",
         "sed": "sed",
         "sudo": "sudo",
-        "util-linux": "setpriv unshare",
+        "util-linux": "unshare",
     },
     Use.BENCH: {
         "apt": "apt-get",

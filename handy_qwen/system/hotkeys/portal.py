@@ -47,7 +47,8 @@ from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
-from handy_qwen.system.hotkeys.listener import OWN_KEYS, ConnectedListener
+from handy_qwen.system.hotkeys.listener import ConnectedListener
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.opening import run
 from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
@@ -239,7 +240,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", OWN_KEYS) from exc
+            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             wanted = '" and "'.join(unsaid)
@@ -268,7 +269,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         is_shown = threading.Event()
         self._call(lambda: self._configure(is_shown))
         if not is_shown.is_set() and not _open_settings():
-            raise _error("Your desktop's settings could not be opened.", _BY_HAND)
+            hint = own_keys() if self._connection is None else _BY_HAND
+            raise _error("Your desktop's settings could not be opened.", hint)
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -292,6 +294,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._connection = self._connect()
         except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
+            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))  # the user binds a key to our commands
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
@@ -336,7 +339,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
         self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
-            self._report(_error("Your desktop did not accept the hotkeys.", OWN_KEYS))
+            self._report(_error("Your desktop did not accept the hotkeys.", own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
             title = f"Your desktop has no key for “{missing[0].description}” yet."
             self._report(_error(title, "Set one in its keyboard settings, under Handy Qwen."))
@@ -447,4 +450,4 @@ def _error(title: str, hint: str) -> HotkeyError:
 
 
 def _unsupported() -> HotkeyError:
-    return _error("This desktop doesn't offer global shortcuts to apps.", OWN_KEYS)
+    return _error("This desktop doesn't offer global shortcuts to apps.", own_keys())
