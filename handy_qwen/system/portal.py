@@ -39,6 +39,8 @@ BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeErr
 
 _PATH = "/org/freedesktop/portal/desktop"
 _GNOME = "org.freedesktop.impl.portal.desktop.gnome"
+_CHAIN = ("org.gnome.Shell", _GNOME, NAME)
+"""Through which a key of GNOME's comes to us, each a program of its own."""
 _BUS = "org.freedesktop.DBus"
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
@@ -219,6 +221,24 @@ class PortalSession:
             elif message.body[0] == NAME and not message.body[2]:
                 self._close_behind()
                 raise PortalError("the portal is gone")
+
+    def await_desktop(self) -> None:
+        """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
+
+        What they have told then is there for ``receive``. Other desktops are not waited for.
+
+        Raises:
+            PortalError: The bus is gone.
+        """
+        for name in _CHAIN:
+            message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")
+            message.header.flags = MessageFlag.no_auto_start
+            try:
+                self._connection.send_and_get_reply(message, timeout=HELLO_S)
+            except TimeoutError:
+                logger.info("%s is busy", name)
+            except BROKEN as exc:
+                raise PortalError("the session bus is gone") from exc
 
     def close(self) -> None:
         """End the connection, and with it the session."""

@@ -17,7 +17,7 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
-  after half a second): when the repeats stop, the key is up.
+  after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
 Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
@@ -55,7 +55,8 @@ from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalErro
 logger = logging.getLogger(__name__)
 
 STAND_IN = "F9"  # for a hotkey that no desktop takes: a key that types nothing, and that few programs use
-REPEATS_GONE_S = 0.4  # since the last one; a busy desktop pauses, too
+REPEATS_GONE_S = 0.25  # since the last one, before the desktop is asked whether it is just busy
+AWAKE_S = 0.15  # and since it has answered
 FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 
 _BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
@@ -119,6 +120,7 @@ class _Press:
 
     seen_s: float  # when Activated came last
     has_repeats: bool = False
+    awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
 
 
 class ShortcutsSession:
@@ -168,6 +170,10 @@ class ShortcutsSession:
             PortalError: The bus or the portal is gone.
         """
         self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
+
+    def await_desktop(self) -> None:
+        """See ``PortalSession``."""
+        self._session.await_desktop()
 
     def receive(self) -> Iterator[Signal]:
         """What has come since the last time. Does not wait.
@@ -332,7 +338,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                     self._report(None)  # it has a key, whatever the desktop says
                 hotkey = names.index(signal.name)
                 self._press(hotkey) if signal.kind == "Activated" else self._release(hotkey)
-        connection.look_again_s = self._release_lost()
+        connection.look_again_s = self._release_lost(connection)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""
@@ -361,22 +367,29 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._down[hotkey] = _Press(now_s)
             self._post(KeyDown(hotkey, now_s))
         else:
-            press.has_repeats, press.seen_s = True, now_s
+            press.has_repeats, press.seen_s, press.awake_s = True, now_s, None
 
     def _release(self, hotkey: int, at_s: float | None = None) -> None:
         if self._down.pop(hotkey, None) is not None:
             self._post(KeyUp(hotkey, time.monotonic() if at_s is None else at_s))
 
-    def _release_lost(self) -> float | None:
+    def _release_lost(self, connection: ShortcutsSession) -> float | None:
         """Let go of what is not repeated any more. Returns in how many seconds to look again."""
         left_s = []
         for hotkey, press in list(self._down.items()):
-            if press.has_repeats:
+            if not press.has_repeats:
+                continue
+            if press.awake_s is None:
                 left_s.append(press.seen_s + REPEATS_GONE_S - time.monotonic())
                 if left_s[-1] <= 0:
-                    del left_s[-1]
-                    logger.info("the desktop told of no release")
-                    self._release(hotkey, press.seen_s)
+                    connection.await_desktop()
+                    press.awake_s = time.monotonic()
+                    left_s[-1] = 0.0  # what it has told meanwhile comes first
+            elif (left := press.awake_s + AWAKE_S - time.monotonic()) > 0:
+                left_s.append(left)
+            else:
+                logger.info("the desktop told of no release")
+                self._release(hotkey, press.seen_s)
         return min(left_s, default=None)
 
     def _let_go(self, _connection: ShortcutsSession) -> None:

@@ -234,6 +234,7 @@ class OneSession:
     def __init__(self, shortcuts):
         self.is_closed = False
         self.look_again_s = None
+        self.said_when_awake = []
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.said = []
@@ -244,6 +245,10 @@ class OneSession:
 
     def timeout_s(self):
         return self.look_again_s
+
+    def await_desktop(self):
+        self.said += self.said_when_awake
+        self.said_when_awake = []
 
     def say(self, *signals):
         self.said += signals
@@ -402,7 +407,8 @@ def listening(monkeypatch):
 
 def test_a_key_whose_repeats_stop_is_up_though_nobody_tells(monkeypatch, listening):
     """GNOME loses the release when its overview is opened, or Shift is pressed meanwhile."""
-    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.01)
+    for name in ("REPEATS_GONE_S", "AWAKE_S"):
+        monkeypatch.setattr(f"handy_qwen.system.hotkeys.portal.{name}", 0.01)
     desktop, posted = listening
     activated(desktop, 3)
     down = next_event(posted)
@@ -411,6 +417,19 @@ def test_a_key_whose_repeats_stop_is_up_though_nobody_tells(monkeypatch, listeni
     assert up.at_s >= down.at_s
     activated(desktop)
     assert isinstance(next_event(posted), KeyDown), "the next press counts"
+
+
+def test_a_desktop_that_is_busy_has_not_lost_the_release(monkeypatch, listening):
+    """What it has to tell comes late: the key is still down."""
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.01)
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.AWAKE_S", 0.05)
+    desktop, posted = listening
+    repeat = Signal("Activated", "dictate-f9")
+    desktop.sessions[-1].said_when_awake = [repeat, Signal("Deactivated", "dictate-f9"), repeat]
+    activated(desktop, 2)
+    assert isinstance(next_event(posted), KeyDown)
+    up, again = next_event(posted), next_event(posted)
+    assert (type(up), type(again)) == (KeyUp, KeyDown), "it was released when it says so"
 
 
 def test_a_key_that_is_not_repeated_stays_down_until_it_is_told_of(monkeypatch, listening):
