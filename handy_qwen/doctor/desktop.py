@@ -86,7 +86,15 @@ def check_tray(context: Context) -> Iterator[Finding]:
     if not display and not context.is_wayland:
         return  # the display's finding says it all
     host = _host(context.environment, display)
-    if host:
+    pid = (context.running or {}).get("pid")
+    if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
+        yield warning(
+            TRAY,
+            "The panel does not show Handy Qwen's icon.",
+            "Quit the app and start it again. Its main window has all that the menu has.",
+            host=host,
+        )
+    elif host:
         yield fine(TRAY, f"The panel shows tray icons ({host}).", host=host)
     else:
         yield warning(TRAY, "No panel of this desktop shows tray icons.", TRAY_REMEDY, host="")
@@ -130,6 +138,29 @@ def _has_status_notifier(environment: Mapping[str, str]) -> bool:
     except BROKEN as exc:
         logger.debug("no watcher of tray icons: %s", type(exc).__name__)
         return False
+
+
+def _is_shown(environment: Mapping[str, str], pid: int) -> bool:
+    """Whether an icon of the process ``pid`` is among those of the panel; True if nobody tells."""
+    from jeepney import DBusAddress, message_bus  # on Linux only, as is the next
+    from jeepney.wrappers import Properties, unwrap_msg
+
+    from handy_qwen.system.portal import BROKEN, connect
+
+    watcher = DBusAddress("/StatusNotifierWatcher", bus_name=WATCHER, interface=WATCHER)
+    try:
+        with connect(environment["DBUS_SESSION_BUS_ADDRESS"]) as bus:
+            asked = Properties(watcher).get("RegisteredStatusNotifierItems")
+            ((_, items),) = unwrap_msg(bus.send_and_get_reply(asked, timeout=BUS_ANSWER_S))
+            owners = {item.partition("/")[0] for item in items}
+            pids = set()
+            for owner in owners:
+                asked = message_bus.GetConnectionUnixProcessID(owner)
+                pids |= set(unwrap_msg(bus.send_and_get_reply(asked, timeout=BUS_ANSWER_S)))
+    except BROKEN as exc:
+        logger.debug("the list of tray icons is not told: %s", type(exc).__name__)
+        return True
+    return pid in pids
 
 
 AUTOSTART = "autostart"

@@ -37,6 +37,7 @@ class Gnome(Session):
             self.xwayland
         ):  # started when first used; both are told to the session's programs on a real desktop
             found = re.search(r"public X11 display (:\d+)", self.log("gnome-shell"))
+            assert found is not None
             self.env["DISPLAY"] = found[1]
             self.env["XAUTHORITY"] = str(
                 next(Path(self.env["XDG_RUNTIME_DIR"]).glob(".mutter-Xwaylandauth.*"))

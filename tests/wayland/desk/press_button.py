@@ -6,6 +6,8 @@ press_button.py --list              everything that can be seen
 
 import sys
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import gi
 
@@ -13,7 +15,8 @@ gi.require_version("Atspi", "2.0")
 from gi.repository import Atspi, GLib  # noqa: E402 (the version must be asked for first)
 
 
-def walk(node: object, depth: int = 0):
+def walk(node: Any, depth: int = 0) -> Iterator[tuple[Any, int]]:
+    """``node`` and all below it, each with its depth."""
     yield node, depth
     try:
         count = node.get_child_count()
@@ -28,7 +31,7 @@ def walk(node: object, depth: int = 0):
             yield from walk(child, depth + 1)
 
 
-def programs():
+def programs() -> Iterator[Any]:
     """Those with windows; the shell's own tree is large and slow, and portals' dialogs are never in it."""
     desktop = Atspi.get_desktop(0)
     for place in reversed(range(desktop.get_child_count())):
@@ -41,7 +44,8 @@ def programs():
             yield program
 
 
-def act(node: object) -> bool:
+def act(node: Any) -> bool:
+    """Press it."""
     for candidate in (node, node.get_parent()):  # the name may be that of the label inside
         try:
             if candidate is not None and candidate.get_n_actions():
@@ -52,6 +56,7 @@ def act(node: object) -> bool:
 
 
 def press(name: str) -> bool:
+    """Press what is called ``name``; False: there is no such thing."""
     found = []
     for node, _ in (pair for program in programs() for pair in walk(program)):
         try:

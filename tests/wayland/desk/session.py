@@ -157,7 +157,7 @@ class Session:
             ("session", "DBUS_SESSION_BUS_ADDRESS"),
         ):
             address = f"unix:path={self.env['XDG_RUNTIME_DIR']}/{kind}-bus"
-            config = "/usr/share/dbus-1/session.conf"
+            config = Path("/usr/share/dbus-1/session.conf")
             if kind == "system":  # one that activates nothing
                 config = self.folder / "system-bus.conf"
                 config.write_text(
