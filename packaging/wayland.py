@@ -84,16 +84,17 @@ def test_wayland(arguments: Sequence[str]) -> int:
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The folder and the desktops, and what pytest gets."""
+    """The folder and the desktops, and what pytest gets: all from the first option on."""
+    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     parser = argparse.ArgumentParser(prog="dev.py test-wayland", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", metavar="FOLDER|" + "|".join(DESKTOPS))
-    options, further = parser.parse_known_args(arguments)
+    options = parser.parse_args(arguments[:first] if arguments[:1] not in (["-h"], ["--help"]) else ["-h"])
     options.desktops = [word for word in options.words if word in DESKTOPS] or list(DESKTOPS)
     folders = [word for word in options.words if word not in DESKTOPS]
     if len(folders) > 1:
         parser.error(f"at most one folder, and of desktops {', '.join(DESKTOPS)}")
     options.folder = Path(folders[0]) if folders else ROOT / "build" / "wayland"
-    return options, further
+    return options, list(arguments[first:])
 
 
 def _root(folder: Path) -> Path:

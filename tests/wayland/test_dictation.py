@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.desk.processes import wait_until
 from tests.wayland.desk import Gnome, Kwin, Sway, Target
-from tests.wayland.desk.app import TARGETS
+from tests.wayland.desk.app import SETTINGS, TARGETS
 
 
 def phase(app, name):
@@ -107,7 +107,7 @@ def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
     count = 0
     try:
         for key in ("f10", "f9"):
-            file.write_text(f'set_up = true\n[[hotkeys]]\nchord = "{key}"\n', "utf-8")
+            file.write_text(f'{SETTINGS}[[hotkeys]]\nchord = "{key}"\n', "utf-8")
             time.sleep(3)
             if isinstance(session, Gnome):
                 assert session.answer(session.answers_to_hotkeys), "for another key GNOME asks again"

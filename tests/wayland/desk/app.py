@@ -15,13 +15,14 @@ from tests.wayland.desk.session import HERE, SYSTEM_PYTHON, Session
 
 APP_PYTHON = os.environ.get("APP_PYTHON", "/srv/handy/bin/python")
 APP_COMMAND = os.environ.get("APP_COMMAND", "/srv/handy/bin/handy-qwen")
+SETTINGS = "set_up = true\nhold_s = 0.8\n"  # on a busy machine a tap takes a while
 TARGETS = ("qt", "gtk3", "gtk4", "foot", "xterm")
 
 
 class App:
     """The app of this session's user, started. ``settings`` are lines of its file."""
 
-    def __init__(self, session: Session, settings: str = "set_up = true\n", *arguments: str) -> None:
+    def __init__(self, session: Session, settings: str = SETTINGS, *arguments: str) -> None:
         self.session = session
         self.settings_file = Path(session.env["HOME"]) / ".config" / "handy-qwen" / "settings.toml"
         if settings:
