@@ -123,13 +123,13 @@ LIBRARIES: dict[Use, str] = {
     ),
     # Without qt6-wayland KDE's portal comes up on XWayland and refuses keyboards.
     Use.WAYLAND: (
-        "adwaita-icon-theme at-spi2-core breeze ca-certificates dbus dconf-gsettings-backend fonts-dejavu-"
-        " core fonts-noto-color-emoji gir1.2-atspi-2.0 gir1.2-gtk-3.0 gir1.2-gtk-4.0 gnome-shell-extension-"
-        " appindicator gsettings-desktop-schemas hicolor-icon-theme kglobalacceld libegl1 libgl1"
-        " libgl1-mesa-dri libportaudio2 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-"
-        " xkb1 libxkbcommon-x11-0 mutter plasma-desktop plasma-integration procps python3-gi python3-venv"
-        " qt6-wayland wtype xdg-desktop-portal xdg-desktop-portal-gnome xdg-desktop-portal-gtk xdg-desktop-"
-        " portal-kde xdg-desktop-portal-wlr xwayland"
+        "adwaita-icon-theme at-spi2-core breeze ca-certificates dbus dconf-gsettings-backend"
+        " fonts-dejavu-core fonts-noto-color-emoji gir1.2-atspi-2.0 gir1.2-gtk-3.0 gir1.2-gtk-4.0"
+        " gnome-shell-extension-appindicator gsettings-desktop-schemas hicolor-icon-theme kglobalacceld"
+        " libegl1 libgl1 libgl1-mesa-dri libportaudio2 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1"
+        " libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0 mutter plasma-desktop plasma-integration procps"
+        " python3-gi python3-venv qt6-wayland wtype xdg-desktop-portal xdg-desktop-portal-gnome"
+        " xdg-desktop-portal-gtk xdg-desktop-portal-kde xdg-desktop-portal-wlr xwayland"
     ),
     Use.CI: (  # a font, PortAudio's way to the sound server, keys of a real keyboard, a window of GTK
         "fonts-dejavu-core libasound2-plugins libxi6 libxtst6 python3-gi gir1.2-gtk-3.0"

@@ -30,6 +30,6 @@ class TypingPermission(Card):
         self._shown = permission
         self.setVisible(permission in (KeyPermission.UNASKED, KeyPermission.REFUSED))
         if permission is KeyPermission.UNASKED:
-            self.message.say(words.TYPING_TITLE, hint=words.TYPING_HINT)
+            self.message.say(words.TYPING_TITLE, "text", hint=words.TYPING_HINT)
         elif permission is KeyPermission.REFUSED:
             self.message.say(words.TYPING_REFUSED, "problem", hint=words.TYPING_HINT)
