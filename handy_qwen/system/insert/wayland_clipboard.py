@@ -174,6 +174,18 @@ class ControlledClipboards(ServedClipboards):
         """See ``Clipboards``."""
         self._control.withdraw(self._offered)
 
+    def close(self) -> None:
+        """See ``Clipboards``. What we still serve is handed to wl-copy, which stays: it would be lost."""
+        super().close()
+        left = self._control.left
+        if left is None or PRIVATE_KIND in left:
+            return
+        kind = next(kind for kind in (*TELLING_KINDS, *left) if kind in left)
+        try:
+            run_tool(("wl-copy", "--type", kind), left[kind], READ_S)
+        except (InsertError, Unsure) as problem:
+            logger.info("what was copied ends with the program: %s", type(problem).__name__)
+
     def _leave(self) -> None:
         self._control.leave(self._offered)
 

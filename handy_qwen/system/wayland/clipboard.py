@@ -102,6 +102,7 @@ class DataControl:
 
     Attributes:
         thread: For the watchdog.
+        left: What CLIPBOARD held of ours when it was closed, which nobody serves any more; None: nothing.
 
     Raises:
         InsertError: It cannot be reached, or has no data control.
@@ -109,6 +110,7 @@ class DataControl:
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self.left: Content | None = None
         self._inbox = SelectableInbox()
         self._connect()
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._connect)
@@ -205,6 +207,8 @@ class DataControl:
             while not self.thread.is_ending():
                 self._step()
             self._restore()
+            if (own := self._ours.get(CLIPBOARD)) is not None:
+                self.left = own.content
             self._connection.roundtrip()
         except WaylandError as exc:
             logger.info("the clipboard is lost: %s", exc)

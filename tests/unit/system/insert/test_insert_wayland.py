@@ -12,8 +12,10 @@ from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, Porta
 from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
 from handy_qwen.system.insert.wayland_clipboard import ToolError, run_tool
 from handy_qwen.system.session import Kind, Session
+from handy_qwen.system.wayland.clipboard import CLIPBOARD
 from handy_qwen.system.wayland.wire import WaylandError
 from tests.unit.system.bus import SESSION, FakeBus
+from tests.unit.system.wayland.compositor import Compositor
 
 
 class FakeTools:
@@ -464,3 +466,56 @@ def test_a_keyboard_that_was_taken_away_is_an_error(on_bus, permission):
     on_bus(FakeBus(refuses=("NotifyKeyboardKeysym",)))
     with pytest.raises(InsertError):
         PortalKeyboard(permission).press((0xFF0D,))
+
+
+@pytest.fixture
+def compositor(tmp_path):
+    compositor = Compositor(tmp_path)
+    yield compositor
+    compositor.close()
+
+
+@pytest.fixture
+def controlled(compositor, backend):
+    """The back end on a compositor with data control and a virtual keyboard, and the tools beside it."""
+    tools = FakeTools()
+    way = backend(tools)
+    way.close()
+    session = Session(Kind.WAYLAND, compositor.path)
+    made = Wayland(session, lambda _s: None)
+    yield made, tools
+    made.close()
+
+
+def test_by_data_control_a_text_counts_as_inserted_when_it_was_fetched_after_the_chord(
+    compositor, controlled, monkeypatch
+):
+    way, tools = controlled
+    compositor.copied(CLIPBOARD, {"text/plain": b"old"})
+    press = OwnKeyboard.press
+
+    def press_and_fetch(self, codes):
+        press(self, codes)
+        assert compositor.paste(CLIPBOARD) == b"said"
+
+    monkeypatch.setattr(OwnKeyboard, "press", press_and_fetch)
+    assert way.paste_text("said") == Inserted(4)
+    assert tools.keys == [("own", 42, 110)]
+    way.close()
+    assert tools.data == b"old", "wl-copy goes on to serve what was there"
+
+
+def test_a_text_that_was_not_fetched_in_time_may_have_arrived_and_stays(compositor, controlled, monkeypatch):
+    way, _ = controlled
+    monkeypatch.setattr(Wayland, "FETCH_WAIT_S", 0.05)
+    assert way.paste_text("said") == Inserted(None)
+    assert way.rest(is_idle=True) is None
+    assert compositor.paste(CLIPBOARD) == b"said"
+
+
+def test_what_is_private_is_not_handed_on(controlled):
+    way, tools = controlled
+    before = dict(tools.offered)
+    way.copy("said")
+    way.close()
+    assert tools.offered == before
