@@ -7,6 +7,7 @@ usage: python3 packaging/build.py KIND...
     deb        Debian package                                  Debian 12 with dpkg-dev
     tar        .tar.gz with an install.sh                      Linux
     appimage   AppImage                                        Linux with appimagetool
+    flatpak    the manifest that flatpak-builder builds    any system; after wheel
     windows    installer, and a .zip that needs none           Windows with Inno Setup 6
     macos      .app in a .dmg                                  macOS
     check      menu entry, AppStream data, manual, .deb        Debian with desktop-file-utils, appstream,
@@ -106,6 +107,13 @@ def build_appimage() -> None:
     made(archives.build_appimage())
 
 
+def build_flatpak() -> None:
+    """Write the manifest of the Flatpak, and the files beside it."""
+    import flatpak
+
+    flatpak.build()
+
+
 def build_windows() -> None:
     """Build the installer for Windows and the portable .zip."""
     import installers
@@ -141,6 +149,7 @@ KINDS: dict[str, Callable[[], None]] = {
     "deb": build_deb,
     "tar": build_tar,
     "appimage": build_appimage,
+    "flatpak": build_flatpak,
     "windows": build_windows,
     "macos": build_macos,
     "check": check_linux,

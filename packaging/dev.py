@@ -10,6 +10,7 @@ usage: python3 packaging/dev.py COMMAND
     installed the tests of the app, on the handy-qwen of an installed package
     fmt      format the code
     lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
+    test-wayland  the app on GNOME, KDE and sway, headless; see wayland.py
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
     test-windows the Windows program, under Wine: unit tests, the app, the installer; see wine.py
 
@@ -28,6 +29,7 @@ from pathlib import Path
 
 import fresh
 import programs
+import wayland
 from programs import Use
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -155,6 +157,7 @@ COMMANDS = {
     "lock": lock,
     "fresh": fresh.fresh,
     "test-windows": test_windows,
+    "test-wayland": wayland.test_wayland,
 }
 
 

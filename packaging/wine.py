@@ -103,7 +103,7 @@ def test_windows(arguments: Sequence[str]) -> int:
     folders = [word for word in words if word not in STEPS]
     if len(folders) > 1:
         parser.error(f"one folder at most: {' '.join(folders)}")
-    if missing := fresh.lacks():
+    if missing := fresh.lacks_for_chroot():
         print(f"This needs {missing}.")
         return 1
     folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
@@ -171,7 +171,7 @@ def install_wine(folder: Path) -> None:
         "dpkg --add-architecture i386 && apt-get update -qq"
         f" && apt-get install -y -qq --no-install-recommends {WINE_PACKAGES}"
     )
-    if status := fresh.run_inside(system, folder, environment, places, script):
+    if status := fresh.inside(system, folder, environment, places, script):
         sys.exit(f"Wine could not be installed: exit status {status}")
 
 

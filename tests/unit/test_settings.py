@@ -100,8 +100,20 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
 
 
 def test_the_default_key_types_nothing():
-    assert default_chord("darwin") == "Right Option"
-    assert default_chord("linux") == "Right Ctrl"
+    assert default_chord("darwin", {}) == "Right Option"
+    assert default_chord("linux", {}) == default_chord("win32", {"WAYLAND_DISPLAY": "x"}) == "Right Ctrl"
+
+
+@pytest.mark.parametrize(
+    ("environment", "chord"),
+    [
+        ({"XDG_SESSION_TYPE": "wayland"}, "F9"),
+        ({"XDG_SESSION_TYPE": "tty", "WAYLAND_DISPLAY": "wayland-1"}, "F9"),
+        ({"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": "wayland-1"}, "Right Ctrl"),  # of another session
+    ],
+)
+def test_on_wayland_the_default_is_a_key_that_the_portal_takes(environment, chord):
+    assert default_chord("linux", environment) == chord
 
 
 # --- values that are wrong ---------------------------------------------------------------------------

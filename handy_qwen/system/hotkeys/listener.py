@@ -30,6 +30,7 @@ from handy_qwen.system.hotkeys.chord import (
     labels,
     missing_key,
 )
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -40,12 +41,6 @@ CHECK_S = 5.0  # how often the hooks are looked after while no key is down
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
-
-
-OWN_KEYS = (
-    'Let your desktop run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" '
-    'when it comes up, or "handy-qwen toggle" on a key.'
-)
 
 
 def never(_at_s: float) -> bool:
@@ -71,7 +66,7 @@ class Listener:
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         if hotkeys:
-            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)
+            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
         """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
@@ -91,7 +86,7 @@ class Listener:
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         raise HotkeyError(
-            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS
+            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
         )
 
     def end_capture(self) -> None:

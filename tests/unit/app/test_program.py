@@ -30,7 +30,7 @@ from handy_qwen.core.events import (
     Trouble,
 )
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import LiveMode, Method, Submit
+from handy_qwen.core.types import KeyPermission, LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -393,6 +393,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)
+    backend.key_permission = lambda: KeyPermission.NOT_NEEDED
     inserter = DesktopInserter(
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )

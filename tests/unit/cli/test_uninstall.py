@@ -6,6 +6,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.control import InstanceLock
+from handy_qwen.system.menu_entry import MenuEntry
 
 DELETE = ("uninstall", "--data", "--yes")
 
@@ -49,7 +50,7 @@ def test_without_data_everything_stays_and_the_way_out_is_named(run, home):
 @pytest.mark.parametrize("text", [None, 'Exec="no end\n'])
 def test_the_autostart_entry_goes(run, usual_places, text):
     assert run("autostart", "on").status == 0
-    entry = usual_places / "CONFIG" / "autostart" / "handy-qwen.desktop"
+    entry = usual_places / "CONFIG" / "autostart" / "io.github.handy_qwen.desktop"
     assert entry.exists()
     if text is not None:
         entry.write_text(text, encoding="utf-8")
@@ -58,12 +59,20 @@ def test_the_autostart_entry_goes(run, usual_places, text):
     assert run("autostart").out == "off\n"
 
 
+@pytest.mark.linux("menu entries of this kind are Linux's")
+def test_the_menu_entry_goes_if_the_app_wrote_it(run, usual_places):
+    assert "menu entry" not in run("uninstall").out
+    assert MenuEntry().write()
+    assert "Removed the menu entry" in run("uninstall").out
+    assert not (usual_places / "DATA" / "applications" / "io.github.handy_qwen.desktop").exists()
+
+
 @pytest.mark.linux("the entry is one of XDG")
 @pytest.mark.usefixtures("home")
 def test_a_second_instance_leaves_the_entry_which_may_be_the_first_ones(run, tmp_path):
     assert run("autostart", "on").status == 0
     assert "autostart off" in run("uninstall").out
-    assert (tmp_path / "xdg" / "autostart" / "handy-qwen.desktop").exists()
+    assert (tmp_path / "xdg" / "autostart" / "io.github.handy_qwen.desktop").exists()
 
 
 def test_data_goes_with_yes_and_its_sizes_are_shown_once(run, home):

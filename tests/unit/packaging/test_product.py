@@ -25,7 +25,7 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == autostart.LABEL == desktop.APP_ID
+    assert product.APP_ID == autostart.APP_ID == desktop.APP_ID
 
 
 @pytest.mark.linux("the portal is on Linux only")

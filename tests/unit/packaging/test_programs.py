@@ -20,6 +20,7 @@ FAKES = {
 }  # programs that a test writes itself
 PLACES = {  # where a call is -> who makes it
     "tests/bench/": "BENCH",
+    "tests/wayland/": "WAYLAND",
     "tests/": "CI",
     "packaging/wine.py": "WINE",
     "packaging/": "PACKAGING",

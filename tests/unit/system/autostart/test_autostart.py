@@ -10,9 +10,9 @@ import pytest
 
 from handy_qwen.errors import HandyError
 from handy_qwen.system.autostart import (
+    APP_ID,
     APPROVED,
     FILE,
-    LABEL,
     NAME,
     RUN,
     Launch,
@@ -289,9 +289,9 @@ def test_a_registry_that_refuses_is_told():
 def test_the_launch_agent_says_what_launchd_needs(tmp_path):
     autostart = autostart_for({}, platform="darwin", home=tmp_path)
     autostart.turn_on(Launch(("/Applications/Handy Qwen.app/x", "--hidden"), tmp_path, {"A": "b"}))
-    path = tmp_path / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    path = tmp_path / "Library" / "LaunchAgents" / f"{APP_ID}.plist"
     agent = plistlib.loads(path.read_bytes())
-    assert agent["Label"] == LABEL
+    assert agent["Label"] == APP_ID
     assert agent["ProgramArguments"] == ["/Applications/Handy Qwen.app/x", "--hidden"]
     assert agent["RunAtLoad"] is True
     assert "KeepAlive" not in agent, "it must stay quit once it was quit"
@@ -303,5 +303,5 @@ def test_the_launch_agent_says_what_launchd_needs(tmp_path):
     "text", [b"", b"<plist><dict>", b"bplist00", b"<plist version='1.0'><array/></plist>"]
 )
 def test_a_launch_agent_that_somebody_broke_is_off(text, tmp_path):
-    (tmp_path / f"{LABEL}.plist").write_bytes(text)
+    (tmp_path / f"{APP_ID}.plist").write_bytes(text)
     assert not MacAutostart(tmp_path).state().is_on
