@@ -132,7 +132,10 @@ def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str
     gate, up = (graph.linear(normed, f"{name}.mlp.{part}_proj", preset.decoder) for part in ("gate", "up"))
     silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
     hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
-    return [x, graph.linear(hidden, f"{name}.mlp.down_proj", preset.decoder)]
+    # A product of gate and up is too uneven for one scale: half of what all layers with it would be off.
+    form = preset.decoder
+    down = form.and_finer(config.ffn)[1] if form.is_by_row else form
+    return [x, graph.linear(hidden, f"{name}.mlp.down_proj", down)]
 
 
 def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: list[str]) -> list[str]:
