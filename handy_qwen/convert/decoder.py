@@ -169,13 +169,11 @@ def _query_and_key(
     widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
     by_head = graph.integers([-1, config.heads + config.kv_heads, config.head_dim])
     x = graph.node("Reshape", [x, by_head], f"{name}.qk_heads")
-    x = graph.node(
-        "SimplifiedLayerNormalization",
-        [x, graph.constant(f"{name}.qk_norm.weight", scale)],  # (1, heads, head_dim), broadcast
-        f"{name}.qk_norm",
-        axis=-1,
-        epsilon=config.rms_eps,
-    )
+    # One scale for each head: the norm's own kernel is made for one that all share, and slow with others.
+    ones = graph.constant(f"{name}.qk_norm.ones", np.ones(config.head_dim, np.float32))
+    operator = "SimplifiedLayerNormalization"
+    x = graph.node(operator, [x, ones], f"{name}.qk_normed", axis=-1, epsilon=config.rms_eps)
+    x = graph.node("Mul", [x, graph.constant(f"{name}.qk_norm.weight", scale)], f"{name}.qk_norm")
     x = graph.node("Reshape", [x, graph.integers([1, -1, sum(widths)])], f"{name}.qk_flat")
     query_and_key = f"{name}.query", f"{name}.key"
     graph.node("Split", [x, graph.integers(widths)], query_and_key, axis=-1)
