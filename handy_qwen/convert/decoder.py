@@ -16,6 +16,7 @@ Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runt
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -29,7 +30,7 @@ from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks, write_array
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, Trial
+from handy_qwen.convert.trial import Case, Fold, TooCoarseError, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
@@ -44,6 +45,7 @@ def write_decoder(
     preset: Preset,
     *,
     cases: Sequence[Case] = (),
+    limit: float = math.inf,
     threads: int = 1,
 ) -> Counter[Precision]:
     """Write the graph of the layers.
@@ -54,10 +56,14 @@ def write_decoder(
         config: The decoder's sizes.
         preset: How precisely, at least.
         cases: Check speech: all inputs of the graph. Gets ``names.HIDDEN``.
+        limit: How far the layers may be off; hardly any is nearer than the one before it.
         threads: For sessions.
 
     Returns:
         How many products have which form.
+
+    Raises:
+        TooCoarseError: A layer is further off.
     """
     with Graph(path, tensors, _PREFIX) as graph:
         graph.input(names.EMBEDS, [1, "rows", config.hidden])
@@ -71,6 +77,8 @@ def write_decoder(
         for layer in range(config.layers):
             write = partial(_layer, config=config, stream=stream, index=layer)
             stream = trial.part(write, _folds(config, layer))
+            if cases and (error := trial.error(stream[0])) > limit:
+                raise TooCoarseError(error)
         trial.part(partial(_final_norm, config=config, stream=stream))
         graph.output(names.HIDDEN, ["count_rows", config.hidden])
         for pairs in zip(*(names.cache_names(layer) for layer in range(config.layers)), strict=True):

@@ -36,6 +36,14 @@ _JUDGED, _ROWS = 6, 104  # pieces of speech that a product is judged by, and row
 Values = dict[str, npt.NDArray[Any]]
 
 
+class TooCoarseError(Exception):
+    """A graph was given up, because a value in it is ``error`` off already."""
+
+    def __init__(self, error: float) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 @dataclass(slots=True)
 class Case:
     """A piece of speech. Values by their names in the graphs, of the float32 model and of the package."""

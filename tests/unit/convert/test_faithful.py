@@ -13,7 +13,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.bench.fidelity import answer, compare, windows, with_model
 from handy_qwen.convert import check as check_module
-from handy_qwen.convert import folding, trial
+from handy_qwen.convert import folding, parts, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_encoder
@@ -91,6 +91,16 @@ def test_a_product_that_a_scale_for_each_row_does_not_suit_takes_a_finer_form(tm
     manifest = convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
     assert manifest.precision["decoder"] == str(BLOCKS)
     assert manifest.fidelity.notes == ()  # for each product, not because all of it was too far off
+
+
+@pytest.mark.parametrize("part", ["a layer", "all of it"])
+def test_a_decoder_that_rows_do_not_suit_is_what_it_was_with_blocks(tmp_path, monkeypatch, part):
+    """Each product is near enough, but not what they make together: after the first layer, or at the end."""
+    blocks = dataclasses.replace(PRESETS[DEFAULT_PRESET], decoder=BLOCKS)
+    expected = convert(CHECKPOINT, tmp_path / "blocks", blocks, DETAILS)
+    limit = 0.001 if part == "a layer" else 0.018
+    monkeypatch.setattr(parts, "ROWS_LOGITS_LIMIT", limit)
+    assert convert(CHECKPOINT, tmp_path / "rows", PRESETS[DEFAULT_PRESET], DETAILS) == expected
 
 
 class Stored:
