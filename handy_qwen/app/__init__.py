@@ -22,7 +22,8 @@ from handy_qwen.log import Log
 
 logger = logging.getLogger(__name__)
 
-NATIVE = {"engine", "model-load", "models-work", "history-retry", "microphone"}  # threads in native code
+NATIVE = {"engine", "model-load", "models-work", "models-convert", "history-retry", "microphone"}
+"""Threads in native code."""
 SHOW_S = 20.0  # how long a second instance waits for the first, which may still be starting
 
 

@@ -111,6 +111,7 @@ def run(*, is_hidden: bool) -> int:
         program.level_db,
         windows.models,
         windows.history,
+        files_commands=windows.files,
         upkeep_commands=windows.upkeep,
         vocabulary_commands=windows.vocabulary,
         microphone_commands=program.microphone,

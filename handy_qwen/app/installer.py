@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from handy_qwen.core.models import ModelEntry, Progress
+from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
+from handy_qwen.system.priority import in_background
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
@@ -18,10 +19,13 @@ class Installer:
 
     Args:
         threads: How many the models run on; None: what suits the machine.
+        may_use_devices: Whether they may run on a graphics card or the like.
     """
 
-    def __init__(self, threads: Callable[[], int | None]) -> None:
-        self._threads = threads
+    def __init__(
+        self, threads: Callable[[], int | None], may_use_devices: Callable[[], bool] = lambda: False
+    ) -> None:
+        self._threads, self._may_use_devices = threads, may_use_devices
 
     def entries(self) -> Sequence[ModelEntry]:
         """All models: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
@@ -43,7 +47,7 @@ class Installer:
         from handy_qwen.models.installed import find_installable
         from handy_qwen.models.installing import install
 
-        install(find_installable(name), tell, preset=preset)
+        in_background("models-convert", lambda: install(find_installable(name), tell, preset=preset))
 
     def import_from(self, source: Path, tell: Tell) -> str:
         """Install the model in a folder or archive, and return its name.
@@ -54,7 +58,7 @@ class Installer:
         """
         from handy_qwen.models.installing import import_model
 
-        return import_model(source, tell).name
+        return in_background("models-convert", lambda: import_model(source, tell)).name
 
     def discard(self, name: str) -> None:
         """Delete what is here of an unfinished one.
@@ -76,18 +80,54 @@ class Installer:
 
         remove(name)
 
-    def measure(self, name: str) -> float:
-        """Seconds that ten seconds of speech take.
+    def measure(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, which devices, and how long ten seconds of speech take.
+
+        All of that is kept.
 
         Raises:
+            CancelledError: ``tell`` did.
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.bench.speed import measure_model
-        from handy_qwen.engine import default_threads
         from handy_qwen.models.installed import find_model
+        from handy_qwen.models.machine import SPEED, remember, threads_for
+        from handy_qwen.models.placement import placement_of
 
-        threads = self._threads() or default_threads()
+        self.tune(name, tell)
+        folder = find_model(name).folder
         speed = measure_model(
-            find_model(name).folder, threads=threads, clips_s=(CLIP_S,), tokens=CLIP_TOKENS, rounds=ROUNDS
+            folder,
+            threads=self._threads() or threads_for(folder),
+            clips_s=(CLIP_S,),
+            tokens=CLIP_TOKENS,
+            rounds=ROUNDS,
+            placement=placement_of(folder) if self._may_use_devices() else None,
         )
-        return speed.clips[0].total_s
+        remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})
+
+    def tune(self, name: str, tell: Tell) -> None:
+        """Measure how many threads suit a model, and whether a graphics card is quicker.
+
+        What is known or set is not measured, and of the tiny demo nothing is.
+
+        Raises:
+            CancelledError: ``tell`` did.
+            HandyError: It cannot be loaded or run.
+        """
+        from handy_qwen.models.device_trial import is_trial_due, try_devices
+        from handy_qwen.models.installed import find_model
+        from handy_qwen.models.machine import threads_for
+        from handy_qwen.models.tuning import is_tuned, tune
+
+        def step() -> None:
+            tell(Progress(InstallStage.TESTING))
+
+        model, threads = find_model(name), self._threads()
+        if model.name == DEMO:
+            return
+        folder = model.folder
+        if not threads and not is_tuned(folder):
+            tune(folder, step)
+        if self._may_use_devices() and is_trial_due(folder):
+            try_devices(folder, threads or threads_for(folder), step)

@@ -8,9 +8,7 @@ Qt --install, use, remove ...--> inbox --> thread "models" --> ModelList --> Qt
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -32,7 +30,6 @@ from handy_qwen.core.models import (
 from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
-from handy_qwen.files import replace_file
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
@@ -50,7 +47,6 @@ class ModelsPresenter:
 
     Args:
         installer: Gets models onto this machine.
-        speeds: What was measured before.
         post: To the dictation cycle, for notices that need no window.
         use: Makes a model the one in use. Any thread.
         chosen: The name of the one in use.
@@ -60,7 +56,6 @@ class ModelsPresenter:
     def __init__(
         self,
         installer: Installer,
-        speeds: Speeds,
         *,
         post: Post,
         use: Callable[[str], None],
@@ -68,7 +63,7 @@ class ModelsPresenter:
         machine: Callable[[], tuple[Path, int, int]],
     ) -> None:
         self.listener: ModelListener = lambda _models: None  # until there is one
-        self._installer, self._speeds, self._post = installer, speeds, post
+        self._installer, self._post = installer, post
         self._use, self._chosen, self._machine = use, chosen, machine
         self._found: Sequence[ModelEntry] = ()  # as they are on the disk
         self._problems: dict[str, Problem] = {}
@@ -129,6 +124,10 @@ class ModelsPresenter:
         """Find out how fast ``name`` is."""
         self._chores.do(partial(self._measure, name))
 
+    def tune(self, is_idle: Callable[[], bool]) -> None:
+        """Find out which number of threads suits the model in use, if nobody has, while ``is_idle``."""
+        self._chores.do(partial(self._tune, is_idle))
+
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
@@ -160,7 +159,6 @@ class ModelsPresenter:
             problem=self._problems.get(entry.name, entry.problem),
             is_damaged=is_here and entry.name in self._damaged,
             is_chosen=is_here and entry.name == self._chosen(),
-            clip_s=self._speeds.of(entry.name, entry.disk_bytes) if is_here else None,
             is_measuring=entry.name in self._measuring,
         )
 
@@ -252,15 +250,16 @@ class ModelsPresenter:
 
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
-            job = self._measuring[name] = Job(name, lambda _tell: self._measure_now(name))
+            job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
             self._jobs.add(job)
         self._show()
 
-    def _measure_now(self, name: str) -> None:
-        """Called on ``models-work``."""
-        clip_s = self._installer.measure(name)
-        disk_bytes = next((one.disk_bytes for one in self._found if one.name == name), 0)
-        self._speeds.note(name, disk_bytes, clip_s)
+    def _tune(self, is_idle: Callable[[], bool]) -> None:
+        def work(tell: Tell) -> None:
+            self._installer.tune(name, partial(_tell_while, is_idle, tell))
+
+        name = self._chosen()
+        self._jobs.add(Job(name, work))
 
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
@@ -273,46 +272,10 @@ class ModelsPresenter:
         self._look()
 
 
-class Speeds:
-    """Seconds for ten seconds of speech, by name and size: another package under a name is another model.
-
-    A file that cannot be read or written costs no more than measuring again.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._known: dict[str, float] | None = None
-
-    def of(self, name: str, disk_bytes: int) -> float | None:
-        """What was measured; None if nothing was."""
-        if self._known is None:
-            self._known = self._read()
-        return self._known.get(f"{name}:{disk_bytes}")
-
-    def note(self, name: str, disk_bytes: int, clip_s: float) -> None:
-        """Keep what was measured."""
-        known = self._read() | {f"{name}:{disk_bytes}": round(clip_s, 3)}
-        self._known = known
-        try:
-            replace_file(self._path, f"{json.dumps(known, indent=2)}\n".encode())
-        except OSError as exc:
-            logger.info("the speed of a model could not be kept: %s", exc.strerror)
-
-    def _read(self) -> dict[str, float]:
-        try:
-            raw = json.loads(self._path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError, RecursionError) as exc:
-            logger.info("the speeds of the models could not be read: %s", type(exc).__name__)
-            return {}
-        if not isinstance(raw, dict):
-            return {}
-        return {key: float(value) for key, value in raw.items() if _is_time(value)}
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+def _tell_while(is_idle: Callable[[], bool], tell: Tell, progress: Progress) -> None:
+    if not is_idle():
+        raise CancelledError
+    tell(progress)
 
 
 @dataclass(eq=False)

@@ -21,6 +21,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
+from handy_qwen.app.moment import moment
 from handy_qwen.app.words import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
@@ -53,6 +54,7 @@ from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
+from handy_qwen.system.priority import Haste
 from handy_qwen.system.session import session_of
 from handy_qwen.transcriber import EngineTranscriber
 
@@ -93,6 +95,7 @@ class Program:
     ) -> None:
         self._quit_app, self._open_file = quit_app, open_file
         self._on_view: Listener | None = None
+        self.on_rest: Callable[[], None] = lambda: None  # nobody has dictated for a while
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
         self._is_autostarted = False
@@ -307,6 +310,8 @@ class Program:
             name=settings.model,
             live_mode=self._live_mode,
             idle_s=lambda: choices.idle_s_of(self.store.value),
+            at_work=Haste(),
+            on_rest=self._at_rest,
         )
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
@@ -319,7 +324,13 @@ class Program:
             self._history,
             post,
             self.controller.attempt,
+            moment,
         )
+
+    @property
+    def engine(self) -> EngineTranscriber | None:
+        """What transcribes; None before the program has started. Any thread."""
+        return self._transcriber
 
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
@@ -484,7 +495,7 @@ class Program:
         old, self._applied = self._applied, new
         if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
             self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
-        if self._transcriber is not None and (new.model, new.threads) != (old.model, old.threads):
+        if self._transcriber is not None and _engine_of(new) != _engine_of(old):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             tell_of_words(new, self.controller.post)
@@ -553,8 +564,23 @@ class Program:
     def _live_mode(self) -> LiveMode:
         return live_of(self.store.value, is_on_battery=machine.is_on_battery())
 
+    def is_engine_idle(self) -> bool:
+        """Whether no take waits for its text or is being recorded. Any thread."""
+        return self._transcriber is None or self._transcriber.is_idle()
+
+    def _at_rest(self) -> None:
+        """Called on the engine's thread."""
+        if not machine.is_on_battery():
+            self.on_rest()
+
     def _load_model(self, name: str) -> Model:
         """Called on ``model-load``."""
         from handy_qwen.models.installed import load_recognizer
 
-        return load_recognizer(name, self.store.value.threads or None)
+        settings = self.store.value
+        return load_recognizer(name, settings.threads or None, use_devices=settings.use_devices)
+
+
+def _engine_of(settings: Settings) -> tuple[object, ...]:
+    """What a model has to be loaded anew for."""
+    return settings.model, settings.threads, settings.use_devices

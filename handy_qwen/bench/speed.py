@@ -16,8 +16,10 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.engine import load_model
-from handy_qwen.engine.api import Model
+from handy_qwen.engine.api import Model, Placement
+from handy_qwen.engine.processor import processor_name
 from handy_qwen.models.installed import VOICE_MODEL
+from handy_qwen.transcriber.slot import return_freed_memory
 
 _RATE_HZ = 16_000
 _READ_BYTES = 512 << 20  # far more than any cache holds
@@ -26,7 +28,7 @@ _ROUNDS = 3
 
 @dataclass(frozen=True, slots=True)
 class ClipSpeed:
-    """Medians for clips of ``clip_s`` seconds; ``step_s`` is one token."""
+    """Medians for clips of ``clip_s`` seconds; ``step_s`` is one token, ``cpu_s`` the processor time."""
 
     clip_s: float
     features_s: float
@@ -34,6 +36,7 @@ class ClipSpeed:
     prefill_s: float
     step_s: float
     total_s: float
+    cpu_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,13 @@ class ModelSpeed:
 
 
 def measure_model(
-    folder: Path, *, threads: int, clips_s: tuple[float, ...], tokens: int, rounds: int
+    folder: Path,
+    *,
+    threads: int,
+    clips_s: tuple[float, ...],
+    tokens: int,
+    rounds: int,
+    placement: Placement | None = None,
 ) -> ModelSpeed:
     """Load the model in ``folder`` and run it on noise.
 
@@ -60,12 +69,14 @@ def measure_model(
     Raises:
         EngineError: The model cannot be loaded or run.
     """
-    model = load_model(folder, voice_model=paths.asset(VOICE_MODEL), threads=threads)
+    voice_model = paths.asset(VOICE_MODEL)
+    model = load_model(folder, voice_model=voice_model, threads=threads, placement=placement)
     loaded, name = resident_bytes(), model.name
     try:
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
     finally:
         model.close()
+    return_freed_memory()  # or what is measured of the machine comes on top of it, as seen from outside
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     read = (size for name, size in sizes.items() if name in {"decoder.data", "embedding.data"})
     return ModelSpeed(name, sum(sizes.values()), sum(read), model.load_s, loaded, peak_bytes(), clips)
@@ -75,9 +86,11 @@ def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> Clip
     def run() -> tuple[float, ...]:
         # Different noise each time, so that nothing remembered of the last clip helps
         noise = 0.05 * np.random.default_rng().standard_normal(int(clip_s * _RATE_HZ))
+        begin = time.process_time()
         found = model.measure(noise.astype(np.float32), tokens)
+        cpu_s = time.process_time() - begin
         step_s = found.decode_s / max(1, tokens - 1)
-        return found.features_s, found.encoder_s, found.prefill_s, step_s, found.total_s
+        return found.features_s, found.encoder_s, found.prefill_s, step_s, found.total_s, cpu_s
 
     run()  # what is done once only, for a clip of this length
     runs = [run() for _ in range(rounds)]
@@ -108,7 +121,7 @@ def load_now() -> float:
 def measure_machine(threads: int, load: float) -> Machine:
     """Measure with ``threads`` threads; takes about a second. ``load`` is ``load_now()`` before the work."""
     return Machine(
-        processor=_processor(),
+        processor=processor_name(),
         physical_cores=psutil.cpu_count(logical=False) or 1,
         threads=threads,
         read_gb_s=_read_rate(threads),
@@ -149,13 +162,3 @@ def _rate(work: Callable[[], object], amount: float) -> float:
     begin = time.perf_counter()
     work()
     return amount / (time.perf_counter() - begin) / 1e9
-
-
-def _processor() -> str:
-    """The processor's own name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

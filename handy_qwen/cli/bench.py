@@ -7,7 +7,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.cli.options import Subparsers, add_command, add_model_options, asked_or_used, number
+from handy_qwen.cli.options import (
+    Subparsers,
+    add_command,
+    add_model_options,
+    asked_or_used,
+    may_use_devices,
+    number,
+)
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write, write_json
 from handy_qwen.cli.transcribe import opened
 
@@ -23,7 +30,7 @@ _DESCRIPTION = """
 Measure a model on this computer. Without --wer, clips of noise go through each stage: "features", "encoder"
 and "prefill" are the seconds until the model can write, "a token" what each token takes then, "against
 reading once" that divided by the time to read the weights once from memory, which no program can beat,
-"total" the whole clip.
+"total" the whole clip, and "processor" the processor time of it on all threads together.
 """
 
 
@@ -126,14 +133,27 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.engine import default_threads
+    from handy_qwen.models.device_trial import is_trial_due, try_devices
     from handy_qwen.models.installed import find_model
+    from handy_qwen.models.machine import threads_for
+    from handy_qwen.models.placement import placement_of
+    from handy_qwen.models.tuning import is_tuned, tune
 
     load = load_now()
-    threads = options.threads or default_threads()
     folder = find_model(asked_or_used(options.model)).folder
+    if not options.threads and not is_tuned(folder):
+        tune(folder)
+    threads = options.threads or threads_for(folder)
+    is_allowed = may_use_devices()
+    if is_allowed and is_trial_due(folder):
+        say(f"handy-qwen: {try_devices(folder, threads).why}")
     speed = measure_model(
-        folder, threads=threads, clips_s=options.seconds, tokens=options.tokens, rounds=options.rounds
+        folder,
+        threads=threads,
+        clips_s=options.seconds,
+        tokens=options.tokens,
+        rounds=options.rounds,
+        placement=placement_of(folder) if is_allowed else None,
     )
     machine = measure_machine(threads, load)
     if options.json:
@@ -155,13 +175,15 @@ def _table(machine: Machine, speed: ModelSpeed) -> str:
         f"          loads in {speed.load_s:.2f} s; memory {memory}",
         f"          a token reads {speed.weights_bytes / 1e9:.3f} GB: {least_s * 1e3:.1f} ms at the least",
         "",
-        "  clip   features   encoder   prefill   a token   tokens/s   against reading once   total",
+        "  clip   features   encoder   prefill   a token   tokens/s   against reading once"
+        "    total   processor",
     ]
     for clip in speed.clips:
         ratio = f"{clip.step_s / least_s:.2f}x" if least_s else "-"
         lines.append(
             f"{clip.clip_s:5.0f} s {clip.features_s:8.3f} s {clip.encoder_s:7.3f} s {clip.prefill_s:7.3f} s"
             f" {clip.step_s * 1e3:6.1f} ms {1 / clip.step_s:10.1f} {ratio:>22} {clip.total_s:6.2f} s"
+            f" {clip.cpu_s:9.2f} s"
         )
     return "\n".join(lines) + "\n"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from handy_qwen.cli.terminal import UsageError, tell, write
-from handy_qwen.errors import EngineError
+from handy_qwen.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
     from handy_qwen.settings import Settings
@@ -179,6 +179,14 @@ def asked_or_used(asked: str) -> str:
         SettingsError: Nothing was asked for, and the settings file cannot be read.
     """
     return asked or read_settings().model
+
+
+def may_use_devices() -> bool:
+    """Whether models may run on a graphics card or the like. Without readable settings, they don't."""
+    try:
+        return read_settings().use_devices
+    except SettingsError:
+        return False
 
 
 def used_folder() -> Path | None:

@@ -202,7 +202,7 @@ def _list_option(name: str) -> Option:
 
 
 def _is_list(option: Option) -> bool:
-    from handy_qwen.settings.fields import Several
+    from handy_qwen.settings.checks import Several
 
     return isinstance(option.read, Several)
 
@@ -222,7 +222,7 @@ def _row(option: Option, found: Configuration) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
     """``value`` as the file has it."""
     from handy_qwen.languages import AUTOMATIC
-    from handy_qwen.settings.fields import item_of
+    from handy_qwen.settings.checks import item_of
 
     if isinstance(value, tuple):
         return [entry if isinstance(entry, str) else item_of(entry) for entry in value]
@@ -246,7 +246,7 @@ def _key(entry: Any) -> str:  # noqa: ANN401  of any list
 
 def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
     """Each of ``given`` is an entry; one alone may be the whole list, as the file has it."""
-    from handy_qwen.settings.fields import Several
+    from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
     if len(given) == 1 and isinstance(whole := _toml(given[0]), list):

@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.effects import Effect
+from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, Rules, Submit, Target
+from handy_qwen.core.types import Entry, Profile, Rules, Submit, Target
 from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 
 NOTICE_S = 6.0  # how long a passing notice is shown
@@ -28,6 +29,7 @@ _REMEDIES = {  # unless a notice brings its own
     NoticeKind.DEAD_MICROPHONE: Remedy.SETTINGS,
     NoticeKind.MICROPHONE_LOST: Remedy.SETTINGS,
 }
+NO_PROFILE = Profile("")
 RECENT = 10  # texts kept in memory for the menu
 
 
@@ -59,11 +61,18 @@ class Take:
     is_recovered: bool = False  # an earlier session left it behind: its text is offered, not inserted
     brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
     device: str = ""
+    profile: Profile = NO_PROFILE  # of the program it is for
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
+    unfilled: Transcribed | None = None  # waits for what its placeholders stand for
+    scratches: int = 0  # how often what was inserted before is to be taken back; see ``commands.Obeyed``
+    is_scratched_again: bool = False
+    touched_s: float | None = None  # see FocusNoted
+    erased: str = field(default="", repr=False)  # of what was inserted before
+    leaves: tuple[Take, ...] = ()  # ``Dictation.there`` without what it takes back
 
     @property
     def is_open(self) -> bool:
@@ -96,7 +105,9 @@ class Dictation:
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
-    last: Take | None = None  # whose text was put into a window last, and since when it is there
+    there: tuple[Take, ...] = ()  # whose texts are in a window, one behind the other and nothing between
+    application: str = ""  # that a take was begun for last
+    has_scratched: bool = False  # the last take did nothing but take back
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
     cancelled: Take | None = None  # the last one that can be brought back
     failed: Take | None = None  # the last one that can be tried again
@@ -107,6 +118,7 @@ class Dictation:
     notices: tuple[Notice, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False
+    watched_lock: str = ""  # the key that would lock the take, while it is listened for
     wake_at_s: float | None = None  # when the controller must post Ticked
 
     @property
@@ -260,6 +272,7 @@ def view_of(now: Dictation) -> View:
         can_bring_back=bool(now.entry_of(now.cancelled)),
         held=tuple(one.text for one in now.held),
         recent=now.recent,
+        application=now.application,
         choices=now.choices,
     )
 

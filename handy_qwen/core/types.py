@@ -28,6 +28,19 @@ class Hotkey:
     submit: str = ""  # empty: that of the settings
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is different in some programs. What is empty is as in the settings."""
+
+    name: str
+    programs: tuple[str, ...] = ()  # as ``Target.application`` has them; see ``profiles.profile_of``
+    language: str = ""  # English name, or "auto" to detect it
+    method: str = ""
+    submit: str = ""
+    spacing: str = ""  # "on" or "off"
+    words: tuple[str, ...] = field(default=(), repr=False)  # for the model, before those of the settings
+
+
 class Mode(enum.StrEnum):
     """How the hotkeys work."""
 
@@ -120,7 +133,9 @@ class Rules:
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
-    language: str = ""  # English name; "" is automatic
+    lock_key: str = ""  # pressed while a hotkey is held, it makes the take hands-free; "": none does
+    language: str = ""  # English name; "" is automatic ...
+    languages: tuple[str, ...] = ()  # ... among these; (): among all
     context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit
     method: Method = Method.TYPE
     submit: Submit = Submit.OFF
@@ -128,6 +143,11 @@ class Rules:
     silence_s: float = 20.0  # ends takes that no key holds and no double tap locked; 0: never
     is_private: bool = False  # the history is paused
     text: TextRules = field(default_factory=_default_text_rules)
+    profiles: tuple[Profile, ...] = ()
+
+    def spoken(self, language: str) -> tuple[str, ...]:
+        """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
+        return (language,) if language else self.languages
 
 
 class EntryState(enum.StrEnum):

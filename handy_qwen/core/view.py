@@ -47,8 +47,10 @@ class Window(enum.Enum):
     MODELS = "models"
     HISTORY = "history"
     SETUP = "setup"
+    CORRECT = "correct"
     SETTINGS = "settings"
     HELP = "help"
+    FILES = "files"
 
 
 class NoticeKind(enum.Enum):
@@ -115,6 +117,7 @@ class Choices:
     is_demo_only: bool = False  # there is none but the one that ships with the program
     language: str = ""  # English name; "" is automatic
     languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
+    detected_languages: tuple[str, ...] = ()  # which automatic means; (): all
     recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
     microphone: str = ""  # device name of the one wanted most; "" is the system's default
     microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
@@ -157,6 +160,7 @@ class View:
     can_bring_back: bool = False  # a take was cancelled, and its sound is kept
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
+    application: str = ""  # what the last dictation was for, as the desktop calls it
     choices: Choices = field(default_factory=Choices)
 
     def can(self, remedy: Remedy | None) -> bool:

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
@@ -14,9 +14,11 @@ from urllib.parse import quote
 from handy_qwen import paths
 from handy_qwen.core.models import DEMO
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
+from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
+from handy_qwen.models.device_trial import is_trial_due
 from handy_qwen.models.installed import (
     InstalledModel,
     find_model,
@@ -24,6 +26,7 @@ from handy_qwen.models.installed import (
     installed_models,
     load_recognizer,
 )
+from handy_qwen.models.placement import choice_of
 
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -181,6 +184,7 @@ def _look(database: Path) -> tuple[str, int]:
 
 
 MODEL = "model"
+DEVICES = "devices"
 WORDS = "words"
 GET_ONE = "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
 
@@ -208,6 +212,31 @@ def check_model(context: Context) -> Iterator[Finding]:
         yield warning(MODEL, f"{text} Only this tiny demo model is used: some 300 words.", GET_ONE, **details)
     else:
         yield fine(MODEL, text, **details)
+
+
+def check_devices(context: Context) -> Iterator[Finding]:
+    """Tell which devices there are beside the processor, and whether and why the model runs on one."""
+    here = [device.title for device in devices_here()]
+    choice, is_due, titles = None, False, " and ".join(here)
+    with suppress(EngineError):  # ``check_model`` says what is wrong with it
+        folder = find_model(context.configuration.settings.model).folder
+        choice, is_due = choice_of(folder), is_trial_due(folder)
+    details: dict[str, object] = {
+        "devices": here,
+        "parts": sorted(choice.parts) if choice else [],
+        "is_tried": choice is not None,
+    }
+    if not here:
+        text = "The processor does all the work: ONNX Runtime is here without support for another device."
+    elif not context.configuration.settings.use_devices:
+        text = f"{titles} could be tried, but the settings forbid it (use_devices)."
+    elif is_due:
+        text = f"{titles} could be tried: measure the model in the Models window, or run handy-qwen bench."
+    elif choice is None:
+        text = f"The processor does all the work: the model is in a form that does not run on {titles}."
+    else:
+        text = choice.why if choice.parts else f"The processor does all the work. {choice.why}"
+    yield fine(DEVICES, text, **details)
 
 
 def check_words(context: Context) -> Iterator[Finding]:

@@ -36,6 +36,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("sound", sound.check_sound),
     ("microphone", sound.check_microphone),
     ("model", data.check_model),
+    ("devices", data.check_devices),
     ("words", data.check_words),
     ("history", data.check_history),
     ("memory", program.check_memory),

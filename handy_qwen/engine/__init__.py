@@ -5,18 +5,27 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from handy_qwen.engine.processor import fast_cores, processor_name, usable_processors
+
 if TYPE_CHECKING:
-    from handy_qwen.engine.api import LiveText, Model, Samples, Transcript
+    from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
 
-_MAX_THREADS = 8
+_THREADS_PER_CORE = 3
+_MAX_THREADS = 8  # more were not measured
 
 
-def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, name: str = "") -> Model:
+def load_model(
+    folder: Path,
+    *,
+    voice_model: Path,
+    threads: int | None = None,
+    name: str = "",
+    placement: Placement | None = None,
+) -> Model:
     """Load the model in ``folder``.
 
     Args:
@@ -24,6 +33,8 @@ def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, n
         voice_model: The file of the voice activity detector.
         threads: For each session; None for ``default_threads``.
         name: What to call it; if empty, the name in its files.
+        placement: What runs on a device; None for nothing. Models in the published layout run on the
+            processor.
 
     Raises:
         ModelMissingError: A file is missing.
@@ -32,7 +43,13 @@ def load_model(folder: Path, *, voice_model: Path, threads: int | None = None, n
     """
     from handy_qwen.engine.qwen3.recognizer import Recognizer
 
-    return Recognizer.load(folder, voice_model=voice_model, threads=threads or default_threads(), name=name)
+    return Recognizer.load(
+        folder,
+        voice_model=voice_model,
+        threads=threads or default_threads(),
+        name=name,
+        placement=placement,
+    )
 
 
 def transcribe_blocks(
@@ -53,13 +70,19 @@ def transcribe_blocks(
 
 
 def default_threads() -> int:
-    """Threads for one session: one for each physical core that this process may use, at most 8.
+    """Threads for one session where nothing was measured: three for each core that does, at most 8.
 
-    Two threads on one core share its arithmetic, and while text is written the bottleneck is memory.
-    Source: on 8 cores with 16 threads, 6 were faster than 16 (cjpais/Handy, pull request 1120).
+    Each product is divided into as many parts as there are threads, and whichever thread the system lets run
+    takes the next part: with more parts than cores, a core that is taken away delays only a small one. Idle
+    threads sleep, so that on a quiet machine the others cost little. Measurements are in MODEL.md.
     """
-    import psutil
+    cores = fast_cores()
+    return 1 if cores == 1 else min(_THREADS_PER_CORE * cores, _MAX_THREADS)
 
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    physical = psutil.cpu_count(logical=False) or usable
-    return max(1, min(physical, usable, _MAX_THREADS))
+
+def machine_id() -> str:
+    """Names what measurements of this engine depend on: the processor and ONNX Runtime."""
+    import onnxruntime
+
+    providers = "+".join(onnxruntime.get_available_providers())
+    return f"{processor_name()}, {usable_processors()} x, onnxruntime {onnxruntime.__version__} {providers}"

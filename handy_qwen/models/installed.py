@@ -39,6 +39,8 @@ from handy_qwen.errors import (
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
+from handy_qwen.models.machine import clip_s_of, threads_for
+from handy_qwen.models.placement import placement_of
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -104,10 +106,12 @@ def find_model(asked: str) -> InstalledModel:
     )
 
 
-def load_recognizer(asked: str = "", threads: int | None = None) -> Model:
+def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
-    It is called as its folder is, also if that was renamed: one model, one name.
+    It is called as its folder is, also if that was renamed: one model, one name. Without ``threads``, those
+    that were measured to suit it are used; with ``use_devices``, what was measured to be quicker on a
+    graphics card or the like runs there.
 
     Raises:
         EngineError: There is no such model.
@@ -116,7 +120,11 @@ def load_recognizer(asked: str = "", threads: int | None = None) -> Model:
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
-    return load_model(found.folder, voice_model=voice_model, threads=threads, name=found.name)
+    threads = threads or threads_for(found.folder)
+    placement = placement_of(found.folder) if use_devices else None
+    return load_model(
+        found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
+    )
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:
@@ -253,6 +261,7 @@ def _known(model: CatalogueModel, here: InstalledModel | None) -> ModelEntry:
         is_other=model.layout is Layout.PUBLISHED,
         fidelity=fidelity_of(here.folder) if here else (),
         preset=preset_of(here.folder) if here and model.forms else "",
+        clip_s=clip_s_of(here.folder) if here else None,
         partial_bytes=partial,
     )
 
@@ -276,6 +285,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
         disk_bytes=model.size_bytes,
         memory_bytes=memory_of(model.folder, model.size_bytes),
         fidelity=fidelity_of(model.folder),
+        clip_s=clip_s_of(model.folder),
         status=ModelStatus.INSTALLED,
         is_imported=True,
         is_permanent=model.name == DEMO,

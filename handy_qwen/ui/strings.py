@@ -10,6 +10,7 @@ from __future__ import annotations
 import gettext
 import html
 import re
+from collections.abc import Sequence
 
 from PySide6.QtCore import QLocale
 
@@ -51,10 +52,13 @@ MODEL, LANGUAGE, MICROPHONE = tr("&Model"), tr("&Language"), tr("Micro&phone")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
 AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not connected)")
 ALL_LANGUAGES = tr("All languages")
+_MOST_NAMED = 3
 PASTE_AGAIN, PASTE_HELD = tr("P&aste last text"), tr("P&aste waiting text here")
 COPY_HELD, DROP_HELD = tr("Copy waiting te&xt"), tr("Discard &waiting text")
+CORRECT = tr("C&orrect last text…")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
+FILES_WINDOW = tr("Transcr&ibe files…")
 MODELS_WORKING = tr("&Manage models… ({model}: {state})")
 SETTINGS_WINDOW, HELP, QUIT = tr("S&ettings…"), tr("&Help"), tr("&Quit")
 HELP_WINDOW, SETUP_WINDOW = tr("&How to…"), tr("&Set up again…")
@@ -81,6 +85,13 @@ def language_title(name: str) -> str:
     """A language in a list to choose from: as its speakers write it, and in English behind."""
     native = NATIVE_NAMES.get(name, name)
     return name if native == name else f"{native} ({name})"
+
+
+def languages(names: Sequence[str]) -> str:
+    """Some languages in one line: their names, or how many there are."""
+    if len(names) > _MOST_NAMED:
+        return ntr("{count} language", "{count} languages", len(names)).format(count=len(names))
+    return ", ".join(NATIVE_NAMES.get(name, name) for name in names)
 
 
 def microphones(choices: Choices) -> list[tuple[str, str]]:

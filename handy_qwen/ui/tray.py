@@ -134,6 +134,7 @@ class TrayMenu(QMenu):
         self._bring_back = self._add_request(strings.BRING_BACK, Request.BRING_BACK)
         self._recent = self.addMenu(strings.RECENT)
         self._retry = self._made(strings.RETRY, lambda: ask(Request.RETRY))
+        self._correct = self._made(strings.CORRECT, lambda: commands.open_window(Window.CORRECT))
         self.addSeparator()
         self._manage_models = self._made(strings.MODELS_WINDOW, lambda: commands.open_window(Window.MODELS))
         self._models = ChoiceMenu(
@@ -143,6 +144,7 @@ class TrayMenu(QMenu):
         self._microphones = ChoiceMenu(self, strings.MICROPHONE, commands.use_microphone)
         self.addSeparator()
         self._add_window(strings.HISTORY_WINDOW, Window.HISTORY)
+        self._add_window(strings.FILES_WINDOW, Window.FILES)
         self._add_window(strings.SETTINGS_WINDOW, Window.SETTINGS)
         self._private = self.addAction(strings.PAUSE_HISTORY)
         self._private.setCheckable(True)
@@ -158,7 +160,8 @@ class TrayMenu(QMenu):
     def entries(self) -> list[QAction]:
         """All that can be chosen, and the separators between: the window says the state itself."""
         entries = [action for action in self.actions() if action is not self._state]
-        entries.insert(entries.index(self._recent.menuAction()) + 1, self._retry)
+        place = entries.index(self._recent.menuAction()) + 1
+        entries[place:place] = [self._correct, self._retry]
         return entries
 
     def is_for_other_window(self, action: QAction) -> bool:
@@ -195,6 +198,7 @@ class TrayMenu(QMenu):
         self._drop.setVisible(bool(view.held))
         self._bring_back.setVisible(view.can_bring_back)
         self._retry.setEnabled(view.can_retry)
+        self._correct.setEnabled(bool(view.recent))
         self._private.setChecked(view.choices.is_private)
         self._show_recent(view.recent)
         self._show_choices(view.choices)
@@ -233,7 +237,7 @@ class TrayMenu(QMenu):
         if not texts:
             self._recent.addAction(strings.NO_RECENT).setEnabled(False)
         self._recent.addSeparator()
-        self._recent.addAction(self._retry)
+        self._recent.addActions([self._correct, self._retry])
 
     def _show_choices(self, choices: Choices) -> None:
         models = [(model.name, strings.literal(model.title)) for model in choices.models]
@@ -241,9 +245,15 @@ class TrayMenu(QMenu):
             models.insert(0, ("", strings.AUTOMATIC_IS.format(what=models[0][1])))
         model = "" if choices.is_model_automatic else choices.model
         self._models.show_entries(models, model, empty=strings.NO_MODELS)
-        top = dict.fromkeys(name for name in (*choices.recent_languages, choices.language) if name)
+        detected = choices.detected_languages
+        names = (*detected, *choices.recent_languages, choices.language)
+        top = dict.fromkeys(name for name in names if name)
+        automatic = strings.AUTOMATIC_IS.format(what=strings.languages(detected))
         self._languages.show_entries(
-            [("", strings.AUTOMATIC), *((name, strings.language_title(name)) for name in top)],
+            [
+                ("", automatic if detected else strings.AUTOMATIC),
+                *((name, strings.language_title(name)) for name in top),
+            ],
             choices.language,
             more=[(name, strings.language_title(name)) for name in choices.languages],
         )

@@ -2,14 +2,14 @@
 
 usage: python tests/bench/faithful.py [--recordings FOLDER] [--presets NAME ...] [--factors N ...]
                                       [--seeds N ...]
-       python tests/bench/faithful.py --checkpoint FOLDER [--presets NAME ...]
+       python tests/bench/faithful.py --checkpoint FOLDER [--presets NAME ...] [--clips N] [--factors N ...]
 
 The demo model is converted as it is and with loud channels (tests/loud_channels.py), which change nothing in
 float32. For each package: how far features and logits are off on FOLDER (refs.tsv and its recordings; by
 default demo-eval, or else the speech that ships with the program), and how many texts are those of float32.
 
 With --checkpoint, any other checkpoint instead, without texts: random weights write none. Needs room for the
-model in float32.
+model in float32. The conversion is measured on the check speech, and what is printed on FOLDER.
 """
 
 import argparse
@@ -61,12 +61,13 @@ def answers_of(folder, clips):
     return mels, with_model(folder, 1, lambda model: [answer(model, mel, TOKENS) for mel in mels])
 
 
-def sources(folder, factors, seeds):
-    """Name -> checkpoint."""
-    yield "as it is", CHECKPOINT
-    for factor in factors:
-        for seed in seeds:
-            yield f"{factor}, seed {seed}", write_loud(CHECKPOINT, folder / "loud", factor=factor, seed=seed)
+def sources(checkpoint, folder, options):
+    """Name -> checkpoint, as it is and with loud channels, one at a time."""
+    yield "as it is", checkpoint
+    for factor in options.factors:
+        for seed in options.seeds:
+            yield f"{factor}, seed {seed}", write_loud(checkpoint, folder / "loud", factor=factor, seed=seed)
+            shutil.rmtree(folder / "loud")
 
 
 def demo(folder, options):
@@ -78,7 +79,7 @@ def demo(folder, options):
     print(
         "| preset | loud channels | MB | features | logits | same choice | same texts |\n" + 7 * "|---" + "|"
     )
-    for name, source in sources(folder, options.factors, options.seeds):
+    for name, source in sources(CHECKPOINT, folder, options):
         for preset in options.presets:
             place = folder / "package"
             manifest = convert(source, place, PRESETS[preset], DETAILS)
@@ -89,20 +90,21 @@ def demo(folder, options):
                   f" | {found.agreement:.1%} | {same} of {len(clips)} |", flush=True)  # fmt: skip
             for note in manifest.fidelity.notes:
                 print(f"    {note}")
-        if source != CHECKPOINT:
-            shutil.rmtree(source)
 
 
 def other(folder, options):
-    """One line for each preset of another checkpoint."""
-    clips = clips_of(Path())
-    convert(options.checkpoint, folder / "package", PRESETS["exact"], DETAILS)
-    mels, expected = answers_of(folder / "package", clips)
-    for preset in options.presets:
-        manifest = convert(options.checkpoint, folder / "package", PRESETS[preset], DETAILS)
-        found = with_model(folder / "package", 1, lambda model: compare("", "", model, mels, expected))
-        print(f"{preset}: features {found.features:.2%}, logits {found.logits:.2%}, the same choice for"
-              f" {found.agreement:.1%} of the tokens; while converting: {manifest.fidelity}")  # fmt: skip
+    """One line for each source and preset of another checkpoint."""
+    clips = clips_of(options.recordings)[: options.clips]
+    package = folder / "package"
+    convert(options.checkpoint, package, PRESETS["exact"], DETAILS)
+    mels, expected = answers_of(package, clips)
+    for name, source in sources(options.checkpoint, folder, options):
+        for preset in options.presets:
+            manifest = convert(source, package, PRESETS[preset], DETAILS)
+            found = with_model(package, 1, lambda model: compare("", "", model, mels, expected))
+            print(f"{name}, {preset}: features {found.features:.2%}, logits {found.logits:.2%},"
+                  f" the same choice for {found.agreement:.1%} of the tokens;"
+                  f" while converting: {manifest.fidelity}", flush=True)  # fmt: skip
 
 
 def main():
@@ -113,10 +115,13 @@ def main():
     evaluation = ROOT.parent / "shared" / "data" / "demo-eval"
     parser.add_argument("--recordings", type=Path, default=evaluation)
     parser.add_argument("--presets", nargs="+", choices=tuple(PRESETS), default=[DEFAULT_PRESET])
-    parser.add_argument("--factors", nargs="*", type=int, default=[16, 64, 256])
+    parser.add_argument("--factors", nargs="*", type=int, help="default: 16 64 256; with --checkpoint: none")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--checkpoint", type=Path)
+    parser.add_argument("--clips", type=int, help="how many of the recordings, with --checkpoint")
     options = parser.parse_args()
+    if options.factors is None:
+        options.factors = [] if options.checkpoint else [16, 64, 256]
     beside = options.checkpoint.parent if options.checkpoint else None
     with tempfile.TemporaryDirectory(dir=beside) as name:
         (other if options.checkpoint else demo)(Path(name), options)

@@ -25,7 +25,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
         {"convert", "core", "files", "engine", "errors", "languages", "paths"},
-        {"huggingface_hub", "httpx2", "psutil"},
+        {"huggingface_hub", "httpx2", "numpy", "psutil"},
     ),
     "system": (
         {"core", "files", "errors", "paths", "runtime"},

@@ -16,8 +16,9 @@ from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
+from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
+from handy_qwen.settings.fields import OPTIONS, default_chord
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -190,6 +191,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
         ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
         ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),
         ("[[mine.list]]\nx = 1", "line 1: this key is not a setting"),
+        ('languages = ["de", "auto"]', 'entry 2 of languages must be a language such as "German" or "de"'),
         ('[general]\nlanguage = "de"', "language is inside [general] and not used; move it above line 1"),
         ('[hotkeys]\nchord = "f9"', "write [[hotkeys]], with two brackets"),
         ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]]; did you mean chord?"),
@@ -591,6 +593,7 @@ CHANGES = st.fixed_dictionaries(
         "live": st.sampled_from(LiveMode),
         "hold_s": st.floats(0.1, 2),
         "language": st.sampled_from(["", "German", "Dutch"]),
+        "languages": st.lists(st.sampled_from(["German", "Dutch", "Thai"]), unique=True).map(tuple),
         "custom_words": st.lists(st.text(LETTERS, max_size=30), max_size=9).map(tuple),
         "sounds": st.booleans(),
         "hotkeys": st.lists(

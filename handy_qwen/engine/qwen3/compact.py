@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3 import names
+from handy_qwen.engine.qwen3.devices import FarGraph, PlacedGraph
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
@@ -33,26 +34,31 @@ from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
 _DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
+_FAR_ROWS = 24  # for fewer, copying the cache to a device and back takes longer than reading them
 _CACHE_STEP = 512  # rows by which the cache grows at least
 _OTHER_SIZES = "its sizes are not those in the manifest"
 
 
-def open_compact(folder: Path, threads: int) -> ModelParts:
-    """Open a package. Raises ModelMissingError, ModelCorruptError and OutOfMemoryError."""
+def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
+    """Open a package, with what ``placement`` says on a device.
+
+    Raises ModelMissingError, ModelCorruptError and OutOfMemoryError.
+    """
     manifest = load_manifest(folder)
     config = manifest.config
     # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
     # as all the rest, which is therefore done on one other thread: more would only slow them down.
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         head = pool.submit(_open_head, folder, config.text, threads)
-        encoder = pool.submit(CompactEncoder, folder, config.audio, threads)
+        encoder = pool.submit(CompactEncoder, folder, config.audio, threads, placement)
         tokenizer = pool.submit(_open_tokenizer, folder, config)
         layers = _open_layers(folder, config.text, threads)
+        far = FarGraph(folder / names.DECODER_FILE, threads, Part.PREFILL, placement)
         table = open_table(folder, config.text, manifest.embedding)
         return ModelParts(
             name=manifest.name,
             config=config,
-            decoder=CompactDecoder(layers, head.result(), config=config.text, table=table),
+            decoder=CompactDecoder(layers, head.result(), config=config.text, table=table, far=far),
             encoder=encoder.result(),
             tokenizer=tokenizer.result(),
             pass_s=manifest.pass_s,
@@ -103,10 +109,12 @@ class CompactEncoder:
     window is encoded again and again, each time with a little more at its end.
     """
 
-    def __init__(self, folder: Path, config: AudioConfig, threads: int) -> None:
+    def __init__(
+        self, folder: Path, config: AudioConfig, threads: int, placement: Placement | None = None
+    ) -> None:
         self._config = config
-        self._frontend = open_session(folder / names.FRONTEND_FILE, threads=threads)
-        self._layers = open_session(folder / names.ENCODER_FILE, threads=threads)
+        self._frontend = PlacedGraph(folder / names.FRONTEND_FILE, threads, Part.ENCODER, placement)
+        self._layers = PlacedGraph(folder / names.ENCODER_FILE, threads, Part.ENCODER, placement)
         # By the chunk's place in the window: mel (128, 100) and its tokens (13, d_model)
         self._seen: dict[int, tuple[Float32, Float32]] = {}
 
@@ -124,7 +132,7 @@ class CompactEncoder:
             [self._convolve(i, padded[:, i * chunk : (i + 1) * chunk], cancel) for i in range(count)]
         )
         hidden = hidden[None, : self._config.tokens(frames)]
-        features: Float32 = run(self._layers, {names.HIDDEN: hidden}, cancel)[0][0]
+        features: Float32 = self._layers.run({names.HIDDEN: hidden}, cancel)[0][0]
         return features
 
     def _convolve(self, index: int, mel: Float32, cancel: Cancel) -> Float32:
@@ -132,7 +140,7 @@ class CompactEncoder:
         seen = self._seen.get(index)
         if seen is not None and np.array_equal(seen[0], mel):
             return seen[1]
-        tokens: Float32 = run(self._frontend, {names.MEL: mel[None, None]}, cancel)[0][0]
+        tokens: Float32 = self._frontend.run({names.MEL: mel[None, None]}, cancel)[0][0]
         self._seen[index] = mel.copy(), tokens
         return tokens
 
@@ -147,8 +155,11 @@ class CompactDecoder:
         *,
         config: TextConfig,
         table: EmbeddingTable,
+        far: FarGraph,
     ) -> None:
+        """``far`` has the layers once more, on a device, for long runs of rows; the cache stays here."""
         self._layers = layers
+        self._far = far
         self._head = head
         self._config = config
         self._table = table
@@ -203,6 +214,7 @@ class CompactDecoder:
         """See ``model.TextDecoder``."""
         self._pending.clear()
         self._cache.clear()
+        self._far.close()
         del self._binding, self._layers, self._head
 
     def _read(self, count: int, cancel: Cancel) -> Float32:
@@ -233,13 +245,36 @@ class CompactDecoder:
     def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
         """Read ``rows`` behind the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
         binding, total = self._binding, start + len(rows)
-        binding.bind_cpu_input(names.EMBEDS, np.ascontiguousarray(rows[None]))
-        binding.bind_cpu_input(names.SEQLENS_K, np.array([total - 1], np.int32))
-        binding.bind_cpu_input(names.TOTAL_LENGTH, np.array(total, np.int32))
-        binding.bind_cpu_input(names.COUNT, np.array([-wanted], np.int64))
+        feeds: dict[str, npt.NDArray[Any]] = {
+            names.EMBEDS: np.ascontiguousarray(rows[None]),
+            names.SEQLENS_K: np.array([total - 1], np.int32),
+            names.TOTAL_LENGTH: np.array(total, np.int32),
+            names.COUNT: np.array([-wanted], np.int64),
+        }
+        hidden: Float32 | None
+        if len(rows) >= _FAR_ROWS and (hidden := self._run_far(feeds, start, total, cancel)) is not None:
+            return hidden
+        for name, values in feeds.items():
+            binding.bind_cpu_input(name, values)
         binding.bind_output(names.HIDDEN)
         run_bound(self._layers, binding, cancel)
-        hidden: Float32 = binding.get_outputs()[0].numpy()
+        hidden = binding.get_outputs()[0].numpy()
+        return hidden
+
+    def _run_far(
+        self, feeds: dict[str, npt.NDArray[Any]], start: int, total: int, cancel: Cancel
+    ) -> Float32 | None:
+        """The same on the device. None if that is not there: the cache is then as it was."""
+        cosine, sine = self._rotary
+        feeds = feeds | self._cache | {names.COSINE: cosine, names.SINE: sine}
+        caches = [pair for layer in range(self._config.layers) for pair in names.cache_names(layer)]
+        outputs = [names.HIDDEN, *(present for _, present in caches)]
+        found = self._far.run(feeds, cancel, outputs)
+        if found is None:
+            return None
+        hidden, *written = found
+        for (past, _), rows in zip(caches, written, strict=True):
+            self._cache[past][:, :, start:total] = rows[:, :, start:total]
         return hidden
 
     def _grow(self, rows: int, keep: int) -> None:
@@ -260,7 +295,7 @@ class CompactDecoder:
                 value = ort.OrtValue.ortvalue_from_numpy(buffer)
                 self._binding.bind_ortvalue_input(past, value)
                 self._binding.bind_ortvalue_output(present, value)
-        cosine, sine = rotary_tables(config, self._capacity)
+        self._rotary = cosine, sine = rotary_tables(config, self._capacity)
         self._binding.bind_cpu_input(names.COSINE, cosine)
         self._binding.bind_cpu_input(names.SINE, sine)
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Timings, Transcript
+from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Placement, Timings, Transcript
 from handy_qwen.engine.qwen3.compact import open_compact
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel
 from handy_qwen.engine.qwen3.live import LiveTranscription
@@ -28,7 +28,7 @@ from handy_qwen.engine.qwen3.segmenter import Segmenter
 from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.vad import VoiceStream
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
-from handy_qwen.languages import language_name
+from handy_qwen.languages import language_name, spoken
 
 _BLOCK_SAMPLES = 30 * SAMPLE_RATE
 
@@ -45,12 +45,20 @@ class Recognizer:
         self.load_s = load_s
 
     @classmethod
-    def load(cls, folder: Path, *, voice_model: Path, threads: int, name: str = "") -> Recognizer:
+    def load(
+        cls,
+        folder: Path,
+        *,
+        voice_model: Path,
+        threads: int,
+        name: str = "",
+        placement: Placement | None = None,
+    ) -> Recognizer:
         """See ``engine.load_model``."""
         begin = time.perf_counter()
         try:
             files = FilesInUse(folder)
-            model = open_parts(folder, threads)
+            model = open_parts(folder, threads, placement)
         except OSError as exc:
             raise EngineError(
                 f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
@@ -77,7 +85,7 @@ class Recognizer:
     def live(
         self,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
@@ -85,7 +93,7 @@ class Recognizer:
         cancel: Cancel | None = None,
     ) -> LiveTranscription:
         """See ``api.Model``."""
-        name = language_name(language or "", self.languages)
+        names = spoken(language, self.languages)
         entries: Sequence[str] = ()
         if not isinstance(context, str):
             fitted = self.fit_words(context)
@@ -95,7 +103,7 @@ class Recognizer:
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, segment_s)
         return LiveTranscription(
             self._model,
-            build_prompt(self._model.tokenizer, language=name, context=context, entries=entries),
+            build_prompt(self._model.tokenizer, language=names, context=context, entries=entries),
             Segmenter(
                 VoiceStream(self._voice), limit_samples=int(limit_s * SAMPLE_RATE), trims_silence=not exact
             ),
@@ -108,7 +116,7 @@ class Recognizer:
         self,
         samples: Float32,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
@@ -197,8 +205,10 @@ class Recognizer:
         del self._model, self._voice
 
 
-def open_parts(folder: Path, threads: int) -> ModelParts:
+def open_parts(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
     """Open a model folder of either layout, with ``threads`` threads for each session.
+
+    Of our layout, what ``placement`` says runs on a device.
 
     Raises:
         ModelMissingError: The folder or one of its files is missing.
@@ -208,7 +218,7 @@ def open_parts(folder: Path, threads: int) -> ModelParts:
     if not folder.is_dir():
         raise ModelMissingError(folder, "Name an installed model or the folder of one.")
     if (folder / MANIFEST_FILE).is_file():
-        return open_compact(folder, threads)
+        return open_compact(folder, threads, placement)
     if is_published_layout(folder):
         return open_published(folder, threads)
     if (folder / "model.safetensors").exists() or (folder / "model.safetensors.index.json").exists():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from handy_qwen.errors import (
 
 logger = logging.getLogger(__name__)
 
+_PROCESSOR = "CPUExecutionProvider"
 _RUN_ERRORS = (
     ort_errors.Fail,
     ort_errors.RuntimeException,
@@ -46,17 +48,29 @@ _LOAD_ERRORS = (
 _NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 
 
-def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
-    """Load a graph for the CPU.
+@dataclass(frozen=True, slots=True)
+class Device:
+    """What ONNX Runtime can run graphs on beside the processor: a provider, and how it is to be opened."""
+
+    provider: str
+    title: str  # for people
+    options: Mapping[str, str] = field(default_factory=dict)
+    is_exact: bool = True  # whether products stay float32
+
+
+def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
+    """Load a graph.
 
     Args:
         path: The .onnx file; its weights may be in files beside it.
         threads: At least 1.
+        device: Where it runs, but for operators that do not exist there; None for the processor alone.
 
     Raises:
         ModelMissingError: There is no such file.
         ModelCorruptError: It is not a graph that ONNX Runtime can load, or its weights are missing.
         OutOfMemoryError: There is not enough memory for it.
+        EngineError: The device cannot be used.
     """
     if not path.is_file():
         raise ModelMissingError(path)
@@ -64,15 +78,31 @@ def open_session(path: Path, *, threads: int) -> ort.InferenceSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # Threads spin between the operators of a run, and sleep as soon as it is over.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # A thread that spins takes the processor from the one it waits for, as soon as anything else runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    if device is not None:
+        return _open_on(device, path, options)
     try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(str(path), options, providers=[_PROCESSOR])
     except _LOAD_ERRORS as exc:
         if _is_out_of_memory(exc):
             raise OutOfMemoryError from exc
         raise ModelCorruptError(path, "ONNX Runtime cannot load it") from exc
+
+
+def _open_on(device: Device, path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    options.enable_mem_pattern = False  # DirectML has no memory patterns
+    providers = [(device.provider, dict(device.options)), _PROCESSOR]
+    if device.provider.startswith("CUDA") and hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # finds those that pip installed
+    try:  # without ONNX Runtime's own fallback, which would open the graph anew in the middle of a run
+        session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
+    except (*_LOAD_ERRORS, ValueError) as exc:
+        logger.warning("%s: %s", device.provider, exc)
+        raise EngineError(f"{device.title} cannot run {path.name}.") from exc
+    if device.provider not in session.get_providers():  # which is all that is to be seen of a missing library
+        raise EngineError(f"{device.title} cannot be started: its driver or libraries are missing.")
+    return session
 
 
 def run(

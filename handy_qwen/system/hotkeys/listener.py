@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 from handy_qwen.core.capture import OnCaptured
-from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed
+from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed, LockPressed
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
@@ -84,7 +84,7 @@ class Listener:
             self.stop()
         return f"{labels(hotkeys)} can be used."
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
@@ -95,6 +95,10 @@ class Listener:
 
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""
+
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``."""
+        return None
 
     def configure(self) -> None:
         """See ``HotkeyListener``."""
@@ -355,6 +359,7 @@ class HookedListener(Listener, ABC):
             self._report(self._tracker.let_go(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
+            self._tracker.touched_s = time.monotonic()  # what was pressed before is unknown
             self._tracker.is_escape_watched = self._is_escape_wanted
         self._launch()
 
@@ -397,11 +402,16 @@ class HookedListener(Listener, ABC):
         if capture is not None:
             capture.end()
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``. Returns at once."""
         with self._lock:
             self._is_escape_wanted = is_wanted
             self._tracker.is_escape_watched = is_wanted
+            self._tracker.lock = self._codes(lock_key)
+
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``. The hook sees all keys and clicks."""
+        return self._tracker.touched_s if self._hooks else None
 
     def has_died(self) -> bool:
         """See ``Watched``. Also when a hook has ended."""
@@ -513,7 +523,7 @@ class HookedListener(Listener, ABC):
         """Whether this press was a hotkey with a key, or the Escape that cancels: nobody else's business."""
         fired = {event.hotkey for event in events if hasattr(event, "hotkey")}
         is_chord = any(binding.hotkey in fired and code in binding.key for binding in self._bindings)
-        return is_chord or any(isinstance(event, EscapePressed) for event in events)
+        return is_chord or any(isinstance(event, EscapePressed | LockPressed) for event in events)
 
     def _is_down(self, code: int) -> bool:
         is_unknown = code in self._masked or (code in self._swallowed and not self.KNOWS_SWALLOWED)

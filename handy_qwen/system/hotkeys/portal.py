@@ -231,7 +231,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             "key can be changed in the desktop's keyboard settings."
         )
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
 

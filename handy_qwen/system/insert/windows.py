@@ -35,7 +35,7 @@ from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, W
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
 from handy_qwen.system.session import Session
 
-VK_TAB, VK_RETURN, VK_INSERT, VK_V = 0x09, 0x0D, 0x2D, 0x56
+VK_BACK, VK_TAB, VK_RETURN, VK_INSERT, VK_V = 0x08, 0x09, 0x0D, 0x2D, 0x56
 VK_LSHIFT, VK_RSHIFT, VK_LCONTROL, VK_RCONTROL, VK_LMENU, VK_RMENU = range(0xA0, 0xA6)
 VK_LWIN, VK_RWIN = 0x5B, 0x5C
 MODIFIERS = (VK_LSHIFT, VK_RSHIFT, VK_LCONTROL, VK_RCONTROL, VK_LMENU, VK_RMENU, VK_LWIN, VK_RWIN)
@@ -54,6 +54,7 @@ class Windows(PastingBackend[int]):
 
     NAME, PASTE_LABEL = "SendInput", "Ctrl+V"
     PASTE = (VK_LCONTROL, VK_V)
+    BACKSPACE = (VK_BACK,)
     SUBMIT: ClassVar = {
         Submit.ENTER: (VK_RETURN,),
         Submit.CTRL_ENTER: (VK_LCONTROL, VK_RETURN),

@@ -1,10 +1,11 @@
 """Our engine against sherpa-onnx and transcribe-cpp, pair by pair, on random models of 0.6B sizes.
 
 usage: python tests/bench/peers/run.py --package DIR [--venv DIR] [--work DIR] [--seconds 10] [--tokens 34]
-       [--rounds 5]
+       [--rounds 5] [--peers NAME ...]
 
-Every figure comes from a fresh process that does the same once unmeasured. In every other round the peer goes
-first, so that a machine that grows slower or quicker favours nobody.
+"total" and "processor" are of the same span: from the samples to the last of the tokens, wall and processor
+time (all threads of the process). Every figure comes from a fresh process that does the same once unmeasured.
+In every other round the peer goes first, so that a machine that grows slower or quicker favours nobody.
 """
 
 import argparse
@@ -20,7 +21,7 @@ HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parents[2]
 CACHE = Path.home() / ".cache" / "handy-qwen-peers"
 PACKAGES = ["sherpa-onnx", "transcribe-cpp", "gguf", "onnx", "numpy"]
-FIGURES = ("load_s", "first_s", "total_s", "peak_bytes")
+FIGURES = ("load_s", "first_s", "total_s", "cpu_s", "peak_bytes")
 
 
 def ready_python(folder):
@@ -32,14 +33,16 @@ def ready_python(folder):
     return python
 
 
-def ready_models(python, work):
-    """Engine name -> (script, model); what is missing is made."""
+def ready_models(python, work, wanted):
+    """Engine name -> (script, model) of those wanted, or all; what is missing is made."""
     work.mkdir(parents=True, exist_ok=True)
     sherpa = work / "sherpa"
     peers = {"sherpa-onnx int8": ("sherpa.py", sherpa, ["make_sherpa.py", sherpa])}
     for kind in ("Q8_0", "Q4_0"):
         model = work / f"tcpp-{kind}.gguf"
         peers[f"transcribe-cpp {kind}"] = ("tcpp.py", model, ["tcpp.py", "make", model, kind])
+    if wanted:
+        peers = {name: peers[name] for name in wanted}
     for name, (_, model, (maker, *arguments)) in peers.items():
         if not model.exists():
             print(f"making {name}: {model}", file=sys.stderr, flush=True)
@@ -61,13 +64,14 @@ def ours(options):
     model = run_json(command, cwd=CHECKOUT)["model"]
     clip = model["clips"][0]
     first_s = clip["features_s"] + clip["encoder_s"] + clip["prefill_s"]
-    return {"first_s": first_s, "total_s": clip["total_s"]} | {k: model[k] for k in ("load_s", "peak_bytes")}
+    figures = {"first_s": first_s, "total_s": clip["total_s"], "cpu_s": clip["cpu_s"]}
+    return figures | {k: model[k] for k in ("load_s", "peak_bytes")}
 
 
 def peer(python, script, model, options):
     """One run of a peer."""
     command = [python, HERE / script, "time", model, options.seconds, options.tokens, 1, options.threads]
-    return run_json(command, env=os.environ | {"TRANSCRIBE_PERF_DEBUG": "1"})
+    return run_json(command)
 
 
 def parse():
@@ -80,6 +84,7 @@ def parse():
     parser.add_argument("--tokens", type=int, default=34)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--peers", nargs="+", metavar="NAME", help='for example "transcribe-cpp Q8_0"')
     return parser.parse_args()
 
 
@@ -87,7 +92,7 @@ def main():
     """Run all in turn and print medians, and the medians of the ratios within each pair."""
     options = parse()
     python = ready_python(options.venv)
-    peers = ready_models(python, options.work)
+    peers = ready_models(python, options.work, options.peers)
     pairs = {name: [] for name in peers}
     for number in range(options.rounds):
         for name, (script, model) in peers.items():
@@ -102,7 +107,7 @@ def main():
                 flush=True,
             )
     print(f"\n{options.seconds:g} s, {options.tokens} tokens; medians of {options.rounds} rounds")
-    print(f"{'':<24}{'load s':>16}{'first token s':>16}{'total s':>16}{'peak GB':>16}")
+    print(f"{'':<24}{'load s':>16}{'first token s':>16}{'total s':>16}{'processor s':>16}{'peak GB':>16}")
     for name, runs in pairs.items():
         for side, label in enumerate(("ours", name)):
             middle = [statistics.median(run[side][f] for run in runs) for f in FIGURES]

@@ -28,16 +28,19 @@ def recognizer(folder, tokens, threads):
     )
 
 
+def decode(engine, audio):
+    """Seconds, wall and processor, of a decode, and the tokens it wrote."""
+    stream = engine.create_stream()
+    stream.accept_waveform(16_000, audio)
+    start = time.perf_counter(), time.process_time()
+    engine.decode_stream(stream)
+    return time.perf_counter() - start[0], time.process_time() - start[1], len(stream.result.tokens)
+
+
 def decode_s(engine, audio, rounds):
-    """Median seconds of a decode after one that warms up, and the tokens it wrote."""
-    times = []
-    for _ in range(rounds + 1):
-        stream = engine.create_stream()
-        stream.accept_waveform(16_000, audio)
-        start = time.perf_counter()
-        engine.decode_stream(stream)
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]), len(stream.result.tokens)
+    """Medians of ``decode`` after one that warms up, and the tokens of the last."""
+    wall, cpu, written = zip(*(decode(engine, audio) for _ in range(rounds + 1)), strict=True)
+    return statistics.median(wall[1:]), statistics.median(cpu[1:]), written[-1]
 
 
 def measure(folder, seconds, tokens, rounds, threads):
@@ -46,12 +49,12 @@ def measure(folder, seconds, tokens, rounds, threads):
     start = time.perf_counter()
     engine = recognizer(folder, tokens, threads)
     load_s = time.perf_counter() - start
-    total_s, written = decode_s(engine, audio, rounds)
+    total_s, cpu_s, written = decode_s(engine, audio, rounds)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     del engine
-    first_s, _ = decode_s(recognizer(folder, 1, threads), audio, rounds)
-    figures = {"load_s": load_s, "first_s": first_s, "total_s": total_s, "peak_bytes": peak}
-    return figures | {"tokens": written}
+    first_s, *_ = decode_s(recognizer(folder, 1, threads), audio, rounds)
+    times = {"load_s": load_s, "first_s": first_s, "total_s": total_s, "cpu_s": cpu_s}
+    return times | {"peak_bytes": peak, "tokens": written}
 
 
 if __name__ == "__main__":

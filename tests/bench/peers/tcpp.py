@@ -10,11 +10,13 @@ import resource
 import statistics
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 
+CLOCK_S = 0.005
 VOCAB, HIDDEN, LAYERS = 151_936, 1024, 28
 AUDIO, AUDIO_LAYERS, AUDIO_FFN, CONV = 896, 18, 3584, 480
 ENCODER = {
@@ -208,26 +210,53 @@ def make(path, kind):
     writer.close()
 
 
+class Clock(threading.Thread):
+    """Notes the process's processor time beside the wall time, every few milliseconds."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self._ended = threading.Event()
+        self._notes = [(time.perf_counter(), time.process_time())]
+        self.start()
+
+    def run(self):
+        """Until ``end``."""
+        while not self._ended.wait(CLOCK_S):
+            self._notes.append((time.perf_counter(), time.process_time()))
+
+    def end(self):
+        """Stop noting."""
+        self._ended.set()
+        self.join()
+
+    def cpu_s(self, wall_s):
+        """Processor time in the first ``wall_s`` seconds."""
+        walls, times = np.transpose(np.array(self._notes) - self._notes[0])
+        return float(np.interp(wall_s, walls, times))
+
+
 def captured_run(session, audio):
-    """What the engine's native code writes to standard error during one run."""
+    """What the engine's native code writes to standard error during one run, and the clock beside it."""
     import transcribe_cpp
 
     with tempfile.TemporaryFile() as log:
         saved = os.dup(2)
         os.dup2(log.fileno(), 2)
+        clock = Clock()
         try:
             session.run(audio)
         except (transcribe_cpp.errors.OutputRepetition, transcribe_cpp.errors.OutputTruncated):
             pass  # random weights repeat themselves or never end; the stages were timed all the same
         finally:
+            clock.end()
             os.dup2(saved, 2)
             os.close(saved)
         log.seek(0)
-        return log.read().decode(errors="replace")
+        return log.read().decode(errors="replace"), clock
 
 
-def stages(log):
-    """(seconds to the first token, seconds a step) out of the engine's own breakdown."""
+def stages(log, clock):
+    """Wall and processor seconds to the first token, and of a step, by the engine's own breakdown."""
     parts = {name: float(ms) / 1000 for name, ms in re.findall(r"^  (\w+) +([\d.]+) ms", log, re.MULTILINE)}
     first = (
         "mel",
@@ -238,27 +267,32 @@ def stages(log):
         "prefill_compute",
         "prefill_logits",
     )
-    step_ms = re.search(r"step_loop.*?([\d.]+) ms/step", log)
-    if step_ms is None:
+    steps = re.search(r"step_loop.*?\((\d+) steps", log)
+    if steps is None:
         raise SystemExit(
             "transcribe-cpp printed no times; is TRANSCRIBE_PERF_DEBUG=1 set, is the version known?"
         )
-    return sum(parts[name] for name in first), float(step_ms[1]) / 1000
+    count, first_s = int(steps[1]), sum(parts[name] for name in first)
+    first_cpu_s = clock.cpu_s(first_s)
+    step_cpu_s = (clock.cpu_s(first_s + parts["step_loop"]) - first_cpu_s) / count
+    return first_s, parts["step_loop"] / count, first_cpu_s, step_cpu_s
 
 
 def measure(path, seconds, tokens, rounds, threads):
-    """Times as run.py wants them; the total is worked out, as no setting fixes the number of tokens."""
+    """Times as run.py wants them; the totals are worked out, as no setting fixes the number of tokens."""
     import transcribe_cpp
 
+    os.environ["TRANSCRIBE_PERF_DEBUG"] = "1"
     start = time.perf_counter()
     session = transcribe_cpp.Model(path, backend="cpu").session(n_threads=threads)
     load_s = time.perf_counter() - start
     audio = (np.random.default_rng(0).standard_normal(int(16_000 * seconds)) * 0.05).astype(np.float32)
-    runs = [stages(captured_run(session, audio)) for _ in range(rounds + 1)][1:]  # the first warms up
-    first_s, step_s = (statistics.median(column) for column in zip(*runs, strict=True))
+    runs = [stages(*captured_run(session, audio)) for _ in range(rounds + 1)][1:]  # the first warms up
+    first_s, step_s, first_cpu_s, step_cpu_s = (statistics.median(c) for c in zip(*runs, strict=True))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    total_s = first_s + (tokens - 1) * step_s  # the first token comes out of the prefill
-    return {"load_s": load_s, "first_s": first_s, "total_s": total_s, "peak_bytes": peak}
+    others = tokens - 1  # the first token comes out of the prefill
+    times = {"load_s": load_s, "first_s": first_s, "total_s": first_s + others * step_s}
+    return times | {"cpu_s": first_cpu_s + others * step_cpu_s, "peak_bytes": peak}
 
 
 if __name__ == "__main__":

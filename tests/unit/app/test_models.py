@@ -1,12 +1,13 @@
 """The presenter of the models: what is shown while they are installed, used, measured and removed."""
 
+import queue
 import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from handy_qwen.app.models import ModelsPresenter, Speeds
+from handy_qwen.app.models import ModelsPresenter
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelStatus, Progress
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
@@ -26,6 +27,7 @@ class Shop:
         self.error = None
         self.told = threading.Semaphore(0)
         self.measured = []
+        self.tuned = queue.SimpleQueue()
         self.presets = []
 
     def entries(self):
@@ -66,11 +68,21 @@ class Shop:
             raise self.error
         self._be(name, status=ModelStatus.AVAILABLE)
 
-    def measure(self, name):
+    def tune(self, name, tell):
+        self.tuned.put(name)
+        try:
+            tell(Progress(InstallStage.TESTING))
+            self.tuned.put("done")
+        except CancelledError:
+            self.tuned.put("cancelled")
+            raise
+
+    def measure(self, name, tell):
+        tell(Progress(InstallStage.TESTING))
         self.measured.append(name)
         if self.error is not None:
             raise self.error
-        return 1.5
+        self._be(name, clip_s=1.5)
 
 
 class Counter:
@@ -80,7 +92,6 @@ class Counter:
         self.shop, self.posted, self.used = Shop(), [], ["demo"]
         self.presenter = ModelsPresenter(
             self.shop,
-            Speeds(tmp_path / "speeds.json"),
             post=self.posted.append,
             use=self.used.append,
             chosen=lambda: self.used[-1],
@@ -300,14 +311,19 @@ def test_a_model_that_does_not_run_is_damaged_but_not_for_want_of_memory(counter
     assert counter.entry("small").problem is None
 
 
-def test_a_speed_is_measured_once_and_remembered_for_that_package(counter, tmp_path):
+def test_a_speed_that_was_measured_is_shown(counter):
     counter.shop._be("small", status=ModelStatus.INSTALLED)
     counter.presenter.refresh()
     counter.presenter.measure("small")
     counter.wait(lambda now: now.entry("small").clip_s == 1.5 and not now.entry("small").is_measuring)
-    speeds = Speeds(tmp_path / "speeds.json")
-    assert speeds.of("small", 40) == 1.5
-    assert speeds.of("small", 41) is None
+
+
+@pytest.mark.parametrize(("is_idle", "end"), [(True, "done"), (False, "cancelled")])
+def test_the_model_in_use_is_tuned_while_nobody_dictates(counter, is_idle, end):
+    counter.used.append("small")
+    counter.presenter.tune(lambda: is_idle)
+    assert [counter.shop.tuned.get(timeout=WAIT_S) for _ in range(2)] == ["small", end]
+    assert not counter.posted
 
 
 def test_closing_pauses_what_is_being_installed(counter):
@@ -316,13 +332,3 @@ def test_closing_pauses_what_is_being_installed(counter):
     counter.presenter.close(WAIT_S)
     assert counter.shop.models["small"].status is ModelStatus.PAUSED
     counter.presenter.close(WAIT_S)
-
-
-@pytest.mark.parametrize("content", ["", "[]", '{"a:1": "x", "b:2": 1.0}', "[" * 100_000, '{"a:1": -1}'])
-def test_a_damaged_file_of_speeds_is_as_good_as_none(tmp_path, content):
-    path = tmp_path / "speeds.json"
-    path.write_text(content)
-    assert Speeds(path).of("a", 1) is None
-    speeds = Speeds(path)
-    speeds.note("a", 1, 2.0)
-    assert Speeds(path).of("a", 1) == 2.0

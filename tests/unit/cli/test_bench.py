@@ -16,7 +16,7 @@ def test_speed_is_shown_beside_the_limits_of_the_machine(run):
 def test_speed_as_json_has_every_clip(run):
     found = json.loads(run(*QUICK, "--seconds", "1,2", "--json").out)
     assert [clip["clip_s"] for clip in found["model"]["clips"]] == [1.0, 2.0]
-    assert all(clip["total_s"] > 0 for clip in found["model"]["clips"])
+    assert all(clip["total_s"] > 0 and clip["cpu_s"] >= 0 for clip in found["model"]["clips"])
 
 
 @pytest.mark.parametrize(

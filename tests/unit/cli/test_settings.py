@@ -47,6 +47,7 @@ def now():
         ("model", ["5"], "5"),
         ("model", ["on"], "on"),
         ("model", ['"a b"'], "a b"),
+        ("languages", ["de", "English", "Deutsch"], ("German", "English")),
         ("custom_words", ["Kovács", "Frau Wagner"], ("Kovács", "Frau Wagner")),
         ("custom_words", ['["a", "b"]'], ("a", "b")),
         ("custom_words", [], ()),

@@ -77,6 +77,17 @@ def test_context_and_vocabulary_are_one_context(ask, vocabulary, requests):
     assert [one["context"] for one in requests] == ["A meeting Anna Bad Homburg", "Anna Bad Homburg"]
 
 
+def test_of_several_languages_each_must_be_known_and_the_one_spoken_is_found_out(ask, requests):
+    for option in ("--language", "--languages"):
+        status, out, _err = ask(REPORT, option, "de, en", "--format", "json")
+        found = json.loads(out)
+        assert (status, found["language"], found["language_forced"]) == (0, "English", False)
+    assert requests[-1]["language"] == ["de", "en"]
+    status, out, err = ask(REPORT, "--language", "en,fr")
+    assert (status, out) == (2, "")
+    assert "'fr'" in err
+
+
 def test_what_does_not_fit_into_the_context_is_said(ask, vocabulary, requests):
     assert "fit" not in ask(REPORT, *vocabulary("Anna\n" * 2_000)).err, "it is the same word"
     many = "\n".join(f"Anna{number}" for number in range(100))
@@ -114,7 +125,7 @@ def test_what_is_no_vocabulary_is_wrong_usage(ask, tmp_path, content, problem):
 @pytest.mark.parametrize(("option", "is_exact"), [((), True), (("--exact",), True), (("--live",), False)])
 def test_the_whole_clip_is_looked_at_unless_asked_otherwise(ask, requests, option, is_exact):
     assert ask(REPORT, "--language", "de", *option).status == 0
-    assert (requests[0]["exact"], requests[0]["language"]) == (is_exact, "de")
+    assert (requests[0]["exact"], requests[0]["language"]) == (is_exact, ["de"])
     assert ask(REPORT, *option).out == TEXT
 
 
@@ -226,6 +237,8 @@ def test_a_result_that_would_replace_a_sound_file_of_the_same_call_is_refused(as
     [
         ((REPORT, "--output", "out"), "would both be saved as"),
         (("--output", ""), "--output needs a folder."),
+        ((CHAIRS, "--format", "srt"), "Subtitles of several files need a folder."),
+        (("--exact", "--format", "vtt"), "--exact gives no times."),
         (("--with-filename", "--format", "json"), "--with-filename"),
         (("--with-filename", "--output", "out"), "--with-filename"),
     ],
@@ -247,6 +260,31 @@ def test_without_a_standard_output_it_is_said_where_the_text_could_go(ask, tmp_p
         status, _, err = ask(REPORT, *(("--output", tmp_path) if is_full else ()))
         monkeypatch.undo()
     assert (status, "There is no standard output." in err) == (1, True)
+
+
+def test_subtitles_have_the_words_between_the_pauses(ask, requests):
+    status, out, _err = ask(REPORT, "--format", "srt")
+    number, times, *lines = out.splitlines()
+    begins, ends = times.split(" --> ")
+    assert (status, number, " ".join(lines)) == (0, "1", TEXT.strip())
+    assert "00:00:00,000" < begins < ends < "00:00:04,000"
+    assert not requests[-1]["exact"]
+    assert ask(REPORT, "--format", "vtt").out.startswith("WEBVTT\n\nNOTE The times come from the pauses")
+
+
+def test_the_files_of_a_folder_are_taken_in_order_and_saved_as_they_lie_there(ask, tmp_path):
+    talks = tmp_path / "talks"
+    for place in ("b.flac", "a/x.flac", "a/.hidden.flac", ".cache/y.flac", "notes.txt"):
+        (talks / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPORT, talks / place)
+    out = tmp_path / "out"
+    assert ask("--recursive", talks, "--format", "srt", "--output", out).status == 0
+    saved = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    assert saved == ["a/x.flac.srt", "b.flac.srt"]
+    assert ask("-r", talks, CHAIRS, "-H").out.split(":")[0] == str(talks / "b.flac")
+    (tmp_path / "empty").mkdir()
+    status, _out, err = ask("-r", tmp_path / "empty")
+    assert (status, "There is no sound file in" in err) == (1, True)
 
 
 @pytest.mark.parametrize("option", ["-H", "--with-filename"])

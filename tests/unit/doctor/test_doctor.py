@@ -11,6 +11,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import onnxruntime as ort
 import pytest
 
 from handy_qwen import __version__, cli, paths
@@ -32,6 +33,7 @@ from handy_qwen.doctor import (
 )
 from handy_qwen.doctor.program import installation
 from handy_qwen.doctor.sound import Heard
+from handy_qwen.engine.api import Part
 from handy_qwen.errors import (
     HandyError,
     HotkeyError,
@@ -42,7 +44,8 @@ from handy_qwen.errors import (
     MicrophoneReason,
 )
 from handy_qwen.history.store import Places, default_folder
-from handy_qwen.models.installed import model_entries
+from handy_qwen.models.installed import demo_model, model_entries
+from handy_qwen.models.placement import Choice, keep_choice
 from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
@@ -820,3 +823,35 @@ def test_files_made_by_the_program_are_private(tmp_path):
     place = tmp_path / "support.zip"
     cli.main(["doctor", "--json", "--listen", "0", "--bundle", str(place)])
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+# --- devices ----------------------------------------------------------------------------------------
+
+
+CUDA = "CUDAExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("providers", "settings", "choice", "words"),
+    [
+        ([], Settings(), None, "without support for another device"),
+        ([CUDA], Settings(), None, "CUDA could be tried: measure the model"),
+        (["CoreMLExecutionProvider"], Settings(), None, "in a form that does not run on CoreML"),
+        ([CUDA], Settings(use_devices=False), None, "the settings forbid it"),
+        (
+            [CUDA],
+            Settings(),
+            Choice("", frozenset(), "CUDA is no quicker."),
+            "all the work. CUDA is no quicker.",
+        ),
+        ([CUDA], Settings(), Choice(CUDA, frozenset(Part), "CUDA is used: quick."), "CUDA is used: quick."),
+    ],
+)
+def test_what_is_used_and_why_is_said(monkeypatch, providers, settings, choice, words):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: providers)
+    if choice:
+        keep_choice(demo_model().folder, choice)
+    configuration = replace(read_configuration(), settings=settings)
+    (finding,) = data.check_devices(context(configuration=configuration))
+    assert (finding.status, words in finding.text) == (Status.OK, True)
+    assert finding.details["is_tried"] == (choice is not None)

@@ -9,7 +9,6 @@ import pytest
 from onnx import TensorProto, helper
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from handy_qwen.engine import default_threads
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.sessions import open_session, run
 from handy_qwen.errors import (
@@ -95,13 +94,9 @@ def test_a_long_run_is_given_up_in_its_middle(endless):
         run(endless, {"x": np.zeros((800, 800), np.float32)}, cancel)
 
 
-@pytest.mark.parametrize(
-    ("physical", "usable", "threads"), [(1, 1, 1), (4, 8, 4), (4, 2, 2), (None, 6, 6), (64, 128, 8)]
-)
-def test_there_is_a_thread_for_each_core_that_may_be_used(monkeypatch, physical, usable, threads):
-    monkeypatch.setattr("psutil.cpu_count", lambda logical: None if logical else physical)
-    monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(usable)), raising=False)
-    assert default_threads() == threads
+def test_threads_never_spin(doubling):
+    """Spinning, they would take the processor from whoever they wait for."""
+    assert doubling.get_session_options().get_session_config_entry("session.intra_op.allow_spinning") == "0"
 
 
 def test_a_run_for_which_there_is_no_memory_says_so(tmp_path):

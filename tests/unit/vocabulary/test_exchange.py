@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement, pattern_error
 from handy_qwen.errors import SettingsError
-from handy_qwen.settings.fields import MAX_ITEMS
+from handy_qwen.settings.checks import MAX_ITEMS
 from handy_qwen.vocabulary import exchange, lists
 from handy_qwen.vocabulary.exchange import (
     MOST_BYTES,

@@ -1,0 +1,45 @@
+"""What is measured of a model when nobody waits: threads, and a graphics card where there is one."""
+
+import shutil
+
+import pytest
+
+from handy_qwen import paths
+from handy_qwen.app.installer import Installer
+from handy_qwen.models import device_trial, tuning
+from handy_qwen.models.installed import demo_model
+
+pytestmark = pytest.mark.usefixtures("app_home")
+NAME = "mine"
+
+
+@pytest.fixture
+def tried(monkeypatch):
+    """A model, and what was tried with it."""
+    shutil.copytree(demo_model().folder, paths.models_dir() / NAME)
+    found = []
+    monkeypatch.setattr(tuning, "tune", lambda folder, _step: found.append((folder.name, "threads")))
+    monkeypatch.setattr(device_trial, "is_trial_due", lambda _folder: True)
+    monkeypatch.setattr(
+        device_trial, "try_devices", lambda folder, threads, _step: found.append((folder.name, threads))
+    )
+    return found
+
+
+@pytest.mark.parametrize(
+    ("threads", "may_use_devices", "expected"),
+    [
+        (3, True, [(NAME, 3)]),
+        (3, False, []),
+        (None, False, [(NAME, "threads")]),
+    ],
+)
+def test_only_what_is_not_set_is_measured(tried, threads, may_use_devices, expected):
+    Installer(lambda: threads, lambda: may_use_devices).tune(NAME, lambda _progress: None)
+    assert tried == expected
+
+
+def test_a_device_is_tried_against_the_threads_that_suit(tried, monkeypatch):
+    monkeypatch.setattr("handy_qwen.models.machine.threads_for", lambda _folder: 7)
+    Installer(lambda: None, lambda: True).tune(NAME, lambda _progress: None)
+    assert tried == [(NAME, "threads"), (NAME, 7)]

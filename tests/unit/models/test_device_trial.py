@@ -1,0 +1,208 @@
+"""Which device is used for a model: tried once, chosen by time, refused for other words, remembered."""
+
+import dataclasses
+import json
+
+import onnxruntime as ort
+import pytest
+
+from handy_qwen import paths
+from handy_qwen.audio.files import load
+from handy_qwen.engine.api import Part, Timings, Transcript
+from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3.sessions import Device
+from handy_qwen.errors import CancelledError, CheckSpeechError, EngineError
+from handy_qwen.models import device_trial, installed, placement
+from handy_qwen.models.device_trial import is_trial_due, try_devices
+from handy_qwen.models.installed import demo_model, load_recognizer
+from handy_qwen.models.placement import choice_of, placement_of
+from handy_qwen.paths import asset
+
+pytestmark = pytest.mark.usefixtures("app_home")
+STAND_IN = Device("AzureExecutionProvider", "A stand-in")
+BOTH = frozenset(Part)
+
+
+class FakeModel:
+    """Takes a second for each part, less on the device; writes what is asked of it."""
+
+    languages = ("English",)
+
+    def __init__(self, place, gains, words, failure):
+        self.parts = place.parts if place else frozenset()
+        self.gains, self.words, self.failure, self.place = gains, words, failure, place
+
+    def measure(self, _samples, _tokens):
+        if self.failure and self.parts:
+            self.place.on_failure(EngineError(self.failure))
+        encoder, prefill = (1 / self.gains.get(part, 1) if part in self.parts else 1.0 for part in Part)
+        return Timings(encoder_s=encoder, prefill_s=prefill)
+
+    def transcribe(self, _samples):
+        text = self.words if self.parts else "Words."
+        return Transcript(
+            text, "English", is_language_forced=False, tokens=(), is_truncated=False, duration_s=1.0
+        )
+
+    def close(self):
+        pass
+
+
+@pytest.fixture
+def demo():
+    return demo_model().folder
+
+
+@pytest.fixture(autouse=True)
+def only_the_stand_in(monkeypatch):
+    """It is a device, and the only one."""
+    monkeypatch.setattr(devices, "DEVICES", (STAND_IN,))
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """Replaces models; the device is so many times as fast in each part."""
+
+    def replace(gains=None, words="Words.", failure=""):
+        monkeypatch.setattr(
+            device_trial,
+            "load_model",
+            lambda *_, placement=None, **__: FakeModel(placement, gains or {}, words, failure),
+        )
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    ("gains", "parts"),
+    [
+        ({Part.ENCODER: 3, Part.PREFILL: 2}, BOTH),
+        ({Part.ENCODER: 3, Part.PREFILL: 0.5}, {Part.ENCODER}),
+        ({Part.ENCODER: 1.1, Part.PREFILL: 4}, {Part.PREFILL}),
+        ({Part.ENCODER: 1.1, Part.PREFILL: 1.2}, set()),
+    ],
+)
+def test_only_parts_that_are_clearly_quicker_are_placed(fake, demo, gains, parts):
+    fake(gains)
+    assert try_devices(demo, 1).parts == parts
+    assert choice_of(demo).parts == parts
+    place = placement_of(demo)
+    assert (place.parts if place else set()) == parts
+
+
+def test_what_is_gained_is_said(fake, demo):
+    fake({Part.ENCODER: 3, Part.PREFILL: 2})
+    assert try_devices(demo, 1).why == (
+        "A stand-in is used: the encoder is 3.0 times as fast and reading the audio is 2.0 times as fast"
+        " as on the processor."
+    )
+
+
+def test_a_device_that_writes_other_words_is_not_used(fake, demo):
+    fake({Part.ENCODER: 9}, words="Other words.")
+    choice = try_devices(demo, 1)
+    assert (choice.parts, choice.why) == (set(), "A stand-in writes other words than the processor.")
+
+
+def test_a_device_that_fails_is_not_used_and_said(fake, demo):
+    fake({Part.ENCODER: 9}, failure="Its driver is too old.")
+    assert try_devices(demo, 1) == choice_of(demo)
+    assert (choice_of(demo).parts, choice_of(demo).why) == (set(), "Its driver is too old.")
+
+
+def test_without_check_speech_no_device_is_used(fake, demo, monkeypatch, tmp_path):
+    def missing():
+        raise CheckSpeechError(tmp_path, "is missing")
+
+    fake({Part.ENCODER: 9})
+    monkeypatch.setattr(device_trial, "load_check_speech", missing)
+    choice = try_devices(demo, 1)
+    assert not choice.parts
+    assert "is missing. Without it, no device is used." in choice.why
+
+
+def test_a_trial_is_due_until_it_was_made_and_again_with_another_driver(fake, demo, monkeypatch):
+    fake()
+    assert is_trial_due(demo)
+    try_devices(demo, 1)
+    assert not is_trial_due(demo)
+    monkeypatch.setattr(placement, "drivers", lambda: "a newer one")
+    assert is_trial_due(demo)
+    assert placement_of(demo) is None
+
+
+def test_without_devices_no_trial_is_due(demo, monkeypatch):
+    monkeypatch.setattr(ort, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert not is_trial_due(demo)
+
+
+def test_a_trial_given_up_is_made_another_time(fake, demo):
+    def give_up():
+        raise CancelledError
+
+    fake()
+    with pytest.raises(CancelledError):
+        try_devices(demo, 1, give_up)
+    assert is_trial_due(demo)
+
+
+def test_a_device_that_ended_the_program_is_not_tried_again(fake, demo, monkeypatch):
+    fake({Part.ENCODER: 9})
+    monkeypatch.setattr(device_trial._Trial, "choice", lambda _: choice_of(demo))
+    known_meanwhile = try_devices(demo, 1)
+    assert (known_meanwhile.parts, known_meanwhile.why) == (set(), "The program ended while it was tried.")
+
+
+@pytest.mark.parametrize("wrong", [{"parts": ["all"]}, {"parts": 3}, {"why": None, "parts": None}])
+def test_a_file_that_was_changed_means_another_trial(fake, demo, wrong):
+    fake({Part.ENCODER: 9})
+    try_devices(demo, 1)
+    (path,) = paths.data_dir().glob("machine.json")
+    text = json.loads(path.read_text(encoding="utf-8"))
+    for topics in text["models"].values():
+        topics["device"] |= wrong
+    path.write_text(json.dumps(text), encoding="utf-8")
+    assert placement_of(demo) is None
+    assert is_trial_due(demo)
+
+
+@pytest.mark.expects_log
+def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeypatch):
+    """With real models. The stand-in is taken, however slow it is, and then breaks down."""
+    monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
+    assert try_devices(demo, 1).parts == BOTH
+    speech = load(asset("speech/report.flac"))
+    model, real, runs = load_recognizer("demo", threads=1, use_devices=True), devices.run, []
+
+    def broken(session, *arguments):
+        runs.append(session.get_providers()[0])
+        if runs[-1] == STAND_IN.provider:
+            raise EngineError("It is gone.")
+        return real(session, *arguments)
+
+    monkeypatch.setattr(devices, "run", broken)
+    model.transcribe(speech)
+    model.close()
+    assert STAND_IN.provider in runs
+    assert choice_of(demo).why == "It failed while it was used: It is gone."
+    runs.clear()
+    model = load_recognizer("demo", threads=1, use_devices=True)
+    assert model.transcribe(speech).text
+    model.close()
+    assert STAND_IN.provider not in runs
+
+
+def test_a_device_is_used_only_where_it_may_be(demo, monkeypatch):
+    monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
+    try_devices(demo, 1)
+    seen, real = [], installed.placement_of
+    monkeypatch.setattr(installed, "placement_of", lambda folder: seen.append(folder) or real(folder))
+    load_recognizer("demo", threads=1).close()
+    assert not seen
+    load_recognizer("demo", threads=1, use_devices=True).close()
+    assert seen == [demo]
+
+
+def test_a_choice_is_what_was_remembered(fake, demo):
+    fake({Part.ENCODER: 2})
+    assert dataclasses.astuple(try_devices(demo, 1)) == dataclasses.astuple(choice_of(demo))
