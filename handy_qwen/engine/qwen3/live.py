@@ -44,6 +44,7 @@ _DRAFT_EVERY_S = 1.0
 _WORK_SHARE = 0.3
 """Of the time while somebody speaks, for windows and drafts together."""
 
+_SHORT_HEAD_ROWS = 32  # the template alone has 9
 _UNSETTLED_WORDS = 3.0
 _CHARACTER_WORDS = 0.5
 _SEARCHED_UNITS = 6  # to either side of where a draft should go on
@@ -98,7 +99,8 @@ class LiveTranscription:
         self._settled_samples = 0
         self._timings = Timings()
         self._preview = PreviewText()
-        self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
+        # Without drafts, a short head is read with what follows it: it costs as much alone as a long one.
+        self._is_head_read = not self._has_drafts and len(prompt.head) <= _SHORT_HEAD_ROWS
         self._begin_segment()
 
     def feed(self, block: Float32) -> None:
