@@ -146,7 +146,7 @@ def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
         *compatible_tags(version, f"cp{version[0]}{version[1]}", platforms),
     ]
     ranks = {tag: rank for rank, tag in enumerate(tags)}
-    fitting = []
+    fitting: list[tuple[int, Mapping[str, Any]]] = []
     for wheel in package.get("wheels", ()):
         own = parse_wheel_filename(wheel["url"].rpartition("/")[2])[3]
         if known := [ranks[tag] for tag in own if tag in ranks]:
