@@ -14,7 +14,7 @@ from handy_qwen.engine.processor import fast_cores, processor_name, usable_proce
 if TYPE_CHECKING:
     from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
 
-_THREADS_PER_CORE = 3
+_THREADS_PER_CORE = 4
 _MAX_THREADS = 8  # more were not measured
 
 
@@ -70,7 +70,7 @@ def transcribe_blocks(
 
 
 def default_threads() -> int:
-    """Threads for one session where nothing was measured: three for each core that does, at most 8.
+    """Threads for one session where nothing was measured: four for each core that does, at most 8.
 
     Each product is divided into as many parts as there are threads, and whichever thread the system lets run
     takes the next part: with more parts than cores, a core that is taken away delays only a small one. Idle

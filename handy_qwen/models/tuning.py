@@ -53,7 +53,7 @@ def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
     if psutil.virtual_memory().available < needed_memory(InstalledModel(folder.name, folder)):
         logger.info("there is no memory to measure which number of threads suits %s", folder.name)
         return
-    most = 3 * (psutil.cpu_count() or 1)
+    most = 4 * (psutil.cpu_count() or 1)
     try:
         _Clock().check(after_s=_LOOK_S)
         count = best_count(

@@ -12,16 +12,16 @@ from handy_qwen.engine import default_threads, processor
     ("physical", "usable", "fast", "threads"),
     [
         (1, 1, 0, 1),
-        (2, 2, 0, 6),
+        (2, 2, 0, 8),
         (4, 8, 0, 8),
-        (4, 2, 0, 6),
+        (4, 2, 0, 8),
         (None, 6, 0, 8),
         (64, 128, 0, 8),
-        (10, 12, 2, 6),  # two fast ones with two threads each, eight slow ones
+        (10, 12, 2, 8),  # two fast ones with two threads each, eight slow ones
         (8, 1, 4, 1),
     ],
 )
-def test_there_are_three_threads_for_each_fast_core(monkeypatch, physical, usable, fast, threads):
+def test_there_are_four_threads_for_each_fast_core(monkeypatch, physical, usable, fast, threads):
     monkeypatch.setattr("psutil.cpu_count", lambda logical: None if logical else physical)
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: set(range(usable)), raising=False)
     monkeypatch.setattr(processor, "_of_the_faster_kind", lambda: fast)
