@@ -84,6 +84,9 @@ FilesListener = Callable[[FilesPage], None]
 class FilesCommands(Protocol):
     """What the window for sound files asks for. Called on Qt's thread; every method returns at once."""
 
+    def look(self) -> None:
+        """Show the files that there are: texts of earlier sessions stay until they are removed."""
+
     def add(self, paths: Sequence[Path]) -> None:
         """Transcribe these files, and those in these folders, after those that are there."""
 
