@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from handy_qwen.app.kept_files import KeptFiles, Transcribed
 from handy_qwen.app.transcripts import described, rendered
 from handy_qwen.core import subtitles
-from handy_qwen.core.models import Problem
+from handy_qwen.core.models import Problem, Told
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
 from handy_qwen.core.types import Rules
-from handy_qwen.core.vocabulary import Told
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.files import replacing
 from handy_qwen.runtime import watchdog

@@ -8,9 +8,10 @@ from PySide6.QtCore import QDateTime, Qt
 from PySide6.QtGui import QContextMenuEvent, QCursor, QGuiApplication, QTextCursor
 from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
+from handy_qwen.core.models import Told
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery, Phase
-from handy_qwen.core.vocabulary import Told, VocabularyPage
+from handy_qwen.core.vocabulary import VocabularyPage
 from handy_qwen.ui import saving, strings
 from handy_qwen.ui import window as window_module
 from handy_qwen.ui.style import blended, scheme
