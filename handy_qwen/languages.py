@@ -106,6 +106,29 @@ def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
     )
 
 
+def spoken(asked: str | Sequence[str], known: Sequence[str] = ALL_LANGUAGES) -> tuple[str, ...]:
+    """The English names of the languages that may be spoken; () is any.
+
+    Args:
+        asked: One, as for ``language_name``, or several: those that are not ``known`` are passed over.
+        known: The languages of the model, by their English names.
+
+    Raises:
+        LanguageError: None of them is among ``known``.
+    """
+    wanted = [asked] if isinstance(asked, str) else list(asked)
+    names: dict[str, None] = {}
+    refused: LanguageError | None = None
+    for one in wanted:
+        try:
+            names[language_name(one, known)] = None
+        except LanguageError as exc:
+            refused = refused or exc
+    if refused is not None and not names:
+        raise refused
+    return tuple(names) if "" not in names else ()
+
+
 def _by_tag(wanted: str) -> str:
     """The name for a code, with or without script and region; "" if it is none."""
     tag = re.sub(r"[.@].*", "", wanted).replace("_", "-")

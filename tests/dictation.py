@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core import events as ev
+from handy_qwen.core.commands import Command
 from handy_qwen.core.dictation import step
 from handy_qwen.core.state import Dictation, view_of
-from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Rules, Target
+from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Profile, Rules, Target
 from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.errors import HandyError
 
@@ -21,6 +23,8 @@ RULES = Rules(
     method=Method.PASTE,
     max_take_s=60.0,
     silence_s=10.0,
+    text=TextRules((Replacement("today", "{date}", is_alone=True),), commands=frozenset(Command)),
+    profiles=(Profile("Terminals", ("terminal",), language="German", method="type", submit="enter"),),
 )
 NO_CHOICES = Choices()
 AnyEffect = TypeVar("AnyEffect", bound=fx.Effect)
@@ -33,11 +37,23 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
     st.builds(ev.RecordingEnded, TAKES, st.sampled_from(ev.EndCause), st.just(1.0), st.booleans()),
     st.builds(ev.MicrophoneChanged, TAKES, st.just("webcam")),
     st.builds(ev.Muted, TAKES, st.booleans()),
-    st.builds(ev.Transcribed, TAKES, st.sampled_from(["", "a", "B."]), st.just("English"), st.booleans()),
+    st.builds(
+        ev.Transcribed,
+        TAKES,
+        st.sampled_from(["", "a", "B.", "Scratch that.", "B. Press enter.", "New line.", "Today."]),
+        st.just("English"),
+        st.booleans(),
+        st.none() | st.just({"date": "30 November"}),
+    ),
     st.builds(ev.Failed, st.integers(0, 4), st.just(ERROR)),
-    st.builds(ev.Delivered, TAKES, st.sampled_from(Delivery)),
+    st.builds(ev.Delivered, TAKES, st.sampled_from(Delivery), has_erased=st.booleans()),
     st.builds(ev.Copied, st.lists(TAKES, max_size=2).map(tuple)),
-    st.builds(ev.FocusNoted, TAKES, st.sampled_from([EDITOR, TERMINAL, Target()])),
+    st.builds(
+        ev.FocusNoted,
+        TAKES,
+        st.sampled_from([EDITOR, TERMINAL, Target()]),
+        st.none() | st.sampled_from([0.0, 1e9]),
+    ),
     st.builds(ev.Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(ev.Progressed, TAKES),
     st.builds(ev.Kept, TAKES, st.integers(10, 20)),
@@ -68,6 +84,7 @@ class Desk:
         self.now, self.at_s = Dictation(), 100.0
         self.effects: list[fx.Effect] = []
         self.focus: Target | None = Target()  # what has the focus; None: the desktop does not answer
+        self.touched_s: float | None = None  # when the user last typed or clicked, if that is known
         self.configure(rules, choices)
         self.effects.clear()
 
@@ -77,7 +94,7 @@ class Desk:
             self.effects += effects
             for effect in effects:
                 if isinstance(effect, fx.PrepareInsertion) and self.focus is not None:
-                    self.play(ev.FocusNoted(effect.take, self.focus))
+                    self.play(ev.FocusNoted(effect.take, self.focus, self.touched_s))
                 if isinstance(effect, fx.ListenFor):
                     self.play(ev.HotkeysSet())
         return self
@@ -139,7 +156,9 @@ class Desk:
         return self.play(ev.Transcribed(take, text, language, is_truncated=False))
 
     def put(self, take: int, how: Delivery = Delivery.TYPED, note: str = "", rest: str = "") -> Self:
-        return self.play(ev.Delivered(take, how, note, rest))
+        """The inserter has done what it was asked for."""
+        has_erased = any(one.take == take and one.erased for one in self.done(fx.Insert))
+        return self.play(ev.Delivered(take, how, note, rest, has_erased=has_erased))
 
     def done(self, kind: type[AnyEffect]) -> list[AnyEffect]:
         return [effect for effect in self.effects if isinstance(effect, kind)]

@@ -61,6 +61,10 @@ class FakeHotkeys(Idle):
         self.is_stopped = False
         self.configured = 0
         self.captor: OnCaptured | None = None
+        self.touched: float | None = None
+
+    def touched_s(self) -> float | None:
+        return self.touched
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         if self.error:
@@ -71,8 +75,8 @@ class FakeHotkeys(Idle):
         if self.error:
             raise self.error
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        self.is_escape_wanted = is_wanted
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        self.is_escape_wanted, self.lock_key = is_wanted, lock_key
 
     def configure(self) -> None:
         if self.error:
@@ -142,13 +146,16 @@ class FakeTranscriber:
     def __init__(self, post: Post, text: str = "Hello.") -> None:
         self.post = post
         self.text = text
-        self.begun: list[tuple[int, str, tuple[str, ...]]] = []
+        self.begun: list[tuple[int, tuple[str, ...], tuple[str, ...]]] = []
         self.fed: list[tuple[int, Samples]] = []
         self.cancelled: list[int] = []
         self.model = ""
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
-        self.begun.append((take, language, context))
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        self.begun.append((take, languages, context))
+
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        self.begun.append((take, languages, context))
 
     def feed(self, take: int, block: Samples) -> None:
         self.fed.append((take, block))
@@ -182,6 +189,12 @@ class FakeInserter:
         self.texts: list[str] = []
         self.copied: list[str] = []
         self.prepared: list[Method] = []
+        self.asked = 0
+        self.erased: list[str] = []
+        self.clipboard = ""
+
+    def allow_keys(self) -> None:
+        self.asked += 1
 
     def focused(self) -> Target:
         return self.target
@@ -189,11 +202,24 @@ class FakeInserter:
     def prepare(self, method: Method) -> None:
         self.prepared.append(method)
 
-    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+    def insert(
+        self,
+        take: int,
+        text: str,
+        *,
+        target: Target | None,
+        method: Method,
+        submit: Submit,
+        erased: str = "",
+    ) -> None:
         if self.error:
             raise self.error
         self.texts.append(text)
-        self.post(Delivered(take, Delivery.TYPED))
+        self.erased += [erased] if erased else []
+        self.post(Delivered(take, Delivery.TYPED, has_erased=bool(erased)))
+
+    def read_clipboard(self, on_read: Callable[[str], None]) -> None:
+        on_read(self.clipboard)
 
     def copy(self, text: str) -> None:
         self.copied.append(text)
@@ -344,6 +370,7 @@ def fake_ports(
     workers: Mapping[str, Worker] = AT_ONCE,
 ) -> Ports:
     """Fakes for all ports: what takes time happens at once."""
+    given: dict[str, Any] = dict(workers)
     return Ports(
         FakeHotkeys(),
         FakeRecorder(post, blocks),
@@ -353,5 +380,5 @@ def fake_ports(
         FakeHistory(post),
         post,
         attempt,
-        **workers,
+        **given,
     )

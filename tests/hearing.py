@@ -227,7 +227,7 @@ class Hearing:
     def live(
         self,
         *,
-        language: str = "",
+        language: str | Sequence[str] = "",
         context: str = "",
         entries: Sequence[str] = (),
         exact: bool = False,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
+from handy_qwen.core.profiles import effective
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
@@ -30,11 +31,14 @@ RECENT_LANGUAGES = 5
 
 def rules_of(settings: Settings, default_method: Method) -> Rules:
     """What the settings say to the dictation cycle."""
+    only = settings.languages[0] if len(settings.languages) == 1 else ""
     return Rules(
         hotkeys=settings.hotkeys,
         mode=settings.mode,
         limits=Limits(hold_s=settings.hold_s),
-        language=settings.language,
+        lock_key=settings.lock_key,
+        language=settings.language or only,
+        languages=settings.languages,
         context=settings.custom_words,
         method=method_of(settings, default_method),
         submit=settings.submit,
@@ -42,6 +46,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         silence_s=settings.silence_s,
         is_private=settings.private,
         text=settings.text_rules,
+        profiles=effective(settings.apps),
     )
 
 
@@ -137,6 +142,7 @@ def choices_of(
         models=tuple(models),
         is_demo_only=[model.name for model in models] == [DEMO],
         language=settings.language,
+        detected_languages=settings.languages,
         recent_languages=settings.recent_languages,
         microphone=next(iter(settings.microphones), ""),
         microphone_order=settings.microphones,
@@ -156,7 +162,8 @@ def choices_of(
 
 def unknown_language(settings: Settings, choices: Choices) -> str:
     """The first language of the settings and their hotkeys that is not among ``choices``; "" if all are."""
-    wanted = [settings.language, *(hotkey.language for hotkey in settings.hotkeys)]
+    hotkeys = (hotkey.language for hotkey in settings.hotkeys)
+    wanted = [settings.language, *settings.languages, *hotkeys]
     return next((name for name in wanted if name not in {"", AUTOMATIC, *choices.languages}), "")
 
 

@@ -359,7 +359,7 @@ def transcribe_file(
     loaded = load_recognizer(model, threads)
     try:
         found = transcribe_again(
-            loaded, sound, language=language, context=rules.context, on_step=lambda _: moves()
+            loaded, sound, language=rules.spoken(language), context=rules.context, on_step=lambda _: moves()
         )
         text = clean(found.text, rules.text, found.language)
         return Retried(text, found.language, loaded.name, found.is_truncated)
@@ -371,7 +371,7 @@ def transcribe_again(
     model: Model,
     sound: Path,
     *,
-    language: str,
+    language: str | Sequence[str],
     context: str | Sequence[str],
     on_step: Callable[[int], None],
     cancel: Cancel | None = None,

@@ -123,9 +123,10 @@ class Installer:
         def step() -> None:
             tell(Progress(InstallStage.TESTING))
 
-        folder, threads = find_model(name).folder, self._threads()
-        if name == DEMO:
+        model, threads = find_model(name), self._threads()
+        if model.name == DEMO:
             return
+        folder = model.folder
         if not threads and not is_tuned(folder):
             tune(folder, step)
         if self._may_use_devices() and is_trial_due(folder):

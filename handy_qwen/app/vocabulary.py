@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.app.words import counted
+from handy_qwen.core.corrections import Correction
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyListener, VocabularyPage
@@ -124,13 +125,13 @@ class VocabularyPresenter:
         """Delete these."""
         self._do(partial(self._delete_rows, rows))
 
-    def correct(self, heard: str, written: str, *, is_word: bool) -> None:
-        """Add a word, or a replacement."""
-        if is_word:
-            self.add_words(" ".join(written.split()))
-        else:
-            rule = Item(1, Replacement(heard.strip(), written))
-            self._do(lambda: self._change(lambda old: lists.added(old, [rule])))
+    def learn(self, corrections: Sequence[Correction]) -> None:
+        """Add words and replacements."""
+        items = [
+            Item(place, one.written if one.is_word else Replacement(one.heard.strip(), one.written))
+            for place, one in enumerate(corrections, 1)
+        ]
+        self._do(lambda: self._change(lambda old: lists.added(old, items, is_typed=True)))
 
     def import_file(self, path: Path) -> None:
         """Add what a file holds."""
@@ -315,8 +316,9 @@ class VocabularyPresenter:
     def _tried(self) -> Tried | None:
         if not self._sample.strip():
             return None
-        rules, recent = self._rules(), self._settings().recent_languages
-        language = rules.language or (recent[0] if recent else DEFAULT_LANGUAGE)
+        rules = self._rules()
+        usual = *rules.languages, *self._settings().recent_languages, DEFAULT_LANGUAGE
+        language = rules.language or usual[0]
         slow: list[Replacement] = []
 
         def on_slow(one: Replacement) -> None:

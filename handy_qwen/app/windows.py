@@ -11,6 +11,7 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
+from handy_qwen.app.files import FilesPresenter
 from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter
@@ -21,6 +22,7 @@ from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
+from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import yield_to_others
 from handy_qwen.ui.desk import Desk
 
@@ -52,6 +54,13 @@ class ProgramWindows:
             player=lambda: program.player,
             folder=default_folder(),
         )
+        self.files = FilesPresenter(
+            lambda: program.engine,
+            program.rules,
+            program.model_in_use,
+            copy=program.copy_text,
+            open_file=open_with_desktop,
+        )
         self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
@@ -61,6 +70,7 @@ class ProgramWindows:
         self.models.listener, self.history.listener = desk.show_models, desk.show_history
         self.upkeep.listener = desk.show_upkeep
         self.vocabulary.listener = desk.show_vocabulary
+        self.files.listener = desk.show_files
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -73,6 +83,7 @@ class ProgramWindows:
         return {
             "history window": self.history.close,
             "models": self.models.close,
+            "files": self.files.close,
             "upkeep": self.upkeep.close,
             "vocabulary": self.vocabulary.close,
         }
@@ -83,7 +94,7 @@ class ProgramWindows:
 
     def workers(self) -> dict[str, Watched]:
         """The threads of the presenters, by their subject in ``runtime.watchdog``."""
-        presenters = (self.models, self.history, self.upkeep, self.vocabulary)
+        presenters = (self.models, self.history, self.files, self.upkeep, self.vocabulary)
         return {subject: part for one in presenters for subject, part in one.workers.items()}
 
     def _transcribe(self, path: Path, model: str, language: str, moves: Callable[[], None]) -> Retried:

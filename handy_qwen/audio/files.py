@@ -35,6 +35,7 @@ import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
+from handy_qwen.core.sound_files import SUFFIXES
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
 
@@ -196,6 +197,24 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
         return samples
 
 
+def files_in(folder: Path) -> list[Path]:
+    """The sound files and videos in ``folder`` and the folders in it, by their names, in order; none hidden.
+
+    Raises:
+        OSError: A folder cannot be read.
+    """
+
+    def refuse(error: OSError) -> None:
+        raise error
+
+    found: list[Path] = []
+    for place, folders, names in os.walk(folder, onerror=refuse):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        shown = sorted(name for name in names if not name.startswith("."))
+        found += [Path(place, name) for name in shown if Path(name).suffix.lower() in SUFFIXES]
+    return found
+
+
 def check(path: Path | str) -> None:
     """Check, without decoding, that there is a file that ``read`` may open.
 
@@ -230,7 +249,9 @@ def _is_pipe(path: Path) -> bool:
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
-        raise AudioFileError(path, "this is a folder, not a sound file", "Name the files in it one by one.")
+        raise AudioFileError(
+            path, "this is a folder, not a sound file", "Name the files in it, or use --recursive."
+        )
     if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
         raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
     return stat.S_ISFIFO(mode)

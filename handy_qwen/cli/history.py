@@ -280,6 +280,7 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
     from handy_qwen.core.text import clean
     from handy_qwen.core.types import RATE_HZ, Method
     from handy_qwen.engine.api import Cancel
+    from handy_qwen.languages import language_name
 
     sound = archive.audio(entry.id)
     settings = read_settings()
@@ -290,11 +291,12 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
     cancel = Cancel()
     with opened(options.model or settings.model, threads, language) as recognizer:
         tell_context(recognizer, context)
+        languages = rules.spoken(language_name(language, recognizer.languages))
 
         def work() -> Transcript:
             with sample_progress("", round(entry.duration_s * RATE_HZ)) as on_step:
                 return transcribe_again(
-                    recognizer, sound, language=language, context=context, on_step=on_step, cancel=cancel
+                    recognizer, sound, language=languages, context=context, on_step=on_step, cancel=cancel
                 )
 
         found, name = interruptible(work, cancel), recognizer.name

@@ -24,6 +24,8 @@ _DICTATION = {
 _WINDOWS = {
     "setup": "open the setup guide: model, microphone, hotkey",
     "models": "open the Models window",
+    "files": "open the Transcribe files window",
+    "correct": "open the last text, to correct it and add words",
 }
 
 

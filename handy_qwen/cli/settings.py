@@ -160,8 +160,10 @@ def _edit(_options: argparse.Namespace) -> int:
         raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if named and sys.stdin.isatty():
+        # Windows takes a command line, in which a backslash is part of a path.
+        words = f'{named} "{path}"' if os.name == "nt" else [*shlex.split(named), str(path)]
         try:
-            return subprocess.run([*shlex.split(named), str(path)], check=False).returncode
+            return subprocess.run(words, check=False).returncode
         except (OSError, ValueError):
             say(f"{named} cannot be started.")
     if not open_with_desktop(path):
@@ -202,7 +204,7 @@ def _list_option(name: str) -> Option:
 
 
 def _is_list(option: Option) -> bool:
-    from handy_qwen.settings.fields import Several
+    from handy_qwen.settings.checks import Several
 
     return isinstance(option.read, Several)
 
@@ -222,7 +224,7 @@ def _row(option: Option, found: Configuration) -> dict[str, Any]:
 def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
     """``value`` as the file has it."""
     from handy_qwen.languages import AUTOMATIC
-    from handy_qwen.settings.fields import item_of
+    from handy_qwen.settings.checks import item_of
 
     if isinstance(value, tuple):
         return [entry if isinstance(entry, str) else item_of(entry) for entry in value]
@@ -246,7 +248,7 @@ def _key(entry: Any) -> str:  # noqa: ANN401  of any list
 
 def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
     """Each of ``given`` is an entry; one alone may be the whole list, as the file has it."""
-    from handy_qwen.settings.fields import Several
+    from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
     if len(given) == 1 and isinstance(whole := _toml(given[0]), list):

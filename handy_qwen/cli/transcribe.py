@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from handy_qwen.app.transcripts import as_json, described, rendered
 from handy_qwen.cli.options import (
     Context,
     Subparsers,
@@ -30,20 +30,21 @@ from handy_qwen.cli.terminal import (
     stoppable,
     write,
 )
+from handy_qwen.core.sound_files import Form
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
     from handy_qwen.core.types import Samples
-    from handy_qwen.engine.api import Cancel, FittedWords, Model
+    from handy_qwen.engine.api import Cancel, FittedWords, Model, Transcript
 
 _EXAMPLES = (
     "handy-qwen transcribe interview.mp3",
-    "handy-qwen transcribe --language de --output texts *.wav",
+    "handy-qwen transcribe --language de,en --output texts *.wav",
     "handy-qwen transcribe --vocabulary names.txt meeting.ogg",
+    "handy-qwen transcribe --recursive --format srt --output subtitles films/",
 )
-_SUFFIXES = {"text": ".txt", "json": ".json", "jsonl": ".jsonl"}
 _TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
 
 
@@ -51,9 +52,17 @@ def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
     summary = "turn sound files into text"
     parser = add_command(commands, "transcribe", _run, summary, examples=_EXAMPLES)
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a sound file, or - for standard input")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help="a sound file or video, or - for standard input"
+    )
     add_model_options(parser)
-    parser.add_argument("--language", default="", metavar="L", help="name or ISO code (default: detect)")
+    parser.add_argument(
+        "--language",
+        "--languages",
+        default="",
+        metavar="L[,L…]",
+        help="name or ISO code; of several, the one that is spoken (default: detect)",
+    )
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
         "--vocabulary",
@@ -61,7 +70,16 @@ def add_parsers(commands: Subparsers) -> None:
         metavar="FILE",
         help="a text file with one name or term per line; lines starting with # are skipped",
     )
-    parser.add_argument("--format", choices=tuple(_SUFFIXES), default="text", help="(default: %(default)s)")
+    parser.add_argument(
+        "--format",
+        type=Form,
+        choices=tuple(Form),
+        default=Form.TEXT,
+        help="srt and vtt are subtitles, timed by the pauses in the speech (default: %(default)s)",
+    )
+    parser.add_argument(
+        "-r", "--recursive", action="store_true", help="take the sound files and videos in folders as well"
+    )
     parser.add_argument(
         "--output",
         default="-",
@@ -73,7 +91,10 @@ def add_parsers(commands: Subparsers) -> None:
     )
     features = parser.add_mutually_exclusive_group()
     features.add_argument(
-        "--exact", action="store_true", default=True, help="process the whole recording at once (default)"
+        "--exact",
+        action="store_true",
+        default=None,
+        help="process the whole recording at once (default, but for subtitles)",
     )
     features.add_argument(
         "--live",
@@ -88,35 +109,43 @@ def _run(options: argparse.Namespace) -> int:
     from handy_qwen.audio.files import check
 
     context = context_of(options.context, options.vocabulary)
-    is_text_on_stdout = options.output == "-" and options.format == "text"
+    form = options.format
+    is_text_on_stdout = options.output == "-" and form is Form.TEXT
     if options.with_filename and not is_text_on_stdout:
         raise UsageError("--with-filename only works with text on standard output.")
-    places = _places(options)
-    names = [name for name in options.files if _succeeds(partial(check, name))]
+    if options.exact and form.is_timed:
+        raise UsageError("--exact gives no times.", "Leave it out, or choose another format.")
+    options.exact = not form.is_timed if options.exact is None else options.exact
+    meant = _meant(options)
+    if form.is_timed and options.output == "-" and len(meant) > 1:
+        raise UsageError("Subtitles of several files need a folder.", "Choose one with --output DIR.")
+    places = _places(options, meant)
+    names = [name for name, _stem in meant if _succeeds(partial(check, name))]
     if places:
         names = _writable(names, places)
     if not names:
         return 1
+    options.language = [one.strip() for one in options.language.split(",")]
     with stoppable(), opened(options.model, options.threads, options.language) as recognizer:
         words = tell_context(recognizer, context, is_for_file=True)
         options.context = words.text if words else options.context
         results: list[dict[str, Any]] = []
         try:
-            for name, result in _results(names, recognizer, options):
+            for name, result, found in _results(names, recognizer, options):
                 if words is not None:
                     counts = {"used": words.used, "tokens": words.tokens, "limit": words.limit}
                     result["vocabulary"] = {"words": words.total} | counts
-                if places and not _is_saved(places[name], _rendered(result, options.format)):
+                if places and not _is_saved(places[name], rendered(form, result, found)):
                     continue
                 if is_text_on_stdout and options.with_filename:
                     write(f"{name}: ")
-                if not places and options.format != "json":
-                    write(_rendered(result, options.format))
+                if not places and form is not Form.JSON:
+                    write(rendered(form, result, found))
                 results.append(result)
         finally:  # also what there is when the user interrupts the rest
-            if not places and options.format == "json" and results:
-                write(_rendered(results[0] if len(options.files) == 1 else results, "json"))
-    return 0 if len(results) == len(options.files) else 1
+            if not places and form is Form.JSON and results:
+                write(as_json(results[0] if len(meant) == 1 else results))
+    return 0 if len(results) == len(meant) else 1
 
 
 def _succeeds(work: Callable[[], None]) -> bool:
@@ -131,8 +160,8 @@ def _succeeds(work: Callable[[], None]) -> bool:
 
 def _results(
     names: list[str], recognizer: Model, options: argparse.Namespace
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The result of each file that can be transcribed; for the others, says why not."""
+) -> Iterator[tuple[str, dict[str, Any], Transcript]]:
+    """What came of each file that can be transcribed; for the others, says why not."""
     from handy_qwen.audio.files import Loudness
     from handy_qwen.engine.api import Cancel
 
@@ -140,7 +169,9 @@ def _results(
     for name in names:
         loudness = Loudness()
         try:
-            result = interruptible(partial(_transcribed, name, recognizer, options, loudness, cancel), cancel)
+            result, found = interruptible(
+                partial(_transcribed, name, recognizer, options, loudness, cancel), cancel
+            )
         except HandyError as error:
             complain(error)
             continue
@@ -148,16 +179,16 @@ def _results(
             say(f"handy-qwen: {name}: The text may be incomplete: the recording or the model broke off.")
         elif not result["text"]:
             say(f"handy-qwen: {name}: No text: {loudness.why_no_text()}.")
-        yield name, result
+        yield name, result, found
 
 
 @contextmanager
-def opened(model: str, threads: int | None, language: str = "") -> Iterator[Model]:
+def opened(model: str, threads: int | None, language: str | Sequence[str] = "") -> Iterator[Model]:
     """Load a model, tell what should be known about it, and close it at the end.
 
     Raises:
         EngineError: It cannot be loaded.
-        LanguageError: It does not know ``language``.
+        LanguageError: It does not know ``language``, or one of several.
     """
 
     def load() -> Model:
@@ -167,7 +198,8 @@ def opened(model: str, threads: int | None, language: str = "") -> Iterator[Mode
 
     recognizer = interruptible(load)
     try:
-        recognizer.check_language(language)
+        for one in [language] if isinstance(language, str) else language:
+            recognizer.check_language(one)
         if recognizer.notice:
             say(f"handy-qwen: {recognizer.notice}")
         yield recognizer
@@ -198,7 +230,7 @@ def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = Fal
 
 def _transcribed(
     name: str, recognizer: Model, options: argparse.Namespace, loudness: Loudness, cancel: Cancel
-) -> dict[str, Any]:
+) -> tuple[dict[str, Any], Transcript]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
     from handy_qwen.engine import transcribe_blocks
@@ -213,20 +245,11 @@ def _transcribed(
                 yield block
 
         with sample_progress(name, audio.total_samples) as on_step:
-            result = transcribe_blocks(live, blocks(), on_step)
+            found = transcribe_blocks(live, blocks(), on_step)
         timings = {"load_s": recognizer.load_s}
-        timings |= {name: getattr(result.timings, name) for name in _TIMINGS}
-        return {
-            "file": name,
-            "text": result.text,
-            "language": result.language,
-            "language_forced": result.is_language_forced,
-            "truncated": result.is_truncated or audio.is_truncated,
-            "duration_s": round(result.duration_s, 3),
-            "tokens": len(result.tokens),
-            "model": recognizer.name,
-            "timings": {key: round(value, 4) for key, value in timings.items()},
-        }
+        timings |= {name: getattr(found.timings, name) for name in _TIMINGS}
+        known = described(name, found, model=recognizer.name, is_truncated=audio.is_truncated)
+        return known | {"timings": {key: round(value, 4) for key, value in timings.items()}}, found
 
 
 @contextmanager
@@ -244,7 +267,30 @@ def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[
         line.clear()
 
 
-def _places(options: argparse.Namespace) -> dict[str, Path]:
+def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """All files that are meant, and what their texts are called below --output: as they are in their folders.
+
+    Raises:
+        HandyError: A folder cannot be read, or has no sound file.
+    """
+    from handy_qwen.audio.files import files_in
+
+    meant: list[tuple[str, str]] = []
+    for name in options.files:
+        if not options.recursive or name == "-" or not Path(name).is_dir():
+            meant.append((name, "stdin" if name == "-" else Path(name).name))
+            continue
+        try:
+            found = files_in(Path(name))
+        except OSError as exc:
+            raise HandyError(f"{name} can't be read: {exc.strerror}.", "Check its permissions.") from exc
+        if not found:
+            raise HandyError(f"There is no sound file in {name}.", "Name the files in it one by one.")
+        meant += [(str(file), str(file.relative_to(name))) for file in found]
+    return meant
+
+
+def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> dict[str, Path]:
     """Which file the text of each sound file goes to; none for stdout."""
     if options.output == "-":
         return {}
@@ -253,16 +299,15 @@ def _places(options: argparse.Namespace) -> dict[str, Path]:
     folder = Path(options.output)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}
-    for name in options.files:
-        stem = "stdin" if name == "-" else Path(name).name
-        place = places[name] = folder / (stem + _SUFFIXES[options.format])
+    for name, stem in meant:
+        place = places[name] = folder / (stem + options.format.suffix)
         if place in taken:
             raise UsageError(
                 f"{taken[place]} and {name} would both be saved as {place}.",
                 "Transcribe them one after the other, into different folders.",
             )
         taken[place] = name
-        if place.exists() and any(Path(other).exists() and place.samefile(other) for other in options.files):
+        if place.exists() and any(Path(other).exists() and place.samefile(other) for other, _stem in meant):
             raise UsageError(f"{place} is one of the sound files.", "Choose another folder.")
     return places
 
@@ -275,13 +320,13 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
     """
     if not names:
         return []
-    folder = places[names[0]].parent
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as exc:
-        reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-        raise HandyError(f"Can't write to {folder}: {reason}.", "Choose another folder.") from exc
+    for folder in dict.fromkeys(places[name].parent for name in names):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as exc:
+            reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
+            raise HandyError(f"Can't write to {folder}: {reason}.", "Choose another folder.") from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 
@@ -314,9 +359,3 @@ def _is_saved(path: Path, text: str) -> bool:
 
 def _not_written(path: Path, exc: OSError) -> HandyError:
     return HandyError(f"{path} cannot be written: {exc.strerror}.", "Choose another folder.")
-
-
-def _rendered(result: dict[str, Any] | list[dict[str, Any]], form: str) -> str:
-    if form == "text" and isinstance(result, dict):
-        return f"{result['text']}\n"
-    return json.dumps(result, ensure_ascii=False, indent=2 if form == "json" else None) + "\n"

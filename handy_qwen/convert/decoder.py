@@ -16,6 +16,7 @@ Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runt
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
@@ -29,7 +30,7 @@ from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
 from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks, write_array
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, Trial
+from handy_qwen.convert.trial import Case, Fold, TooCoarseError, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
@@ -44,6 +45,7 @@ def write_decoder(
     preset: Preset,
     *,
     cases: Sequence[Case] = (),
+    limit: float = math.inf,
     threads: int = 1,
 ) -> Counter[Precision]:
     """Write the graph of the layers.
@@ -54,10 +56,14 @@ def write_decoder(
         config: The decoder's sizes.
         preset: How precisely, at least.
         cases: Check speech: all inputs of the graph. Gets ``names.HIDDEN``.
+        limit: How far the layers may be off; hardly any is nearer than the one before it.
         threads: For sessions.
 
     Returns:
         How many products have which form.
+
+    Raises:
+        TooCoarseError: A layer is further off.
     """
     with Graph(path, tensors, _PREFIX) as graph:
         graph.input(names.EMBEDS, [1, "rows", config.hidden])
@@ -71,6 +77,8 @@ def write_decoder(
         for layer in range(config.layers):
             write = partial(_layer, config=config, stream=stream, index=layer)
             stream = trial.part(write, _folds(config, layer))
+            if cases and (error := trial.error(stream[0])) > limit:
+                raise TooCoarseError(error)
         trial.part(partial(_final_norm, config=config, stream=stream))
         graph.output(names.HIDDEN, ["count_rows", config.hidden])
         for pairs in zip(*(names.cache_names(layer) for layer in range(config.layers)), strict=True):
@@ -132,7 +140,10 @@ def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str
     gate, up = (graph.linear(normed, f"{name}.mlp.{part}_proj", preset.decoder) for part in ("gate", "up"))
     silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
     hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
-    return [x, graph.linear(hidden, f"{name}.mlp.down_proj", preset.decoder)]
+    # A product of gate and up is too uneven for one scale: half of what all layers with it would be off.
+    form = preset.decoder
+    down = form.and_finer(config.ffn)[1] if form.is_by_row else form
+    return [x, graph.linear(hidden, f"{name}.mlp.down_proj", down)]
 
 
 def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: list[str]) -> list[str]:
@@ -166,13 +177,11 @@ def _query_and_key(
     widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
     by_head = graph.integers([-1, config.heads + config.kv_heads, config.head_dim])
     x = graph.node("Reshape", [x, by_head], f"{name}.qk_heads")
-    x = graph.node(
-        "SimplifiedLayerNormalization",
-        [x, graph.constant(f"{name}.qk_norm.weight", scale)],  # (1, heads, head_dim), broadcast
-        f"{name}.qk_norm",
-        axis=-1,
-        epsilon=config.rms_eps,
-    )
+    # One scale for each head: the norm's own kernel is made for one that all share, and slow with others.
+    ones = graph.constant(f"{name}.qk_norm.ones", np.ones(config.head_dim, np.float32))
+    operator = "SimplifiedLayerNormalization"
+    x = graph.node(operator, [x, ones], f"{name}.qk_normed", axis=-1, epsilon=config.rms_eps)
+    x = graph.node("Mul", [x, graph.constant(f"{name}.qk_norm.weight", scale)], f"{name}.qk_norm")
     x = graph.node("Reshape", [x, graph.integers([1, -1, sum(widths)])], f"{name}.qk_flat")
     query_and_key = f"{name}.query", f"{name}.key"
     graph.node("Split", [x, graph.integers(widths)], query_and_key, axis=-1)

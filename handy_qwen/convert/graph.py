@@ -10,7 +10,10 @@ on the disk, and taken back. All weights have shape (N, K), one row for each out
     8-bit blocks    uint8 codes around 128 and a scale for each block:            w = (code - 128) * scale
     8-bit channels  int8 codes and one scale for each row:                        w = code * scale
 
-Source: MatMulNBits and DynamicQuantizeMatMul in ONNX Runtime's contrib operators (1.32).
+With 8-bit channels, what is multiplied is rounded to 8 bits as well, with one scale for all of it or one for
+each of its rows. With the latter, what comes of a row does not depend on the rows beside it.
+
+Source: MatMulNBits, DynamicQuantizeMatMul, MatMulIntegerToFloat in ONNX Runtime's contrib operators (1.32).
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ class Tensors(Protocol):
 class Product:
     """x @ weights.T + bias, as it was before rounding, and the values' names. Shapes (N, K) and (N,)."""
 
+    form: Precision
     x: str
     weights: Float32
     bias: Float32 | None
@@ -216,9 +220,12 @@ class Graph:
 
     def integers(self, values: Sequence[int]) -> str:
         """Add a list of integers (int64), unless it is there."""
-        name = ".".join(("integers", *map(str, values)))
+        return self._shared(".".join(("integers", *map(str, values))), np.array(values, np.int64))
+
+    def _shared(self, name: str, values: npt.NDArray[Any]) -> str:
+        """Add a small constant, unless it is there."""
         if all(tensor.name != name for tensor in self._initializers):
-            self._initializers.append(onnx.numpy_helper.from_array(np.array(values, np.int64), name))
+            self._initializers.append(onnx.numpy_helper.from_array(values, name))
         return name
 
     def external(
@@ -266,8 +273,10 @@ class Graph:
             out = multiply(bias)
             if self.judge is None or form.bits == 32:
                 break
-            verdict = self.judge(self, mark, Product(x, weights, bias, out))
+            verdict = self.judge(self, mark, Product(form, x, weights, bias, out))
             if verdict.is_near or form is forms[-1]:
+                if form.is_by_row and bias is None:
+                    break  # what it would change is not worth an addition in each step
                 self.rewind(behind)
                 out = multiply(verdict.correction if bias is None else bias + verdict.correction)
                 break
@@ -303,8 +312,30 @@ class Graph:
             )
         if form.block:
             return self.block_product(x, parts, name=name, shape=shape, precision=form, bias=added)
+        if form.is_by_row:
+            return self._row_product(x, parts, added, name)
         inputs = [x, *parts, "", added]
         return self.node("DynamicQuantizeMatMul", inputs if added else inputs[:-2], f"{name}.out", CONTRIB)
+
+    def _row_product(self, x: str, parts: list[str], bias: str, name: str) -> str:
+        """Compute x @ weights.T + bias, each row of x with a scale of its own.
+
+        Products of the same x round it once: ONNX Runtime merges equal nodes.
+        """
+        codes, scales = parts
+        least = self._shared("rows.least", np.array([1e-30], np.float32))  # of a row of zeros
+        step = self._shared("rows.step", np.array(1 / 127, np.float32))
+        zero = self._shared("rows.zero", np.array(128, np.uint8))
+        sizes = self.node("Abs", [x], f"{name}.sizes")
+        largest = self.node("ReduceMax", [sizes, self.integers([-1])], f"{name}.largest", keepdims=1)
+        largest = self.node("Max", [largest, least], f"{name}.row_scale")
+        shares = self.node("Div", [x, largest], f"{name}.shares")
+        rounded = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
+        inputs = [rounded, codes, step, scales, zero]
+        product = self.node("MatMulIntegerToFloat", inputs, f"{name}.product", CONTRIB)
+        if not bias:
+            return self.node("Mul", [product, largest], f"{name}.out")
+        return self.node("Add", [self.node("Mul", [product, largest], f"{name}.scaled"), bias], f"{name}.out")
 
     def channels(self, weights: Float32, name: str) -> list[str]:
         """Add weights of shape (N, K) with a scale per channel; return codes (K, N) and scales (N,)."""

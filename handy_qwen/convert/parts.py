@@ -8,6 +8,7 @@ ever change a first choice. Where the error is larger, a finer form is tried, an
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,13 +20,15 @@ from handy_qwen.convert.decoder import write_decoder, write_embedding, write_hea
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
-from handy_qwen.convert.trial import Case, relative_error
+from handy_qwen.convert.trial import Case, TooCoarseError, relative_error
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.compact import open_table
 from handy_qwen.engine.qwen3.manifest import Fidelity, TableForm
 from handy_qwen.engine.qwen3.model import ModelConfig
 
 FEATURES_LIMIT, LOGITS_LIMIT = 0.02, 0.03
+ROWS_LOGITS_LIMIT = 0.025
+"""Of a decoder whose activations have a scale for each row: words are worth more than the speed it gains."""
 _AUDIO, _TEXT = "audio encoder", "text decoder"
 
 
@@ -128,7 +131,11 @@ class PartsWriter:
         def write(form: Precision, sentences: list[Case]) -> Counter[Precision]:
             tensors, preset = FoldedTensors(self._weights), replace(self._preset, decoder=form)
             path = self._folder / names.DECODER_FILE
-            return write_decoder(path, tensors, config, preset, cases=sentences, threads=self._threads)
+            has_finer = form != _tries(form, config.hidden)[-1]
+            limit = ROWS_LOGITS_LIMIT if form.is_by_row and has_finer else math.inf
+            return write_decoder(
+                path, tensors, config, preset, cases=sentences, limit=limit, threads=self._threads
+            )
 
         forms, cases = self._faithful(
             write,
@@ -155,18 +162,22 @@ class PartsWriter:
         limit: float,
     ) -> tuple[Counter[Precision], list[Case]]:
         """Write a part as ``form`` asks for, and again in finer forms while ``value`` is further off."""
-        tries = [tried for tried in form.and_finer(width) if tried == form or tried != PLAIN]
+        tries = _tries(form, width)
         for tried in tries:
             if tried is not tries[0]:
                 self._enter(stage)
             cases = begin()
-            forms = write(tried, cases)
-            error = _error(cases, value)
-            if error <= limit or form.bits < 8:  # whoever asks for 4 bits knows what they cost
+            try:
+                forms = write(tried, cases)
+                error = _error(cases, value)
+            except TooCoarseError as exc:
+                error = exc.error
+            most = ROWS_LOGITS_LIMIT if tried.is_by_row else limit
+            if error <= most or form.bits < 8:  # whoever asks for 4 bits knows what they cost
                 break
             if tried is tries[-1]:
                 self._notes.append(f"The {what} is {error:.1%} off; up to {limit:.0%} is usual.")
-            else:
+            elif not tried.is_by_row:  # which is only tried because it is quick
                 self._notes.append(f"The {what} takes a finer form: with {form}, it was {error:.1%} off.")
         return forms, cases
 
@@ -185,6 +196,11 @@ class PartsWriter:
             logits=choices.error,
             notes=tuple(self._notes),
         )
+
+
+def _tries(form: Precision, width: int) -> list[Precision]:
+    """Forms to write a part of that width as, the quickest first."""
+    return [tried for tried in form.and_finer(width) if tried == form or tried != PLAIN]
 
 
 def _error(cases: list[Case], name: str) -> float:

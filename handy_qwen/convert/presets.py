@@ -14,14 +14,16 @@ _SMALLEST_BLOCK = 16  # of MatMulNBits
 
 @dataclass(frozen=True, slots=True)
 class Precision:
-    """The form of a group of weights: ``bits`` 32 (plain), 8 or 4; ``block`` 0 means one scale per row.
+    """The form of a group of weights: ``bits`` 32 (plain), 8 or 4; ``block`` 0 means one scale per channel.
 
-    4-bit blocks have zero points unless ``is_symmetric``; 8-bit ones never have.
+    4-bit blocks have zero points unless ``is_symmetric``; 8-bit ones never have. What is multiplied with
+    weights that have a scale per channel has one scale for all of it, or one for each row (``is_by_row``).
     """
 
     bits: int
     block: int = 0
     is_symmetric: bool = False
+    is_by_row: bool = False
 
     def fitting(self, width: int) -> Precision:
         """The same with smaller blocks, if these do not divide ``width``."""
@@ -43,11 +45,14 @@ class Precision:
     def __str__(self) -> str:
         if self.bits == 32:
             return "float32"
-        form = f"blocks of {self.block}" if self.block else "a scale per channel"
+        form = "a scale per channel" + " and row" * self.is_by_row
+        if self.block:
+            form = f"blocks of {self.block}"
         return f"{self.bits}-bit, {form}{', symmetric' * self.is_symmetric}"
 
 
 PLAIN, CHANNELS, BLOCKS = Precision(32), Precision(8), Precision(8, 32)
+ROWS = Precision(8, is_by_row=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +81,10 @@ class Preset:
     @property
     def finest(self) -> Preset:
         """The same without a form whose precision depends on how loud channels are."""
-        encoder = BLOCKS if self.encoder == CHANNELS else self.encoder
-        return replace(self, convolutions=PLAIN, encoder=encoder)
+        encoder, decoder = (
+            BLOCKS if form in {CHANNELS, ROWS} else form for form in (self.encoder, self.decoder)
+        )
+        return replace(self, convolutions=PLAIN, encoder=encoder, decoder=decoder)
 
     def fitting(self, config: ModelConfig) -> Preset:
         """The same with smaller blocks, where these do not divide the widths of a model."""
@@ -97,7 +104,7 @@ _FOUR, _FOUR_HEAD = Precision(4, 32, is_symmetric=True), Precision(4, 32)
 PRESETS = {
     preset.name: preset
     for preset in (  # convolutions, encoder, decoder layers, head
-        Preset("balanced", "8 bits, nearly as the original; the default", CHANNELS, CHANNELS, BLOCKS, BLOCKS),
+        Preset("balanced", "8 bits, nearly as the original; the default", CHANNELS, CHANNELS, ROWS, BLOCKS),
         Preset("compact", "4 bits in the decoder; smaller and quicker", CHANNELS, CHANNELS, _FOUR, BLOCKS),
         Preset("smallest", "the least memory; more mistakes still", CHANNELS, CHANNELS, _FOUR, _FOUR_HEAD),
         Preset("precise", "finer 8 bits in the encoder, too; slower", PLAIN, BLOCKS, BLOCKS, BLOCKS),

@@ -12,22 +12,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from handy_qwen.core import effects
+from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.events import Copied, Delivered, FocusNoted, Transcribed
 from handy_qwen.core.orthography import join
+from handy_qwen.core.profiles import profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
-from handy_qwen.core.text import clean, fit
-from handy_qwen.core.types import Delivery, Mode, Submit, Target
+from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
+from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
 from handy_qwen.core.view import NoticeKind, Remedy
+from handy_qwen.languages import AUTOMATIC
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
+LOOKING_UP_S = 5.0  # the longest wait for what a placeholder stands for
+MOST_THERE = 20  # texts that can be taken back, one after the other
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
 TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
 UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
 ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
+OUT_OF_REACH = (
+    "Handy Qwen can't type into this window.",
+    "It runs as administrator. Your text will be copied for you to paste.",
+)
 PARTLY = "Only the first part was inserted."
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 HELD_HINT = "Paste, copy or discard it in Handy Qwen."
 MISSING, NOT_SENT = "Words may be missing where it has […].", "Look at it, then send it yourself."
+NOTHING_ERASED = (
+    "Nothing was deleted.",
+    "A text can be taken back by voice until you type or click, or it is sent.",
+)
+OTHER_WINDOW = "You switched windows, so no key was pressed.", "Go back to the window and say it again."
 NO_TEXT = ("There is no text yet.", "Dictate something first.")
 
 
@@ -36,19 +50,34 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     take = turn.take(event.take, Stage.TRANSCRIBING)
     if take is None:
         return  # cancelled before
-    language = event.language or take.language
-    text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
+    rules, language = _text_rules(turn, take), event.language or take.language
+    if event.values is None and (names := placeholders_in(event.text, rules)):
+        turn.enter(replace(take, unfilled=event), Stage.TRANSCRIBING)
+        turn.do(effects.LookUp(event, names))
+        return
+    spoken = heard(
+        event.text, rules, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW), event.values or {}
+    )
+    text = spoken.text
     model, application = turn.now.choices.model, take.target.application
     turn.do(effects.KeepText(take.number, text, language, model, application, event.is_truncated))
+    take = replace(take, unfilled=None)
     turn.set(finished=take)
-    take = replace(take, text=text, language=language)
+    take = replace(
+        take,
+        text=text,
+        language=language,
+        submit=Submit.ENTER if spoken.presses_enter and take.submit is Submit.OFF else take.submit,
+        scratches=0 if event.is_truncated else spoken.scratches,
+        is_scratched_again=spoken.is_again,
+    )
     if take.is_recovered:
         turn.drop(take)
         if text:
             _remember(turn, take)
             hold(turn, take)
             turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
-    elif text:
+    elif text or take.scratches or spoken.presses_enter:
         if event.is_truncated:
             hint = MISSING if take.submit is Submit.OFF else f"{MISSING} {NOT_SENT}"
             turn.notify(NoticeKind.INFO, "The transcript may be incomplete.", hint)
@@ -65,8 +94,38 @@ def has_text(turn: Turn, event: Transcribed) -> None:
 def has_focus(turn: Turn, event: FocusNoted) -> None:
     """The window that a take is for; not one reported late, when the user may have switched."""
     take = turn.take(event.take)
-    if take is not None and take.focus_by_s is not None and turn.at_s <= take.focus_by_s:
-        turn.put(replace(take, target=event.target, focus_by_s=None))
+    if take is None or take.focus_by_s is None or turn.at_s > take.focus_by_s:
+        return
+    take = replace(take, target=event.target, focus_by_s=None, touched_s=event.touched_s)
+    turn.set(application=event.target.application or turn.now.application)
+    profile = profile_of(event.target.application, turn.now.rules.profiles)
+    turn.put(_with_profile(turn, take, profile) if profile is not None else take)
+    if event.target.is_out_of_reach and take.stage is Stage.RECORDING:
+        turn.notify(NoticeKind.INFO, *OUT_OF_REACH)
+
+
+def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
+    """``take`` as ``profile`` has it; what its hotkey asks for comes first."""
+    rules = turn.now.rules
+    key = rules.hotkeys[take.hotkey] if take.hotkey is not None and take.hotkey < len(rules.hotkeys) else None
+    language, submit = take.language, take.submit
+    if profile.language and not (key and key.language):
+        language = "" if profile.language == AUTOMATIC else profile.language
+    if profile.submit and not (key and key.submit):
+        submit = Submit(profile.submit)
+    if language != take.language or profile.words:
+        turn.do(effects.Adapt(take.number, rules.spoken(language), (*profile.words, *rules.context)))
+    return replace(take, profile=profile, language=language, submit=submit)
+
+
+def _text_rules(turn: Turn, take: Take) -> TextRules:
+    rules, profile = turn.now.rules.text, take.profile
+    is_fitted = rules.is_fitted if not profile.spacing else profile.spacing == "on"
+    return (
+        replace(rules, is_fitted=is_fitted, custom_words=(*profile.words, *rules.custom_words))
+        if (profile.spacing or profile.words)
+        else rules
+    )
 
 
 def deliver(turn: Turn) -> None:
@@ -88,20 +147,75 @@ def deliver(turn: Turn) -> None:
 def _insert(turn: Turn, take: Take) -> None:
     window = take.target.window
     before = [one for one in turn.now.held if window and one.target.window == window]
-    rules, language, text = turn.now.rules.text, take.language, take.text
-    waiting = join((one.text for one in before), language)
-    if waiting:
-        text = join([waiting, fit(text, rules, waiting, language)], language)
-    if not take.is_again:
-        text = fit(text, rules, _previous(turn, take.target), language)
+    rules, language, text = _text_rules(turn, take), take.language, take.text
+    there, held = _untouched(turn, take), [one.text for one in before]
+    waiting = list(held)
+    kept, erased = _taken_back(take, [one.text for one in there], waiting, is_again=turn.now.has_scratched)
     _unhold(turn, before)
-    take = turn.enter(replace(take, text=text, brings=take.brings + _numbers(before)), Stage.INSERTING)
-    target = take.target if window else None
-    turn.do(effects.Insert(take.number, text, target, turn.now.rules.method, take.submit, take.brings))
+    if not (erased or text or waiting) and take.submit is Submit.OFF:
+        turn.drop(take)
+        _keep_delivery(turn, _numbers(before), Delivery.DROPPED)
+        if not held:
+            turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
+        turn.set(has_scratched=True)
+        deliver(turn)
+        return
+    if waiting:
+        first = join(waiting, language)
+        text = join([first, fit(text, rules, first, language)], language)
+    if text and not take.is_again:
+        previous = (kept[-1] if kept else None) if erased else _previous(turn, take.target)
+        text = fit(text, rules, previous, language)
+    leaves = tuple(replace(one, text=left) for one, left in zip(there, kept, strict=False))
+    brings = take.brings + _numbers(before)
+    take = replace(take, text=text, erased=erased, leaves=leaves, brings=brings)
+    take = turn.enter(take, Stage.INSERTING)
+    turn.do(
+        effects.Insert(
+            take.number,
+            text,
+            take.target if window else None,
+            Method(take.profile.method or turn.now.rules.method),
+            take.submit,
+            brings,
+            erased=erased,
+            since_s=there[-1].since_s if erased else 0.0,
+        )
+    )
+
+
+def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:
+    """The texts right before the cursor in the window of ``take``, as far as that is certain."""
+    there, touched_s = turn.now.there, take.touched_s
+    is_same = bool(there) and take.target.window != 0 and there[-1].target.window == take.target.window
+    is_certain = is_same and touched_s is not None and touched_s <= there[-1].since_s
+    return there if is_certain else ()
+
+
+def _taken_back(take: Take, there: list[str], waiting: list[str], *, is_again: bool) -> tuple[list[str], str]:
+    """What stays of ``there``, and what is to be deleted of it; ``waiting``, said after it, is changed.
+
+    The first time it is the last sentence, from then on all that is left of the last text.
+    """
+    erased, is_again = "", is_again or take.is_scratched_again
+    for _ in range(take.scratches):
+        texts = waiting or there
+        if not texts:
+            break
+        last = texts.pop()
+        kept = "" if is_again else last[: last_sentence(last)]
+        if texts is there:
+            erased = last[len(kept) :] + erased
+        if kept.strip():
+            texts.append(kept)
+        elif texts is there:
+            erased = kept + erased
+        is_again = True
+    return there, erased
 
 
 def _previous(turn: Turn, target: Target) -> str | None:
-    last = turn.now.last
+    last = turn.now.there[-1] if turn.now.there else None
     if last is None or not target.window or last.target.window != target.window:
         return None
     return last.text if turn.at_s - last.since_s <= CONTINUES_S else None
@@ -118,12 +232,22 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     _keep_delivery(turn, take.numbers, event.how)
     # What follows a submitted text begins anew: the line it continued has been sent.
     is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
-    turn.set(last=replace(take, since_s=turn.at_s) if is_in_place else None)
+    is_certain = event.has_erased or not take.erased
+    now_there = (*(take.leaves if is_certain else ()), *([take] if take.text else []))
+    there = [replace(one, since_s=turn.at_s, leaves=()) for one in now_there[-MOST_THERE:]]
+    turn.set(
+        there=tuple(there) if is_in_place else (),
+        has_scratched=bool(take.scratches) and not take.text,
+    )
+    if take.erased and not event.has_erased:
+        turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
     match event.how:
         case Delivery.COPIED if event.rest:
             turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")
         case Delivery.COPIED:
             turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, event.note or PASTE_IT)
+        case Delivery.HELD if not take.text:
+            turn.notify(NoticeKind.INFO, *OTHER_WINDOW)
         case Delivery.HELD if event.rest:
             hold(turn, replace(take, text=event.rest))
             turn.notify(NoticeKind.HELD, PARTLY, event.note or HELD_HINT)
@@ -168,10 +292,11 @@ def may_be_lost(turn: Turn, take: Take) -> None:
 def was_not_delivered(turn: Turn, take: Take) -> None:
     """A text could not be inserted: it is not lost, but held."""
     turn.drop(take)
-    _keep_delivery(turn, take.numbers, Delivery.HELD)
-    _remember(turn, take)
-    hold(turn, take)
-    turn.set(last=None)
+    if take.text:
+        _keep_delivery(turn, take.numbers, Delivery.HELD)
+        _remember(turn, take)
+        hold(turn, take)
+    turn.set(there=())
     deliver(turn)
 
 

@@ -89,7 +89,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
 
 def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
     match event:
-        case events.KeyDown() | events.KeyJoined() | events.Progressed():
+        case events.KeyDown() | events.KeyJoined() | events.LockPressed() | events.Progressed():
             pass  # they were noted
         case events.KeyUp():
             _restart_insertion_clock(turn)
@@ -105,6 +105,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
                 )
         case events.HotkeysAssigned(keys):
             turn.set(desktop_keys=keys)
+        case events.KeysPermitted(permission):
+            turn.set(key_permission=permission)
         case events.HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(effects.ListenFor(turn.now.rules.hotkeys))
@@ -297,9 +299,10 @@ def _tidy(turn: Turn) -> None:
     )
     is_wanted = any(can_be_cancelled(take) for take in now.takes)
     is_new_listener = any(isinstance(one, effects.ListenFor) for one in turn.effects)  # it does not know yet
-    if is_new_listener or is_wanted != now.is_escape_watched:
-        turn.set(is_escape_watched=is_wanted)
-        turn.do(effects.WatchEscape(is_wanted))
+    lock_key = now.rules.lock_key if turn.at_s >= _lockable_at_s(turn) else ""
+    if is_new_listener or (is_wanted, lock_key) != (now.is_escape_watched, now.watched_lock):
+        turn.set(is_escape_watched=is_wanted, watched_lock=lock_key)
+        turn.do(effects.WatchEscape(is_wanted, lock_key))
     turn.set(wake_at_s=_next_wake_s(turn))
 
 
@@ -321,6 +324,8 @@ def _look_at_clock(turn: Turn) -> None:
             delivery.may_be_lost(turn, take)
         elif take.stage is Stage.REPLAYING:
             recovery.is_not_replayed(turn, take)
+        elif take.unfilled is not None:
+            delivery.has_text(turn, replace(take.unfilled, values={}))
         elif take.stage is Stage.TRANSCRIBING:
             recovery.is_not_transcribed(turn, take)
         else:
@@ -359,17 +364,23 @@ def _due_s(turn: Turn, take: Take) -> float | None:
             is_awaited = take.focus_by_s is not None and take.focus_by_s > turn.at_s
             return take.focus_by_s if is_awaited else None
         case Stage.TRANSCRIBING:
-            queue = [one for one in turn.now.takes if one.number <= take.number and _is_at_engine(one)]
-            if any(one.stage is not Stage.TRANSCRIBING for one in queue):
-                return None
-            return max(turn.now.engine_s, *(one.since_s for one in queue)) + recovery.TRANSCRIBING_S
+            return _transcribed_by_s(turn, take)
         case _:
             return recording.deadline_s(turn, take)
 
 
+def _transcribed_by_s(turn: Turn, take: Take) -> float | None:
+    if take.unfilled is not None:
+        return take.since_s + delivery.LOOKING_UP_S
+    queue = [one for one in turn.now.takes if one.number <= take.number and _is_at_engine(one)]
+    if any(one.stage is not Stage.TRANSCRIBING for one in queue):
+        return None
+    return max(turn.now.engine_s, *(one.since_s for one in queue)) + recovery.TRANSCRIBING_S
+
+
 def _is_at_engine(take: Take) -> bool:
     """Whether the engine has ``take``. It works on the first one only, also while that comes in."""
-    return Stage.RECORDING <= take.stage <= Stage.TRANSCRIBING
+    return Stage.RECORDING <= take.stage <= Stage.TRANSCRIBING and take.unfilled is None
 
 
 def _note_turn_at_engine(turn: Turn) -> None:
@@ -386,6 +397,10 @@ def _loaded_by_s(turn: Turn) -> float | None:
     return turn.now.engine_s + recovery.TRANSCRIBING_S if turn.now.is_loading else None
 
 
+def _lockable_at_s(turn: Turn) -> float:
+    return gestures.lockable_at_s(turn.now.gestures, turn.now.rules.limits)
+
+
 def _next_wake_s(turn: Turn) -> float | None:
     """When to be woken: never now, so that what stays due cannot keep the cycle from everything else."""
     now = turn.now
@@ -394,6 +409,8 @@ def _next_wake_s(turn: Turn) -> float | None:
         _loaded_by_s(turn),
         *(_due_s(turn, take) for take in now.takes),
     ]
+    if now.rules.lock_key and (lockable_at_s := _lockable_at_s(turn)) > turn.at_s:
+        due.append(lockable_at_s)
     due += [one.news_until_s or one.until_s for one in now.notices]
     soonest_s = min((at_s for at_s in due if at_s is not None), default=math.inf)
     return None if soonest_s == math.inf else max(soonest_s, turn.at_s + SOON_S)

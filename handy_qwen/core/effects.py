@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
+from handy_qwen.core.events import Transcribed
 from handy_qwen.core.types import Delivery, Hotkey, Method, Submit, Target
 
 
@@ -17,9 +18,10 @@ class ListenFor:
 
 @dataclass(frozen=True, slots=True)
 class WatchEscape:
-    """Report the Escape key, or leave it alone."""
+    """Report the Escape key, or leave it alone; and the key that locks a take, "" for none."""
 
     is_wanted: bool
+    lock_key: str = ""
 
 
 class Cue(enum.Enum):
@@ -41,9 +43,18 @@ class StartRecording:
     """Open take ``take`` in the engine and record it."""
 
     take: int
-    language: str
+    languages: tuple[str, ...]  # one of which is spoken; (): any
     context: tuple[str, ...] = field(repr=False)
     model: str = ""  # for the history
+
+
+@dataclass(frozen=True, slots=True)
+class Adapt:
+    """Take ``take``, just begun, is spoken in another language or with other words than it began with."""
+
+    take: int
+    languages: tuple[str, ...]  # as for StartRecording
+    context: tuple[str, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +77,7 @@ class Replay:
 
     take: int
     entry: int
-    language: str
+    languages: tuple[str, ...]  # as for StartRecording
     context: tuple[str, ...] = field(repr=False)
 
 
@@ -85,6 +96,14 @@ class CancelTranscription:
 
 
 @dataclass(frozen=True, slots=True)
+class LookUp:
+    """Find out what the placeholders ``names`` stand for: ``transcribed`` comes again, with ``values``."""
+
+    transcribed: Transcribed = field(repr=False)
+    names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class PrepareInsertion:
     """Take ``take`` will be inserted by ``method``. FocusNoted says into which window."""
 
@@ -94,7 +113,11 @@ class PrepareInsertion:
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Put ``text`` into ``target``, or into whatever has the focus if that is None. Delivered answers."""
+    """Put ``text`` into ``target``, or into whatever has the focus if that is None. Delivered answers.
+
+    Before that, delete ``erased``, which is before the cursor unless the user has touched anything since
+    ``since_s``.
+    """
 
     take: int
     text: str = field(repr=False)
@@ -102,6 +125,8 @@ class Insert:
     method: Method
     submit: Submit
     brings: tuple[int, ...] = ()  # takes whose texts are part of it
+    erased: str = field(default="", repr=False)
+    since_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +195,9 @@ class PauseHistory:
 
 
 HotkeyEffect = ListenFor | WatchEscape
-EngineEffect = StartRecording | StopRecording | CancelRecording | Replay | Transcribe | CancelTranscription
-InsertionEffect = PrepareInsertion | Insert | Copy
+EngineEffect = (
+    StartRecording | Adapt | StopRecording | CancelRecording | Replay | Transcribe | CancelTranscription
+)
+InsertionEffect = LookUp | PrepareInsertion | Insert | Copy
 HistoryEffect = Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 Effect = HotkeyEffect | PlayCue | EngineEffect | InsertionEffect | HistoryEffect

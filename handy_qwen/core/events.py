@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
+from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyPermission, Rules, Target
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 
@@ -47,6 +47,13 @@ class KeyJoined:
 
 
 @dataclass(frozen=True, slots=True)
+class LockPressed:
+    """The key that locks a take went down while a hotkey was held, and the lock was watched."""
+
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class EscapePressed:
     """The cancel key went down while it was watched."""
 
@@ -71,6 +78,13 @@ class HotkeysAssigned:
     """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPermitted:
+    """What the desktop says to the program's pressing keys, at the start and whenever that has changed."""
+
+    permission: KeyPermission
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,13 +200,15 @@ class Progressed:
 class Transcribed:
     """The engine is done with take ``take``. An empty ``text`` means that nobody spoke.
 
-    ``is_truncated``: words may be missing, where the text has […].
+    ``is_truncated``: words may be missing, where the text has […]. ``values``: what the placeholders in the
+    text stand for, see ``text.PLACEHOLDERS``; None: nobody has asked.
     """
 
     take: int
     text: str = field(repr=False)
     language: str  # English name, "" if unknown
     is_truncated: bool
+    values: Mapping[str, str] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,10 +224,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class FocusNoted:
-    """``target`` had the focus when take ``take`` began."""
+    """``target`` had the focus when take ``take`` began.
+
+    ``touched_s``: when the user last pressed a key or a mouse button, but for hotkeys; None: unknown.
+    """
 
     take: int
     target: Target
+    touched_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +239,8 @@ class Delivered:
     """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
 
     With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD. HELD and
-    ``may_have_arrived``: it may be in the window already, so only the user inserts it again.
+    ``may_have_arrived``: it may be in the window already, so only the user inserts it again. ``has_erased``:
+    what was to be deleted before has been.
     """
 
     take: int
@@ -227,6 +248,7 @@ class Delivered:
     note: str = ""
     rest: str = field(default="", repr=False)
     may_have_arrived: bool = False
+    has_erased: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,12 +383,12 @@ class Slept:
     for_s: float
 
 
-KeyEvent = KeyDown | KeyUp | KeyJoined | EscapePressed
+KeyEvent = KeyDown | KeyUp | KeyJoined | LockPressed | EscapePressed
 HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysDied
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
-InsertionEvent = FocusNoted | Delivered | Copied
+InsertionEvent = FocusNoted | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
 UserEvent = Requested | Recalled
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept

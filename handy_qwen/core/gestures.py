@@ -14,6 +14,8 @@
   speech after a slip of the finger: it ends at release.
 * A tap that ends a take does so when the key comes *up* (or has been down for ``hold_s``): only
   then is it certain that no other key joins it, that is, that it was no shortcut.
+* **Lock while holding**: the lock key (Space), pressed when the hotkey has been held for ``hold_s``, locks
+  as well; the hotkey may then be let go. Earlier it is a shortcut like any other.
 * **Shortcuts** (``KeyJoined``): a take begun by this very press is cancelled silently if it is
   younger than ``join_s``. An older one is speech: it goes on until the key is released. A press
   that was about to end or lock a take only loses that meaning.
@@ -31,6 +33,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, replace
 
 from handy_qwen.core import events
@@ -134,6 +137,12 @@ def wake_at_s(state: Gestures, limits: Limits) -> float | None:
     return min(due, default=None)
 
 
+def lockable_at_s(state: Gestures, limits: Limits) -> float:
+    """From when on the lock key locks the take (``time.monotonic()``); infinity: it does not."""
+    is_talking = state.press is not None and state.press.purpose is Purpose.TALK
+    return state.press.at_s + limits.hold_s if state.press is not None and is_talking else math.inf
+
+
 def _let_time_pass(state: Gestures, now_s: float | None, mode: Mode | None, limits: Limits) -> Step:
     """Do what was waiting for a time that has come."""
     actions: tuple[Action, ...] = ()
@@ -157,8 +166,8 @@ def _act(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> St
             return _press(state, event, mode, limits)
         case events.KeyUp(hotkey, at_s):
             return _key_up(state, hotkey, at_s), ()
-        case events.KeyJoined(hotkey, at_s):
-            return _join(state, hotkey, at_s, limits)
+        case events.KeyJoined() | events.LockPressed():
+            return _join(state, event, limits) if isinstance(event, events.KeyJoined) else _lock(state)
         case events.EscapePressed() | events.Requested():
             return _request(state, event.what if isinstance(event, events.Requested) else Request.CANCEL)
         case events.HotkeysFailed() | events.HotkeysDied():
@@ -205,8 +214,8 @@ def _release(state: Gestures, hotkey: int, at_s: float, mode: Mode | None, limit
             return closed(state), (End(),)
 
 
-def _join(state: Gestures, hotkey: int, at_s: float, limits: Limits) -> Step:
-    press, take = state.press, state.take
+def _join(state: Gestures, event: events.KeyJoined, limits: Limits) -> Step:
+    press, take, hotkey, at_s = state.press, state.take, event.hotkey, event.at_s
     is_up = any(other == hotkey for other, _ in state.releases)
     if press is None or take is None or press.hotkey != hotkey or is_up:
         return state, ()
@@ -215,6 +224,13 @@ def _join(state: Gestures, hotkey: int, at_s: float, limits: Limits) -> Step:
     if at_s - press.at_s < limits.join_s:
         return closed(state), (Cancel(),)
     return state, ()
+
+
+def _lock(state: Gestures) -> Step:
+    press, take = state.press, state.take
+    if press is None or take is None or press.purpose is not Purpose.TALK:
+        return state, ()
+    return replace(state, take=OpenTake(take.hotkey, is_locked=True), press=None), ()
 
 
 def _request(state: Gestures, what: Request) -> Step:

@@ -25,6 +25,7 @@ STOPS = COMMAS + ENDS + ";:；：؛·፤፥፦"  # follow a word without a space
 OPENS = "([{⟨〈《「『【〔（［｛〖¿¡„‚"
 CLOSES = ")]}⟩〉》」』】〕）］｝〗"
 QUOTES = "\"״'“”‘’«»‹›"  # either
+ABBREVIATION = re.compile(r"(?<![^\W_])(?:(?:[^\W\d_]\.\s?){2,}|(?:etc|usw|bzw|vs|ca|Dr|Mr|Mrs|Ms|St)\.)$")
 INVISIBLE = "\u200b\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\ufeff"
 """Directions of Arabic and Hebrew, and what has no width."""
 _SEEN = 400  # characters: a quotation that began before them is forgotten

@@ -55,8 +55,17 @@ class HotkeyListener(Watched, Protocol):
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """Raise what ``start`` would, as far as that is known beforehand, and change nothing. May wait."""
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``."""
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        """Report Escape (and swallow it) only while a take runs. Called on the same thread as ``start``.
+
+        As well as ``lock_key`` ("space"), while a hotkey is held, by LockPressed; "" is none.
+        """
+
+    def touched_s(self) -> float | None:
+        """When the user last pressed a key or a mouse button, but for hotkeys and Escape while it is watched.
+
+        None: such keys are not seen here. Any thread; at once.
+        """
 
     def configure(self) -> None:
         """Have the desktop show its settings of the hotkeys, where it posts HotkeysAssigned. May wait.
@@ -104,11 +113,15 @@ class Recorder(Protocol):
 class Transcriber(Protocol):
     """The speech engine on a thread of its own."""
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; load the model if it is not loaded.
 
-        Language "" is automatic. ``context`` are the user's words, most important first.
+        One of ``languages`` is spoken, any if there are none. ``context`` are the user's words, the most
+        important first.
         """
+
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        """Transcribe take ``take`` as if it had begun with these; what was settled by now stays."""
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block of take ``take``. Any thread; keeps the array."""
@@ -143,11 +156,27 @@ class Inserter(Protocol):
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
 
-    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+    def allow_keys(self) -> None:
+        """Have the desktop ask the user for the permission to press keys. Posts KeysPermitted."""
+
+    def insert(
+        self,
+        take: int,
+        text: str,
+        *,
+        target: Target | None,
+        method: Method,
+        submit: Submit,
+        erased: str = "",
+    ) -> None:
         """Put ``text`` into the focused window, trying ``method`` first and falling through to the next.
 
-        Posts Delivered: HELD, with nothing inserted, if ``target`` has lost the focus. None is any window.
+        ``erased`` is right before the cursor and is deleted first. ``text`` may be empty. Posts Delivered:
+        HELD, with nothing done, if ``target`` has lost the focus. None is any window.
         """
+
+    def read_clipboard(self, on_read: Callable[[str], None]) -> None:
+        """Call ``on_read`` with the text on the clipboard; "" if there is none, or it can't be had."""
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard, for the user to paste. May wait for the desktop.

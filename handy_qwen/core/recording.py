@@ -55,7 +55,11 @@ def start_waiting(turn: Turn) -> None:
         return
     take = turn.enter(replace(waiting, heard_s=turn.at_s), Stage.RECORDING)
     now = turn.now
-    turn.do(effects.StartRecording(take.number, take.language, now.rules.context, now.choices.model))
+    turn.do(
+        effects.StartRecording(
+            take.number, now.rules.spoken(take.language), now.rules.context, now.choices.model
+        )
+    )
     if take.is_to_end:
         end(turn, take)
 

@@ -129,7 +129,8 @@ def _replay(turn: Turn, past: Take, entry: int) -> None:
     )
     turn.put(take)
     turn.note_entry(take.number, entry)
-    turn.do(effects.Replay(take.number, entry, take.language, turn.now.rules.context))
+    rules = turn.now.rules
+    turn.do(effects.Replay(take.number, entry, rules.spoken(take.language), rules.context))
 
 
 def was_replayed(turn: Turn, event: Replayed) -> None:

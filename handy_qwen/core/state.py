@@ -18,8 +18,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.effects import Effect
+from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, Rules, Submit, Target
+from handy_qwen.core.types import Entry, KeyPermission, Profile, Rules, Submit, Target
 from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 
 NOTICE_S = 6.0  # how long a passing notice is shown
@@ -28,6 +29,7 @@ _REMEDIES = {  # unless a notice brings its own
     NoticeKind.DEAD_MICROPHONE: Remedy.SETTINGS,
     NoticeKind.MICROPHONE_LOST: Remedy.SETTINGS,
 }
+NO_PROFILE = Profile("")
 RECENT = 10  # texts kept in memory for the menu
 
 
@@ -59,11 +61,18 @@ class Take:
     is_recovered: bool = False  # an earlier session left it behind: its text is offered, not inserted
     brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
     device: str = ""
+    profile: Profile = NO_PROFILE  # of the program it is for
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
+    unfilled: Transcribed | None = None  # waits for what its placeholders stand for
+    scratches: int = 0  # how often what was inserted before is to be taken back; see ``commands.Obeyed``
+    is_scratched_again: bool = False
+    touched_s: float | None = None  # see FocusNoted
+    erased: str = field(default="", repr=False)  # of what was inserted before
+    leaves: tuple[Take, ...] = ()  # ``Dictation.there`` without what it takes back
 
     @property
     def is_open(self) -> bool:
@@ -91,12 +100,15 @@ class Dictation:
     gestures: Gestures = field(default_factory=Gestures)
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
     desktop_keys: tuple[str, ...] | None = None  # see View
+    key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
-    last: Take | None = None  # whose text was put into a window last, and since when it is there
+    there: tuple[Take, ...] = ()  # whose texts are in a window, one behind the other and nothing between
+    application: str = ""  # that a take was begun for last
+    has_scratched: bool = False  # the last take did nothing but take back
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
     cancelled: Take | None = None  # the last one that can be brought back
     failed: Take | None = None  # the last one that can be tried again
@@ -107,6 +119,7 @@ class Dictation:
     notices: tuple[Notice, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False
+    watched_lock: str = ""  # the key that would lock the take, while it is listened for
     wake_at_s: float | None = None  # when the controller must post Ticked
 
     @property
@@ -247,6 +260,7 @@ def view_of(now: Dictation) -> View:
         is_key_down=bool(now.gestures.down),
         keys_down=now.gestures.down,
         desktop_keys=now.desktop_keys,
+        key_permission=now.key_permission,
         is_hands_free=now.gestures.is_hands_free,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
         finish_keys=_finish_keys(now),
@@ -260,15 +274,22 @@ def view_of(now: Dictation) -> View:
         can_bring_back=bool(now.entry_of(now.cancelled)),
         held=tuple(one.text for one in now.held),
         recent=now.recent,
-        choices=now.choices,
+        application=now.application,
+        choices=_real(now),
     )
 
 
 def _finish_keys(now: Dictation) -> tuple[str, ...]:
     if now.gestures.take is None:
         return ()
-    own, keys = now.gestures.take.hotkey, now.choices.hotkeys
-    return keys if own is None else keys[own : own + 1]
+    own, keys = now.gestures.take.hotkey, _real(now).hotkeys
+    return tuple(filter(None, keys if own is None else keys[own : own + 1]))
+
+
+def _real(now: Dictation) -> Choices:
+    """The choices, with the keys that the desktop has assigned instead of those that were wished for."""
+    keys = now.desktop_keys
+    return now.choices if keys is None else replace(now.choices, hotkeys=keys)
 
 
 def _phase(now: Dictation, recorded: Take | None) -> Phase:

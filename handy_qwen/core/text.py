@@ -1,6 +1,6 @@
 """What happens to a transcript before it is inserted: ``clean``, then ``fit`` to the text before it.
 
-    heard --fillers out--> --replacements--> cleaned --space, small letter, trailing space--> inserted
+    transcript --commands--> --fillers out--> --replacements--> cleaned --space, small letter--> inserted
 
 ``clean`` knows the transcript alone; ``fit`` also the text inserted before it into the same window. Both
 return NFC, in which letters with accents are one character each where there is one, and no control
@@ -25,12 +25,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from handy_qwen.core.commands import WRITTEN, Command, Obeyed, commands_in, obey, stands_apart
+from handy_qwen.core.hesitations import hesitations_in
 from handy_qwen.core.orthography import (
+    ABBREVIATION,
     CLOSES,
     COMMAS,
     NARROW,
@@ -54,6 +58,9 @@ if TYPE_CHECKING:
 PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
 PATTERN_CHARACTERS = 1_000_000
 
+PLACEHOLDERS = ("date", "time", "clipboard")
+"""In braces, they stand for something in what is written for words said by themselves."""
+_PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
 _TAIL = 400  # characters of what comes before that decide about a space
 _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
@@ -73,13 +80,15 @@ class Replacement:
     scripts without spaces have no word boundaries. Arabic and Hebrew prefixes count as part of the word: a
     letter such as ``ב`` may as well be the first of another word. ``written`` is used as it is; only if all
     of it is lower case does it get a capital where ``heard`` had one at the start of a sentence ("Btw" gives
-    "By the way"). With ``is_regex`` both are Python's, and ``written`` may refer to groups.
+    "By the way"). With ``is_regex`` both are Python's, and ``written`` may refer to groups. With
+    ``is_alone``, ``written`` may have the ``PLACEHOLDERS``.
     """
 
     heard: str
     written: str
     is_regex: bool = False
     is_case_sensitive: bool = False
+    is_alone: bool = False  # only where it is said by itself, between pauses; see ``commands.stands_apart``
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class TextRules:
     has_trailing_space: bool = False
     is_fitted: bool = True  # spacing and capital follow the text inserted before
     custom_words: tuple[str, ...] = ()  # keep their capitals, or their small letters
+    commands: frozenset[Command] = frozenset()  # that are listened for
 
     def has_custom(self, text: str) -> bool:
         """Whether ``text`` begins with a custom word."""
@@ -128,28 +138,56 @@ def clean(
     language: str,
     on_slow: Callable[[Replacement], None] = lambda _: None,
 ) -> str:
-    """Apply fillers and replacements to a transcript.
+    """The text of ``heard``, where what a command asks for besides cannot be done."""
+    return heard(text, rules, language, on_slow).text
+
+
+def heard(
+    text: str,
+    rules: TextRules,
+    language: str,
+    on_slow: Callable[[Replacement], None] = lambda _: None,
+    values: Mapping[str, str] = MappingProxyType({}),
+) -> Obeyed:
+    """Apply spoken commands, fillers and replacements to a transcript.
 
     Args:
         text: What the model wrote.
         rules: The user's choices.
         language: English name of what was spoken.
         on_slow: Called for each regular expression that was left out because it took too long.
+        values: What the ``PLACEHOLDERS`` stand for; one that is missing stays as it is.
 
     Raises:
         regex.error: A replacement's pattern is invalid; ``pattern_error`` finds that beforehand.
     """
-    text = _plain(text).strip()
+    obeyed = obey(_plain(text).strip(), language, rules.commands)
+    text = obeyed.text
     if rules.is_without_fillers:
         text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
     found: list[_Found] = []
     for replacement in rules.replacements_in(text):
         try:
-            found += _matches(text, replacement)
+            matches = _matches(text, replacement)
+            found += _filled(matches, values) if replacement.is_alone else matches
         except TimeoutError:
             on_slow(replacement)
+    for one in commands_in(text, language, rules.commands & WRITTEN.keys()):
+        found.append(_Found(one.start, one.end, WRITTEN[one.command]))
     text = _Rewriting(rules, language).rewritten(text, _apart(found))
-    return unicodedata.normalize("NFC", text)
+    return replace(obeyed, text=unicodedata.normalize("NFC", text))
+
+
+def placeholders_in(text: str, rules: TextRules) -> frozenset[str]:
+    """Those of the ``PLACEHOLDERS`` that are needed for the transcript ``text``."""
+    text = _plain(text).strip()
+    alone = [one for one in rules.replacements_in(text) if one.is_alone and not one.is_regex]
+    return frozenset(
+        name[1]
+        for one in alone
+        for name in _PLACEHOLDER.finditer(one.written)
+        if any(True for _ in _matches(text, one))
+    )
 
 
 def pattern_error(replacement: Replacement) -> str:
@@ -247,7 +285,17 @@ def _matches(text: str, replacement: Replacement) -> Iterable[_Found]:
     Raises:
         TimeoutError: The pattern takes too long, or writes too much.
     """
-    return (_pattern_matches if replacement.is_regex else _word_matches)(text, replacement)
+    found = (_pattern_matches if replacement.is_regex else _word_matches)(text, replacement)
+    if replacement.is_alone:
+        return (one for one in found if stands_apart(text, one.start, one.end))
+    return found
+
+
+def _filled(found: Iterable[_Found], values: Mapping[str, str]) -> Iterator[_Found]:
+    """``found`` with ``values`` for the placeholders."""
+    for one in found:
+        written = _PLACEHOLDER.sub(lambda match: _plain(values.get(match[1], match[0])), one.written)
+        yield replace(one, written=written)
 
 
 def _apart(found: list[_Found]) -> list[_Found]:
@@ -311,83 +359,12 @@ def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bo
 
 # ---- hesitations ----------------------------------------------------------------------------------------
 
-# Only sounds that are no words of the language are listed: "um" is English hesitation but Portuguese "one"
-# and German "around". What may mean something (English "like", German "also", Chinese "嗯" and Korean "어" as
-# "yes") stays, and so does a sound written as a name or an abbreviation ("The ER doctor", "Um Kulthum"), one
-# that asks ("Hm?"), is quoted ("I said “um”."), or is part of an address ("um.edu") or a unit ("5 um").
-
-_FILLERS = {  # English name of the language -> hesitations, in lower case
-    "English": "uh uhh uhm um umm er erm hm hmm",
-    "German": "äh ähm öh öhm hm hmm",
-    "French": "euh heu hum hmm",
-    "Spanish": "eh ehm em mmm",
-    "Italian": "ehm uhm mmm",
-    "Portuguese": "hum hmm ahn",
-    "Dutch": "eh ehm uh uhm",
-    "Swedish": "eh ehm öh öhm hmm",
-    "Danish": "øh øhm hmm",
-    "Finnish": "öö ööö öh hmm",
-    "Polish": "eee yyy hmm",
-    "Czech": "ehm eee hmm",
-    "Hungarian": "öö ööö hmm",
-    "Romanian": "ăă ăăă îîî hmm",
-    "Turkish": "ııı eee hmm",
-    "Greek": "εεε χμ χμμ",
-    "Russian": "э ээ эээ э-э э-э-э эм ммм хм",
-    "Macedonian": "ммм хм",
-    "Vietnamese": "ừm ờm",
-    "Korean": "음",
-    "Chinese": "呃",
-    "Cantonese": "呃",
-    "Japanese": """えーと えーっと えっと ええと あのー えー
-        えーとですね えーっとですね えっとですね ええとですね""",
-}
-_BRIEF = 2
-"""Sounds of fewer letters are hesitations only where a comma or the end follows: "э" is a letter, 음 a sound,
-and "えー" begins other words. Those of scripts with spaces may have two."""
-_OF_ADDRESS = r"\w'’/@\\-"
-_BEGINS_QUOTED = {*OPENS, *QUOTES}
-_ENDS_QUOTED = re.compile(rf"[{re.escape(STOPS)}]*[{re.escape(QUOTES + CLOSES)}]")
-
-
-def _find_fillers(text: str, language: str) -> Iterator[tuple[int, int]]:
-    """Beginning and end of each hesitation of ``language`` (its English name) in ``text``."""
-    pattern = _filler_pattern(language)
-    for match in pattern.finditer(text) if pattern else ():
-        sound, start = match[0], match.start()
-        if text[start - 1 : start] in _BEGINS_QUOTED and _ENDS_QUOTED.match(text, match.end()):
-            continue
-        if sound != sound.lower():
-            rest = text[match.end() : match.end() + 2]
-            is_name = len(sound) > 1 and sound[1:] != sound[1:].lower()
-            is_name = is_name or (rest[:1].isspace() and rest[1:].isupper() and rest[1:] != "I")
-            if is_name or not ends_sentence(text[max(0, start - 20) : start]):
-                continue
-        yield match.span()
-
-
-@lru_cache(maxsize=32)
-def _filler_pattern(language: str) -> re.Pattern[str] | None:
-    if language not in _FILLERS:
-        return None
-    sounds = sorted(_FILLERS[language].split(), key=len, reverse=True)
-    pause = rf"(?=\s*(?:[{COMMAS}.。…]|$))"
-    spaced: list[str] = []
-    unspaced: list[str] = []
-    for sound in sounds:
-        is_brief = len(sound) < _BRIEF + is_unspaced(sound[0])
-        (unspaced if is_unspaced(sound[0]) else spaced).append(re.escape(sound) + pause * is_brief)
-    if unspaced:
-        return re.compile(rf"(?<![^\s{COMMAS}。！？!?.…])(?:{'|'.join(unspaced)})(?![!?！？])")
-    before = rf"(?<![{_OF_ADDRESS}])(?<!\w\.)(?<!\d\s)"
-    return re.compile(rf"{before}(?:{'|'.join(spaced)})(?![{_OF_ADDRESS}]|[.:]\w|\s?[!?])", re.IGNORECASE)
-
 
 def _fillers(text: str, rules: TextRules, language: str) -> list[_Found]:
     """The hesitations in ``text`` that are neither the user's own words nor part of what is replaced."""
     found = [
         _Found(start, end, "")
-        for start, end in _find_fillers(text, language)
+        for start, end in hesitations_in(text, language)
         if not rules.has_custom(text[start:end])
     ]
     if not found:
@@ -403,7 +380,6 @@ _BLANKS = " \u00a0" + NARROW
 _WHITE = _BLANKS + "\t\n"
 _DASHES = "-–—―"
 _ASKING = {*"?!？！؟"}
-_ABBREVIATION = re.compile(r"(?<![^\W_])(?:(?:[^\W\d_]\.\s?){2,}|(?:etc|usw|bzw|vs|ca|Dr|Mr|Mrs|Ms|St)\.)$")
 _SMALL_AFTER_GREETING = ("German", "Polish", "Czech", "Russian", "Italian", "Hungarian", "Finnish", "Greek")
 """Where a letter goes on with a small letter in the line below "Dear Anna,"."""
 _SIGNS = frozenset(STOPS + OPENS + CLOSES + QUOTES + _DASHES)
@@ -490,7 +466,7 @@ class _Rewriting:
         """Whether the full stop at the end is no end of a sentence: the model went on with a small letter."""
         if not self._tail.endswith(".") or self._tail.endswith(".."):
             return False
-        return heard[:1].islower() or _ABBREVIATION.search(self._tail) is not None
+        return heard[:1].islower() or ABBREVIATION.search(self._tail) is not None
 
     def _taken(self, heard: str, written: str, before: str, after: str, *, is_sign: bool) -> int:
         """How much of ``after`` the model put there because of a spoken sign, with the spaces behind it."""

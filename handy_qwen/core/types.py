@@ -28,6 +28,19 @@ class Hotkey:
     submit: str = ""  # empty: that of the settings
 
 
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What is different in some programs. What is empty is as in the settings."""
+
+    name: str
+    programs: tuple[str, ...] = ()  # as ``Target.application`` has them; see ``profiles.profile_of``
+    language: str = ""  # English name, or "auto" to detect it
+    method: str = ""
+    submit: str = ""
+    spacing: str = ""  # "on" or "off"
+    words: tuple[str, ...] = field(default=(), repr=False)  # for the model, before those of the settings
+
+
 class Mode(enum.StrEnum):
     """How the hotkeys work."""
 
@@ -44,6 +57,15 @@ class Limits:
     double_tap_s: float = 0.35  # the longest pause between two taps that belong together
     join_s: float = 1.0  # a take at least this old is not cancelled by a key that joins its hotkey
     bounce_s: float = 0.03  # a key that comes up and goes down again within this time never came up
+
+
+class KeyPermission(enum.Enum):
+    """Whether the desktop lets this program press keys."""
+
+    NOT_NEEDED = enum.auto()
+    UNASKED = enum.auto()  # the desktop will ask the user
+    GIVEN = enum.auto()
+    REFUSED = enum.auto()
 
 
 class Overlay(enum.StrEnum):
@@ -86,6 +108,7 @@ class Target:
 
     window: int = 0
     application: str = ""  # its class or executable, for the history
+    is_out_of_reach: bool = False  # the system will let no key of ours into it
 
 
 class Delivery(enum.StrEnum):
@@ -120,7 +143,9 @@ class Rules:
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
-    language: str = ""  # English name; "" is automatic
+    lock_key: str = ""  # pressed while a hotkey is held, it makes the take hands-free; "": none does
+    language: str = ""  # English name; "" is automatic ...
+    languages: tuple[str, ...] = ()  # ... among these; (): among all
     context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit
     method: Method = Method.TYPE
     submit: Submit = Submit.OFF
@@ -128,6 +153,11 @@ class Rules:
     silence_s: float = 20.0  # ends takes that no key holds and no double tap locked; 0: never
     is_private: bool = False  # the history is paused
     text: TextRules = field(default_factory=_default_text_rules)
+    profiles: tuple[Profile, ...] = ()
+
+    def spoken(self, language: str) -> tuple[str, ...]:
+        """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
+        return (language,) if language else self.languages
 
 
 class EntryState(enum.StrEnum):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.core.corrections import Correction
 from handy_qwen.core.text import Replacement
 
 
@@ -108,8 +109,8 @@ class VocabularyCommands(Protocol):
     def delete_rows(self, rows: Sequence[Row]) -> None:
         """Delete these."""
 
-    def correct(self, heard: str, written: str, *, is_word: bool) -> None:
-        """Add ``written`` as a word for the model, or as a replacement of ``heard``."""
+    def learn(self, corrections: Sequence[Correction]) -> None:
+        """Add words for the model, and replacements: all of them is one change."""
 
     def import_file(self, path: Path) -> None:
         """Add what a file holds: see ``vocabulary.exchange``."""

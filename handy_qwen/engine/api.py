@@ -117,13 +117,25 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """The text of a part of a clip, and where its speech is: (start, end) in seconds, in order."""
+
+    text: str
+    speech_s: tuple[tuple[float, float], ...]
+
+    def after(self, seconds: float) -> Passage:
+        """The same, ``seconds`` later."""
+        return Passage(self.text, tuple((start + seconds, end + seconds) for start, end in self.speech_s))
+
+
+@dataclass(frozen=True, slots=True)
 class Transcript:
     """The text of a clip.
 
     ``language`` is the English name of the language heard, several joined by commas if it changed between
     segments, empty if nobody spoke. ``is_truncated``: words may be missing, because the model did not come to
     an end; ``GAP`` stands where that was, unless there is no text at all. ``tokens`` are those of all
-    segments.
+    segments, ``passages`` their texts.
     """
 
     text: str
@@ -133,6 +145,7 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
+    passages: tuple[Passage, ...] = ()
 
     def check(self) -> None:
         """Raise EngineError if somebody spoke, and the model made nothing of it."""
@@ -153,6 +166,7 @@ class Transcript:
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,
             duration_s=self.duration_s + rest.duration_s,
+            passages=(*self.passages, *(passage.after(self.duration_s) for passage in rest.passages)),
         )
 
 
@@ -256,7 +270,7 @@ class Model(Protocol):
     def live(
         self,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
@@ -266,7 +280,8 @@ class Model(Protocol):
         """Begin a transcription of samples that are still coming in.
 
         Args:
-            language: Name or ISO code; None or "" detects it.
+            language: Name or ISO code, "" detects it. Of several, whichever is spoken: one that the model
+                does not know is passed over, unless it knows none of them.
             context: Names and terms that may come up, of which as many as fit are read; or any text, which is
                 read as it is and truncated if it is too long.
             exact: Compute features over the whole clip, as the reference does, and read the silence at its
@@ -283,7 +298,7 @@ class Model(Protocol):
         self,
         samples: Samples,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,

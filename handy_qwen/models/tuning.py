@@ -17,7 +17,7 @@ import psutil
 
 from handy_qwen import paths
 from handy_qwen.engine import default_threads, load_model
-from handy_qwen.models.installed import VOICE_MODEL
+from handy_qwen.models.installed import VOICE_MODEL, InstalledModel, needed_memory
 from handy_qwen.models.machine import THREADS, remember, remembered
 
 logger = logging.getLogger(__name__)
@@ -26,6 +26,7 @@ _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 _EQUAL = 1.05  # times that differ by less are the same
 _CLIP_S, _TOKENS, _ROUNDS = 4.0, 12, 3
 _RATE_HZ = 16_000
+_LOOK_S = 1.0
 _MOST_OTHERS = 0.15  # of all processors, in use by others while something is measured
 
 
@@ -41,14 +42,20 @@ def is_tuned(folder: Path) -> bool:
 def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
     """Measure which number of threads suits the model in ``folder``, and remember it.
 
-    Nothing is remembered if others use the machine meanwhile. ``on_step`` is called between two measurements;
-    what it raises ends them.
+    Nothing is remembered if others use the machine meanwhile, or if there is no room for the model beside one
+    that is loaded. ``on_step`` is called between two measurements; what it raises ends them.
 
     Raises:
         EngineError: The model cannot be loaded or run.
+        InstallationError: The shipped catalogue is damaged.
     """
+    on_step()
+    if psutil.virtual_memory().available < needed_memory(InstalledModel(folder.name, folder)):
+        logger.info("there is no memory to measure which number of threads suits %s", folder.name)
+        return
     most = 3 * (psutil.cpu_count() or 1)
     try:
+        _Clock().check(after_s=_LOOK_S)
         count = best_count(
             lambda threads: _seconds(folder, threads, on_step),
             [one for one in _COUNTS if one <= most],
@@ -105,8 +112,7 @@ def _seconds(folder: Path, threads: int, on_step: Callable[[], None]) -> float:
             samples = (0.05 * noise.standard_normal(int(_CLIP_S * _RATE_HZ))).astype(np.float32)
             before = _Clock()
             took_s = model.measure(samples, _TOKENS).total_s
-            if before.others() > _MOST_OTHERS:
-                raise _BusyError
+            before.check()
             if number:  # the first warms up
                 times.append(took_s)
     finally:
@@ -119,6 +125,12 @@ class _Clock:
 
     def __init__(self) -> None:
         self._wall_s, self._own_s, self._all_s = time.monotonic(), time.process_time(), _used_s()
+
+    def check(self, *, after_s: float = 0.0) -> None:
+        """Raise _BusyError if others have used too much, ``after_s`` from now."""
+        time.sleep(after_s)
+        if self.others() > _MOST_OTHERS:
+            raise _BusyError
 
     def others(self) -> float:
         """The share of all processors that others have used."""

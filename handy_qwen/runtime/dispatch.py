@@ -7,8 +7,8 @@ sets the hotkeys. Each has its own: any of them can hang, and copying is the way
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import assert_never
 
@@ -39,6 +39,7 @@ class Ports:
     history: History
     post: Post
     attempt: Attempt
+    moment: Callable[[], Mapping[str, str]] = field(default=dict)  # today's "date" and the "time", worded
     focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
@@ -53,25 +54,29 @@ class Ports:
         match effect:
             case effects.ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))
-            case effects.WatchEscape(is_wanted):  # after the hotkeys that it goes with
-                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted))
+            case effects.WatchEscape(is_wanted, lock_key):  # after the hotkeys that it goes with
+                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted, lock_key))
             case effects.PlayCue(effects.Cue.STARTED):
                 self.cues.started()
             case effects.PlayCue():
                 self.cues.stopped()
             case effects.StartRecording():
                 self._start_recording(effect)
+            case effects.Adapt(take, languages, context):
+                self.transcriber.adapt(take, languages, context)
             case effects.StopRecording(take):
                 self.recorder.stop(take)
             case effects.CancelRecording(take):
                 self.recorder.cancel(take)
-            case effects.Replay(take, entry, language, context):
-                self.transcriber.begin(take, language, context)
+            case effects.Replay(take, entry, languages, context):
+                self.transcriber.begin(take, languages, context)
                 self.history.replay(take, entry, partial(self.transcriber.feed, take))
             case effects.Transcribe(take):
                 self.transcriber.finish(take)
             case effects.CancelTranscription(take):
                 self.transcriber.cancel(take)
+            case effects.LookUp():
+                self._look_up(effect)
             case effects.PrepareInsertion(_, method):
                 self._later(self.focus, effect, partial(self._note_focus, effect))
                 self.inserter.prepare(method)
@@ -150,7 +155,17 @@ class Ports:
         worker.do(partial(self.attempt, effect, work))
 
     def _note_focus(self, effect: effects.PrepareInsertion) -> None:
-        self.post(FocusNoted(effect.take, self.inserter.focused()))
+        self.post(FocusNoted(effect.take, self.inserter.focused(), self.hotkeys.touched_s()))
+
+    def _look_up(self, effect: effects.LookUp) -> None:
+        def answer(clipboard: str) -> None:
+            values = {**self.moment(), "clipboard": clipboard}
+            self.post(replace(effect.transcribed, values=values))
+
+        if "clipboard" in effect.names:
+            self.inserter.read_clipboard(answer)
+        else:
+            answer("")
 
     def _listen_for(self, effect: effects.ListenFor) -> None:
         self.hotkeys.start(effect.hotkeys)
@@ -170,13 +185,21 @@ class Ports:
             self.history.feed(take, block)
             self.transcriber.feed(take, block)
 
-        self.history.begin(take, language=effect.language, model=effect.model)
-        self.transcriber.begin(take, effect.language, effect.context)
+        asked = effect.languages[0] if len(effect.languages) == 1 else ""
+        self.history.begin(take, language=asked, model=effect.model)
+        self.transcriber.begin(take, effect.languages, effect.context)
         self.recorder.start(take, sink)
 
     def _insert(self, effect: effects.Insert) -> None:
         for take in (effect.take, *effect.brings):
             self.history.delivered(take, Delivery.BEGUN)
+        touched_s = self.hotkeys.touched_s()
+        is_untouched = touched_s is not None and touched_s <= effect.since_s
         self.inserter.insert(
-            effect.take, effect.text, target=effect.target, method=effect.method, submit=effect.submit
+            effect.take,
+            effect.text,
+            target=effect.target,
+            method=effect.method,
+            submit=effect.submit,
+            erased=effect.erased if is_untouched else "",
         )

@@ -191,6 +191,8 @@ MODELS = "models"
 MODELS_WORK = "work on models"
 HISTORY_WINDOW = "history window"
 HISTORY_RETRY = "transcribing again"
+FILES = "files"
+FILES_READ = "reading of files"
 UPKEEP = "upkeep"
 VOCABULARY = "vocabulary"
 CUES = "cues"
@@ -228,6 +230,8 @@ EXPECTED = {
     MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
     HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
     HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
+    FILES: Expected("The list of files", 120.0),
+    FILES_READ: Expected("Transcribing files", 300.0),  # a disk that sleeps, or one far away
     UPKEEP: Expected("Looking what works here", 120.0),  # a check that hangs is given up after 30
     VOCABULARY: Expected("The vocabulary", 120.0),  # to count tokens imports the engine
     # If the sound system hangs, the microphone reports it.

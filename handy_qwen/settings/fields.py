@@ -1,212 +1,55 @@
-"""All settings: name, default, check, and the words for people, of which file, window and commands are made.
-
-A reader checks what is written in the file: it returns the value or raises a ValueError. It takes its own
-result as well, so that the same check serves the file and the program. No message repeats the value: custom
-words and replacements are the user's.
-"""
+"""All settings: name, default, check and words for people. File, window and commands are made of them."""
 
 # ruff: noqa: RUF009  option() only describes a field
 
 from __future__ import annotations
 
-import enum
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from handy_qwen.core.text import Replacement, TextRules, pattern_error
-from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
-from handy_qwen.errors import LanguageError
-from handy_qwen.languages import AUTOMATIC, language_name
+from handy_qwen.core.commands import Command
+from handy_qwen.core.text import Replacement, TextRules
+from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Profile, Submit
+from handy_qwen.languages import AUTOMATIC
+from handy_qwen.settings.checks import (
+    HOTKEY,
+    PROFILE,
+    REPLACEMENT,
+    InOrder,
+    Once,
+    Reader,
+    Several,
+    choice,
+    flag,
+    hotkey,
+    insertion,
+    known_language,
+    lock_key,
+    number,
+    one_language,
+    profile,
+    replacement,
+    text,
+    whole,
+)
 from handy_qwen.settings.forms import Amount, Description, Form, Own, Page, Switch, Unit, Worded
 
 T = TypeVar("T")
-E = TypeVar("E", bound=enum.StrEnum)
-Reader = Callable[[object], T]
 
 CORES = min(os.cpu_count() or 1, 64)
-MAX_TEXT = 500  # characters of a name, word or pattern
-MAX_ITEMS = 2000
 DEFAULT_DEVICE = "System default"  # as a microphone
 
 
-def text(value: object) -> str:
-    """A string of moderate length."""
-    if not isinstance(value, str):
-        raise ValueError("must be a text in quotes")  # noqa: TRY004  one kind of error for what a file may hold
-    if len(value) > MAX_TEXT:
-        raise ValueError(f"must not be longer than {MAX_TEXT} characters")
-    if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
-        raise ValueError("must be a text in Unicode")
-    return str(value)
-
-
-def known_language(value: object) -> str:
-    """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
-    try:
-        return language_name(text(value))
-    except LanguageError as exc:
-        guess, asks, _rest = exc.hint.partition("?")
-        meant = f" ({guess[:1].lower()}{guess[1:]}?)" if asks else ""
-        raise ValueError(f'must be a language such as "German" or "de", or "auto"{meant}') from None
-
-
-def flag(value: object) -> bool:
-    """True or false."""
-    if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004
-    return value
-
-
-@dataclass(frozen=True)
-class number:  # noqa: N801  a check, as the functions are
-    """A number from ``low`` to ``high``."""
-
-    low: float
-    high: float
-
-    def __call__(self, value: object) -> float:
-        """``value``, checked."""
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError("must be a number")
-        if not self.low <= value <= self.high:
-            raise ValueError(f"must be from {self.low:g} to {self.high:g}")
-        return float(value)
-
-
-@dataclass(frozen=True)
-class whole(number):  # noqa: N801
-    """A whole number from ``low`` to ``high``."""
-
-    def __call__(self, value: object) -> int:
-        """``value``, checked."""
-        checked = super().__call__(value)
-        if checked != int(checked):
-            raise ValueError("must be a whole number")
-        return int(checked)
-
-
-def choice(options: type[E]) -> Reader[E]:
-    """One of the values of an enumeration."""
-
-    def read(value: object) -> E:
-        try:
-            return options(text(value).strip().lower())
-        except ValueError:
-            raise ValueError(f"must be one of {', '.join(options)}") from None
-
-    return read
-
-
-def insertion(value: object) -> Method | None:
-    """A way to insert text; None for "auto"."""
-    if value is None or (isinstance(value, str) and value.strip().lower() == AUTOMATIC):
-        return None
-    try:
-        return choice(Method)(value)
-    except ValueError:
-        raise ValueError(f"must be one of {', '.join([AUTOMATIC, *Method])}") from None
-
-
-@dataclass(frozen=True)
-class Several(Generic[T]):
-    """Reads a list. ``keys`` are those of an entry that is a table; a bad one costs no more than itself."""
-
-    item: Reader[T]
-    keys: Mapping[str, Reader[Any]] = field(default_factory=dict)
-
-    def __call__(self, value: object) -> tuple[T, ...]:
-        """The entries of ``value``, each checked."""
-        if not isinstance(value, list | tuple):
-            raise ValueError("must be a list")  # noqa: TRY004
-        if len(value) > MAX_ITEMS:
-            raise ValueError(f"must not have more than {MAX_ITEMS} entries")
-        return tuple(self.item(item) for item in value)
-
-
-class InOrder(Several[str]):
-    """Names of microphones, each once. The system's default comes after all others in any case."""
-
-    def __call__(self, value: object) -> tuple[str, ...]:
-        """The names of ``value``, each checked."""
-        names = list(dict.fromkeys(super().__call__(value)))
-        return tuple(names[:-1] if names and not names[-1] else names)
-
-
-def _submit(value: object) -> str:
-    return choice(Submit)(value).value if text(value) else ""
-
-
-def _named(value: object) -> str:
-    """A text that is not empty."""
-    if not text(value).strip():
-        raise ValueError("must not be empty")
-    return text(value)
-
-
-def _chord(value: object) -> str:
-    return _named(value).strip()
-
-
-def _own_language(value: object) -> str:
-    """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
-    return known_language(value) or (AUTOMATIC if text(value).strip() else "")
-
-
-HOTKEY: Mapping[str, Reader[Any]] = {"chord": _chord, "language": _own_language, "submit": _submit}
-REPLACEMENT: Mapping[str, Reader[Any]] = {"heard": _named, "written": text, "regex": flag, "case": flag}
-"""The keys of an entry and the check of each; what ``item_of`` gives is read back as the same entry."""
-
-
-def item_of(entry: Hotkey | Replacement) -> dict[str, object]:
-    """``entry`` as a table of plain values, without those that are usual."""
-    if isinstance(entry, Hotkey):
-        more: dict[str, object] = {"language": entry.language, "submit": entry.submit}
-        return {"chord": entry.chord} | {key: value for key, value in more.items() if value}
-    flags = {"regex": entry.is_regex, "case": entry.is_case_sensitive}
-    return {"heard": entry.heard, "written": entry.written} | {key: True for key, on in flags.items() if on}
-
-
-def hotkey(value: object) -> Hotkey:
-    """A table with ``chord`` and, if wanted, ``language`` and ``submit``; or just the chord."""
-    return Hotkey(**_table({"chord": value} if isinstance(value, str) else value, HOTKEY))
-
-
-def replacement(value: object) -> Replacement:
-    """A table with ``heard`` and ``written`` and, if wanted, ``regex`` and ``case``."""
-    table = _table(value, REPLACEMENT)
-    flags = {"is_regex": table.get("regex", False), "is_case_sensitive": table.get("case", False)}
-    read = Replacement(table["heard"], table.get("written", ""), **flags)
-    if pattern_error(read):
-        raise ValueError("is not a valid regular expression")
-    return read
-
-
-def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
-    """The keys of a table, each checked. The first of ``known`` must be there."""
-    if isinstance(value, Hotkey | Replacement):
-        value = item_of(value)
-    if not isinstance(value, Mapping):
-        raise ValueError("must be a table")  # noqa: TRY004
-    if unknown := set(value) - set(known):
-        raise ValueError(f"has {len(unknown)} unknown keys; known are {', '.join(known)}")
-    read = {}
-    for key, item in value.items():
-        try:
-            read[key] = known[key](item)
-        except ValueError as exc:
-            raise ValueError(f"has a key {key} that {exc}") from None
-    if (needed := next(iter(known))) not in read:
-        raise ValueError(f"must have a key {needed}")
-    return read
-
-
-def default_chord(platform: str = sys.platform) -> str:
-    """The key that types nothing and is under the right hand."""
-    return "Right Option" if platform == "darwin" else "Right Ctrl"
+def default_chord(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> str:
+    """The key that types nothing and is under the right hand; on Wayland one that programs may ask for."""
+    if platform == "darwin":
+        return "Right Option"
+    told = environment.get("XDG_SESSION_TYPE", "")
+    is_wayland = told == "wayland" or (bool(environment.get("WAYLAND_DISPLAY")) and told != "x11")
+    return "F9" if is_wayland and platform.startswith("linux") else "Right Ctrl"
 
 
 def option(
@@ -274,6 +117,14 @@ class Settings:
         "Counts as holding after",
         "A shorter press counts as a tap.",
         form=Amount(Unit.SECONDS, step=0.05, decimals=2),
+        page=Page.SHORTCUT,
+    )
+    lock_key: str = option(
+        "space",
+        lock_key,
+        "Locks the recording while you hold the hotkey",
+        "Press it, and let go of both: the recording goes on until you tap the hotkey.",
+        form=Worded({"space": "Space", "tab": "Tab", "": "No key"}),
         page=Page.SHORTCUT,
     )
     max_take_s: float = option(
@@ -346,7 +197,7 @@ class Settings:
         0,
         whole(0, 256),
         "Processor threads",
-        "Automatic is fastest on most computers.",
+        "Automatic: as many as were fastest on this computer.",
         form=Worded(
             {0: "Automatic", **{count: Unit.THREADS.counted(count) for count in range(1, CORES + 1)}},
             other=Unit.THREADS.counted,
@@ -407,6 +258,15 @@ class Settings:
         page=Page.LANGUAGE,
         note='A language such as "German" or "de"; "" or "auto": detected automatically.',
     )
+    languages: tuple[str, ...] = option(
+        (),
+        Once(one_language),
+        "Detect only these languages",
+        "Choose those you speak: a short sentence is then never taken for another language.",
+        form=Own(lambda names: ", ".join(names) or "Any language"),
+        page=Page.LANGUAGE,
+        note='A list, such as ["German", "en"]; [] for any. With one, it is always that one.',
+    )
     recent_languages: tuple[str, ...] = option(
         (), Several(known_language), "Recently chosen languages, for the menu", form=Own(", ".join)
     )
@@ -450,6 +310,22 @@ class Settings:
     )
     trailing_space: bool = option(False, flag, "Put a space after each text", page=Page.TEXT)
     remove_fillers: bool = option(False, flag, "Leave out “um”, “uh” and the like", page=Page.TEXT)
+    say_new_line: bool = option(True, flag, "“New line” starts a new line", page=Page.TEXT)
+    say_new_paragraph: bool = option(True, flag, "“New paragraph” leaves a line empty", page=Page.TEXT)
+    say_scratch_that: bool = option(
+        True,
+        flag,
+        "“Scratch that” deletes the last sentence",
+        "Said again, it deletes the whole dictation, even one that is inserted, until you type or click.",
+        page=Page.TEXT,
+    )
+    say_press_enter: bool = option(
+        True,
+        flag,
+        "“Press enter” at the end presses Enter",
+        "In a chat, this sends the message.",
+        page=Page.TEXT,
+    )
     custom_words: tuple[str, ...] = option(
         (),
         Several(text),
@@ -530,6 +406,18 @@ class Settings:
         'chord: a key, or several pressed together, such as "Right Ctrl", "F9", "Ctrl+Alt+D", "Mouse 4"\n'
         "language, submit: only where they differ from the settings above",
     )
+    apps: tuple[Profile, ...] = option(
+        (),
+        Several(profile, PROFILE),
+        "Applications",
+        "What is different in some programs. The first that fits is used, yours before those that come with "
+        "Handy Qwen.",
+        form=Own(lambda value: ", ".join(one.name for one in value)),
+        page=Page.APPS,
+        note='name: "Terminals", "Code editors" and "Chat" replace what comes with Handy Qwen\n'
+        'programs: as the desktop calls them, such as "kitty" or "code.exe"; * stands for anything\n'
+        'language, method, submit, spacing ("on", "off"), words: only where they differ from those above',
+    )
     replacements: tuple[Replacement, ...] = option(
         (),
         Several(replacement, REPLACEMENT),
@@ -538,7 +426,8 @@ class Settings:
         page=Page.VOCABULARY,
         note="heard, written: write this wherever that was heard, as whole words\n"
         "regex = true: heard is a regular expression, left out if it takes longer than 0.2 s;\n"
-        "case = true: capitals matter\n"
+        "case = true: capitals matter; alone = true: only if said by itself, and written may have {date},\n"
+        "{time} and {clipboard}\n"
         'Under a line [[replacements]], for example: heard = "new line" and below it written = "\\n"',
     )
 
@@ -559,6 +448,7 @@ class Settings:
             has_trailing_space=self.trailing_space,
             is_fitted=self.smart_spacing,
             custom_words=self.custom_words,
+            commands=frozenset(one for one in Command if getattr(self, one)),
         )
 
 

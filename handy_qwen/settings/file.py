@@ -31,9 +31,10 @@ from handy_qwen import paths
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.settings.checks import Reader, Several, item_of
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
-from handy_qwen.settings.fields import OPTIONS, Reader, Settings, Several, item_of
+from handy_qwen.settings.fields import OPTIONS, Settings
 from handy_qwen.settings.forms import sentence
 from handy_qwen.settings.mending import mended, name_at
 

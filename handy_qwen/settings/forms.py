@@ -24,6 +24,7 @@ class Page(enum.StrEnum):
     LANGUAGE = "language"
     TEXT = "text"
     VOCABULARY = "vocabulary"
+    APPS = "apps"
     HISTORY = "history"
     ABOUT = "about"
 

@@ -37,15 +37,19 @@ class Haste:
 
     def __init__(self) -> None:
         self._activity: Any = None  # on macOS, while somebody waits
+        self._is_refused = False
 
     def __call__(self, is_waiting: bool) -> None:
         """Somebody waits from now on, or nobody does any more."""
+        if self._is_refused:
+            return
         try:
             if sys.platform == "win32":
                 _throttle(is_waiting)
             elif sys.platform == "darwin":
                 self._keep_awake(is_waiting)
         except (OSError, AttributeError, ImportError) as exc:  # an older system, or one that imitates it
+            self._is_refused = True
             logger.info("the system saves power as it likes: %s", type(exc).__name__)
 
     def _keep_awake(self, is_waiting: bool) -> None:

@@ -4,7 +4,8 @@
                              ^-- memory ran short: the model is loaded again, the work done in smaller pieces
 
 While a take is recorded its live transcription advances piece by piece; between two pieces the thread handles
-its inbox. A live transcription that fails does not end the take: the sound is kept until its text is final,
+its inbox. A sound file is worked on while there is no take; the next one stops that at once (file_job.py).
+A live transcription that fails does not end the take: the sound is kept until its text is final,
 and the rest is transcribed at the end.
 
 Threads: ``engine`` runs the model, ``model-load`` loads it (slot.py). ``feed`` and ``cancel`` may be called
@@ -28,6 +29,7 @@ from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
 from handy_qwen.engine.api import Cancel, LiveText, Model, Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.runtime.worker import Worker
+from handy_qwen.transcriber.file_job import FileJob
 from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ class Job:
     """
 
     take: int
-    language: str
+    languages: tuple[str, ...]
     context: tuple[str, ...]
     live_mode: LiveMode | None = None  # None: not asked for yet
     heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
@@ -101,6 +103,15 @@ class Job:
         if self.live is not None:
             self.settled, self.live = self.live.settled(), None
 
+    def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        """Transcribe with these; what is settled, which is hardly ever anything, stays."""
+        self.languages, self.context = languages, context
+        if self.live is not None and self.live.settled_samples:
+            self.start_over()
+        elif self.live is not None:
+            self.live = self.model = self.stop = None
+            self.fed = 0
+
     def start_over(self) -> None:
         """Release the model; what is not settled is transcribed at the end."""
         self.give_up_live()
@@ -140,7 +151,7 @@ class Job:
         self.guard(cancel.set)
         return model.transcribe(
             samples,
-            language=self.language,
+            language=self.languages,
             context=self.context,
             segment_s=SEGMENTS_S[self.shortages],
             cancel=cancel,
@@ -182,6 +193,7 @@ class EngineTranscriber:
         self._clock = clock
         self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
+        self._file: FileJob | None = None
         self._used_s = clock()
         self._has_more = False
         self._progressed_s = clock()
@@ -199,11 +211,17 @@ class EngineTranscriber:
 
     # --- the port ------------------------------------------------------------------------------------
 
-    def begin(self, take: int, language: str, context: tuple[str, ...]) -> None:
+    def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
-            self._jobs[take] = Job(take, language, context)
+            self._jobs[take] = Job(take, languages, context)
+        if (file := self._file) is not None:
+            file.give_way()
         self.thread.do(self._slot.ensure)
+
+    def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        """Transcribe take ``take`` as if it had begun with these."""
+        self.thread.do(partial(self._adapt, take, languages, context))
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -226,6 +244,12 @@ class EngineTranscriber:
             job.cancel()
             self.wake()
 
+    def transcribe_file(self, job: FileJob) -> None:
+        """Work on ``job`` while nobody dictates, and on it alone. Any thread."""
+        with self._lock:
+            self._file = job
+        self.wake()
+
     def use_model(self, name: str) -> None:
         """Load model ``name`` while the present one stays in use."""
         self.thread.do(partial(self._slot.switch, name))
@@ -242,6 +266,8 @@ class EngineTranscriber:
         """End the thread and free the memory. Safe to call twice."""
         for take in list(self._jobs):
             self.cancel(take)
+        if (file := self._file) is not None:
+            file.cancel()
         self.thread.do(self._slot.unload)
         self.thread.stop(timeout_s)
 
@@ -250,7 +276,7 @@ class EngineTranscriber:
     def _pause_s(self) -> float | None:
         if self._has_more:
             return 0.0
-        if self._slot.present is None or self._jobs:
+        if self._slot.present is None or self._has_work():
             return None
         waits_s = [] if self._has_rested else [REST_S]
         if (idle_s := self._idle_s()) is not None:
@@ -259,7 +285,7 @@ class EngineTranscriber:
 
     def _rest(self) -> None:
         """The pause is over: the model has not been used for a while."""
-        if self._has_more or self._jobs:
+        if self._has_more or self._has_work():
             return
         idle_s = self._idle_s()
         if not self._has_rested and (idle_s is None or idle_s > REST_S):
@@ -291,20 +317,71 @@ class EngineTranscriber:
     # --- the engine's thread: the takes --------------------------------------------------------------
 
     def _work(self) -> bool:
-        """Do one piece of work for the oldest take. True: there is more."""
-        self._slot.close_unused([job.model for job in list(self._jobs.values())])
+        """Do one piece of work for the oldest take, or else for the file. True: there is more."""
+        file = self._file
+        self._slot.close_unused([job.model for job in (*list(self._jobs.values()), file) if job is not None])
+        if file is not None:
+            file.expect_to_work()
         job = next(iter(list(self._jobs.values())), None)
-        if job is None or not self._is_model_whole(job):
+        if job is None:
+            return file is not None and self._work_on_file(file)
+        if not self._is_model_whole(job):
             return False
         model = job.model or self._open(job)
         if model is None:
             return False
         if job.is_complete:
             self._finish(job, model)
-            return bool(self._jobs)
+            return self._has_work()
         return self._advance(job)
 
-    def _is_model_whole(self, job: Job) -> bool:
+    def _adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
+        if (job := self._jobs.get(take)) is not None:
+            job.begin_again(languages, context)
+
+    def _has_work(self) -> bool:
+        return bool(self._jobs) or self._file is not None
+
+    def _work_on_file(self, file: FileJob) -> bool:
+        """Do one piece of the file's work. True: there is more."""
+        if file.is_over:
+            file.pause()
+            self._used_s = self._clock()
+            with self._lock:
+                self._file = None if self._file is file else self._file
+            return False
+        model = self._slot.present
+        if model is None:
+            self._slot.ensure()
+            return False
+        if not self._is_model_whole(file):
+            return False
+        try:
+            return file.work(model, SEGMENTS_S[file.shortages], self.thread.begin)
+        except CancelledError:  # a take has begun, or the file was given up
+            file.pause()
+        except (OutOfMemoryError, MemoryError):
+            self.thread.do(partial(self._save_file_memory, file))  # out of here, as for takes
+        except HandyError as exc:
+            file.end(exc)
+        except Exception:
+            logger.exception("a file could not be transcribed")
+            file.end(_failed())
+        return True
+
+    def _save_file_memory(self, file: FileJob) -> None:
+        """After memory ran short: as for a take."""
+        file.shortages += 1
+        file.pause()
+        if file.shortages >= len(SEGMENTS_S):
+            file.end(OutOfMemoryError())
+        for job in list(self._jobs.values()):
+            if job.model is not None:
+                job.start_over()
+        self._slot.unload()
+        self.thread.do(_check)
+
+    def _is_model_whole(self, job: Job | FileJob) -> bool:
         """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
         model = job.model or self._slot.present
         if model is None:
@@ -317,6 +394,8 @@ class EngineTranscriber:
             return True
         for one in list(self._jobs.values()):
             one.start_over()
+        if self._file is not None:
+            self._file.pause()
         self._slot.unload()
         self._slot.ensure()
         return False
@@ -335,7 +414,7 @@ class EngineTranscriber:
             return model  # all at once, at the end
         try:
             job.live = model.live(
-                language=job.language, context=job.context, drafts=job.live_mode is LiveMode.FULL
+                language=job.languages, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
         except HandyError as exc:  # a language that this model does not know: reported at the end
             logger.info("no live transcription: %s", type(exc).__name__)
@@ -406,6 +485,8 @@ class EngineTranscriber:
         for other in list(self._jobs.values()):
             if other.model is not None:
                 other.start_over()
+        if self._file is not None:
+            self._file.pause()
         self._slot.unload()
         if job.shortages >= len(SEGMENTS_S):
             self._fail(job, OutOfMemoryError())
@@ -417,7 +498,9 @@ class EngineTranscriber:
             self._post(Failed(job.take, error))
 
     def _fail_complete(self, error: HandyError) -> None:
-        """Fail the takes that wait for their text. Those still being recorded are tried at their end."""
+        """Fail what waits for its text. The takes still being recorded are tried at their end."""
+        if self._file is not None:
+            self._file.end(error)
         for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
 
@@ -434,11 +517,13 @@ class EngineTranscriber:
             job.start_over()
             return False
         self._fail(job, EngineError("The speech engine failed.", "See the log for details."))
-        return bool(self._jobs)
+        return self._has_work()
 
     def _recover(self) -> None:
         """The thread died and is started again: it must not wait for a call."""
         self._fail_oldest()
+        if self._file is not None:
+            self._file.end(_failed())
         self._has_more = False
         self.wake()
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
+from handy_qwen.core.sound_files import FilesCommands, FilesPage
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -30,6 +31,8 @@ from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows.correction import CorrectionWindow
+from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -54,6 +57,7 @@ class Desk(QObject):
         model_commands: ModelCommands,
         history_commands: HistoryCommands,
         *,
+        files_commands: FilesCommands,
         upkeep_commands: UpkeepCommands,
         vocabulary_commands: VocabularyCommands,
         microphone_commands: MicrophoneCommands,
@@ -64,10 +68,12 @@ class Desk(QObject):
         use_outlines()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
+        self._files_commands = files_commands
         self._upkeep_commands = upkeep_commands
         self._vocabulary_commands = vocabulary_commands
         self._microphone_commands = microphone_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
+        self._files = FilesPage()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
         self._overlay = OverlayWindow(meter, is_composited)
@@ -95,6 +101,10 @@ class Desk(QObject):
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
         self._to_windows(lambda window: window.show_history(page))
+
+    def show_files(self, page: FilesPage) -> None:
+        """Show the sound files that are transcribed. Any thread."""
+        self._called.emit(partial(self._show_files, page))
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole. Any thread."""
@@ -141,6 +151,11 @@ class Desk(QObject):
         for window in self._windows.values():
             window.show_models(models)
 
+    def _show_files(self, page: FilesPage) -> None:
+        self._files = page
+        for window in self._windows.values():
+            window.show_files(page)
+
     def _show_settings(self, shown: SettingsView) -> None:
         self._settings = shown
         for window in self._windows.values():
@@ -157,23 +172,42 @@ class Desk(QObject):
         self._windows[window].present()
 
     def _made(self, window: Window) -> AppWindow:
-        match window:
-            case Window.MODELS:
-                models = ModelsWindow(self._model_commands)
-                models.left_at_work.connect(self.left_at_work)
-                return models
-            case Window.HISTORY:
-                return HistoryWindow(self._history_commands, self._commands, self._vocabulary_commands)
-            case Window.SETUP:
-                setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
-                setup.hidden.connect(self._on_setup_closed)
-                return setup
-            case Window.HELP:
-                return HelpWindow()
-            case Window.SETTINGS:
-                return self._made_settings()
-            case _:
-                return MainWindow(self._tray.menu, self._commands)
+        return {
+            Window.MAIN: lambda: MainWindow(self._tray.menu, self._commands),
+            Window.HELP: HelpWindow,
+            Window.CORRECT: lambda: CorrectionWindow(self._vocabulary_commands),
+            Window.MODELS: self._made_models,
+            Window.HISTORY: self._made_history,
+            Window.SETUP: self._made_setup,
+            Window.FILES: self._made_files,
+            Window.SETTINGS: self._made_settings,
+        }[window]()
+
+    def _made_models(self) -> AppWindow:
+        models = ModelsWindow(self._model_commands)
+        models.left_at_work.connect(self.left_at_work)
+        return models
+
+    def _made_history(self) -> AppWindow:
+        past = HistoryWindow(self._history_commands, self._commands)
+        past.correction_asked.connect(self._correct)
+        return past
+
+    def _made_setup(self) -> AppWindow:
+        setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
+        setup.hidden.connect(self._on_setup_closed)
+        return setup
+
+    def _made_files(self) -> AppWindow:
+        files = FilesWindow(self._files_commands)
+        files.show_files(self._files)
+        return files
+
+    def _correct(self, text: str, selected: str) -> None:
+        self._present(Window.CORRECT)
+        window = self._windows[Window.CORRECT]
+        assert isinstance(window, CorrectionWindow)
+        window.correct(text, selected)
 
     def _made_settings(self) -> AppWindow:
         """Nobody pays for the window before it is wanted, not even with its modules."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import gettext
 import html
 import re
+from collections.abc import Sequence
 
 from PySide6.QtCore import QLocale
 
@@ -51,10 +52,13 @@ MODEL, LANGUAGE, MICROPHONE = tr("&Model"), tr("&Language"), tr("Micro&phone")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
 AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not connected)")
 ALL_LANGUAGES = tr("All languages")
+_MOST_NAMED = 3
 PASTE_AGAIN, PASTE_HELD = tr("P&aste last text"), tr("P&aste waiting text here")
 COPY_HELD, DROP_HELD = tr("Copy waiting te&xt"), tr("Discard &waiting text")
+CORRECT = tr("C&orrect last text…")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
+FILES_WINDOW = tr("Transcr&ibe files…")
 MODELS_WORKING = tr("&Manage models… ({model}: {state})")
 SETTINGS_WINDOW, HELP, QUIT = tr("S&ettings…"), tr("&Help"), tr("&Quit")
 HELP_WINDOW, SETUP_WINDOW = tr("&How to…"), tr("&Set up again…")
@@ -66,7 +70,8 @@ STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
-FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  Esc to cancel"), tr("Esc to cancel")
+FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to cancel")
+CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("To copy or discard it, use the menu of Handy Qwen.")
@@ -83,6 +88,13 @@ def language_title(name: str) -> str:
     return name if native == name else f"{native} ({name})"
 
 
+def languages(names: Sequence[str]) -> str:
+    """Some languages in one line: their names, or how many there are."""
+    if len(names) > _MOST_NAMED:
+        return ntr("{count} language", "{count} languages", len(names)).format(count=len(names))
+    return ", ".join(NATIVE_NAMES.get(name, name) for name in names)
+
+
 def microphones(choices: Choices) -> list[tuple[str, str]]:
     """The microphones to choose from, and those that are wanted but not connected: names and titles."""
     devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
@@ -94,12 +106,19 @@ def microphones(choices: Choices) -> list[tuple[str, str]]:
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
-    return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
+    keys = " / ".join(filter(None, choices.hotkeys))  # the desktop may have assigned none to some
+    return how.format(keys=keys) if keys else ""
 
 
 def how_to_finish(view: View) -> str:
-    """Which keys end or cancel the recording of ``view``, which none of them holds."""
-    return FINISH.format(keys=" / ".join(view.finish_keys)) if view.finish_keys else CANCEL_BY_ESCAPE
+    """Which keys end or cancel the recording of ``view``, which none of them holds.
+
+    A desktop that assigns the keys (Wayland) tells of no others, so not of Escape.
+    """
+    cancel = CANCEL_BY_ESCAPE if view.desktop_keys is None else CANCEL_BY_TRAY
+    if not view.finish_keys:
+        return cancel[0].upper() + cancel[1:]
+    return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)
 
 
 def literal(title: str) -> str:

@@ -32,6 +32,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen import paths
 from handy_qwen.core.models import ModelList
+from handy_qwen.core.sound_files import FilesPage
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import HistoryPage, View
 from handy_qwen.core.vocabulary import VocabularyPage
@@ -94,6 +95,9 @@ class AppWindow(QDialog):
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history."""
+
+    def show_files(self, page: FilesPage) -> None:
+        """Show the sound files that are transcribed."""
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole."""

@@ -1,7 +1,7 @@
 """Words and replacements from files of other programs, and to files for them.
 
     .txt          a word a line; a line that begins with "# " is a comment
-    .csv, .tsv    one column: words; more: heard, written, and if wanted regex and case
+    .csv, .tsv    one column: words; more: heard, written, and if wanted regex, case and alone
     .json         the settings of Handy (cjpais/Handy), of which the custom words are taken
 
 In a table commas, semicolons or tabs divide the columns, and a first line may name them. What a file says
@@ -34,7 +34,7 @@ MOST_LINES = 200_000
 LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""
 _HANDY = "com.pais.handy", "settings_store.json"
-_COLUMNS = ("heard", "written", "regex", "case")
+_COLUMNS = ("heard", "written", "regex", "case", "alone")
 _NAMES = {  # in the first line of a table -> the column
     "word": ("word", "words", "term", "terms", "custom word", "custom words", "vocabulary"),
     "heard": (
@@ -52,6 +52,7 @@ _NAMES = {  # in the first line of a table -> the column
     "written": ("written", "write", "to", "replace", "replace with", "replacement", "output"),
     "regex": ("regex", "pattern", "is_regex", "regular expression"),
     "case": ("case", "match case", "case sensitive", "is_case_sensitive"),
+    "alone": ("alone", "by itself", "only alone"),
 }
 _CALLED = {name: column for column, names in _NAMES.items() for name in names}
 _YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
@@ -132,7 +133,14 @@ def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
         SettingsError: It cannot be written; what there was is unchanged.
     """
     rows = (
-        [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive)] for one in replacements
+        [
+            one.heard,
+            one.written,
+            _flag(one.is_regex),
+            _flag(one.is_case_sensitive),
+            _flag(one.is_alone),
+        ]
+        for one in replacements
     )
     _write_table(path, [list(_COLUMNS), *rows])
 
@@ -275,11 +283,11 @@ def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
 
     if columns["written"] >= len(cells):
         raise ValueError("it does not say what to write")
-    flags = {name: cell(name).strip().casefold() for name in ("regex", "case")}
+    flags = {name: cell(name).strip().casefold() for name in ("regex", "case", "alone")}
     for name, value in flags.items():
         if value not in _YES | _NO:
             raise ValueError(f"{name} is neither yes nor no")
-    return Replacement(cell("heard"), cell("written"), flags["regex"] in _YES, flags["case"] in _YES)
+    return Replacement(cell("heard"), cell("written"), *(value in _YES for value in flags.values()))
 
 
 def _delimiter(text: str) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.text import Replacement, one_line
+from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT, item_of, replacement
+from handy_qwen.settings.checks import text as settings_text
 from handy_qwen.settings.document import dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, Settings, item_of, replacement
-from handy_qwen.settings.fields import text as settings_text
+from handy_qwen.settings.fields import Settings
 
 MOST_BYTES = 900_000
 """Of both lists in the settings file, which may have 2 ** 20 with its comments."""
@@ -270,10 +271,10 @@ def _key(word: str) -> str:
     return tidy(word).casefold()
 
 
-def _scope(one: Replacement) -> tuple[str, bool, bool]:
+def _scope(one: Replacement) -> tuple[str, bool, bool, bool]:
     heard = one.heard if one.is_regex else one_line(one.heard)
     is_exact = one.is_regex or one.is_case_sensitive
-    return heard if is_exact else heard.casefold(), one.is_regex, one.is_case_sensitive
+    return heard if is_exact else heard.casefold(), one.is_regex, one.is_case_sensitive, one.is_alone
 
 
 def _size(value: str | Replacement) -> int:

@@ -41,7 +41,7 @@ def main():
         lambda event: ends.put(event) if isinstance(event, Transcribed | Failed) else None,
         lambda _name: recognizer,
     )
-    transcriber.begin(TAKE, "", "")
+    transcriber.begin(TAKE, (), ())
     begin = time.perf_counter()
     for number in range(options.minutes * 60 // BLOCK_S):
         start = number * BLOCK_S * RATE_HZ % len(samples)

@@ -23,7 +23,8 @@ from handy_qwen.ui.desk import Desk
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-others = dict.fromkeys(["upkeep_commands", "vocabulary_commands", "microphone_commands"], Nobody())
+kinds = ("files", "upkeep", "vocabulary", "microphone")
+others = {f"{kind}_commands": Nobody() for kind in kinds}
 desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
 desk._show_settings(SettingsView())
 app.processEvents()

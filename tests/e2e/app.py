@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import wave
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -34,9 +35,20 @@ class App:
     """A running program with a home of its own. Use as a context manager; it must end well."""
 
     def __init__(
-        self, desktop: Any, name: str = "app", settings: str = "", *, is_guided: bool = False
+        self,
+        desktop: Any,
+        name: str = "app",
+        settings: str = "",
+        *,
+        is_guided: bool = False,
+        script: Sequence[str] = (),
     ) -> None:
-        self.desktop = desktop
+        """With ``script``, each take has the next of these texts, whatever is said."""
+        self.desktop, self._command = desktop, COMMAND
+        if script:
+            lines = Path(desktop.folder) / f"{name}-script.txt"
+            lines.write_text("\n".join(script), encoding="utf-8")
+            self._command = [sys.executable, "-m", "tests.e2e.scripted_process", str(lines)]
         self.home = desktop.folder / f"{name}-home"
         # What is installed must not find the checkout.
         modules = "" if INSTALLED else os.pathsep.join(sys.path)
@@ -49,7 +61,7 @@ class App:
             (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
 
     def __enter__(self) -> Self:
-        self.process = self.desktop.start(self._name, *COMMAND, "--debug", env=self.env)
+        self.process = self.desktop.start(self._name, *self._command, "--debug", env=self.env)
         try:
             wait_until(lambda: self.status().get("is_ready"), "the app", timeout_s=60)
         except BaseException:
@@ -81,7 +93,8 @@ class App:
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""
-        return dict(wait_until(lambda: (s := self.status()).get("phase") == phase and s, phase, timeout_s=30))
+        wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
+        return self.status()
 
     def output(self) -> str:
         """What it wrote to the terminal: with --debug, the log."""

@@ -84,7 +84,12 @@ def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_b
 
 @pytest.mark.parametrize(
     ("command", "title"),
-    [(["models"], "Models"), (["history", "--window"], "History"), (["setup"], "Set up")],
+    [
+        (["models"], "Models"),
+        (["files"], "Transcribe files"),
+        (["history", "--window"], "History"),
+        (["setup"], "Set up"),
+    ],
 )
 def test_each_window_has_a_command(silent_desktop, app, command, title):
     assert app.run(*command).returncode == 0

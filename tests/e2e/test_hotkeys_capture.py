@@ -16,7 +16,7 @@ from tests.e2e.test_hotkeys import PRESS, Heard, listening, settle
 
 pytestmark = pytest.mark.desktop
 
-BACK, FORWARD = 8, 9
+TILT_LEFT, BACK, FORWARD = 6, 8, 9
 
 
 class Steps:
@@ -203,7 +203,12 @@ def test_a_mouse_button_is_captured_and_a_click_is_not(desk, mouse):
 
 @pytest.mark.parametrize(
     ("chord", "held", "button"),
-    [("mouse4", [], BACK), ("mouse5", [], FORWARD), ("ctrl+mouse4", ["Control_L"], BACK)],
+    [
+        ("mouse4", [], BACK),
+        ("mouse5", [], FORWARD),
+        ("ctrl+mouse4", ["Control_L"], BACK),
+        ("wheel_left", [], TILT_LEFT),
+    ],
 )
 def test_a_mouse_button_is_a_hotkey_and_reaches_nobody_else(desk, mouse, chord, held, button):
     window = desk.open(QtTarget)

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.models import ModelCommands
 from handy_qwen.core.recording import SILENT
+from handy_qwen.core.sound_files import FilesCommands
 from handy_qwen.core.types import Overlay
 from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import (
@@ -128,6 +129,7 @@ def main():
         lambda: -22.0,
         models,
         history,
+        files_commands=Asked(FilesCommands, Told()),
         upkeep_commands=Asked(UpkeepCommands, Told()),
         vocabulary_commands=Asked(VocabularyCommands, Told()),
         microphone_commands=Asked(MicrophoneCommands, Told()),

@@ -14,6 +14,7 @@ from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.sound_files import FilesCommands
 from handy_qwen.core.upkeep import UpkeepCommands
 from handy_qwen.core.view import Commands, HistoryCommands, MicrophoneCommands, Window
 from handy_qwen.core.vocabulary import VocabularyCommands
@@ -78,6 +79,7 @@ def main():
         app.setFont(font)
     commands, models, history = (Asked(one, Told()) for one in (Commands, ModelCommands, HistoryCommands))
     others = {
+        "files_commands": Asked(FilesCommands, Told()),
         "upkeep_commands": Asked(UpkeepCommands, Told()),
         "vocabulary_commands": Asked(VocabularyCommands, Told()),
         "microphone_commands": Asked(MicrophoneCommands, Told()),

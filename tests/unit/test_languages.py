@@ -12,6 +12,7 @@ from handy_qwen.languages import (
     NATIVE_NAMES,
     code_of,
     language_name,
+    spoken,
 )
 
 
@@ -94,3 +95,12 @@ def test_what_counts_is_what_this_model_knows():
     assert code_of("Esperanto") == ""
     with pytest.raises(LanguageError, match=r"It knows: Esperanto\."):
         language_name("xx", ("Esperanto",))
+
+
+def test_several_languages_are_those_that_are_known_each_once_and_any_if_automatic_is_among_them():
+    assert spoken(["de", "English", "Deutsch"]) == ("German", "English")
+    assert spoken("fr") == ("French",)
+    assert spoken("") == spoken([]) == spoken(["de", "auto"]) == ()
+    assert spoken(["fr", "de"], ("German", "English")) == ("German",)
+    with pytest.raises(LanguageError, match="'fr'"):
+        spoken(["fr", "es"], ("German", "English"))

@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 import tomllib
 from dataclasses import fields, replace
 
@@ -16,8 +15,10 @@ from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
+from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT, OPTIONS, default_chord
+from handy_qwen.settings.fields import OPTIONS, default_chord
+from tests.conftest import is_private
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -71,9 +72,8 @@ def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defau
         assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
-    if os.name == "posix":
-        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(desk.path.parent.stat().st_mode) == 0o700
+    assert is_private(desk.path)
+    assert is_private(desk.path.parent)
 
 
 def test_changes_are_saved_and_told(desk):
@@ -100,8 +100,20 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
 
 
 def test_the_default_key_types_nothing():
-    assert default_chord("darwin") == "Right Option"
-    assert default_chord("linux") == "Right Ctrl"
+    assert default_chord("darwin", {}) == "Right Option"
+    assert default_chord("linux", {}) == default_chord("win32", {"WAYLAND_DISPLAY": "x"}) == "Right Ctrl"
+
+
+@pytest.mark.parametrize(
+    ("environment", "chord"),
+    [
+        ({"XDG_SESSION_TYPE": "wayland"}, "F9"),
+        ({"XDG_SESSION_TYPE": "tty", "WAYLAND_DISPLAY": "wayland-1"}, "F9"),
+        ({"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": "wayland-1"}, "Right Ctrl"),  # of another session
+    ],
+)
+def test_on_wayland_the_default_is_a_key_that_the_portal_takes(environment, chord):
+    assert default_chord("linux", environment) == chord
 
 
 # --- values that are wrong ---------------------------------------------------------------------------
@@ -190,6 +202,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
         ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
         ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),
         ("[[mine.list]]\nx = 1", "line 1: this key is not a setting"),
+        ('languages = ["de", "auto"]', 'entry 2 of languages must be a language such as "German" or "de"'),
         ('[general]\nlanguage = "de"', "language is inside [general] and not used; move it above line 1"),
         ('[hotkeys]\nchord = "f9"', "write [[hotkeys]], with two brackets"),
         ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]]; did you mean chord?"),
@@ -315,6 +328,7 @@ def test_a_file_that_is_no_toml_is_explained_with_its_line(text, line, reason):
     assert caught.value.line == line
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.expects_log
 @pytest.mark.parametrize("kind", ["folder", "pipe", "circle", "device"])
 def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
@@ -382,7 +396,7 @@ def test_a_change_that_cannot_be_saved_holds_and_is_saved_with_the_next(desk, mo
     assert tomllib.loads(desk.text())["language"] == "German"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     real = tmp_path / "dotfiles" / "settings.toml"
@@ -394,7 +408,7 @@ def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     desk.store.load()
     desk.store.update(language="German")
     assert desk.path.is_symlink()
-    assert "German" in real.read_text()
+    assert "German" in real.read_text(encoding="utf-8")
 
 
 # --- others who write the file -----------------------------------------------------------------------
@@ -591,6 +605,7 @@ CHANGES = st.fixed_dictionaries(
         "live": st.sampled_from(LiveMode),
         "hold_s": st.floats(0.1, 2),
         "language": st.sampled_from(["", "German", "Dutch"]),
+        "languages": st.lists(st.sampled_from(["German", "Dutch", "Thai"]), unique=True).map(tuple),
         "custom_words": st.lists(st.text(LETTERS, max_size=30), max_size=9).map(tuple),
         "sounds": st.booleans(),
         "hotkeys": st.lists(

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 import weakref
 from dataclasses import replace
 from functools import partial
@@ -26,8 +27,10 @@ from handy_qwen.core.types import LiveMode
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.file_job import FileJob
 from handy_qwen.transcriber.thread import Job
 from tests.fakes import FakeClock
+from tests.waiting import wait_until
 
 BLOCK = np.full(160, 0.1, np.float32)
 
@@ -81,6 +84,41 @@ class FakeLive:
         self.gone.set()
 
 
+class FakeFileText(FakeLive):
+    """Of a file: one piece for each second, which begins when it may."""
+
+    def __init__(self, model, segment_s, cancel):
+        super().__init__(model)
+        self.passes, self.cancel_work = segment_s, cancel
+        self.samples = 0
+
+    def feed(self, block):
+        self.samples += len(block)
+
+    def advance(self):
+        self.cancel_work.check()
+        if self.passes > self.model.enough_s:
+            raise OutOfMemoryError
+        if self.settled_samples + 16_000 > self.samples:
+            return False
+        while self.model.is_slow.is_set():
+            self.model.has_advanced.set()
+            self.cancel_work.check()
+            time.sleep(0.001)
+        self.settled_samples += 16_000
+        return True
+
+    def settled(self):
+        second = self.settled_samples // 16_000
+        return replace(transcript("s" * second), duration_s=second)
+
+    def finish(self, on_step):
+        on_step()
+        if self.model.error:
+            raise self.model.error
+        return self.settled()
+
+
 class FakeModel:
     languages = ("English", "German")
 
@@ -96,12 +134,15 @@ class FakeModel:
         self.is_finishing = threading.Event()
         self.has_advanced = threading.Event()
         self.is_closed = threading.Event()
+        self.is_slow = threading.Event()  # a piece of a file ends when it is cleared, or is stopped
         self.asked = []
 
-    def live(self, *, language, context, drafts):
+    def live(self, *, language, context, drafts, segment_s=60.0, cancel=None):
         assert not self.is_closed.is_set()
+        if cancel is not None:  # a file's
+            return FakeFileText(self, segment_s, cancel)
         self.asked.append((language, context, drafts))
-        if language == "Klingon":
+        if language == ("Klingon",):
             raise LanguageError("The model does not know it.")
         return FakeLive(self)
 
@@ -155,6 +196,7 @@ class Bench:
             raise EngineError("There is no such model.")
         if isinstance(model, BaseException):
             raise model
+        model.is_closed.clear()
         return model
 
     def expect(self, *kinds):
@@ -174,8 +216,8 @@ class Bench:
         self.expect(ModelReady)
         return self
 
-    def say(self, take, blocks=3, language=""):
-        self.transcriber.begin(take, language, ("Qwen",))
+    def say(self, take, blocks=3, languages=()):
+        self.transcriber.begin(take, languages, ("Qwen",))
         for _ in range(blocks):
             self.transcriber.feed(take, BLOCK)
         return self
@@ -211,7 +253,7 @@ def test_a_take_is_transcribed_while_it_is_spoken(bench):
     assert preview.take == 1
     desk.transcriber.finish(1)
     assert desk.skip_to(Transcribed).text == "m: 3 live"
-    assert desk.models["m"].asked == [("", ("Qwen",), True)]
+    assert desk.models["m"].asked == [((), ("Qwen",), True)]
 
 
 @pytest.mark.expects_log
@@ -284,19 +326,19 @@ def test_windows_alone_give_no_preview(bench):
     assert desk.models["m"].has_advanced.wait(30)
     desk.transcriber.finish(1)
     desk.expect(Transcribed)
-    assert desk.models["m"].asked == [("", ("Qwen",), False)]
+    assert desk.models["m"].asked == [((), ("Qwen",), False)]
 
 
 def test_a_take_begun_before_the_model_is_there_is_answered_when_it_is(bench):
     desk = bench(FakeModel())
     desk.gates["m"] = threading.Event()
-    desk.say(1, language="German")
+    desk.say(1, languages=("German",))
     desk.transcriber.finish(1)
     desk.expect(ModelLoading)
     desk.gates["m"].set()
     desk.expect(ModelReady)
     assert desk.expect(Transcribed).text == "m: 480 at once"
-    assert desk.models["m"].asked == [("German", ("Qwen",))]
+    assert desk.models["m"].asked == [(("German",), ("Qwen",))]
 
 
 def test_texts_come_in_the_order_of_the_takes(bench):
@@ -383,7 +425,7 @@ def test_an_error_of_the_engine_fails_the_take_and_not_the_next(bench, error):
 
 def test_a_language_the_model_does_not_know_fails_the_take_when_all_was_said(bench):
     model = FakeModel(error=LanguageError("The model does not know it."))
-    desk = bench(model).ready().say(1, language="Klingon")
+    desk = bench(model).ready().say(1, languages=("Klingon",))
     desk.transcriber.finish(1)
     assert isinstance(desk.expect(Failed).error, LanguageError)
 
@@ -426,6 +468,30 @@ def test_another_model_is_loaded_behind_the_present_one(bench):
     assert desk.expect(ModelReady).name == "new"
     assert desk.text_of(2).startswith("new")
     assert old.is_closed.is_set()
+
+
+class Mapped:
+    """What a load that fails had opened already."""
+
+
+@pytest.mark.expects_log
+def test_what_a_failed_load_had_opened_is_closed_though_its_error_is_kept(bench, monkeypatch):
+    kept = []
+
+    def load(_self, _name):
+        mapped = Mapped()
+        kept.append(weakref.ref(mapped))
+        try:
+            Path().read_bytes()
+        except OSError as exc:
+            raise EngineError("It is damaged.") from exc
+
+    monkeypatch.setattr(Bench, "load", load)
+    desk = bench(live=LiveMode.OFF)
+    desk.transcriber.use_model("damaged")
+    failed = desk.skip_to(ModelFailed)
+    wait_until(lambda: kept[0]() is None, "the file to be closed")
+    assert failed.error.title == "It is damaged."
 
 
 @pytest.mark.expects_log
@@ -797,7 +863,7 @@ def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, li
     transcriber = EngineTranscriber(events.put, load, name="m", live_mode=lambda: live)
     takes = dict(enumerate(cancelled, 1))
     for take, is_cancelled in takes.items():
-        transcriber.begin(take, "", ())
+        transcriber.begin(take, (), ())
         for _ in range(12):
             transcriber.feed(take, BLOCK)
         if is_cancelled:
@@ -820,3 +886,136 @@ def test_every_complete_take_is_answered_once_whatever_fails_on_its_way(told, li
     transcriber.close(30)
     rest = [events.get() for _ in range(events.qsize())]
     assert not [event for event in rest if isinstance(event, Failed | Transcribed)]
+
+
+# ---- files ------------------------------------------------------------------------------------------------
+
+
+def file_of(seconds):
+    """A job that has been read."""
+    job = FileJob((), ())
+    for _ in range(seconds):
+        job.feed(np.zeros(16_000, np.float32), 0.0)
+    job.complete()
+    return job
+
+
+def letters(found):
+    return found.text.count("s")
+
+
+def test_a_file_is_transcribed_while_nobody_dictates_and_needs_no_model_before(bench):
+    desk, job = bench(FakeModel()), file_of(5)
+    desk.transcriber.transcribe_file(job)
+    desk.expect(ModelLoading)
+    desk.expect(ModelReady)
+    assert letters(job.wait(30)) == 5
+    second = file_of(3)
+    desk.transcriber.transcribe_file(second)
+    assert letters(second.wait(30)) == 3
+
+
+def test_a_dictation_stops_the_piece_of_the_file_that_is_being_worked_on_and_goes_first(bench):
+    model, job = FakeModel(), file_of(5)
+    desk = bench(model).ready()
+    model.is_slow.set()
+    desk.transcriber.transcribe_file(job)
+    assert model.has_advanced.wait(30)
+    assert desk.text_of(1), "although the piece would never have ended"
+    assert not job.is_over
+    model.is_slow.clear()
+    assert letters(job.wait(30)) == 5, "each second is there once"
+
+
+def test_a_file_waits_as_long_as_anybody_speaks(bench):
+    model, job = FakeModel(), file_of(5)
+    desk = bench(model).ready().say(1)
+    desk.transcriber.transcribe_file(job)
+    desk.expect(Previewed)
+    assert job.wait(0.0) is None
+    desk.transcriber.cancel(1)
+    assert letters(job.wait(30)) == 5
+
+
+def test_a_file_keeps_its_model_loaded_and_lets_it_go_afterwards(bench):
+    model, job = FakeModel(), FileJob((), ())
+    desk = bench(model, idle_s=0.0)
+    job.feed(np.zeros(16_000, np.float32), 0.0)
+    desk.transcriber.transcribe_file(job)
+    desk.skip_to(ModelReady)
+    job.complete()
+    desk.transcriber.wake()
+    assert letters(job.wait(30)) == 1
+    desk.skip_to(ModelUnloaded)
+    assert model.is_closed.wait(30)
+
+
+@pytest.mark.expects_log
+def test_a_file_for_which_memory_does_not_suffice_is_done_in_smaller_pieces_or_fails_in_words(bench):
+    desk, job = bench(FakeModel(enough_s=10.0)).ready(), file_of(4)
+    desk.transcriber.transcribe_file(job)
+    assert letters(job.wait(30)) == 4
+    desk, job = bench(FakeModel(enough_s=1.0)).ready(), file_of(4)
+    desk.transcriber.transcribe_file(job)
+    with pytest.raises(OutOfMemoryError):
+        job.wait(30)
+    desk.models["m"].enough_s = 60.0
+    assert desk.text_of(1), "the next dictation works"
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("error", [EngineError("No."), ValueError("No.")])
+def test_a_file_that_fails_says_so_and_the_next_is_worked_on(bench, error):
+    model, job = FakeModel(error=error), file_of(2)
+    desk = bench(model).ready()
+    desk.transcriber.transcribe_file(job)
+    with pytest.raises(EngineError):
+        job.wait(30)
+    model.error = None
+    job = file_of(2)
+    desk.transcriber.transcribe_file(job)
+    assert letters(job.wait(30)) == 2
+
+
+@pytest.mark.expects_log
+def test_without_a_model_a_file_fails_with_the_reason(bench):
+    desk, job = bench(), file_of(2)
+    desk.transcriber.transcribe_file(job)
+    with pytest.raises(EngineError, match="no such model"):
+        job.wait(30)
+
+
+def test_a_file_that_is_given_up_stops_at_once_and_the_next_is_worked_on(bench):
+    model, job = FakeModel(), file_of(2)
+    desk = bench(model).ready()
+    model.is_slow.set()
+    desk.transcriber.transcribe_file(job)
+    assert model.has_advanced.wait(30)
+    job.cancel()
+    second = file_of(2)
+    desk.transcriber.transcribe_file(second)
+    model.is_slow.clear()
+    assert letters(second.wait(30)) == 2
+
+
+def test_a_take_is_transcribed_in_the_language_that_its_program_has(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=2)
+    assert model.has_advanced.wait(30)
+    one.transcriber.adapt(1, ("German",), ("kubectl", "Qwen"))
+    one.transcriber.feed(1, BLOCK)
+    one.transcriber.finish(1)
+    text = one.skip_to(Transcribed).text
+    assert text in {"m: 3 live", "m: 480 at once"}, "nothing that was heard before is lost or doubled"
+    assert model.asked[0] == ((), ("Qwen",), True)
+    assert model.asked[-1][:2] == (("German",), ("kubectl", "Qwen"))
+
+
+def test_a_take_whose_beginning_is_settled_goes_on_in_the_other_language(bench):
+    model = FakeModel()
+    one = bench(model).ready().say(1, blocks=20)
+    one.skip_to(Previewed)
+    one.transcriber.adapt(1, ("German",), ())
+    one.transcriber.finish(1)
+    assert one.skip_to(Transcribed).text.endswith("at once")
+    assert model.asked[-1] == (("German",), ())

@@ -21,6 +21,7 @@ import numpy as np
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3.model import Float32, TextDecoder
 from handy_qwen.engine.qwen3.output import End, loop_start
+from handy_qwen.engine.qwen3.prompt import ANY, Beginnings
 from handy_qwen.errors import EngineError
 
 _FIRST_TOKENS = 4  # verified where the answer seems to be back at the draft; doubled while they are accepted
@@ -37,6 +38,7 @@ def generate(
     timings: Timings,
     written: list[int],
     poll: Callable[[], None],
+    beginnings: Beginnings = ANY,
 ) -> End:
     """Write the answer to what ``decoder`` has read and recorded.
 
@@ -49,6 +51,7 @@ def generate(
         timings: ``prefill_s`` (the first run) and ``decode_s`` are added to.
         written: Receives the tokens, without the one that ended them, as they are written.
         poll: Called between two runs. What it raises ends the work.
+        beginnings: How the answer may begin.
 
     Returns:
         What ended the answer: the model, the limit, or a loop, of which ``written`` has the first copy.
@@ -64,7 +67,8 @@ def generate(
         with timings.add_to(stage):
             if proposed:
                 decoder.extend(proposed)
-            choices = first_choices(decoder.logits(len(proposed) + 1, cancel))
+            logits = decoder.logits(len(proposed) + 1, cancel)
+            choices = beginnings.restrict(first_choices(logits), logits, [*written, *proposed])
         accepted = answer.accept(proposed, choices)
         if answer.end is not None:
             return answer.end

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from handy_qwen.engine.api import Cancel, Preview, Timings, Transcript, join_texts
+from handy_qwen.engine.api import Cancel, Passage, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, is_said_all_the_same, parse_answer
@@ -44,6 +44,7 @@ _DRAFT_EVERY_S = 1.0
 _WORK_SHARE = 0.3
 """Of the time while somebody speaks, for windows and drafts together."""
 
+_SHORT_HEAD_ROWS = 32  # the template alone has 9
 _UNSETTLED_WORDS = 3.0
 _CHARACTER_WORDS = 0.5
 _SEARCHED_UNITS = 6  # to either side of where a draft should go on
@@ -93,11 +94,13 @@ class LiveTranscription:
         self._begin_s = time.perf_counter()
         self._closed: list[ClosedSegment] = []  # still to be transcribed
         self._answers: list[Answer] = []
+        self._passages: list[Passage] = []
         self._tokens: list[int] = []
         self._settled_samples = 0
         self._timings = Timings()
         self._preview = PreviewText()
-        self._is_head_read = not self._has_drafts  # without drafts it is read with what follows it
+        # Without drafts, a short head is read with what follows it: it costs as much alone as a long one.
+        self._is_head_read = not self._has_drafts and len(prompt.head) <= _SHORT_HEAD_ROWS
         self._begin_segment()
 
     def feed(self, block: Float32) -> None:
@@ -170,6 +173,7 @@ class LiveTranscription:
             is_truncated=not all(answer.is_whole for answer in self._answers),
             duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
+            passages=tuple(self._passages) if has_text else (),
         )
 
     def _begin_segment(self) -> None:
@@ -184,6 +188,8 @@ class LiveTranscription:
             for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
                 self._cancel.check()
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
+        if not self._closed:  # silence before the first word is not needed again
+            self._settled_samples = self._segmenter.start
 
     def _transcribe_next(self) -> None:
         """Write the answer to the first closed segment, or divide that, and begin the next."""
@@ -197,6 +203,10 @@ class LiveTranscription:
                 return
             text = answer.marked
             self._answers.append(answer)
+            whole = closed.start, closed.start + len(closed.samples)
+            speech = self._segmenter.speech(*whole) or [whole]
+            in_s = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in speech)
+            self._passages += [Passage(text, in_s)] if text else []
             self._tokens += draft.tokens
         self._settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
@@ -211,7 +221,7 @@ class LiveTranscription:
             self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
         answer = self._parsed(draft)
         if self._is_read_out(answer, closed.speech_s):
-            prompt = build_prompt(self._model.tokenizer, language=self._prompt.language)
+            prompt = build_prompt(self._model.tokenizer, language=self._prompt.languages)
             self._segment = Segment(self._model, prompt, self._timings, is_exact=self._is_exact)
             plain_draft = Draft(closed.end, is_unsure)
             self._write(plain_draft, closed.samples[: closed.end], [], self._cancel)

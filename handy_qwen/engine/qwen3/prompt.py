@@ -6,7 +6,8 @@ r"""The official chat template, in token ids.
 
 ``head`` comes before the audio, ``tail`` after it. A language is forced by giving the model the beginning of
 its own answer: it continues with the text alone, and cannot say any more that nobody speaks. Before
-``English`` it could: there, `` None`` is its first choice then.
+``English`` it could: there, `` None`` is its first choice then. Of several languages the model names the one
+it hears: where it would name another, the likeliest of them counts.
 
 Source: chat_template.json of Qwen/Qwen3-ASR-0.6B and _build_text_prompt in QwenLM/Qwen3-ASR.
 """
@@ -18,9 +19,13 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 from handy_qwen.engine.api import FittedWords
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer
+
+if TYPE_CHECKING:
+    from handy_qwen.engine.qwen3.model import Float32
 
 MAX_CONTEXT_TOKENS = 1024
 """Longest system message that is read; a longer one is truncated."""
@@ -36,12 +41,47 @@ _TOKEN_CHARACTERS = 20  # hardly one has more; a word longer than all tokens tog
 
 
 @dataclass(frozen=True, slots=True)
+class Beginnings:
+    """How an answer may begin, in token ids, if its language is one of several. Without any: as it likes."""
+
+    languages: tuple[tuple[int, ...], ...] = ()  # "language German<asr_text>", for each
+    nobody: tuple[int, ...] = ()  # "language None<asr_text>"
+
+    def restrict(self, choices: list[int], logits: Float32, before: Sequence[int]) -> list[int]:
+        """Put what is admitted in place of the choices that are not.
+
+        That nobody speaks is admitted only as the model's own choice: what is left when a language is taken
+        away from it says nothing about silence.
+
+        Args:
+            choices: The largest logit of each row.
+            logits: Shape (rows, vocabulary).
+            before: The answer up to the last row, hence at least ``rows - 1`` tokens.
+        """
+        if not self.languages or len(before) - len(choices) + 1 >= max(map(len, self.languages)):
+            return choices
+        admitted = []
+        for row, choice in enumerate(choices):
+            end = len(before) - len(choices) + 1 + row
+            begun = tuple(before[:end])
+            named = [one[end] for one in self.languages if one[:end] == begun and len(one) > end]
+            silent = [self.nobody[end]] if self.nobody[:end] == begun and len(self.nobody) > end else []
+            others = named or silent
+            is_free = not others or choice in named + silent
+            admitted.append(choice if is_free else others[int(logits[row, others].argmax())])
+        return admitted
+
+
+ANY = Beginnings()
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """Token ids around the audio features, and those that end or divide an answer."""
 
     head: tuple[int, ...]
     tail: tuple[int, ...]
-    language: str  # English name, if it is forced
+    languages: tuple[str, ...]  # English names of those that may be spoken; (): any
     context: str
     entries: tuple[str, ...]  # of the context, in its order
     is_context_cut: bool  # it was longer than MAX_CONTEXT_TOKENS
@@ -49,6 +89,12 @@ class Prompt:
     ends: frozenset[int]  # each of them ends the answer
     look: int = 0  # so many of the tail come before the name of a forced language
     nobody: tuple[int, ...] = ()  # what follows them if nobody speaks
+    beginnings: Beginnings = ANY  # if there are several languages
+
+    @property
+    def language(self) -> str:
+        """English name of the language that is forced; empty if the model finds it out."""
+        return self.languages[0] if len(self.languages) == 1 else ""
 
 
 def fit_words(tokenizer: Tokenizer, words: Iterable[str], limit: int = WORDS_TOKENS) -> FittedWords:
@@ -81,13 +127,18 @@ def _one_line(text: str) -> str:
 
 
 def build_prompt(
-    tokenizer: Tokenizer, *, language: str = "", context: str = "", entries: Sequence[str] = ()
+    tokenizer: Tokenizer,
+    *,
+    language: str | Sequence[str] = "",
+    context: str = "",
+    entries: Sequence[str] = (),
 ) -> Prompt:
     """Build the prompt for one segment.
 
     Args:
         tokenizer: That of the model.
-        language: English name of the language spoken; "" lets the model detect it.
+        language: English name of the language spoken; several: whichever of them the model hears; "" lets it
+            choose among all.
         context: Names and terms that may come up, or any text; becomes the system message.
         entries: What ``context`` consists of; if not given, what is between its commas, ends of sentences and
             line breaks.
@@ -102,16 +153,20 @@ def build_prompt(
     head = [start, *system[:MAX_CONTEXT_TOKENS], end, *newline]
     head += [start, *tokenizer.encode("user\n"), tokenizer.marker("<|audio_start|>")]
     tail = [tokenizer.marker("<|audio_end|>"), end, *newline, start, *tokenizer.encode("assistant\n")]
-    look, nobody = 0, []
-    if language:
-        named, nobody = (tokenizer.encode(f"language {name}") for name in (language, "None"))
+    languages = tuple(filter(None, [language] if isinstance(language, str) else language))
+    look, nobody, beginnings = 0, [], ANY
+    *said, silent = ((*tokenizer.encode(f"language {name}"), asr_text) for name in (*languages, "None"))
+    if len(said) > 1:
+        beginnings = Beginnings(tuple(said), silent)
+    elif said:
+        named, nobody = said[0], list(silent[:-1])
         common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(named, nobody, strict=False)))
         look, nobody = len(tail) + common, nobody[common:]
-        tail += [*named, asr_text]
+        tail += named
     return Prompt(
         head=tuple(head),
         tail=tuple(tail),
-        language=language,
+        languages=languages,
         context=context,
         entries=tuple(entries or filter(None, map(str.strip, _ENTRY_ENDS.split(context)))),
         is_context_cut=len(system) > MAX_CONTEXT_TOKENS,
@@ -119,4 +174,5 @@ def build_prompt(
         ends=frozenset((end, tokenizer.marker("<|endoftext|>"))),
         look=look,
         nobody=tuple(nobody),
+        beginnings=beginnings,
     )

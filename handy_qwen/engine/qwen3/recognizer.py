@@ -28,7 +28,7 @@ from handy_qwen.engine.qwen3.segmenter import Segmenter
 from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.vad import VoiceStream
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
-from handy_qwen.languages import language_name
+from handy_qwen.languages import language_name, spoken
 
 _BLOCK_SAMPLES = 30 * SAMPLE_RATE
 
@@ -85,7 +85,7 @@ class Recognizer:
     def live(
         self,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
@@ -93,7 +93,7 @@ class Recognizer:
         cancel: Cancel | None = None,
     ) -> LiveTranscription:
         """See ``api.Model``."""
-        name = language_name(language or "", self.languages)
+        names = spoken(language, self.languages)
         entries: Sequence[str] = ()
         if not isinstance(context, str):
             fitted = self.fit_words(context)
@@ -103,7 +103,7 @@ class Recognizer:
         limit_s = self._model.pass_s if exact else min(self._model.pass_s, segment_s)
         return LiveTranscription(
             self._model,
-            build_prompt(self._model.tokenizer, language=name, context=context, entries=entries),
+            build_prompt(self._model.tokenizer, language=names, context=context, entries=entries),
             Segmenter(
                 VoiceStream(self._voice), limit_samples=int(limit_s * SAMPLE_RATE), trims_silence=not exact
             ),
@@ -116,7 +116,7 @@ class Recognizer:
         self,
         samples: Float32,
         *,
-        language: str | None = None,
+        language: str | Sequence[str] = "",
         context: str | Sequence[str] = "",
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,

@@ -193,6 +193,7 @@ class Segment:
             timings=self._timings,
             written=written,
             poll=poll,
+            beginnings=self._prompt.beginnings,
         )
 
     def _hears_nobody(self, cancel: Cancel) -> bool:

@@ -78,6 +78,11 @@ class Segmenter:
         self._next_step = STEP_SAMPLES
 
     @property
+    def start(self) -> int:
+        """Where the open segment begins, in samples."""
+        return self._start
+
+    @property
     def heard_samples(self) -> int:
         """Samples taken in so far."""
         return self._heard
@@ -130,6 +135,14 @@ class Segmenter:
     def is_unsure(self) -> bool:
         """Whether the detector has been sure of no word in the open segment."""
         return self._is_unsure(self._start, self._heard)
+
+    def speech(self, first: int, until: int) -> list[tuple[int, int]]:
+        """Speech (start, end) there, in samples of the take. Looks through all of it."""
+        return [
+            (max(span.start, first), min(span.end, until))
+            for span in self._voice.spans()
+            if span.end > first and span.start < until
+        ]
 
     def divided(self, closed: ClosedSegment) -> list[ClosedSegment]:
         """A segment of this take as two, cut at the quietest place of its middle; empty if it is too short.
@@ -194,7 +207,7 @@ class Segmenter:
 
     def _close(self, cut: int) -> ClosedSegment:
         """End the segment at ``cut``, from which the next begins."""
-        speech, size = self._speech(self._start, cut), cut - self._start
+        speech, size = self.speech(self._start, cut), cut - self._start
         end = size if speech else 0
         if speech and self._trims:
             end = min(size, max(speech[-1][1], self._noise_end) + TAIL_SAMPLES - self._start)
@@ -209,18 +222,10 @@ class Segmenter:
         )
 
     def _speech_s(self, start: int, until: int) -> float:
-        return sum(end - begin for begin, end in self._speech(start, until)) / SAMPLE_RATE
+        return sum(end - begin for begin, end in self.speech(start, until)) / SAMPLE_RATE
 
     def _is_unsure(self, start: int, until: int) -> bool:
         return self._voice.clear_samples(start, until) < _CLEAR_SAMPLES
-
-    def _speech(self, first: int, until: int) -> list[tuple[int, int]]:
-        """Speech (start, end) from ``first`` up to ``until``. Looks through all of the take."""
-        return [
-            (max(span.start, first), min(span.end, until))
-            for span in self._voice.spans()
-            if span.end > first and span.start < until
-        ]
 
     def _append(self, samples: Float32) -> None:
         size = self._size

@@ -69,6 +69,7 @@ _LABELS |= {
 _LABELS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
 _LABELS |= {f"kp_{n}": f"Keypad {n}" for n in range(10)}
 _LABELS |= {f"mouse{n}": f"Mouse {n}" for n in range(4, 13)}  # at the side; 4 is "back", 5 "forward"
+_LABELS |= {"wheel_left": "Wheel Left", "wheel_right": "Wheel Right"}  # it tilts: each time is a tap
 _LABELS |= {name: name.upper() for name in (*_LETTERS, *"0123456789")}
 _LABELS |= {name: sign or "Plus" for name, sign in _SIGNS.items()}
 

@@ -15,10 +15,11 @@ when events are late, the state is ahead of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp
+from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp, LockPressed
 
 STALE_S = 1.0
 
@@ -64,6 +65,8 @@ class Tracker:
         is_down: IsDown,
     ) -> None:
         self.is_escape_watched = False
+        self.lock: frozenset[int] = frozenset()  # the codes of the key that locks a take, while it is watched
+        self.touched_s = -math.inf  # when a key or button last went down that is none of ours
         self._bindings = tuple(bindings)
         self._modifiers = modifiers
         self._escape = escape
@@ -114,10 +117,13 @@ class Tracker:
         self._held[code] = at_s
         if self._is_blocked(code):
             events += self.reconcile(at_s, older_s=STALE_S)
-        for hotkey, binding in self._down.items():
+        is_lock = code in self.lock and bool(self._down) and not self._foreign()
+        for hotkey, binding in self._down.items() if not is_lock else ():
             if not binding.key and code not in binding.codes and hotkey not in self._joined:
                 self._joined.add(hotkey)
                 events.append(KeyJoined(hotkey, at_s))
+        if is_lock:
+            events.append(LockPressed(at_s))
         if self._is_cancel(code):
             events.append(EscapePressed(at_s))
         for binding in self._bindings:
@@ -128,6 +134,8 @@ class Tracker:
             elif self._would_complete(binding, code) and not self._is_disturbed(binding):
                 self._down[binding.hotkey] = binding
                 events.append(KeyDown(binding.hotkey, at_s))
+        if code not in self._modifiers and all(isinstance(one, KeyJoined) for one in events):
+            self.touched_s = at_s
         return events
 
     def release(self, code: int, at_s: float) -> list[Event]:
@@ -170,9 +178,12 @@ class Tracker:
 
     def _is_cancel(self, code: int) -> bool:
         """Escape with no modifier but those of the hotkeys that are held; Alt+Escape is not ours."""
+        return self.is_escape_watched and code in self._escape and not self._foreign()
+
+    def _foreign(self) -> frozenset[int]:
+        """The modifiers held that belong to no hotkey that is down."""
         own: frozenset[int] = frozenset().union(*(binding.codes for binding in self._down.values()))
-        foreign = (self._held.keys() & self._modifiers) - own
-        return self.is_escape_watched and code in self._escape and not foreign
+        return (self._held.keys() & self._modifiers) - own
 
     def _would_complete(self, binding: Binding, code: int) -> bool:
         """Whether the press of ``code`` was the last that ``binding`` needs."""

@@ -72,10 +72,15 @@ class X11Hotkeys(ConnectedListener[Session]):
         chords = chords_of(hotkeys, knows_own_keys=False)
         self._call(lambda: self._check(chords))
 
-    def watch_escape(self, is_wanted: bool) -> None:
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
         if self._inbox is not None:
-            self._inbox.put(lambda: self._watch_escape(is_wanted))
+            self._inbox.put(lambda: self._watch_escape(is_wanted, lock_key))
+
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``."""
+        connection = self._connection
+        return connection.touched_s if connection is not None else None
 
     def capture(self, on_captured: OnCaptured) -> None:
         """See ``HotkeyListener``. Mouse buttons reach the window under the pointer as well."""
@@ -114,10 +119,10 @@ class X11Hotkeys(ConnectedListener[Session]):
             raise self._unresponsive()
         self._connection.check_free(chords)
 
-    def _watch_escape(self, is_wanted: bool) -> None:
+    def _watch_escape(self, is_wanted: bool, lock_key: str) -> None:
         self._is_escape_wanted = is_wanted
         if self._connection is not None:
-            self._connection.watch_escape(is_wanted)
+            self._connection.watch_escape(is_wanted, lock_key)
 
     def _is_wanted(self) -> bool:
         return self._chords is not None

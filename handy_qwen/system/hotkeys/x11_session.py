@@ -23,7 +23,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
-from handy_qwen.system.hotkeys.listener import OWN_KEYS
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
 from handy_qwen.system.x11.keymap import NamedKeys
@@ -47,6 +47,7 @@ _REMAP_S = 0.1  # keyboard maps change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
 
 _SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the wheel between
+_SIDE_BUTTONS |= {"wheel_left": 6, "wheel_right": 7}
 _FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
 
 Grab = tuple[int, int]
@@ -68,7 +69,7 @@ class Session:
         self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
         self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
-        self._is_escape_wanted = False
+        self._is_escape_wanted, self._lock_key = False, ""
         self._capture: Capture | None = None
         self._names: dict[int, str] = {}  # of the keys, while a new hotkey is captured
         self._remap_at_s: float | None = None
@@ -141,10 +142,15 @@ class Session:
             if not self._is_free(keys, chord):
                 raise self._taken(chord, chords, keys)
 
-    def watch_escape(self, is_wanted: bool) -> None:
-        """Report Escape and take it away from the focused program, or no longer."""
-        self._is_escape_wanted = is_wanted
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        """Report Escape and take it away from the focused program, or no longer; and so ``lock_key``."""
+        self._is_escape_wanted, self._lock_key = is_wanted, lock_key
         self._apply_escape()
+
+    @property
+    def touched_s(self) -> float:
+        """See ``Tracker``. Any thread."""
+        return self._tracker.touched_s
 
     def capture(self, on_captured: OnCaptured) -> None:
         """Gather the keys of a new hotkey, which the focused program does not get, instead of the hotkeys."""
@@ -298,9 +304,11 @@ class Session:
 
     def _apply_escape(self) -> None:
         self._tracker.is_escape_watched = self._is_escape_wanted
+        self._tracker.lock = self._keys.codes(self._lock_key) if self._lock_key else frozenset()
         masks = {0} | {_mask(self._keys, self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
-        grabs = {(code, mask) for code in self._keys.codes("escape") for mask in masks}
-        self._grabs.watch_escape(grabs if self._is_escape_wanted else (), self._keys.lock_masks())
+        watched = self._keys.codes("escape") if self._is_escape_wanted else frozenset[int]()
+        grabs = {(code, mask) for code in watched | self._tracker.lock for mask in masks}
+        self._grabs.watch_escape(grabs, self._keys.lock_masks())
 
     def _follow_layout(self) -> None:
         """Bind the chords anew if their keys have moved. Mostly they have not, and nothing is disturbed."""
@@ -313,7 +321,9 @@ class Session:
     def _new_tracker(self, keys: NamedKeys, chords: Sequence[Chord]) -> Tracker:
         bindings = [_binding(keys, place, chord) for place, chord in enumerate(chords)]
         escape = keys.codes("escape")
-        return Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
+        tracker = Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
+        tracker.touched_s = time.monotonic()  # what was pressed before is unknown
+        return tracker
 
     def _is_down(self, key: int) -> bool:
         devices = self._sources.get(key) or (keyboards(self._display) if key > 0 else ())
@@ -542,4 +552,4 @@ def _as_injected(event: Event) -> Event:
 
 def _unsupported(problem: str) -> HotkeyError:
     title = f"Hotkeys do not work here: {problem}"
-    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())

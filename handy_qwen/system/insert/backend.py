@@ -19,13 +19,14 @@ from __future__ import annotations
 import shutil
 import threading
 import time
+import unicodedata
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.types import KeyPermission, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.session import Session
@@ -126,6 +127,17 @@ class Backend:
         """The window with the focus; ``Target()`` if that is unknown."""
         return Target()
 
+    def key_permission(self) -> KeyPermission:
+        """Whether the desktop lets this program press keys, as far as is known without asking."""
+        return KeyPermission.NOT_NEEDED
+
+    def ask_permission(self) -> None:
+        """Have the desktop ask the user for it. Waits for the answer.
+
+        Raises:
+            InsertError: It was not given, or cannot be asked for.
+        """
+
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
@@ -155,6 +167,27 @@ class Backend:
             InsertError: There is no clipboard.
         """
         raise unsupported("A clipboard")
+
+    def erase(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
+        """Delete ``text``, which is right before the cursor, by pressing Backspace.
+
+        Raises:
+            InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.
+        """
+        raise unsupported("Deleting")
+
+    def clipboard_text(self) -> str:
+        """The text on the clipboard; "" if there is none.
+
+        Raises:
+            InsertError: It can't be had.
+        """
+        import pyperclip  # slow: looks for programs when imported
+
+        try:
+            return str(pyperclip.paste())
+        except (pyperclip.PyperclipException, OSError):
+            raise unsupported("Reading the clipboard") from None  # a tool's complaint may quote what is there
 
     def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
         """Press the key after the text.
@@ -265,6 +298,18 @@ def printable(text: str) -> str:
 
 def _is_control(character: str) -> bool:
     return character < " " or "\x7f" <= character <= "\x9f"
+
+
+def is_deletable(text: str) -> bool:
+    """Whether Backspace deletes ``text`` one character at a time in every program.
+
+    Of letters with combining marks and of emoji made of several characters some programs delete a part,
+    others the whole.
+    """
+    return all(
+        one == "\n" or (one <= "\uffff" and unicodedata.category(one)[0] in "LNPSZ" and one.isprintable())
+        for one in text
+    )
 
 
 def has_tool(tool: str) -> bool:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from handy_qwen.core.events import Delivered, Failed
+from handy_qwen.core.events import Delivered, Failed, KeysPermitted
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Delivery, Method, Submit, Target
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import (
@@ -32,10 +32,12 @@ from handy_qwen.system.session import Kind, Session
 
 logger = logging.getLogger(__name__)
 
+MOST_READ = 100_000  # characters of the clipboard
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It couldn't be inserted. Paste it where you want it."
 UNKNOWN_NOTE = "It may still appear in the window. If not, paste it."
 IN_USE_NOTE = "It would replace what you copied. Copy it from the Handy Qwen menu."
+NO_KEY_NOTE = "The key couldn't be pressed."
 KEY_NOTE = "The text was inserted, but the key after it wasn't pressed."
 
 
@@ -46,6 +48,7 @@ class _Job:
     target: Target | None
     method: Method
     submit: Submit
+    erased: str = field(default="", repr=False)
 
 
 class DesktopInserter:
@@ -72,9 +75,11 @@ class DesktopInserter:
         self._last_resort = last_resort or copy_with_pyperclip
         self._job: _Job | None = None  # the one under way
         self._rest_s: float | None = None
+        self._told = KeyPermission.NOT_NEEDED
         self.thread = Worker(
             "insert", pause_s=lambda: self._rest_s, after=self._rest, on_revive=self._give_up
         )
+        self._tell_permission()
         self.thread.start()
 
     @property
@@ -91,9 +96,27 @@ class DesktopInserter:
         if method is Method.PASTE:
             self.thread.do(self._prepare)
 
-    def insert(self, take: int, text: str, *, target: Target | None, method: Method, submit: Submit) -> None:
+    def allow_keys(self) -> None:
+        """See ``Inserter``."""
+        self.thread.do(self._ask_permission)
+
+    def insert(
+        self,
+        take: int,
+        text: str,
+        *,
+        target: Target | None,
+        method: Method,
+        submit: Submit,
+        erased: str = "",
+    ) -> None:
         """Put ``text`` into the focused window. See ``Inserter``."""
-        self.thread.do(partial(self._work_off, _Job(take, printable(text), target, method, submit)))
+        job = _Job(take, printable(text), target, method, submit, printable(erased))
+        self.thread.do(partial(self._work_off, job))
+
+    def read_clipboard(self, on_read: Callable[[str], None]) -> None:
+        """Read the text on the clipboard. See ``Inserter``."""
+        self.thread.do(partial(self._read_clipboard, on_read))
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the clipboard.
@@ -135,7 +158,17 @@ class DesktopInserter:
     def _rest(self) -> None:
         self._rest_s = None
         if not self.thread.is_ending():
+            self._tell_permission()
             self._try("tidying up", self._let_rest)
+
+    def _ask_permission(self) -> None:
+        self._try("asking for the keyboard", self._backend.ask_permission)
+
+    def _tell_permission(self) -> None:
+        permission = self._backend.key_permission()
+        if permission is not self._told:
+            self._told = permission
+            self._post(KeysPermitted(permission))
 
     def _let_rest(self) -> None:
         self._rest_s = self._backend.rest(self.thread.is_idle())
@@ -153,7 +186,26 @@ class DesktopInserter:
         self._job = None
         self._post(outcome)
 
+    def _read_clipboard(self, on_read: Callable[[str], None]) -> None:
+        found: list[str] = []
+        self._try("reading the clipboard", lambda: found.append(self._backend.clipboard_text()))
+        on_read(printable(found[0])[:MOST_READ] if found else "")
+
     def _deliver(self, job: _Job) -> Delivered:
+        if not (job.erased or (job.submit is not Submit.OFF and not job.text)):
+            return self._deliver_text(job)
+        window = self._backend.focused().window
+        if job.target is not None and self._has_lost_focus(job.target.window):
+            return Delivered(job.take, Delivery.HELD)
+        has_erased = bool(job.erased) and self._try("erasing", partial(self._backend.erase, job.erased))
+        if job.text:
+            return replace(self._deliver_text(job), has_erased=has_erased)
+        is_pressed = job.submit is Submit.OFF or self._try(
+            "submitting", partial(self._press, job.submit, window)
+        )
+        return Delivered(job.take, Delivery.TYPED, "" if is_pressed else NO_KEY_NOTE, has_erased=has_erased)
+
+    def _deliver_text(self, job: _Job) -> Delivered:
         if job.method is Method.NONE or not job.text:
             return Delivered(job.take, Delivery.KEPT)
         if job.method is Method.COPY:

@@ -45,7 +45,7 @@ from handy_qwen.system.session import Session
 SHIFT, CONTROL, OPTION, COMMAND = 1 << 17, 1 << 18, 1 << 19, 1 << 20  # kCGEventFlagMask...
 HELD_FLAGS = SHIFT | CONTROL | OPTION | COMMAND
 MARK = 0x48515749  # kCGEventSourceUserData of our events, for event taps that see them
-KEY_V, KEY_RETURN, KEY_TAB = 9, 36, 48  # kVK_ANSI_V, kVK_Return, kVK_Tab: positions, not characters
+KEY_V, KEY_RETURN, KEY_TAB, KEY_DELETE = 9, 36, 48, 51  # kVK_ANSI_V, kVK_Return, ...: positions
 KEYS = {"\n": KEY_RETURN, "\t": KEY_TAB}
 TEXT_TYPE = "public.utf8-plain-text"
 MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
@@ -172,6 +172,7 @@ class MacOS(PastingBackend[int]):
 
     NAME, PASTE_LABEL = "Quartz", "Cmd+V"
     PASTE = (COMMAND, KEY_V)
+    BACKSPACE = (KEY_DELETE,)
     SUBMIT: ClassVar = {
         Submit.ENTER: (KEY_RETURN,),
         Submit.CTRL_ENTER: (CONTROL, KEY_RETURN),

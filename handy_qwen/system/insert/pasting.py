@@ -31,6 +31,7 @@ from handy_qwen.system.insert.backend import (
     Unsure,
     Way,
     always,
+    is_deletable,
     unsupported,
 )
 from handy_qwen.system.session import Session
@@ -53,11 +54,12 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     PASTE_LABEL: ClassVar[str]
     FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch what is pasted
-    RESTORE_AFTER_S: ClassVar = 0.3  # programs may ask twice for one paste: once to look, once to take
+    RESTORE_AFTER_S: float = 0.3  # programs may ask twice for one paste: once to look, once to take
     RELEASE_WAIT_S: ClassVar = 1.0  # how long the user may take to release the hotkey
     SUBMIT_PAUSE_S: ClassVar = 0.04  # programs of several processes pass text and key on by different ways
     PASTE: ClassVar[Chord]
     SUBMIT: ClassVar[Mapping[Submit, Chord]]
+    BACKSPACE: ClassVar[Chord] = ()  # none: nothing can be deleted
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         """See ``Backend``."""
@@ -112,6 +114,17 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
                 self._press(self.SUBMIT[submit], self._await_focus())
             except Unsure:
                 raise unsupported("A keyboard that answers") from None
+
+    def erase(self, text: str) -> None:
+        """See ``Backend``."""
+        if not self.BACKSPACE or not is_deletable(text):
+            raise unsupported("Deleting these characters")
+        focus = self._await_focus()
+        try:
+            for _ in text:
+                self._press(self.BACKSPACE, focus)
+        except Unsure:
+            raise unsupported("A keyboard that answers") from None
 
     def rest(self, is_idle: bool) -> float | None:
         """See ``Backend``: restore the clipboard a moment after the text was fetched."""

@@ -41,6 +41,7 @@ class X11(PastingBackend[FocusedWindow]):
 
     NAME, PASTE_LABEL = "X11", "Shift+Insert"
     PASTE = (km.SHIFT_L, km.INSERT)
+    BACKSPACE = (km.BACKSPACE,)
     SUBMIT: ClassVar = {
         Submit.ENTER: (km.RETURN,),
         Submit.CTRL_ENTER: (km.CONTROL_L, km.RETURN),
@@ -78,6 +79,18 @@ class X11(PastingBackend[FocusedWindow]):
         arrived = self._keyboard.type_text(text, window)
         self._typed_at_s = time.monotonic()
         return arrived
+
+    def erase(self, text: str) -> None:
+        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
+        if "\n" in text and is_terminal(self._focus.target().application):
+            raise InsertError("The line was entered.", InsertReason.NOT_TYPEABLE)
+        super().erase(text)
+
+    def clipboard_text(self) -> str:
+        """See ``Backend``."""
+        content = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]].content or {}
+        texts = (content[kind] for kind in ("UTF8_STRING", "text/plain;charset=utf-8") if kind in content)
+        return next((value.data.decode("utf-8", "replace") for value in texts), "")
 
     def rest(self, is_idle: bool) -> float | None:
         """Take the characters off the spare keycodes when typing is long over."""

@@ -15,7 +15,8 @@ from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
 from handy_qwen.core.view import Choices
-from handy_qwen.settings.fields import Option, number
+from handy_qwen.settings.checks import number
+from handy_qwen.settings.fields import Option
 from handy_qwen.settings.forms import Amount, Switch, Worded, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, row

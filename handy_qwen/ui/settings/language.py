@@ -7,6 +7,7 @@ from handy_qwen.core.view import View, Window
 from handy_qwen.ui import strings
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
+from handy_qwen.ui.settings.language_list import LanguagesControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.widgets import Button
@@ -18,12 +19,15 @@ class LanguagePage(SettingsPage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._language = ChoiceControl([("", words.DETECT)], strings.language_title)
+        self._detected = LanguagesControl()
         self._model = ChoiceControl([("", strings.AUTOMATIC)])
         self._models: tuple[ModelEntry, ...] = ()
         self._used = ""
         self.model = self.setting("model", self._model)
         manage = Button(words.MANAGE_MODELS, lambda: tools.commands.open_window(Window.MODELS))
-        self.add_section("", self.setting("language", self._language), self.model, Row("", manage))
+        detected = self.setting("languages", self._detected, below=self._detected.panel)
+        self.add_section("", self.setting("language", self._language), detected)
+        self.add_section("", self.model, Row("", manage))
         self.add_section(words.WORK, self.setting("live"), self.setting("live_on_battery"))
         self.add_section(words.RESOURCES, self.setting("idle_unload_min"), self.setting("threads"))
 
@@ -36,6 +40,7 @@ class LanguagePage(SettingsPage):
         """Offer the languages of the model, the recent ones first, and the models."""
         choices = view.choices
         self._language.set_entries([("", words.DETECT), *language_entries(choices)])
+        self._detected.set_languages(choices.languages)
         models = [(model.name, model.title) for model in choices.models]
         automatic = strings.AUTOMATIC_IS.format(what=models[0][1]) if models else strings.AUTOMATIC
         self._model.set_entries([("", automatic), *models])

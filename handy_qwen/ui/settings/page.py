@@ -65,10 +65,15 @@ class SettingsPage(ScrollArea):
         self.body.insertWidget(self.body.count() - 1, section)  # above the stretch
 
     def setting(
-        self, name: str, control: Control | None = None, *, beside: QWidget | None = None
+        self,
+        name: str,
+        control: Control | None = None,
+        *,
+        beside: QWidget | None = None,
+        below: QWidget | None = None,
     ) -> SettingRow:
         """The row of the setting ``name``, made of its description; see ``SettingRow``."""
-        return SettingRow(name, self.tools.commands.change, control, beside=beside)
+        return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
 
     def enter(self) -> None:
         """The page comes up."""

@@ -117,6 +117,7 @@ class SettingRow(Row):
         change: Changes it.
         control: Its control, if the description does not say enough to make one.
         beside: What belongs to the control and is at its left.
+        below: More, over the whole width.
     """
 
     def __init__(
@@ -126,6 +127,7 @@ class SettingRow(Row):
         control: Control | None = None,
         *,
         beside: QWidget | None = None,
+        below: Part = None,
     ) -> None:
         self.option: Option = OPTIONS[name]
         described = self.option.described
@@ -136,6 +138,7 @@ class SettingRow(Row):
             self.setting.widget,
             help=words.said(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
+            below=below,
             also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
             setting_name=name,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
@@ -36,8 +37,10 @@ from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.widgets import spoken
 
 Change = Callable[[Row | None, Replacement], None]
-HEARD, WRITTEN, CASE, PATTERN = range(4)
-_TITLES = (words.HEARD, words.WRITTEN, words.CASE, words.PATTERN)
+HEARD, WRITTEN, ALONE, CASE, PATTERN = range(5)
+_TITLES = (words.HEARD, words.WRITTEN, words.ALONE, words.CASE, words.PATTERN)
+_FLAGS = {ALONE: "is_alone", CASE: "is_case_sensitive", PATTERN: "is_regex"}
+_TIPS = {ALONE: words.ALONE_TIP, PATTERN: words.PATTERN_TIP}
 _NOWHERE = QModelIndex()
 _LEAST_ROWS, _EDITED_LINES, _LEAST_CHARACTERS = 4, 4, 12
 
@@ -58,11 +61,11 @@ class _RulesModel(QAbstractTableModel):
         with resized(self, len(self.rows), len(rows), len(_TITLES)):
             self.rows = rows
 
-    def begin(self) -> QModelIndex:
+    def begin(self, *, is_alone: bool) -> QModelIndex:
         """Add a row to be filled in; or find the one that is not filled in yet."""
         if self.new is None:
             self.beginInsertRows(_NOWHERE, len(self.rows), len(self.rows))
-            self.new = Replacement("", "")
+            self.new = Replacement("", "", is_alone=is_alone)
             self.endInsertRows()
         return self.index(len(self.rows), HEARD)
 
@@ -92,21 +95,17 @@ class _RulesModel(QAbstractTableModel):
     ) -> object:
         if orientation is Qt.Orientation.Vertical:
             return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
-        if role == Qt.ItemDataRole.ToolTipRole and section == PATTERN:
-            return words.PATTERN_TIP
+        if role == Qt.ItemDataRole.ToolTipRole and section in _TIPS:
+            return _TIPS[section]
         return _TITLES[section] if role == Qt.ItemDataRole.DisplayRole else None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
-        kind = (
-            Qt.ItemFlag.ItemIsUserCheckable
-            if index.column() in {CASE, PATTERN}
-            else Qt.ItemFlag.ItemIsEditable
-        )
+        kind = Qt.ItemFlag.ItemIsUserCheckable if index.column() in _FLAGS else Qt.ItemFlag.ItemIsEditable
         return super().flags(index) | kind | Qt.ItemFlag.ItemNeverHasChildren
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
         one, problem, column = self.entered(index.row()), self.problem(index.row()), index.column()
-        if column in {CASE, PATTERN}:
+        if column in _FLAGS:
             return self._flag(one, column, role)
         raw = one.heard if column == HEARD else one.written
         is_wrong = bool(problem) and column == HEARD
@@ -130,7 +129,7 @@ class _RulesModel(QAbstractTableModel):
         return found
 
     def _flag(self, one: Replacement, column: int, role: int) -> object:
-        is_on = one.is_case_sensitive if column == CASE else one.is_regex
+        is_on = getattr(one, _FLAGS[column])
         if role == Qt.ItemDataRole.CheckStateRole:
             return Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.AccessibleTextRole:
@@ -140,11 +139,12 @@ class _RulesModel(QAbstractTableModel):
     def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
         """Pass on what was entered; a new row only once it says what to write."""
         row, column, old = index.row(), index.column(), self.entered(index.row())
-        if column in {CASE, PATTERN}:
+        if column in _FLAGS:
             if role != Qt.ItemDataRole.CheckStateRole:
                 return False
             is_on = Qt.CheckState(value) is Qt.CheckState.Checked
-            one = replace(old, is_case_sensitive=is_on) if column == CASE else replace(old, is_regex=is_on)
+            flag: dict[str, Any] = {_FLAGS[column]: is_on}
+            one = replace(old, **flag)
         else:
             one = replace(old, heard=str(value)) if column == HEARD else replace(old, written=str(value))
         if row < len(self.rows):
@@ -155,7 +155,7 @@ class _RulesModel(QAbstractTableModel):
             self._change(None, one)
         else:
             self.new = one
-            self.dataChanged.emit(self.index(row, 0), self.index(row, PATTERN))
+            self.dataChanged.emit(self.index(row, 0), self.index(row, len(_TITLES) - 1))
         return True
 
 
@@ -242,7 +242,7 @@ class RuleTable(QTableView):
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setHighlightSections(False)
-        for column in (CASE, PATTERN):
+        for column in _FLAGS:
             header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         self.selectionModel().selectionChanged.connect(lambda *_: self.chosen_changed.emit())
         self._rules.dataChanged.connect(lambda *_: self.chosen_changed.emit())
@@ -269,9 +269,9 @@ class RuleTable(QTableView):
         rows = (number for number, row in enumerate(self._rules.rows, 1) if row.saved == one)
         return next(rows, 0)
 
-    def add(self) -> None:
+    def add(self, *, is_alone: bool = False) -> None:
         """Begin a new row."""
-        index = self._rules.begin()
+        index = self._rules.begin(is_alone=is_alone)
         self.setFocus(Qt.FocusReason.OtherFocusReason)
         self.setCurrentIndex(index)
         self.edit(index)
@@ -311,7 +311,7 @@ class RuleTable(QTableView):
         """Called by Qt."""
         key, index = event.key(), self.currentIndex()
         if key in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2}:
-            if index.column() in {CASE, PATTERN}:
+            if index.column() in _FLAGS:
                 index = self._rules.index(index.row(), HEARD)
                 self.setCurrentIndex(index)
             if index.isValid():
@@ -324,7 +324,7 @@ class RuleTable(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         """Let both texts share the room; where it is too narrow, the table scrolls. Called by Qt."""
         super().resizeEvent(event)
-        flags = sum(self.columnWidth(column) for column in (CASE, PATTERN))
+        flags = sum(self.columnWidth(column) for column in _FLAGS)
         least = _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()
         for column in (HEARD, WRITTEN):
             self.setColumnWidth(column, max(least, (self.viewport().width() - flags) // 2))

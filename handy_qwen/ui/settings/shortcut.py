@@ -23,7 +23,9 @@ class ShortcutPage(SettingsPage):
         # Queued: a new row has no place yet.
         self.hotkeys.changed.connect(self._order_tabs, Qt.ConnectionType.QueuedConnection)
         self.add_section("", _HotkeysRow(self.hotkeys), self.setting("mode"))
-        self.add_section(words.TIMES, *(self.setting(name) for name in ("hold_s", "silence_s", "max_take_s")))
+        self.add_section(
+            words.TIMES, *(self.setting(name) for name in ("hold_s", "lock_key", "silence_s", "max_take_s"))
+        )
 
     def enter(self) -> None:
         """From now on the window may lose the keyboard."""

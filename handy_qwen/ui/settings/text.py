@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from handy_qwen.core.commands import COMMAND_LANGUAGES, Command, phrases_of
 from handy_qwen.core.text import clean, fit
 from handy_qwen.core.types import Method
-from handy_qwen.core.view import View
+from handy_qwen.core.view import Choices, View
 from handy_qwen.settings import SettingsView
 from handy_qwen.settings.fields import OPTIONS
 from handy_qwen.ui import strings
@@ -30,10 +31,14 @@ class TextPage(SettingsPage):
         self.example = Text()
         example = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
         self.add_section(words.WORDING, *map(self.setting, names), example)
+        self.phrases = Text()
+        said = Row("", below=self.phrases, also=words.COMMANDS)
+        self.add_section(words.COMMANDS, *map(self.setting, Command), said)
 
     def show_view(self, view: View) -> None:
-        """Say which method suits this desktop."""
+        """Say which method suits this desktop, and what the commands are called in the user's languages."""
         self._method.set_entries(_methods(strings.METHODS[view.choices.automatic_method]))
+        self.phrases.setText(_phrases(view.choices))
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show the settings, and what they make of the example, by the rules that all texts go through.
@@ -52,6 +57,20 @@ class TextPage(SettingsPage):
 
 
 _LANGUAGE = "English"  # of the example
+
+
+def _phrases(choices: Choices) -> str:
+    """What to say in the languages that the user speaks; in all that have commands, if that is unknown."""
+    spoken = dict.fromkeys([choices.language, *choices.recent_languages])
+    wanted = [name for name in spoken if phrases_of(name)] or list(COMMAND_LANGUAGES)
+    lines = [
+        words.SAY_IN.format(
+            language=strings.language_title(name),
+            phrases=", ".join(f"“{one}”" for one in phrases_of(name).values()),
+        )
+        for name in wanted
+    ]
+    return "\n".join([words.COMMANDS_HELP, *lines])
 
 
 def _methods(automatic: str) -> list[tuple[Method | None, str]]:

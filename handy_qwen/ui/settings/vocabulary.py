@@ -229,6 +229,7 @@ class _Rules(_Part):
         self._problem = ""  # of the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
         self.add_button = Button(words.ADD_RULE, self.table.add)
+        self.snippet_button = Button(words.ADD_SNIPPET, lambda: self.table.add(is_alone=True))
         self.delete_button = Button(words.DELETE_RULES, self.table.delete_chosen)
         self.sample = QLineEdit()
         self.sample.setPlaceholderText(words.TRY_HINT)
@@ -238,7 +239,7 @@ class _Rules(_Part):
         self.result, self._slow = Text(), Message()
         self.result.hide()
         self._typing = QTimer(self.sample, singleShot=True, interval=_TYPING_MS)
-        buttons = FlowLayout(self.add_button, self.delete_button, gap_px=SMALL_GAP_PX)
+        buttons = FlowLayout(self.add_button, self.snippet_button, self.delete_button, gap_px=SMALL_GAP_PX)
         label = labelled(words.TRY, self.sample)
         below: list[Part] = [
             self.table,

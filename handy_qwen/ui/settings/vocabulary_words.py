@@ -23,14 +23,19 @@ TOKENS = tr("{tokens} of {limit} tokens used.")
 
 REPLACEMENTS = tr("Replacements")
 REPLACEMENTS_HELP = tr(
-    "Write something other than what you say: a line break for “new line”, your address for “my address”. "
-    "Shift+Enter starts a new line."
+    "Write something other than what you say: “Kovács” for “Kovach”. A snippet is written only when you say "
+    "its name by itself: your address for “my address”, the date for {date}. Shift+Enter starts a new line."
 )
 REPLACEMENTS_ALSO = tr("replace snippets text blocks regular expression pattern autocorrect abbreviation")
 HEARD, WRITTEN, CASE, PATTERN = tr("When I say"), tr("Write"), tr("Match case"), tr("Pattern")
+ALONE = tr("By itself")
+ALONE_TIP = tr(
+    "Only where you say it by itself, between pauses. Then {date}, {time} and {clipboard} are filled in."
+)
 PATTERN_TIP = tr("A regular expression, as in Python")
 RULE_TABLE = tr("Replacements")
-ADD_RULE, DELETE_RULES = tr("Add &replacement"), tr("Delete replace&ment")
+ADD_RULE, ADD_SNIPPET = tr("Add &replacement"), tr("Add sni&ppet")
+DELETE_RULES = tr("Delete replace&ment")
 NOTHING = tr("(nothing)")
 NOT_SAVED = tr("Row {row} isn't saved. {reason}")
 FORMER_APPLIES = tr("Until then, the previous one applies.")
@@ -47,8 +52,8 @@ SLOW = tr("Patterns that take too long are left out: row {rows}.")
 
 FILES = tr("Import and export")
 FILES_HELP = tr(
-    "From a text file with a word on each line, from a table (heard, written and, if wanted, regex and "
-    "case), or from Handy."
+    "From a text file with a word on each line, from a table (heard, written and, if wanted, regex, case "
+    "and alone), or from Handy."
 )
 FILES_ALSO = tr("csv txt handy backup file")
 IMPORT, IMPORT_HANDY = tr("&Import…"), tr("Import from &Handy")

@@ -30,6 +30,7 @@ from handy_qwen.ui.icons import tinted_icon
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
+from handy_qwen.ui.settings.apps import AppsPage
 from handy_qwen.ui.settings.general import GeneralPage
 from handy_qwen.ui.settings.history import HistoryAndPrivacyPage
 from handy_qwen.ui.settings.language import LanguagePage
@@ -55,6 +56,7 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looke
     Page.LANGUAGE: LanguagePage,
     Page.TEXT: TextPage,
     Page.VOCABULARY: VocabularyPage,
+    Page.APPS: AppsPage,
     Page.HISTORY: HistoryAndPrivacyPage,
 }
 

@@ -15,6 +15,7 @@ PAGES = {
     Page.LANGUAGE: tr("Language and model"),
     Page.TEXT: tr("Text"),
     Page.VOCABULARY: tr("Vocabulary"),
+    Page.APPS: tr("Apps"),
     Page.HISTORY: tr("History and privacy"),
     Page.ABOUT: tr("Help and about"),
 }
@@ -39,6 +40,10 @@ FOUND_BY = {  # what else a setting is searched by
     "submit": tr("return send chat"),
     "smart_spacing": tr("capital lowercase punctuation"),
     "remove_fillers": tr("filler hesitation"),
+    "say_new_line": tr("voice command line break"),
+    "say_new_paragraph": tr("voice command line break"),
+    "say_scratch_that": tr("voice command undo delete backspace"),
+    "say_press_enter": tr("voice command return send"),
     "private": tr("incognito record"),
 }
 TRY_HERE, TRY_KEYS = tr("Try it here"), tr("Try it here: {how}")
@@ -65,10 +70,13 @@ SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
+ANY_LANGUAGE, FIND_LANGUAGE, OPENS = tr("Any language"), tr("Find a language"), tr("{what}…")
 WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
-INSERTION, WORDING = tr("Insertion"), tr("Wording")
+INSERTION, WORDING, COMMANDS = tr("Insertion"), tr("Wording"), tr("Spoken commands")
 
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
+COMMANDS_HELP = tr("Pause before and after a command. In a sentence, the same words are only words.")
+SAY_IN = tr("{language}: {phrases}")
 EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
 EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
 EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")

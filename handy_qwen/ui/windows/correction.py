@@ -1,19 +1,27 @@
-"""A word that came out wrong, in a text of the history: what it should be, next time."""
+"""A text is corrected, and the program learns from it what the user chooses: for the next time."""
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent, QTextCursor
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLineEdit, QPlainTextEdit, QRadioButton, QWidget
+from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QVBoxLayout, QWidget
 
+from handy_qwen.core.corrections import Change, Correction, changes
 from handy_qwen.core.orthography import STOPS
-from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, column, form
-from handy_qwen.ui.widgets import SecondaryText, labelled
+from handy_qwen.core.view import View
+from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout
+from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, labelled
+from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows import correction_words
 from handy_qwen.ui.windows import history_words as words
 
-_WIDTH_CHARACTERS = 30
+_TYPING_MS = 150  # changes are looked for when the fingers rest
+_MOST_CHANGES = 12  # that are shown
+_MOST_WORDS = 4  # of a name
 
 
 class TextToCorrect(QPlainTextEdit):
@@ -51,48 +59,160 @@ class TextToCorrect(QPlainTextEdit):
         menu.popup(event.globalPos())
 
 
-class CorrectionDialog(QDialog):
-    """Asks what to write instead, and whether the model should know it or it should be replaced.
+class CorrectionWindow(AppWindow):
+    """A text to be corrected, and what to learn from each change. Made and used on Qt's thread."""
 
-    Args:
-        parent: A widget of the window.
-        heard: What came out.
-        add: What came out, what to write, and whether that is a word for the model.
-    """
-
-    def __init__(self, parent: QWidget, heard: str, add: Callable[[str, str, bool], None]) -> None:
-        super().__init__(parent)
-        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(words.CORRECTION)
-        self.heard, self.written = QLineEdit(heard), QLineEdit(heard)
-        self.as_word, self.as_replacement = QRadioButton(words.AS_WORD), QRadioButton(words.AS_REPLACEMENT)
-        self._meaning = SecondaryText()
-        fields = form()
-        for line, (title, field) in enumerate(((words.HEARD, self.heard), (words.WRITE, self.written))):
-            fields.addWidget(labelled(title, field), line, 0)
-            fields.addWidget(field, line, 1)
-            field.textChanged.connect(self._update)
-        buttons = QDialogButtonBox()
-        self.add_button = buttons.addButton(words.ADD, QDialogButtonBox.ButtonRole.AcceptRole)
-        buttons.addButton(words.LEAVE, QDialogButtonBox.ButtonRole.RejectRole)
-        buttons.accepted.connect(self.accept)
-        buttons.rejected.connect(self.reject)
+    def __init__(self, vocabulary: VocabularyCommands) -> None:
+        super().__init__("correction", correction_words.TITLE, QSize(560, 480))
+        self._vocabulary = vocabulary
+        self._last = self._before = ""  # the text dictated last; the one to be corrected, as it was
+        self._is_learning = False  # something was added, and is to be told here
+        self.text = QPlainTextEdit()
+        self.text.setTabChangesFocus(True)
+        self.text.setPlaceholderText(correction_words.NO_TEXT)
+        self.rows: list[ChangeRow] = []
+        self._changes, self._list = Card(), QVBoxLayout()
+        self._none, self.told = SecondaryText(correction_words.NO_CHANGES), Outcome(correction_words.UNDO)
+        self._changes.body.addWidget(self._none)
+        self._changes.body.addLayout(self._list)
+        label = labelled(correction_words.TEXT, self.text)
+        self.body.addWidget(SecondaryText(correction_words.HELP))
+        self.body.addWidget(label)
+        self.body.addWidget(self.text, 1)
+        self.body.addWidget(Text(correction_words.CHANGES, is_bold=True))
+        self.body.addWidget(self._changes)
+        self.body.addWidget(self.told)
+        self.add_button = Button(correction_words.ADD, self._learn)
         self.add_button.setDefault(True)
-        self.accepted.connect(lambda: add(self.heard.text(), self.written.text(), self.as_word.isChecked()))
-        self.as_word.setChecked(True)
-        self.as_word.toggled.connect(self._update)
-        choice = column(self.as_word, self.as_replacement, self._meaning, gap_px=SMALL_GAP_PX)
-        whole = column(fields, choice, buttons, parent=self)
-        whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
-        self.written.setMinimumWidth(_WIDTH_CHARACTERS * self.fontMetrics().averageCharWidth())
+        self.buttons.addWidget(self.add_button)
+        self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
+        self._typing.timeout.connect(self._compare)
+        self.text.textChanged.connect(self._typing.start)
+        self.told.undo_button.clicked.connect(lambda _checked: self._undo())
+        self.hidden.connect(lambda: self.told.say(""))
+        self._compare()
+
+    def show_view(self, view: View) -> None:
+        """Know the last text."""
+        self._last = view.recent[0] if view.recent else ""
+
+    def show_vocabulary(self, page: VocabularyPage) -> None:
+        """Say what came of the last command of this window."""
+        if self._is_learning:
+            self._is_learning = False
+            told = page.told
+            self.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=page.can_undo)
+
+    def present(self) -> None:
+        """Come up, with the last text unless one is being corrected."""
+        if not self.isVisible():
+            self.correct(self._last)
+        super().present()
+
+    def correct(self, text: str, selected: str = "") -> None:
+        """Offer ``text``, with the first ``selected`` in it marked."""
+        self._before = text
+        self.text.setPlainText(text)
+        cursor = self.text.textCursor()
+        if selected and not (found := self.text.document().find(selected)).isNull():
+            cursor = found
+        self.text.setTextCursor(cursor)
+        self._compare()
+
+    def first_focus(self) -> QWidget | None:
+        """The text."""
+        return self.text
+
+    def _compare(self) -> None:
+        """Show the changes; one that stays keeps what was chosen for it."""
+        self._typing.stop()
+        found = changes(self._before, self.text.toPlainText())
+        chosen = {row.change: row.kind for row in self.rows}
+        for row in self.rows:
+            self._list.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self.rows = [ChangeRow(one, chosen.get(one), self._update) for one in found[:_MOST_CHANGES]]
+        for row in self.rows:
+            self._list.addWidget(row)
+        left = len(found) - len(self.rows)
+        self._none.setText(correction_words.MORE.format(count=left) if left else correction_words.NO_CHANGES)
+        self._none.setVisible(left > 0 or not found)
         self._update()
-        width_px = self.sizeHint().width()
-        self.resize(width_px, whole.totalHeightForWidth(width_px))  # a dialog does not ask what wraps
-        self.written.setFocus()
-        self.written.selectAll()
+        self.order_tabs()
 
     def _update(self) -> None:
-        heard, written, is_word = self.heard.text(), self.written.text(), self.as_word.isChecked()
-        self._meaning.setText(words.WORD_MEANS if is_word else words.REPLACEMENT_MEANS)
-        may_add = bool(written.strip()) if is_word else bool(heard.strip()) and heard != written
-        self.add_button.setEnabled(may_add)
+        self.add_button.setEnabled(any(row.kind is not Kind.NOTHING for row in self.rows))
+
+    def _learn(self) -> None:
+        """Learn what was chosen; the text as it is now is what further changes are compared with."""
+        if self._typing.isActive():
+            self._compare()
+        wanted = [row for row in self.rows if row.kind is not Kind.NOTHING]
+        if not wanted:
+            return
+        self._is_learning = True
+        self._vocabulary.learn(
+            [Correction(row.change.heard, row.change.written, row.kind is Kind.WORD) for row in wanted]
+        )
+        self._before = self.text.toPlainText()
+        self._compare()
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _undo(self) -> None:
+        self._is_learning = True
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._vocabulary.undo()
+
+
+class Kind(enum.Enum):
+    """What is learned from a change."""
+
+    WORD = enum.auto()
+    REPLACEMENT = enum.auto()
+    NOTHING = enum.auto()
+
+
+_KINDS = {
+    Kind.WORD: correction_words.AS_WORD,
+    Kind.REPLACEMENT: correction_words.AS_REPLACEMENT,
+    Kind.NOTHING: correction_words.NOTHING,
+}
+
+
+class ChangeRow(QWidget):
+    """One change. A short one is offered as a word; what only came or went, to be learned if wanted."""
+
+    def __init__(self, change: Change, kind: Kind | None, on_chosen: Callable[[], None]) -> None:
+        super().__init__()
+        self.change = change
+        said = correction_words.said(change)
+        self.choice = QComboBox()
+        for one, title in _KINDS.items():
+            is_possible = change.written if one is Kind.WORD else change.heard or one is Kind.NOTHING
+            if is_possible:
+                self.choice.addItem(title, one)
+        self.choice.setAccessibleName(correction_words.LEARN_FROM.format(change=said))
+        is_name = bool(change.heard) and bool(change.written) and len(change.written.split()) <= _MOST_WORDS
+        usual = Kind.WORD if is_name else Kind.NOTHING
+        self.choice.setCurrentIndex(self.choice.findData(kind or usual))
+        self.choice.currentIndexChanged.connect(lambda _place: self._explain(on_chosen))
+        line = FlowLayout(Text(said), gap_px=SMALL_GAP_PX)
+        line.push(self.choice)
+        self.setLayout(line)
+        self._explain(lambda: None)
+
+    @property
+    def kind(self) -> Kind:
+        """What is chosen."""
+        return Kind(self.choice.currentData())
+
+    def _explain(self, then: Callable[[], None]) -> None:
+        tips = {
+            Kind.WORD: correction_words.AS_WORD_TIP,
+            Kind.REPLACEMENT: correction_words.AS_REPLACEMENT_TIP,
+        }
+        tip = tips.get(self.kind, "")
+        self.choice.setToolTip(tip)
+        self.choice.setAccessibleDescription(tip)
+        then()

@@ -22,14 +22,13 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
-from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, Title, announce, labelled
+from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, labelled
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.correction import CorrectionDialog, TextToCorrect
+from handy_qwen.ui.windows.correction import TextToCorrect
 from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_length
 
 _TYPING_MS = 150  # a search begins when the fingers rest
@@ -41,10 +40,11 @@ _LEAST_PX = 150  # of the list, in a small window
 class HistoryWindow(AppWindow):
     """Shows the last answer it was given. Made and used on Qt's thread."""
 
-    def __init__(self, history: HistoryCommands, commands: Commands, vocabulary: VocabularyCommands) -> None:
+    correction_asked = Signal(str, str)  # a text, and the words in it that came out wrong
+
+    def __init__(self, history: HistoryCommands, commands: Commands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
-        self._history, self._vocabulary = history, vocabulary
-        self._is_correcting = False  # something was added to the vocabulary, and is to be told here
+        self._history = history
         self._page, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
@@ -55,7 +55,6 @@ class HistoryWindow(AppWindow):
         self.pause.clicked.connect(lambda is_on: commands.change(private=is_on))
         self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
-        self.corrected = Outcome(words.UNDO)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
         self._count.setWordWrap(False)
@@ -93,13 +92,6 @@ class HistoryWindow(AppWindow):
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
         self._update_notice()
-
-    def show_vocabulary(self, page: VocabularyPage) -> None:
-        """Say what came of a correction."""
-        if self._is_correcting:
-            self._is_correcting = False
-            told = page.told
-            self.corrected.say(told.title, told.hint, is_problem=told.is_problem, can_undo=page.can_undo)
 
     def first_focus(self) -> QWidget | None:
         """The list, so that the arrow keys work at once; Ctrl+F for the search."""
@@ -139,11 +131,7 @@ class HistoryWindow(AppWindow):
             self._history.delete([entry.id for entry in chosen])
 
     def _undo(self) -> None:
-        if self.corrected.isVisible():
-            if self.corrected.undo_button.isVisible():
-                self._is_correcting = True
-                self._vocabulary.undo()
-        elif self._page.deleted:
+        if self._page.deleted:
             if self.undo_button.hasFocus():
                 self.list.setFocus()
             self._history.undo_delete()
@@ -161,12 +149,9 @@ class HistoryWindow(AppWindow):
         )
 
     def _correct(self) -> None:
-        """Ask how a word should have come out."""
-        CorrectionDialog(self, self.detail.text.selected(), self._add_correction).open()
-
-    def _add_correction(self, heard: str, written: str, is_word: bool) -> None:
-        self._is_correcting = True
-        self._vocabulary.correct(heard, written, is_word=is_word)
+        """Ask how it should have come out."""
+        text = self.detail.text
+        self.correction_asked.emit(text.toPlainText(), text.selected())
 
     def _build(self) -> None:
         top = FlowLayout()
@@ -186,7 +171,6 @@ class HistoryWindow(AppWindow):
         splitter.setSizes([_LIST_PX, _TEXT_PX])
         self.body.addLayout(top)
         self.body.addWidget(self._notice)
-        self.body.addWidget(self.corrected)
         self.body.addWidget(splitter, 1)
         for widget in (self.export_button, self.pause, self._count, self.undo_button):
             self.buttons.addWidget(widget)
@@ -195,8 +179,6 @@ class HistoryWindow(AppWindow):
         self.shown.connect(lambda: self._stack.setCurrentWidget(self.list))  # until the answer is there
         self.shown.connect(self._look_anew)
         self.hidden.connect(self._history.leave)
-        self.hidden.connect(lambda: self.corrected.say(""))
-        self.corrected.undo_button.clicked.connect(lambda _checked: self._undo())
         self.detail.text.correction_asked.connect(self._correct)
         self.detail.correct_button.clicked.connect(lambda _checked: self._correct())
         self.search.textChanged.connect(lambda _text: self._typing.start())

@@ -47,12 +47,6 @@ EXPORT_KINDS = {
 EXPORTED = tr("Exported to {path}.")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
-CORRECTION = tr("Correct and add")
-HEARD, WRITE, ADD, LEAVE = tr("&Heard"), tr("&Write"), tr("&Add"), tr("&Cancel")
-AS_WORD, AS_REPLACEMENT = tr("As a word for the &model"), tr("As a &replacement")
-WORD_MEANS = tr("The model will expect this word, spelled this way.")
-REPLACEMENT_MEANS = tr("Replaces what was heard, every time.")
-
 STATES = {  # what a row says instead of a text
     EntryState.RECORDING: tr("Recording…"),
     EntryState.WAITING: tr("Not transcribed yet"),

@@ -12,10 +12,11 @@ from handy_qwen.app.choices import (
     live_of,
     recent_with,
     rules_of,
+    unknown_language,
 )
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
-from handy_qwen.core.view import ModelChoice
+from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.paths import asset
 from handy_qwen.settings import Settings
 
@@ -111,6 +112,24 @@ def test_without_a_model_none_is_chosen():
 
 def test_a_chord_that_is_none_is_shown_as_it_is():
     assert chord_title("no+such+key") == "no+such+key"
+
+
+def test_automatic_means_the_languages_of_the_settings_and_one_of_them_is_as_good_as_chosen():
+    rules = rules_of(Settings(languages=("de", "English", "Deutsch")), Method.TYPE)
+    assert (rules.language, rules.languages) == ("", ("German", "English"))
+    assert rules.spoken("") == ("German", "English")
+    assert rules.spoken("French") == ("French",)
+    assert rules_of(Settings(language="French", languages=("de",)), Method.TYPE).language == "French"
+    assert rules_of(Settings(languages=("de",)), Method.TYPE).language == "German"
+    assert rules_of(Settings(), Method.TYPE).spoken("") == ()
+
+
+def test_a_language_that_the_model_lacks_is_found_wherever_the_settings_have_it():
+    choices = Choices(languages=("English", "German"))
+    assert unknown_language(Settings(languages=("de", "fr")), choices) == "French"
+    assert unknown_language(Settings(language="it", languages=("de",)), choices) == "Italian"
+    assert unknown_language(Settings(hotkeys=({"chord": "f9", "language": "ko"},)), choices) == "Korean"
+    assert unknown_language(Settings(languages=("de", "en")), choices) == ""
 
 
 def test_the_language_chosen_last_comes_first_and_only_once():

@@ -5,9 +5,8 @@ import sys
 import pytest
 
 from handy_qwen.app.desktop import greeting
-from handy_qwen.core.types import Mode
+from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.settings import Settings
-from handy_qwen.settings.fields import Hotkey
 
 pytest.importorskip("pytestqt")
 

@@ -10,6 +10,7 @@ import pytest
 from handy_qwen.app.choices import rules_of
 from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.app.words import counted
+from handy_qwen.core.corrections import Correction
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method
 from handy_qwen.core.vocabulary import Fit
@@ -266,11 +267,15 @@ def test_handys_words_are_offered_and_taken(reader, tmp_path, monkeypatch):
 
 
 def test_a_correction_is_a_word_or_a_replacement(reader):
-    reader.presenter.correct("quen", " Qwen\n3 ", is_word=True)
-    reader.presenter.correct(" quen ", "Qwen", is_word=False)
-    page = reader.told("1 replacement added.")
-    assert page.words == ("Qwen 3",)
+    reader.presenter.add_words("first")
+    learned = [Correction("quen", " Qwen\n3 ", is_word=True), Correction(" quen ", "Qwen", is_word=False)]
+    reader.presenter.learn(learned)
+    page = reader.told("1 word added, 1 replacement added.")
+    assert page.words == ("Qwen 3", "first")
     assert page.rows[0].entered == Replacement("quen", "Qwen")
+    reader.presenter.undo()
+    page = reader.told("Undone.")
+    assert (page.words, page.rows) == (("first",), ()), "all that was learned at once"
 
 
 def test_a_text_is_tried_with_everything_the_settings_say(reader):

@@ -13,13 +13,13 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.bench.fidelity import answer, compare, windows, with_model
 from handy_qwen.convert import check as check_module
-from handy_qwen.convert import folding
+from handy_qwen.convert import folding, parts, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_encoder
 from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.package import Details, convert
-from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS
+from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS, ROWS
 from handy_qwen.convert.trial import Case, relative_error
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.features import log_mel
@@ -68,6 +68,7 @@ def test_loud_channels_cost_the_default_package_nothing(tmp_path, mels, expected
     assert found.logits < 0.02
     assert texts(tmp_path / "package") == SENTENCES
     assert manifest.precision["encoder"] == str(CHANNELS)  # still the quick form
+    assert manifest.precision["decoder"] == f"{ROWS}; 3 of 18 products {BLOCKS}"
     assert manifest.fidelity.choices_same >= 0.98 * manifest.fidelity.choices
 
 
@@ -83,6 +84,23 @@ def test_only_the_product_whose_input_is_too_loud_takes_a_finer_form(tmp_path):
     others = manifest.precision["encoder"].removeprefix(f"{CHANNELS}; ")
     assert others.startswith("1 of ")
     assert manifest.fidelity.features < 0.02
+
+
+def test_a_product_that_a_scale_for_each_row_does_not_suit_takes_a_finer_form(tmp_path, monkeypatch):
+    monkeypatch.setattr(trial, "ROWS_LIMIT", 0.0)
+    manifest = convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
+    assert manifest.precision["decoder"] == str(BLOCKS)
+    assert manifest.fidelity.notes == ()  # for each product, not because all of it was too far off
+
+
+@pytest.mark.parametrize("part", ["a layer", "all of it"])
+def test_a_decoder_that_rows_do_not_suit_is_what_it_was_with_blocks(tmp_path, monkeypatch, part):
+    """Each product is near enough, but not what they make together: after the first layer, or at the end."""
+    blocks = dataclasses.replace(PRESETS[DEFAULT_PRESET], decoder=BLOCKS)
+    expected = convert(CHECKPOINT, tmp_path / "blocks", blocks, DETAILS)
+    limit = 0.001 if part == "a layer" else 0.018
+    monkeypatch.setattr(parts, "ROWS_LOGITS_LIMIT", limit)
+    assert convert(CHECKPOINT, tmp_path / "rows", PRESETS[DEFAULT_PRESET], DETAILS) == expected
 
 
 class Stored:
@@ -221,7 +239,7 @@ def test_without_check_speech_the_most_precise_form_is_taken_and_said(tmp_path, 
 
     manifest = convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS, speech=no_speech)
     assert manifest.precision["convolutions"] == str(PLAIN)
-    assert manifest.precision["encoder"] == str(BLOCKS)
+    assert manifest.precision["encoder"] == manifest.precision["decoder"] == str(BLOCKS)
     assert manifest.fidelity.clips == 0
     (note,) = manifest.fidelity.notes
     assert problem in note
@@ -264,6 +282,7 @@ def test_speech_in_the_models_languages_is_listened_to_and_no_more_than_enough()
 # ---- the manifest ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_manifest_without_fidelity_still_loads(exact_package, tmp_path):
     raw = json.loads((exact_package / MANIFEST_FILE).read_text(encoding="utf-8"))
     del raw["fidelity"]

@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from handy_qwen.convert import graph
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_blocks, quantize_channels
+from handy_qwen.convert.presets import ROWS
 from handy_qwen.engine.qwen3.sessions import open_session
 from tests.dequantize import dequantize_blocks
 
@@ -117,3 +118,43 @@ def test_symmetric_blocks_have_no_zero_points_and_reach_their_furthest_weight():
     assert (np.abs(values - parts) <= step * 1.001).all()  # a whole one only at the end that is not reached
     assert (values[0] == 0).all()
     assert (values[parts == 0] == 0).all()
+
+
+@pytest.fixture(scope="module")
+def by_row(tmp_path_factory):
+    """Return x @ WEIGHTS.T, with a scale for each channel and row."""
+    path = tmp_path_factory.mktemp("graphs") / "product.onnx"
+    with Graph(path) as written:
+        out = written.product(written.input("x", ["rows", 96]), WEIGHTS, "product", ROWS)
+        written.output(out, ["rows", 24])
+        written.save()
+    session = open_session(path, threads=1)
+    return lambda x: session.run(None, {"x": x})[0]
+
+
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(1, 40), st.just(96)), elements=st.floats(-1, 1, width=32)),
+    st.data(),
+)
+def test_each_row_is_rounded_for_itself(by_row, x, data):
+    """A draft's rows are read together, and must give what each of them gives alone, to the bit."""
+    powers = data.draw(hnp.arrays(np.int64, (len(x), 1), elements=st.integers(-40, 40)))
+    x = np.ldexp(x, powers).astype(np.float32)
+    found = by_row(x)
+    codes, scales = quantize_channels(WEIGHTS)
+    largest = np.maximum(np.abs(x).max(axis=1, keepdims=True), np.float32(1e-30))
+    sums = np.rint(x / largest * np.float64(127)) @ codes.astype(np.float64).T
+    off = np.abs(found - sums / 127 * scales * largest)
+    # A number halfway between two codes may be rounded to either: one code of the largest weight.
+    assert (off <= 1.01 * largest * np.abs(WEIGHTS).max() / 127 + 1e-5 * np.abs(found)).all()
+    assert (found[~x.any(axis=1)] == 0).all()
+    for row, alone in enumerate(x):
+        np.testing.assert_array_equal(by_row(alone[None])[0], found[row])
+
+
+def test_a_product_by_row_is_as_near_as_its_rounding_allows(by_row):
+    x = np.random.default_rng(5).normal(size=(50, 96)).astype(np.float32)
+    x *= np.logspace(-6, 6, 50, dtype=np.float32)[:, None]
+    exact = x @ WEIGHTS.T
+    errors = np.linalg.norm(by_row(x) - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert errors.max() < 0.02

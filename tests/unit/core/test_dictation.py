@@ -24,7 +24,7 @@ from tests.dictation import EDITOR, ERROR, KEYS, RULES, TERMINAL, UNTIMED, Desk
 def test_one_take_is_recorded_transcribed_and_inserted():
     desk = Desk().say(1).hear(1, "Hello.")
     assert desk.done(fx.PrepareInsertion) == [fx.PrepareInsertion(1, Method.PASTE)]
-    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, "", ("Qwen",))]
+    assert desk.done(fx.StartRecording) == [fx.StartRecording(1, (), ("Qwen",))]
     assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     assert desk.done(fx.Insert) == [fx.Insert(1, "Hello.", EDITOR, Method.PASTE, Submit.OFF)]
@@ -131,7 +131,7 @@ def test_the_last_press_decides_whether_the_key_is_injected():
 
 def test_a_hotkey_brings_its_own_language_and_submit_key():
     desk = Desk().say(1, key=1).hear(1, "Guten Tag.", "German")
-    assert desk.done(fx.StartRecording)[0].language == "German"
+    assert desk.done(fx.StartRecording)[0].languages == ("German",)
     assert desk.done(fx.Insert)[0].submit is Submit.ENTER
 
 
@@ -142,6 +142,14 @@ def test_a_text_waits_a_moment_for_its_window_to_be_reported():
     assert desk.inserted == []
     desk.play(ev.FocusNoted(1, EDITOR))
     assert desk.done(fx.Insert)[0].target == EDITOR
+
+
+def test_a_window_that_takes_no_keys_of_ours_is_told_of_while_one_still_speaks():
+    desk = Desk()
+    desk.focus = replace(EDITOR, is_out_of_reach=True)
+    desk.down().wait(0.5)
+    assert desk.notices == [NoticeKind.INFO]
+    assert "administrator" in desk.view.notices[0].hint
 
 
 @pytest.mark.parametrize("is_told_late", [False, True])
@@ -162,8 +170,15 @@ def test_a_text_goes_into_no_window_if_its_own_was_not_reported_in_time(is_told_
 
 def test_a_hotkey_can_be_automatic_where_the_settings_name_a_language():
     rules = replace(RULES, language="French", hotkeys=(Hotkey("f9", language="auto"), Hotkey("f8")))
-    assert Desk(rules).say(1).done(fx.StartRecording)[0].language == ""
-    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].language == "French"
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].languages == ()
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].languages == ("French",)
+
+
+def test_one_of_several_languages_is_found_out_unless_a_hotkey_has_its_own():
+    keys = (Hotkey("f9"), Hotkey("f8", language="French"))
+    rules = replace(RULES, languages=("German", "English"), hotkeys=keys)
+    assert Desk(rules).say(1).done(fx.StartRecording)[0].languages == ("German", "English")
+    assert Desk(rules).say(1, key=1).done(fx.StartRecording)[0].languages == ("French",)
 
 
 def test_a_window_that_is_not_reported_delays_the_next_text_for_a_moment_only():
@@ -911,3 +926,27 @@ def test_texts_are_inserted_in_the_order_of_their_takes_in_whatever_order_they_c
         desk.put(take)
     assert [text.strip() for text in desk.inserted] == [f"{n + 1}." for n in range(5) if results[n] == "text"]
     assert desk.now.takes == ()
+
+
+def test_the_lock_key_locks_a_take_that_is_held_and_the_hotkey_may_be_let_go():
+    rules = replace(RULES, mode=Mode.AUTO, lock_key="space")
+    desk = Desk(rules).down().begun(1)
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True), "until then it is a key like any other"
+    desk.wait(0.5)
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True, "space")
+    desk.play(ev.LockPressed(desk.at_s))
+    assert desk.done(fx.WatchEscape)[-1] == fx.WatchEscape(True)
+    desk.up()
+    assert (desk.view.is_hands_free, desk.view.is_locked) == (True, True)
+    assert desk.wait(rules.silence_s + 5).done(fx.StopRecording) == [], "however long nothing is heard"
+    desk.down().wait(0.1).up()
+    assert desk.done(fx.StopRecording) == [fx.StopRecording(1)]
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_without_a_press_that_speaks_the_lock_key_means_nothing(mode):
+    desk = Desk(replace(RULES, mode=mode, lock_key="space")).play(ev.LockPressed(100.0))
+    assert desk.done(fx.StartRecording) == []
+    desk.ask(ev.Request.START).begun(1).wait(2).play(ev.LockPressed(desk.at_s))
+    assert not desk.view.is_locked
+    assert all(not one.lock_key for one in desk.done(fx.WatchEscape))

@@ -93,11 +93,12 @@ def test_unfinished_takes_are_transcribed_one_after_the_other_once_the_model_is_
     desk = Desk().play(ev.Recovered((left(5, language="German"), left(6)), ()))
     assert desk.done(fx.Replay) == []
     desk.play(READY)
-    assert desk.done(fx.Replay) == [fx.Replay(1, 5, "German", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(1, 5, ("German",), ("Qwen",))]
+    desk.configure(replace(RULES, languages=("English", "Thai")))
     desk.replayed(1)
     assert desk.done(fx.Transcribe) == [fx.Transcribe(1)]
     desk.hear(1, "Five.")
-    assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, "", ("Qwen",))
+    assert desk.done(fx.Replay)[-1] == fx.Replay(2, 6, ("English", "Thai"), ("Qwen",))
     desk.replayed(2).hear(2, "Six.")
     assert desk.view.held == ("Five.", "Six.")
     assert desk.inserted == []
@@ -142,7 +143,7 @@ def test_a_failed_take_is_kept_and_can_be_tried_again_into_its_window():
     assert "Transcribe last recording again" in desk.view.notices[-1].hint
     assert desk.view.can_retry
     desk.ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, (), ("Qwen",))]
     assert desk.view.phase is Phase.TRANSCRIBING
     desk.replayed(2).hear(2, "At last.")
     assert desk.done(fx.Insert)[-1].target == EDITOR
@@ -156,7 +157,7 @@ def test_a_failed_take_can_be_tried_again_when_its_entry_came_late():
     assert after.hint == f"It's saved: choose Transcribe last recording again. {ERROR.hint}"
     assert after.number == before.number, "it is not shown again"
     desk.ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, (), ("Qwen",))]
 
 
 def test_a_cancelled_take_whose_entry_came_late_can_be_restored_and_the_notice_says_so():
@@ -170,7 +171,7 @@ def test_a_cancelled_take_whose_entry_came_late_can_be_restored_and_the_notice_s
 def test_the_last_take_can_be_transcribed_again_in_another_language():
     desk = Desk().say(1).keep(1, 10).hear(1, "Hallo.").put(1)
     desk.configure(replace(RULES, language="German")).ask(Request.RETRY)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "German", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, ("German",), ("Qwen",))]
 
 
 @pytest.mark.parametrize("what", [Request.RETRY, Request.BRING_BACK])
@@ -192,7 +193,7 @@ def test_a_cancelled_take_can_be_restored_and_the_notice_says_so(is_recording):
     assert "Restore cancelled dictation" in desk.view.notices[-1].hint
     assert desk.view.can_bring_back
     desk.ask(Request.BRING_BACK)
-    assert desk.done(fx.Replay) == [fx.Replay(2, 10, "", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, (), ("Qwen",))]
     desk.replayed(2).hear(2, "Back.")
     assert desk.inserted == ["Back."]
     assert not desk.view.can_bring_back
@@ -273,7 +274,7 @@ def test_a_text_of_the_history_that_could_not_be_inserted_waits():
 def test_a_sound_chosen_in_the_history_is_transcribed_in_the_language_asked_for_and_its_text_waits():
     entry = Entry(7, 0.0, EntryState.FAILED, language="German", has_audio=True)
     desk = Desk().play(READY, ev.Recalled(entry, is_sound=True))
-    assert desk.done(fx.Replay) == [fx.Replay(1, 7, "German", ("Qwen",))]
+    assert desk.done(fx.Replay) == [fx.Replay(1, 7, ("German",), ("Qwen",))]
     desk.replayed(1).hear(1, "Guten Abend.")
     assert [one.text for one in desk.now.held] == ["Guten Abend."]
     assert desk.done(fx.Insert) == []

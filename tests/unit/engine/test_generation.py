@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3.generation import generate
 from handy_qwen.engine.qwen3.output import End
+from handy_qwen.engine.qwen3.prompt import Beginnings
 from handy_qwen.errors import CancelledError
 
 VOCAB = 50
@@ -57,8 +58,11 @@ class Answer(NamedTuple):
     runs: list[int]
 
 
-def written(text, draft, *, limit=200, draft_rows=4, poll=lambda: None, tokens=None, cancel=None):
-    decoder, tokens = FakeDecoder(text, draft_rows), [] if tokens is None else tokens
+def written(
+    text, draft, *, limit=200, draft_rows=4, poll=lambda: None, tokens=None, cancel=None, decoder=None, **more
+):
+    decoder = decoder or FakeDecoder(text, draft_rows)
+    tokens = [] if tokens is None else tokens
     end = generate(
         decoder,
         frozenset({END}),
@@ -68,6 +72,7 @@ def written(text, draft, *, limit=200, draft_rows=4, poll=lambda: None, tokens=N
         timings=Timings(),
         written=tokens,
         poll=poll,
+        **more,
     )
     return Answer(tokens, end, decoder.runs)
 
@@ -159,3 +164,105 @@ def test_cancelled_work_raises_at_once():
     cancel.set()
     with pytest.raises(CancelledError):
         written([1], (), cancel=cancel)
+
+
+# ---- an answer whose language is one of several -----------------------------------------------------------
+
+LANGUAGE, DIVISION, GERMAN, ENGLISH, FRENCH, NONE = 1, 2, (3,), (4, 5), (4, 6), (7,)
+
+
+def named(name):
+    return (LANGUAGE, *name, DIVISION)
+
+
+SPOKEN = Beginnings((named(GERMAN), named(ENGLISH)), named(NONE))
+
+
+class WeighingDecoder(FakeDecoder):
+    """Begins with ``text``; where an answer departs from that, it says ``rest`` behind the division.
+
+    ``weights`` are the logits of the tokens that it does not choose itself.
+    """
+
+    def __init__(self, text, rest, weights, draft_rows=4):
+        super().__init__(text, draft_rows)
+        self.rest, self.weights = tuple(rest), weights
+
+    def logits(self, count, cancel):
+        out = super().logits(count, cancel)
+        for token, weight in self.weights.items():
+            out[:, token] = np.maximum(out[:, token], weight)
+        return out
+
+    def next_token(self, said):
+        if tuple(said) == self.text[: len(said)] or DIVISION not in said:
+            return super().next_token(said)
+        place = len(said) - said.index(DIVISION) - 1
+        return self.rest[place] if place < len(self.rest) else END
+
+
+def chosen(text, rest=(20, 21, 22), *, weights=None, draft=(), draft_rows=4, spoken=SPOKEN):
+    decoder = WeighingDecoder(text, rest, weights or {}, draft_rows)
+    return written(text, draft, decoder=decoder, beginnings=spoken)
+
+
+@pytest.mark.parametrize("name", [GERMAN, ENGLISH, NONE])
+def test_what_may_be_spoken_is_left_to_the_model(name):
+    text = (*named(name), 20, 21) if name != NONE else named(NONE)
+    assert chosen(text).tokens == list(text)
+
+
+@pytest.mark.parametrize(
+    ("weights", "name"),
+    [({3: 0.5, 4: 0.4}, GERMAN), ({3: 0.4, 4: 0.5}, ENGLISH), ({7: 0.9, 4: 0.1}, ENGLISH)],
+)
+def test_in_place_of_another_language_the_likeliest_of_the_list_is_written_and_its_text(weights, name):
+    """Even if that nobody speaks is likelier: without the language that was heard, that is no sign."""
+    assert chosen((*named((9,)), 30, 31), weights=weights).tokens == [*named(name), 20, 21, 22]
+
+
+def test_languages_whose_names_begin_alike_are_told_apart_where_they_part():
+    assert chosen((*named(FRENCH), 30, 31)).tokens == [*named(ENGLISH), 20, 21, 22]
+
+
+def test_a_model_that_ends_at_once_or_forgets_to_name_a_language_gives_its_text_all_the_same():
+    assert chosen(()).tokens == [*named(GERMAN), 20, 21, 22]
+    assert chosen((20, 21)).tokens == [*named(GERMAN), 20, 21, 22]
+
+
+tokens_of_names = st.lists(st.integers(3, 9), min_size=1, max_size=3)
+
+
+@given(
+    spoken=st.lists(tokens_of_names, min_size=2, max_size=5, unique_by=tuple),
+    nobody=tokens_of_names,
+    text=st.lists(st.integers(0, 12), max_size=8),
+    rest=st.lists(st.integers(10, VOCAB - 1), max_size=12),
+    weights=st.dictionaries(st.integers(0, 9), st.floats(0, 0.9)),
+    draft=st.tuples(st.lists(st.integers(0, 30), max_size=12), st.integers(0, 8)),
+)
+def test_no_model_and_no_draft_writes_a_language_that_is_not_in_the_list(spoken, nobody, draft, **model):
+    beginnings = Beginnings(tuple(named(one) for one in spoken), named(nobody))
+    got = chosen(**model, spoken=beginnings).tokens
+    tokens, rows = draft
+    assert got == chosen(**model, draft=tokens, draft_rows=rows, spoken=beginnings).tokens
+    beginning = tuple(got[: got.index(DIVISION) + 1])
+    assert beginning in {*beginnings.languages, named(nobody)}
+    free = chosen(**model, spoken=Beginnings()).tokens
+    if tuple(free[: len(beginning)]) == beginning:
+        assert got == free  # what is in the list anyway is as it would be without one
+    else:
+        forced = WeighingDecoder(**model)
+        forced.rows += beginning
+        said = []
+        generate(
+            forced,
+            frozenset({END}),
+            200 - len(beginning),
+            Cancel(),
+            draft=(),
+            timings=Timings(),
+            written=said,
+            poll=lambda: None,
+        )
+        assert got[len(beginning) :] == said  # not a word is lost: as with this language forced

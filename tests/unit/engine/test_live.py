@@ -443,3 +443,15 @@ def test_a_block_that_holds_no_numbers_is_refused_when_it_is_heard(random_recogn
 def test_nothing_fed_gives_an_empty_text(random_recognizer):
     transcript = random_recognizer.live().finish()
     assert (transcript.text, transcript.tokens, transcript.duration_s) == ("", (), 0.0)
+
+
+@pytest.mark.parametrize("drafts", [True, False])
+def test_custom_words_are_read_while_the_first_second_is_spoken(random_recognizer, drafts):
+    """Also on battery, where nothing is drafted: a hundred of them take as long as eight seconds of audio."""
+    decoder = random_recognizer._model.decoder
+    decoder._kept.clear()
+    live = random_recognizer.live(context=" ".join(f"word{n}" for n in range(40)), drafts=drafts)
+    live.feed(quiet(0.1))
+    advance_all(live)
+    assert tuple(decoder._kept) == live._prompt.head
+    live.cancel()

@@ -43,6 +43,17 @@ def test_a_language_is_put_into_the_models_mouth(tokenizer):
     assert forced.language == "German"
 
 
+def test_of_several_languages_each_may_begin_the_answer_and_nothing_is_put_into_the_models_mouth(tokenizer):
+    plain, chosen = build_prompt(tokenizer), build_prompt(tokenizer, language=("German", "English"))
+    assert (chosen.head, chosen.tail, chosen.nobody, chosen.language) == (plain.head, plain.tail, (), "")
+    division = tokenizer.marker("<asr_text>")
+    german, english, nobody = (
+        (*tokenizer.encode(f"language {name}"), division) for name in ("German", "English", "None")
+    )
+    assert (chosen.beginnings.languages, chosen.beginnings.nobody) == ((german, english), nobody)
+    assert build_prompt(tokenizer, language=("German",)) == build_prompt(tokenizer, language="German")
+
+
 def test_a_context_stands_in_the_system_turn_and_nowhere_else(tokenizer):
     plain, with_context = build_prompt(tokenizer), build_prompt(tokenizer, context="Ana, Tom")
     assert with_context.tail == plain.tail

@@ -144,6 +144,24 @@ def test_an_unknown_language_is_refused_before_anything_is_done(demo_recognizer,
     demo_recognizer.check_language("")
 
 
+def test_one_of_several_languages_is_found_out_as_one_of_all_is(demo_recognizer, report):
+    free = demo_recognizer.transcribe(report, exact=True)
+    found = demo_recognizer.transcribe(report, language=("de", "en"), exact=True)
+    assert (found.tokens, found.language, found.is_language_forced) == (free.tokens, "English", False)
+
+
+def test_several_names_of_one_language_force_it(demo_recognizer, report):
+    found = demo_recognizer.transcribe(report, language=("de", "Deutsch"), exact=True)
+    assert (found.language, found.is_language_forced) == ("German", True)
+
+
+def test_of_several_languages_those_that_the_model_does_not_know_are_passed_over(demo_recognizer, report):
+    found = demo_recognizer.transcribe(report, language=("fr", "en"), exact=True)
+    assert (found.text, found.language, found.is_language_forced) == (REPORT, "English", True)
+    with pytest.raises(LanguageError, match="'fr'"):
+        demo_recognizer.transcribe(report, language=("fr", "es"))
+
+
 def test_a_context_of_any_content_is_taken(demo_recognizer, report):
     for context in ("Anna, Tom", "<|im_end|>" * 50, "名前", "x " * 20_000, "\ud800\x00\n"):
         assert demo_recognizer.transcribe(report, context=context, exact=True).duration_s > 3

@@ -53,6 +53,36 @@ def test_each_word_is_heard_once_across_windows_and_segments(exact):
     assert not transcript.is_truncated
 
 
+def hears(language):
+    """A model that takes everything for ``language``."""
+
+    def answers(heard):
+        yield from [] if heard.is_forced else [f"language {language}", "|"]
+        yield " ".join(heard.words)
+
+    return answers
+
+
+@pytest.mark.parametrize("size", [RATE // 5, RATE, 60 * RATE])
+def test_a_language_outside_the_list_is_not_named_live_either_and_each_word_is_there_once(size):
+    words = (WORDS * 4)[:50]
+    for model, wanted in ((Hearing(hears("French")), "German"), (Hearing(hears("English")), "English")):
+        transcript, shown = dictated(
+            model.live(language=("German", "English"), limit_s=20.0), said(*words), size
+        )
+        assert (transcript.text, transcript.language) == (" ".join(words), wanted)
+        assert not transcript.is_truncated
+        assert not transcript.is_language_forced
+        assert not any("language" in text for text in shown)
+
+
+def test_of_several_languages_nobody_speaks_any_where_the_model_says_so():
+    model = Hearing(lambda _heard: ["language None", "|"])
+    for is_sure in (True, False):
+        transcript = model.transcript(said("one", "two"), language=("German", "English"), is_sure=is_sure)
+        assert (transcript.text, transcript.language, transcript.is_truncated) == ("", "", False)
+
+
 # ---- loops ----------------------------------------------------------------------------------------------
 
 

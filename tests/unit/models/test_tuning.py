@@ -41,10 +41,11 @@ def test_the_search_goes_on_while_it_gets_better(times, usual, chosen, measured)
 def demo(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setattr(tuning, "_COUNTS", (1, 2))
+    monkeypatch.setattr(tuning, "_LOOK_S", 0.0)
     return find_model(DEMO).folder
 
 
-class Quiet:
+class Quiet(tuning._Clock):
     """A machine that does nothing else."""
 
     def others(self):
@@ -67,6 +68,13 @@ def test_a_model_is_loaded_with_the_threads_that_were_measured(demo, monkeypatch
 def test_on_a_busy_machine_nothing_is_concluded(demo, monkeypatch):
     monkeypatch.setattr(Quiet, "others", lambda _clock: 0.5)
     monkeypatch.setattr(tuning, "_Clock", Quiet)
+    tune(demo)
+    assert not is_tuned(demo)
+
+
+def test_what_would_not_fit_beside_the_model_in_use_is_not_measured(demo, monkeypatch):
+    monkeypatch.setattr(tuning, "_Clock", Quiet)
+    monkeypatch.setattr(tuning, "needed_memory", lambda _model: 1 << 60)
     tune(demo)
     assert not is_tuned(demo)
 

@@ -56,7 +56,7 @@ class Program:
 def test_a_press_and_a_release_put_the_text_into_the_window():
     program = Program().configure().dictate()
     assert program.ports.inserter.texts == [SECRET]
-    assert program.ports.transcriber.begun == [(1, "", ("Qwen",))]
+    assert program.ports.transcriber.begun == [(1, (), ("Qwen",))]
     assert len(program.ports.transcriber.fed) == 1
     assert program.ports.cues.played == ["started", "stopped"]
     assert program.ports.hotkeys.hotkeys == RULES.hotkeys

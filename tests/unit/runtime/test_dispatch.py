@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from dataclasses import replace
 from functools import partial
 from typing import get_args
 
@@ -55,8 +56,8 @@ def test_the_window_at_the_press_is_noted():
 
 def test_a_recording_feeds_the_engine_and_the_history():
     ports, events = desk()
-    ports.run(fx.StartRecording(1, "German", ("Qwen",)))
-    assert ports.transcriber.begun == [(1, "German", ("Qwen",))]
+    ports.run(fx.StartRecording(1, ("German",), ("Qwen",)))
+    assert ports.transcriber.begun == [(1, ("German",), ("Qwen",))]
     assert [take for take, _ in ports.transcriber.fed] == [1, 1]
     assert [type(event) for event in events] == [Kept, RecordingBegan]
     assert ports.history.told == ["1 begun"]
@@ -67,14 +68,16 @@ def everything(take):
     """Each effect there is."""
     return [
         fx.PrepareInsertion(take, Method.PASTE),
-        fx.StartRecording(take, "", ""),
+        fx.StartRecording(take, (), ()),
+        fx.Adapt(take, ("German",), ("kubectl",)),
+        fx.LookUp(Transcribed(take, "diary", "English", is_truncated=False), frozenset({"clipboard"})),
         fx.StopRecording(take),
         fx.CancelRecording(take),
         fx.Transcribe(take),
         fx.CancelTranscription(take),
         fx.Insert(take, "diary", None, Method.PASTE, Submit.ENTER, (7,)),
         fx.Copy("diary", (take,)),
-        fx.Replay(take, 1, "", ""),
+        fx.Replay(take, 1, (), ()),
         fx.Adopt(take, 1),
         fx.KeepSound(take),
         fx.KeepText(take, "diary", "", "", "", is_truncated=True),
@@ -123,6 +126,28 @@ def test_a_text_that_could_not_be_copied_is_not_kept_as_copied():
     ports.inserter.copy = copy
     ports.run(fx.Copy("diary", (6,)))
     assert events == [Copied((6,))]
+
+
+def test_placeholders_are_looked_up_and_the_clipboard_only_if_it_is_asked_for():
+    ports, events = desk()
+    ports = replace(ports, moment=lambda: {"date": "Monday"})
+    ports.inserter.clipboard = "copied"
+    asked = Transcribed(1, "diary", "English", is_truncated=False)
+    ports.run(fx.LookUp(asked, frozenset({"date"})))
+    ports.run(fx.LookUp(asked, frozenset({"clipboard"})))
+    assert [event.values["clipboard"] for event in events] == ["", "copied"]
+    assert events[0].values["date"] == "Monday"
+
+
+@pytest.mark.parametrize(("touched_s", "erased"), [(None, []), (9.0, ["old"]), (11.0, [])])
+def test_nothing_is_deleted_once_the_user_has_touched_anything(touched_s, erased):
+    ports, events = desk()
+    ports.hotkeys.touched = touched_s
+    ports.run(fx.Insert(1, "new", None, Method.TYPE, Submit.OFF, erased="old", since_s=10.0))
+    assert (ports.inserter.erased, ports.inserter.texts) == (erased, ["new"])
+    assert events[-1].has_erased is bool(erased)
+    ports.run(fx.PrepareInsertion(3, Method.PASTE))
+    assert events[-1].touched_s == touched_s
 
 
 def test_a_replay_goes_from_the_history_to_the_engine():
@@ -194,6 +219,7 @@ def test_no_effect_is_forgotten_here():
 
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
     hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
+    hangs.touched_s = lambda: None  # which asks nobody
 
     def live_mode():
         hangs.block("live mode")

@@ -89,11 +89,15 @@ def test_haste_on_windows_ends_the_throttling_and_leaves_it_to_the_system_again(
 
 
 def test_a_windows_that_knows_no_throttling_is_no_error(monkeypatch):
+    kernel = Kernel(0)
     monkeypatch.setattr(priority.sys, "platform", "win32")
-    monkeypatch.setattr(ctypes, "WinDLL", lambda *_a, **_k: Kernel(0), raising=False)
+    monkeypatch.setattr(ctypes, "WinDLL", lambda *_a, **_k: kernel, raising=False)
     monkeypatch.setattr(ctypes, "get_last_error", lambda: 87, raising=False)
     monkeypatch.setattr(ctypes, "WinError", lambda _code: OSError("87"), raising=False)
-    Haste()(True)
+    haste = Haste()
+    haste(True)
+    haste(False)
+    assert len(kernel.told) == 1, "it is not asked again and again"
 
 
 @pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")

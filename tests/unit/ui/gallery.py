@@ -6,8 +6,11 @@ from pathlib import Path
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.models import Problem as Trouble
+from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
+from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Profile
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -18,7 +21,7 @@ from handy_qwen.core.view import (
     Phase,
     Remedy,
 )
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
@@ -26,6 +29,8 @@ from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.tray import TrayMenu
+from handy_qwen.ui.windows.correction import CorrectionWindow
+from handy_qwen.ui.windows.files import FilesWindow
 from handy_qwen.ui.windows.help import HelpWindow
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.main import MainWindow
@@ -46,12 +51,17 @@ PROBLEM = Notice(
 HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
 CHOOSING = replace(
     VIEW,
+    application="Thunderbird",
     recent=("Good evening.",),
     can_retry=True,
     can_bring_back=True,
     choices=replace(
         CHOICES, microphones=("Desk", MICROPHONE), microphone=MICROPHONE, is_model_automatic=True
     ),
+)
+APPS = (
+    Profile("Terminals", method="type", spacing="off", words=("kubectl", "systemd")),
+    Profile("Krankenhaus-Informationssystem", ("KIS-Client.exe", "kis*"), "German", submit="ctrl+enter"),
 )
 UPKEEP = Upkeep(
     (
@@ -82,7 +92,7 @@ VOCABULARY = VocabularyPage(
     rows=(
         Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
         Row(
-            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon"),
+            Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon", is_alone=True),
             Replacement("my address", ""),
         ),
         Row(Replacement("um", ""), Replacement("um", "")),
@@ -93,6 +103,30 @@ VOCABULARY = VocabularyPage(
     tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
     handy=Path("/home/ada/.local/share/com.pais.handy/settings_store.json"),
 )
+TALKS = Path("/home/ada/talks")
+TALK = TALKS / "Interview with Kürşat, the second part.m4a"
+FILES = FilesPage(
+    (
+        FileEntry(
+            1,
+            TALK,
+            FileState.DONE,
+            1.0,
+            "Good evening. " * 60,
+        ),
+        FileEntry(2, TALKS / "breaks-off.wav", FileState.DONE, 1.0, "Yes.", "The text may be incomplete."),
+        FileEntry(
+            3,
+            TALKS / "letter.mp3",
+            FileState.FAILED,
+            problem=Trouble("letter.mp3: it is no sound file.", "Copy or record it again."),
+        ),
+        FileEntry(4, TALKS / "meeting.flac", FileState.WORKING, 0.42),
+        FileEntry(5, TALKS / "night.ogg", FileState.DONE, 1.0, note="No text: the recording is silent."),
+        FileEntry(6, TALKS / "tomorrow.mp4"),
+    ),
+    Told(1, "Saved as Interview.srt.", NOTE),
+)
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 
@@ -102,6 +136,7 @@ def everything_asked():
     made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
     made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
     made.microphone = Asked(MicrophoneCommands, made.calls)
+    made.files = Asked(FilesCommands, made.calls)
     return made
 
 
@@ -114,13 +149,23 @@ def models(asked, state):
 
 
 def history(asked, state):
-    window = HistoryWindow(asked.history, asked, asked.vocabulary)
+    window = HistoryWindow(asked.history, asked)
     window.show_view(VIEW)
     window.show()
     past = PASTS[state]
     window.search.setText(past.query.words)
     window.only.setCurrentIndex(window.only.findData(past.query.only))
     window.show_history(past)
+    return window
+
+
+def correction(asked, text):
+    window = CorrectionWindow(asked.vocabulary)
+    window.show_view(VIEW)
+    window.show()
+    window.correct("Ask Kovach about quen three, um, soon.", "Kovach")
+    window.text.setPlainText(text)
+    window._compare()
     return window
 
 
@@ -150,7 +195,7 @@ def tools(asked, meter=lambda: -20.0):
 
 def settings(asked, page):
     window = SettingsWindow(tools(asked))
-    values = Settings(microphones=("Gone", MICROPHONE, "Desk"))
+    values = Settings(microphones=("Gone", MICROPHONE, "Desk"), apps=APPS)
     window.show_settings(SettingsView(Path("settings.toml"), values=values))
     window.show_view(CHOOSING)
     window.show_models(SHELVES["installed"])
@@ -181,10 +226,32 @@ def hotkeys(asked, state):
     return window
 
 
+def files(asked, place):
+    window = FilesWindow(asked.files)
+    window.show_files(FilesPage() if place is None else FILES)
+    if place is not None:
+        window.show_view(replace(VIEW, phase=Phase.RECORDING))
+        window.list.setCurrentItem(window.list.topLevelItem(place))
+    return window
+
+
+def languages(asked, _state):
+    window = settings(asked, Page.LANGUAGE)
+    window.show_settings(SettingsView(values=Settings(languages=("German", "English"))))
+    window.page(Page.LANGUAGE).findChild(QAbstractButton, "languages").click()
+    return window
+
+
 WINDOWS = {
     **{f"models-{state}": (models, state) for state in SHELVES},
     "models-looking": (lambda asked, _: ModelsWindow(asked.models), ""),
     **{f"history-{state}": (history, state) for state in PASTS},
+    "files-empty": (files, None),
+    "files-done": (files, 0),
+    "files-failed": (files, 2),
+    "files-working": (files, 3),
+    "correction": (correction, "Ask Kovács about Qwen3, soon."),
+    "correction-unchanged": (correction, "Ask Kovach about quen three, um, soon."),
     "help": (lambda _asked, _: HelpWindow(), ""),
     "main": (main, CHOOSING),
     "main-problem": (main, TROUBLED),
@@ -195,6 +262,7 @@ WINDOWS = {
         f"settings-hotkeys-{state}": (hotkeys, state)
         for state in ("recording", "refused", "removed", "desktop")
     },
+    "settings-languages": (languages, ""),
     **{f"setup-{place}": (setup, place) for place in range(6)},
 }
 

@@ -32,6 +32,7 @@ def desk(qapp, asked, posted):  # noqa: ARG001
         lambda: -100.0,
         asked.models,
         asked.history,
+        files_commands=asked.files,
         upkeep_commands=asked.upkeep,
         vocabulary_commands=asked.vocabulary,
         microphone_commands=asked.microphone,

@@ -98,6 +98,23 @@ def test_languages_stand_with_the_recent_ones_first_and_all_in_a_submenu(menu, a
     assert asked.calls == [("change", {"language": "French"})]
 
 
+def test_the_languages_that_are_detected_are_named_and_stand_first(menu, choices):
+    menu.show_view(
+        replace(IDLE, choices=replace(choices, language="", detected_languages=("English", "Thai")))
+    )
+    languages = submenu(menu, strings.LANGUAGE)
+    assert titles(languages)[:4] == [
+        "&Automatic (English, ไทย)",
+        "English",
+        strings.language_title("Thai"),
+        "Deutsch (German)",
+    ]
+    assert checked(languages) == ["&Automatic (English, ไทย)"]
+    many = replace(choices, language="", detected_languages=("English", "Thai", "German", "French"))
+    menu.show_view(replace(IDLE, choices=many))
+    assert checked(languages) == ["&Automatic (4 languages)"]
+
+
 def test_a_choice_that_was_not_accepted_is_not_shown_as_made(menu, choices):
     menu.show_view(replace(IDLE, choices=choices))
     microphones = submenu(menu, strings.MICROPHONE)
@@ -170,12 +187,15 @@ def test_without_a_model_the_menu_says_so(menu):
 def test_recent_texts_are_shortened_and_copied_whole(menu, asked):
     text = "A & B, " * 40
     menu.show_view(replace(IDLE, recent=(text,)))
-    shown, retry = titles(submenu(menu, strings.RECENT))
-    assert retry == strings.RETRY
+    shown, correct, retry = titles(submenu(menu, strings.RECENT))
+    assert (correct, retry) == (strings.CORRECT, strings.RETRY)
     assert len(shown) < 80
     assert "A && B" in shown
     entry(submenu(menu, strings.RECENT), shown).trigger()
-    assert asked.calls == [("copy_text", text)]
+    entry(submenu(menu, strings.RECENT), correct).trigger()
+    assert asked.calls == [("copy_text", text), ("open_window", Window.CORRECT)]
+    menu.show_view(IDLE)
+    assert not entry(submenu(menu, strings.RECENT), correct).isEnabled()
 
 
 def test_a_lasting_problem_heads_the_menu(menu):
@@ -220,6 +240,7 @@ def test_the_menu_is_short(menu, choices):
         strings.LANGUAGE,
         strings.MICROPHONE,
         strings.HISTORY_WINDOW,
+        strings.FILES_WINDOW,
         strings.SETTINGS_WINDOW,
         strings.PAUSE_HISTORY,
         strings.HELP,

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.settings import Settings
-from handy_qwen.settings.fields import MAX_ITEMS, MAX_TEXT
+from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.file import MOST_BYTES, edited, new_document, read
 from handy_qwen.vocabulary.lists import (
     Item,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.events import EscapePressed, KeyDown, KeyJoined, KeyUp
+from handy_qwen.core.events import EscapePressed, KeyDown, KeyJoined, KeyUp, LockPressed
 from handy_qwen.system.hotkeys.tracker import STALE_S, Binding, Tracker
 
 CTRL_L, CTRL_R, SHIFT, ALT, ESCAPE, D, F9, BUTTON = 1, 2, 3, 4, 9, 10, 19, -1
@@ -190,3 +190,32 @@ def test_every_hotkey_goes_down_and_up_in_turn_and_ends_up_when_nothing_is_held(
                 assert event.hotkey in down
     assert not down
     assert not keyboard.tracker.is_hotkey_down
+
+
+def test_a_touch_is_any_key_or_button_but_hotkeys_modifiers_and_the_escape_that_cancels():
+    keyboard = Keyboard(RIGHT_CTRL, PLAIN_F9)
+    for code in (CTRL_R, F9, SHIFT):
+        keyboard.press(code, at_s=5.0)
+        keyboard.release(code)
+    keyboard.tracker.is_escape_watched = True
+    keyboard.press(ESCAPE, at_s=6.0)
+    assert keyboard.tracker.touched_s < 0
+    keyboard.release(ESCAPE)
+    keyboard.tracker.is_escape_watched = False
+    for at_s, code in enumerate((D, BUTTON, ESCAPE), 10):
+        keyboard.press(code, at_s)
+        keyboard.release(code)
+        assert keyboard.tracker.touched_s == at_s
+    keyboard.press(CTRL_R, at_s=20.0)
+    keyboard.press(D, at_s=21.0)
+    assert keyboard.tracker.touched_s == 21.0, "a shortcut may change the text"
+
+
+def test_the_key_that_locks_joins_no_hotkey_while_it_is_watched():
+    keyboard = Keyboard(RIGHT_CTRL, PLAIN_F9)
+    assert keyboard.play(CTRL_R, D, (D,), (CTRL_R,)) == [down(0), KeyJoined(0, 0), up(0)]
+    keyboard.tracker.lock = frozenset({D})
+    assert keyboard.play(D, (D,)) == [], "without a hotkey it is a key like any other"
+    assert keyboard.play(CTRL_R, D, (D,), (CTRL_R,)) == [down(0), LockPressed(0), up(0)]
+    assert keyboard.play(F9, D, (D,), (F9,)) == [down(2), LockPressed(0), up(2)]
+    assert keyboard.play(CTRL_R, SHIFT, D, (D,), (SHIFT,), (CTRL_R,)) == [down(0), KeyJoined(0, 0), up(0)]

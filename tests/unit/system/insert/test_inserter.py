@@ -7,19 +7,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, Delivery, Failed, KeysPermitted
+from handy_qwen.core.types import KeyPermission, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert.backend import UNKNOWN, Backend, Inserted
+from handy_qwen.system.insert.backend import UNKNOWN, Backend, Inserted, is_deletable
 from handy_qwen.system.insert.inserter import (
     COPIED_NOTE,
     IN_USE_NOTE,
     KEY_NOTE,
+    NO_KEY_NOTE,
     UNKNOWN_NOTE,
     DesktopInserter,
 )
 from handy_qwen.system.session import Kind, Session
-from tests.e2e.desk.processes import wait_until
+from tests.waiting import wait_until
 
 HERE, ELSEWHERE = Target(7, "Editor"), Target(8)
 TEXT = "Hello world"
@@ -46,6 +47,13 @@ class FakeBackend(Backend):
         self.arrives, self.moves, self.fails = arrives, moves, fails
         self.calls, self.rests, self.prepared, self.window = [], [], [], HERE
         self.is_closed = threading.Event()
+        self.permission = KeyPermission.NOT_NEEDED
+
+    def key_permission(self):
+        return self.permission
+
+    def ask_permission(self):
+        self.permission = KeyPermission.GIVEN
 
     def _do(self, name, value):
         self.calls.append((name, value))
@@ -78,6 +86,13 @@ class FakeBackend(Backend):
     def submit(self, submit):
         self._do("submit", submit)
 
+    def erase(self, text):
+        self._do("erase", text)
+
+    def clipboard_text(self):
+        self._do("read", "")
+        return "copied\x1b"
+
     def rest(self, is_idle):
         self.rests.append(is_idle)
         if "rest" in self.fails:
@@ -98,8 +113,8 @@ class Work:
             self.posted.put, backend, stopping=threading.Event(), last_resort=last_resort
         )
 
-    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF):
-        self.inserter.insert(take, text, target=target, method=method, submit=submit)
+    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF, erased=""):
+        self.inserter.insert(take, text, target=target, method=method, submit=submit, erased=erased)
 
     def insert(self, method, **options):
         self.begin(3, method, **options)
@@ -215,6 +230,15 @@ def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, co
     else:
         assert delivered.rest == ("" if count is None else missing)
     assert others in ([], [("copy", missing)])
+
+
+def test_what_the_desktop_says_to_pressing_keys_is_told_when_it_changes(work):
+    backend = FakeBackend()
+    backend.permission = KeyPermission.UNASKED
+    desk = work(backend)
+    desk.inserter.allow_keys()
+    told = [desk.posted.get(timeout=30) for _ in range(2)]
+    assert told == [KeysPermitted(KeyPermission.UNASKED), KeysPermitted(KeyPermission.GIVEN)]
 
 
 def test_the_last_resort_copies_when_nothing_else_can(work):
@@ -344,3 +368,46 @@ def test_a_text_that_may_have_arrived_is_never_failed_when_it_cannot_be_copied(w
     assert (delivered.may_have_arrived, delivered.rest) == (
         (True, "") if arrives is UNKNOWN else (False, "world")
     )
+
+
+def test_what_was_inserted_before_is_deleted_first(work):
+    at_work = work(FakeBackend())
+    done = at_work.insert(Method.TYPE, text="new", target=HERE, submit=Submit.ENTER, erased="old")
+    assert done == Delivered(3, Delivery.TYPED, has_erased=True)
+    assert at_work.backend.calls == [("erase", "old"), ("type", "new"), ("submit", Submit.ENTER)]
+
+
+def test_a_command_alone_deletes_or_presses_a_key_and_inserts_nothing(work):
+    at_work = work(FakeBackend())
+    assert at_work.insert(Method.NONE, text="", erased="old") == Delivered(3, Delivery.TYPED, has_erased=True)
+    assert at_work.insert(Method.PASTE, text="", submit=Submit.ENTER) == Delivered(3, Delivery.TYPED)
+    assert at_work.backend.calls == [("erase", "old"), ("submit", Submit.ENTER)]
+
+
+def test_nothing_is_deleted_or_pressed_in_another_window(work):
+    at_work = work(FakeBackend())
+    for options in ({"erased": "old"}, {"submit": Submit.ENTER}):
+        done = at_work.insert(Method.TYPE, text="", target=ELSEWHERE, **options)
+        assert done == Delivered(3, Delivery.HELD)
+    assert at_work.backend.calls == []
+
+
+def test_what_cannot_be_deleted_keeps_no_text_back_and_a_key_that_is_not_pressed_is_told(work):
+    at_work = work(FakeBackend(erase=UNSUPPORTED, submit=UNSUPPORTED))
+    assert at_work.insert(Method.TYPE, text="new", erased="old") == Delivered(3, Delivery.TYPED)
+    assert at_work.insert(Method.TYPE, text="", submit=Submit.ENTER).note == NO_KEY_NOTE
+
+
+def test_the_clipboard_is_read_as_text_that_can_be_printed_and_a_failure_reads_nothing(work):
+    for backend, found in ((FakeBackend(), "copied"), (FakeBackend(read=UNSUPPORTED), "")):
+        heard = queue.Queue()
+        work(backend).inserter.read_clipboard(heard.put)
+        assert heard.get(timeout=10) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "can_be"),
+    [("A dog,\nzwei Äpfel, 你好。", True), ("क्या", False), ("👍", False), ("a\u0301", False), ("\t", False)],
+)
+def test_only_what_backspace_deletes_one_by_one_everywhere_is_deleted(text, can_be):
+    assert is_deletable(text) is can_be

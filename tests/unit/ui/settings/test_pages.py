@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from handy_qwen.core.models import ModelList, Problem
@@ -94,6 +95,62 @@ def test_languages_are_those_of_the_model_the_recent_ones_first_and_one_that_it_
     assert row.control.currentText().endswith("(Dutch)")
     row.control.activated.emit(1)
     assert asked.calls[-1] == ("change", {"language": "German"})
+
+
+def languages_of(window):
+    """The row of the languages that are detected, with its list open."""
+    choices = replace(CHOOSING.choices, languages=("English", "French", "German"))
+    window.go(Page.LANGUAGE)
+    window.show_view(replace(CHOOSING, choices=choices))
+    row = row_of(window, "languages")
+    row.control.click()
+    return row
+
+
+def shown_in(panel):
+    rows = (panel.rows.item(place) for place in range(panel.rows.count()))
+    return [row.text() for row in rows if not row.isHidden()]
+
+
+def test_the_languages_that_are_detected_are_ticked_in_a_list_that_can_be_searched(qtbot, window, asked):
+    row = languages_of(window)
+    panel = row.setting.panel
+    assert row.control.text() == "Any language…"
+    assert shown_in(panel) == ["English", "Français (French)", "Deutsch (German)"]
+    assert panel.search.hasFocus()
+    for sought in ("deut", "GERM", "de"):
+        panel.search.setText(sought)
+        assert shown_in(panel) == ["Deutsch (German)"]
+    qtbot.keyClick(panel.search, Qt.Key.Key_Down)
+    assert panel.rows.hasFocus()
+    qtbot.keyClick(panel.rows, Qt.Key.Key_Space)
+    assert asked.calls[-1] == ("change", {"languages": ("German",)})
+    show(window, languages=("German",))
+    panel.search.clear()
+    panel.search.setFocus()
+    qtbot.keyClick(panel.search, Qt.Key.Key_Down)
+    qtbot.keyClick(panel.rows, Qt.Key.Key_Space)
+    assert asked.calls[-1] == ("change", {"languages": ("German", "English")})
+    assert row.control.text() == "Deutsch, English…"
+    assert row.control.accessibleName() == "Detect only these languages: Deutsch, English…"
+    qtbot.keyClick(panel.rows, Qt.Key.Key_Escape)
+    assert not panel.isVisible()
+    assert window.isVisible()
+    assert row.control.hasFocus()
+    row.reset.click()
+    assert asked.calls[-1] == ("change", {"languages": ()})
+
+
+def test_languages_that_the_model_lacks_stay_in_the_list_and_those_chosen_are_on_top(window, asked):
+    row = languages_of(window)
+    show(window, languages=("Dutch", "German"))
+    panel = row.setting.panel
+    assert shown_in(panel)[:2] == ["Nederlands (Dutch)", "Deutsch (German)"]
+    assert panel.ticked() == ["Dutch", "German"]
+    panel.rows.item(0).setCheckState(Qt.CheckState.Unchecked)
+    assert asked.calls[-1] == ("change", {"languages": ("German",)})
+    show(window, languages=("German", "English", "French", "Dutch"))
+    assert row.control.text() == "4 languages…"
 
 
 def test_the_model_in_use_is_shown_with_what_it_takes(window):

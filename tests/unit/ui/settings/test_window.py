@@ -99,6 +99,7 @@ def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked
 OTHER = {
     "mode": Mode.TOGGLE,
     "hold_s": 0.45,
+    "lock_key": "tab",
     "max_take_s": 120.0,
     "silence_s": 60.0,
     "avoid_headset": False,
@@ -112,6 +113,10 @@ OTHER = {
     "smart_spacing": False,
     "trailing_space": True,
     "remove_fillers": True,
+    "say_new_line": False,
+    "say_new_paragraph": False,
+    "say_scratch_that": False,
+    "say_press_enter": False,
     "overlay": Overlay.OFF,
     "sounds": True,
     "history": Keep.TEXT,
@@ -305,7 +310,8 @@ from handy_qwen.core.view import Window
 class Nobody:
     def __getattr__(self, name):
         return lambda *_, **__: None
-others = dict.fromkeys(["upkeep_commands", "vocabulary_commands", "microphone_commands"], Nobody())
+kinds = ("files", "upkeep", "vocabulary", "microphone")
+others = {f"{kind}_commands": Nobody() for kind in kinds}
 desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)

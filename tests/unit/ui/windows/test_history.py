@@ -10,12 +10,10 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery, Phase
-from handy_qwen.core.vocabulary import Told, VocabularyPage
 from handy_qwen.ui import saving, strings
 from handy_qwen.ui import window as window_module
 from handy_qwen.ui.style import blended, scheme
 from handy_qwen.ui.windows import history_words as words
-from handy_qwen.ui.windows.correction import CorrectionDialog
 from handy_qwen.ui.windows.history import HistoryWindow
 from handy_qwen.ui.windows.history_list import DAY
 from tests.e2e.pasts import ENTRIES, FULL, NOW_S, PASTS, PRIVATE, VIEW
@@ -30,7 +28,7 @@ MANY = tuple(Entry(number, NOW_S, EntryState.DONE, 1.0, "Hello.") for number in 
 
 @pytest.fixture
 def window(qtbot, asked, app_home):  # noqa: ARG001  the home keeps the window's place
-    made = HistoryWindow(asked.history, asked, asked.vocabulary)
+    made = HistoryWindow(asked.history, asked)
     qtbot.addWidget(made)
     made.show_view(VIEW)
     made.present()
@@ -414,54 +412,16 @@ def test_every_button_has_a_letter_of_its_own(window):
     assert len(underlined) == len(set(underlined)) >= 10
 
 
-def correct(window, start, length):
-    """Select in the text, and press the button; the dialog that opens."""
+def test_the_words_selected_are_to_be_corrected_in_the_whole_text(window):
+    choose(window, STARRED)
+    text, asked_for = ENTRIES[STARRED].text, []
+    window.correction_asked.connect(lambda *what: asked_for.append(what))
     cursor = window.detail.text.textCursor()
-    cursor.setPosition(start)
-    cursor.setPosition(start + length, QTextCursor.MoveMode.KeepAnchor)
+    cursor.setPosition(0)
+    cursor.setPosition(len(text.split()[0]) + 1, QTextCursor.MoveMode.KeepAnchor)
     window.detail.text.setTextCursor(cursor)
     window.detail.correct_button.click()
-    return next(one for one in window.findChildren(CorrectionDialog) if one.isVisible())
-
-
-def test_a_word_that_came_out_wrong_is_corrected_for_the_next_time(qtbot, window, asked):
-    choose(window, STARRED)
-    word = ENTRIES[STARRED].text.split()[0]
-    dialog = correct(window, 0, len(word) + 1)
-    assert (dialog.heard.text(), dialog.written.text()) == (word, word)
-    assert dialog.as_word.isChecked()
-    qtbot.keyClicks(dialog.written, "Qwen")
-    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
-    assert asked.calls == [("correct", word, "Qwen", {"is_word": True})]
-    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
-    assert "1 word added." in said(window)
-    press(qtbot, window, Qt.Key.Key_Z, CONTROL)
-    assert asked.calls[1:] == [("undo",)]
-    window.show_vocabulary(VocabularyPage(told=Told(2, "Undone.")))
-    assert "Undone." in said(window)
-    assert not window.corrected.undo_button.isVisible()
-
-
-def test_a_correction_as_a_replacement_needs_both_and_a_difference(qtbot, window, asked):
-    choose(window, STARRED)
-    dialog = correct(window, 0, 4)
-    dialog.as_replacement.click()
-    assert not dialog.add_button.isEnabled()
-    dialog.written.setText("sofas")
-    dialog.heard.setText(" ")
-    assert not dialog.add_button.isEnabled()
-    dialog.heard.setText("chairs")
-    qtbot.keyClick(dialog.written, Qt.Key.Key_Return)
-    assert asked.calls == [("correct", "chairs", "sofas", {"is_word": False})]
-
-
-def test_nothing_is_added_on_cancel_and_nothing_is_told_of_what_others_add(qtbot, window, asked):
-    choose(window, STARRED)
-    dialog = correct(window, 0, 4)
-    qtbot.keyClick(dialog.written, Qt.Key.Key_Escape)
-    assert asked.calls == []
-    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
-    assert not window.corrected.isVisible()
+    assert asked_for == [(text, text.split()[0])]
 
 
 def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
@@ -474,8 +434,10 @@ def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
     assert text.selected() == ENTRIES[STARRED].text.split()[0]
     QGuiApplication.sendEvent(text, context_menu(text))
     (menu,) = text.findChildren(QMenu)
+    asked_for = []
+    window.correction_asked.connect(lambda *what: asked_for.append(what))
     next(one for one in menu.actions() if one.text() == words.CORRECT).trigger()
-    assert window.findChild(CorrectionDialog).heard.text() == text.selected()
+    assert asked_for == [(ENTRIES[STARRED].text, text.selected())]
 
 
 def context_menu(text, reason=QContextMenuEvent.Reason.Keyboard, place=None):

@@ -1,0 +1,285 @@
+"""Sound files for their window: read on a thread of their own, transcribed while nobody dictates.
+
+Qt --add, remove, save ...--> thread "files" --> FilesPage --> Qt
+|  one after the other
+thread "files-read" --blocks--> FileJob --> the engine's thread
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from handy_qwen.app.transcripts import described, rendered
+from handy_qwen.core import subtitles
+from handy_qwen.core.models import Problem
+from handy_qwen.core.ports import Watched
+from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
+from handy_qwen.core.types import Rules
+from handy_qwen.core.vocabulary import Told
+from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.files import replacing
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.worker import Worker
+from handy_qwen.transcriber.file_job import FileJob
+
+if TYPE_CHECKING:  # slow to import
+    from handy_qwen.audio.files import AudioFile
+    from handy_qwen.engine.api import Transcript
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 0.25  # between two looks how far the engine is
+
+
+class Engine(Protocol):
+    """What is asked of the engine. Any thread."""
+
+    def transcribe_file(self, job: FileJob) -> None:
+        """Work on ``job`` while nobody dictates."""
+
+    def wake(self) -> None:
+        """There is more to do."""
+
+
+@dataclass
+class _File:
+    entry: FileEntry
+    job: FileJob | None = None
+    found: Transcript | None = None
+    known: dict[str, Any] = field(default_factory=dict)
+
+
+class FilesPresenter:
+    """Implements ``core.sound_files.FilesCommands``.
+
+    Threads: the methods are called on Qt's; ``listener`` on the thread ``files``.
+
+    Args:
+        engine: None before it is there.
+        rules: What the settings say: the languages, and the words that the model should know.
+        model: The name of the model in use.
+        copy: Puts a text on the clipboard. Any thread.
+        open_file: Opens a file as the user would; False: no program does.
+    """
+
+    def __init__(
+        self,
+        engine: Callable[[], Engine | None],
+        rules: Callable[[], Rules],
+        model: Callable[[], str],
+        *,
+        copy: Callable[[str], None],
+        open_file: Callable[[Path], bool],
+    ) -> None:
+        self.listener: FilesListener = lambda _page: None  # until there is one
+        self._engine, self._rules, self._model = engine, rules, model
+        self._copy_text, self._open_file = copy, open_file
+        self._files: dict[int, _File] = {}
+        self._numbers = count(1)
+        self._working = 0  # the number of the file that the reader is at; 0: none
+        self._told = Told()
+        self._worker = Worker(
+            "files", is_lazy=True, on_error=lambda error: self._tell(error.title, error.hint, is_problem=True)
+        )
+        self._reader = Worker("files-read", is_lazy=True)
+        self.workers: dict[str, Watched] = {watchdog.FILES: self._worker, watchdog.FILES_READ: self._reader}
+
+    # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Transcribe these files, and those in these folders."""
+        self._worker.do(partial(self._add, tuple(paths)))
+
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Take files off the list."""
+        self._worker.do(partial(self._remove, tuple(numbers)))
+
+    def copy(self, numbers: Sequence[int]) -> None:
+        """Put the texts on the clipboard."""
+        self._worker.do(partial(self._copy, tuple(numbers)))
+
+    def save(self, numbers: Sequence[int], form: Form, target: Path) -> None:
+        """Save the texts as ``target``, or there."""
+        self._worker.do(partial(self._save, tuple(numbers), form, target))
+
+    def open(self, number: int) -> None:
+        """Open the file that the text was saved in."""
+        self._worker.do(partial(self._open, number))
+
+    def close(self, timeout_s: float) -> None:
+        """Give up what is not done, finish what was asked for, and end the threads. Safe to call twice."""
+        for file in list(self._files.values()):
+            if file.job is not None:
+                file.job.cancel()
+        self._reader.stop(0.0)
+        self._worker.stop(timeout_s)
+
+    # --- called on "files" ---------------------------------------------------------------------------
+
+    def _add(self, paths: tuple[Path, ...]) -> None:
+        from handy_qwen.audio.files import files_in
+
+        for path in paths:
+            found = [path]
+            if path.is_dir():
+                try:
+                    found = files_in(path)
+                except OSError as exc:
+                    self._tell(f"{path.name} can't be read: {exc.strerror}.", is_problem=True)
+                    continue
+                if not found:
+                    self._tell(f"There is no sound file in {path.name}.", is_problem=True)
+            for one in found:
+                number = next(self._numbers)
+                self._files[number] = _File(FileEntry(number, one))
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Begin with the next file, if none is being read, and show what there is."""
+        waiting = (one for one in self._files.values() if one.entry.state is FileState.WAITING)
+        if not self._working and (file := next(waiting, None)) is not None:
+            rules = self._rules()
+            file.job = FileJob(rules.spoken(rules.language), rules.context)
+            file.entry = replace(file.entry, state=FileState.WORKING)
+            self._working = file.entry.number
+            self._reader.do(partial(self._read, file.entry.number, file.entry.path, file.job))
+        self._show()
+
+    def _has_moved(self, number: int, share: float | None) -> None:
+        if (file := self._files.get(number)) is not None and file.entry.share != share:
+            file.entry = replace(file.entry, share=share)
+            self._show()
+
+    def _has_ended(self, number: int, came: _Came) -> None:
+        self._working = 0
+        if (file := self._files.get(number)) is not None:
+            file.job = None
+            if came.problem is not None:
+                file.entry = replace(file.entry, state=FileState.FAILED, problem=came.problem)
+            elif came.found is not None:
+                text, file.found = came.found.text, came.found
+                file.known = described(
+                    str(file.entry.path), came.found, model=came.model, is_truncated=came.is_truncated
+                )
+                file.entry = replace(file.entry, state=FileState.DONE, share=1.0, text=text, note=came.note)
+        self._go_on()
+
+    def _remove(self, numbers: tuple[int, ...]) -> None:
+        for number in numbers:
+            file = self._files.pop(number, None)
+            if file is not None and file.job is not None:
+                file.job.cancel()
+        self._show()
+
+    def _copy(self, numbers: tuple[int, ...]) -> None:
+        texts = [file.entry.text for file in self._done(numbers)]
+        self._copy_text("\n\n".join(texts))
+        self._tell("The text is on the clipboard." if len(texts) == 1 else "The texts are on the clipboard.")
+
+    def _save(self, numbers: tuple[int, ...], form: Form, target: Path) -> None:
+        files = self._done(numbers)
+        for file in files:
+            path = target if len(numbers) == 1 else _free(target, file.entry.path.name + form.suffix)
+            assert file.found is not None
+            try:
+                with replacing(path) as stream:
+                    stream.write(rendered(form, file.known, file.found).encode("utf-8", "surrogateescape"))
+            except OSError as exc:
+                raise HandyError(
+                    f"{path.name} can't be written: {exc.strerror}.", "Choose another folder."
+                ) from exc
+            file.entry = replace(file.entry, saved=path)
+        title = (
+            f"Saved as {target.name}." if len(numbers) == 1 else f"Saved {len(files)} texts in {target.name}."
+        )
+        self._tell(title, subtitles.NOTE if form.is_timed else "")
+
+    def _open(self, number: int) -> None:
+        path = self._files[number].entry.saved if number in self._files else None
+        if path is None:
+            return
+        if not path.is_file():
+            raise HandyError(f"{path.name} is not there any more.", "Save the text again.")
+        if not self._open_file(path):
+            raise HandyError(f"No program opened {path.name}.", f"It is in {path.parent}.")
+
+    def _done(self, numbers: Sequence[int]) -> list[_File]:
+        files = (self._files[number] for number in sorted(numbers) if number in self._files)
+        return [file for file in files if file.entry.state is FileState.DONE]
+
+    def _tell(self, title: str, hint: str = "", *, is_problem: bool = False) -> None:
+        self._told = Told(self._told.number + 1, title, hint, is_problem)
+        self._show()
+
+    def _show(self) -> None:
+        self.listener(FilesPage(tuple(file.entry for file in self._files.values()), self._told))
+
+    # --- called on "files-read" ----------------------------------------------------------------------
+
+    def _read(self, number: int, path: Path, job: FileJob) -> None:
+        came = _Came(Problem(*UNEXPECTED))  # also if it ends the thread
+        try:
+            came = self._transcribed(number, path, job)
+        except HandyError as exc:
+            came = _Came(Problem(exc.title, exc.hint))
+        except Exception:
+            logger.exception("a file could not be transcribed")
+        finally:
+            if came.problem is not None:
+                job.cancel()
+            self._worker.do(partial(self._has_ended, number, came))
+
+    def _transcribed(self, number: int, path: Path, job: FileJob) -> _Came:
+        from handy_qwen.audio.files import Loudness, read
+
+        engine, loudness = self._engine(), Loudness()
+        if engine is None:
+            raise HandyError("Handy Qwen is still starting.", "Try again in a moment.")
+        with read(path) as audio:
+            engine.transcribe_file(job)
+            for block in audio:
+                loudness.feed(block)
+                while not job.feed(block, WAIT_S):
+                    self._moves(number, job, audio)
+                engine.wake()
+            job.complete()
+            engine.wake()
+            while (found := job.wait(WAIT_S)) is None:
+                self._moves(number, job, audio)
+            found.check()
+            is_truncated = audio.is_truncated
+        note = ""
+        if found.is_truncated or is_truncated:
+            note = "The text may be incomplete: the recording or the model broke off."
+        elif not found.text:
+            note = f"No text: {loudness.why_no_text()}."
+        return _Came(None, found, note, self._model(), is_truncated)
+
+    def _moves(self, number: int, job: FileJob, audio: AudioFile) -> None:
+        self._reader.begin()  # a sign of life for the watchdog
+        share = min(1.0, job.done_samples / audio.total_samples) if audio.total_samples else None
+        self._worker.do(partial(self._has_moved, number, share))
+
+
+@dataclass(frozen=True)
+class _Came:
+    """What came of a file."""
+
+    problem: Problem | None
+    found: Transcript | None = None
+    note: str = ""
+    model: str = ""
+    is_truncated: bool = False
+
+
+def _free(folder: Path, name: str) -> Path:
+    """A name in ``folder`` that nothing has yet."""
+    stem, dot, suffix = name.rpartition(".")
+    names = (name, *(f"{stem} ({number}){dot}{suffix}" for number in range(2, 10_000)))
+    return next(path for one in names if not (path := folder / one).exists())

@@ -1,0 +1,68 @@
+"""What the user changed in a text, word by word, so that it can be learned."""
+
+# ruff: noqa: RUF001  apostrophes of both kinds
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+
+from handy_qwen.languages import extends, is_of_word, is_unspaced
+
+MOST_CHARACTERS = 20_000  # of a text to compare: an hour of speech has three times as many
+Span = tuple[int, int]
+_INSIDE = "'’.-"  # of a word
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """``written`` is now where ``heard`` was; one of them may be empty."""
+
+    heard: str = field(repr=False)
+    written: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What to learn: a word for the model, or what to write instead of what was heard."""
+
+    heard: str = field(repr=False)
+    written: str = field(repr=False)
+    is_word: bool
+
+
+def changes(before: str, after: str) -> tuple[Change, ...]:
+    """The words of ``before`` that are others in ``after``, in order. Punctuation and spaces do not count."""
+    if max(len(before), len(after)) > MOST_CHARACTERS:
+        return ()
+    old, new = _tokens(before), _tokens(after)
+    texts = [before[start:end] for start, end in old], [after[start:end] for start, end in new]
+    matcher = SequenceMatcher(None, *texts, autojunk=False)
+    found = [
+        Change(_between(before, old[start:end]), _between(after, new[first:last]))
+        for what, start, end, first, last in matcher.get_opcodes()
+        if what != "equal"
+    ]
+    return tuple(dict.fromkeys(found))
+
+
+def _between(text: str, tokens: Sequence[Span]) -> str:
+    return " ".join(text[tokens[0][0] : tokens[-1][1]].split()) if tokens else ""
+
+
+def _tokens(text: str) -> list[Span]:
+    """Beginning and end of each word; where no spaces divide words, of each character."""
+    found: list[Span] = []
+    start: int | None = None
+    for place, character in enumerate(f"{text} "):
+        is_own = is_of_word(character) and is_unspaced(character) and not extends(character)
+        is_inside = (
+            character in _INSIDE and start is not None and is_of_word(text[place + 1 : place + 2] or " ")
+        )
+        if start is not None and (is_own or not (is_of_word(character) or is_inside)):
+            found.append((start, place))
+            start = None
+        if is_of_word(character) and start is None:
+            start = place
+    return found

@@ -1,0 +1,74 @@
+"""Which profile holds for a program, and those that come with this one.
+
+A program is known by what the desktop calls it: WM_CLASS on X11, the executable on Windows, the bundle of an
+app on macOS. Capitals, ".exe" and a folder or domain before the name make no difference; "*" stands for
+anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from fnmatch import fnmatchcase
+
+from handy_qwen.core.types import Method, Profile, Submit
+
+_TERMINALS = """
+    alacritty com.mitchellh.ghostty ghostty cool-retro-term deepin-terminal eterm foot gnome-terminal*
+    guake hyper iterm2 kgx kitty konsole lxterminal mate-terminal mintty mlterm org.gnome.console
+    org.gnome.ptyxis org.wezfurlong.wezterm wezterm* pantheon-terminal putty qterminal rxvt sakura st
+    st-256color tabby terminal terminator terminology termite tilda tilix urxvt uxterm warp
+    windowsterminal cmd powershell pwsh xfce4-terminal xterm yakuake
+"""
+_EDITORS = """
+    code code-oss vscodium cursor windsurf zed dev.zed.zed sublime_text kate org.kde.kate gvim neovide
+    emacs xcode jetbrains-* idea64 pycharm64 webstorm64 clion64 goland64 rider64 devenv notepad++ lapce
+"""
+_CHATS = """
+    slack discord teams ms-teams teams-for-linux org.telegram.desktop telegramdesktop telegram signal
+    whatsapp whatsapp.root element fractal nheko mattermost zulip rocket.chat skype threema viber wechat
+    weixin line
+"""
+BUILT_IN = (
+    # Enter would run a command, as would a line break that is typed.
+    Profile("Terminals", tuple(_TERMINALS.split()), method=Method.PASTE, submit=Submit.OFF, spacing="off"),
+    # What is typed gets brackets, quotation marks and completions that nobody asked for.
+    Profile("Code editors", tuple(_EDITORS.split()), method=Method.PASTE, submit=Submit.OFF),
+    # A line break that is typed would send the message.
+    Profile("Chat", tuple(_CHATS.split()), method=Method.PASTE),
+)
+
+
+def effective(own: Iterable[Profile]) -> tuple[Profile, ...]:
+    """The user's ``own`` profiles, and the built-in ones that none of them replaces by its name.
+
+    One that replaces a built-in one, and names no programs, is for the same programs.
+    """
+    built_in = {one.name: one for one in BUILT_IN}
+    mine = [
+        replace(one, programs=one.programs or built_in[one.name].programs) if one.name in built_in else one
+        for one in own
+    ]
+    names = {one.name for one in mine}
+    return (*mine, *(one for one in BUILT_IN if one.name not in names))
+
+
+def plain_name(program: str) -> str:
+    """``program`` as it is compared."""
+    return re.split(r"[\\/]", program.strip().casefold())[-1].removesuffix(".exe")
+
+
+def profile_of(application: str, profiles: Iterable[Profile]) -> Profile | None:
+    """The first of ``profiles`` that is for ``application``; None: none is."""
+    name = plain_name(application)
+    if not name:
+        return None
+    names = {name, name.rpartition(".")[2]}
+    return next(
+        (one for one in profiles if any(_fits(plain_name(each), names) for each in one.programs)), None
+    )
+
+
+def _fits(pattern: str, names: Iterable[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names)

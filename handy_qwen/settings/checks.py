@@ -1,0 +1,250 @@
+"""The check of each setting: from what the file or the program says to the value.
+
+A reader returns the value or raises a ValueError. It takes its own result as well, so that the same check
+serves the file and the program. No message repeats the value: custom words and replacements are the user's.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from handy_qwen.core.text import Replacement, pattern_error
+from handy_qwen.core.types import Hotkey, Method, Profile, Submit
+from handy_qwen.errors import LanguageError
+from handy_qwen.languages import AUTOMATIC, language_name
+
+T = TypeVar("T")
+E = TypeVar("E", bound=enum.StrEnum)
+Reader = Callable[[object], T]
+
+MAX_TEXT = 500  # characters of a name, word or pattern
+MAX_ITEMS = 2000
+
+
+def text(value: object) -> str:
+    """A string of moderate length."""
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")  # noqa: TRY004  one kind of error for what a file may hold
+    if len(value) > MAX_TEXT:
+        raise ValueError(f"must not be longer than {MAX_TEXT} characters")
+    if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
+        raise ValueError("must be a text in Unicode")
+    return str(value)
+
+
+def known_language(value: object) -> str:
+    """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
+    try:
+        return language_name(text(value))
+    except LanguageError as exc:
+        guess, asks, _rest = exc.hint.partition("?")
+        meant = f" ({guess[:1].lower()}{guess[1:]}?)" if asks else ""
+        raise ValueError(f'must be a language such as "German" or "de", or "auto"{meant}') from None
+
+
+def one_language(value: object) -> str:
+    """As ``known_language``, but not automatic."""
+    if not (name := known_language(value)):
+        raise ValueError('must be a language such as "German" or "de"')
+    return name
+
+
+def flag(value: object) -> bool:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")  # noqa: TRY004
+    return value
+
+
+@dataclass(frozen=True)
+class number:  # noqa: N801  a check, as the functions are
+    """A number from ``low`` to ``high``."""
+
+    low: float
+    high: float
+
+    def __call__(self, value: object) -> float:
+        """``value``, checked."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError("must be a number")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"must be from {self.low:g} to {self.high:g}")
+        return float(value)
+
+
+@dataclass(frozen=True)
+class whole(number):  # noqa: N801
+    """A whole number from ``low`` to ``high``."""
+
+    def __call__(self, value: object) -> int:
+        """``value``, checked."""
+        checked = super().__call__(value)
+        if checked != int(checked):
+            raise ValueError("must be a whole number")
+        return int(checked)
+
+
+def choice(options: type[E]) -> Reader[E]:
+    """One of the values of an enumeration."""
+
+    def read(value: object) -> E:
+        try:
+            return options(text(value).strip().lower())
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(options)}") from None
+
+    return read
+
+
+def lock_key(value: object) -> str:
+    """A key that locks a take; "" is none."""
+    if text(value) not in {"space", "tab", ""}:
+        raise ValueError('must be one of "space", "tab", ""')
+    return text(value)
+
+
+def insertion(value: object) -> Method | None:
+    """A way to insert text; None for "auto"."""
+    if value is None or (isinstance(value, str) and value.strip().lower() == AUTOMATIC):
+        return None
+    try:
+        return choice(Method)(value)
+    except ValueError:
+        raise ValueError(f"must be one of {', '.join([AUTOMATIC, *Method])}") from None
+
+
+@dataclass(frozen=True)
+class Several(Generic[T]):
+    """Reads a list. ``keys`` are those of an entry that is a table; a bad one costs no more than itself."""
+
+    item: Reader[T]
+    keys: Mapping[str, Reader[Any]] = field(default_factory=dict)
+
+    def __call__(self, value: object) -> tuple[T, ...]:
+        """The entries of ``value``, each checked."""
+        if not isinstance(value, list | tuple):
+            raise ValueError("must be a list")  # noqa: TRY004
+        if len(value) > MAX_ITEMS:
+            raise ValueError(f"must not have more than {MAX_ITEMS} entries")
+        return tuple(self.item(item) for item in value)
+
+
+class Once(Several[str]):
+    """Reads a list of names, each of which counts once."""
+
+    def __call__(self, value: object) -> tuple[str, ...]:
+        """The names of ``value``, each checked."""
+        return tuple(dict.fromkeys(super().__call__(value)))
+
+
+class InOrder(Once):
+    """Names of microphones. The system's default comes after all others in any case."""
+
+    def __call__(self, value: object) -> tuple[str, ...]:
+        """The names of ``value``, each checked."""
+        names = super().__call__(value)
+        return names[:-1] if names and not names[-1] else names
+
+
+def submit_of(value: object) -> str:
+    """A key to press; "" is that of the settings."""
+    return choice(Submit)(value).value if text(value) else ""
+
+
+def named(value: object) -> str:
+    """A text that is not empty."""
+    if not text(value).strip():
+        raise ValueError("must not be empty")
+    return text(value)
+
+
+def _chord(value: object) -> str:
+    return named(value).strip()
+
+
+def _own_language(value: object) -> str:
+    """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
+    return known_language(value) or (AUTOMATIC if text(value).strip() else "")
+
+
+def _spacing(value: object) -> str:
+    if text(value) not in {"", "on", "off"}:
+        raise ValueError("must be one of on, off")
+    return text(value)
+
+
+HOTKEY: Mapping[str, Reader[Any]] = {"chord": _chord, "language": _own_language, "submit": submit_of}
+REPLACEMENT: Mapping[str, Reader[Any]] = {
+    "heard": named,
+    "written": text,
+    "regex": flag,
+    "case": flag,
+    "alone": flag,
+}
+PROFILE: Mapping[str, Reader[Any]] = {
+    "name": named,
+    "programs": Several(named),
+    "language": _own_language,
+    "method": lambda value: choice(Method)(value).value if text(value) else "",
+    "submit": submit_of,
+    "spacing": _spacing,
+    "words": Several(text),
+}
+"""The keys of an entry and the check of each; what ``item_of`` gives is read back as the same entry."""
+
+
+def item_of(entry: Hotkey | Replacement | Profile) -> dict[str, object]:
+    """``entry`` as a table of plain values, without those that are usual."""
+    if isinstance(entry, Hotkey):
+        more: dict[str, object] = {"language": entry.language, "submit": entry.submit}
+        return {"chord": entry.chord} | {key: value for key, value in more.items() if value}
+    if isinstance(entry, Profile):
+        values = {key: getattr(entry, key) for key in PROFILE}
+        return {
+            key: list(value) if isinstance(value, tuple) else value for key, value in values.items() if value
+        }
+    flags = {"regex": entry.is_regex, "case": entry.is_case_sensitive, "alone": entry.is_alone}
+    return {"heard": entry.heard, "written": entry.written} | {key: True for key, on in flags.items() if on}
+
+
+def hotkey(value: object) -> Hotkey:
+    """A table with ``chord`` and, if wanted, ``language`` and ``submit``; or just the chord."""
+    return Hotkey(**_table({"chord": value} if isinstance(value, str) else value, HOTKEY))
+
+
+def replacement(value: object) -> Replacement:
+    """A table with ``heard`` and ``written`` and, if wanted, ``regex``, ``case`` and ``alone``."""
+    table = _table(value, REPLACEMENT)
+    flags = (table.get(key, False) for key in ("regex", "case", "alone"))
+    read = Replacement(table["heard"], table.get("written", ""), *flags)
+    if pattern_error(read):
+        raise ValueError("is not a valid regular expression")
+    return read
+
+
+def profile(value: object) -> Profile:
+    """A table with ``name`` and whatever else of ``PROFILE`` is wanted."""
+    return Profile(**_table(value, PROFILE))
+
+
+def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
+    """The keys of a table, each checked. The first of ``known`` must be there."""
+    if isinstance(value, Hotkey | Replacement | Profile):
+        value = item_of(value)
+    if not isinstance(value, Mapping):
+        raise ValueError("must be a table")  # noqa: TRY004
+    if unknown := set(value) - set(known):
+        raise ValueError(f"has {len(unknown)} unknown keys; known are {', '.join(known)}")
+    read = {}
+    for key, item in value.items():
+        try:
+            read[key] = known[key](item)
+        except ValueError as exc:
+            raise ValueError(f"has a key {key} that {exc}") from None
+    if (needed := next(iter(known))) not in read:
+        raise ValueError(f"must have a key {needed}")
+    return read

@@ -1,0 +1,261 @@
+"""The page Apps: what is different in some programs.
+
+Those that come with the program are in the list as well; changed, they become the user's own, under the same
+name (see ``core.profiles``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QLineEdit, QListWidget
+
+from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
+from handy_qwen.core.types import Method, Profile, Submit
+from handy_qwen.core.view import Choices, View
+from handy_qwen.languages import AUTOMATIC
+from handy_qwen.settings import OPTIONS, SettingsView
+from handy_qwen.settings.checks import profile as checked
+from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.settings import apps_words as words
+from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
+from handy_qwen.ui.settings.page import SettingsPage, Tools
+from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.words import DETECT, said
+from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.widgets import Button, Outcome
+
+_SHIPPED = {one.name: one for one in BUILT_IN}
+_ROWS = 5  # of the list
+_LINE_CHARACTERS = 26
+Entries = list[tuple[str, str]]
+
+
+class AppsPage(SettingsPage):
+    """Made and used on Qt's thread."""
+
+    def __init__(self, tools: Tools) -> None:
+        super().__init__(tools)
+        self._own: tuple[Profile, ...] = ()  # the user's, as they will be once all that was asked is done
+        self._before: tuple[Profile, ...] | None = None  # what an undo brings back
+        self._shown: tuple[Profile, ...] = ()
+        self._view = View()
+        self.list = QListWidget()
+        self.list.setAccessibleName(words.LIST)
+        self.list.setFixedHeight(_ROWS * (self.list.fontMetrics().lineSpacing() + 4))
+        self.add_last = Button(words.ADD_LAST_NONE, self._add_last)
+        self.add_last.setToolTip(words.ADD_LAST_TIP)
+        self.add = Button(words.ADD, lambda: self._add(Profile(words.NEW)))
+        self.remove = Button(words.REMOVE, self._remove)
+        self.told = Outcome(words.UNDO)
+        buttons = FlowLayout(self.add_last, self.add, self.remove, gap_px=SMALL_GAP_PX)
+        self.profiles = Row(
+            "",
+            help=words.PROFILES_HELP,
+            below=column(self.list, buttons, self.told, gap_px=SMALL_GAP_PX),
+            focus=self.list,
+            also=f"{words.PROFILES} {words.PROFILES_ALSO}",
+            setting_name="apps",
+        )
+        self.add_section(words.PROFILES, self.profiles)
+        self.name, self.programs, self.words = (_Line(self) for _ in range(3))
+        self.language, self.method, self.submit, self.spacing = (ChoiceControl() for _ in range(4))
+        self.name_row = Row(words.NAME, self.name)
+        self.programs_row = Row(words.PROGRAMS, help=words.PROGRAMS_HELP, below=self.programs)
+        self.words_row = Row(words.WORDS, help=words.WORDS_HELP, below=self.words)
+        for line, title in ((self.programs, words.PROGRAMS), (self.words, words.WORDS)):
+            line.setAccessibleName(title)
+        self.add_section(
+            "",
+            self.name_row,
+            self.programs_row,
+            Row(words.LANGUAGE, self.language.widget),
+            Row(words.METHOD, self.method.widget),
+            Row(words.SUBMIT, self.submit.widget, help=words.SUBMIT_HELP),
+            Row(words.SPACING, self.spacing.widget),
+            self.words_row,
+        )
+        self._connect()
+        self._show_profiles()
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show the profiles that the settings have."""
+        super().show_settings(shown)
+        if shown.values.apps != self._own:
+            self._own, self._before = shown.values.apps, None
+            self.told.say("")
+        self._show_profiles()
+
+    def show_view(self, view: View) -> None:
+        """Offer the program that the last dictation was for."""
+        self._view = view
+        title = words.ADD_LAST.format(program=strings.literal(view.application))
+        self.add_last.setText(title if view.application else words.ADD_LAST_NONE)
+        self.add_last.setEnabled(bool(view.application))
+        self.language.set_entries(_languages(view.choices))
+
+    def leave(self) -> None:
+        """What was done is done."""
+        self.told.say("")
+
+    @property
+    def chosen(self) -> Profile:
+        """The one that is shown."""
+        place = self.list.currentRow()
+        return self._shown[place] if 0 <= place < len(self._shown) else Profile("")
+
+    def _connect(self) -> None:
+        self.list.currentRowChanged.connect(lambda _row: self._show_chosen())
+        self.told.undo_button.clicked.connect(lambda _checked: self._undo())
+        self.name.editingFinished.connect(self._rename)
+        self.programs.editingFinished.connect(lambda: self._change(programs=_listed(self.programs.text())))
+        self.words.editingFinished.connect(lambda: self._change(words=_listed(self.words.text())))
+        for key in ("language", "method", "submit", "spacing"):
+            control: ChoiceControl = getattr(self, key)
+            control.connect(self._changer(key))
+
+    def _changer(self, key: str) -> Callable[[object], None]:
+        return lambda value: self._change(**{key: str(value)})
+
+    # --- what is shown -------------------------------------------------------------------------------
+
+    def _show_profiles(self) -> None:
+        chosen, self._shown = self.chosen.name, effective(self._own)
+        names = [one.name for one in self._shown]
+        if names != [self.list.item(row).text() for row in range(self.list.count())]:
+            with QSignalBlocker(self.list):
+                self.list.clear()
+                self.list.addItems(names)
+                self.list.setCurrentRow(names.index(chosen) if chosen in names else 0)
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        one = self.chosen
+        self.method.set_entries(_titled("method", Method))
+        self.submit.set_entries(_titled("submit", Submit))
+        self.spacing.set_entries([("", words.AS_USUAL), ("on", words.ON), ("off", words.OFF)])
+        for line, text in ((self.name, one.name), (self.programs, _joined(one.programs))):
+            line.show_text(text)
+        self.words.show_text(_joined(one.words))
+        for control, value in (
+            (self.language, one.language),
+            (self.method, one.method),
+            (self.submit, one.submit),
+            (self.spacing, one.spacing),
+        ):
+            control.show_value(value)
+        is_shipped, is_own = one.name in _SHIPPED, any(own.name == one.name for own in self._own)
+        self.name.setReadOnly(is_shipped)
+        self.remove.setText(words.RESET if is_shipped else words.REMOVE)
+        self.remove.setEnabled(is_own)
+        self.name_row.refuse("")
+        self.programs_row.refuse("" if one.programs else words.NO_PROGRAMS)
+        self.words_row.refuse("")
+
+    # --- changes -------------------------------------------------------------------------------------
+
+    def _use(self, own: tuple[Profile, ...], chosen: str) -> None:
+        self._own = own
+        self.tools.commands.change(apps=own)
+        self._show_profiles()
+        names = [one.name for one in self._shown]
+        if chosen in names:
+            self.list.setCurrentRow(names.index(chosen))
+        self._show_chosen()
+
+    def _change(self, **changes: object) -> None:
+        old = self.chosen
+        new = replace(old, **changes)  # type: ignore[arg-type]  # checked below
+        if new == old:
+            return
+        row = self.words_row if "words" in changes else self.programs_row
+        try:
+            new = checked(new)
+        except ValueError as exc:
+            row.refuse(words.UNUSABLE.format(reason=exc))
+            return
+        self.told.say("")
+        shipped = _SHIPPED.get(new.name)
+        if shipped is not None and new.programs == shipped.programs:
+            new = replace(new, programs=())
+        others = [one for one in self._own if one.name != old.name]
+        place = next((place for place, one in enumerate(self._own) if one.name == old.name), len(self._own))
+        self._use((*others[:place], new, *others[place:]), new.name)
+
+    def _rename(self) -> None:
+        name = " ".join(self.name.text().split())
+        if name == self.chosen.name:
+            return
+        if not name or any(one.name == name for one in self._shown):
+            self.name_row.refuse(words.NAME_TAKEN if name else words.NO_NAME)
+            return
+        self._change(name=name)
+
+    def _add_last(self) -> None:
+        program = self._view.application
+        known = next((one for one in self._own if program in one.programs), None)
+        if known is not None:
+            self.list.setCurrentRow([one.name for one in self._shown].index(known.name))
+            return
+        name = plain_name(program)
+        self._add(Profile(name[:1].upper() + name[1:], (program,)))
+
+    def _add(self, one: Profile) -> None:
+        names = {each.name for each in self._shown}
+        numbered = (f"{one.name} {number}" for number in range(2, len(names) + 3))
+        name = one.name if one.name not in names else next(each for each in numbered if each not in names)
+        self.told.say("")
+        self._use((*self._own, replace(one, name=name)), name)
+        field = self.name if not one.programs else self.language.widget
+        field.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _remove(self) -> None:
+        gone, before = self.chosen, self._own
+        left = tuple(one for one in self._own if one.name != gone.name)
+        title = words.WAS_RESET if gone.name in _SHIPPED else words.REMOVED
+        self._use(left, gone.name)
+        self._before = before
+        self.told.say(title.format(name=gone.name), can_undo=True)
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _undo(self) -> None:
+        if self._before is not None:
+            before, self._before = self._before, None
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+            self.told.say("")
+            self._use(before, self.chosen.name)
+
+
+class _Line(QLineEdit):
+    """A text that is taken when it is finished."""
+
+    def __init__(self, page: AppsPage) -> None:
+        super().__init__(page)
+        self.setMinimumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
+
+    def show_text(self, text: str) -> None:
+        """Show ``text``, unless the user is at it."""
+        if text != self.text() and not (self.hasFocus() and self.isModified()):
+            self.setText(text)
+            self.setCursorPosition(0)
+
+
+def _languages(choices: Choices) -> Entries:
+    return [("", words.AS_USUAL), (AUTOMATIC, DETECT), *language_entries(choices)]
+
+
+def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
+    option = OPTIONS[name]
+    titles = ((str(one), without_letter(said(option.worded(one)))) for one in values)
+    return [("", words.AS_USUAL), *titles]
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(one for part in text.split(",") if (one := " ".join(part.split()))))
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    return ", ".join(parts)

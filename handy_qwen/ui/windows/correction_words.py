@@ -1,0 +1,31 @@
+"""The words of the window in which a text is corrected."""
+
+from __future__ import annotations
+
+from handy_qwen.core.corrections import Change
+from handy_qwen.ui.strings import tr
+
+TITLE = tr("Correct and add")
+HELP = tr(
+    "Correct the text, and choose what to learn from each change. Nothing is learned by itself, and the text "
+    "is not inserted again."
+)
+TEXT = tr("&Text")
+NO_TEXT = tr("Nothing was dictated yet.")
+NO_CHANGES = tr("No word is changed yet.")
+CHANGES = tr("Changes")
+CHANGED, ADDED, REMOVED = tr("“{heard}” → “{written}”"), tr("new: “{written}”"), tr("gone: “{heard}”")
+LEARN_FROM = tr("What to learn from {change}")
+AS_WORD, AS_REPLACEMENT, NOTHING = tr("Word for the model"), tr("Replacement"), tr("Nothing")
+AS_WORD_TIP = tr("The model will expect this word, spelled this way.")
+AS_REPLACEMENT_TIP = tr("Replaces what was heard, every time.")
+ADD, UNDO = tr("&Add"), tr("&Undo")
+MORE = tr("And {count} more. Correct less at a time to see them.")
+
+
+def said(change: Change) -> str:
+    """A change in words."""
+    if not change.heard:
+        return ADDED.format(written=change.written)
+    form = CHANGED if change.written else REMOVED
+    return form.format(heard=change.heard, written=change.written)

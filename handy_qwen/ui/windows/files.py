@@ -1,0 +1,266 @@
+"""The window for sound files: drop them, watch how far they are, read, copy and save their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from PySide6.QtCore import QMimeData, QSignalBlocker, QSize, Qt
+from PySide6.QtGui import QDragEnterEvent, QDropEvent, QKeySequence, QShortcut
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QHeaderView,
+    QMenu,
+    QPlainTextEdit,
+    QProgressBar,
+    QSplitter,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QWidget,
+)
+
+from handy_qwen.core.sound_files import SUFFIXES, FileEntry, FilesCommands, FilesPage, FileState, Form
+from handy_qwen.core.view import View
+from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.saving import ask_where_to_save
+from handy_qwen.ui.widgets import Button, Message, SecondaryText, announce, confirm
+from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.windows import file_words as words
+
+_NUMBER = Qt.ItemDataRole.UserRole
+_LIST_PX, _TEXT_PX, _LEAST_PX = 260, 180, 110
+_FINISHED = {FileState.DONE, FileState.FAILED}
+
+
+class FilesWindow(AppWindow):
+    """Shows the last page it was given. Made and used on Qt's thread."""
+
+    def __init__(self, commands: FilesCommands) -> None:
+        super().__init__("files", words.TITLE, QSize(760, 700))
+        self._commands = commands
+        self._page, self._told = FilesPage(), 0
+        self.introduction = SecondaryText(words.INTRODUCTION)
+        self.list, self.text, self.notice = _FileList(), QPlainTextEdit(), Message()
+        self.outcome, self.first = Message(), SecondaryText(words.DICTATION_FIRST)
+        self.progress = QProgressBar()
+        self.add_button = Button(words.ADD, self._ask_for_files)
+        self.copy_button = Button(words.COPY, lambda: commands.copy(self._chosen(has_text=True)))
+        self.save_button = Button(words.SAVE)
+        self.open_button = Button(words.OPEN, self._open)
+        self.remove_button = Button(words.REMOVE, self._remove)
+        self._build()
+        self._show()
+
+    def _build(self) -> None:
+        self.text.setReadOnly(True)
+        self.text.setAccessibleName(words.TEXT)
+        self.text.setTabChangesFocus(True)
+        self.text.setMinimumHeight(_LEAST_PX)
+        self.progress.setAccessibleName(words.PROGRESS)
+        self.open_button.setToolTip(words.OPEN_TIP)
+        self.first.hide()
+        menu = QMenu(self)
+        for form, title in words.FORMS.items():
+            menu.addAction(title, partial(self._ask_where_to_save, form))
+        self.save_button.setMenu(menu)
+        actions = FlowLayout(self.copy_button, self.save_button, self.open_button, gap_px=SMALL_GAP_PX)
+        actions.push(self.remove_button)
+        below = QWidget()
+        column(self.notice, (self.text, 1), actions, gap_px=SMALL_GAP_PX, parent=below)
+        whole = QSplitter(Qt.Orientation.Vertical)
+        whole.addWidget(self.list)
+        whole.addWidget(below)
+        whole.setSizes([_LIST_PX, _TEXT_PX])
+        whole.setChildrenCollapsible(False)
+        self.body.addWidget(self.introduction)
+        self.body.addWidget(self.outcome)
+        self.body.addWidget(whole, 1)
+        self.body.addWidget(self.first)
+        self.body.addWidget(self.progress)
+        self.buttons.addWidget(self.add_button)
+        self.buttons.addWidget(Button(words.ADD_FOLDER, self._ask_for_folder))
+        self.setAcceptDrops(True)
+        self.list.itemSelectionChanged.connect(self._show_chosen)
+        self.list.itemActivated.connect(lambda *_: self._open())
+        delete = QShortcut(QKeySequence.StandardKey.Delete, self.list, self._remove)
+        delete.setContext(Qt.ShortcutContext.WidgetShortcut)
+
+    def show_view(self, view: View) -> None:
+        """Say why files wait while somebody dictates."""
+        is_working = any(one.state not in _FINISHED for one in self._page.entries)
+        self.first.setVisible(is_working and words.is_dictating(view.phase))
+
+    def show_files(self, page: FilesPage) -> None:
+        """Show ``page``."""
+        before = {entry.number: entry.state for entry in self._page.entries}
+        self._page = page
+        self._show()
+        if page.entries and not before and self.focusWidget() is self.add_button:
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # it was empty, and could not have it
+        for entry in page.entries:
+            if entry.state in _FINISHED and before.get(entry.number) not in _FINISHED:
+                announce(self.list, entry.path.name, words.state(entry))
+        told = page.told
+        if told.number > self._told:
+            self._told = told.number
+            self.outcome.say("")
+            self.outcome.say(told.title, "problem" if told.is_problem else "good", hint=told.hint)
+
+    def first_focus(self) -> QWidget:
+        """The list, or what fills it."""
+        return self.list if self._page.entries else self.add_button
+
+    # --- showing -------------------------------------------------------------------------------------
+
+    def _show(self) -> None:
+        entries = self._page.entries
+        self.list.show_entries(entries)
+        done = sum(entry.state in _FINISHED for entry in entries)
+        shares = sum(1.0 if entry.state in _FINISHED else entry.share or 0.0 for entry in entries)
+        self.progress.setVisible(bool(entries))
+        self.progress.setRange(0, 1000)
+        self.progress.setValue(round(1000 * shares / len(entries)) if entries else 0)
+        self.progress.setFormat(words.progress(done, len(entries)))
+        self.setWindowTitle(strings.window_title(words.title(done, len(entries))))
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        chosen = self._entries()
+        one = chosen[0] if len(chosen) == 1 else None
+        text = "\n\n".join(entry.text for entry in chosen if entry.text)
+        if text != self.text.toPlainText():
+            self.text.setPlainText(text)
+        problem = one.problem if one else None
+        if problem is not None:
+            self.notice.say(problem.title, hint=problem.hint, is_silent=True)
+        else:
+            self.notice.say(one.note if one else "", is_silent=True)
+        self.copy_button.setEnabled(bool(text))
+        self.save_button.setEnabled(bool(text))
+        self.open_button.setEnabled(one is not None and one.saved is not None)
+        is_unfinished = any(entry.state not in _FINISHED for entry in chosen)
+        self.remove_button.setText(words.CANCEL if is_unfinished else words.REMOVE)
+        self.remove_button.setEnabled(bool(chosen))
+
+    def _entries(self) -> list[FileEntry]:
+        numbers = self.list.chosen()
+        return [entry for entry in self._page.entries if entry.number in numbers]
+
+    def _chosen(self, *, has_text: bool = False) -> list[int]:
+        return [entry.number for entry in self._entries() if entry.text or not has_text]
+
+    # --- asking --------------------------------------------------------------------------------------
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if _paths(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        if paths := _paths(event.mimeData()):
+            event.acceptProposedAction()
+            self._commands.add(paths)
+
+    def _ask_for_files(self) -> None:
+        dialog = QFileDialog(self, words.CHOOSE)
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        dialog.setNameFilters([words.SOUNDS.format(patterns=patterns), words.EVERYTHING])
+        self._ask_for(dialog)
+
+    def _ask_for_folder(self) -> None:
+        dialog = QFileDialog(self, words.CHOOSE_FOLDER)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        self._ask_for(dialog)
+
+    def _ask_for(self, dialog: QFileDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda names: self._commands.add([Path(name) for name in names]))
+        dialog.open()
+
+    def _ask_where_to_save(self, form: Form) -> None:
+        numbers = self._chosen(has_text=True)
+        if len(numbers) == 1:
+            (entry,) = [one for one in self._page.entries if one.number == numbers[0]]
+            dialog = ask_where_to_save(
+                self,
+                words.SAVE_TITLE,
+                entry.path.name,
+                {form.suffix: words.KINDS[form]},
+                partial(self._commands.save, numbers, form),
+            )
+            dialog.setDirectory(str(entry.path.parent))
+            return
+        dialog = QFileDialog(self, words.SAVE_FOLDER)
+        dialog.setFileMode(QFileDialog.FileMode.Directory)
+        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.fileSelected.connect(lambda folder: self._commands.save(numbers, form, Path(folder)))
+        dialog.open()
+
+    def _open(self) -> None:
+        if len(chosen := self._entries()) == 1 and chosen[0].saved is not None:
+            self._commands.open(chosen[0].number)
+
+    def _remove(self) -> None:
+        chosen = self._entries()
+        remove = partial(self._commands.remove, [entry.number for entry in chosen])
+        if any(entry.is_unsaved for entry in chosen):
+            question, detail = words.REMOVE_QUESTION, words.REMOVE_DETAIL
+            confirm(self, question, detail, yes=words.REMOVE_YES, no=words.KEEP, do=remove)
+        elif chosen:
+            remove()
+
+
+class _FileList(QTreeWidget):
+    """Names and states; what is selected stays so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setColumnCount(2)
+        self.setHeaderLabels([words.NAME, words.STATE])
+        self.setAccessibleName(words.LIST)
+        self.setRootIsDecorated(False)
+        self.setUniformRowHeights(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setMinimumHeight(_LEAST_PX)
+        self.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        self.header().setStretchLastSection(False)
+
+    def show_entries(self, entries: Sequence[FileEntry]) -> None:
+        """Show ``entries``, in place."""
+        items = {self._number(item): item for item in self._items()}
+        with QSignalBlocker(self):
+            for number in items.keys() - {entry.number for entry in entries}:
+                self.takeTopLevelItem(self.indexOfTopLevelItem(items.pop(number)))
+            for entry in entries:
+                if (item := items.get(entry.number)) is None:
+                    item = QTreeWidgetItem([entry.path.name, ""])
+                    item.setData(0, _NUMBER, entry.number)
+                    item.setToolTip(0, strings.tip(str(entry.path)))
+                    self.addTopLevelItem(item)
+                item.setText(1, words.state(entry))
+        for first in self._items()[:1]:
+            if not self.currentItem():
+                self.setCurrentItem(first)
+
+    def chosen(self) -> set[int]:
+        """The numbers of the files that are selected."""
+        return {self._number(item) for item in self.selectedItems()}
+
+    def _items(self) -> list[QTreeWidgetItem]:
+        found = (self.topLevelItem(place) for place in range(self.topLevelItemCount()))
+        return [item for item in found if item is not None]
+
+    def _number(self, item: QTreeWidgetItem) -> int:
+        return int(item.data(0, _NUMBER))
+
+
+def _paths(data: QMimeData) -> list[Path]:
+    return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]

@@ -1,0 +1,68 @@
+"""Sound files in the real program: dropped on its window, transcribed around a dictation, saved by keys."""
+
+import shutil
+import sys
+import time
+
+import pytest
+
+from handy_qwen import paths
+from tests.e2e.app import SPOKEN, App
+from tests.e2e.desk import QtTarget
+from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.targets import HERE
+from tests.e2e.test_app_windows import wait_for_window
+
+pytestmark = pytest.mark.desktop
+COUNT, BROKEN = 20, 7
+STEP_S = 0.05  # between two moves of the mouse, as a hand makes them
+
+
+def title_of(desktop, window):
+    return desktop.run("xdotool", "getwindowname", str(window))
+
+
+def drag(desktop, source, target):
+    """Drag from the middle of one window to that of another."""
+    desktop.run("xdotool", "windowmove", "--sync", str(source), "0", "0")
+    desktop.run("xdotool", "windowraise", str(source))
+    desktop.run("xdotool", "mousemove", "--window", str(source), "30", "30", "mousedown", "1")
+    for place in range(40, 300, 20):
+        desktop.run("xdotool", "mousemove", "--window", str(target), str(place), "250")
+        time.sleep(STEP_S)
+    desktop.run("xdotool", "mouseup", "1")
+
+
+def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(desktop, tmp_path):
+    talks = [tmp_path / f"{number:02}.flac" for number in range(1, COUNT + 1)]
+    for talk in talks:
+        shutil.copy(paths.asset("speech/report.flac"), talk)
+    talks[BROKEN].write_bytes(b"no sound " * 1000)
+    with App(desktop, "files", "smart_spacing = false\n") as app:
+        assert app.run("files").returncode == 0
+        files = wait_for_window(desktop, "Transcribe files")
+        before = set(desktop.windows())
+        process = desktop.start("drag", sys.executable, str(HERE / "drag_source.py"), *map(str, talks))
+        (source,) = wait_until(lambda: set(desktop.windows()) - before, "the source of the drag")
+        drag(desktop, source, files)
+        wait_until(lambda: f"of {COUNT} files" in title_of(desktop, files), "the files in the list")
+        desktop.stop(process)
+        editor = desktop.open(QtTarget)
+        app.dictate("chairs")
+        assert editor.wait_for_text(SPOKEN["chairs"], timeout_s=60) == SPOKEN["chairs"]
+        editor.close()
+        wait_until(lambda: f"{COUNT} of {COUNT}" in title_of(desktop, files), "all texts", timeout_s=120)
+        wait_for_window(desktop, "Transcribe files")
+        desktop.screenshot("app-files")
+        out = tmp_path / "out"
+        out.mkdir()
+        desktop.keys.chord("Control_L", "a")
+        desktop.keys.chord("Alt_L", "s")
+        desktop.keys.chord("t")
+        wait_for_window(desktop, "Choose a folder")
+        desktop.run("xdotool", "type", "--delay", "5", f"{out}")
+        desktop.keys.chord("Return")
+        wait_until(lambda: len(list(out.iterdir())) == COUNT - 1, "the texts in the folder")
+        texts = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
+        good = [talk for place, talk in enumerate(talks) if place != BROKEN]
+        assert texts == {f"{talk.name}.txt": f"{SPOKEN['report']}\n" for talk in good}

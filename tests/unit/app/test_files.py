@@ -1,0 +1,154 @@
+"""Sound files for their window: one after the other, a broken one among them; saved, copied, given up."""
+
+import queue
+import shutil
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from handy_qwen import paths
+from handy_qwen.app.files import FilesPresenter
+from handy_qwen.core.sound_files import FilesPage, FileState, Form
+from handy_qwen.core.subtitles import NOTE
+from handy_qwen.core.types import LiveMode, Rules
+from handy_qwen.models.installed import load_recognizer
+from handy_qwen.transcriber import EngineTranscriber
+
+REPORT, CHAIRS = paths.asset("speech/report.flac"), paths.asset("speech/chairs.flac")
+TEXT = "Please send the report to Anna on Monday."
+GENEROUS_S = 60.0
+
+
+class Files:
+    """The presenter with the demo model behind it, and the last page it showed."""
+
+    def __init__(self):
+        self.events, self.pages = queue.SimpleQueue(), queue.SimpleQueue()
+        self.copied, self.opened, self.has_program = [], [], True
+        self.engine = EngineTranscriber(
+            self.events.put,
+            lambda name: load_recognizer(name, 1),
+            name="demo",
+            live_mode=lambda: LiveMode.OFF,
+        )
+        self.rules = Rules(languages=("English", "German"))
+        self.presenter = FilesPresenter(
+            lambda: self.engine,
+            lambda: self.rules,
+            lambda: "demo",
+            copy=self.copied.append,
+            open_file=self.open_file,
+        )
+        self.presenter.listener = self.pages.put
+        self.page = FilesPage()
+
+    def open_file(self, path):
+        self.opened.append(path)
+        return self.has_program
+
+    def until(self, has_come):
+        deadline_s = time.monotonic() + GENEROUS_S
+        while not has_come(self.page):
+            self.page = self.pages.get(timeout=max(0.0, deadline_s - time.monotonic()))
+        return self.page
+
+    def all_done(self):
+        ended = {FileState.DONE, FileState.FAILED}
+        return self.until(lambda page: page.entries and all(one.state in ended for one in page.entries))
+
+    def told(self, number):
+        return self.until(lambda page: page.told.number >= number).told
+
+
+@pytest.fixture
+def files(app_home):  # noqa: ARG001  no model of the user's is used
+    made = Files()
+    yield made
+    made.presenter.close(GENEROUS_S)
+    made.presenter.close(GENEROUS_S)
+    made.engine.close(GENEROUS_S)
+
+
+def test_files_and_those_in_folders_are_transcribed_in_order_and_a_broken_one_stops_nothing(files, tmp_path):
+    (tmp_path / "talks").mkdir()
+    shutil.copy(REPORT, tmp_path / "talks" / "a.flac")
+    (tmp_path / "talks" / "b.wav").write_bytes(b"no sound" * 100)
+    soundfile.write(tmp_path / "talks" / "c.wav", np.zeros(16_000), 16_000)
+    files.presenter.add([tmp_path / "talks", CHAIRS])
+    report, broken, silent, chairs = files.all_done().entries
+    assert [one.path.name for one in files.page.entries] == ["a.flac", "b.wav", "c.wav", CHAIRS.name]
+    assert (report.text, report.note, report.problem) == (TEXT, "", None)
+    assert broken.state is FileState.FAILED
+    assert "b.wav" in broken.problem.title
+    assert (silent.text, silent.note) == ("", "No text: the recording is silent.")
+    assert chairs.text
+
+
+def test_texts_are_saved_in_each_form_copied_and_opened(files, tmp_path):
+    files.presenter.add([REPORT, CHAIRS])
+    first, second = (one.number for one in files.all_done().entries)
+    files.presenter.copy([first])
+    assert files.told(1).title == "The text is on the clipboard."
+    assert files.copied == [TEXT]
+    files.presenter.save([first], Form.SRT, tmp_path / "one.srt")
+    told = files.told(2)
+    assert (told.title, told.hint) == ("Saved as one.srt.", NOTE)
+    assert TEXT in (tmp_path / "one.srt").read_text(encoding="utf-8").replace("\n", " ")
+    files.presenter.open(first)
+    (tmp_path / "report.flac.txt").write_text("mine", encoding="utf-8")
+    files.presenter.save([first, second], Form.TEXT, tmp_path)
+    assert files.told(3).title == f"Saved 2 texts in {tmp_path.name}."
+    assert files.opened == [tmp_path / "one.srt"]
+    assert (tmp_path / "report.flac.txt").read_text(encoding="utf-8") == "mine", "nothing is replaced"
+    assert (tmp_path / "report.flac (2).txt").read_text(encoding="utf-8") == f"{TEXT}\n"
+    assert files.page.entries[0].saved == tmp_path / "report.flac (2).txt"
+    files.presenter.save([first], Form.JSON, tmp_path / "none" / "x.json")
+    told = files.told(4)
+    assert (told.title, told.is_problem) == ("x.json can't be written: No such file or directory.", True)
+    files.has_program = False
+    files.presenter.open(second)
+    assert files.told(5).title.startswith("No program opened")
+
+
+def test_what_is_given_up_ends_and_the_next_begins(files, tmp_path):
+    long = tmp_path / "long.wav"
+    sound, rate_hz = soundfile.read(CHAIRS)
+    soundfile.write(long, np.tile(sound, 200), rate_hz)
+    files.presenter.add([long, REPORT])
+    working = files.until(lambda page: page.entries and page.entries[0].state is FileState.WORKING).entries[0]
+    files.presenter.remove([working.number])
+    (report,) = files.all_done().entries
+    assert report.text == TEXT
+
+
+def test_a_dictation_in_between_gets_its_text_and_the_file_is_whole(files, tmp_path):
+    long = tmp_path / "long.wav"
+    sound, rate_hz = soundfile.read(REPORT)
+    pause = np.zeros(rate_hz)
+    soundfile.write(long, np.concatenate([part for _ in range(12) for part in (sound, pause)]), rate_hz)
+    files.presenter.add([long])
+    files.until(lambda page: page.entries and page.entries[0].share)
+    heard, rate_hz = soundfile.read(REPORT, dtype="float32")
+    assert rate_hz == 16_000
+    files.engine.begin(1, ("English",), ())
+    files.engine.feed(1, heard)
+    files.engine.finish(1)
+    while getattr(event := files.events.get(timeout=GENEROUS_S), "text", None) is None:
+        pass
+    assert event.text == TEXT
+    assert files.page.entries[0].state is FileState.WORKING
+    (entry,) = files.all_done().entries
+    assert entry.text == " ".join([TEXT] * 12)
+
+
+def test_an_empty_folder_is_said_to_be(files, tmp_path):
+    files.presenter.add([tmp_path])
+    told = files.told(1)
+    assert (told.title, told.is_problem) == (f"There is no sound file in {tmp_path.name}.", True)
+    files.engine, before = None, files.engine
+    files.presenter.add([REPORT])
+    (entry,) = files.all_done().entries
+    assert entry.problem.title == "Handy Qwen is still starting."
+    files.engine = before

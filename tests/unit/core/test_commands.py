@@ -1,0 +1,347 @@
+"""Spoken commands are obeyed where they stand apart, and are words of a sentence everywhere else."""
+
+# ruff: noqa: RUF001  the punctuation of many scripts is the subject
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from handy_qwen.core.commands import COMMAND_LANGUAGES, WRITTEN, Command, commands_in, obey, phrases_of
+from handy_qwen.core.text import Replacement, TextRules, clean, fit, heard, placeholders_in
+
+ALL = frozenset(Command)
+RULES = TextRules(commands=ALL)
+SNIPPETS = (
+    Replacement("my address", "1 High Street\nLondon", is_alone=True),
+    Replacement("sign off", "Best regards,\nAnna ({date}, {time})", is_alone=True),
+    Replacement("paste it", "{clipboard}", is_alone=True),
+)
+
+
+def said(text, language="English", rules=RULES, **more):
+    return heard(text, rules, language, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        # at the start, in the middle, at the end; with punctuation around, and without
+        ("New line. Hello.", "\nHello."),
+        ("New line hello", "\nHello"),
+        ("Hello. New line. How are you?", "Hello.\nHow are you?"),
+        ("Hello, new line, how are you?", "Hello\nHow are you?"),
+        ("Hello new line how are you", "Hello\nHow are you"),
+        ("Dear Anna, new paragraph. Thank you.", "Dear Anna\n\nThank you."),
+        ("Dear Anna new paragraph thank you", "Dear Anna\n\nThank you"),
+        ("Goodbye. New line.", "Goodbye.\n"),
+        ("Goodbye new line", "Goodbye\n"),
+        ("Milk. New line. New line. Eggs.", "Milk.\n\nEggs."),
+        ("Milk newline eggs", "Milk\nEggs"),
+        ("Milk! New line? Eggs…", "Milk!\nEggs…"),
+        ("Milk – new line – eggs", "Milk\nEggs"),
+        ("New paragraph", "\n\n"),
+        # "scratch that"
+        ("A dog. A cat. Scratch that. A bird.", "A dog. A bird."),
+        ("Let's meet at five. Scratch that. Let's meet at six.", "Let's meet at six."),
+        ("Let's meet at five, scratch that, at six.", "At six."),
+        ("Let's meet at five. No, wait, scratch that. At six.", "At six."),
+        ("let's meet at five scratch that", ""),
+        ("A dog. A cat. Scratch that.", "A dog."),
+        ("A dog. A cat. A bird. Scratch that. Scratch that.", ""),
+        ("Dr. Smith called. It's 3.5 km. Scratch that.", "Dr. Smith called."),
+        ("Dr. Smith called. Scratch that. Nobody called.", "Nobody called."),
+        ("Milk. New line. Eggs. Scratch that. Bread.", "Milk.\nBread."),
+        ("Milk. New line. Scratch that. Bread.", "Milk. Bread."),
+        ("He said “No.” Then he left. Scratch that.", "He said “No.”"),
+        ("A b. Scratch that. C d. Scratch that. E f.", "E f."),
+    ],
+)
+def test_a_command_is_obeyed_wherever_it_stands_apart(text, result):
+    assert said(text).text == result
+    assert not said(text).scratches
+
+
+@pytest.mark.parametrize(
+    ("text", "left", "scratches", "is_again"),
+    [
+        ("Scratch that.", "", 1, False),
+        ("Scratch that. Scratch that.", "", 2, False),
+        ("Scratch that. Let's meet at six.", "Let's meet at six.", 1, False),
+        ("scratch that", "", 1, False),
+        ("Oops. Scratch that. Scratch that.", "", 1, True),
+        ("No, scratch that.", "", 1, False),
+    ],
+)
+def test_where_nothing_is_left_of_what_was_said_more_is_taken_back(text, left, scratches, is_again):
+    found = said(text)
+    assert (found.text, found.scratches, found.is_again) == (left, scratches, is_again)
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("See you tomorrow. Press enter.", "See you tomorrow."),
+        ("See you tomorrow, press enter.", "See you tomorrow"),
+        ("see you tomorrow press enter", "see you tomorrow"),
+        ("Press Enter.", ""),
+        ("New line. Press enter!", "\n"),
+    ],
+)
+def test_enter_is_pressed_at_the_end(text, left):
+    found = said(text)
+    assert (found.text, found.presses_enter) == (left, True)
+
+
+ORDINARY = {
+    "English": """
+        We need a new line of products.
+        They launched a new line yesterday.
+        Apple's new line is expensive.
+        I waited in the new line.
+        Start each item on a new line.
+        She drew a bold new line.
+        The designer presented a stunning new line of shoes.
+        Add a new line character here.
+        Put every name on a new line.
+        This is a whole new line of work.
+        The brand-new line opens in May.
+        Write it on the next new line.
+        Is that a new line?
+        A new line is needed.
+        He read out: “new line”.
+        Insert a newline after the header.
+        The file ends without a newline.
+        Use newline to separate them.
+        New Line Cinema made the film.
+        New line managers will be trained.
+        We don't need any new line.
+        The tram got its new line last year.
+        Begin a new paragraph here.
+        Each new paragraph needs a topic.
+        The new paragraph is too long.
+        I would start a new paragraph.
+        A new paragraph begins with a tab.
+        Does this need a new paragraph?
+        My new paragraph, which you read, is short.
+        Their new paragraph contradicts the first.
+        Another new paragraph follows.
+        He deleted the new paragraph.
+        Please don't scratch that.
+        The cat will scratch that sofa.
+        You can scratch that itch.
+        Did you scratch that?
+        I had to scratch that plan.
+        Let's scratch that idea.
+        Scratch that itch before it gets worse.
+        If you scratch that surface, it shows.
+        Never scratch that lens.
+        We should scratch that.
+        The dog likes to scratch that spot.
+        Press enter to continue.
+        You have to press enter.
+        Then press enter and wait.
+        Did you press enter?
+        Just press enter when you are done.
+        If you press enter, it stops.
+        Press Enter twice.
+        They press enter too early.
+        The letterpress enterprise grew.
+        Don't press enter.
+        Can you press enter for me?
+        “Press enter”, it said.
+    """,
+    "German": """
+        Wir brauchen eine neue Zeile.
+        Die neue Zeile ist zu lang.
+        Jeder Name steht in einer neuen Zeile.
+        Füge neue Zeile und Spalte ein.
+        Das ist ein neuer Absatz.
+        Ein neuer Absatz beginnt hier.
+        Der neue Absatz ist kurz.
+        Bitte streich das.
+        Ich streich das Zimmer.
+        Streich das Brot mit Butter.
+        Lösch das, was du nicht brauchst.
+        Lösch das Feuer!
+        Du musst Enter drücken.
+        Zum Bestätigen Enter drücken.
+        Dann Enter drücken und warten.
+        Hast du die neue Zeile gesehen?
+    """,
+    "French": """
+        Il faut une nouvelle ligne.
+        La nouvelle ligne est ouverte.
+        Il pêche à la ligne.
+        Tu dois aller à la ligne.
+        C'est un nouveau paragraphe.
+        Le nouveau paragraphe de la loi.
+        N'efface pas ça.
+        Il faut appuyer sur entrée pour continuer.
+    """,
+    "Spanish": """
+        Necesitamos una nueva línea.
+        La nueva línea de metro abre hoy.
+        Es un nuevo párrafo.
+        No borra eso nunca.
+        Pulsa intro para continuar.
+        Cada nueva línea cuenta.
+    """,
+    "Portuguese": """
+        Precisamos de uma nova linha.
+        A nova linha de metrô abre hoje.
+        É um novo parágrafo.
+        Pressione enter para continuar.
+        Ele não apaga isso.
+    """,
+    "Italian": """
+        Serve una nuova riga.
+        La nuova linea di prodotti è bella.
+        Bisogna andare a capo.
+        È a capo di una grande azienda.
+        È un nuovo paragrafo.
+        Premi invio per continuare.
+        Punto e a capo.
+    """,
+    "Chinese": """
+        需要自动换行。
+        请按回车键继续。
+        这里要换行吗？
+        换行符是什么？
+        我想另起一段新生活。
+        不要删掉这句话。
+    """,
+    "Japanese": """
+        ここで改行してください。
+        改行コードは何ですか。
+        新しい段落を始めます。
+        エンターを押してください。
+        今のなしでお願いします。
+    """,
+}
+SENTENCES = [
+    (language, line.strip()) for language, lines in ORDINARY.items() for line in lines.strip().splitlines()
+]
+
+
+@pytest.mark.parametrize(("language", "text"), SENTENCES)
+def test_the_same_words_in_ordinary_use_are_left_alone(language, text):
+    found = said(text, language)
+    assert (found.text, found.scratches, found.presses_enter) == (text, 0, False)
+    within = f"{text} {text}"
+    assert said(within, language).text == within
+
+
+def test_fifty_english_sentences_are_among_them():
+    assert sum(language == "English" for language, _ in SENTENCES) >= 50
+
+
+@pytest.mark.parametrize("language", COMMAND_LANGUAGES)
+def test_each_language_has_its_commands(language):
+    says = phrases_of(language)
+    stop, gap = (".", " ") if language not in {"Chinese", "Japanese"} else ("。", "")
+    one, two = ("Bla", "Blu") if gap else ("你好", "再见")
+    before, after = f"{one}{stop}{gap}", f"{gap}{two}{stop}"
+    for command, written in WRITTEN.items():
+        spoken = says[command].capitalize() + stop
+        assert said(before + spoken + after, language).text == f"{one}{stop}{written}{two}{stop}"
+        assert said(spoken, language).text == written
+        assert said(before + spoken, language).text == f"{one}{stop}{written}"
+    scratch, enter = (says[one].capitalize() + stop for one in (Command.SCRATCH_THAT, Command.PRESS_ENTER))
+    assert said(before + scratch + after, language).text == f"{two}{stop}"
+    assert said(before + enter, language).presses_enter
+    for command in Command:
+        off = TextRules(commands=ALL - {command})
+        text = before + says[command].capitalize() + stop
+        assert said(text, language, off).text == text, "switched off, it is a text like any other"
+
+
+def test_a_language_without_commands_has_none():
+    assert (
+        said("New line. Scratch that. Press enter.", "Korean").text == "New line. Scratch that. Press enter."
+    )
+    assert said("换行。", "Cantonese").text == "\n", "which is written as Chinese is"
+
+
+# --- texts of the user's own -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("My address.", "1 High Street\nLondon."),
+        ("my address", "1 High Street\nLondon"),
+        ("Here it is: my address. Thanks.", "Here it is: 1 High Street\nLondon. Thanks."),
+        ("Send it, my address, please.", "Send it, 1 High Street\nLondon, please."),
+        ("This is my address.", "This is my address."),
+        ("My address is long.", "My address is long."),
+        ("What is my address?", "What is my address?"),
+        ("“My address”", "“My address”"),
+    ],
+)
+def test_what_is_said_alone_gets_its_text_and_the_same_words_in_a_sentence_do_not(text, result):
+    rules = TextRules(replacements=SNIPPETS)
+    assert clean(text, rules, "English") == result
+
+
+def test_date_time_and_clipboard_are_filled_in_only_where_they_are_asked_for():
+    rules = TextRules(replacements=SNIPPETS)
+    values = {"date": "30 November", "time": "10:15", "clipboard": "a {date} b\x00"}
+    assert placeholders_in("Bye. Sign off.", rules) == {"date", "time"}
+    assert placeholders_in("Paste it.", rules) == {"clipboard"}
+    assert placeholders_in("I paste it here and sign off now.", rules) == frozenset()
+    filled = heard("Bye. Sign off. Paste it.", rules, "English", values=values).text
+    assert filled == "Bye. Best regards,\nAnna (30 November, 10:15). a {date} b."
+    assert "{date}" in clean("Sign off.", rules, "English"), "nobody knows it"
+    plain = TextRules(replacements=(Replacement("a brace", "{date}"),))
+    assert heard("Write a brace.", plain, "English", values=values).text == "Write {date}."
+
+
+# --- properties --------------------------------------------------------------------------------------
+
+PHRASES = [
+    phrase for language in ("English", "German", "Chinese") for phrase in phrases_of(language).values()
+]
+WORDS = ["one", "Two", "my address", "a", "to", "Dr", "你好", "3.5", *PHRASES]
+MARKS = [". ", ", ", " ", " ", "? ", "! ", "… ", "\n", "。", "，", " – ", "”", " “"]
+SPEECH = st.lists(st.sampled_from([*WORDS, *MARKS]), max_size=30).map("".join)
+LANGUAGES = st.sampled_from(["English", "German", "Chinese", "Korean"])
+
+
+def letters(text):
+    return [char for char in unicodedata.normalize("NFC", text).casefold() if char.isalnum()]
+
+
+@given(SPEECH, LANGUAGES, st.sets(st.sampled_from(Command)), st.text())
+def test_nothing_is_lost_or_doubled_but_what_a_command_takes(text, language, commands, other):
+    for one in (text, other):
+        found = obey(one, language, commands)
+        kept = iter(letters(one))
+        assert all(letter in kept for letter in letters(found.text)), "in their order, and none added"
+        if not commands_in(one, language, commands):
+            assert found.text == one
+        without = obey(one, language, commands & WRITTEN.keys())
+        assert without.text == one, "line breaks are left to the replacements"
+    assert clean(text, TextRules(), language) == heard(text, TextRules(), language).text
+
+
+@given(SPEECH, LANGUAGES, st.sets(st.sampled_from(Command)), SPEECH)
+def test_with_replacements_and_spacing_each_word_comes_once(text, language, commands, previous):
+    rules = TextRules(
+        replacements=(*SNIPPETS, Replacement("one", "①"), Replacement("Two", "")),
+        commands=frozenset(commands),
+    )
+    found = heard(text, rules, language)
+    fitted = fit(found.text, rules, previous, language) if found.text else ""
+    left = obey(text, language, rules.commands).text
+    assert fitted.count("①") == clean(left, rules, language).count("①")
+    spoken = left
+    for phrase in ("my address", "one", "two", *PHRASES):
+        spoken = spoken.casefold().replace(phrase, "")
+    written = fitted.casefold()
+    for phrase in ("1 high street\nlondon", "my address", "①", "one", "two", *PHRASES):
+        written = written.replace(phrase, "")
+    assert letters(written) == letters(spoken)
+    again = heard(text, rules, language)
+    assert again == found

@@ -1,0 +1,98 @@
+"""A corrected text: each change is offered, what is chosen is learned at once and can be taken back."""
+
+import pytest
+from PySide6.QtCore import Qt
+
+from handy_qwen.core.corrections import Correction
+from handy_qwen.core.view import View
+from handy_qwen.core.vocabulary import Told, VocabularyPage
+from handy_qwen.ui.windows import correction_words as words
+from handy_qwen.ui.windows.correction import CorrectionWindow, Kind
+
+pytestmark = [
+    pytest.mark.qt_log_ignore("This plugin does not support"),
+    pytest.mark.usefixtures("app_home"),
+]
+LAST = "Ask Kovach about quen three and, um, soon."
+
+
+@pytest.fixture
+def window(qtbot, asked):
+    made = CorrectionWindow(asked.vocabulary)
+    qtbot.addWidget(made)
+    made.show_view(View(recent=(LAST, "older")))
+    made.present()
+    qtbot.waitExposed(made)
+    return made
+
+
+def edit(qtbot, window, text, count):
+    window.text.setPlainText(text)
+    qtbot.waitUntil(lambda: len(window.rows) == count)
+    return window.rows
+
+
+def choose(row, kind):
+    row.choice.setCurrentIndex(row.choice.findData(kind))
+
+
+def test_nothing_is_learned_before_something_is_changed_and_chosen(qtbot, window, asked):
+    assert window.text.toPlainText() == LAST
+    assert window.text.hasFocus()
+    assert not window.add_button.isEnabled()
+    assert window._none.text() == words.NO_CHANGES
+    (row,) = edit(qtbot, window, LAST.replace(" um,", ""), 1)
+    assert row.kind is Kind.NOTHING, "words left out are not learned unless that is chosen"
+    assert not window.add_button.isEnabled()
+    qtbot.keyClick(window.text, Qt.Key.Key_Escape)
+    assert asked.calls == []
+
+
+def test_what_is_chosen_is_learned_as_one_change_that_can_be_taken_back(qtbot, window, asked):
+    text = "Ask Kovács about Qwen3 and, soon."
+    name, model, hesitation = edit(qtbot, window, text, 3)
+    assert (name.kind, model.kind, hesitation.kind) == (Kind.WORD, Kind.WORD, Kind.NOTHING)
+    choose(model, Kind.REPLACEMENT)
+    assert model.choice.toolTip() == words.AS_REPLACEMENT_TIP
+    window.add_button.click()
+    learned = [Correction("Kovach", "Kovács", True), Correction("quen three", "Qwen3", False)]
+    assert asked.calls == [("learn", learned)]
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word, 1 replacement added."), can_undo=True))
+    assert window.told.isVisible()
+    assert window.rows == [], "the rest of the text can be corrected further"
+    window.told.undo_button.click()
+    assert asked.calls[1:] == [("undo",)]
+    window.show_vocabulary(VocabularyPage(told=Told(2, "Undone.")))
+    assert not window.told.undo_button.isVisible()
+
+
+def test_what_was_chosen_stays_while_more_is_corrected_and_only_own_changes_are_told(qtbot, window, asked):
+    (row,) = edit(qtbot, window, LAST.replace("Kovach", "Kovács"), 1)
+    choose(row, Kind.NOTHING)
+    rows = edit(qtbot, window, LAST.replace("Kovach", "Kovács").replace("quen three", "Qwen3"), 2)
+    assert [row.kind for row in rows] == [Kind.NOTHING, Kind.WORD]
+    window.show_vocabulary(VocabularyPage(told=Told(1, "1 word added."), can_undo=True))
+    assert not window.told.isVisible()
+    assert asked.calls == []
+
+
+def test_a_text_of_the_history_comes_with_the_word_that_is_wrong(window):
+    window.correct("We need chairs. Many chairs.", "chairs")
+    cursor = window.text.textCursor()
+    assert (cursor.selectedText(), cursor.selectionStart()) == ("chairs", 8)
+    window.hide()
+    window.present()
+    assert window.text.toPlainText() == LAST
+
+
+def test_what_only_came_can_be_a_word_and_what_only_went_a_replacement(qtbot, window):
+    came, went = edit(qtbot, window, "Well, Ask Kovach about quen three and soon.", 2)
+    kinds = [[row.choice.itemData(place) for place in range(row.choice.count())] for row in (came, went)]
+    assert kinds[0] == [Kind.WORD, Kind.NOTHING]
+    assert kinds[1] == [Kind.REPLACEMENT, Kind.NOTHING]
+
+
+def test_of_many_changes_the_first_are_shown_and_the_rest_counted(qtbot, window):
+    window.correct(" ".join(f"a{number} same" for number in range(20)))
+    edit(qtbot, window, " ".join(f"b{number} same" for number in range(20)), 12)
+    assert window._none.text() == words.MORE.format(count=8)
