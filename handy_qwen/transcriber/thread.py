@@ -255,8 +255,8 @@ class EngineTranscriber:
         self.thread.do(partial(self._slot.switch, name))
 
     def is_idle(self) -> bool:
-        """Whether there is no take. Any thread."""
-        return not self._jobs
+        """Whether there is neither a take nor a file. Any thread."""
+        return not self._has_work()
 
     def wake(self) -> None:
         """Check again what there is to do and what the settings say. Any thread."""
@@ -310,7 +310,7 @@ class EngineTranscriber:
         self._note_work()
 
     def _note_work(self) -> None:
-        if bool(self._jobs) != self._is_at_work:
+        if self._has_work() != self._is_at_work:
             self._is_at_work = not self._is_at_work
             self._at_work(self._is_at_work)
 
