@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
-import shlex
 import sys
+
+from handy_qwen.shell import command_of
 
 EXTRAS = {"video": ("av",), "bench": ("jiwer", "whisper-normalizer")}
 """The extras of ``pyproject.toml``, and what they install."""
@@ -12,10 +13,10 @@ EXTRAS = {"video": ("av",), "bench": ("jiwer", "whisper-normalizer")}
 
 def how_to_get(extra: str) -> str:
     """What the user should do to have the libraries of ``extra``, a key of ``EXTRAS``."""
-    libraries = " ".join(EXTRAS[extra])
+    libraries = EXTRAS[extra]
     if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
-        return f"This package cannot take up libraries: install from the source (README.md), and {libraries}."
-    python = shlex.quote(sys.executable)
+        names = " ".join(libraries)
+        return f"This package cannot take up libraries: install from the source (README.md), and {names}."
     if importlib.util.find_spec("pip") is None:  # uv makes its environments without it
-        return f"Install with: uv pip install --python {python} {libraries}"
-    return f"Install with: {python} -m pip install {libraries}"
+        return f"Install with: {command_of('uv', 'pip', 'install', '--python', sys.executable, *libraries)}"
+    return f"Install with: {command_of(sys.executable, '-m', 'pip', 'install', *libraries)}"

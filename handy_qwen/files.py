@@ -131,6 +131,15 @@ def _sync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
+def is_in_use(error: OSError) -> bool:
+    """Whether Windows refused because somebody has the file, or one in the folder, open.
+
+    Source: "System Error Codes", learn.microsoft.com: ERROR_ACCESS_DENIED, which a folder with open files
+    gives, ERROR_SHARING_VIOLATION, ERROR_USER_MAPPED_FILE.
+    """
+    return getattr(error, "winerror", None) in {5, 32, 1224}
+
+
 def try_lock(handle: int) -> bool:
     """Lock the open file ``handle``, at once and until it is closed. False: another holds the lock."""
     try:

@@ -59,7 +59,7 @@ class _ConsoleHandler(logging.StreamHandler[TextIO]):
 
 def _open_private(path: Path) -> TextIOWrapper:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    if os.name == "posix":
+    if sys.platform != "win32":
         os.fchmod(handle, 0o600)  # of a file that an older umask made
     return os.fdopen(handle, "a", encoding="utf-8")
 

@@ -13,6 +13,7 @@ TOPICS = (
     "files",
     "privacy",
     "trouble",
+    "wayland",
     "install",
 )
 """Their names, in the order in which they are offered."""

@@ -7,7 +7,8 @@ usage: python3 packaging/build.py KIND...
     deb        Debian package                                  Debian 12 with dpkg-dev
     tar        .tar.gz with an install.sh                      Linux
     appimage   AppImage                                        Linux with appimagetool
-    windows    installer                                       Windows with Inno Setup 6
+    flatpak    the manifest that flatpak-builder builds    any system; after wheel
+    windows    installer, and a .zip that needs none           Windows with Inno Setup 6
     macos      .app in a .dmg                                  macOS
     check      menu entry, AppStream data, manual, .deb        Debian with desktop-file-utils, appstream,
                as the distribution's own tools see them        man-db, lintian
@@ -106,12 +107,20 @@ def build_appimage() -> None:
     made(archives.build_appimage())
 
 
+def build_flatpak() -> None:
+    """Write the manifest of the Flatpak, and the files beside it."""
+    import flatpak
+
+    flatpak.build()
+
+
 def build_windows() -> None:
-    """Build the installer for Windows."""
+    """Build the installer for Windows and the portable .zip."""
     import installers
 
     need_frozen()
     made(installers.build_windows())
+    made(installers.build_portable())
 
 
 def build_macos() -> None:
@@ -140,6 +149,7 @@ KINDS: dict[str, Callable[[], None]] = {
     "deb": build_deb,
     "tar": build_tar,
     "appimage": build_appimage,
+    "flatpak": build_flatpak,
     "windows": build_windows,
     "macos": build_macos,
     "check": check_linux,

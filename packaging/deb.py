@@ -63,7 +63,7 @@ def stage(root: Path) -> None:
     program = root / "usr" / "lib" / product.NAME
     shutil.copytree(FOLDER, program, symlinks=True)
     for library in libraries_of_debian(json.loads(ORIGINS.read_text(encoding="utf-8"))["files"]):
-        (program / "_internal" / library).unlink(missing_ok=True)
+        (program / product.libraries() / library).unlink(missing_ok=True)
     link = root / "usr" / "bin" / product.NAME
     link.parent.mkdir(parents=True)
     link.symlink_to(f"../lib/{product.NAME}/{product.NAME}")

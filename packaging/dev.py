@@ -10,7 +10,9 @@ usage: python3 packaging/dev.py COMMAND
     installed the tests of the app, on the handy-qwen of an installed package
     fmt      format the code
     lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
+    test-wayland  the app on GNOME, KDE and sway, headless; see wayland.py
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
+    test-windows the Windows program, under Wine: unit tests, the app, the installer; see wine.py
 
 On Debian and Ubuntu missing system libraries are installed with apt-get (through sudo unless root);
 elsewhere their names are printed.
@@ -27,6 +29,7 @@ from pathlib import Path
 
 import fresh
 import programs
+import wayland
 from programs import Use
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,11 +81,14 @@ def need_all() -> None:
 
 def check(_arguments: Sequence[str]) -> int:
     """Lint, formatting, types."""
-    commands = (
+    commands = [
         ["-m", "ruff", "check", "."],
         ["-m", "ruff", "format", "--check", "."],
         ["-m", "mypy"],
-    )
+    ]
+    for system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
+        own = ["--platform", system, "--cache-dir", f".mypy_cache/{system}", "--no-warn-unreachable"]
+        commands.append(["-m", "mypy", *own, "handy_qwen", "packaging"])
     return max(run([str(PYTHON), *command]) for command in commands)
 
 
@@ -119,6 +125,14 @@ def installed(_arguments: Sequence[str]) -> int:
     return test(["tests/e2e/test_app.py", "tests/e2e/test_app_start.py", "tests/e2e/test_first_run.py"])
 
 
+def test_windows(arguments: Sequence[str]) -> int:
+    """The tests on the Windows program."""
+    need_all()
+    need_system([*programs.packages(Use.WINE), *([] if shutil.which("npm") else ["npm"])])
+    need_python(["uv"])
+    return run([str(PYTHON), str(ROOT / "packaging" / "wine.py"), *arguments])
+
+
 def lock(_arguments: Sequence[str]) -> int:
     """Find the newest versions that fit together, on all systems and Pythons."""
     need_python(["uv"])
@@ -142,6 +156,8 @@ COMMANDS = {
     "fmt": fmt,
     "lock": lock,
     "fresh": fresh.fresh,
+    "test-windows": test_windows,
+    "test-wayland": wayland.test_wayland,
 }
 
 

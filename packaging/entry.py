@@ -15,12 +15,14 @@ import pkgutil
 import sys
 
 SELF_TEST = "--self-test"
+MUTEX = "HandyQwen"  # as product.py has it, which is not frozen
 
 
 def main() -> int:
     """Run the program."""
     multiprocessing.freeze_support()
     give_back_library_path()
+    tell_installer()
     if sys.argv[1:2] == [SELF_TEST]:
         return self_test()
     from handy_qwen.cli import main as run
@@ -41,6 +43,18 @@ def give_back_library_path() -> None:
         os.environ.pop("LD_LIBRARY_PATH", None)
     else:
         os.environ["LD_LIBRARY_PATH"] = original
+
+
+def tell_installer() -> None:
+    """Let the installer for Windows see that the program runs, here or in the session of another user.
+
+    The mutexes end with the process. Source: Inno Setup's help, "AppMutex".
+    """
+    if getattr(sys, "frozen", False) and sys.platform == "win32":
+        import ctypes
+
+        for name in (MUTEX, f"Global\\{MUTEX}"):
+            ctypes.windll.kernel32.CreateMutexW(None, False, name)
 
 
 def self_test() -> int:

@@ -66,14 +66,14 @@ chroot "$root" "$@" # without exec: the shell is the first process in there and 
 def fresh(arguments: Sequence[str]) -> int:
     """Run what ``arguments`` ask for; 0 if all of it succeeded."""
     options = _parse(arguments)
-    if lacks := _lacks():
+    if lacks := lacks_for_chroot():
         print(f"This needs {lacks}.")
         return 1
     releases = [options.release] if options.release else list(SUITES)
     commands = [options.command] if options.command else list(COMMANDS)
     folder = options.folder.resolve()
     results = {}
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no other
         signal.signal(number, lambda number, _: sys.exit(128 + number))  # what was begun is tidied up
     try:
         for release in releases:
@@ -101,7 +101,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _lacks() -> str:
+def lacks_for_chroot() -> str:
     """What is missing here, in words; empty if nothing is."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "root, on Linux"
@@ -117,13 +117,13 @@ def _run(folder: Path, release: str, command: str) -> int:
     """Run ``dev.py command`` of a clean checkout on a bare ``release``; its exit status."""
     for cache in ("apt", "pip"):
         (folder / cache).mkdir(parents=True, exist_ok=True)
-    base = _base(folder, release)
+    base = bare_system(folder, release)
     root = Path(tempfile.mkdtemp(prefix=f"{release}-{command}-", dir=folder))
     try:
         root.chmod(0o755)  # like any root; users other than root must get in
-        _do("cp", "-a", f"{base}/.", str(root))
-        environment, places = _reach(root, SUITES[release])
-        _do("git", "clone", "-q", str(ROOT), str(root / CHECKOUT))
+        do("cp", "-a", f"{base}/.", str(root))
+        environment, places = reach(root, SUITES[release])
+        do("git", "clone", "-q", str(ROOT), str(root / CHECKOUT))
         steps = (
             "apt-get update -qq",
             "apt-get install -qq --no-install-recommends python3",
@@ -131,42 +131,47 @@ def _run(folder: Path, release: str, command: str) -> int:
             f"python3 packaging/dev.py {command}",
         )
         print(f"--- {release}: {command} ---", flush=True)
-        return _inside(root, folder, environment, places, " && ".join(steps))
+        return inside(root, folder, environment, places, " && ".join(steps))
     finally:
         shutil.rmtree(root)
 
 
-def _base(folder: Path, release: str) -> Path:
+def bare_system(folder: Path, release: str) -> Path:
     """The bare system, made if it is not there; a making that was interrupted leaves none."""
     base = folder / release
     if not base.is_dir():
         began = folder / f"{release}.new"
         shutil.rmtree(began, ignore_errors=True)
-        mirror = _archives().get("Debian", [])[:1]  # none: debootstrap knows one
-        _do("debootstrap", "--variant=minbase", SUITES[release], str(began), *mirror)
+        mirror = archives().get("Debian", [])[:1]  # none: debootstrap knows one
+        do("debootstrap", "--variant=minbase", SUITES[release], str(began), *mirror)
         began.rename(base)
     return base
 
 
-def _inside(root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str) -> int:
-    """Run a shell script in the bare system."""
+def inside(
+    root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str, *arguments: str
+) -> int:
+    """Run a shell script in the system at ``root``, with ``arguments``; its exit status.
+
+    ``folder`` has the caches; ``places`` are folders that are found there as they are here.
+    """
     data = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, "sh"]
     command += [str(root), str(folder), str(data.resolve()) if data.is_dir() else "", *places, "--"]
-    with subprocess.Popen([*command, "sh", "-c", script], env=environment) as process:
+    with subprocess.Popen([*command, "sh", "-c", script, "sh", *arguments], env=environment) as process:
         try:
             return process.wait()
         finally:
             process.kill()  # and with it all that runs inside; without effect if that has ended
 
 
-def _reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
+def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
     """Let the bare system reach what this one reaches, in the same way.
 
     Returns:
         The environment for it, and the folders that must be found there as they are here.
     """
-    debian, security = _archives().get("Debian"), _archives().get("Debian-Security")
+    debian, security = archives().get("Debian"), archives().get("Debian-Security")
     lines = [f"deb {debian[0]} {name} main" for name in (suite, f"{suite}-updates")] if debian else []
     lines += [f"deb {security[0]} {suite}-security main"] if security else []
     if lines:
@@ -229,7 +234,7 @@ def _pip_configuration() -> configparser.RawConfigParser:
     return parser
 
 
-def _archives() -> dict[str, list[str]]:
+def archives() -> dict[str, list[str]]:
     """Where apt fetches from here, by the archives' labels; empty where it is not Debian's apt."""
     command = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -240,7 +245,7 @@ def _archives() -> dict[str, list[str]]:
     return found
 
 
-def _do(*command: str) -> None:
+def do(*command: str) -> None:
     """Run a command, showing it first."""
     print("+", *command, flush=True)
     subprocess.run(command, check=True)

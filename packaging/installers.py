@@ -1,7 +1,6 @@
 """The installer for Windows and the disk image for macOS, from the frozen program.
 
-Not run yet where they belong: written from the documentation of Inno Setup 6, codesign and hdiutil, and
-checked as far as their files can be read elsewhere.
+The installer for Windows has run under Wine; the disk image has not been made yet.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ import licences
 import product
 
 INNO_SETUP = "ISCC"  # the environment variable that names its compiler, if it is not where it installs itself
+COMPRESSION = "COMPRESSION"  # the environment variable that names another, which takes minutes less: "none"
 _INNO_PLACES = (
     r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe",
     r"C:\Program Files\Inno Setup 6\ISCC.exe",
@@ -41,6 +41,15 @@ def build_windows() -> Path:
     return product.DIST / product.file_name("windows", ".exe")
 
 
+def build_portable() -> Path:
+    """Pack the folder, with its licences, into a .zip that runs from wherever it is unpacked."""
+    product.DIST.mkdir(exist_ok=True)
+    (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
+    file = product.DIST / product.file_name("windows", ".zip")
+    shutil.make_archive(str(file.with_suffix("")), "zip", frozen.FOLDER.parent, frozen.FOLDER.name)
+    return file
+
+
 def windows_facts() -> dict[str, str]:
     """What the script for Inno Setup is told."""
     return {
@@ -49,6 +58,10 @@ def windows_facts() -> dict[str, str]:
         "Version": product.version(),
         "Publisher": product.PUBLISHER,
         "InstallerId": product.INSTALLER_ID,
+        "AppId": product.APP_ID,
+        "Libraries": product.libraries(),
+        "Mutex": product.MUTEX,
+        "Compression": os.environ.get(COMPRESSION, "lzma2/max"),
         "Source": str(frozen.FOLDER),
         "Output": str(product.DIST),
         "FileName": product.file_name("windows", ""),

@@ -7,6 +7,7 @@ Debian. The texts come from there; where a package ships without, ``licences/`` 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -46,7 +47,8 @@ def collect(origins: Path, *, has_system: bool) -> str:
         LicenceError: A file comes from nowhere that is known, or from where no licence is told.
     """
     table = json.loads(origins.read_text(encoding="utf-8"))
-    sources = {*table["files"].values(), *(source for source in table["modules"].values() if source)}
+    modules = {source for source in table["modules"].values() if source not in {None, "", "-"}}  # namespaces
+    sources = {*table["files"].values(), *modules}
     packages, system, has_python = sort_out(sources)
     parts = [_own()]
     if has_python:
@@ -157,12 +159,15 @@ def _owners() -> dict[str, str]:
     owners = {}
     for distribution in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
+        place = Path(str(distribution.locate_file(""))).resolve()  # once: for each file it takes long
         for file in distribution.files or []:
-            owners[str(Path(str(file.locate())).resolve())] = name
+            owners[os.path.normpath(place / file)] = name
     return owners
 
 
 def _is_python(path: Path, standard: list[Path]) -> bool:
+    if sys.platform == "win32":  # its folder holds nothing else, wherever in there the standard library is
+        standard = [*standard, Path(sys.base_prefix).resolve()]
     of_python = any(path.is_relative_to(folder) for folder in standard) and "site-packages" not in path.parts
     return of_python or (path.is_relative_to(sys.base_prefix) and "python" in path.name.lower())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ DIST = ROOT / "dist"
 NAME = "handy-qwen"
 TITLE = "Handy Qwen"
 APP_ID = "io.github.handy_qwen"  # of the .desktop file, which portals go by, and of the bundle
+MUTEX = "HandyQwen"  # that the program is there, for the installer for Windows
 PUBLISHER = "The handy_qwen developers"
 SUMMARY = "Hold a key, speak, release: your words appear in the focused window"
 INSTALLER_ID = "7C0B1C1E-6C86-4B0C-9B8E-3C2B6C5D8A41"  # Windows knows later versions by it: never to change
@@ -28,6 +30,14 @@ def version() -> str:
     if found is None:
         raise ValueError("handy_qwen/__init__.py tells no version")
     return found[1]
+
+
+def libraries() -> str:
+    """The folder beside the frozen program with all it is made of.
+
+    On Windows each version has one of its own: see windows/handy-qwen.iss.
+    """
+    return f"_internal-{version()}" if sys.platform == "win32" else "_internal"
 
 
 def description() -> str:

@@ -17,7 +17,9 @@ class Use(Enum):
     CI = "the tests"
     OPTIONAL = "the program, where it is there; the user installs it"
     PACKAGING = "what is in packaging/, on Debian"
+    WINE = "packaging/wine.py, on Debian"
     BENCH = "measurements by hand"
+    WAYLAND = "the tests on Wayland desktops, in a Debian 13 of their own"
 
 
 PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
@@ -83,6 +85,11 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "sudo": "sudo",
         "util-linux": "unshare",
     },
+    Use.WINE: {
+        "binutils": "as ld",
+        "git": "git",
+        "xvfb": "xvfb-run",
+    },
     Use.BENCH: {
         "apt": "apt-get",
         "coreutils": "chroot cp env",
@@ -90,19 +97,51 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
         "dpkg": "dpkg-query",
         "mount": "mount umount",
     },
+    Use.WAYLAND: {
+        "coreutils": "dd stty",
+        "dbus-bin": "dbus-send dbus-update-activation-environment",
+        "dbus-daemon": "dbus-daemon",
+        "foot": "foot",
+        "gnome-shell": "gnome-extensions gnome-shell",
+        "grim": "grim",
+        "kded6": "kded6",
+        "kwin-wayland": "kwin_wayland",
+        "libglib2.0-bin": "gdbus gsettings",
+        "pipewire": "pipewire",
+        "pipewire-pulse": "pipewire-pulse",
+        "plasma-workspace": "plasmashell",
+        "python3": "python3",
+        "pulseaudio-utils": "pactl paplay",
+        "sway": "sway swaymsg",
+        "wireplumber": "wireplumber",
+        "wl-clipboard": "wl-copy wl-paste",
+        "xterm": "xterm",
+    },
 }
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil xcrun notepad open"
-"""Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand."""
+ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open"
+"""Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand.
+npm is in a package of its name, unless it came with a newer Node.js."""
 
 LIBRARIES: dict[Use, str] = {
     Use.TRY: (  # what a bare system lacks for PortAudio, and for Qt on X11
         "libportaudio2 libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxcb-cursor0"
         " libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
     ),
+    # Without qt6-wayland KDE's portal comes up on XWayland and refuses keyboards.
+    Use.WAYLAND: (
+        "adwaita-icon-theme at-spi2-core breeze ca-certificates dbus dconf-gsettings-backend"
+        " fonts-dejavu-core fonts-noto-color-emoji gir1.2-atspi-2.0 gir1.2-gtk-3.0 gir1.2-gtk-4.0"
+        " gnome-shell-extension-appindicator gsettings-desktop-schemas hicolor-icon-theme kglobalacceld"
+        " libegl1 libgl1 libgl1-mesa-dri libportaudio2 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1"
+        " libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0 mutter plasma-desktop plasma-integration procps"
+        " python3-gi python3-venv qt6-wayland wtype xdg-desktop-portal xdg-desktop-portal-gnome"
+        " xdg-desktop-portal-gtk xdg-desktop-portal-kde xdg-desktop-portal-wlr xwayland"
+    ),
     Use.CI: (  # a font, PortAudio's way to the sound server, keys of a real keyboard, a window of GTK
         "fonts-dejavu-core libasound2-plugins libxi6 libxtst6 python3-gi gir1.2-gtk-3.0"
     ),
+    Use.WINE: "debootstrap util-linux xauth",  # for fresh.py and xvfb-run
 }
 
 

@@ -1,7 +1,8 @@
-"""Gathers what the systems have built into one folder, for a release: release.py PARTS DIST TAG.
+"""Gathers what the systems have built into one folder, for a release: release.py PARTS DIST TAG [ADDRESS].
 
 Every package is compared with the SHA256SUMS that came with it, then all get one file of sums. NOTES.md is
-what the changelog says of this version.
+what the changelog says of this version. With the ADDRESS below which the files will be found, winget/ gets
+the manifest for Windows' package manager.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import product
+import winget
 
 
 def main(arguments: Sequence[str]) -> int:
     """Gather, and return the exit status."""
-    if len(arguments) != 3:
+    if len(arguments) not in {3, 4}:
         print(__doc__)
         return 2
     parts, dist, tag = Path(arguments[0]), Path(arguments[1]), arguments[2]
@@ -26,6 +28,8 @@ def main(arguments: Sequence[str]) -> int:
         sys.exit(f"The tag {tag} is not that of version {product.version()}.")
     gather(parts, dist)
     product.write_sums(dist)
+    for address in arguments[3:]:
+        winget.write_manifest(dist / product.file_name("windows", ".exe"), address, dist / "winget")
     (dist / "NOTES.md").write_text(notes(), encoding="utf-8")
     return 0
 

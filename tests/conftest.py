@@ -2,6 +2,8 @@
 
 import logging
 import os
+import stat
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -35,6 +37,15 @@ def pytest_configure() -> None:
     threading.excepthook = partial(hear_of_thread, tell=threading.excepthook)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is marked as not of this system."""
+    lacking = {"unix": os.name == "nt", "linux": not sys.platform.startswith("linux")}
+    for name in (name for name, is_lacking in lacking.items() if is_lacking):
+        for item in items:
+            if mark := item.get_closest_marker(name):
+                item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+
+
 def hear_of_thread(
     args: threading.ExceptHookArgs, tell: Callable[[threading.ExceptHookArgs], object]
 ) -> None:
@@ -56,6 +67,26 @@ def no_unexpected_warnings(
         return
     loud = [r.getMessage() for r in caplog.get_records("call") if r.levelno >= logging.WARNING]
     assert not loud, f"unexpected log: {loud}"
+
+
+def is_private(path: Path) -> bool:
+    """Whether only the user may read ``path``; on Windows, the folder of the user's profile sees to that."""
+    return os.name == "nt" or stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
+
+
+@pytest.fixture
+def symbolic_links(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The test makes symbolic links, and is skipped where they may not be made.
+
+    On Windows that takes a privilege or the developer mode (and Wine says yes and makes none).
+    """
+    link = tmp_path_factory.mktemp("links") / "link"
+    try:
+        link.symlink_to(link.parent)
+    except OSError as exc:
+        pytest.skip(f"symbolic links may not be made here: {exc.strerror}")
+    if not link.is_symlink():
+        pytest.skip("symbolic links are not made here")
 
 
 @pytest.fixture

@@ -189,8 +189,12 @@ class FakeInserter:
         self.texts: list[str] = []
         self.copied: list[str] = []
         self.prepared: list[Method] = []
+        self.asked = 0
         self.erased: list[str] = []
         self.clipboard = ""
+
+    def allow_keys(self) -> None:
+        self.asked += 1
 
     def focused(self) -> Target:
         return self.target

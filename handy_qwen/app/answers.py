@@ -114,7 +114,7 @@ def status_of(view: View) -> dict[str, Any]:
         "language": view.language,
         "microphone": view.device or choices.microphone,
         "method": choices.method.value,
-        "hotkeys": list(choices.hotkeys),
+        "hotkeys": list(filter(None, choices.hotkeys)),
         "mode": choices.mode,
         "is_private": choices.is_private,
         "can_retry": view.can_retry,

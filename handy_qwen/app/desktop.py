@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -22,6 +23,8 @@ from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import Kind, displays_of, session_of
 
 logger = logging.getLogger(__name__)
+
+APP_ID = "io.github.handy_qwen"
 
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
@@ -94,9 +97,11 @@ def run(*, is_hidden: bool) -> int:
     elif session.wayland:
         os.environ.setdefault("QT_QPA_PLATFORM", "wayland")  # a DISPLAY that is dead would end the process
         os.environ["WAYLAND_DISPLAY"] = session.wayland
+    if sys.platform == "win32":  # one icon on the taskbar, whichever Python shows it, and a name for notices
+        ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID(APP_ID)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Handy Qwen")
-    app.setDesktopFileName("io.github.handy_qwen")  # its menu entry, which portals go by
+    app.setDesktopFileName(APP_ID)  # its menu entry, which portals go by
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     from handy_qwen.app.windows import ProgramWindows

@@ -35,6 +35,16 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
     )
 
 
+def write_menu_entry() -> None:
+    """See ``MenuEntry.write``. What goes wrong is logged, and found by doctor."""
+    from handy_qwen.system.menu_entry import MenuEntry  # on Linux only
+
+    try:
+        MenuEntry().write()
+    except HandyError as exc:
+        logger.warning("%s %s", exc.title, exc.hint)
+
+
 def is_on_battery() -> bool:
     """Tell whether there is a battery and it is being used. May wait for it; False if nobody knows."""
     import psutil  # slow to import, and this module is needed before the tray is shown
@@ -52,5 +62,7 @@ def asleep_s() -> float:
 
     Linux and macOS stop that clock during a sleep and have another that goes on; Windows does not stop it.
     """
-    clock = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
-    return 0.0 if clock is None else time.clock_gettime(clock) - time.monotonic()
+    if sys.platform == "win32":
+        return 0.0
+    clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+    return time.clock_gettime(clock) - time.monotonic()

@@ -55,7 +55,7 @@ from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import Haste
-from handy_qwen.system.session import session_of
+from handy_qwen.system.session import Kind, session_of
 from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
@@ -289,6 +289,8 @@ class Program:
 
         post, settings = self.controller.post, self._applied
         session = session_of(os.environ)
+        if session.kind is Kind.WAYLAND:
+            machine.write_menu_entry()
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
         library = self.library = PortAudio()
@@ -372,6 +374,11 @@ class Program:
         """See ``core.view.Commands``. Any thread; returns at once."""
         if self._ports is not None:
             self._ports.configure_hotkeys()
+
+    def allow_keys(self) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        if self._ports is not None:
+            self._ports.inserter.allow_keys()
 
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +116,7 @@ class Machine:
 
 def load_now() -> float:
     """How busy the machine has been of late, in processors."""
-    return os.getloadavg()[0] if hasattr(os, "getloadavg") else psutil.cpu_percent(0.2) / 100
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else float(psutil.cpu_percent(0.2)) / 100
 
 
 def measure_machine(threads: int, load: float) -> Machine:
@@ -137,10 +138,10 @@ def resident_bytes() -> int:
 
 def peak_bytes() -> int:
     """The most memory of this process that was ever in RAM."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
+    import resource
+
     unit = 1 if platform.system() == "Darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

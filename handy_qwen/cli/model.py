@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -35,6 +34,7 @@ from handy_qwen.cli.terminal import (
 )
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import ConversionError, EngineError, InstallationError, ModelMissingError
+from handy_qwen.shell import quoted
 
 if TYPE_CHECKING:
     from handy_qwen.core.models import ModelEntry, Progress
@@ -482,7 +482,7 @@ def _run_convert(options: argparse.Namespace) -> int:
                 convert(source, place, preset, details, progress=progress.show)
                 progress.clear()
                 size = _size(InstalledModel(details.name, place).size_bytes)
-                ready = f"{place} is ready, {size}. Use it: handy-qwen model use {shlex.quote(str(place))}"
+                ready = f"{place} is ready, {size}. Use it: handy-qwen model use {quoted(str(place))}"
                 if options.json:
                     say(ready)
                 else:

@@ -160,8 +160,10 @@ def _edit(_options: argparse.Namespace) -> int:
         raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
     if named and sys.stdin.isatty():
+        # Windows takes a command line, in which a backslash is part of a path.
+        words = f'{named} "{path}"' if os.name == "nt" else [*shlex.split(named), str(path)]
         try:
-            return subprocess.run([*shlex.split(named), str(path)], check=False).returncode
+            return subprocess.run(words, check=False).returncode
         except (OSError, ValueError):
             say(f"{named} cannot be started.")
     if not open_with_desktop(path):

@@ -88,7 +88,8 @@ def open_streams() -> None:
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
-            stream.reconfigure(encoding="utf-8", errors="surrogateescape")  # names of files may be any bytes
+            # Names of files may be any bytes. Lines end in the same way on every system, as in our files.
+            stream.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def _is_open(number: int) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,8 +29,8 @@ _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME hold
 
 def add_parsers(commands: Subparsers) -> None:
     """Add the command to the program's parser."""
-    summary = "remove the login entry and, with --data, all settings, history and models"
-    about = "Remove the login entry and explain how to remove the program itself."
+    summary = "remove login and menu entry and, with --data, all settings, history and models"
+    about = "Remove the login entry and the menu entry, and explain how to remove the program itself."
     parser = add_command(commands, "uninstall", _run, summary, about)
     parser.add_argument("--data", action="store_true", help="also delete settings, history, logs and models")
     parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
@@ -42,6 +43,7 @@ def _run(options: argparse.Namespace) -> int:
     if options.data and not _remove_data(is_agreed=options.yes):
         return 1
     _remove_autostart(autostart_for())
+    _remove_menu_entry()
     way = installation()
     write(f"The program itself is {way.text}.\n{way.removal}\n")
     if not options.data:
@@ -65,6 +67,16 @@ def _remove_autostart(autostart: Autostart) -> None:
         return
     autostart.turn_off()
     write(f"Removed the autostart entry, {autostart.place}.\n")
+
+
+def _remove_menu_entry() -> None:
+    """The one that the program itself has written, for this instance."""
+    from handy_qwen.system.menu_entry import MenuEntry
+
+    if sys.platform.startswith("linux") and not os.environ.get(paths.HOME_VARIABLE):
+        entry = MenuEntry()
+        if entry.remove():
+            write(f"Removed the menu entry, {entry.place}.\n")
 
 
 def _remove_data(*, is_agreed: bool) -> bool:

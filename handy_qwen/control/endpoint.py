@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -70,6 +71,8 @@ class Endpoint:
             raise ControlError("Can't open the control socket.", f"Check {self.path.parent}.") from exc
 
     def _listen_unix(self) -> tuple[socket.socket, str]:
+        if sys.platform == "win32":
+            raise OSError(errno.EAFNOSUPPORT, "Windows has no Unix sockets")
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(self.path))
         self.path.chmod(0o600)  # nobody could enter its folder before
@@ -100,6 +103,8 @@ class Endpoint:
                 raise ValueError("no port and secret")
             address = "127.0.0.1", int(meeting["port"])
             return socket.create_connection(address, timeout_s), str(meeting["secret"])
+        if sys.platform == "win32":
+            raise OSError(errno.EAFNOSUPPORT, "Windows has no Unix sockets")
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(timeout_s)
         try:
@@ -155,7 +160,7 @@ def claim(folder: Path) -> None:
         ControlError: It is somebody else's, or a link; it was not touched.
         OSError: It cannot be created.
     """
-    if os.name == "posix":
+    if sys.platform != "win32":
         with suppress(FileExistsError):
             folder.mkdir(parents=True, mode=0o700)
         status = folder.lstat()

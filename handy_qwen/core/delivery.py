@@ -29,6 +29,10 @@ CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is bef
 TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
 UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
 ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
+OUT_OF_REACH = (
+    "Handy Qwen can't type into this window.",
+    "It runs as administrator. Your text will be copied for you to paste.",
+)
 PARTLY = "Only the first part was inserted."
 HELD_TITLE = "You switched windows, so the text wasn't inserted."
 HELD_HINT = "Paste, copy or discard it in Handy Qwen."
@@ -96,6 +100,8 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
     turn.set(application=event.target.application or turn.now.application)
     profile = profile_of(event.target.application, turn.now.rules.profiles)
     turn.put(_with_profile(turn, take, profile) if profile is not None else take)
+    if event.target.is_out_of_reach and take.stage is Stage.RECORDING:
+        turn.notify(NoticeKind.INFO, *OUT_OF_REACH)
 
 
 def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:

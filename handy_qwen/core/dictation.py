@@ -105,6 +105,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
                 )
         case events.HotkeysAssigned(keys):
             turn.set(desktop_keys=keys)
+        case events.KeysPermitted(permission):
+            turn.set(key_permission=permission)
         case events.HotkeysDied():
             turn.settle(HOTKEYS)
             turn.do(effects.ListenFor(turn.now.rules.hotkeys))

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handy_qwen.core.types import Delivery, Entry, Hotkey, Rules, Target
+from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyPermission, Rules, Target
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 
@@ -78,6 +78,13 @@ class HotkeysAssigned:
     """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
 
     keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPermitted:
+    """What the desktop says to the program's pressing keys, at the start and whenever that has changed."""
+
+    permission: KeyPermission
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,7 +388,7 @@ HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysD
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
-InsertionEvent = FocusNoted | Delivered | Copied
+InsertionEvent = FocusNoted | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
 UserEvent = Requested | Recalled
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept

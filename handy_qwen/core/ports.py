@@ -156,6 +156,9 @@ class Inserter(Protocol):
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
 
+    def allow_keys(self) -> None:
+        """Have the desktop ask the user for the permission to press keys. Posts KeysPermitted."""
+
     def insert(
         self,
         take: int,

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, Profile, Rules, Submit, Target
+from handy_qwen.core.types import Entry, KeyPermission, Profile, Rules, Submit, Target
 from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 
 NOTICE_S = 6.0  # how long a passing notice is shown
@@ -100,6 +100,7 @@ class Dictation:
     gestures: Gestures = field(default_factory=Gestures)
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
     desktop_keys: tuple[str, ...] | None = None  # see View
+    key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
@@ -259,6 +260,7 @@ def view_of(now: Dictation) -> View:
         is_key_down=bool(now.gestures.down),
         keys_down=now.gestures.down,
         desktop_keys=now.desktop_keys,
+        key_permission=now.key_permission,
         is_hands_free=now.gestures.is_hands_free,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,
         finish_keys=_finish_keys(now),
@@ -273,15 +275,21 @@ def view_of(now: Dictation) -> View:
         held=tuple(one.text for one in now.held),
         recent=now.recent,
         application=now.application,
-        choices=now.choices,
+        choices=_real(now),
     )
 
 
 def _finish_keys(now: Dictation) -> tuple[str, ...]:
     if now.gestures.take is None:
         return ()
-    own, keys = now.gestures.take.hotkey, now.choices.hotkeys
-    return keys if own is None else keys[own : own + 1]
+    own, keys = now.gestures.take.hotkey, _real(now).hotkeys
+    return tuple(filter(None, keys if own is None else keys[own : own + 1]))
+
+
+def _real(now: Dictation) -> Choices:
+    """The choices, with the keys that the desktop has assigned instead of those that were wished for."""
+    keys = now.desktop_keys
+    return now.choices if keys is None else replace(now.choices, hotkeys=keys)
 
 
 def _phase(now: Dictation, recorded: Take | None) -> Phase:

@@ -59,6 +59,15 @@ class Limits:
     bounce_s: float = 0.03  # a key that comes up and goes down again within this time never came up
 
 
+class KeyPermission(enum.Enum):
+    """Whether the desktop lets this program press keys."""
+
+    NOT_NEEDED = enum.auto()
+    UNASKED = enum.auto()  # the desktop will ask the user
+    GIVEN = enum.auto()
+    REFUSED = enum.auto()
+
+
 class Overlay(enum.StrEnum):
     """Where the overlay is shown."""
 
@@ -99,6 +108,7 @@ class Target:
 
     window: int = 0
     application: str = ""  # its class or executable, for the history
+    is_out_of_reach: bool = False  # the system will let no key of ours into it
 
 
 class Delivery(enum.StrEnum):

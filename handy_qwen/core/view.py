@@ -19,7 +19,7 @@ from typing import Protocol
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Hotkey, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyPermission, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
 MICROPHONE = "recording"
@@ -128,7 +128,8 @@ class Choices:
     automatic_method: Method = Method.TYPE  # what suits this desktop
     overlay: Overlay = Overlay.BOTTOM
     chords: tuple[str, ...] = ()  # the hotkeys as the settings have them
-    hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"
+    hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"; in a view those
+    # that the desktop has assigned instead, "" where it has none
     mode: Mode = Mode.AUTO
     is_private: bool = False  # the history is paused: nothing is kept
     is_autostarted: bool = False  # the program starts when the user logs in
@@ -147,6 +148,7 @@ class View:
     keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
     desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
     # nothing; None: the keys are those of the settings
+    key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     is_hands_free: bool = False  # the recording goes on after the key came up ...
     is_locked: bool = False  # ... also when nothing is said for long
     finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
@@ -207,6 +209,9 @@ class Commands(Protocol):
 
     def configure_hotkeys(self) -> None:
         """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+
+    def allow_keys(self) -> None:
+        """Have the desktop ask the user whether the program may press keys, where it must be asked."""
 
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]

@@ -86,7 +86,15 @@ def check_tray(context: Context) -> Iterator[Finding]:
     if not display and not context.is_wayland:
         return  # the display's finding says it all
     host = _host(context.environment, display)
-    if host:
+    pid = (context.running or {}).get("pid")
+    if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
+        yield warning(
+            TRAY,
+            "The panel does not show Handy Qwen's icon.",
+            "Quit the app and start it again. Its main window has all that the menu has.",
+            host=host,
+        )
+    elif host:
         yield fine(TRAY, f"The panel shows tray icons ({host}).", host=host)
     else:
         yield warning(TRAY, "No panel of this desktop shows tray icons.", TRAY_REMEDY, host="")
@@ -132,6 +140,29 @@ def _has_status_notifier(environment: Mapping[str, str]) -> bool:
         return False
 
 
+def _is_shown(environment: Mapping[str, str], pid: int) -> bool:
+    """Whether an icon of the process ``pid`` is among those of the panel; True if nobody tells."""
+    from jeepney import DBusAddress, message_bus  # on Linux only, as is the next
+    from jeepney.wrappers import Properties, unwrap_msg
+
+    from handy_qwen.system.portal import BROKEN, connect
+
+    watcher = DBusAddress("/StatusNotifierWatcher", bus_name=WATCHER, interface=WATCHER)
+    try:
+        with connect(environment["DBUS_SESSION_BUS_ADDRESS"]) as bus:
+            asked = Properties(watcher).get("RegisteredStatusNotifierItems")
+            ((_, items),) = unwrap_msg(bus.send_and_get_reply(asked, timeout=BUS_ANSWER_S))
+            owners = {item.partition("/")[0] for item in items}
+            pids = set()
+            for owner in owners:
+                asked = message_bus.GetConnectionUnixProcessID(owner)
+                pids |= set(unwrap_msg(bus.send_and_get_reply(asked, timeout=BUS_ANSWER_S)))
+    except BROKEN as exc:
+        logger.debug("the list of tray icons is not told: %s", type(exc).__name__)
+        return True
+    return pid in pids
+
+
 AUTOSTART = "autostart"
 
 
@@ -170,7 +201,7 @@ def check_permissions(context: Context) -> Iterator[Finding]:
     elif context.platform == "darwin":
         yield from _check_macos()
     elif context.is_wayland:
-        yield from _check_portals()
+        yield from _check_portals(context)
     elif context.session.kind is Kind.X11:
         yield fine(PERMISSIONS, "X11 lets every program hear and press keys: nothing has to be allowed.")
 
@@ -230,10 +261,19 @@ def _may_record() -> bool:
     return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED
 
 
-def _check_portals() -> Iterator[Finding]:
-    from handy_qwen.system.portal import version_of  # on Linux only
+def _check_portals(context: Context) -> Iterator[Finding]:
+    # On Linux only:
+    from handy_qwen.system.insert.portal_keyboard import Permission
+    from handy_qwen.system.menu_entry import MenuEntry
+    from handy_qwen.system.portal import version_of
+    from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
+    from handy_qwen.system.wayland.wire import socket_path
 
+    if has_virtual_keyboard(socket_path(context.session.wayland)):
+        yield fine(PERMISSIONS, "The desktop lets programs press keys: nothing has to be allowed.")
+        return
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
+    permission = Permission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
         yield warning(
@@ -242,7 +282,25 @@ def _check_portals() -> Iterator[Finding]:
             "Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.",
             **found,
         )
+    elif permission.is_refused():
+        yield problem(
+            PERMISSIONS,
+            "You have refused to let Handy Qwen type, so texts are only copied.",
+            "Allow it: tray > Help > Set up again > First text.",
+            **found,
+        )
+    elif permission.token():
+        yield fine(PERMISSIONS, "The desktop lets Handy Qwen press keys.", **found)
     else:
         yield fine(
-            PERMISSIONS, "The desktop's portal can allow hotkeys and pressing keys; it asks once.", **found
+            PERMISSIONS,
+            "The desktop will ask once whether Handy Qwen may press keys, when it first types a text.",
+            **found,
+        )
+    if not (entry := MenuEntry(context.environment)).is_there():
+        yield warning(
+            PERMISSIONS,
+            "There is no menu entry, by which the desktop would know Handy Qwen.",
+            "Start the app: it writes one.",
+            place=str(entry.place),
         )

@@ -10,15 +10,14 @@ import enum
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 from handy_qwen.core.types import Entry
 from handy_qwen.errors import HistoryError
 from handy_qwen.files import replacing
+from handy_qwen.history.store import moment_of
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
-_LATEST_S = 253_370_764_800.0  # the year 9999: no clock is right that says more
 
 
 class Format(enum.StrEnum):
@@ -32,7 +31,7 @@ class Format(enum.StrEnum):
 # In the terms of other programs.
 FIELDS: dict[str, Callable[[Entry], object]] = {
     "id": lambda entry: entry.id,
-    "created": lambda entry: _utc(entry).isoformat(timespec="milliseconds"),
+    "created": lambda entry: moment_of(entry.created_s).isoformat(timespec="milliseconds"),
     "state": lambda entry: entry.state.value,
     "duration_s": lambda entry: round(entry.duration_s, 3),
     "text": lambda entry: entry.text,
@@ -90,11 +89,7 @@ def save(target: Path, pieces: Iterable[str]) -> None:
 
 def local_time(entry: Entry) -> str:
     """When it began, by the clock on the user's wall."""
-    return f"{_utc(entry).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def _utc(entry: Entry) -> datetime:
-    return datetime.fromtimestamp(min(entry.created_s, _LATEST_S), UTC)
+    return f"{moment_of(entry.created_s).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def _csv_line(values: Iterable[object]) -> str:

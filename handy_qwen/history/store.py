@@ -56,6 +56,7 @@ MIGRATIONS: Sequence[str] = (
 """Each brings the schema from its index to the next version. Never changed once released."""
 
 
+_LATEST_S = 32_503_593_600.0
 MOST_CHARS = 1_000_000
 """Of a text; no take has more."""
 _MOST_INT = 2**62
@@ -307,9 +308,14 @@ class Store:
         return map(_row, found)
 
 
+def moment_of(created_s: float) -> datetime:
+    """When that was, in UTC; at the latest in the year 3000, beyond which Windows knows no local time."""
+    return datetime.fromtimestamp(min(max(0.0, created_s), _LATEST_S), UTC)
+
+
 def new_file_name(created_ms: int) -> str:
     """A name that no other take has."""
-    created = datetime.fromtimestamp(max(0, created_ms) / 1000, UTC)
+    created = moment_of(created_ms / 1000)
     return f"take-{created:%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}.wav"
 
 

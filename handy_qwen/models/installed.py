@@ -343,14 +343,7 @@ def remove(name: str) -> None:
     check_removable(name)
     places = ModelPaths(name)
     with places.locked(lambda: _refuse(name)):
-        try:
-            places.begin()
-            places.final.rename(places.package)  # out of sight first: half a model is none
-            shutil.rmtree(places.work)
-        except OSError as exc:
-            raise InstallationError(
-                f"{places.final} couldn't be deleted: {exc.strerror}.", "Check its permissions."
-            ) from exc
+        places.remove()
 
 
 def _refuse(name: str) -> None:

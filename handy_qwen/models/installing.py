@@ -54,6 +54,7 @@ from handy_qwen.models.storage import (
     check_disk,
     check_memory,
     disk_errors,
+    is_reserved,
     link_or_copy,
     write_all,
 )
@@ -155,7 +156,8 @@ def name_for(source: Path) -> str:
     name = repository_name(source).lower()
     for ending in SUFFIXES:
         name = name.removesuffix(ending)
-    return re.sub(r"[^a-z0-9._-]+", "-", name).strip("-._")[:_MOST_NAME] or "imported"
+    name = re.sub(r"[^a-z0-9._-]+", "-", name)[:_MOST_NAME].strip("-._") or "imported"
+    return f"model-{name}" if is_reserved(name) else name
 
 
 def is_whole(folder: Path) -> bool:

@@ -1,7 +1,8 @@
 """Where models are kept and made ready, and whether this machine has room for one.
 
     models/NAME/                     an installed model: appears by renaming, once it is complete and has run
-    models/.incoming/NAME.lock       held by the process that works on it
+    models/.incoming/.removed-…      a removed model of which a file is still open somewhere, on Windows
+                     NAME.lock       held by the process that works on it
     models/.incoming/NAME/source/    what was downloaded, kept until the model is in place
                           package/   the model being made; deleted when the work starts again
                           old/       the one it replaces, for the moment between two renames
@@ -14,6 +15,8 @@ from __future__ import annotations
 
 import errno
 import os
+import re
+import secrets
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -27,11 +30,13 @@ import psutil
 from handy_qwen import paths
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.errors import InstallationError
-from handy_qwen.files import replace_folder, sync_tree, try_lock
+from handy_qwen.files import is_in_use, replace_folder, sync_tree, try_lock
 
 SPARE_BYTES = 256 << 20
 """What stays free on the disk."""
 _INCOMING, _LISTING = ".incoming", "listing.json"
+_RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+_REMOVED = ".removed-"  # as no model is called
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _POLL_S = 0.2
 
@@ -41,14 +46,15 @@ class ModelPaths:
     """The folders of the model ``name``.
 
     Raises:
-        InstallationError: ``name`` is a path: these folders are deleted at times.
+        InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such
+            folder.
     """
 
     name: str
 
     def __post_init__(self) -> None:
         """Refuse what would lead elsewhere."""
-        if self.name != Path(self.name).name or self.name[:1] in {"", "."}:
+        if self.name != Path(self.name).name or self.name[:1] in {"", "."} or is_reserved(self.name):
             raise InstallationError(
                 f"A model cannot be called {self.name!r}.",
                 "Give its name, as handy-qwen model list shows it.",
@@ -108,6 +114,8 @@ class ModelPaths:
         old = self.work / "old"
         with disk_errors(self.work):
             self.source.mkdir(parents=True, exist_ok=True)
+            for left in self.work.parent.glob(f"{_REMOVED}*"):
+                shutil.rmtree(left, ignore_errors=True)
             if old.exists() and not self.final.exists():
                 old.rename(self.final)
             for path in self.work.iterdir():
@@ -117,6 +125,29 @@ class ModelPaths:
                     shutil.rmtree(path)
                 else:
                     path.unlink()
+
+    def remove(self) -> None:
+        """Delete the installed model and what is unfinished; call it with the lock held.
+
+        Raises:
+            InstallationError: It could not be deleted; it is as it was, unless files of it cannot be deleted.
+        """
+        self.begin()
+        removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
+        try:
+            self.final.rename(removed)  # out of sight first: half a model is none
+            with suppress_in_use():
+                shutil.rmtree(removed)
+            shutil.rmtree(self.work)
+        except OSError as exc:
+            if is_in_use(exc):
+                raise InstallationError(
+                    f"{self.name} is in use.",
+                    "Choose another model, or quit Handy Qwen and what else has it open, and try again.",
+                ) from exc
+            raise InstallationError(
+                f"{self.final} couldn't be deleted: {exc.strerror}.", "Check its permissions."
+            ) from exc
 
     def put_in_place(self) -> None:
         """Make ``package`` the installed model; an older one comes back if that fails.
@@ -155,6 +186,14 @@ class ModelPaths:
         if not self.listing.exists() or not self.source.is_dir():
             return 0
         return sum(path.stat().st_size for path in self.source.iterdir())
+
+
+def is_reserved(name: str) -> bool:
+    """Whether no folder on Windows can have that name; models are called the same everywhere.
+
+    Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
+    """
+    return name.endswith((".", " ")) or _RESERVED.fullmatch(name) is not None
 
 
 def unfinished_downloads() -> dict[str, str]:
@@ -204,6 +243,16 @@ def check_memory(needed_bytes: int) -> None:
 def size_text(size_bytes: int) -> str:
     """A size for people."""
     return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+
+
+@contextmanager
+def suppress_in_use() -> Iterator[None]:
+    """Leave what is still open somewhere: the next installation or removal deletes it."""
+    try:
+        yield
+    except OSError as exc:
+        if not is_in_use(exc):
+            raise
 
 
 @contextmanager

@@ -43,9 +43,13 @@ CORES = min(os.cpu_count() or 1, 64)
 DEFAULT_DEVICE = "System default"  # as a microphone
 
 
-def default_chord(platform: str = sys.platform) -> str:
-    """The key that types nothing and is under the right hand."""
-    return "Right Option" if platform == "darwin" else "Right Ctrl"
+def default_chord(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> str:
+    """The key that types nothing and is under the right hand; on Wayland one that programs may ask for."""
+    if platform == "darwin":
+        return "Right Option"
+    told = environment.get("XDG_SESSION_TYPE", "")
+    is_wayland = told == "wayland" or (bool(environment.get("WAYLAND_DISPLAY")) and told != "x11")
+    return "F9" if is_wayland and platform.startswith("linux") else "Right Ctrl"
 
 
 def option(

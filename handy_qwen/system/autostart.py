@@ -2,7 +2,7 @@ r"""Starts the program when the user logs in.
 
 | system | entry |
 |---|---|
-| Linux | ``autostart/handy-qwen.desktop`` in XDG_CONFIG_HOME |
+| Linux | ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME |
 | Windows | a value under ``HKCU\...\Run`` |
 | macOS | a launch agent in ``~/Library/LaunchAgents`` |
 
@@ -26,7 +26,7 @@ import shutil
 import subprocess
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ from handy_qwen.paths import user_home
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 SCRIPT = "handy-qwen"
+APP_ID = "io.github.handy_qwen"
+"""Of the program, to the desktop: portals, menus and panels know it by the name of its .desktop file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,30 +196,40 @@ class FileAutostart(Autostart):
 
 # --- Linux ------------------------------------------------------------------------------------------
 
-FILE = "handy-qwen.desktop"
+FILE = f"{APP_ID}.desktop"
 _RESERVED = re.compile(r"""[\s"'\\><~|&;$*?#()`]""")
 _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r"}
 
 
 class XdgAutostart(FileAutostart):
-    """A .desktop file in ``folder``, which every desktop reads at login."""
+    """A .desktop file in ``folder``, which every desktop reads at login.
+
+    It is called as the menu entry is: desktops tell portals who is asking by the file that started it.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / FILE)
 
     def _content(self, launch: Launch) -> bytes:
-        return desktop_file(launch).encode()
+        return desktop_file(
+            launch, ("Icon=handy-qwen", "StartupNotify=false", "X-GNOME-Autostart-enabled=true")
+        ).encode()
 
     def _read(self, content: bytes) -> State:
         """A desktop that switches an entry off leaves it there with a mark."""
-        text = content.decode("utf-8", "replace")
-        entries = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        entries = entries_of(content)
         is_off = entries.get("Hidden") == "true" or entries.get("X-GNOME-Autostart-enabled") == "false"
         return State(is_on=not is_off, command=_program_in(entries.get("Exec", "")))
 
 
-def desktop_file(launch: Launch) -> str:
-    """The text of the entry."""
+def entries_of(content: bytes) -> dict[str, str]:
+    """The keys of a .desktop file, and their values as they are written."""
+    text = content.decode("utf-8", "replace")
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+
+
+def desktop_file(launch: Launch, further: Sequence[str] = ()) -> str:
+    """The text of a .desktop file that starts the program, with ``further`` lines."""
     variables = [f"{name}={value}" for name, value in (launch.variables or {}).items()]
     command = [*(["env", *variables] if variables else []), *launch.command]
     lines = [
@@ -227,10 +239,8 @@ def desktop_file(launch: Launch) -> str:
         "Comment=Hold a key, speak, release: your words appear in the focused window",
         f"Exec={_escaped(' '.join(map(_quoted, command)))}",
         *([f"Path={_escaped(str(launch.folder))}"] if launch.folder else []),
-        "Icon=handy-qwen",
         "Terminal=false",
-        "StartupNotify=false",
-        "X-GNOME-Autostart-enabled=true",
+        *further,
     ]
     return "\n".join(lines) + "\n"
 
@@ -355,8 +365,6 @@ def _refused() -> HandyError:
 
 # --- macOS ------------------------------------------------------------------------------------------
 
-LABEL = "io.github.handy_qwen"
-
 
 class MacAutostart(FileAutostart):
     """A launch agent in ``folder``, started in the graphical session; the system lists it under Login Items.
@@ -365,11 +373,11 @@ class MacAutostart(FileAutostart):
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder / f"{LABEL}.plist")
+        super().__init__(folder / f"{APP_ID}.plist")
 
     def _content(self, launch: Launch) -> bytes:
         agent: dict[str, Any] = {
-            "Label": LABEL,
+            "Label": APP_ID,
             "ProgramArguments": list(launch.command),
             "RunAtLoad": True,
             "ProcessType": "Interactive",

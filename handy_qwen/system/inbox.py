@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -77,8 +78,9 @@ class SelectableInbox(Inbox):
         super().__init__(self._write)
         self._reader, self._writer = os.pipe()
         self._is_closed = False
-        for end in (self._reader, self._writer):
-            os.set_blocking(end, False)
+        if sys.platform != "win32":  # where ``select`` takes no pipes, and nobody makes one of these
+            for end in (self._reader, self._writer):
+                os.set_blocking(end, False)
 
     def fileno(self) -> int:
         """For ``select``."""

@@ -21,21 +21,26 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jeepney import DBusAddress, HeaderFields, MatchRule, Message, message_bus, new_method_call
+from jeepney import DBusAddress, HeaderFields, MatchRule, Message, MessageFlag, message_bus, new_method_call
 from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
+from handy_qwen.system.autostart import APP_ID
+
 logger = logging.getLogger(__name__)
 
-APP_ID = "io.github.handy_qwen"
 NAME = "org.freedesktop.portal.Desktop"
 HELLO_S = 2.0
 ANSWER_S = 10.0
+DENIED = 1  # the code of a Response: by the user; 2 is anything else that went wrong
 BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeError, DBusErrorResponse)
 """What comes of no address, no bus, no answer, an error or nonsense as the answer, a lost connection."""
 
 _PATH = "/org/freedesktop/portal/desktop"
+_GNOME = "org.freedesktop.impl.portal.desktop.gnome"
+_CHAIN = ("org.gnome.Shell", _GNOME, NAME)
+"""Through which a key of GNOME's comes to us, each a program of its own."""
 _BUS = "org.freedesktop.DBus"
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
@@ -56,7 +61,7 @@ class RefusedError(PortalError):
 
 
 class DeniedError(PortalError):
-    """The user said no, or the dialog ended in some other way."""
+    """The user said no."""
 
 
 class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
@@ -187,8 +192,10 @@ class PortalSession:
             while not (found := [message for message in self._signals if rule.matches(message)]):
                 self._connection.recv_messages(timeout=self._left_s())
             code, results = found[0].body
-            if code:
+            if code == DENIED:
                 raise DeniedError(f"{method} was refused")
+            if code:  # the dialog could not be shown, or the portal gave up: it may work the next time
+                raise PortalError(f"{method} came to nothing")
             return dict(results)
         except BROKEN as exc:
             raise PortalError("the portal does not answer as it should") from exc
@@ -212,11 +219,43 @@ class PortalSession:
             if fields.get(HeaderFields.member) != "NameOwnerChanged":
                 yield message
             elif message.body[0] == NAME and not message.body[2]:
+                self._close_behind()
                 raise PortalError("the portal is gone")
+
+    def await_desktop(self) -> None:
+        """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
+
+        What they have told then is there for ``receive``. Other desktops are not waited for.
+
+        Raises:
+            PortalError: The bus is gone.
+        """
+        for name in _CHAIN:
+            message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")
+            message.header.flags = MessageFlag.no_auto_start
+            try:
+                self._connection.send_and_get_reply(message, timeout=HELLO_S)
+            except TimeoutError:
+                logger.info("%s is busy", name)
+            except BROKEN as exc:
+                raise PortalError("the session bus is gone") from exc
 
     def close(self) -> None:
         """End the connection, and with it the session."""
         self._connection.close()
+
+    def _close_behind(self) -> None:
+        """Close the session that GNOME's part of the portal, a program of its own, still holds after a crash.
+
+        It goes on to keep the keys of that session, and reports them to nobody.
+        """
+        behind = DBusAddress(self.handle, bus_name=_GNOME, interface="org.freedesktop.impl.portal.Session")
+        message = new_method_call(behind, "Close")
+        message.header.flags = MessageFlag.no_reply_expected | MessageFlag.no_auto_start
+        try:
+            self._connection.send(message)
+        except BROKEN as exc:
+            logger.info("the session bus is gone, too: %s", type(exc).__name__)
 
     def _require_interface(self) -> None:
         try:

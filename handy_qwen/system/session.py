@@ -64,6 +64,8 @@ class Session:
 
 def answers(sockets: Sequence[str]) -> bool:
     """See ``Answers``."""
+    if sys.platform == "win32":  # where no display has such an address
+        return False
     for address in sockets:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(ANSWER_S)

@@ -106,7 +106,7 @@ class ModelSlot:
         try:
             model = self._load_model(name)
         except HandyError as exc:
-            error = exc
+            error = without_frames(exc)
         except MemoryError:
             error = OutOfMemoryError()
         except Exception:
@@ -135,6 +135,15 @@ class ModelSlot:
         self._post(ModelFailed(name, error))
         if self.present is None:
             self._on_none(error)
+
+
+def without_frames(error: HandyError) -> HandyError:
+    """``error`` without what led to it, which holds open files: Windows would not let them be deleted."""
+    reason: BaseException | None = error
+    while reason is not None:
+        reason.__traceback__ = None
+        reason = reason.__cause__ or reason.__context__
+    return error
 
 
 def _close(model: Model) -> None:

@@ -70,7 +70,8 @@ STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
-FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  Esc to cancel"), tr("Esc to cancel")
+FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to cancel")
+CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("To copy or discard it, use the menu of Handy Qwen.")
@@ -105,12 +106,19 @@ def microphones(choices: Choices) -> list[tuple[str, str]]:
 def how_to_dictate(choices: Choices) -> str:
     """Which key to hold or press; empty if there is none."""
     how = PRESS_AND_SPEAK if choices.mode == Mode.TOGGLE else HOLD_AND_SPEAK
-    return how.format(keys=" / ".join(choices.hotkeys)) if choices.hotkeys else ""
+    keys = " / ".join(filter(None, choices.hotkeys))  # the desktop may have assigned none to some
+    return how.format(keys=keys) if keys else ""
 
 
 def how_to_finish(view: View) -> str:
-    """Which keys end or cancel the recording of ``view``, which none of them holds."""
-    return FINISH.format(keys=" / ".join(view.finish_keys)) if view.finish_keys else CANCEL_BY_ESCAPE
+    """Which keys end or cancel the recording of ``view``, which none of them holds.
+
+    A desktop that assigns the keys (Wayland) tells of no others, so not of Escape.
+    """
+    cancel = CANCEL_BY_ESCAPE if view.desktop_keys is None else CANCEL_BY_TRAY
+    if not view.finish_keys:
+        return cancel[0].upper() + cancel[1:]
+    return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)
 
 
 def literal(title: str) -> str:

@@ -1,15 +1,18 @@
 """The icon in the tray and its menu.
 
-A desktop may have no tray, get one later, or lose it for a while: Qt shows the icon as soon as there is one.
+A desktop may have no tray, get one later, or lose it for a while. Qt chooses the kind of tray when it makes
+the icon: made before the panel, on XWayland, it waits for an X tray and is never seen by the one that comes.
+So it is made anew when the list of tray icons appears on the bus.
 Without one the main window offers the menu's entries as buttons (``windows/main.py``): what is added here is
 there as well.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCursor, QGuiApplication, QIcon
 from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 
@@ -23,6 +26,8 @@ from handy_qwen.ui.style import is_dark
 from handy_qwen.ui.windows import model_words
 
 _MESSAGE_MS = 8000
+_PANEL_MS = 1000
+_TRAY_LIST = "org.kde.StatusNotifierWatcher"
 _LINE_CHARACTERS = 90  # of the line that heads the menu
 _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
@@ -42,10 +47,8 @@ class Tray:
         self._shown_number = 0  # of the last notice shown as a message of the desktop
         self._remedy: Remedy | None = None  # what a click on that does
         self.menu = TrayMenu(ask, commands)
-        self._icon = QSystemTrayIcon()
-        self._icon.setContextMenu(self.menu)
-        self._icon.activated.connect(self._on_activated)
-        self._icon.messageClicked.connect(self._on_message_clicked)
+        self._icon = self._made_icon()
+        self._watcher = self._watch_for_panel()
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._draw_icons)
         self._draw_icons()
 
@@ -62,8 +65,42 @@ class Tray:
     def close(self) -> None:
         """Take the icon away."""
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._draw_icons)
+        if self._watcher is not None:
+            self._watcher.deleteLater()
+            self._watcher = None
         self._icon.hide()
         self.menu.deleteLater()
+
+    def _made_icon(self) -> QSystemTrayIcon:
+        icon = QSystemTrayIcon()
+        icon.setContextMenu(self.menu)
+        icon.activated.connect(self._on_activated)
+        icon.messageClicked.connect(self._on_message_clicked)
+        return icon
+
+    def _watch_for_panel(self) -> QObject | None:
+        """Have the icon made anew when a panel comes; None where there is one already, or none can come."""
+        if not sys.platform.startswith("linux") or QSystemTrayIcon.isSystemTrayAvailable():
+            return None
+        from PySide6.QtDBus import QDBusConnection, QDBusServiceWatcher  # on Linux only
+
+        bus = QDBusConnection.sessionBus()
+        if not bus.isConnected():
+            return None
+        watcher = QDBusServiceWatcher(_TRAY_LIST, bus, QDBusServiceWatcher.WatchModeFlag.WatchForRegistration)
+        watcher.serviceRegistered.connect(lambda _name: QTimer.singleShot(_PANEL_MS, self._on_panel))
+        return watcher
+
+    def _on_panel(self) -> None:
+        """The panel has registered by now, which Qt looks for."""
+        if self._watcher is None or not QSystemTrayIcon.isSystemTrayAvailable():
+            return
+        self._watcher.deleteLater()
+        self._watcher = None  # Qt itself sees another one come
+        self._icon.hide()
+        self._icon.deleteLater()
+        self._icon = self._made_icon()
+        self.show_view(self._view)
 
     def _show_problem(self, view: View) -> None:
         """Have the desktop show, once, what lasts and has no overlay to be seen in."""

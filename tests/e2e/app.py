@@ -93,7 +93,8 @@ class App:
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""
-        return dict(wait_until(lambda: (s := self.status()).get("phase") == phase and s, phase, timeout_s=30))
+        wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
+        return self.status()
 
     def output(self) -> str:
         """What it wrote to the terminal: with --debug, the log."""

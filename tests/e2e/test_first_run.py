@@ -139,7 +139,7 @@ def test_the_hotkey_chosen_writes_into_the_field(app, guide):
 
 def test_the_start_at_login_can_be_turned_on(desktop, app, guide):
     guide.press("n", "At login")  # Next: the text has come
-    entry = desktop.folder / "home" / ".config" / "autostart" / "handy-qwen.desktop"
+    entry = desktop.folder / "home" / ".config" / "autostart" / "io.github.handy_qwen.desktop"
     guide.keys.chord("Alt_L", "l")  # Start … when I log in
     wait_until(entry.exists, "the entry")
     assert "--hidden" in entry.read_text(encoding="utf-8")

@@ -1,5 +1,7 @@
 """A model small enough for tests, as the catalogue would have it, and how to fetch it."""
 
+import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,14 @@ TINY = CatalogueModel(
     files=("config.json", "model.safetensors | model-*.safetensors", "tokenizer.json | vocab.json"),
     optional=("merges.txt",),
 )
+
+
+def as_in_a_cache(place: Path, blob: Path) -> None:
+    """Make ``place`` a link to ``blob``, or a copy on Windows, as the hub's own library does."""
+    if os.name == "nt":
+        shutil.copyfile(blob, place)
+    else:
+        place.symlink_to(blob)
 
 
 def download(tell: OnProgress = lambda _progress: None, **changes: Any) -> ModelPaths:

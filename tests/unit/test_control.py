@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import json
-import os
 import queue
 import socket
 import stat
@@ -169,7 +168,7 @@ def test_an_answer_that_is_none_is_said_so(meeting, start, monkeypatch):
         ask(meeting, "status")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_only_the_user_can_reach_the_socket(meeting, start):
     start()
     assert stat.S_IMODE(meeting.path.stat().st_mode) == 0o600
@@ -224,7 +223,7 @@ def test_a_socket_that_was_removed_does_not_hinder_the_end(meeting, start):
     assert not one.thread.is_alive()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Unix sockets only")
+@pytest.mark.unix("Unix sockets only")
 def test_a_folder_with_a_very_long_name_works(tmp_path, serve):
     meeting = Endpoint(tmp_path / ("long" * 30) / "run", is_unix=True)
     assert meeting.path.parent != meeting.folder

@@ -30,18 +30,22 @@ def told(monkeypatch):
     return order
 
 
+def inodes(*found):
+    """Of what can be brought to the disk: on Windows, files only."""
+    return {path.stat().st_ino for path in found if os.name == "posix" or path.is_file()}
+
+
 def is_brought_through(folder, told):
     """Whether all that is in ``folder`` was on the disk before it got its name, and its name was after."""
     at = told.index(folder.name)
-    inside = {path.stat().st_ino for path in folder.rglob("*")} | {folder.stat().st_ino}
-    return inside <= set(told[:at]) and folder.parent.stat().st_ino in told[at:]
+    return inodes(folder, *folder.rglob("*")) <= set(told[:at]) and inodes(folder.parent) <= set(told[at:])
 
 
 def test_a_tree_is_written_with_all_its_folders(tmp_path, told):
     (tmp_path / "a" / "b").mkdir(parents=True)
     (tmp_path / "a" / "b" / "c").write_bytes(b"1")
     sync_tree(tmp_path)
-    assert sorted(told) == sorted(path.stat().st_ino for path in [tmp_path, *tmp_path.rglob("*")])
+    assert set(told) == inodes(tmp_path, *tmp_path.rglob("*"))
 
 
 @pytest.mark.usefixtures("unchecked")
@@ -55,7 +59,7 @@ def test_a_model_is_on_the_disk_before_its_source_is_deleted(told):
     assert is_brought_through(import_model(CHECKPOINT, lambda _progress: None, name="mine").folder, told)
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_stays_a_link_when_the_file_is_replaced(tmp_path, is_there):
     place, real = tmp_path / "app" / "file", tmp_path / "dotfiles" / "file"
@@ -73,7 +77,7 @@ def test_a_link_stays_a_link_when_the_file_is_replaced(tmp_path, is_there):
     assert sorted(path.name for path in real.parent.iterdir()) == ["between", "file"]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
     circle = tmp_path / "circle"
     circle.symlink_to(circle)
@@ -83,7 +87,7 @@ def test_a_file_that_cannot_be_replaced_is_as_it_was(tmp_path):
     assert list(tmp_path.iterdir()) == [circle]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="pipes in folders are POSIX's")
+@pytest.mark.unix("pipes in folders are POSIX's")
 def test_a_pipe_is_written_to_and_stays_one(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -98,7 +102,7 @@ def test_a_pipe_is_written_to_and_stays_one(tmp_path):
     assert list(tmp_path.iterdir()) == [pipe]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="other systems have no /dev")
+@pytest.mark.unix("other systems have no /dev")
 @pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}"])
 def test_what_is_written_to_an_open_file_goes_behind_what_it_has(tmp_path, name):
     if not Path("/proc/self/fd").exists() and name.startswith("/proc"):
@@ -110,7 +114,7 @@ def test_what_is_written_to_an_open_file_goes_behind_what_it_has(tmp_path, name)
     assert place.read_bytes() == b"before after"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="the umask is POSIX's")
+@pytest.mark.unix("the umask is POSIX's")
 @pytest.mark.parametrize(("mode", "seen"), [(0o666, 0o640), (0o600, 0o600)])
 def test_a_new_file_has_its_mode_from_the_beginning(tmp_path, mode, seen):
     before = os.umask(0o027)

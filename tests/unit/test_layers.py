@@ -15,7 +15,8 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "errors": (set(), set()),
     "paths": ({"errors"}, {"platformdirs"}),
     "files": (set(), set()),
-    "extras": (set(), set()),
+    "extras": ({"shell"}, set()),
+    "shell": (set(), set()),
     "manual": ({"paths"}, set()),
     "languages": ({"errors"}, set()),
     # numpy for types only, see the last test

@@ -30,7 +30,7 @@ def log(tmp_path):
 def test_what_happens_is_written_with_time_and_thread(log):
     logger.info("model loaded")
     logger.debug("details")
-    text = log.path.read_text()
+    text = log.path.read_text(encoding="utf-8")
     assert "INFO    MainThread handy_qwen.test: model loaded" in text
     assert "details" not in text
     assert (log.path.parent / CRASH_FILE).is_file(), "crashes in native code have a file"
@@ -41,7 +41,7 @@ def test_debug_says_more_and_also_to_the_terminal(tmp_path):
     log = Log(tmp_path, is_debug=True, console=terminal)
     try:
         logger.debug("details")
-        assert "details" in log.path.read_text()
+        assert "details" in log.path.read_text(encoding="utf-8")
         assert "details" in terminal.getvalue()
     finally:
         log.close()
@@ -60,11 +60,11 @@ def test_the_terminal_gets_every_line_also_while_a_library_turns_stderr_off(tmp_
             os.close(nowhere)
             os.close(kept)
             log.close()
-        assert "the hotkeys are set" in (tmp_path / "terminal").read_text()
+        assert "the hotkeys are set" in (tmp_path / "terminal").read_text(encoding="utf-8")
         terminal.write("still open")  # the console is not the log's to close
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_only_the_owner_can_read_the_log_also_after_it_was_rotated(log, monkeypatch):
     log.path.chmod(0o644)
     monkeypatch.setattr(log._handlers[0], "maxBytes", 1000)
@@ -93,10 +93,10 @@ def test_uncaught_errors_of_main_and_threads_and_destructors_are_logged(log, cap
     sys.unraisablehook = log_module._log_unraisable
     Fragile()
     sys.excepthook(RuntimeError, RuntimeError("in main"), None)
-    text = log.path.read_text()
+    text = log.path.read_text(encoding="utf-8")
     assert "uncaught error in worker" in text
     for place in ("in a thread", "in a destructor", "in main"):
         assert f"RuntimeError: {place}" in text
     sys.excepthook(KeyboardInterrupt, KeyboardInterrupt(), None)
-    assert log.path.read_text() == text, "an interrupt is no error"
+    assert log.path.read_text(encoding="utf-8") == text, "an interrupt is no error"
     assert "KeyboardInterrupt" in capsys.readouterr().err

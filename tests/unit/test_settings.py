@@ -2,7 +2,6 @@
 
 import errno
 import os
-import stat
 import tomllib
 from dataclasses import fields, replace
 
@@ -19,6 +18,7 @@ from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import OPTIONS, default_chord
+from tests.conftest import is_private
 
 SECRET = "my diary"
 FRENCH = 'language = "French"\n'
@@ -72,9 +72,8 @@ def test_the_first_start_writes_a_private_commented_file_that_reads_as_the_defau
         assert f"# {option.described.comment()[0]}" in desk.text()
     assert read(desk.text()) == (Settings(), ())
     assert desk.problems == []
-    if os.name == "posix":
-        assert stat.S_IMODE(desk.path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(desk.path.parent.stat().st_mode) == 0o700
+    assert is_private(desk.path)
+    assert is_private(desk.path.parent)
 
 
 def test_changes_are_saved_and_told(desk):
@@ -101,8 +100,20 @@ def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):
 
 
 def test_the_default_key_types_nothing():
-    assert default_chord("darwin") == "Right Option"
-    assert default_chord("linux") == "Right Ctrl"
+    assert default_chord("darwin", {}) == "Right Option"
+    assert default_chord("linux", {}) == default_chord("win32", {"WAYLAND_DISPLAY": "x"}) == "Right Ctrl"
+
+
+@pytest.mark.parametrize(
+    ("environment", "chord"),
+    [
+        ({"XDG_SESSION_TYPE": "wayland"}, "F9"),
+        ({"XDG_SESSION_TYPE": "tty", "WAYLAND_DISPLAY": "wayland-1"}, "F9"),
+        ({"XDG_SESSION_TYPE": "x11", "WAYLAND_DISPLAY": "wayland-1"}, "Right Ctrl"),  # of another session
+    ],
+)
+def test_on_wayland_the_default_is_a_key_that_the_portal_takes(environment, chord):
+    assert default_chord("linux", environment) == chord
 
 
 # --- values that are wrong ---------------------------------------------------------------------------
@@ -317,6 +328,7 @@ def test_a_file_that_is_no_toml_is_explained_with_its_line(text, line, reason):
     assert caught.value.line == line
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.expects_log
 @pytest.mark.parametrize("kind", ["folder", "pipe", "circle", "device"])
 def test_what_is_no_file_is_explained_and_left_alone(desk, kind):
@@ -384,7 +396,7 @@ def test_a_change_that_cannot_be_saved_holds_and_is_saved_with_the_next(desk, mo
     assert tomllib.loads(desk.text())["language"] == "German"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     real = tmp_path / "dotfiles" / "settings.toml"
@@ -396,7 +408,7 @@ def test_a_link_to_the_file_stays_a_link(desk, tmp_path, is_there):
     desk.store.load()
     desk.store.update(language="German")
     assert desk.path.is_symlink()
-    assert "German" in real.read_text()
+    assert "German" in real.read_text(encoding="utf-8")
 
 
 # --- others who write the file -----------------------------------------------------------------------

@@ -89,9 +89,9 @@ def test_the_view_says_which_setting_is_broken_and_mending_saves_what_waits(tmp_
     assert (shown[-1].error.line, shown[-1].error.name) == (2, "language")
     store.update(sounds=True)
     assert shown[-1].values.sounds
-    assert "sounds" not in path.read_text()
+    assert "sounds" not in path.read_text(encoding="utf-8")
     store.mend()
-    assert path.read_text() == '# mine\n# language = "German\nodd = 1\nsounds = true\n'
+    assert path.read_text(encoding="utf-8") == '# mine\n# language = "German\nodd = 1\nsounds = true\n'
     assert shown[-1].error is None
     assert shown[-1].values == store.value == Settings(sounds=True)
     assert change(path, language="fr").language == "French"

@@ -30,6 +30,7 @@ from handy_qwen.transcriber import EngineTranscriber
 from handy_qwen.transcriber.file_job import FileJob
 from handy_qwen.transcriber.thread import Job
 from tests.fakes import FakeClock
+from tests.waiting import wait_until
 
 BLOCK = np.full(160, 0.1, np.float32)
 
@@ -467,6 +468,30 @@ def test_another_model_is_loaded_behind_the_present_one(bench):
     assert desk.expect(ModelReady).name == "new"
     assert desk.text_of(2).startswith("new")
     assert old.is_closed.is_set()
+
+
+class Mapped:
+    """What a load that fails had opened already."""
+
+
+@pytest.mark.expects_log
+def test_what_a_failed_load_had_opened_is_closed_though_its_error_is_kept(bench, monkeypatch):
+    kept = []
+
+    def load(_self, _name):
+        mapped = Mapped()
+        kept.append(weakref.ref(mapped))
+        try:
+            Path().read_bytes()
+        except OSError as exc:
+            raise EngineError("It is damaged.") from exc
+
+    monkeypatch.setattr(Bench, "load", load)
+    desk = bench(live=LiveMode.OFF)
+    desk.transcriber.use_model("damaged")
+    failed = desk.skip_to(ModelFailed)
+    wait_until(lambda: kept[0]() is None, "the file to be closed")
+    assert failed.error.title == "It is damaged."
 
 
 @pytest.mark.expects_log

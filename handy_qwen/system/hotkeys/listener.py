@@ -30,21 +30,17 @@ from handy_qwen.system.hotkeys.chord import (
     labels,
     missing_key,
 )
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
+CHECK_S = 5.0  # how often the hooks are looked after while no key is down
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
-
-
-OWN_KEYS = (
-    'Let your desktop run "handy-qwen start" when a key of your choice goes down and "handy-qwen stop" '
-    'when it comes up, or "handy-qwen toggle" on a key.'
-)
 
 
 def never(_at_s: float) -> bool:
@@ -70,7 +66,7 @@ class Listener:
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         if hotkeys:
-            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)
+            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
         """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
@@ -90,7 +86,7 @@ class Listener:
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         raise HotkeyError(
-            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS
+            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
         )
 
     def end_capture(self) -> None:
@@ -315,7 +311,8 @@ class HookedListener(Listener, ABC):
     """A listener for a system that shows every key to a hook.
 
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
-    ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down, and sleeps otherwise.
+    ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
+    few seconds to see whether the system still calls the hooks.
 
     Args:
         post: Takes the events.
@@ -446,6 +443,10 @@ class HookedListener(Listener, ABC):
     def _is_really_down(self, code: int) -> bool:
         """Ask the system for the state of a key or (negative) button."""
 
+    def _is_deaf(self) -> bool:
+        """Whether the system has stopped calling the hooks without a word."""
+        return False
+
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
         """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
 
@@ -497,16 +498,40 @@ class HookedListener(Listener, ABC):
 
     def _look_again(self, thread: WatchedThread) -> bool:
         with self._lock:
-            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy())
-            self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
+            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy(), timeout=CHECK_S)
+            is_busy = self._is_busy()
+            if is_busy:
+                self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
             thread.begin()
             if not thread.is_ending():
                 self._report(self._tracker.reconcile(time.monotonic()))
                 if (capture := self._capture) is not None:
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
-            thread.end()
-            return not thread.is_ending()
+        if not is_busy and not thread.is_ending() and self._is_deaf():
+            self._renew()
+        thread.end()
+        return not thread.is_ending()
+
+    def _renew(self) -> None:
+        """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
+        try:
+            self._replace()
+            logger.info("the hooks were no longer called and have been replaced")
+        except HandyError as exc:
+            self._post(HotkeysFailed(exc))
+        except Exception:
+            logger.exception("the hooks could not be replaced")
+            self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
+
+    def _replace(self) -> None:
+        with self._hooks_lock:
+            old, self._hooks = self._hooks, ()
+            if not old:
+                return  # stopped meanwhile
+            for hook in old:
+                hook.stop()
+            self._hooks = self._listen()
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""

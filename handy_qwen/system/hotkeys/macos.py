@@ -18,17 +18,13 @@ Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes
 
 from __future__ import annotations
 
-import logging
 import os
 import threading
 import time
 from typing import Any
 
-from handy_qwen.core.events import HotkeysFailed
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
-
-logger = logging.getLogger(__name__)
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
 _SYSTEM_DEFINED, _MEDIA_KEYS = 14, 8  # NSEventTypeSystemDefined, its subtype NX_SUBTYPE_AUX_CONTROL_BUTTONS
@@ -203,26 +199,6 @@ class MacHotkeys(HookedListener):
         if code >= _MEDIA:
             return True  # there is no way to ask
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
-
-    def _renew(self) -> None:
-        """Replace the tap. On a thread of its own: the old one waits for the listener to end."""
-        try:
-            self._replace()
-            logger.info("the event tap had been disabled and was replaced")
-        except HandyError as exc:
-            self._post(HotkeysFailed(exc))
-        except Exception:
-            logger.exception("the event tap could not be replaced")
-            self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
-
-    def _replace(self) -> None:
-        with self._hooks_lock:
-            old, self._hooks = self._hooks, ()
-            if not old:
-                return  # stopped meanwhile
-            for hook in old:
-                hook.stop()
-            self._hooks = self._listen()
 
 
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)

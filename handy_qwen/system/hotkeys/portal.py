@@ -9,10 +9,15 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * The chord in the settings is a wish. The desktop may ask the user, and let them choose another. What was
   bound is in the list of its answer: GNOME 48 answers 2 ("other") even when all went well. A shortcut that
   has no key is reported, until it is pressed for the first time.
-* A modifier alone cannot be wished for. It is asked for without a key: the user sets one in the dialog
-  or in the desktop's keyboard settings.
+* Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
+  part of the name: another hotkey is another shortcut.
+* A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
+  replaced by ``STAND_IN`` there. Others are asked for without a key: the user sets one in the dialog or in
+  the desktop's keyboard settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
-* The real state of a key cannot be asked: a lost release is not found, but another press works as a tap.
+* The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
+  pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
+  after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
 Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
@@ -40,16 +45,22 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
-from handy_qwen.system.hotkeys.listener import OWN_KEYS, ConnectedListener
+from handy_qwen.system.hotkeys.listener import ConnectedListener
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.opening import run
-from handy_qwen.system.portal import ANSWER_S, APP_ID, NoPortalError, PortalError, PortalSession, RefusedError
+from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
 logger = logging.getLogger(__name__)
 
+STAND_IN = "F9"  # for a hotkey that no desktop takes: a key that types nothing, and that few programs use
+REPEATS_GONE_S = 0.25  # since the last one, before the desktop is asked whether it is just busy
+AWAKE_S = 0.15  # and since it has answered
+FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
+
 _BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
 _CANCEL = "cancel"
-_REFUSED_BY_USER = 1
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 _MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
 _KEYSYMS = {
@@ -103,6 +114,15 @@ class Signal:
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class _Press:
+    """A shortcut that is down."""
+
+    seen_s: float  # when Activated came last
+    has_repeats: bool = False
+    awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
+
+
 class ShortcutsSession:
     """A session of shortcuts. For one thread.
 
@@ -110,12 +130,16 @@ class ShortcutsSession:
         bus: Address of the session bus; "SESSION": that of the environment.
         shortcuts: Asked for at once. The user may be asked before the signal "Bound" or "Refused" comes.
 
+    Attributes:
+        look_again_s: See ``Selectable.timeout_s``.
+
     Raises:
         NoPortalError: There is no bus, no portal, or none with global shortcuts.
         PortalError: It does not answer, or refuses to listen.
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+        self.look_again_s: float | None = None
         self._session = PortalSession("GlobalShortcuts", bus)
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
@@ -130,8 +154,9 @@ class ShortcutsSession:
         """See ``Selectable``."""
         return [self._session.fileno()]
 
-    def timeout_s(self) -> None:
+    def timeout_s(self) -> float | None:
         """See ``Selectable``."""
+        return self.look_again_s
 
     def close(self) -> None:
         """End the session, and with it the shortcuts."""
@@ -145,6 +170,10 @@ class ShortcutsSession:
             PortalError: The bus or the portal is gone.
         """
         self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
+
+    def await_desktop(self) -> None:
+        """See ``PortalSession``."""
+        self._session.await_desktop()
 
     def receive(self) -> Iterator[Signal]:
         """What has come since the last time. Does not wait.
@@ -166,7 +195,7 @@ class ShortcutsSession:
         if member == "Response" and path == self._binding:
             code, results = message.body
             _, bound = results.get("shortcuts", ("", []))
-            return Signal("Refused") if code == _REFUSED_BY_USER else Signal("Bound", keys=_keys(bound))
+            return Signal("Refused") if code == DENIED else Signal("Bound", keys=_keys(bound))
         if member == "Closed" and path == session:
             return Signal("Closed")
         if member in ("Activated", "Deactivated", "ShortcutsChanged") and message.body[0] == session:
@@ -193,7 +222,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._is_escape_watched = False
         # Owned by the thread:
         self._shortcuts: tuple[Shortcut, ...] = ()
-        self._down: list[int] = []
+        self._down: dict[int, _Press] = {}
         self._is_reported = False  # that a key is missing
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
@@ -217,7 +246,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", OWN_KEYS) from exc
+            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             wanted = '" and "'.join(unsaid)
@@ -226,9 +255,11 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 f'Set another hotkey, such as F9, or a key for "{wanted}" in your desktop\'s keyboard '
                 "settings.",
             )
+        if shortcuts and not trigger(chords_of(hotkeys, knows_own_keys=False)[0]):
+            names = f"{STAND_IN} (no program gets {names} on Wayland)"
         return (
-            f"The desktop's portal takes shortcuts. It asks you to allow {names} when the app starts; the "
-            "key can be changed in the desktop's keyboard settings."
+            f"The desktop's portal takes shortcuts. It asks you to allow {names} when the app first starts; "
+            "the key can be changed in the desktop's keyboard settings."
         )
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
@@ -244,7 +275,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         is_shown = threading.Event()
         self._call(lambda: self._configure(is_shown))
         if not is_shown.is_set() and not _open_settings():
-            raise _error("Your desktop's settings could not be opened.", _BY_HAND)
+            hint = own_keys() if self._connection is None else _BY_HAND
+            raise _error("Your desktop's settings could not be opened.", hint)
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -268,6 +300,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._connection = self._connect()
         except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
+            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))  # the user binds a key to our commands
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
@@ -303,14 +336,16 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             elif signal.name in names:  # KDE also reports shortcuts from before
                 if self._is_reported and signal.kind == "Activated":
                     self._report(None)  # it has a key, whatever the desktop says
-                self._turn(names.index(signal.name), signal.kind == "Activated")
+                hotkey = names.index(signal.name)
+                self._press(hotkey) if signal.kind == "Activated" else self._release(hotkey)
+        connection.look_again_s = self._release_lost(connection)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
-        self._post(HotkeysAssigned(tuple(keys.get(shortcut.name, "") for shortcut in wanted)))
+        self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
-            self._report(_error("Your desktop did not accept the hotkeys.", OWN_KEYS))
+            self._report(_error("Your desktop did not accept the hotkeys.", own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
             title = f"Your desktop has no key for “{missing[0].description}” yet."
             self._report(_error(title, "Set one in its keyboard settings, under Handy Qwen."))
@@ -321,18 +356,45 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._is_reported = error is not None
         self._post(HotkeysFailed(error) if error is not None else Trouble(HOTKEYS, None))
 
-    def _turn(self, hotkey: int, is_press: bool) -> None:
-        """Some desktops repeat Activated while the key is held."""
-        if is_press and hotkey not in self._down:
-            self._down.append(hotkey)
-            self._post(KeyDown(hotkey, time.monotonic()))
-        elif not is_press and hotkey in self._down:
-            self._down.remove(hotkey)
-            self._post(KeyUp(hotkey, time.monotonic()))
+    def _press(self, hotkey: int) -> None:
+        """Activated: a press, or GNOME's repeat of one."""
+        now_s = time.monotonic()
+        press = self._down.get(hotkey)
+        if press is not None and not press.has_repeats and now_s - press.seen_s > FIRST_REPEAT_S:
+            self._release(hotkey)  # which nobody has told us
+            press = None
+        if press is None:
+            self._down[hotkey] = _Press(now_s)
+            self._post(KeyDown(hotkey, now_s))
+        else:
+            press.has_repeats, press.seen_s, press.awake_s = True, now_s, None
+
+    def _release(self, hotkey: int, at_s: float | None = None) -> None:
+        if self._down.pop(hotkey, None) is not None:
+            self._post(KeyUp(hotkey, time.monotonic() if at_s is None else at_s))
+
+    def _release_lost(self, connection: ShortcutsSession) -> float | None:
+        """Let go of what is not repeated any more. Returns in how many seconds to look again."""
+        left_s = []
+        for hotkey, press in list(self._down.items()):
+            if not press.has_repeats:
+                continue
+            if press.awake_s is None:
+                left_s.append(press.seen_s + REPEATS_GONE_S - time.monotonic())
+                if left_s[-1] <= 0:
+                    connection.await_desktop()
+                    press.awake_s = time.monotonic()
+                    left_s[-1] = 0.0  # what it has told meanwhile comes first
+            elif (left := press.awake_s + AWAKE_S - time.monotonic()) > 0:
+                left_s.append(left)
+            else:
+                logger.info("the desktop told of no release")
+                self._release(hotkey, press.seen_s)
+        return min(left_s, default=None)
 
     def _let_go(self, _connection: ShortcutsSession) -> None:
         for hotkey in list(self._down):
-            self._turn(hotkey, False)
+            self._release(hotkey)
 
     def _lost(self) -> HotkeyError:
         title = "Hotkeys stopped working: the desktop ended the global shortcuts session."
@@ -343,17 +405,20 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for. The names stay the same, so that the user's own choice of keys is kept.
+    """What to ask the portal for. The same wish has the same name, so that the user's choice of keys is kept.
 
     Raises:
         HotkeyError: INVALID.
     """
-    chords = chords_of(hotkeys, knows_own_keys=False)
+    triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
+    if triggers and not triggers[0] and STAND_IN not in triggers:
+        triggers[0] = STAND_IN
     shortcuts = []
-    for place, (hotkey, chord) in enumerate(zip(hotkeys, chords, strict=True)):
-        name = "dictate" if place == 0 else f"dictate-{place + 1}"
+    for place, (hotkey, wish) in enumerate(zip(hotkeys, triggers, strict=True), start=1):
+        number = "" if place == 1 else f"-{place}"
+        name = f"dictate-{wish.lower().replace('+', '-')}" if wish else f"dictate{number}"
         description = f"Dictate ({hotkey.language})" if hotkey.language else "Dictate"
-        shortcuts.append(Shortcut(name, description, trigger(chord)))
+        shortcuts.append(Shortcut(name, description, wish))
     return (*shortcuts, Shortcut(_CANCEL, "Cancel the dictation", ""))
 
 
@@ -364,6 +429,14 @@ def trigger(chord: Chord) -> str:
     if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
         return ""
     return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
+
+
+def _key_in(description: str, wish: str) -> str:
+    """The key in the desktop's words for it: "F9" of GNOME's "Press F9", in whatever language."""
+    key = wish.rpartition("+")[2]
+    if "+" not in wish and key in description.split():
+        return key
+    return description.removeprefix("Press ")
 
 
 def _open_settings() -> bool:
@@ -390,4 +463,4 @@ def _error(title: str, hint: str) -> HotkeyError:
 
 
 def _unsupported() -> HotkeyError:
-    return _error("This desktop doesn't offer global shortcuts to apps.", OWN_KEYS)
+    return _error("This desktop doesn't offer global shortcuts to apps.", own_keys())

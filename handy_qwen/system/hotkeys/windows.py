@@ -4,14 +4,14 @@
 
 RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
 before the focused program and keeps chords from it. Windows silently removes a hook that answers late, so
-nothing but a dictionary look-up happens there. A release that goes unnoticed (on the secure desktop after
+nothing but a dictionary look-up happens there; and hooks that have seen nothing of the user's last input
+(GetLastInputInfo) are set again. A release that goes unnoticed (on the secure desktop after
 Ctrl+Alt+Del or Win+L, for example) is found with GetAsyncKeyState. That knows nothing about keys the hook has
 swallowed: of a chord, only the modifiers are checked in this way.
 
 AltGr arrives as a made-up left Ctrl and the right Alt; the made-up one has a scan code of its own and is
 passed over, so that AltGr is the right Alt key here.
 
-Not yet run on Windows: written from the documentation, and tested with stand-ins for pynput.
 Not seen by any hook: keys for windows of programs with higher rights (User Interface Privilege Isolation).
 
 Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/.
@@ -39,6 +39,7 @@ _SIDE_CLICKS = {0x020B: True, 0x020C: False}  # WM_XBUTTONDOWN, WM_XBUTTONUP
 _SIDE_BUTTONS = {1: 0x05, 2: 0x06}  # XBUTTON1, XBUTTON2 -> VK_XBUTTON1, VK_XBUTTON2
 _INJECTED = 0x10 | 0x02  # LLKHF_INJECTED, LLKHF_LOWER_IL_INJECTED
 _MADE_UP_CTRL = 0x21D  # the scan code of the left Ctrl that comes with AltGr
+DEAF_MS = 1000  # a hook may be that late; Windows itself waits for it no longer
 _PACKET = 0xE7  # VK_PACKET: a character, no key
 
 VIRTUAL_KEYS = {
@@ -103,6 +104,7 @@ class WindowsHotkeys(HookedListener):
     """Listens for hotkeys on Windows."""
 
     KEY_CODES = VIRTUAL_KEYS
+    _heard_ms = 0  # when the last input that a hook saw was made
     KNOWS_SWALLOWED = False
     _POINTING = frozenset({-0x01, -0x02, -0x04})
 
@@ -129,10 +131,12 @@ class WindowsHotkeys(HookedListener):
                 HotkeyReason.UNSUPPORTED_DESKTOP,
                 "A security program may be blocking it; allow it there.",
             ) from exc
+        self._heard_ms = last_input_ms()
         return hooks
 
     def _on_key(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
         """Called on pynput's thread for each key. False keeps pynput from looking at it any further."""
+        self._heard_ms = int(data.time)
         code = int(data.vkCode)
         is_made_up = code == VIRTUAL_KEYS["ctrl_l"] and int(data.scanCode) == _MADE_UP_CTRL
         if code == _PACKET or is_made_up:
@@ -144,6 +148,7 @@ class WindowsHotkeys(HookedListener):
 
     def _on_mouse(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
         """Called on pynput's thread for each movement and click. False as in ``_on_key``."""
+        self._heard_ms = int(data.time)
         if message in _SIDE_CLICKS:
             code, is_press = _SIDE_BUTTONS.get(int(data.mouseData) >> 16, 0), _SIDE_CLICKS[message]
         else:
@@ -152,8 +157,24 @@ class WindowsHotkeys(HookedListener):
             hook.suppress_event()
         return False
 
+    def _is_deaf(self) -> bool:
+        """Also after input that no hook sees: on the secure desktop, for an administrator's program."""
+        return DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
+
     def _is_really_down(self, code: int) -> bool:
         return is_key_down(abs(code))
+
+
+class _LastInput(ctypes.Structure):  # LASTINPUTINFO
+    _fields_ = (("size", ctypes.c_uint32), ("time_ms", ctypes.c_uint32))
+
+
+def last_input_ms() -> int:
+    """When the last key or mouse event was made, in milliseconds since Windows started, modulo 2**32."""
+    user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
+    found = _LastInput(ctypes.sizeof(_LastInput))
+    user32.GetLastInputInfo(ctypes.byref(found))
+    return int(found.time_ms)
 
 
 def is_key_down(code: int) -> bool:

@@ -23,7 +23,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
-from handy_qwen.system.hotkeys.listener import OWN_KEYS
+from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
 from handy_qwen.system.x11.keymap import NamedKeys
@@ -552,4 +552,4 @@ def _as_injected(event: Event) -> Event:
 
 def _unsupported(problem: str) -> HotkeyError:
     title = f"Hotkeys do not work here: {problem}"
-    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, OWN_KEYS)
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())

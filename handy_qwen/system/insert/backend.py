@@ -26,7 +26,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.types import KeyPermission, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.session import Session
@@ -126,6 +126,17 @@ class Backend:
     def focused(self) -> Target:
         """The window with the focus; ``Target()`` if that is unknown."""
         return Target()
+
+    def key_permission(self) -> KeyPermission:
+        """Whether the desktop lets this program press keys, as far as is known without asking."""
+        return KeyPermission.NOT_NEEDED
+
+    def ask_permission(self) -> None:
+        """Have the desktop ask the user for it. Waits for the answer.
+
+        Raises:
+            InsertError: It was not given, or cannot be asked for.
+        """
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""

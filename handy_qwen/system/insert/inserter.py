@@ -13,9 +13,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from handy_qwen.core.events import Delivered, Failed
+from handy_qwen.core.events import Delivered, Failed, KeysPermitted
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Delivery, Method, Submit, Target
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import (
@@ -75,9 +75,11 @@ class DesktopInserter:
         self._last_resort = last_resort or copy_with_pyperclip
         self._job: _Job | None = None  # the one under way
         self._rest_s: float | None = None
+        self._told = KeyPermission.NOT_NEEDED
         self.thread = Worker(
             "insert", pause_s=lambda: self._rest_s, after=self._rest, on_revive=self._give_up
         )
+        self._tell_permission()
         self.thread.start()
 
     @property
@@ -93,6 +95,10 @@ class DesktopInserter:
         """A text may have to be inserted soon. See ``Inserter``."""
         if method is Method.PASTE:
             self.thread.do(self._prepare)
+
+    def allow_keys(self) -> None:
+        """See ``Inserter``."""
+        self.thread.do(self._ask_permission)
 
     def insert(
         self,
@@ -152,7 +158,17 @@ class DesktopInserter:
     def _rest(self) -> None:
         self._rest_s = None
         if not self.thread.is_ending():
+            self._tell_permission()
             self._try("tidying up", self._let_rest)
+
+    def _ask_permission(self) -> None:
+        self._try("asking for the keyboard", self._backend.ask_permission)
+
+    def _tell_permission(self) -> None:
+        permission = self._backend.key_permission()
+        if permission is not self._told:
+            self._told = permission
+            self._post(KeysPermitted(permission))
 
     def _let_rest(self) -> None:
         self._rest_s = self._backend.rest(self.thread.is_idle())

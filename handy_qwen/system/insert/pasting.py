@@ -54,7 +54,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     PASTE_LABEL: ClassVar[str]
     FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch what is pasted
-    RESTORE_AFTER_S: ClassVar = 0.3  # programs may ask twice for one paste: once to look, once to take
+    RESTORE_AFTER_S: float = 0.3  # programs may ask twice for one paste: once to look, once to take
     RELEASE_WAIT_S: ClassVar = 1.0  # how long the user may take to release the hotkey
     SUBMIT_PAUSE_S: ClassVar = 0.04  # programs of several processes pass text and key on by different ways
     PASTE: ClassVar[Chord]

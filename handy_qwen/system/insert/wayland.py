@@ -1,35 +1,32 @@
-"""The Wayland back end: other programs' tools, each tried where the one before is missing or refuses.
+"""The Wayland back end: a clipboard and a keyboard, each by the best way that the desktop has.
 
 | for | in this order |
 |---|---|
-| clipboard | wl-copy, with the text marked as private |
-| typing | wtype (wlroots, Hyprland, river) |
-| chords | wtype; the portal's RemoteDesktop (GNOME, KDE; asks the user once); ydotool (needs its daemon) |
+| clipboard | see wayland_clipboard.py |
+| chords | our own virtual keyboard (wlroots, Hyprland, niri, COSMIC); the portal (GNOME, KDE), which asks |
+|        | the user once; ydotool, which needs its daemon |
+| typing | wtype (where our own keyboard works as well) |
 
-A Wayland client may neither see which window has the focus nor press keys by itself; so the target is
-unknown, and nobody can tell who fetched. wl-copy serves CLIPBOARD and PRIMARY with the text, Shift+Insert
-takes one or the other, and the previous content comes back after a while, each in its richest format: wl-copy
-offers only one. If wl-paste cannot read it, the clipboard is left alone.
+A Wayland client may not see which window has the focus; so the target is unknown, and only a fetch of the
+text after the chord says that it arrived. Shift+Insert takes CLIPBOARD or PRIMARY, depending on the program.
 
-A tool that was killed, or did not end in time, may have done its work: keys are not sent again then.
+A way that may have done its work is not followed by another.
 
-Threads: see ``Backend``. Run on sway 1.7 (wtype 0.4, wl-clipboard 2.1; Qt 6
-and foot as targets); the portal and ydotool were not.
+Threads: see ``Backend``. Run on GNOME 48, Plasma 6.3 and sway 1.10 (tests/wayland); ydotool was not.
 """
 
 from __future__ import annotations
 
 import logging
-import shutil
-import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+import os
+import time
+from collections.abc import Callable
+from typing import ClassVar, Protocol
 
-from handy_qwen.core.types import Method, Submit
+from handy_qwen.core.types import KeyPermission, Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
-    KEEP_BYTES,
     UNKNOWN,
     Deadline,
     Inserted,
@@ -38,169 +35,100 @@ from handy_qwen.system.insert.backend import (
     Unsure,
     Way,
     always,
-    clipboard_in_use,
     has_tool,
     unsupported,
 )
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
-from handy_qwen.system.portal import (
-    DeniedError,
-    PortalError,
-    PortalSession,
-    RefusedError,
-    value_in,
-    version_of,
-)
-from handy_qwen.system.session import Session
+from handy_qwen.system.insert.portal_keyboard import Permission, PortalKeyboard
+from handy_qwen.system.insert.wayland_clipboard import TOOL_S, clipboards_for, run_tool
+from handy_qwen.system.portal import version_of
+from handy_qwen.system.session import Session, session_of
+from handy_qwen.system.wayland import keyboard
+from handy_qwen.system.wayland.clipboard import has_data_control
+from handy_qwen.system.wayland.keyboard import VirtualKeyboard, has_virtual_keyboard
+from handy_qwen.system.wayland.wire import WaylandError, socket_path
 
 logger = logging.getLogger(__name__)
 
 SHIFT_L, CONTROL_L, SUPER_L, INSERT, RETURN = 0xFFE1, 0xFFE3, 0xFFEB, 0xFF63, 0xFF0D
-WTYPE = {SHIFT_L: "shift", CONTROL_L: "ctrl", SUPER_L: "logo", INSERT: "Insert", RETURN: "Return"}
-EVDEV = {SHIFT_L: 42, CONTROL_L: 29, SUPER_L: 125, INSERT: 110, RETURN: 28}  # for ydotool
-TOOL_S = 20.0
-KEYBOARD = 1  # a type of device in the portal's RemoteDesktop
-PRESSED, RELEASED = 1, 0
-PORTAL_S = 5.0
-CONSENT_S = 60.0  # the user has to read a question
-READ_S = 5.0  # how long a program may take to hand over what it has copied
+EVDEV = {
+    SHIFT_L: keyboard.SHIFT,
+    CONTROL_L: keyboard.CONTROL,
+    SUPER_L: keyboard.SUPER,
+    INSERT: 110,
+    RETURN: 28,
+}
 TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
-TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING")
-PRIVATE_KIND = "x-kde-passwordManagerHint"  # how password managers, and wl-copy, say so
-TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
-NO_PRIMARY = b"rimary selection"
-EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
-
-Options = tuple[str, ...]
-"""Which clipboard, for wl-copy and wl-paste."""
-CLIPBOARD: Options = ()
-PRIMARY: Options = ("--primary",)
+PORTAL_REST_S = 3.0  # the key after a text, or another text, may follow
+DIALOG_GONE_S = 0.5  # the focus comes back when the desktop's question has been answered
 
 
-class PortalKeyboard:
-    """A keyboard of the desktop portal (RemoteDesktop: GNOME, KDE and others), for one thread.
+class Keyboard(Protocol):
+    """What presses keys. For one thread."""
 
-    Keys are sent as keysyms, which the compositor turns into keys of the layout in force. What the layout
-    lacks, compositors drop; so it is good for chords, not for text.
-
-    Raises:
-        InsertError: There is no portal with keyboards, or the user says no.
-    """
-
-    def __init__(self) -> None:
-        try:
-            self._session = PortalSession("RemoteDesktop")
-        except PortalError as problem:
-            raise unsupported("The desktop portal") from problem
-        try:
-            handle = self._session.handle
-            options = {"types": ("u", KEYBOARD)}
-            self._session.ask("SelectDevices", "oa{sv}", (handle,), options, wait_s=PORTAL_S)
-            granted = self._session.ask("Start", "osa{sv}", (handle, ""), {}, wait_s=CONSENT_S)
-            devices = value_in(granted, "devices", 0)
-            if not isinstance(devices, int) or not devices & KEYBOARD:
-                raise DeniedError("no keyboard")
-        except PortalError as problem:
-            self.close()
-            if isinstance(problem, DeniedError):
-                raise InsertError("Pressing keys was not allowed.", InsertReason.DENIED_BY_USER) from problem
-            raise unsupported("An answering desktop portal") from problem
+    may_stay: bool
+    """Whether it may be kept between texts; the user sees the session of the portal."""
 
     def press(self, chord: Chord) -> None:
         """Press keys, given as keysyms, one after the other, and release them, the last first.
 
         Raises:
-            InsertError: The portal has taken the keyboard away: the last key was not pressed.
-            Unsure: It may have been.
+            InsertError: The last key was not pressed. The keyboard cannot be used any more.
+            Unsure: It may have been pressed. As above.
         """
-        pressed = 0
-        try:
-            for keysym in chord:
-                self._key(keysym, PRESSED)
-                pressed += 1
-            self._release(chord)
-        except PortalError as problem:
-            try:
-                self._release(chord)
-            except PortalError as again:
-                logger.info("keys may be down in the desktop portal: %s", again)
-            if pressed == len(chord) or (pressed == len(chord) - 1 and not isinstance(problem, RefusedError)):
-                raise Unsure from problem
-            raise unsupported("Pressing keys through the desktop portal") from problem
 
     def close(self) -> None:
-        """End the session."""
-        self._session.close()
-
-    def _release(self, chord: Chord) -> None:
-        for keysym in reversed(chord):
-            self._key(keysym, RELEASED)
-
-    def _key(self, keysym: int, state: int) -> None:
-        self._session.call(
-            "NotifyKeyboardKeysym", "oa{sv}iu", (self._session.handle, {}, keysym, state), wait_s=PORTAL_S
-        )
+        """Give it back."""
 
 
-class ToolError(InsertError):
-    """A tool ended with an error; ``complaint`` is what it said, if it cannot hold anything of the user's."""
-
-    def __init__(self, name: str, complaint: bytes) -> None:
-        super().__init__(
-            f"A working {name} is not available on this desktop.", InsertReason.UNSUPPORTED_DESKTOP
-        )
-        self.complaint = complaint
-
-
-def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
-    """Run ``command`` with ``data`` on its standard input, for ``wait_s`` at most.
+class OwnKeyboard:
+    """Our own virtual keyboard at the compositor.
 
     Raises:
-        InsertError: It is not installed or cannot be started, or it says itself (ToolError) that it failed.
-        Unsure: It was killed, or did not end in time.
+        InsertError: It offers none.
     """
-    path = shutil.which(command[0])
-    if path is None:
-        raise unsupported(command[0])
-    # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
-    output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
-    complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
-    # Not chained: the complaint would quote the command, and with it the text.
-    try:
-        done = subprocess.run(
-            [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
-        )
-    except OSError:
-        raise unsupported(f"A working {command[0]}") from None
-    except subprocess.TimeoutExpired:
-        raise Unsure from None
-    if done.returncode < 0:
-        raise Unsure
-    if done.returncode:
-        raise ToolError(command[0], done.stderr or b"")
-    return done.stdout or b""
+
+    may_stay = True
+
+    def __init__(self, path: str) -> None:
+        try:
+            self._keyboard = VirtualKeyboard(path)
+        except WaylandError as problem:
+            raise unsupported("A virtual keyboard") from problem
+
+    def press(self, chord: Chord) -> None:
+        """See ``Keyboard``."""
+        try:
+            self._keyboard.press([EVDEV[key] for key in chord])
+        except WaylandError as problem:
+            raise Unsure from problem
+
+    def close(self) -> None:
+        """See ``Keyboard``."""
+        self._keyboard.close()
 
 
-class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the clipboard then)
-    """The compositor has only one clipboard."""
+class Ydotool:
+    """The tool ydotool, which has a keyboard of the kernel's through its daemon."""
 
+    may_stay = True
 
-@dataclass(frozen=True, slots=True)
-class _Saved:
-    """What was on a clipboard, in one format; private if it must get into no history."""
+    def press(self, chord: Chord) -> None:
+        """See ``Keyboard``."""
+        down = [f"{EVDEV[key]}:1" for key in chord]
+        run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
 
-    kind: str
-    data: bytes = field(repr=False)
-    is_private: bool = False
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class Wayland(PastingBackend[None]):
     """The back end for Wayland."""
 
-    NAME, PASTE_LABEL = "wl-copy", "Shift+Insert"
+    NAME, PASTE_LABEL = "Wayland", "Shift+Insert"
     REMEDY = (
-        "Install wl-clipboard, and wtype (sway, Hyprland, river) or ydotool with its daemon; on GNOME and "
-        "KDE xdg-desktop-portal and the portal of the desktop."
+        "On GNOME and KDE install xdg-desktop-portal and the portal of your desktop, and allow Handy Qwen to "
+        "press keys; elsewhere install wl-clipboard, and ydotool with its daemon."
     )
     PASTE = (SHIFT_L, INSERT)
     SUBMIT: ClassVar = {
@@ -209,7 +137,9 @@ class Wayland(PastingBackend[None]):
         Submit.SUPER_ENTER: (SUPER_L, RETURN),
     }
     RELEASE_PAUSE_S = 0.15  # nobody can tell what is held: most hotkeys are released by then
-    RESTORE_AFTER_S = 2.0
+    FETCH_WAIT_S = 2.0
+    RESTORE_AFTER_S = 0.5
+    BLIND_RESTORE_AFTER_S = 2.0  # where nobody tells who fetched
     SUBMIT_PAUSE_S = 0.0  # the above will do
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
@@ -217,31 +147,50 @@ class Wayland(PastingBackend[None]):
         super().__init__(session, pause, may_release)
         if not session.wayland:
             raise unsupported("A Wayland display")
-        self._portal: PortalKeyboard | None = None
-        self._is_portal_denied = False
-        self._saved: dict[Options, _Saved | None] = {}  # by clipboard; None: it was empty
-        self._ours = b""
+        self._path = socket_path(session.wayland)
+        self._clipboards = clipboards_for(session)
+        if not self._clipboards.tells_fetches:
+            self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
+        self._permission = Permission()
+        self._has_own_keyboard = has_virtual_keyboard(self._path)
+        self._keyboard: Keyboard | None = None
+        self._pressed_at_s = 0.0
 
     @classmethod
     def ways(cls) -> tuple[Way, ...]:
-        """See ``Backend``. Looks for the tools, and asks the portal."""
-        has_copy, has_wtype = has_tool("wl-copy"), has_tool("wtype")
+        """See ``Backend``. Looks for protocols and tools, and asks the portal."""
+        session = session_of(os.environ)
+        path = socket_path(session.wayland)
+        has_tools = has_tool("wl-copy") and has_tool("wl-paste")
+        if session.wayland and has_data_control(path):
+            copying, can_copy = "data control", True
+        elif session.display and "GNOME" in session.desktop.split(":"):
+            copying, can_copy = "XWayland", True
+        else:
+            copying, can_copy = "wl-copy", has_tools
         keys = {
-            "wtype": has_wtype,
-            "portal": version_of("RemoteDesktop") is not None,
+            "a virtual keyboard": bool(session.wayland) and has_virtual_keyboard(path),
+            "the portal": version_of("RemoteDesktop") is not None,
             "ydotool": has_tool("ydotool"),
         }
         return (
             *(
-                Way(Method.PASTE, f"paste (wl-copy, keys by {name})", has_copy and has)
+                Way(Method.PASTE, f"paste ({copying}, keys by {name})", can_copy and has)
                 for name, has in keys.items()
             ),
-            Way(Method.TYPE, "typing (wtype)", has_wtype),
-            Way(Method.COPY, "clipboard (wl-copy)", has_copy),
+            Way(Method.TYPE, "typing (wtype)", has_tool("wtype")),
+            Way(Method.COPY, f"clipboard ({copying})", can_copy),
         )
 
+    @property
+    def clipboard_thread(self) -> WatchedThread | None:
+        """See ``Backend``."""
+        return self._clipboards.thread
+
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Nothing: on GNOME each tool takes the focus for a moment, too soon at the press of a key."""
+        """Save the clipboard, unless that takes the focus: too soon at the press of a key."""
+        if self._clipboards.keeps_focus:
+            super().prepare(is_awaited)
 
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
@@ -253,135 +202,123 @@ class Wayland(PastingBackend[None]):
             return UNKNOWN
         return Inserted(len(text))
 
+    def key_permission(self) -> KeyPermission:
+        """See ``Backend``."""
+        if self._has_own_keyboard:
+            return KeyPermission.NOT_NEEDED
+        if self._permission.is_refused():
+            return KeyPermission.REFUSED
+        return KeyPermission.GIVEN if self._permission.token() else KeyPermission.UNASKED
+
+    def ask_permission(self) -> None:
+        """See ``Backend``: open the portal's keyboard, which asks if it was not allowed yet."""
+        if self._permission.is_refused():
+            self._permission.forget()
+        PortalKeyboard(self._permission).close()
+
+    def rest(self, is_idle: bool) -> float | None:
+        """See ``Backend``. Also ends the portal's session, which the desktop shows to the user."""
+        waits = [
+            wait_s for wait_s in (super().rest(is_idle), self._rest_keyboard(is_idle)) if wait_s is not None
+        ]
+        return min(waits, default=None)
+
     def close(self) -> None:
         """See ``Backend``."""
         super().close()
-        if self._portal is not None:
-            self._portal.close()
+        self._close_keyboard()
+        self._clipboards.close()
 
     # --- keys --------------------------------------------------------------------------------------
 
     def _await_focus(self) -> None:
-        """Nobody can tell."""
+        """Have a keyboard before anything is on the clipboard: the desktop may ask the user for it.
 
-    def _press(self, chord: Chord, _focus: None) -> None:
-        # Here, since the tools for the clipboard may have taken the focus for a moment.
-        self._pause(self.RELEASE_PAUSE_S)
-        for press in (self._press_by_wtype, self._press_by_portal, self._press_by_ydotool):
+        Nobody can tell which window has the focus.
+        """
+        if self._keyboard is not None:
+            return
+        is_denied = False
+        for open_keyboard in (self._open_own, self._open_portal, self._open_ydotool):
             try:
-                with self._injection.under_way():
-                    press(chord)
+                self._keyboard = open_keyboard()
             except InsertError as problem:
-                logger.info("%s fell through: %s", press.__name__, problem.reason.name)
+                is_denied = is_denied or problem.reason is InsertReason.DENIED_BY_USER
+                logger.info("%s fell through: %s", open_keyboard.__name__, problem.reason.name)
             else:
                 return
+        if is_denied:
+            raise InsertError(
+                "Your desktop doesn't let Handy Qwen press keys.",
+                InsertReason.DENIED_BY_USER,
+                "Allow it: Help > Setup guide.",
+            )
         raise InsertError(
             "No way to press keys on this desktop.",
             InsertReason.UNSUPPORTED_DESKTOP,
-            "Install wtype, or ydotool with its daemon.",
+            "Install your desktop's portal, or ydotool with its daemon.",
         )
 
-    def _press_by_wtype(self, chord: Chord) -> None:
-        held = [part for key in chord[:-1] for part in ("-M", WTYPE[key])]
-        released = [part for key in reversed(chord[:-1]) for part in ("-m", WTYPE[key])]
-        run_tool(("wtype", *held, "-k", WTYPE[chord[-1]], *released), b"", TOOL_S)
+    def _open_own(self) -> Keyboard:
+        return OwnKeyboard(self._path)
 
-    def _press_by_portal(self, chord: Chord) -> None:
-        if self._is_portal_denied:
-            raise InsertError("The desktop refused before.", InsertReason.DENIED_BY_USER)
+    def _open_portal(self) -> Keyboard:
+        has_token = bool(self._permission.token())
+        opened = PortalKeyboard(self._permission)  # asks the user, the first time
+        if not has_token:
+            self._pause(DIALOG_GONE_S)
+        return opened
+
+    def _open_ydotool(self) -> Keyboard:
+        if not has_tool("ydotool"):
+            raise unsupported("ydotool")
+        return Ydotool()
+
+    def _press(self, chord: Chord, _focus: None) -> None:
+        # Here, since the tools for the clipboard may have taken the focus for a moment, and since a clipboard
+        # manager that sees the text has fetched it by then.
+        self._pause(self.RELEASE_PAUSE_S)
+        self._clipboards.arm()
+        if self._keyboard is None:
+            raise unsupported("A keyboard")
         try:
-            if self._portal is None:
-                self._portal = PortalKeyboard()  # asks the user
-            self._portal.press(chord)
-        except (InsertError, Unsure) as problem:
-            is_denied = isinstance(problem, InsertError) and problem.reason is InsertReason.DENIED_BY_USER
-            self._is_portal_denied = is_denied  # do not ask again
-            if self._portal is not None:
-                self._portal.close()
-                self._portal = None
+            with self._injection.under_way():
+                self._keyboard.press(chord)
+        except (InsertError, Unsure):
+            self._close_keyboard()
             raise
+        self._pressed_at_s = time.monotonic()
 
-    def _press_by_ydotool(self, chord: Chord) -> None:
-        down = [f"{EVDEV[key]}:1" for key in chord]
-        run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
+    def _rest_keyboard(self, is_idle: bool) -> float | None:
+        if self._keyboard is None or self._keyboard.may_stay:
+            return None
+        left_s = self._pressed_at_s + PORTAL_REST_S - time.monotonic()
+        if left_s > 0 or not is_idle:
+            return max(left_s, 0.1)
+        self._close_keyboard()
+        return None
+
+    def _close_keyboard(self) -> None:
+        keyboard, self._keyboard = self._keyboard, None
+        if keyboard is not None:
+            keyboard.close()
 
     # --- clipboard ---------------------------------------------------------------------------------
 
-    def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
-        """Run a clipboard tool: one that was killed has failed."""
-        try:
-            return run_tool(command, data, wait_s)
-        except Unsure:
-            raise unsupported(f"An answering {command[0]}") from None
-
-    def _write(self, options: Options, content: _Saved) -> None:
-        if content.is_private:
-            try:
-                self._tool("wl-copy", *options, "--sensitive", "--type", content.kind, data=content.data)
-            except InsertError:
-                logger.debug("an older wl-copy, which knows no privacy")
-            else:
-                return
-        self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
-
-    def _save(self, _deadline: Deadline, _focus: None) -> None:
-        if not self._restoring.is_due:
-            self._saved = {}
-        for options in (CLIPBOARD, PRIMARY):
-            try:
-                now = self._read(options)
-            except _NoPrimary:
-                logger.debug("this desktop has no PRIMARY")
-                continue
-            if options not in self._saved or now is None or now.data != self._ours:
-                self._saved[options] = now
+    def _save(self, deadline: Deadline, _focus: None) -> None:
+        self._clipboards.save(deadline, is_lent=self._restoring.is_due)
 
     def _offer(self, text: str, _focus: None) -> None:
-        self._ours = text.encode()
-        for options in self._saved:
-            self._write(options, _Saved(TEXT_KINDS[0], self._ours, is_private=True))
+        self._clipboards.offer(text)
 
     def _is_fetched(self) -> bool:
-        return True  # nobody can tell
+        return self._clipboards.is_fetched(self.FETCH_WAIT_S)
 
     def _is_ours(self) -> bool:
-        return True
-
-    def _read(self, options: Options) -> _Saved | None:
-        """What is on a clipboard, in its most telling format; None if it is empty.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or is too large.
-        """
-        try:
-            listed = self._tool("wl-paste", *options, "--list-types", wait_s=READ_S)
-            kinds = [kind for kind in listed.decode("utf-8", "replace").split("\n") if kind]
-            kind = next((kind for kind in (*TELLING_KINDS, *kinds) if kind in kinds), None)
-            if kind is None:
-                return None
-            data = self._tool("wl-paste", *options, "--no-newline", "--type", kind, wait_s=READ_S)
-        except ToolError as problem:
-            if any(words in problem.complaint for words in EMPTY):
-                return None
-            if NO_PRIMARY in problem.complaint:
-                raise _NoPrimary from problem
-            raise clipboard_in_use() from problem
-        except InsertError as problem:
-            raise clipboard_in_use() from problem
-        if len(data) > KEEP_BYTES:
-            raise clipboard_in_use()
-        return _Saved(kind, data, is_private=PRIVATE_KIND in kinds)
+        return self._clipboards.is_ours()
 
     def _restore(self) -> None:
-        for options in list(self._saved):
-            now = self._read(options)
-            if now is not None and now.data == self._ours:
-                kept = self._saved[options]
-                if kept is None:
-                    self._tool("wl-copy", *options, "--clear")
-                else:
-                    self._write(options, kept)
-            del self._saved[options]
+        self._clipboards.restore()
 
     def _keep(self, text: str) -> None:
-        self._write(CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))
+        self._clipboards.keep(text)

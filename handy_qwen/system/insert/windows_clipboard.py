@@ -11,7 +11,6 @@ What is there may itself be promised, and its owner slow or hung: it is saved in
 until the clipboard's number changes. A format that its owner does not hand over cannot be had by anybody, so
 nothing is lost with it.
 
-Not run on Windows.
 Source: "Clipboard Operations" and "Clipboard Formats", learn.microsoft.com (Win32, dataxchg).
 """
 

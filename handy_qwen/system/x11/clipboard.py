@@ -45,7 +45,7 @@ HAND_OVER_S = 1.0
 
 @dataclass
 class Offer:
-    """A text offered for one paste, to the program of the window ``reader``."""
+    """A text offered for one paste, to the program of the window ``reader``; 0: to any."""
 
     reader: int
     is_armed: bool = False  # before, no fetch counts
@@ -222,7 +222,9 @@ class Clipboard:
 
     def _on_fetch(self, requestor: int) -> None:
         offer = self._offer
-        if offer and offer.is_armed and is_same_program(self._owner.connection, requestor, offer.reader):
+        if offer is None or not offer.is_armed:
+            return
+        if not offer.reader or is_same_program(self._owner.connection, requestor, offer.reader):
             offer.is_fetched = True
             offer.settled.set()
             self._restore_at_s = time.monotonic() + GRACE_S

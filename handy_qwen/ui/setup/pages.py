@@ -34,6 +34,7 @@ from handy_qwen.ui.setup.page import (
     missed,
     spoken_words,
 )
+from handy_qwen.ui.setup.typing import TypingPermission
 from handy_qwen.ui.widgets import Button, Card, Icon, Message, MeterBar, SecondaryText, Text, Title, labelled
 from handy_qwen.ui.windows import model_words
 from handy_qwen.ui.windows.models import ModelCards
@@ -340,8 +341,9 @@ class HotkeyPage(Page):
 class DictationPage(ReadingPage):
     """Dictate into a field, as into any other window."""
 
-    def __init__(self) -> None:
+    def __init__(self, commands: Commands) -> None:
         super().__init__(words.DICTATION, words.DICTATION_TITLE, words.DICTATION_LEAD)
+        self.typing = TypingPermission(commands)
         self.state, self.field = SecondaryText(), QPlainTextEdit()
         self.field.setTabChangesFocus(True)
         self.field.setPlaceholderText(words.FIELD_EMPTY)
@@ -351,6 +353,7 @@ class DictationPage(ReadingPage):
         self.clear.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.clear.setEnabled(False)
         self.fill(
+            self.typing,
             self.task,
             self.sentence,
             labelled(words.FIELD, self.field),
@@ -371,6 +374,7 @@ class DictationPage(ReadingPage):
     def show_view(self, view: View) -> None:
         """Say what is going on."""
         super().show_view(view)
+        self.typing.show_view(view)
         how = strings.how_to_dictate(view.choices)
         self.lead.setText(f"{how} {words.DICTATION_LEAD}".strip())
         if view.phase is Phase.RECORDING:

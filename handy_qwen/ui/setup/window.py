@@ -67,7 +67,7 @@ class SetupWindow(AppWindow):
             self.model,  # first, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),
             HotkeyPage(ask, commands),
-            DictationPage(),
+            DictationPage(commands),
             AutostartPage(commands),
         ]
         self._last = DonePage(steps)

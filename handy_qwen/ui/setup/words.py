@@ -53,6 +53,13 @@ DICTATION = tr("First text")
 DICTATION_TITLE = tr("Your first text")
 DICTATION_LEAD = tr("The text appears at the cursor.")
 FIELD, FIELD_EMPTY = tr("Your te&xt:"), tr("Click here, then dictate.")
+ALLOW_TYPING = tr("&Allow typing…")
+TYPING_TITLE = tr("Your desktop wants to know whether Handy Qwen may type your texts.")
+TYPING_REFUSED = tr("Handy Qwen may not type, so your texts are only copied.")
+TYPING_HINT = tr(
+    "It asks once. Leave “Allow Remote Interaction” switched on, then press Share. Nothing is shared with "
+    "anyone: that is the desktop's name for pressing keys."
+)
 DICTATION_WORKS = tr("That's it. It works the same in every window.")
 DEMO_MISHEARD = tr(
     "The text was inserted, but not every word is right: the demo model knows only some 300 words. "

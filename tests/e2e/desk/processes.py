@@ -4,28 +4,13 @@ import os
 import select
 import signal
 import subprocess
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from tests.waiting import wait_until
 
-
-def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 20.0, interval_s: float = 0.01) -> T:
-    """Call ``probe`` until it returns something true, and return that.
-
-    Raises:
-        TimeoutError: It stayed false.
-    """
-    end = time.monotonic() + timeout_s
-    while True:
-        value = probe()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(f"timed out after {timeout_s} s waiting for {what}")
-        time.sleep(interval_s)
+__all__ = ["Processes", "wait_until"]
 
 
 class Processes:

@@ -1,14 +1,18 @@
-"""A Qt text field that reports its text. Run by targets.py as a program of its own.
+"""A Qt text field that reports its text. Run by targets.py as a program of its own, on every system.
+
+usage: qt_target.py [--keys]
 
 Prints JSON lines: ``ready`` with the window, ``text`` after changes; ``cleared``, ``settled`` and, once it
 has the focus, ``attending`` as the answers to the lines ``clear``, ``settle`` and ``attend`` on its
-standard input. Ends when that is closed.
+standard input. With ``--keys``, also ``key`` for each key that goes down. Ends when its input is closed.
 """
 
 import json
 import sys
+import threading
 
-from PySide6.QtCore import QSocketNotifier, QTimer
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QApplication, QPlainTextEdit
 
 
@@ -16,9 +20,28 @@ def say(event: str, **fields: object) -> None:
     print(json.dumps({"event": event} | fields), flush=True)  # noqa: T201 (this is the protocol)
 
 
+class Commands(QObject):
+    """Standard input, read by a thread: on Windows, no notifier of Qt's takes a pipe."""
+
+    came = Signal(str)
+
+    def read(self) -> None:
+        for line in sys.stdin:
+            self.came.emit(line.strip())
+        self.came.emit("")
+
+
+class TellingEdit(QPlainTextEdit):
+    """Says which keys go down in it."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802 (Qt's name)
+        say("key", key=event.key())
+        super().keyPressEvent(event)
+
+
 def main() -> int:
     app = QApplication(sys.argv)
-    edit = QPlainTextEdit()
+    edit = TellingEdit() if "--keys" in sys.argv else QPlainTextEdit()
     edit.setWindowTitle("Qt target")
     edit.resize(600, 260)
     report = QTimer(singleShot=True, interval=3)  # one report for a burst of keys
@@ -31,8 +54,7 @@ def main() -> int:
         else:
             QTimer.singleShot(5, attend)
 
-    def obey() -> None:
-        line = sys.stdin.readline().strip()
+    def obey(line: str) -> None:
         if line == "clear":
             edit.blockSignals(True)
             edit.clear()
@@ -47,8 +69,9 @@ def main() -> int:
         elif not line:
             app.quit()
 
-    commands = QSocketNotifier(sys.stdin.fileno(), QSocketNotifier.Type.Read)
-    commands.activated.connect(obey)
+    commands = Commands()
+    commands.came.connect(obey, Qt.ConnectionType.QueuedConnection)
+    threading.Thread(target=commands.read, daemon=True).start()
     edit.show()
     edit.activateWindow()
     QTimer.singleShot(0, lambda: say("ready", window=int(edit.winId())))

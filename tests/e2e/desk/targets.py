@@ -84,7 +84,7 @@ class Target:
         self.desktop.stop(self.process)
 
 
-class _JsonTarget(Target):
+class JsonTarget(Target):
     """A program that reports in JSON lines and obeys commands on its standard input."""
 
     def __init__(self, desktop: Desktop, command: list[str]) -> None:
@@ -140,7 +140,7 @@ class _JsonTarget(Target):
             self._answers[message["event"]] += 1
 
 
-class QtTarget(_JsonTarget):
+class QtTarget(JsonTarget):
     """A Qt text field in another process."""
 
     name = "qt"
@@ -149,7 +149,7 @@ class QtTarget(_JsonTarget):
         super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py")])
 
 
-class GtkTarget(_JsonTarget):
+class GtkTarget(JsonTarget):
     """A GTK 3 text field in another process."""
 
     name = "gtk"

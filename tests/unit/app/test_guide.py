@@ -117,7 +117,7 @@ def test_it_can_be_asked_for_at_any_time(desk):
 
 def test_the_autostart_is_shown_and_changed(desk, tmp_path):
     start(desk)
-    entry = tmp_path / "xdg" / "autostart" / "handy-qwen.desktop"
+    entry = tmp_path / "xdg" / "autostart" / "io.github.handy_qwen.desktop"
     assert not desk.view.choices.is_autostarted
     desk.program.use_autostart(True)
     desk.run()

@@ -15,6 +15,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
 from handy_qwen.runtime.watchdog import HISTORY_WINDOW
+from tests.conftest import is_private
 
 WAIT_S = 10.0
 TEXTS = ("Good morning.", "Guten Abend.", "Good evening.")
@@ -406,7 +407,7 @@ def test_all_is_exported_oldest_first_for_the_user_only(reader, tmp_path, ending
     written = target.read_text(encoding="utf-8")
     assert written.startswith(begin)
     assert written.index(TEXTS[0]) < written.index(TEXTS[2])
-    assert target.stat().st_mode & 0o077 == 0
+    assert is_private(target)
 
 
 def test_some_are_exported_but_none_that_is_deleted(reader, tmp_path):

@@ -30,7 +30,7 @@ from handy_qwen.core.events import (
     Trouble,
 )
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import LiveMode, Method, Submit
+from handy_qwen.core.types import KeyPermission, LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -358,7 +358,7 @@ def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(b
     assert (shown[-1].error.line, shown[-1].error.name) == (2, "mode")
     desk.program.mend_settings()
     desk.run()
-    assert path.read_text() == 'sounds = true\n# mode = "hold\n'
+    assert path.read_text(encoding="utf-8") == 'sounds = true\n# mode = "hold\n'
     assert shown[-1].error is None
     assert shown[-1].values.sounds
     path.write_bytes(b"\xff")
@@ -393,6 +393,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
     clipboard = WatchedThread("clipboard", lambda: None)
     backend = SimpleNamespace(clipboard_thread=clipboard, close=lambda: None)
+    backend.key_permission = lambda: KeyPermission.NOT_NEEDED
     inserter = DesktopInserter(
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )

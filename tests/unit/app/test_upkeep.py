@@ -1,6 +1,5 @@
 """What the settings window shows of the machine and the history: real checks, a real archive, real files."""
 
-import os
 import threading
 import zipfile
 
@@ -15,6 +14,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
 from handy_qwen.runtime.watchdog import EXPECTED, UPKEEP
+from tests.conftest import is_private
 
 WAIT_S = 30.0
 
@@ -91,8 +91,7 @@ def test_the_archive_is_written_also_before_anything_was_checked_and_over_a_file
     assert reader.wait(lambda one: one.archive is not None).archive == target
     with zipfile.ZipFile(target) as archive:
         assert "handy-qwen-support/doctor.json" in archive.namelist()
-    if os.name == "posix":
-        assert target.stat().st_mode & 0o077 == 0
+    assert is_private(target)
     for wrong in (tmp_path / "no-such-folder" / "x.zip", tmp_path):
         reader.shown.clear()
         reader.presenter.write_archive(wrong)

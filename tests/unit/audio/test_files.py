@@ -216,7 +216,7 @@ def test_standard_input_carries_a_file_of_any_kind(monkeypatch, kind, spool_byte
     assert samples.size == pytest.approx(RATE, abs=0.06 * RATE)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
+@pytest.mark.unix("POSIX permissions")
 def test_the_spool_on_disk_is_for_the_owner_only_and_has_no_name(monkeypatch):
     monkeypatch.setattr(files, "_SPOOL_BYTES", 1 << 10)
     with files.read("-", io.BytesIO(encoded(chirp()))) as file:
@@ -225,7 +225,7 @@ def test_the_spool_on_disk_is_for_the_owner_only_and_has_no_name(monkeypatch):
         assert status.st_nlink == 0
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes of POSIX")
+@pytest.mark.unix("named pipes of POSIX")
 def test_a_named_pipe_is_read_like_standard_input(tmp_path):
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -293,7 +293,7 @@ def test_a_folder_is_named(tmp_path):
     assert "folder" in refusal(tmp_path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="device files of POSIX")
+@pytest.mark.unix("device files of POSIX")
 def test_a_device_is_named_instead_of_read_for_ever():
     assert "device" in refusal("/dev/zero")
 

@@ -16,6 +16,7 @@ from handy_qwen.cli import history
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.engine.qwen3 import segment
 from handy_qwen.history.store import default_folder
+from tests.conftest import is_private
 from tests.unit.history.conftest import Books
 
 REPORT = "Please send the report to Anna on Monday."
@@ -122,7 +123,7 @@ def test_an_export_is_whole_and_the_users_own(ask, tmp_path):
     assert ask("export", "--format", "csv", "--output", target, "--audio", tmp_path / "wav").status == 0
     table = list(csv.DictReader(io.StringIO(target.read_text(encoding="utf-8"), newline="")))
     assert [row["id"] for row in table] == ["1", "2", "3"]
-    assert stat.S_IMODE(target.stat().st_mode) == 0o600
+    assert is_private(target)
     assert list(tmp_path.glob(".*")) == []
     sounds = sorted((tmp_path / "wav").iterdir())
     assert len(sounds) == 3
@@ -131,6 +132,7 @@ def test_an_export_is_whole_and_the_users_own(ask, tmp_path):
     assert json.loads(line)["id"] == 2
 
 
+@pytest.mark.unix("modes are POSIX's")
 def test_exported_sound_is_the_users_own_before_anything_is_in_it(ask, tmp_path, monkeypatch):
     ask("export", "1", "--audio", tmp_path)
     (copy,) = tmp_path.glob("*.wav")
@@ -152,14 +154,14 @@ def test_an_export_that_cannot_be_written_leaves_nothing(ask, tmp_path):
     assert not [*tmp_path.glob("*export*"), *tmp_path.glob(".*")]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="links need no rights on POSIX")
+@pytest.mark.usefixtures("symbolic_links")
 def test_an_export_goes_where_a_link_leads(ask, tmp_path):
     place, real = tmp_path / "export.txt", tmp_path / "mine.txt"
     real.write_text("old")
     place.symlink_to(real)
     assert ask("export", "--output", place).status == 0
     assert place.is_symlink()
-    assert real.read_text() not in {"", "old"}
+    assert real.read_text(encoding="utf-8") not in {"", "old"}
 
 
 def test_a_failed_take_is_transcribed_again_with_another_model(retry, books):
@@ -232,6 +234,7 @@ def test_deleting_all_asks_first_and_tells_of_the_starred(ask, books, answers):
     assert books.rows() == []
 
 
+@pytest.mark.unix("here the test still has the file open, which Windows does not delete")
 def test_what_was_left_behind_can_be_deleted_but_not_what_the_app_is_at(ask, books, running_app):
     books.begin(4)
     books.speak(4)

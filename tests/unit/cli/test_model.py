@@ -100,7 +100,7 @@ def test_a_model_is_imported_used_checked_and_removed(ask, settings_file):
     imported = ask("import", paths.asset("demo-model"), "--name", "mine", "--json")
     assert json.loads(imported.out) == {"name": "mine", "folder": str(folder)}
     assert ask("use", "mine").status == 0
-    assert tomllib.loads(settings_file.read_text())["model"] == "mine"
+    assert tomllib.loads(settings_file.read_text(encoding="utf-8"))["model"] == "mine"
     assert json.loads(ask("check", "--json").out)["is_compared"] is True
     assert ask("path", "mine").out == f"{folder}\n"
     for name in ("mine", folder):  # it is in use by its folder as well
@@ -285,7 +285,7 @@ def test_a_package_takes_the_place_of_nothing_but_a_package(ask, tmp_path):
     assert "also holds notes.txt, which would be lost" in ask(*arguments, "--replace").err
     (tmp_path / "mine" / "manifest.json").unlink()
     assert "exists and is not a package" in ask(*arguments, "--replace").err
-    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+    assert (tmp_path / "mine" / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 def test_recordings_that_are_not_there_are_noticed_before_the_work(ask, tmp_path):
@@ -317,7 +317,7 @@ def test_the_demo_model_is_kept_without_asking(ask, monkeypatch):
 def test_a_command_that_reads_the_settings_never_writes_them(run, content, words, written, settings_file):
     written(content)
     assert "Traceback" not in run(*words.split()).err
-    assert settings_file.read_text() == content
+    assert settings_file.read_text(encoding="utf-8") == content
     assert list(settings_file.parent.iterdir()) == [settings_file]
 
 
@@ -335,11 +335,11 @@ def test_a_broken_file_is_refused_with_its_line_by_whatever_needs_it(
     for command in (("model", "use", "demo"), ("transcribe", SPEECH)):
         status, _, err = run(*command)
         assert (status, problem in err) == (1, True)
-    assert settings_file.read_text() == content
+    assert settings_file.read_text(encoding="utf-8") == content
 
 
 def test_use_changes_its_own_key_and_nothing_else(ask, written, settings_file):
     text = '# mine\nmode = "hodl" # wrong\nmodel = "old" # why\n\n[[hotkeys]]\nchord = "f9" # here\n'
     written(text)
     assert ask("use", "demo").status == 0
-    assert settings_file.read_text() == text.replace("old", "demo")
+    assert settings_file.read_text(encoding="utf-8") == text.replace("old", "demo")

@@ -1,8 +1,6 @@
 """Settings on the terminal: listed, read, changed, and refused in one sentence."""
 
 import json
-import os
-import stat
 import sys
 
 import pytest
@@ -15,6 +13,7 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.settings import OPTIONS, Settings, read_configuration
 from handy_qwen.settings.document import dump
+from tests.conftest import is_private
 from tests.unit.test_settings import BY_HAND, CHANGES, LETTERS, VALUES, whole_line_comments
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -157,14 +156,13 @@ def test_edit_opens_the_file_or_says_where_it_is(run, monkeypatch, answers):
     path = paths.settings_file()
     assert (status, out, opened) == (0, f"{path}\n", [path])
     assert read_configuration().settings == Settings()
-    if os.name == "posix":
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert is_private(path)
     mark = paths.config_dir() / "edited"
     script = f"import pathlib, sys; pathlib.Path({str(mark)!r}).write_text(sys.argv[1])"
     monkeypatch.setenv("VISUAL", f'"{sys.executable}" -c "{script}"')
     answers("")
     assert run("settings", "edit").status == 0
-    assert mark.read_text() == str(path)
+    assert mark.read_text(encoding="utf-8") == str(path)
     assert opened == [path]
 
 

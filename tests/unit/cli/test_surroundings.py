@@ -13,7 +13,7 @@ from handy_qwen.cli import build_parser
 from handy_qwen.errors import HandyError
 from tests.conftest import CHECKPOINT, ROOT
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="homes and descriptors of POSIX")
+pytestmark = pytest.mark.unix("homes and descriptors of POSIX")
 
 SPEECH = str(ROOT / "assets" / "speech" / "report.flac")
 APP = "start stop toggle cancel retry bring-back paste quit status setup models last"

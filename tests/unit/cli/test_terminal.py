@@ -15,6 +15,7 @@ from handy_qwen.cli.terminal import (
     complain,
     exit_status,
     interruptible,
+    open_streams,
     stoppable,
     write,
 )
@@ -70,10 +71,12 @@ def test_progress_is_not_drawn_where_a_line_cannot_be_redrawn(terminal, monkeypa
 
 def test_a_result_is_written_at_once(monkeypatch):
     read, written = os.pipe()
-    with os.fdopen(read, "rb", buffering=0) as reader, os.fdopen(written, "w", encoding="utf-8") as stdout:
-        monkeypatch.setattr("handy_qwen.cli.terminal.sys", SimpleNamespace(stdout=stdout))
-        write("text\n")
-        assert reader.read(100) == b"text\n"
+    with os.fdopen(read, "rb", buffering=0) as reader, os.fdopen(written, "w", encoding="ascii") as stdout:
+        streams = {"stdin": stdout, "stdout": stdout, "stderr": stdout}
+        monkeypatch.setattr("handy_qwen.cli.terminal.sys", SimpleNamespace(**streams))
+        open_streams()
+        write("tëxt\n")
+        assert reader.read(100) == "tëxt\n".encode(), "the same on every system"
 
 
 def test_work_gives_its_result_or_its_error():
@@ -128,7 +131,9 @@ def test_a_second_interrupt_leaves_the_process_at_once(monkeypatch):
     assert statuses == [130]
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", pytest.param("SIGHUP", marks=pytest.mark.unix("there is none on Windows"))]
+)
 def test_a_request_to_end_is_an_interrupt_meanwhile_and_then_what_it_was(name):
     number = getattr(signal, name)
     before = signal.signal(number, signal.default_int_handler)  # the tests may run under nohup
@@ -142,12 +147,12 @@ def test_a_request_to_end_is_an_interrupt_meanwhile_and_then_what_it_was(name):
 
 
 def test_a_signal_that_is_ignored_stays_so():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
         with stoppable():
-            signal.raise_signal(signal.SIGHUP)
+            signal.raise_signal(signal.SIGTERM)
     finally:
-        signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_the_status_after_ctrl_c():

@@ -1,9 +1,12 @@
 """Leaving: what is deleted, what is only named, and what is never touched."""
 
+import sys
+
 import pytest
 
 from handy_qwen import paths
 from handy_qwen.control import InstanceLock
+from handy_qwen.system.menu_entry import MenuEntry
 
 DELETE = ("uninstall", "--data", "--yes")
 
@@ -26,6 +29,8 @@ def home(app_home, tmp_path, monkeypatch):
 @pytest.fixture
 def usual_places(tmp_path, monkeypatch):
     """The folders of the desktop, in a folder of the test's."""
+    if not sys.platform.startswith("linux"):  # never to be deleted by a test
+        pytest.skip("elsewhere no variables move the user's own folders")
     monkeypatch.delenv("HANDY_QWEN_HOME", raising=False)
     for name in ("CONFIG", "DATA", "STATE", "CACHE"):
         monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name))
@@ -45,7 +50,7 @@ def test_without_data_everything_stays_and_the_way_out_is_named(run, home):
 @pytest.mark.parametrize("text", [None, 'Exec="no end\n'])
 def test_the_autostart_entry_goes(run, usual_places, text):
     assert run("autostart", "on").status == 0
-    entry = usual_places / "CONFIG" / "autostart" / "handy-qwen.desktop"
+    entry = usual_places / "CONFIG" / "autostart" / "io.github.handy_qwen.desktop"
     assert entry.exists()
     if text is not None:
         entry.write_text(text, encoding="utf-8")
@@ -54,11 +59,20 @@ def test_the_autostart_entry_goes(run, usual_places, text):
     assert run("autostart").out == "off\n"
 
 
+@pytest.mark.linux("menu entries of this kind are Linux's")
+def test_the_menu_entry_goes_if_the_app_wrote_it(run, usual_places):
+    assert "menu entry" not in run("uninstall").out
+    assert MenuEntry().write()
+    assert "Removed the menu entry" in run("uninstall").out
+    assert not (usual_places / "DATA" / "applications" / "io.github.handy_qwen.desktop").exists()
+
+
+@pytest.mark.linux("the entry is one of XDG")
 @pytest.mark.usefixtures("home")
 def test_a_second_instance_leaves_the_entry_which_may_be_the_first_ones(run, tmp_path):
     assert run("autostart", "on").status == 0
     assert "autostart off" in run("uninstall").out
-    assert (tmp_path / "xdg" / "autostart" / "handy-qwen.desktop").exists()
+    assert (tmp_path / "xdg" / "autostart" / "io.github.handy_qwen.desktop").exists()
 
 
 def test_data_goes_with_yes_and_its_sizes_are_shown_once(run, home):
@@ -94,6 +108,7 @@ def test_it_refuses_while_the_app_runs(run, home):
         lock.release()
 
 
+@pytest.mark.usefixtures("symbolic_links")
 @pytest.mark.parametrize("is_folder_itself", [False, True])
 def test_a_link_goes_and_what_it_leads_to_is_not_touched(run, home, tmp_path, is_folder_itself):
     elsewhere = tmp_path / "big-disk"

@@ -1,8 +1,6 @@
 """Words on the terminal: listed with what the model reads, and from and to files."""
 
 import json
-import os
-import stat
 
 import pytest
 
@@ -10,6 +8,7 @@ from handy_qwen import paths
 from handy_qwen.cli import main
 from handy_qwen.core.text import Replacement
 from handy_qwen.settings import change, read_configuration
+from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 
@@ -63,10 +62,9 @@ def test_lists_go_to_files_of_their_own(words, tmp_path):
     change(paths.settings_file(), custom_words=("Qwen",), replacements=(Replacement("a", "b\nc"),))
     assert words("export", tmp_path / "words.txt") == (0, "", "")
     assert words("export", "--replacements", tmp_path / "rules.csv") == (0, "", "")
-    assert (tmp_path / "words.txt").read_text() == "Qwen\n"
+    assert (tmp_path / "words.txt").read_text(encoding="utf-8") == "Qwen\n"
     assert (tmp_path / "rules.csv").read_bytes().splitlines()[1] == b'a,"b'
-    if os.name == "posix":
-        assert stat.S_IMODE((tmp_path / "rules.csv").stat().st_mode) == 0o600
+    assert is_private(tmp_path / "rules.csv")
 
 
 @pytest.mark.parametrize(
@@ -79,7 +77,7 @@ def test_a_list_that_cannot_be_read_is_not_written_over(capsys, tmp_path, monkey
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('custom_words = "Qwen, Lima"\n')
     assert main(command) == 1
-    assert path.read_text() == 'custom_words = "Qwen, Lima"\n'
+    assert path.read_text(encoding="utf-8") == 'custom_words = "Qwen, Lima"\n'
     assert "would be lost" in capsys.readouterr().err
 
 

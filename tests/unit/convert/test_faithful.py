@@ -282,6 +282,7 @@ def test_speech_in_the_models_languages_is_listened_to_and_no_more_than_enough()
 # ---- the manifest ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_manifest_without_fidelity_still_loads(exact_package, tmp_path):
     raw = json.loads((exact_package / MANIFEST_FILE).read_text(encoding="utf-8"))
     del raw["fidelity"]

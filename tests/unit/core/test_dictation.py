@@ -144,6 +144,14 @@ def test_a_text_waits_a_moment_for_its_window_to_be_reported():
     assert desk.done(fx.Insert)[0].target == EDITOR
 
 
+def test_a_window_that_takes_no_keys_of_ours_is_told_of_while_one_still_speaks():
+    desk = Desk()
+    desk.focus = replace(EDITOR, is_out_of_reach=True)
+    desk.down().wait(0.5)
+    assert desk.notices == [NoticeKind.INFO]
+    assert "administrator" in desk.view.notices[0].hint
+
+
 @pytest.mark.parametrize("is_told_late", [False, True])
 def test_a_text_goes_into_no_window_if_its_own_was_not_reported_in_time(is_told_late):
     desk = Desk()

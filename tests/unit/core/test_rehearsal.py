@@ -1,6 +1,9 @@
 """Trying the hotkey out: it lights up and begins nothing."""
 
-from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, Request
+import pytest
+
+from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeysPermitted, Request
+from handy_qwen.core.types import KeyPermission
 from handy_qwen.core.view import Phase
 from tests.dictation import ERROR, Desk
 
@@ -48,3 +51,14 @@ def test_what_the_desktop_assigned_is_shown_once_it_is_told():
     desk = Desk()
     assert desk.view.desktop_keys is None
     assert desk.play(HotkeysAssigned(("Meta+F9", ""))).view.desktop_keys == ("Meta+F9", "")
+
+
+def test_the_keys_that_the_desktop_assigned_are_shown_instead_of_those_wished_for():
+    desk = Desk().play(HotkeysAssigned(("Meta+F9", "")))
+    assert desk.view.choices.hotkeys == ("Meta+F9", "")
+    assert desk.down().view.finish_keys == ("Meta+F9",)
+
+
+@pytest.mark.parametrize("permission", KeyPermission)
+def test_whether_keys_may_be_pressed_is_shown(permission):
+    assert Desk().play(KeysPermitted(permission)).view.key_permission is permission

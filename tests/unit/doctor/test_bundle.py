@@ -38,7 +38,8 @@ def archive(tmp_path):
     (paths.log_dir() / "handy-qwen.log").write_text("INFO Handy Qwen starts\n", encoding="utf-8")
     (paths.log_dir() / "handy-qwen.log.1").write_text("older\n", encoding="utf-8")
     (paths.log_dir() / "notes.txt").write_text(SECRET, encoding="utf-8")
-    (paths.log_dir() / "link.log").symlink_to(paths.data_dir() / "history.db")
+    if os.name == "posix":
+        (paths.log_dir() / "link.log").symlink_to(paths.data_dir() / "history.db")
     (paths.data_dir() / "history.db").write_text(SECRET, encoding="utf-8")
     (paths.config_dir() / "settings.toml").write_text(f'custom_words = ["{SECRET}"]', encoding="utf-8")
     place = tmp_path / "support.zip"

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import sqlite3
-import stat
 import threading
 from contextlib import closing
 from dataclasses import replace
@@ -13,6 +12,7 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime as ort
 import pytest
+from jeepney import HeaderFields, new_method_return
 
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
@@ -50,8 +50,10 @@ from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.portal import PortalError
+from handy_qwen.system.insert.portal_keyboard import Permission
+from handy_qwen.system.menu_entry import MenuEntry
 from handy_qwen.system.session import session_of
+from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
@@ -249,6 +251,63 @@ def test_without_a_display_nothing_is_said_of_the_tray():
     assert not list(desktop.check_tray(context({})))
 
 
+class Panel:
+    """A bus with a panel, whose tray has one icon, of the process 7."""
+
+    def __init__(self, breaks=False):
+        self.breaks = breaks
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def send_and_get_reply(self, message, *, timeout):
+        assert timeout > 0
+        if self.breaks:
+            raise ConnectionResetError
+        is_list = message.header.fields[HeaderFields.member] == "Get"
+        message.header.serial = 1
+        reply = new_method_return(message)
+        reply.body = (("as", [":1.74/StatusNotifierItem"]),) if is_list else (7,)
+        return reply
+
+
+@pytest.mark.parametrize(
+    ("pid", "breaks", "said"),
+    [(7, False, "shows tray icons"), (8, False, "does not show Handy Qwen"), (8, True, "shows tray icons")],
+)
+def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, said):
+    monkeypatch.setattr(desktop, "_has_status_notifier", lambda _environment: True)
+    monkeypatch.setattr("handy_qwen.system.portal.connect", lambda _bus: Panel(breaks))
+    where = {"WAYLAND_DISPLAY": "w", "DBUS_SESSION_BUS_ADDRESS": "unix:path=/bus"}
+    (finding,) = desktop.check_tray(context(where, running={"pid": pid}))
+    assert said in finding.text
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "text"),
+    [
+        ("", Status.OK, "will ask once"),
+        ("token", Status.OK, "lets Handy Qwen press keys"),
+        ("no\n", Status.PROBLEM, "refused"),
+    ],
+)
+@pytest.mark.usefixtures("app_home")
+def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, said, status, text):
+    monkeypatch.setattr("handy_qwen.system.portal.version_of", lambda _interface: 2)
+    Permission().path.parent.mkdir(parents=True)
+    Permission().path.write_text(said, "utf-8")
+    where = {"WAYLAND_DISPLAY": "w", "XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)}
+    permission, entry = desktop.check_permissions(context(where))
+    assert permission.status is status
+    assert text in permission.text
+    assert "no menu entry" in entry.text
+    MenuEntry(where).write()
+    assert len(list(desktop.check_permissions(context(where)))) == 1
+
+
 def test_a_display_that_does_not_answer_is_told_once():
     dead = context({"DISPLAY": ":9876"})
     assert list(desktop.check_tray(dead)) == []
@@ -308,10 +367,11 @@ def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subje
         assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("chord", "status", "said"),
     [
-        ("ctrl_r", Status.PROBLEM, "cannot ask for Right Ctrl"),
+        ("ctrl_r", Status.OK, "allow F9 (no program gets Right Ctrl on Wayland)"),
         ("shift+insert", Status.PROBLEM, "presses Shift+Insert itself"),
         ("f9", Status.OK, "asks you to allow F9"),
     ],
@@ -327,7 +387,10 @@ def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chor
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 def test_a_session_without_a_portal_is_a_problem(monkeypatch):
+    from handy_qwen.system.portal import PortalError
+
     def refuse(_bus):
         raise PortalError("the portal does not answer")
 
@@ -518,6 +581,7 @@ def test_the_demo_model_is_whole_but_only_a_demo():
     assert finding.details["is_demo"]
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_model_that_is_damaged_is_a_problem(exact_package):
     folder = paths.models_dir() / "mine"
     folder.parent.mkdir(parents=True)
@@ -641,7 +705,7 @@ def test_a_damaged_history_is_a_problem(damage):
 # --- files and permissions --------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX's")
+@pytest.mark.unix("modes are POSIX's")
 def test_files_that_others_can_read_are_named_with_the_command_that_closes_them():
     paths.data_dir().mkdir(parents=True, mode=0o755)
     paths.data_dir().chmod(0o755)
@@ -726,7 +790,7 @@ def test_windows_switches_for_the_microphone_are_read(values, status):
 
 
 def test_a_broken_autostart_entry_is_told(tmp_path):
-    entry = tmp_path / "autostart" / "handy-qwen.desktop"
+    entry = tmp_path / "autostart" / "io.github.handy_qwen.desktop"
     entry.parent.mkdir()
     entry.write_text("[Desktop Entry]\nExec=/gone/handy-qwen --hidden\n", encoding="utf-8")
     (finding,) = desktop.check_autostart(context({"XDG_CONFIG_HOME": str(tmp_path)}))
@@ -822,7 +886,7 @@ def test_seconds_that_are_no_number_are_wrong_usage(capsys):
 def test_files_made_by_the_program_are_private(tmp_path):
     place = tmp_path / "support.zip"
     cli.main(["doctor", "--json", "--listen", "0", "--bundle", str(place)])
-    assert stat.S_IMODE(place.stat().st_mode) == 0o600
+    assert is_private(place)
 
 
 # --- devices ----------------------------------------------------------------------------------------

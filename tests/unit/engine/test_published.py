@@ -474,6 +474,7 @@ def test_the_layout_is_told_by_its_two_decoders(package, tmp_path):
     assert is_published_layout(tmp_path)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_package_of_links_works_as_download_caches_have_them(package, tmp_path):
     links, blobs = tmp_path / "snapshot", tmp_path / "blobs"
     links.mkdir()

@@ -106,7 +106,7 @@ def test_a_damaged_history_is_told_and_left_alone(tmp_path):
     (folder / "history.db").write_text("Dear diary, " * 100)
     with pytest.raises(HistoryError, match="damaged"):
         Archive(folder)
-    assert (folder / "history.db").read_text().startswith("Dear diary")
+    assert (folder / "history.db").read_text(encoding="utf-8").startswith("Dear diary")
 
 
 def test_a_history_that_is_held_is_told(books, monkeypatch):

@@ -1,12 +1,10 @@
 """A program that is killed while it writes: see ``tests/bench/history_kill.py``, which does it more often."""
 
-import os
-
 import pytest
 
 from tests.bench.history_kill import kill_once, look
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX's")
+pytestmark = pytest.mark.unix("SIGKILL is POSIX's")
 
 
 @pytest.mark.parametrize("seed", [1001, 1002])

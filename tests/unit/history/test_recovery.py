@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import stat
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +11,7 @@ from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import recovery, retention, wav
 from handy_qwen.history.store import new_file_name
 from handy_qwen.history.wav import Stage
+from tests.conftest import is_private
 from tests.unit.history.conftest import Books
 
 
@@ -26,9 +26,8 @@ def test_nothing_is_told_as_well(books):
 
 
 def test_folders_are_the_owners_only(books):
-    assert {stat.S_IMODE(path.stat().st_mode) for path in (books.places.folder, books.places.takes)} == {
-        0o700
-    }
+    assert is_private(books.places.folder)
+    assert is_private(books.places.takes)
 
 
 def test_a_take_that_was_being_recorded_is_found_with_all_its_sound(before):
@@ -128,6 +127,7 @@ def test_only_sound_whose_text_is_awaited_is_transcribed_again(before, stage, st
     assert len(now.recovered.unfinished) == (state is EntryState.WAITING)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_other_files_among_the_recordings_are_left_alone(before, tmp_path):
     (before.places.takes / "notes.txt").write_text("mine")
     (before.places.takes / new_file_name(1)).write_text("no sound " * 100)

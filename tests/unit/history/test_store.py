@@ -1,7 +1,6 @@
 """The rows: what goes in comes out, strange ones do no harm, and every schema can be brought up to date."""
 
 import sqlite3
-import stat
 import subprocess
 import sys
 from contextlib import closing
@@ -24,6 +23,7 @@ from handy_qwen.history.store import (
     migrate,
     new_file_name,
 )
+from tests.conftest import is_private
 
 FIRST = {
     "created_ms": 5,
@@ -83,7 +83,7 @@ def test_nobody_else_may_read_the_database(store):
     store.add(FIRST)
     files = sorted(store.path.parent.glob("history.db*"))
     assert [path.name for path in files] == ["history.db", "history.db-shm", "history.db-wal"]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
+    assert all(map(is_private, files))
 
 
 @pytest.mark.parametrize(

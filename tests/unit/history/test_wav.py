@@ -4,7 +4,6 @@ import errno
 import io
 import itertools
 import os
-import stat
 import struct
 from contextlib import suppress
 from unittest import mock
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.history import wav
 from handy_qwen.history.wav import Journal, Stage
+from tests.conftest import is_private
 
 SAMPLES = np.sin(np.arange(40_000) * 0.01).astype(np.float32)
 
@@ -113,16 +113,17 @@ def test_sizes_too_large_for_the_format_do_not_overflow():
 
 def test_a_take_is_readable_by_its_owner_only(tmp_path):
     path = written(tmp_path / "take.wav", SAMPLES)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert is_private(path)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_a_take_never_overwrites_another_or_follows_a_link(tmp_path):
     target = tmp_path / "target"
     target.write_text("precious")
     (tmp_path / "take.wav").symlink_to(target)
     with pytest.raises(FileExistsError):
         written(tmp_path / "take.wav", SAMPLES)
-    assert target.read_text() == "precious"
+    assert target.read_text(encoding="utf-8") == "precious"
 
 
 @settings(max_examples=40)

@@ -14,7 +14,7 @@ from handy_qwen.models import download as download_module
 from handy_qwen.models.meter import Meter
 from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
-from tests.hub.tiny import REPOSITORY, download
+from tests.hub.tiny import REPOSITORY, as_in_a_cache, download
 
 WEIGHTS = "model.safetensors"
 SIZE = 655_360
@@ -274,7 +274,7 @@ def cached(repository, tmp_path, commit=COMMIT):
     for entry in describe(repository)[0]:
         blob = folder / "blobs" / (entry["lfs"]["sha256"] if "lfs" in entry else entry["blobId"])
         shutil.copyfile(repository / entry["rfilename"], blob)
-        (folder / "snapshots" / commit / entry["rfilename"]).symlink_to(blob)
+        as_in_a_cache(folder / "snapshots" / commit / entry["rfilename"], blob)
     return folder
 
 

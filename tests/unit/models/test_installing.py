@@ -6,6 +6,7 @@ HANDY_QWEN_KILLS=10 kills at ten points of the download instead of two, and in e
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from handy_qwen import paths
 from handy_qwen.cli import main
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.package import convert
@@ -275,7 +277,7 @@ def test_a_repository_that_was_begun_by_its_name_is_listed_and_resumed(named_hub
 )
 def test_another_kind_of_model_is_refused_before_its_weights_are_fetched(named_hub, change, error, words):
     config = named_hub.folder / "config.json"
-    config.write_text(json.dumps(json.loads(config.read_text()) | change))
+    config.write_text(json.dumps(json.loads(config.read_text(encoding="utf-8")) | change))
     named_hub.siblings, named_hub.blobs = describe(named_hub.folder)
     with pytest.raises(error, match=words):
         install(read_catalogue().find(HF_REPOSITORY), ignore)
@@ -293,6 +295,38 @@ def test_memory_that_the_machine_does_not_have_is_said_in_numbers(hub):
     with pytest.raises(InstallationError, match=r"needs 9000\.00 GB of memory; this machine has"):
         install(replace(TINY, memory_bytes=9_000_000_000_000), ignore)
     assert hub.requests == []
+
+
+def in_use(*_, **__):
+    error = PermissionError(13, "Sharing violation")
+    error.winerror = 32
+    raise error
+
+
+@pytest.fixture
+def installed(hub_home):  # noqa: ARG001 (where it is installed)
+    shutil.copytree(paths.asset("demo-model"), ModelPaths("tiny").final)
+    return ModelPaths("tiny")
+
+
+def test_a_model_that_windows_keeps_because_it_is_open_stays_whole_and_it_is_said(installed, monkeypatch):
+    monkeypatch.setattr(Path, "rename", in_use)
+    with pytest.raises(InstallationError, match="tiny is in use"):
+        remove("tiny")
+    assert is_whole(installed.final)
+
+
+def test_what_is_still_open_of_a_removed_model_is_deleted_later(installed, monkeypatch):
+    incoming, rmtree = installed.work.parent, shutil.rmtree
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "shutil.rmtree", lambda path, **how: (in_use if "removed" in path.name else rmtree)(path, **how)
+        )
+        remove("tiny")
+    assert [model.name for model in installed_models()] == ["demo"]
+    assert {path.name.partition("-")[0] for path in incoming.iterdir()} == {".removed", "tiny.lock"}
+    installed.begin()
+    assert {path.name for path in incoming.iterdir()} == {"tiny", "tiny.lock"}
 
 
 @pytest.mark.usefixtures("hub_home")
@@ -317,18 +351,18 @@ def test_a_folder_of_something_else_is_not_replaced(hub):
     (folder / "notes.txt").write_text("mine")
     with pytest.raises(InstallationError, match="exists and isn't a model"):
         install(TINY, ignore)
-    assert (folder / "notes.txt").read_text() == "mine"
+    assert (folder / "notes.txt").read_text(encoding="utf-8") == "mine"
     assert hub.requests == []
 
 
 def test_an_older_model_stays_until_the_new_one_stands(real_hub, monkeypatch):
     folder = install(TINY, ignore).folder
     (folder / "encoder.data").write_bytes(b"damaged")
-    before = json.loads((folder / "origin.json").read_text())
+    before = json.loads((folder / "origin.json").read_text(encoding="utf-8"))
     real_hub.faults = [Fault("config.json", status=403)]
     with pytest.raises(DownloadError):
         install(TINY, ignore)
-    assert json.loads((folder / "origin.json").read_text()) == before
+    assert json.loads((folder / "origin.json").read_text(encoding="utf-8")) == before
     rename = Path.rename
 
     def refuse(self, target):

@@ -155,7 +155,7 @@ def test_completions_know_the_commands_and_the_shell_reads_them(builder, shell, 
 def test_the_sdist_can_build_the_packages():
     import tomllib
 
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     packed = project["tool"]["hatch"]["build"]["targets"]["sdist"]["include"]
     assert {"packaging", "assets", "handy_qwen", "tests"} <= set(packed)
 

@@ -33,7 +33,7 @@ def test_each_command_runs_on_a_bare_system_of_its_own_and_the_worst_counts(
     fresh, monkeypatch, capsys, tmp_path
 ):
     statuses = {("debian12", "try"): 0, ("debian12", "ci"): 1, ("debian13", "try"): 0, ("debian13", "ci"): 0}
-    monkeypatch.setattr(fresh, "_lacks", lambda: "")
+    monkeypatch.setattr(fresh, "lacks_for_chroot", lambda: "")
     monkeypatch.setattr(fresh.signal, "signal", lambda *_: None)
     monkeypatch.setattr(fresh, "_run", lambda _folder, *what: statuses.pop(what))
     assert fresh.fresh(["--folder", str(tmp_path)]) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="a script for Linux")
+pytestmark = pytest.mark.unix("a script for Linux")
 ENTRY = "io.github.handy_qwen.desktop"
 MENU_ENTRY = """\
 [Desktop Entry]

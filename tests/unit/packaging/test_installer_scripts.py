@@ -1,5 +1,6 @@
 """The scripts for systems that are not here, and the workflows, as far as they can be read anywhere."""
 
+import hashlib
 import os
 import plistlib
 import re
@@ -17,7 +18,7 @@ from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-SECTIONS = "Setup Languages CustomMessages Tasks InstallDelete Files Icons Registry Run UninstallRun Code"
+SECTIONS = "Setup Languages CustomMessages Tasks Files Icons Registry Run UninstallRun UninstallDelete Code"
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +37,9 @@ def test_the_inno_script_has_its_sections_once(inno):
 
 def test_the_inno_script_uses_the_facts_it_is_given_and_no_others(builder, inno):
     given = set(builder("installers").windows_facts())
-    used = set(re.findall(r"\{#(\w+)\}", inno[1]))
-    assert used == given
-    assert set(re.findall(r"/D(\w+)=", inno[1])) == given
+    assert set(re.findall(r"\{#(\w+)\}", inno[1])) == given
+    told = re.search(r"#error (.*): packaging/build.py", inno[1])[1]
+    assert set(told.split(", ")) == given
 
 
 def test_the_installer_is_found_where_the_script_puts_it(builder, inno):
@@ -63,15 +64,44 @@ def test_tasks_of_the_inno_script_exist(inno):
 
 
 def test_what_the_uninstaller_runs_are_commands_of_the_program(inno):
-    commands = re.findall(r'Parameters: "([^"]+)"', inno[0]["UninstallRun"])
-    assert commands
+    commands = re.findall(r'Parameters: "([^"]+)"', inno[1]) + re.findall(r"Call\('(.*?)'\)", inno[1])
+    assert {"quit", "autostart off", "uninstall --data --yes"} <= set(commands)
     for command in commands:
         build_parser().parse_args(command.split())
 
 
+def test_the_installer_replaces_the_program_when_its_libraries_are_there(builder, inno):
+    """So an update that is killed leaves the old program with its own libraries, or the new one."""
+    assert re.findall(r'^Source: "([^"]+)"', inno[0]["Files"], re.MULTILINE)[-1].endswith("{#Name}.exe")
+    assert "{app}\\_internal" not in inno[1].partition("[UninstallDelete]")[0]
+    assert builder("product").libraries().startswith("_internal")
+    spec = (PACKAGING / "handy-qwen.spec").read_text(encoding="utf-8")
+    assert "contents_directory=product.libraries()" in spec
+
+
+def test_the_installer_looks_for_the_mutex_that_the_program_has(builder):
+    assert builder("entry").MUTEX == builder("product").MUTEX
+
+
+def test_the_manifest_for_winget_names_the_installer_its_sum_and_how_to_be_silent(builder, tmp_path):
+    installer = tmp_path / "handy-qwen-1.2.3-windows-amd64.exe"
+    installer.write_bytes(b"MZ")
+    builder("winget").write_manifest(installer, "https://example.org/v1.2.3", tmp_path / "winget")
+    told = {}
+    for file in (tmp_path / "winget").iterdir():
+        manifest = yaml.safe_load(file.read_text(encoding="utf-8"))
+        told[manifest["ManifestType"]] = manifest
+        assert file.name.startswith(f"{manifest['PackageIdentifier']}.")
+    assert told.keys() == {"version", "installer", "defaultLocale"}
+    for one in told["installer"]["Installers"]:
+        assert one["InstallerUrl"] == f"https://example.org/v1.2.3/{installer.name}"
+        assert one["InstallerSha256"] == hashlib.sha256(b"MZ").hexdigest().upper()
+        assert one["InstallerSwitches"]["Custom"] in {"/CURRENTUSER", "/ALLUSERS"}
+
+
 def test_begin_and_end_of_the_inno_code_are_in_balance(inno):
     code = inno[0]["Code"]
-    assert len(re.findall(r"\bbegin\b", code)) == len(re.findall(r"\bend;", code))
+    assert len(re.findall(r"\b(?:begin|try)\b", code)) == len(re.findall(r"\bend;", code))
     for name in ("EnvironmentKey", "IsPathNeeded"):
         assert f"function {name}" in code
 
@@ -107,7 +137,7 @@ def test_the_app_for_macos_is_signed_with_a_time_where_it_can_be_notarized(tmp_p
         env={"PATH": f"{tools}:{os.environ['PATH']}", "CODESIGN_IDENTITY": identity},
         check=True,
     )
-    signed = [line.split() for line in calls.read_text().splitlines() if "--sign" in line]
+    signed = [line.split() for line in calls.read_text(encoding="utf-8").splitlines() if "--sign" in line]
     assert len(signed) == 2, "what is inside, then the whole"
     assert all(stamp in words for words in signed)
 

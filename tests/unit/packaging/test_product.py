@@ -8,7 +8,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import handy_qwen
-from handy_qwen.system import autostart, portal
+from handy_qwen.app import desktop
+from handy_qwen.system import autostart
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
@@ -24,7 +25,14 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == portal.APP_ID == autostart.LABEL
+    assert product.APP_ID == autostart.APP_ID == desktop.APP_ID
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_the_identifier_is_the_one_that_portals_are_told(product):
+    from handy_qwen.system import portal
+
+    assert product.APP_ID == portal.APP_ID
 
 
 def test_a_template_that_names_something_unknown_is_an_error(product, tmp_path):
@@ -52,10 +60,10 @@ def test_the_release_day_is_that_of_the_changelog(product, tmp_path, monkeypatch
 def test_sums_are_what_sha256sum_reads(product, tmp_path):
     (tmp_path / "b.deb").write_bytes(b"two")
     (tmp_path / "a.exe").write_bytes(b"one")
-    text = product.write_sums(tmp_path).read_text()
+    text = product.write_sums(tmp_path).read_text(encoding="utf-8")
     one, two = hashlib.sha256(b"one").hexdigest(), hashlib.sha256(b"two").hexdigest()
     assert text == f"{one}  a.exe\n{two}  b.deb\n"
-    assert product.write_sums(tmp_path).read_text() == text  # not of itself
+    assert product.write_sums(tmp_path).read_text(encoding="utf-8") == text  # not of itself
 
 
 def test_the_menu_entry_names_program_and_icon(product):

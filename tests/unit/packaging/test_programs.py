@@ -13,13 +13,16 @@ from tests.conftest import ROOT
 from tests.unit.packaging.calls import THIS_PYTHON, calls_in, programs_of_shell, sources_under
 
 OURS = {THIS_PYTHON, "python.exe", "handy-qwen", "install.sh"}
+OURS |= {"wine", "wineserver", "windows-python"}  # scripts that packaging/wine.py writes
 MADE_UP = {"no-such-tool-anywhere"}
 FAKES = {
     "tests/unit/system/insert/test_insert_wayland.py": {"wl-paste"}
 }  # programs that a test writes itself
 PLACES = {  # where a call is -> who makes it
     "tests/bench/": "BENCH",
+    "tests/wayland/": "WAYLAND",
     "tests/": "CI",
+    "packaging/wine.py": "WINE",
     "packaging/": "PACKAGING",
     "handy_qwen/": "OPTIONAL",
 }
@@ -101,6 +104,7 @@ def owners_of(places):
     }
 
 
+@pytest.mark.linux("the desktop of the tests is on Linux only")
 def test_the_desktop_of_the_tests_needs_what_is_listed(builder):
     from tests.e2e.desk.needs import PACKAGES
 

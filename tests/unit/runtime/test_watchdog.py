@@ -8,7 +8,7 @@ import pytest
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.control import ControlServer, Endpoint, ask
 from handy_qwen.core.events import Delivered, HotkeysDied, Noted
-from handy_qwen.core.types import Delivery, Method, Submit, Target
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
@@ -307,6 +307,9 @@ class Screen:
             self.poison()
         self.typed.append(text)
         return Inserted(len(text))
+
+    def key_permission(self):
+        return KeyPermission.NOT_NEEDED
 
     def rest(self, is_idle):
         del is_idle

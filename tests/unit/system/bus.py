@@ -27,7 +27,7 @@ class FakeBus:
             "Start": (0, {"devices": ("u", 1)}),
         } | (answers or {})
         self.refuses = dict.fromkeys(refuses, "AccessDenied") if isinstance(refuses, tuple) else refuses
-        self.calls = []
+        self.calls, self.sent = [], []
         self.coming = collections.deque()  # signals, or errors to raise
         self.is_closed = False
 
@@ -50,6 +50,12 @@ class FakeBus:
             self.coming.append(response(path, 0, {}))
             self.coming[-1].body = self.answers[member]
         return new_method_return(message)
+
+    def send(self, message):
+        fields = message.header.fields
+        self.sent.append(
+            (fields[HeaderFields.destination], fields[HeaderFields.path], fields[HeaderFields.member])
+        )
 
     def recv_messages(self, *, timeout):
         assert timeout >= 0

@@ -1,13 +1,11 @@
 """Opening a file with what the desktop has for it."""
 
-import os
-
 import pytest
 
 from handy_qwen.system import opening
 from handy_qwen.system.opening import open_with_desktop
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="programs are scripts here")
+pytestmark = pytest.mark.unix("programs are scripts here")
 
 
 @pytest.fixture
@@ -30,7 +28,7 @@ def program(tmp_path, monkeypatch):
 def test_the_desktop_says_whether_a_program_opened_it(program, tmp_path, end, is_open):
     asked = program("xdg-open", end)
     assert open_with_desktop(tmp_path / "settings.toml", "linux") is is_open
-    assert asked.read_text() == f"{tmp_path / 'settings.toml'}\n"
+    assert asked.read_text(encoding="utf-8") == f"{tmp_path / 'settings.toml'}\n"
 
 
 def test_an_editor_that_is_waited_for_has_opened_it(program, tmp_path, monkeypatch):
@@ -50,6 +48,6 @@ def test_on_macos_a_file_is_opened_in_the_text_editor_and_a_folder_is_shown(prog
     file = tmp_path / "settings.toml"
     file.write_text("")
     assert open_with_desktop(file, "darwin") is True
-    assert asked.read_text() == f"-t {file}\n"
+    assert asked.read_text(encoding="utf-8") == f"-t {file}\n"
     assert open_with_desktop(tmp_path, "darwin") is True
-    assert asked.read_text() == f"{tmp_path}\n"
+    assert asked.read_text(encoding="utf-8") == f"{tmp_path}\n"

@@ -355,3 +355,11 @@ def test_without_a_compositor_only_the_card_is_shown(qtbot, is_composited):
     assert shape.isEmpty() is is_composited
     assert not shape.contains(window.rect().topLeft())
     assert shape.contains(window.rect().center()) is not is_composited
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [(("F9",), "F9 to finish  ·  cancel in the tray menu"), ((), "Cancel in the tray menu")],
+)
+def test_where_the_desktop_assigns_the_keys_nobody_hears_escape(keys, said):
+    assert strings.how_to_finish(View(finish_keys=keys, desktop_keys=("F9",))) == said

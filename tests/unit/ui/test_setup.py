@@ -13,7 +13,7 @@ from handy_qwen import paths
 from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
-from handy_qwen.core.types import Mode
+from handy_qwen.core.types import KeyPermission, Mode
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
@@ -642,3 +642,25 @@ def test_the_end_says_what_was_left_out_and_leads_back_to_it(window, page_of):
     assert [one.accessibleName().partition(": ")[2] for one in again] == open_steps
     again[2].click()
     assert window.place == HOTKEY
+
+
+@pytest.mark.parametrize(
+    ("permission", "title"),
+    [
+        (KeyPermission.NOT_NEEDED, ""),
+        (KeyPermission.GIVEN, ""),
+        (KeyPermission.UNASKED, words.TYPING_TITLE),
+        (KeyPermission.REFUSED, words.TYPING_REFUSED),
+    ],
+)
+def test_where_the_desktop_must_allow_typing_the_guide_explains_it_and_asks(window, asked, permission, title):
+    page = window.pages[DICTATION]
+    window.go_to(DICTATION)
+    window.show_view(View(key_permission=permission))
+    assert page.typing.isVisible() == bool(title)
+    if title:
+        assert page.typing.message.words == title
+        page.typing.allow.click()
+        assert commands(asked, "allow_keys") == [()]
+    window.show_view(View(key_permission=KeyPermission.GIVEN))
+    assert not page.typing.isVisible()

@@ -10,7 +10,7 @@ from handy_qwen.app.desktop import WayOut
 FORMER = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is none on Windows")
+@pytest.mark.unix("there is none on Windows")
 def test_who_was_started_to_outlive_the_terminal_does(qapp):
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
     try:

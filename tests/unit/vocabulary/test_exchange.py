@@ -196,7 +196,7 @@ def test_handys_settings_are_found_where_it_keeps_them(tmp_path, monkeypatch):
     assert handy_settings() == folder / "settings_store.json"
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
+@pytest.mark.unix("Windows has no such modes")
 def test_files_are_for_their_owner_only(tmp_path):
     write_words(tmp_path / "words.txt", ["Qwen"])
     assert stat.S_IMODE((tmp_path / "words.txt").stat().st_mode) == 0o600

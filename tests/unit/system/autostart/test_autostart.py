@@ -10,9 +10,9 @@ import pytest
 
 from handy_qwen.errors import HandyError
 from handy_qwen.system.autostart import (
+    APP_ID,
     APPROVED,
     FILE,
-    LABEL,
     NAME,
     RUN,
     Launch,
@@ -24,7 +24,7 @@ from handy_qwen.system.autostart import (
     desktop_file,
     launch_for,
 )
-from tests.e2e.desk.processes import wait_until
+from tests.waiting import wait_until
 
 LAUNCH = Launch(("/usr/bin/env", "--hidden"))
 
@@ -154,6 +154,7 @@ def test_the_entry_lies_where_the_environment_says(tmp_path):
         assert usual.place == str(tmp_path / ".config" / "autostart" / FILE)
 
 
+@pytest.mark.usefixtures("symbolic_links")
 def test_an_entry_that_is_a_link_stays_one(tmp_path):
     real, place = tmp_path / "dotfiles" / FILE, tmp_path / "autostart" / FILE
     for folder in (real.parent, place.parent):
@@ -161,7 +162,7 @@ def test_an_entry_that_is_a_link_stays_one(tmp_path):
     place.symlink_to(real)
     autostart_for({"XDG_CONFIG_HOME": str(tmp_path)}, platform="linux", home=tmp_path).turn_on(LAUNCH)
     assert place.is_symlink()
-    assert "/usr/bin/env" in real.read_text()
+    assert "/usr/bin/env" in real.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -288,9 +289,9 @@ def test_a_registry_that_refuses_is_told():
 def test_the_launch_agent_says_what_launchd_needs(tmp_path):
     autostart = autostart_for({}, platform="darwin", home=tmp_path)
     autostart.turn_on(Launch(("/Applications/Handy Qwen.app/x", "--hidden"), tmp_path, {"A": "b"}))
-    path = tmp_path / "Library" / "LaunchAgents" / f"{LABEL}.plist"
+    path = tmp_path / "Library" / "LaunchAgents" / f"{APP_ID}.plist"
     agent = plistlib.loads(path.read_bytes())
-    assert agent["Label"] == LABEL
+    assert agent["Label"] == APP_ID
     assert agent["ProgramArguments"] == ["/Applications/Handy Qwen.app/x", "--hidden"]
     assert agent["RunAtLoad"] is True
     assert "KeepAlive" not in agent, "it must stay quit once it was quit"
@@ -302,5 +303,5 @@ def test_the_launch_agent_says_what_launchd_needs(tmp_path):
     "text", [b"", b"<plist><dict>", b"bplist00", b"<plist version='1.0'><array/></plist>"]
 )
 def test_a_launch_agent_that_somebody_broke_is_off(text, tmp_path):
-    (tmp_path / f"{LABEL}.plist").write_bytes(text)
+    (tmp_path / f"{APP_ID}.plist").write_bytes(text)
     assert not MacAutostart(tmp_path).state().is_on

@@ -12,10 +12,12 @@ from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoi
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import capture, macos
+from handy_qwen.system.hotkeys import listener as listener_module
 from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
 from handy_qwen.system.hotkeys.windows import VIRTUAL_KEYS, WindowsHotkeys
+from tests.waiting import wait_until
 
 
 class SuppressedError(Exception):
@@ -114,9 +116,12 @@ class Windows(Machine):
     """Keys go through the hook, and those that pass change the key state."""
 
     LISTENER, CODES = WindowsHotkeys, VIRTUAL_KEYS
+    input_ms = 0  # when the last key or mouse event was made
 
     def key(self, code, is_press, by="user", scan=0):
-        data = types.SimpleNamespace(vkCode=code, flags=0 if by == "user" else 0x10, scanCode=scan)
+        Windows.input_ms += 1
+        flags = 0 if by == "user" else 0x10
+        data = types.SimpleNamespace(vkCode=code, flags=flags, scanCode=scan, time=Windows.input_ms)
         (self.is_injecting.set if by == "us" else self.is_injecting.clear)()
         try:
             assert (
@@ -135,7 +140,8 @@ class Windows(Machine):
         return self.mouse(0x020B if is_press else 0x020C, {"mouse4": 1, "mouse5": 2}[name] << 16)
 
     def mouse(self, message, data):
-        event = types.SimpleNamespace(mouseData=data)
+        Windows.input_ms += 1
+        event = types.SimpleNamespace(mouseData=data, time=Windows.input_ms)
         try:
             assert FakeListener.made[-1].options["win32_event_filter"](message, event) is False
         except SuppressedError:
@@ -237,6 +243,8 @@ def maker(machine, remember):
 
 @pytest.fixture
 def windows(monkeypatch):
+    monkeypatch.setattr(windows_module, "last_input_ms", lambda: Windows.input_ms)
+
     def remember(machine):
         monkeypatch.setattr(windows_module, "is_key_down", machine.down.__contains__)
 
@@ -533,6 +541,19 @@ def test_mac_names_the_permission_that_is_missing(quartz, pane):
     assert refused.value.reason is HotkeyReason.DENIED_BY_USER
     assert f"Privacy & Security > {pane}" in refused.value.hint
     assert not any(listener.is_running for listener in FakeListener.made)
+
+
+def test_windows_sets_hooks_again_that_it_has_removed_without_a_word(windows, monkeypatch):
+    monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
+    one = windows("f9")
+    one.press("a")
+    one.release("a")
+    assert not one.listener._is_deaf()
+    Windows.input_ms += windows_module.DEAF_MS + 1  # keys that no hook was shown
+    wait_until(lambda: len(FakeListener.made) == 4, "new hooks")
+    wait_until(lambda: [hook.is_running for hook in FakeListener.made] == [False, False, True, True], "them")
+    assert not one.press("f9")
+    assert one.heard.events == [KeyDown]
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])

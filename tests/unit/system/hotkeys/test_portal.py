@@ -15,7 +15,14 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import parse_chord
-from handy_qwen.system.hotkeys.portal import PortalHotkeys, Shortcut, ShortcutsSession, Signal, trigger
+from handy_qwen.system.hotkeys.portal import (
+    PortalHotkeys,
+    Shortcut,
+    ShortcutsSession,
+    Signal,
+    shortcuts_for,
+    trigger,
+)
 from handy_qwen.system.portal import NoPortalError, PortalError, RefusedError
 from tests.unit.system.bus import SESSION, FakeBus, response
 
@@ -61,6 +68,21 @@ def test_a_mouse_button_cannot_be_wished_for(chord):
     assert trigger(parse_chord(chord)) == ""
 
 
+@pytest.mark.parametrize(
+    ("chords", "wishes"),
+    [
+        (["f9", "ctrl+alt+d"], [("dictate-f9", "F9"), ("dictate-ctrl-alt-d", "CTRL+ALT+d")]),
+        (["ctrl_r"], [("dictate-f9", "F9")]),  # the default of other systems: dead on GNOME and KDE
+        (["ctrl_r", "f9"], [("dictate", ""), ("dictate-f9", "F9")]),
+        (["f8", "ctrl_r"], [("dictate-f8", "F8"), ("dictate-2", "")]),
+    ],
+)
+def test_the_wish_is_a_part_of_the_name_and_the_first_hotkey_always_has_a_key(chords, wishes):
+    *shortcuts, cancel = shortcuts_for([Hotkey(chord) for chord in chords])
+    assert [(one.name, one.trigger) for one in shortcuts] == wishes
+    assert (cancel.name, cancel.trigger) == ("cancel", "")
+
+
 def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, error):
     on_bus(error)
     posted = []
@@ -70,7 +92,7 @@ def test_a_bus_that_cannot_be_had_is_reported_and_the_listener_lives(on_bus, err
     assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
     assert not listener.has_died()
     listener.stop()
-    assert posted == []
+    assert posted == [HotkeysAssigned(("",))]
 
 
 def next_event(posted):
@@ -125,6 +147,28 @@ def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_
         list(session.receive())
     session.close()
     assert bus.is_closed
+
+
+def test_after_a_crash_of_the_portal_gnomes_part_of_it_lets_go_of_the_keys(on_bus):
+    """It would keep them for the session that is gone, and tell nobody of them."""
+    bus = on_bus(FakeBus())
+    session = session_on(bus, signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""))
+    with pytest.raises(PortalError, match="gone"):
+        list(session.receive())
+    assert bus.sent == [("org.freedesktop.impl.portal.desktop.gnome", SESSION, "Close")]
+
+
+@pytest.mark.parametrize(
+    ("said", "key"), [("F9", "F9"), ("Press F9", "F9"), ("F9 drücken", "F9"), ("Meta+D", "Meta+D"), ("", "")]
+)
+def test_the_key_is_told_from_the_desktops_sentence(monkeypatch, said, key):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    posted.get(timeout=30)
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": said}))
+    assert posted.get(timeout=30) == HotkeysAssigned((key,))
+    listener.stop()
 
 
 @pytest.mark.parametrize("body", [(0,), (0, {"shortcuts": 7})])
@@ -189,6 +233,8 @@ class Desktop:
 class OneSession:
     def __init__(self, shortcuts):
         self.is_closed = False
+        self.look_again_s = None
+        self.said_when_awake = []
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.said = []
@@ -198,7 +244,11 @@ class OneSession:
         return [self.reader]
 
     def timeout_s(self):
-        return None
+        return self.look_again_s
+
+    def await_desktop(self):
+        self.said += self.said_when_awake
+        self.said_when_awake = []
 
     def say(self, *signals):
         self.said += signals
@@ -226,7 +276,7 @@ def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_b
     with pytest.raises(HotkeyError, match="isn't responding"):
         listener.start([Hotkey("f9")])
     assert next_event(posted) == Trouble(HOTKEYS, None)
-    desktop.sessions[-1].say(Signal("Activated", "dictate"))
+    desktop.sessions[-1].say(Signal("Activated", "dictate-f9"))
     assert isinstance(next_event(posted), KeyDown)
     listener.stop()
     assert all(session.is_closed for session in desktop.sessions)
@@ -240,7 +290,7 @@ def test_a_desktop_without_the_portal_is_asked_once(monkeypatch):
     with pytest.raises(HotkeyError, match="doesn't offer global shortcuts"):
         listener.start([Hotkey("f9")])
     listener.stop()
-    assert posted == []
+    assert posted == [HotkeysAssigned(("",))], "no key is ours: the user binds one"
     assert desktop.sessions == []
 
 
@@ -250,16 +300,16 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
     posted = queue.SimpleQueue()
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9")])
-    desktop.sessions[0].say(Signal("Activated", "dictate"), Signal("Activated", "dictate"))
+    desktop.sessions[0].say(Signal("Activated", "dictate-f9"), Signal("Activated", "dictate-f9"))
     assert isinstance(next_event(posted), KeyDown)
-    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F8"}))
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F8"}))
     assert isinstance(next_event(posted), KeyUp)
     desktop.sessions[0].say(Signal("Changed"))
     assert isinstance(next_event(posted), HotkeysFailed)
     listener.stop()
 
 
-KEYED, KEYLESS = {"dictate": "F9"}, {"dictate": ""}
+KEYED, KEYLESS = {"dictate-f9": "F9"}, {"dictate-f9": ""}
 
 
 @pytest.mark.parametrize(
@@ -270,8 +320,8 @@ KEYED, KEYLESS = {"dictate": "F9"}, {"dictate": ""}
         ([Signal("Bound", keys={"cancel": "F8"})], ["did not accept"]),
         ([Signal("Bound", keys=KEYLESS)], ["no key for “Dictate”"]),
         ([Signal("Bound", keys=KEYLESS), Signal("Changed", keys=KEYED)], ["no key for", None]),
-        ([Signal("Bound", keys=KEYLESS), Signal("Activated", "dictate")], ["no key for", None, KeyDown]),
-        ([Signal("Activated", "no-such"), Signal("Activated", "dictate")], [KeyDown]),
+        ([Signal("Bound", keys=KEYLESS), Signal("Activated", "dictate-f9")], ["no key for", None, KeyDown]),
+        ([Signal("Activated", "no-such"), Signal("Activated", "dictate-f9")], [KeyDown]),
     ],
 )
 def test_what_the_desktop_did_not_bind_is_reported_until_it_works(monkeypatch, signals, reports):
@@ -319,10 +369,10 @@ def test_what_the_desktop_assigned_is_told_for_each_hotkey_in_its_order(monkeypa
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9"), Hotkey("ctrl_r")])
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"))
-    keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate": ""}
+    keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate-f9": ""}
     desktop.sessions[0].say(Signal("Changed", keys=keys))
     assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"))
-    desktop.sessions[0].say(Signal("Changed", keys={"dictate": "F9"}))
+    desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F9"}))
     assert isinstance(posted.get(timeout=30), HotkeysFailed)
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))
     listener.stop()
@@ -339,3 +389,63 @@ def test_the_portal_shows_its_settings_if_it_can(on_bus, refuses):
         session.configure()
         assert bus.calls[-1] == ("ConfigureShortcuts", (SESSION, "", {}))
     session.close()
+
+
+def activated(desktop, times=1):
+    desktop.sessions[-1].say(*[Signal("Activated", "dictate-f9")] * times)
+
+
+@pytest.fixture
+def listening(monkeypatch):
+    """A listener for F9, its desktop, and what it has posted."""
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    yield desktop, posted
+    listener.stop()
+
+
+def test_a_key_whose_repeats_stop_is_up_though_nobody_tells(monkeypatch, listening):
+    """GNOME loses the release when its overview is opened, or Shift is pressed meanwhile."""
+    for name in ("REPEATS_GONE_S", "AWAKE_S"):
+        monkeypatch.setattr(f"handy_qwen.system.hotkeys.portal.{name}", 0.01)
+    desktop, posted = listening
+    activated(desktop, 3)
+    down = next_event(posted)
+    up = next_event(posted)
+    assert (type(down), type(up)) == (KeyDown, KeyUp)
+    assert up.at_s >= down.at_s
+    activated(desktop)
+    assert isinstance(next_event(posted), KeyDown), "the next press counts"
+
+
+def test_a_desktop_that_is_busy_has_not_lost_the_release(monkeypatch, listening):
+    """What it has to tell comes late: the key is still down."""
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.01)
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.AWAKE_S", 0.05)
+    desktop, posted = listening
+    repeat = Signal("Activated", "dictate-f9")
+    desktop.sessions[-1].said_when_awake = [repeat, Signal("Deactivated", "dictate-f9"), repeat]
+    activated(desktop, 2)
+    assert isinstance(next_event(posted), KeyDown)
+    up, again = next_event(posted), next_event(posted)
+    assert (type(up), type(again)) == (KeyUp, KeyDown), "it was released when it says so"
+
+
+def test_a_key_that_is_not_repeated_stays_down_until_it_is_told_of(monkeypatch, listening):
+    """KDE repeats nothing."""
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.REPEATS_GONE_S", 0.0)
+    desktop, posted = listening
+    activated(desktop)
+    desktop.sessions[-1].say(Signal("Activated", "no-such"))  # looks at what is down
+    assert isinstance(next_event(posted), KeyDown)
+    assert posted.empty()
+    desktop.sessions[-1].say(Signal("Deactivated", "dictate-f9"))
+    assert isinstance(next_event(posted), KeyUp)
+
+
+def test_a_press_long_after_the_last_is_no_repeat(monkeypatch, listening):
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.FIRST_REPEAT_S", -1.0)
+    desktop, posted = listening
+    activated(desktop, 2)
+    assert [type(next_event(posted)) for _ in range(3)] == [KeyDown, KeyUp, KeyDown]

@@ -94,8 +94,8 @@ class FakeWindows(Win32):
     def process(self, window):
         return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
 
-    def is_elevated(self, process):
-        return process in self.elevated
+    def integrity(self, process):
+        return 0x3000 if process in self.elevated else 0x2000
 
     def executable(self, process):
         return {TARGET_PROCESS: "notepad.exe"}[process]

@@ -61,8 +61,12 @@ def test_each_system_has_its_backend(monkeypatch, session, adapter):
         (Session(Kind.NONE), [], ["clipboard (xclip or xsel)"]),
         (
             Session(Kind.WAYLAND, "wayland-0"),
-            ["paste (wl-copy, keys by portal)", "clipboard (wl-copy)"],
-            ["paste (wl-copy, keys by wtype)", "paste (wl-copy, keys by ydotool)", "typing (wtype)"],
+            ["paste (wl-copy, keys by the portal)", "clipboard (wl-copy)"],
+            [
+                "paste (wl-copy, keys by a virtual keyboard)",
+                "paste (wl-copy, keys by ydotool)",
+                "typing (wtype)",
+            ],
         ),
     ],
 )
@@ -72,7 +76,9 @@ def test_a_back_end_says_which_ways_there_are_and_which_are_missing(
     if session.kind is Kind.WAYLAND:
         wayland = pytest.importorskip("handy_qwen.system.insert.wayland")
         monkeypatch.setattr(wayland, "version_of", lambda _interface: 2)
-        (tmp_path / "wl-copy").touch(mode=0o755)
+        monkeypatch.setattr(wayland, "session_of", lambda _environment: session)
+        for tool in ("wl-copy", "wl-paste"):
+            (tmp_path / tool).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     described = describe(session)
     assert set(ways) <= {way.name for way in described.ways if way.is_available}

@@ -6,20 +6,16 @@ pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed o
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import wayland
+from handy_qwen.system.insert import wayland, wayland_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
-from handy_qwen.system.insert.wayland import (
-    INSERT,
-    RETURN,
-    SHIFT_L,
-    SUPER_L,
-    PortalKeyboard,
-    ToolError,
-    Wayland,
-    run_tool,
-)
+from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, PortalKeyboard
+from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
+from handy_qwen.system.insert.wayland_clipboard import ToolError, run_tool
 from handy_qwen.system.session import Kind, Session
+from handy_qwen.system.wayland.clipboard import CLIPBOARD
+from handy_qwen.system.wayland.wire import WaylandError
 from tests.unit.system.bus import SESSION, FakeBus
+from tests.unit.system.wayland.compositor import Compositor
 
 
 class FakeTools:
@@ -67,8 +63,27 @@ class FakeTools:
         return b""
 
 
+class OwnKeyboard:
+    """Our own virtual keyboard, as one of the tools ("own")."""
+
+    def __init__(self, tools):
+        if "own" in tools.missing:
+            raise WaylandError("none here")
+        self.tools = tools
+
+    def press(self, codes):
+        if "own" in self.tools.dying:
+            raise WaylandError("gone")
+        self.tools.keys.append(("own", *codes))
+
+    def close(self):
+        pass
+
+
 class FakeKeyboard:
     """The portal's keyboard."""
+
+    may_stay = False
 
     def __init__(self):
         self.chords, self.is_closed = [], False
@@ -82,7 +97,7 @@ class FakeKeyboard:
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
-    for name in ("RELEASE_PAUSE_S", "RESTORE_AFTER_S", "SUBMIT_PAUSE_S"):
+    for name in ("RELEASE_PAUSE_S", "BLIND_RESTORE_AFTER_S", "SUBMIT_PAUSE_S"):
         monkeypatch.setattr(Wayland, name, 0.0)
 
 
@@ -91,7 +106,7 @@ def backend(monkeypatch):
     """Makes the back end, with a keyboard of the portal or a user who refuses it."""
 
     def make(tools, keyboard=None):
-        def open_keyboard():
+        def open_keyboard(_permission):
             make.asked += 1
             if keyboard is None:
                 raise InsertError("No.", InsertReason.DENIED_BY_USER)
@@ -99,8 +114,11 @@ def backend(monkeypatch):
 
         make.asked = 0
         monkeypatch.setattr(wayland, "PortalKeyboard", open_keyboard)
-        monkeypatch.setattr(wayland, "run_tool", tools)
-        return Wayland(Session(Kind.WAYLAND, "wayland-0"), lambda _s: None)
+        monkeypatch.setattr(wayland, "VirtualKeyboard", lambda _path: OwnKeyboard(tools))
+        monkeypatch.setattr(wayland, "has_tool", lambda tool: tool not in tools.missing)
+        for module in (wayland, wayland_clipboard):
+            monkeypatch.setattr(module, "run_tool", tools)
+        return Wayland(Session(Kind.WAYLAND, "no-such-display"), lambda _s: None)
 
     return make
 
@@ -119,7 +137,7 @@ def way(backend, tools):
 def test_paste_puts_the_text_on_both_clipboards_and_brings_back_what_was_there(tools, way):
     way.paste_text("said 🙂")
     assert (tools.data, tools.primary) == ("said 🙂".encode(),) * 2
-    assert tools.keys == [("wtype", "-M", "shift", "-k", "Insert", "-m", "shift")]
+    assert tools.keys == [("own", 42, 110)]
     assert way.rest(is_idle=True) is None
     assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
 
@@ -130,10 +148,12 @@ def test_keys_are_pressed_a_moment_after_the_clipboard_tools_which_may_take_the_
 ):
     steps = []
     monkeypatch.setattr(Wayland, "RELEASE_PAUSE_S", 0.15)
-    monkeypatch.setattr(wayland, "run_tool", lambda *given: (steps.append(given[0][0]), tools(*given))[1])
+    tools.missing = ("own",)
+    for module in (wayland, wayland_clipboard):
+        monkeypatch.setattr(module, "run_tool", lambda *given: (steps.append(given[0][0]), tools(*given))[1])
     monkeypatch.setattr(way, "_pause", steps.append)
     act(way)
-    assert steps[-2:] == [0.15, "wtype"]
+    assert steps[-2:] == [0.15, "ydotool"]
     assert steps.count(0.15) == 1
 
 
@@ -156,7 +176,7 @@ def test_what_was_there_before_the_first_paste_comes_back_unless_the_user_copies
 
 
 def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was(tools, way):
-    tools.offered[False] = {"text/plain": b"password", wayland.PRIVATE_KIND: b"secret"}
+    tools.offered[False] = {"text/plain": b"password", wayland_clipboard.PRIVATE_KIND: b"secret"}
     tools.offered[True] = {"text/plain": b"marked"}
     way.paste_text("said")
     assert tools.private == {False: True, True: True}
@@ -171,34 +191,38 @@ def test_an_older_wl_copy_knows_nothing_of_privacy_but_still_copies(backend):
     assert tools.data == b"said"
 
 
-def test_chords_fall_from_wtype_to_the_portal_to_ydotool(backend):
+def test_chords_fall_from_our_own_keyboard_to_the_portal_to_ydotool(backend):
     portal = FakeKeyboard()
-    way = backend(FakeTools("wtype"), portal)
+    way = backend(FakeTools("own"), portal)
     way.paste_text("said")
     way.submit(Submit.SUPER_ENTER)
     assert portal.chords == [(SHIFT_L, INSERT), (SUPER_L, RETURN)]
     way.close()
     assert portal.is_closed
-    tools = FakeTools("wtype")
+    tools = FakeTools("own")
     backend(tools).submit(Submit.SUPER_ENTER)
     assert tools.keys == [("ydotool", "key", "125:1", "28:1", "28:0", "125:0")]
 
 
-def test_a_user_who_said_no_to_the_portal_is_not_asked_again(backend):
-    tools = FakeTools("wtype")
-    way = backend(tools)
-    way.submit(Submit.ENTER)
-    way.submit(Submit.ENTER)
-    assert backend.asked == 1
-    assert len(tools.keys) == 2
+def test_the_portals_session_ends_soon_after_the_text_for_the_desktop_shows_it(backend, monkeypatch):
+    portal = FakeKeyboard()
+    way = backend(FakeTools("own"), portal)
+    way.paste_text("said")
+    assert way.rest(is_idle=True) > 0
+    assert not portal.is_closed, "a key may follow"
+    monkeypatch.setattr(wayland, "PORTAL_REST_S", 0.0)
+    assert way.rest(is_idle=False) > 0, "another text waits"
+    assert not portal.is_closed
+    assert way.rest(is_idle=True) is None
+    assert portal.is_closed
 
 
-def test_without_any_key_tool_the_clipboard_is_put_back_and_the_error_says_what_to_install(backend):
-    tools = FakeTools("wtype", "ydotool")
-    with pytest.raises(InsertError) as caught:
+def test_without_any_keyboard_the_clipboard_is_put_back_and_the_error_says_how_to_allow_it(backend):
+    tools = FakeTools("own", "ydotool")
+    with pytest.raises(InsertError, match="doesn't let") as caught:
         backend(tools).paste_text("said")
-    assert caught.value.reason is InsertReason.UNSUPPORTED_DESKTOP
-    assert "wtype" in caught.value.hint
+    assert caught.value.reason is InsertReason.DENIED_BY_USER
+    assert "Allow it" in caught.value.hint
     assert tools.data == b"<b>old</b>"
 
 
@@ -237,19 +261,19 @@ def test_what_a_tool_says_about_an_empty_clipboard_is_heard(tmp_path, monkeypatc
     assert b"Nothing is copied" in caught.value.complaint
 
 
-@pytest.mark.parametrize("dying", ["wtype", "portal", "ydotool"])
+@pytest.mark.parametrize("dying", ["own", "portal", "ydotool"])
 def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying, backend):
     tools, portal = FakeTools(), FakeKeyboard()
     way = backend(tools, portal if dying == "portal" else None)
     if dying == "portal":
-        tools.missing = ("wtype",)
+        tools.missing = ("own",)
 
         def fail(*_):
             raise Unsure
 
         portal.press = fail
     else:
-        tools.missing, tools.dying = (() if dying == "wtype" else ("wtype",)), (dying,)
+        tools.missing, tools.dying = (() if dying == "own" else ("own",)), (dying,)
     assert way.paste_text("said") == UNKNOWN
     assert tools.keys == []
     assert way.rest(is_idle=True) is None
@@ -257,6 +281,24 @@ def test_keys_that_may_have_been_pressed_are_not_sent_in_another_way(dying, back
     with pytest.raises(InsertError):
         way.submit(Submit.ENTER)
     assert tools.keys == []
+
+
+def test_the_user_is_asked_before_the_clipboard_is_touched(backend):
+    """The question may stand for a minute, and the desktop's own fetches must not count."""
+    tools = FakeTools("own", "ydotool")
+    seen = []
+
+    class Watching(FakeKeyboard):
+        @property
+        def may_stay(self):
+            return True
+
+    way = backend(tools, Watching())
+    opened = wayland.PortalKeyboard
+    wayland.PortalKeyboard = lambda permission: (seen.append(dict(tools.offered)), opened(permission))[1]
+    way.paste_text("said")
+    assert seen == [{False: {"text/html": b"<b>old</b>"}, True: {}}]
+    assert tools.data == b"said"
 
 
 def test_a_text_whose_typing_was_killed_may_have_arrived(backend):
@@ -291,7 +333,7 @@ def test_what_was_there_comes_back_in_its_most_telling_format(offered, kept, bac
 @pytest.mark.parametrize("problem", [Unsure(), ToolError("wl-paste", b"Broken pipe"), "large"])
 @pytest.mark.parametrize("is_primary", [False, True])
 def test_a_clipboard_that_cannot_be_had_is_left_alone(monkeypatch, problem, is_primary, backend):
-    monkeypatch.setattr(wayland, "KEEP_BYTES", 20)
+    monkeypatch.setattr(wayland_clipboard, "KEEP_BYTES", 20)
     tools = FakeTools()
     offered = {"image/png": b"x" * 21 if problem == "large" else problem}
     tools.offered[is_primary] = dict(offered)
@@ -329,11 +371,16 @@ def on_bus(monkeypatch):
 CHORD = (0xFFE1, 0xFF63)
 
 
-def test_a_keyboard_of_the_portal_presses_a_chord_and_releases_the_last_key_first(on_bus):
+@pytest.fixture
+def permission(tmp_path):
+    return Permission(tmp_path / "data" / "keyboard-permission")
+
+
+def test_a_keyboard_of_the_portal_presses_a_chord_and_releases_the_last_key_first(on_bus, permission):
     bus = on_bus(FakeBus())
-    keyboard = PortalKeyboard()
+    keyboard = PortalKeyboard(permission)
     assert [member for member, _ in bus.calls] == ["CreateSession", "SelectDevices", "Start"]
-    assert bus.calls[1][1][1]["types"] == ("u", wayland.KEYBOARD)
+    assert bus.calls[1][1][1]["types"] == ("u", KEYBOARD)
     keyboard.press(CHORD)
     sent = [body for member, body in bus.calls if member == "NotifyKeyboardKeysym"]
     assert [body[2:] for body in sent] == [(0xFFE1, 1), (0xFF63, 1), (0xFF63, 0), (0xFFE1, 0)]
@@ -348,6 +395,7 @@ def test_a_keyboard_of_the_portal_presses_a_chord_and_releases_the_last_key_firs
         (FakeBus({"Start": (1, {})}), InsertReason.DENIED_BY_USER),
         (FakeBus({"Start": (0, {"devices": ("u", 2)})}), InsertReason.DENIED_BY_USER),
         (FakeBus({"Start": (0, {"devices": 1})}), InsertReason.UNSUPPORTED_DESKTOP),
+        (FakeBus({"Start": (2, {})}), InsertReason.UNSUPPORTED_DESKTOP),
         (FakeBus({"Start": ()}), InsertReason.UNSUPPORTED_DESKTOP),
         (FakeBus({"Start": None}), InsertReason.UNSUPPORTED_DESKTOP),
         (FakeBus({"CreateSession": (0, {})}), InsertReason.UNSUPPORTED_DESKTOP),
@@ -355,19 +403,51 @@ def test_a_keyboard_of_the_portal_presses_a_chord_and_releases_the_last_key_firs
         (FakeBus(refuses=("CreateSession",)), InsertReason.UNSUPPORTED_DESKTOP),
     ],
 )
-def test_a_portal_that_gives_no_keyboard_is_an_error(on_bus, bus, reason):
+def test_a_portal_that_gives_no_keyboard_is_an_error_and_only_the_users_no_is_final(
+    on_bus, bus, reason, permission
+):
     on_bus(bus)
     with pytest.raises(InsertError) as caught:
-        PortalKeyboard()
+        PortalKeyboard(permission)
     assert caught.value.reason is reason
     assert bus.is_closed
+    assert permission.is_refused() == (reason is InsertReason.DENIED_BY_USER)
+    assert permission.token() == ""
+
+
+def test_the_question_is_asked_once_and_each_start_gives_the_token_for_the_next(on_bus, permission):
+    given = {"devices": ("u", 1), "restore_token": ("s", "first")}
+    bus = on_bus(FakeBus({"Start": (0, given)}))
+    PortalKeyboard(permission).close()
+    selected = dict(bus.calls)["SelectDevices"][1]
+    assert selected["persist_mode"] == ("u", 2)
+    assert "restore_token" not in selected
+    assert permission.path.stat().st_mode & 0o77 == 0
+    bus = on_bus(FakeBus({"Start": (0, {**given, "restore_token": ("s", "second")})}))
+    PortalKeyboard(permission).close()
+    assert dict(bus.calls)["SelectDevices"][1]["restore_token"] == ("s", "first")
+    assert permission.token() == "second"
+
+
+def test_who_has_said_no_is_asked_again_only_when_they_want_it(on_bus, permission):
+    permission.refuse()
+    bus = on_bus(FakeBus())
+    with pytest.raises(InsertError) as caught:
+        PortalKeyboard(permission)
+    assert caught.value.reason is InsertReason.DENIED_BY_USER
+    assert bus.calls == []
+    permission.forget()
+    PortalKeyboard(permission).close()
+    assert not permission.is_refused()
 
 
 @pytest.mark.parametrize("problem", [TimeoutError(), ConnectionResetError(), RuntimeError()])
 @pytest.mark.parametrize("at", range(4))
-def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_way(on_bus, problem, at):
+def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_way(
+    on_bus, permission, problem, at
+):
     bus = on_bus(FakeBus())
-    keyboard = PortalKeyboard()
+    keyboard = PortalKeyboard(permission)
     send, sent = bus.send_and_get_reply, []
 
     def fail_once(message, *, timeout):
@@ -382,7 +462,60 @@ def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_w
     assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
 
 
-def test_a_keyboard_that_was_taken_away_is_an_error(on_bus):
+def test_a_keyboard_that_was_taken_away_is_an_error(on_bus, permission):
     on_bus(FakeBus(refuses=("NotifyKeyboardKeysym",)))
     with pytest.raises(InsertError):
-        PortalKeyboard().press((0xFF0D,))
+        PortalKeyboard(permission).press((0xFF0D,))
+
+
+@pytest.fixture
+def compositor(tmp_path):
+    compositor = Compositor(tmp_path)
+    yield compositor
+    compositor.close()
+
+
+@pytest.fixture
+def controlled(compositor, backend):
+    """The back end on a compositor with data control and a virtual keyboard, and the tools beside it."""
+    tools = FakeTools()
+    way = backend(tools)
+    way.close()
+    session = Session(Kind.WAYLAND, compositor.path)
+    made = Wayland(session, lambda _s: None)
+    yield made, tools
+    made.close()
+
+
+def test_by_data_control_a_text_counts_as_inserted_when_it_was_fetched_after_the_chord(
+    compositor, controlled, monkeypatch
+):
+    way, tools = controlled
+    compositor.copied(CLIPBOARD, {"text/plain": b"old"})
+    press = OwnKeyboard.press
+
+    def press_and_fetch(self, codes):
+        press(self, codes)
+        assert compositor.paste(CLIPBOARD) == b"said"
+
+    monkeypatch.setattr(OwnKeyboard, "press", press_and_fetch)
+    assert way.paste_text("said") == Inserted(4)
+    assert tools.keys == [("own", 42, 110)]
+    way.close()
+    assert tools.data == b"old", "wl-copy goes on to serve what was there"
+
+
+def test_a_text_that_was_not_fetched_in_time_may_have_arrived_and_stays(compositor, controlled, monkeypatch):
+    way, _ = controlled
+    monkeypatch.setattr(Wayland, "FETCH_WAIT_S", 0.05)
+    assert way.paste_text("said") == Inserted(None)
+    assert way.rest(is_idle=True) is None
+    assert compositor.paste(CLIPBOARD) == b"said"
+
+
+def test_what_is_private_is_not_handed_on(controlled):
+    way, tools = controlled
+    before = dict(tools.offered)
+    way.copy("said")
+    way.close()
+    assert tools.offered == before

@@ -17,7 +17,6 @@ from handy_qwen.system.insert.win32 import KEYUP, UNICODE, Input, KeyEvent
 from handy_qwen.system.insert.windows import Windows, strokes
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, encoded
 from handy_qwen.system.session import Kind, Session
-from tests.e2e.desk.processes import wait_until
 from tests.unit.system.insert.fake_systems import (
     BITMAP,
     DIB,
@@ -32,6 +31,7 @@ from tests.unit.system.insert.fake_systems import (
     reason_of,
     rest,
 )
+from tests.waiting import wait_until
 
 
 def test_a_character_is_typed_as_its_utf16_units():
@@ -306,7 +306,9 @@ def test_a_window_of_an_administrator_gets_no_keys_and_nobody_believes_that_it_d
     assert caught.value.reason is InsertReason.DENIED_BY_USER
     assert fake.sent == []
     assert fake.text() == "old"
+    assert backend.focused().is_out_of_reach
     fake.elevated.add(os.getpid())  # as we are
+    assert not backend.focused().is_out_of_reach
     getattr(backend, method)("said")
     assert fake.sent
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.events import Delivered, Delivery, Failed
-from handy_qwen.core.types import Method, Submit, Target
+from handy_qwen.core.events import Delivered, Delivery, Failed, KeysPermitted
+from handy_qwen.core.types import KeyPermission, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import UNKNOWN, Backend, Inserted, is_deletable
 from handy_qwen.system.insert.inserter import (
@@ -20,7 +20,7 @@ from handy_qwen.system.insert.inserter import (
     DesktopInserter,
 )
 from handy_qwen.system.session import Kind, Session
-from tests.e2e.desk.processes import wait_until
+from tests.waiting import wait_until
 
 HERE, ELSEWHERE = Target(7, "Editor"), Target(8)
 TEXT = "Hello world"
@@ -47,6 +47,13 @@ class FakeBackend(Backend):
         self.arrives, self.moves, self.fails = arrives, moves, fails
         self.calls, self.rests, self.prepared, self.window = [], [], [], HERE
         self.is_closed = threading.Event()
+        self.permission = KeyPermission.NOT_NEEDED
+
+    def key_permission(self):
+        return self.permission
+
+    def ask_permission(self):
+        self.permission = KeyPermission.GIVEN
 
     def _do(self, name, value):
         self.calls.append((name, value))
@@ -223,6 +230,15 @@ def test_no_part_of_a_text_that_has_arrived_is_inserted_or_copied_again(text, co
     else:
         assert delivered.rest == ("" if count is None else missing)
     assert others in ([], [("copy", missing)])
+
+
+def test_what_the_desktop_says_to_pressing_keys_is_told_when_it_changes(work):
+    backend = FakeBackend()
+    backend.permission = KeyPermission.UNASKED
+    desk = work(backend)
+    desk.inserter.allow_keys()
+    told = [desk.posted.get(timeout=30) for _ in range(2)]
+    assert told == [KeysPermitted(KeyPermission.UNASKED), KeysPermitted(KeyPermission.GIVEN)]
 
 
 def test_the_last_resort_copies_when_nothing_else_can(work):

@@ -1,0 +1,384 @@
+"""The clipboards that a text is pasted from on Wayland: one of three ways to hold them.
+
+| way | focus | who fetched | where |
+|---|---|---|---|
+| data control (``DataControl``) | kept | counted | KDE, wlroots, niri, COSMIC, Hyprland |
+| X selections by way of XWayland (``XSelections``) | kept | counted | GNOME, which hands them on |
+| wl-clipboard (``ToolClipboards``) | lost for a moment, up to nine times a text | unknown | the rest |
+
+Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and keeps what was there.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, Unsure, clipboard_in_use, unsupported
+from handy_qwen.system.session import Session
+from handy_qwen.system.wayland.clipboard import PRIVATE_KIND, TEXT_KINDS, Content, DataControl
+from handy_qwen.system.wayland.clipboard import Offer as ControlOffer
+from handy_qwen.system.wayland.wire import socket_path
+from handy_qwen.system.x11.clipboard import Clipboard, Offer
+from handy_qwen.system.x11.connection import connect
+from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+
+logger = logging.getLogger(__name__)
+
+TOOL_S = 20.0
+READ_S = 5.0  # how long a program may take to hand over what it has copied
+CLOSE_S = 3.0
+TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
+NO_PRIMARY = b"rimary selection"
+EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
+
+
+class Clipboards(ABC):
+    """CLIPBOARD and PRIMARY, lent for a paste. For the inserter's thread, but for ``keep``: any.
+
+    Attributes:
+        NAME: What it works with, for people.
+        tells_fetches: Whether it knows when the text was fetched.
+        keeps_focus: Whether the window keeps the focus while it is used.
+    """
+
+    NAME: ClassVar[str]
+    tells_fetches: ClassVar = True
+    keeps_focus: ClassVar = True
+
+    @property
+    def thread(self) -> WatchedThread | None:
+        """For the watchdog, if it has one."""
+        return None
+
+    @abstractmethod
+    def save(self, deadline: Deadline, *, is_lent: bool) -> None:
+        """Take what is there. A text of ours that is still to be replaced (``is_lent``) is no content.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        """
+
+    @abstractmethod
+    def offer(self, text: str) -> None:
+        """Put ``text`` there.
+
+        Raises:
+            InsertError: It cannot be done.
+        """
+
+    def arm(self) -> None:  # noqa: B027 (where nobody can tell)
+        """The chord is about to be pressed: who fetches from now on is the window."""
+
+    def is_fetched(self, wait_s: float) -> bool:  # noqa: ARG002 (for subclasses)
+        """Wait until the text was fetched; False: not in time. True where nobody can tell."""
+        return True
+
+    def is_ours(self) -> bool:
+        """Whether nothing has been copied since, as far as can be told."""
+        return True
+
+    @abstractmethod
+    def restore(self) -> None:
+        """Put back what was saved, where our text still is."""
+
+    @abstractmethod
+    def keep(self, text: str) -> None:
+        """Leave ``text`` on CLIPBOARD for good, marked as private."""
+
+    def close(self) -> None:  # noqa: B027 (there may be nothing)
+        """Release everything."""
+
+
+def clipboards_for(session: Session) -> Clipboards:
+    """The best that can be had here.
+
+    Raises:
+        InsertError: There is none.
+    """
+    for way in (ControlledClipboards, XSelections):
+        try:
+            return way(session)
+        except InsertError as problem:
+            logger.info("no clipboards by %s: %s", way.NAME, problem.reason.name)
+    return ToolClipboards()
+
+
+class ServedClipboards(Clipboards):
+    """Those that we own ourselves, on a thread of their own. Subclasses say how to save and to offer."""
+
+    def __init__(self, server: DataControl | Clipboard) -> None:
+        self._server = server
+        self._offer: ControlOffer | Offer = ControlOffer()
+
+    @property
+    def thread(self) -> WatchedThread | None:
+        """See ``Clipboards``."""
+        return self._server.thread
+
+    def arm(self) -> None:
+        """See ``Clipboards``."""
+        self._offer.is_armed = True
+
+    def is_fetched(self, wait_s: float) -> bool:
+        """See ``Clipboards``."""
+        self._offer.settled.wait(wait_s)
+        if not self._offer.is_fetched:
+            self._leave()
+        return self._offer.is_fetched
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``."""
+        return not self._offer.is_lost
+
+    def keep(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._server.copy(text)
+
+    def close(self) -> None:
+        """See ``Clipboards``."""
+        self._server.close(CLOSE_S)
+
+    @abstractmethod
+    def _leave(self) -> None:
+        """Keep the text that was offered."""
+
+
+class ControlledClipboards(ServedClipboards):
+    """By data control."""
+
+    NAME = "data control"
+
+    def __init__(self, session: Session) -> None:
+        self._control = DataControl(socket_path(session.wayland))
+        super().__init__(self._control)
+        self._there: dict[str, Content | None] = {}
+        self._offered = ControlOffer()
+
+    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+        """See ``Clipboards``."""
+        self._there = self._control.save(deadline)
+
+    def offer(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._offer = self._offered = self._control.offer(text, self._there)
+
+    def restore(self) -> None:
+        """See ``Clipboards``."""
+        self._control.withdraw(self._offered)
+
+    def close(self) -> None:
+        """See ``Clipboards``. What we still serve is handed to wl-copy, which stays: it would be lost."""
+        super().close()
+        left = self._control.left
+        if left is None or PRIVATE_KIND in left:
+            return
+        kind = next(kind for kind in (*TELLING_KINDS, *left) if kind in left)
+        try:
+            run_tool(("wl-copy", "--type", kind), left[kind], READ_S)
+        except (InsertError, Unsure) as problem:
+            logger.info("what was copied ends with the program: %s", type(problem).__name__)
+
+    def _leave(self) -> None:
+        self._control.leave(self._offered)
+
+
+class XSelections(ServedClipboards):
+    """By the X server that shows X windows on GNOME: Mutter hands its selections on, both ways.
+
+    KWin does so only while an X window has the focus, but has data control.
+    """
+
+    NAME = "XWayland"
+
+    def __init__(self, session: Session) -> None:
+        if not session.display or "GNOME" not in session.desktop.split(":"):
+            raise unsupported("GNOME's XWayland")
+        self._display = session.display
+        self._clipboard = Clipboard(self._display)
+        super().__init__(self._clipboard)
+        self._cache: SelectionCache | None = None
+        self._there: dict[str, Snapshot] = {}
+        self._offered = Offer(0)
+
+    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+        """See ``Clipboards``."""
+        try:
+            if self._cache is None:
+                self._cache = SelectionCache(connect(self._display))
+            self._there = self._cache.fetch(SELECTIONS, self._clipboard.window, deadline)
+        except InsertError as problem:
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
+                self._cache.close()
+                self._cache = None
+            raise
+
+    def offer(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._offer = self._offered = self._clipboard.offer(text, 0, self._there)
+
+    def restore(self) -> None:
+        """See ``Clipboards``. After a fetch the clipboard's own thread has done it."""
+        self._clipboard.withdraw(self._offered)
+
+    def _leave(self) -> None:
+        self._clipboard.leave(self._offered)
+
+    def close(self) -> None:
+        """See ``Clipboards``."""
+        super().close()
+        if self._cache is not None:
+            self._cache.close()
+
+
+class ToolError(InsertError):
+    """A tool ended with an error; ``complaint`` is what it said, if it cannot hold anything of the user's."""
+
+    def __init__(self, name: str, complaint: bytes) -> None:
+        super().__init__(
+            f"A working {name} is not available on this desktop.", InsertReason.UNSUPPORTED_DESKTOP
+        )
+        self.complaint = complaint
+
+
+def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
+    """Run ``command`` with ``data`` on its standard input, for ``wait_s`` at most.
+
+    Raises:
+        InsertError: It is not installed or cannot be started, or it says itself (ToolError) that it failed.
+        Unsure: It was killed, or did not end in time.
+    """
+    path = shutil.which(command[0])
+    if path is None:
+        raise unsupported(command[0])
+    # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
+    output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
+    complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
+    # Not chained: the complaint would quote the command, and with it the text.
+    try:
+        done = subprocess.run(
+            [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
+        )
+    except OSError:
+        raise unsupported(f"A working {command[0]}") from None
+    except subprocess.TimeoutExpired:
+        raise Unsure from None
+    if done.returncode < 0:
+        raise Unsure
+    if done.returncode:
+        raise ToolError(command[0], done.stderr or b"")
+    return done.stdout or b""
+
+
+Options = tuple[str, ...]
+"""Which clipboard, for wl-copy and wl-paste."""
+FOR_CLIPBOARD: Options = ()
+FOR_PRIMARY: Options = ("--primary",)
+
+
+class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the clipboard then)
+    """The compositor has only one clipboard."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What was on a clipboard, in one format; private if it must get into no history."""
+
+    kind: str
+    data: bytes = field(repr=False)
+    is_private: bool = False
+
+
+class ToolClipboards(Clipboards):
+    """By wl-copy, which serves one format, and wl-paste. What is not text comes back in its richest one."""
+
+    NAME = "wl-copy"
+    tells_fetches = keeps_focus = False
+
+    def __init__(self) -> None:
+        self._saved: dict[Options, _Saved | None] = {}  # by clipboard; None: it was empty
+        self._ours = b""
+
+    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (each tool has its own limit)
+        """See ``Clipboards``."""
+        if not is_lent:
+            self._saved = {}
+        for options in (FOR_CLIPBOARD, FOR_PRIMARY):
+            try:
+                now = self._read(options)
+            except _NoPrimary:
+                logger.debug("this desktop has no PRIMARY")
+                continue
+            if options not in self._saved or now is None or now.data != self._ours:
+                self._saved[options] = now
+
+    def offer(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._ours = text.encode()
+        for options in self._saved:
+            self._write(options, _Saved(TEXT_KINDS[0], self._ours, is_private=True))
+
+    def restore(self) -> None:
+        """See ``Clipboards``."""
+        for options in list(self._saved):
+            now = self._read(options)
+            if now is not None and now.data == self._ours:
+                kept = self._saved[options]
+                if kept is None:
+                    self._tool("wl-copy", *options, "--clear")
+                else:
+                    self._write(options, kept)
+            del self._saved[options]
+
+    def keep(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._write(FOR_CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))
+
+    def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
+        """Run a clipboard tool: one that was killed has failed."""
+        try:
+            return run_tool(command, data, wait_s)
+        except Unsure:
+            raise unsupported(f"An answering {command[0]}") from None
+
+    def _write(self, options: Options, content: _Saved) -> None:
+        if content.is_private:
+            try:
+                self._tool("wl-copy", *options, "--sensitive", "--type", content.kind, data=content.data)
+            except InsertError:
+                logger.debug("an older wl-copy, which knows no privacy")
+            else:
+                return
+        self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
+
+    def _read(self, options: Options) -> _Saved | None:
+        """What is on a clipboard, in its most telling format; None if it is empty.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it cannot be had, or is too large.
+        """
+        try:
+            listed = self._tool("wl-paste", *options, "--list-types", wait_s=READ_S)
+            kinds = [kind for kind in listed.decode("utf-8", "replace").split("\n") if kind]
+            kind = next((kind for kind in (*TELLING_KINDS, *kinds) if kind in kinds), None)
+            if kind is None:
+                return None
+            data = self._tool("wl-paste", *options, "--no-newline", "--type", kind, wait_s=READ_S)
+        except ToolError as problem:
+            if any(words in problem.complaint for words in EMPTY):
+                return None
+            if NO_PRIMARY in problem.complaint:
+                raise _NoPrimary from problem
+            raise clipboard_in_use() from problem
+        except InsertError as problem:
+            raise clipboard_in_use() from problem
+        if len(data) > KEEP_BYTES:
+            raise clipboard_in_use()
+        return _Saved(kind, data, is_private=PRIVATE_KIND in kinds)

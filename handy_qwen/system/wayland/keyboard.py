@@ -1,0 +1,113 @@
+"""A keyboard of our own, on compositors that let programs have one (wlroots, Hyprland, niri, COSMIC, labwc).
+
+It has the whole keymap of the seat. With a keymap that holds the pressed keys alone, as wtype makes it, GTK 3
+takes no chord for one. A compositor does not work out the modifiers of a virtual keyboard: they are told.
+
+Source: virtual-keyboard-unstable-v1.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from handy_qwen.system.wayland.wire import KEYBOARD, SEAT, Connection, Interface, Thing, WaylandError
+
+VIRTUAL = Interface("zwp_virtual_keyboard_v1", ("keymap uhu", "key uuu", "modifiers uuuu", "destroy"))
+MANAGER = Interface("zwp_virtual_keyboard_manager_v1", ("create_virtual_keyboard on",))
+SHIFT, CONTROL, SUPER = 42, 29, 125  # linux/input-event-codes.h, as all codes here
+_MASKS: Mapping[int, int] = {SHIFT: 1, CONTROL: 4, SUPER: 64}  # of every keymap of xkeyboard-config
+_XKB_V1 = 1
+_HAS_KEYBOARD = 2
+_USUAL = (  # for a seat without a keyboard, which has no keymap
+    'xkb_keymap { xkb_keycodes { include "evdev+aliases(qwerty)" }; xkb_types { include "complete" }; '
+    'xkb_compat { include "complete" }; xkb_symbols { include "pc+us+inet(evdev)" }; };'
+)
+
+
+class VirtualKeyboard:
+    """A keyboard at the compositor that listens at ``path``. For one thread.
+
+    Raises:
+        WaylandError: It cannot be reached, or offers none.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._connection = Connection(path)
+        try:
+            seat = self._connection.bind(SEAT, 1)
+            manager = self._connection.bind(MANAGER, 1)
+            keymap = self._keymap_of(seat) or _USUAL.encode() + b"\0"
+            self._keyboard = manager.ask("create_virtual_keyboard", seat, made=VIRTUAL)
+            file = os.memfd_create("keymap")
+            try:
+                os.write(file, keymap)
+                self._keyboard.ask("keymap", _XKB_V1, file, len(keymap))
+                self._connection.roundtrip()
+            finally:
+                os.close(file)
+        except BaseException:
+            self.close()
+            raise
+
+    def press(self, codes: Sequence[int]) -> None:
+        """Press keys one after the other, and release them, the last first. Returns when that was processed.
+
+        Raises:
+            WaylandError: The connection is lost: it is unknown what was pressed.
+        """
+        held = 0
+        for code in codes:
+            held |= _MASKS.get(code, 0)
+            self.move(code, held, is_down=True)
+        for code in reversed(codes):
+            held &= ~_MASKS.get(code, 0)
+            self.move(code, held, is_down=False)
+
+    def move(self, code: int, held: int, *, is_down: bool) -> None:
+        """Move one key; ``held`` are the modifiers that are down then (the bits of XKB's real modifiers).
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        self._keyboard.ask("key", int(time.monotonic() * 1000), code, int(is_down))
+        self._keyboard.ask("modifiers", held, 0, 0, 0)
+        self._connection.roundtrip()
+
+    def close(self) -> None:
+        """Unplug it. Safe to call twice."""
+        self._connection.close()
+
+    def _keymap_of(self, seat: Thing) -> bytes:
+        """The keymap in force, with its final NUL; empty if the seat has no keyboard."""
+        can: list[int] = []
+        seat.on["capabilities"] = can.append
+        self._connection.roundtrip()
+        if not can or not can[-1] & _HAS_KEYBOARD:
+            return b""
+        found: list[bytes] = []
+
+        def take(kind: int, file: int, size: int) -> None:
+            with os.fdopen(file, "rb") as stream:
+                if kind != _XKB_V1:
+                    return  # the only keyboard was virtual, and has gone
+                with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:
+                    found.append(bytes(keymap))
+
+        seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take
+        self._connection.roundtrip()
+        return found[-1] if found else b""
+
+
+def has_virtual_keyboard(path: str) -> bool:
+    """Whether the compositor at ``path`` lets programs have a keyboard."""
+    try:
+        connection = Connection(path)
+    except WaylandError:
+        return False
+    try:
+        return MANAGER.name in connection.offered
+    finally:
+        connection.close()

@@ -1,0 +1,269 @@
+"""A client of a Wayland compositor: objects with requests and events, over a socket.
+
+    message: object id, (size << 16 | opcode), arguments, each in 32-bit words; file descriptors beside them
+
+An ``Interface`` lists requests and events in the order of their opcodes, as "name types": i and u are
+numbers, s a string, o an object or none, n a new object, a bytes, h a file descriptor.
+
+Source: https://wayland.freedesktop.org/docs/html/ch04.html (wire format), and the XML of each protocol.
+"""
+
+from __future__ import annotations
+
+import array
+import logging
+import os
+import select
+import socket
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+logger = logging.getLogger(__name__)
+
+ANSWER_S = 2.0  # a compositor answers at once; this is for one that hangs
+_HEADER, _WORD = struct.Struct("=II"), struct.Struct("=I")
+_READ_BYTES, _MOST_FDS = 1 << 16, 28
+
+
+class WaylandError(Exception):
+    """The compositor cannot be reached, does not answer, or has ended the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interface:
+    """What objects of one kind can be asked for, and what they tell. ``made`` are those that events make."""
+
+    name: str
+    requests: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    made: Mapping[str, Interface] = field(default_factory=dict)
+
+
+DISPLAY = Interface("wl_display", ("sync n", "get_registry n"), ("error ous", "delete_id u"))
+REGISTRY = Interface("wl_registry", ("bind usun",), ("global usu", "global_remove u"))
+CALLBACK = Interface("wl_callback", (), ("done u",))
+KEYBOARD = Interface(
+    "wl_keyboard",
+    ("release",),
+    ("keymap uhu", "enter uoa", "leave uo", "key uuuu", "modifiers uuuuu", "repeat_info ii"),
+)
+SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n"), ("capabilities u", "name s"))
+
+
+class Thing:
+    """An object of the compositor's.
+
+    Attributes:
+        on: What to do at an event, by its name. File descriptors belong to whoever gets them.
+    """
+
+    def __init__(self, connection: Connection, interface: Interface, number: int) -> None:
+        self._connection = connection
+        self.interface, self.number = interface, number
+        self.on: dict[str, Callable[..., object]] = {}
+
+    def ask(self, request: str, *values: object, made: Interface | None = None) -> Thing:
+        """Send ``request``. Returns the new object if it makes one of the kind ``made``, else this one.
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        return self._connection.send(self, request, values, made)
+
+    def destroy(self) -> None:
+        """Ask for the object's end, and hear nothing more of it: what comes late must not destroy it again.
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        self.on.clear()
+        self.ask("destroy")
+
+
+class Connection:
+    """A connection to the compositor at ``path``. For one thread.
+
+    Attributes:
+        offered: The globals of the compositor: number and version, by interface; of several the first.
+
+    Raises:
+        WaylandError: There is none, or it does not answer.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._things: dict[int, Thing] = {}
+        self._next = 1
+        self._data, self._fds = bytearray(), deque[int]()
+        self.offered: dict[str, tuple[int, int]] = {}
+        try:
+            self._socket.settimeout(ANSWER_S)
+            self._socket.connect(path)
+            self._display = self._new(DISPLAY)
+            self._display.on["error"] = self._on_error
+            self._display.on["delete_id"] = lambda number: self._things.pop(number, None)
+            self._registry = self._display.ask("get_registry", made=REGISTRY)
+            self._registry.on["global"] = lambda number, name, version: self.offered.setdefault(
+                name, (number, version)
+            )
+            self.roundtrip()
+        except OSError as exc:
+            self.close()
+            raise WaylandError(f"the compositor cannot be reached: {type(exc).__name__}") from exc
+        except BaseException:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """Readable when something has come."""
+        return self._socket.fileno()
+
+    def bind(self, interface: Interface, most: int) -> Thing:
+        """The global of this kind, in its newest version up to ``most``.
+
+        Raises:
+            WaylandError: The compositor has none.
+        """
+        if interface.name not in self.offered:
+            raise WaylandError(f"the compositor offers no {interface.name}")
+        number, version = self.offered[interface.name]
+        name, version = interface.name, min(version, most)
+        return self._registry.ask("bind", number, name, version, made=interface)
+
+    def roundtrip(self) -> None:
+        """Wait until all that was asked for is done, and take in what came of it.
+
+        Raises:
+            WaylandError: The compositor does not answer.
+        """
+        is_done: list[int] = []
+        self._display.ask("sync", made=CALLBACK).on["done"] = is_done.append
+        end_s = time.monotonic() + ANSWER_S
+        while not is_done:
+            left_s = end_s - time.monotonic()
+            if left_s <= 0 or not self.take_in(left_s):
+                raise WaylandError("the compositor does not answer")
+
+    def take_in(self, wait_s: float = 0.0) -> bool:
+        """Deal with the events that have come, or come within ``wait_s``. False: there were none.
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        if not select.select([self._socket], [], [], wait_s)[0]:
+            return False
+        try:
+            data, fds, _flags, _address = socket.recv_fds(
+                self._socket, _READ_BYTES, _MOST_FDS, socket.MSG_CMSG_CLOEXEC
+            )
+        except OSError as exc:
+            raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
+        if not data:
+            raise WaylandError("the compositor has ended the connection")
+        self._data += data
+        self._fds += fds
+        while len(self._data) >= _HEADER.size:
+            number, word = _HEADER.unpack_from(self._data)
+            size = word >> 16
+            if len(self._data) < size:
+                break
+            body = bytes(self._data[_HEADER.size : size])
+            del self._data[:size]
+            self._hear(number, word & 0xFFFF, body)
+        return True
+
+    def close(self) -> None:
+        """End the connection, and all objects with it. Safe to call twice."""
+        self._socket.close()
+        while self._fds:
+            os.close(self._fds.popleft())
+
+    def send(self, thing: Thing, request: str, values: tuple[object, ...], made: Interface | None) -> Thing:
+        """See ``Thing.ask``."""
+        opcode, types = _find(thing.interface.requests, request)
+        result = thing if made is None else self._new(made)
+        rest = list(values)
+        body, fds = bytearray(), array.array("i")
+        for kind in types:
+            if kind == "n":
+                body += _WORD.pack(result.number)
+                continue
+            value: Any = rest.pop(0)
+            if kind == "h":
+                fds.append(value)
+            elif kind == "s":
+                body += _padded(value.encode() + b"\0")
+            elif kind == "o":
+                body += _WORD.pack(0 if value is None else value.number)
+            else:
+                body += _WORD.pack(value & 0xFFFFFFFF)
+        message = _HEADER.pack(thing.number, (len(body) + _HEADER.size) << 16 | opcode) + body
+        try:
+            sent = socket.send_fds(self._socket, [message], list(fds)) if fds else 0
+            self._socket.sendall(message[sent:])
+        except OSError as exc:
+            raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
+        return result
+
+    def _new(self, interface: Interface) -> Thing:
+        thing = self._things[self._next] = Thing(self, interface, self._next)
+        self._next += 1  # ids need not be used again: there are 4 billion
+        return thing
+
+    def _hear(self, number: int, opcode: int, body: bytes) -> None:
+        thing = self._things.get(number)
+        if thing is None or opcode >= len(thing.interface.events):
+            logger.debug("an event of an object that is gone, or of a newer version")
+            return
+        name, _, types = thing.interface.events[opcode].partition(" ")
+        values: list[object] = []
+        place = 0
+        for kind in types:
+            if kind == "h":
+                values.append(self._fds.popleft() if self._fds else -1)
+                continue
+            (word,) = _WORD.unpack_from(body, place)
+            place += _WORD.size
+            if kind in "sa":
+                data = body[place : place + word]
+                values.append(data.rstrip(b"\0").decode("utf-8", "replace") if kind == "s" else data)
+                place += -(-word // 4) * 4
+            elif kind == "n":
+                made = self._things[word] = Thing(self, thing.interface.made[name], word)
+                values.append(made)
+            elif kind == "o":
+                values.append(self._things.get(word))
+            else:
+                values.append(word - (1 << 32) if kind == "i" and word >> 31 else word)
+        call = thing.on.get(name)
+        if call is not None:
+            call(*values)
+        else:
+            for kind, value in zip(types, values, strict=True):
+                if kind == "h" and isinstance(value, int) and value >= 0:
+                    os.close(value)
+
+    def _on_error(self, thing: Thing | None, code: int, _message: str) -> None:
+        kind = thing.interface.name if thing is not None else "an object"
+        raise WaylandError(f"the compositor refuses {kind}: error {code}")
+
+
+def _find(listed: tuple[str, ...], name: str) -> tuple[int, str]:
+    for opcode, entry in enumerate(listed):
+        found, _, types = entry.partition(" ")
+        if found == name:
+            return opcode, types
+    raise LookupError(name)
+
+
+def _padded(data: bytes) -> bytes:
+    return _WORD.pack(len(data)) + data + bytes(-len(data) % 4)
+
+
+def socket_path(name: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Where the compositor called ``name`` (as in WAYLAND_DISPLAY) listens."""
+    return name if name.startswith("/") else f"{environment.get('XDG_RUNTIME_DIR', '')}/{name}"

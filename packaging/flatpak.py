@@ -1,0 +1,156 @@
+"""The manifest of a Flatpak: what flatpak-builder, or a store, makes the package of.
+
+The libraries are those of uv.lock, each by its address and checksum, so that the build needs no network
+but for them. The program itself is the release's wheel. What the sandbox may do is said in ``PERMISSIONS``.
+
+Source: https://docs.flatpak.org/en/latest/manifests.html; docs.flathub.org, "Requirements".
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import product
+
+RUNTIME, VERSION, PYTHON = "org.freedesktop.Platform", "24.08", "3.12"
+ARCHES = {"x86_64": "x86_64", "aarch64": "aarch64"}
+GLIBC = 40  # 2.40, of the runtime
+PERMISSIONS = (
+    "--socket=wayland",
+    "--socket=x11",  # on Wayland, too: the overlay, and GNOME's clipboards
+    "--share=ipc",  # X11 needs it
+    "--socket=pulseaudio",  # the microphone
+    "--device=dri",
+    "--share=network",  # models that the user asks for
+    "--talk-name=org.kde.StatusNotifierWatcher",  # the tray
+)
+PORTAUDIO = {
+    "type": "archive",
+    "url": "https://files.portaudio.com/archives/pa_stable_v190700_20210406.tgz",
+    "sha256": "47efbf42c77c19a05d22e627d42873e991ec0c1357219c0d74ce6a2948cb2def",
+}
+
+
+def build() -> None:
+    """Write the manifest and the files it names into dist/flatpak."""
+    folder = product.DIST / "flatpak"
+    folder.mkdir(parents=True, exist_ok=True)
+    (wheel,) = product.DIST.glob(f"handy_qwen-{product.version()}-*.whl")
+    files = {
+        f"{product.APP_ID}.desktop": product.filled(product.PACKAGING / "linux" / "handy-qwen.desktop.in"),
+        f"{product.APP_ID}.metainfo.xml": product.filled(
+            product.PACKAGING / "linux" / "handy-qwen.metainfo.xml.in"
+        ),
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    for file in (wheel, product.ROOT / "assets" / "icons" / "handy-qwen.svg"):
+        shutil.copy(file, folder)
+    manifest = folder / f"{product.APP_ID}.json"
+    names = (wheel.name, "handy-qwen.svg", *files)
+    manifest.write_text(json.dumps(manifest_of(names), indent=2) + "\n", encoding="utf-8")
+    print(f"Build it: flatpak-builder --user --install --force-clean build/flatpak {manifest}")
+
+
+def manifest_of(files: tuple[str, ...]) -> dict[str, Any]:
+    """The manifest of the program in ``files``, which are beside it: wheel, icon, menu entry, metadata."""
+    lock = tomllib.loads((product.ROOT / "uv.lock").read_text(encoding="utf-8"))
+    share = "/app/share"
+    install = [
+        "pip3 install --no-index --find-links=. --no-build-isolation --no-deps --prefix=/app *.whl",
+        f"install -Dm644 {product.APP_ID}.desktop -t {share}/applications",
+        f"install -Dm644 {product.APP_ID}.metainfo.xml -t {share}/metainfo",
+        f"install -Dm644 handy-qwen.svg {share}/icons/hicolor/scalable/apps/{product.APP_ID}.svg",
+    ]
+    own = [{"type": "file", "path": name} for name in files]
+    return {
+        "app-id": product.APP_ID,
+        "runtime": RUNTIME,
+        "runtime-version": VERSION,
+        "sdk": "org.freedesktop.Sdk",
+        "command": product.NAME,
+        "finish-args": list(PERMISSIONS),
+        "modules": [
+            {"name": "portaudio", "buildsystem": "autotools", "sources": [PORTAUDIO]},
+            {
+                "name": product.NAME,
+                "buildsystem": "simple",
+                "build-commands": install,
+                "sources": [*sources_of(lock), *own],
+            },
+        ],
+    }
+
+
+def sources_of(lock: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The libraries that the program needs on Linux, for each processor that all of them are there for.
+
+    Raises:
+        LookupError: One has no wheel for a processor.
+    """
+    for package in needed(lock):
+        for arch in ARCHES:
+            wheel = best_wheel(package, arch)
+            is_for_all = wheel["url"].endswith("-any.whl")
+            source = {"type": "file", "url": wheel["url"], "sha256": wheel["hash"].removeprefix("sha256:")}
+            yield source if is_for_all else {**source, "only-arches": [arch]}
+            if is_for_all:
+                break
+
+
+def needed(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The packages of ``lock`` that the program imports on Linux, those they need among them, by name."""
+    from packaging.markers import Marker  # of build's environment
+
+    system = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
+    system |= {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
+    system |= {"implementation_name": "cpython", "platform_python_implementation": "CPython", "extra": ""}
+    packages = {(package["name"], package.get("version")): package for package in lock["package"]}
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for package in lock["package"]:
+        by_name.setdefault(package["name"], []).append(package)
+    found: dict[str, Mapping[str, Any]] = {}
+    (program,) = by_name[product.NAME]
+    waiting = list(program["dependencies"])
+    while waiting:
+        wish = waiting.pop()
+        if "marker" in wish and not Marker(wish["marker"]).evaluate(system):
+            continue
+        package = packages.get((wish["name"], wish.get("version"))) or by_name[wish["name"]][0]
+        extras = package.get("optional-dependencies", {})
+        waiting += [one for extra in wish.get("extra", ()) for one in extras.get(extra, ())]
+        if wish["name"] not in found:
+            found[wish["name"]] = package
+            waiting += package.get("dependencies", ())
+    return [found[name] for name in sorted(found)]
+
+
+def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
+    """The wheel of ``package`` that pip would take in the runtime, on the processor ``arch``.
+
+    Raises:
+        LookupError: There is none.
+    """
+    from packaging.tags import compatible_tags, cpython_tags
+    from packaging.utils import parse_wheel_filename
+
+    version = (int(PYTHON.partition(".")[0]), int(PYTHON.partition(".")[2]))
+    platforms = [f"manylinux_2_{minor}_{arch}" for minor in range(GLIBC, 4, -1)]
+    platforms += [f"manylinux2014_{arch}", f"manylinux2010_{arch}", f"manylinux1_{arch}", f"linux_{arch}"]
+    tags = [
+        *cpython_tags(version, platforms=platforms),
+        *compatible_tags(version, f"cp{version[0]}{version[1]}", platforms),
+    ]
+    ranks = {tag: rank for rank, tag in enumerate(tags)}
+    fitting: list[tuple[int, Mapping[str, Any]]] = []
+    for wheel in package.get("wheels", ()):
+        own = parse_wheel_filename(wheel["url"].rpartition("/")[2])[3]
+        if known := [ranks[tag] for tag in own if tag in ranks]:
+            fitting.append((min(known), wheel))
+    if not fitting:
+        raise LookupError(f"{package['name']} has no wheel for {arch}")
+    return min(fitting, key=lambda one: one[0])[1]

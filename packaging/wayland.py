@@ -1,0 +1,121 @@
+"""The app on today's Wayland desktops: GNOME, KDE Plasma and sway, headless, in a Debian 13 root.
+
+    sudo python3 packaging/dev.py test-wayland [FOLDER] [gnome|kwin|sway ...] [further arguments for pytest]
+
+Without a desktop, all of them. FOLDER (default: build/wayland) keeps the root with the desktops for the next
+time: 2.6 GB, made in some ten minutes. The tests are in tests/wayland; each desktop takes some minutes.
+Status 0: all passed. ``--times N`` does each dictation N times.
+
+What runs is the working tree, installed with pip in the root. Needs root, debootstrap, and leave to make
+namespaces; mounts and processes end with this command.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import programs
+from fresh import ROOT, archives, do, inside, lacks_for_chroot, reach
+from programs import Use
+
+SUITE = "trixie"
+SOURCE = "srv/source"
+APP = "/srv/handy"  # of the venv, in the root
+DESKTOPS = ("gnome", "kwin", "sway")
+
+SET_UP = """
+set -eu
+printf '#!/bin/sh\\nexit 101\\n' > /usr/sbin/policy-rc.d # no service starts in here
+chmod 755 /usr/sbin/policy-rc.d
+mkdir -p /tmp/.X11-unix
+chmod 1777 /tmp/.X11-unix # for XWayland
+if [ "$(cat /srv/packages 2>/dev/null)" != "$*" ]; then
+    apt-get update -q
+    apt-get install -q -y --no-install-recommends -o Dpkg::Options::=--force-unsafe-io "$@"
+    echo "$*" > /srv/packages
+fi
+id tester > /dev/null 2>&1 || useradd -m -u 1000 -s /bin/bash tester
+[ -x {app}/bin/pip ] || python3 -m venv {app}
+{app}/bin/pip install -q --disable-pip-version-check /{source} 'pytest>=8.3'
+"""
+TEST = """
+exec setpriv --reuid=tester --regid=tester --clear-groups env -i HOME=/tmp LANG=C.UTF-8 TERM="$TERM" \\
+    PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin PYTHONDONTWRITEBYTECODE=1 PYTHONPATH={checkout} \\
+    {app}/bin/python -m pytest -c {checkout}/tests/wayland/pytest.ini --rootdir={checkout} \\
+    -p no:cacheprovider "$@"
+"""
+
+
+def test_wayland(arguments: Sequence[str]) -> int:
+    """Run the tests on the desktops that ``arguments`` ask for; 0 if all passed."""
+    options, further = _parse(arguments)
+    if lacks := lacks_for_chroot():
+        print(f"This needs {lacks}.")
+        return 1
+    folder = options.folder.resolve()
+    for cache in ("apt", "pip"):
+        (folder / cache).mkdir(parents=True, exist_ok=True)
+    root = _root(folder)
+    environment, places = reach(root, SUITE)
+    places = [*places, str(ROOT)]
+    _copy_source(root / SOURCE)
+    set_up = SET_UP.format(app=APP, source=SOURCE)
+    if inside(root, folder, environment, places, set_up, *programs.packages(Use.WAYLAND)):
+        print("The desktops could not be set up.")
+        return 1
+    results = {}
+    for desktop in options.desktops:
+        began_s = time.monotonic()
+        print(f"--- {desktop} ---", flush=True)
+        test = TEST.format(app=APP, checkout=ROOT)
+        tests = [str(ROOT / "tests" / "wayland"), "--desktop", desktop, *further]
+        results[desktop] = (
+            inside(root, folder, environment, places, test, *tests),
+            time.monotonic() - began_s,
+        )
+    for desktop, (status, took_s) in results.items():
+        print(f"{desktop}: {'ok' if status == 0 else f'exit status {status}'}, {took_s / 60:.1f} min")
+    return max(status for status, _ in results.values())
+
+
+def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    """The folder and the desktops, and what pytest gets: all from the first option on."""
+    first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
+    parser = argparse.ArgumentParser(prog="dev.py test-wayland", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", metavar="FOLDER|" + "|".join(DESKTOPS))
+    options = parser.parse_args(arguments[:first] if arguments[:1] not in (["-h"], ["--help"]) else ["-h"])
+    options.desktops = [word for word in options.words if word in DESKTOPS] or list(DESKTOPS)
+    folders = [word for word in options.words if word not in DESKTOPS]
+    if len(folders) > 1:
+        parser.error(f"at most one folder, and of desktops {', '.join(DESKTOPS)}")
+    options.folder = Path(folders[0]) if folders else ROOT / "build" / "wayland"
+    return options, list(arguments[first:])
+
+
+def _root(folder: Path) -> Path:
+    """A bare Debian, made if it is not there; a making that was interrupted leaves none."""
+    root = folder / "root"
+    if not root.is_dir():
+        began = folder / "root.new"
+        shutil.rmtree(began, ignore_errors=True)
+        mirror = archives().get("Debian", [])[:1]  # none: debootstrap knows one
+        do("debootstrap", "--variant=minbase", SUITE, str(began), *mirror)
+        began.rename(root)
+    return root
+
+
+def _copy_source(place: Path) -> None:
+    """The files of the working tree that git knows, or does not ignore: building writes beside them."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, capture_output=True, check=True).stdout.decode().split("\0")
+    for name in names:
+        if name and (ROOT / name).is_file():
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, place / name)

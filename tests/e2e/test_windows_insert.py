@@ -1,0 +1,86 @@
+"""Every kind of text arrives in every kind of Windows window, whatever the layout. Under Wine.
+
+Its dimensions: layout, target, method, text. No console: see desk/wine.py.
+"""
+
+import contextlib
+import json
+import subprocess
+
+import pytest
+
+from handy_qwen.core.types import Method
+from tests.e2e.desk.wine import (
+    HERE,
+    NotepadTarget,
+    WineDesktop,
+    WineQtTarget,
+    WordPadTarget,
+)
+from tests.e2e.test_insert_matrix import LAYOUTS, TEXTS
+
+pytestmark = pytest.mark.desktop
+KINDS = {"qt": WineQtTarget, "notepad": NotepadTarget, "wordpad": WordPadTarget}
+DELIVERIES = {Method.TYPE: "TYPED", Method.PASTE: "PASTED"}
+TEXT_S = 60.0
+
+
+class Inserter:
+    """The program's inserter in a Windows process."""
+
+    def __init__(self, desk):
+        self._process = desk.start(
+            "inserter",
+            *desk.python(HERE / "wine_inserter.py"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._answer() == {"how": "ready"}
+
+    def insert(self, text, method):
+        line = json.dumps({"text": text, "method": method.value})
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
+        return self._answer()
+
+    def _answer(self):
+        return json.loads(self._process.stdout.readline())
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """A desktop with a window of each kind, opened when it is first wanted, and an inserter."""
+    with WineDesktop(tray=False, sound=False) as desk, contextlib.ExitStack() as stack:
+        windows = {}
+
+        def window_of(kind):
+            if kind not in windows:
+                windows[kind] = desk.open(KINDS[kind])
+                stack.callback(windows[kind].close)
+            return windows[kind]
+
+        yield desk, window_of, Inserter(desk)
+
+
+@pytest.fixture(scope="module")
+def layout(bench, request):
+    """The layout in force; set once for all cells that share it."""
+    bench[0].set_layout(request.param)
+    return request.param
+
+
+@pytest.mark.parametrize("layout", LAYOUTS, indirect=True, scope="module")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", [Method.TYPE, Method.PASTE])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_every_character_arrives_once_and_in_order(bench, layout, kind, method, text):
+    desk, window_of, inserter = bench
+    window = window_of(kind)
+    window.focus()
+    window.clear()
+    before = "copied before"
+    desk.ask("copy", text=before)
+    answer = inserter.insert(text, method)
+    assert window.wait_for_text(text, TEXT_S) == text, layout
+    assert answer == {"how": DELIVERIES[method], "rest": ""}
+    assert desk.ask("held") == []

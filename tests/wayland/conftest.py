@@ -1,0 +1,69 @@
+"""One desktop for all tests of a run, with the app on it as its user has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.wayland.desk import App, Gnome, Kwin, Session, Sway, Target
+from tests.wayland.desk.app import APP_COMMAND
+from tests.wayland.dictation import Dictation
+
+DESKTOPS: dict[str, type[Session]] = {"gnome": Gnome, "kwin": Kwin, "sway": Sway}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which desktop, and how often."""
+    parser.addoption("--desktop", choices=DESKTOPS, required=True)
+    parser.addoption("--times", type=int, default=1, help="how often each dictation is done")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Do what is marked as ``repeated`` that often."""
+    if metafunc.definition.get_closest_marker("repeated"):
+        metafunc.fixturenames.append("repetition")
+        metafunc.parametrize("repetition", range(metafunc.config.getoption("--times")))
+
+
+@pytest.fixture(scope="session")
+def desktop(request: pytest.FixtureRequest) -> type[Session]:
+    """The desktop that was asked for."""
+    return DESKTOPS[request.config.getoption("--desktop")]
+
+
+def made(desktop: type[Session], *, xwayland: bool = True) -> Session:
+    """A session whose user has bound the hotkey, where the desktop has no portal for that."""
+    session = desktop(xwayland=xwayland)
+    if isinstance(session, Sway):
+        session.bindings = (
+            f"bindsym --no-repeat F9 exec {APP_COMMAND} start\nbindsym --release F9 exec {APP_COMMAND} stop\n"
+        )
+    return session
+
+
+@pytest.fixture(scope="session")
+def session(desktop: type[Session]) -> Iterator[Session]:
+    """A session without the app."""
+    with made(desktop) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def dictation(session: Session) -> Iterator[Dictation]:
+    """The app, after its first dictation: all questions have been answered."""
+    app = App(session)
+    try:
+        dictation = Dictation(session, app)
+        dictation.answer_questions()
+        yield dictation
+    finally:
+        app.stop()
+
+
+@pytest.fixture
+def target(session: Session) -> Iterator[Target]:
+    """A window with the focus."""
+    target = Target(session, "qt")
+    yield target
+    target.close()

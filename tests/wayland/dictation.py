@@ -1,0 +1,81 @@
+"""What a user does with the app, and what comes of it."""
+
+from __future__ import annotations
+
+import time
+
+from tests.e2e.desk.processes import wait_until
+from tests.wayland.desk import App, Session, Sway, Target
+from tests.wayland.desk.app import APP_PYTHON
+
+SENTENCE = "Please send the report to Anna on Monday."
+OLD, OLD_PRIMARY = "what the user had copied", "what the user had marked"
+DIALOG_S = 8.0
+
+
+class Dictation:
+    """Dictates the sample sentence. ``questions`` are the dialogs that were answered."""
+
+    def __init__(self, session: Session, app: App) -> None:
+        self.session, self.app = session, app
+        self.questions: list[str] = []
+        find = "from handy_qwen import paths; print(paths.asset('speech/report.flac'))"
+        self.speech = session.run(APP_PYTHON, "-c", find).strip().splitlines()[-1]
+
+    def answer_questions(self) -> None:
+        """Say yes to what the desktop asks after the first start, and at the first dictation."""
+        if self.session.answers_to_hotkeys:
+            assert self.session.answer(self.session.answers_to_hotkeys, DIALOG_S), "it asks for the hotkeys"
+            self.questions.append("hotkeys")
+        target = Target(self.session, "qt")
+        try:
+            self.hold()
+            if self.session.answers_to_keyboard:
+                assert self.session.answer(self.session.answers_to_keyboard, DIALOG_S), (
+                    "it asks for the keyboard"
+                )
+                self.questions.append("keyboard")
+            assert self.arrives_in(target), target.text()
+        finally:
+            target.close()
+
+    def hold(self, key: str = "f9") -> None:
+        """Hold the key, speak, let go."""
+        self.session.keyboard.down(key)
+        if isinstance(self.session, Sway):  # a program is started for each key
+            self.app.wait_for_phase("recording")
+        time.sleep(0.4)
+        self.session.say(self.speech)
+        self.session.keyboard.up(key)
+        if isinstance(self.session, Sway):
+            wait_until(lambda: self.app.status().get("phase") != "recording", "the end of the take", 20, 0.1)
+
+    def arrives_in(self, target: Target, *, times: int = 1) -> bool:
+        """Wait until ``target`` holds what the app has heard, ``times`` times; False: not in time.
+
+        A busy machine garbles the sound, and a word with it. Texts that are inserted together have a space
+        between them.
+        """
+        try:
+            wait_until(lambda: target.text().count("on Monday.") >= times, "the text", 20, 0.05)
+        except TimeoutError:
+            return False
+        heard = self.app.run("last").strip()
+        return target.text().endswith(heard) and target.text().startswith("Please send the report to")
+
+    def fill_clipboards(self) -> None:
+        """Something that must be there again afterwards."""
+        self.session.set_clipboard(OLD)
+        self.session.set_clipboard(OLD_PRIMARY, "--primary")
+        time.sleep(0.5)
+
+    def clipboards_are_restored(self) -> bool:
+        """Wait until they are; False: not in time. On GNOME each look takes the focus."""
+        try:
+            wait_until(self._are_restored, "the clipboards", 8, 0.3)
+        except TimeoutError:
+            return False
+        return True
+
+    def _are_restored(self) -> bool:
+        return (self.session.clipboard(), self.session.clipboard("--primary")) == (OLD, OLD_PRIMARY)

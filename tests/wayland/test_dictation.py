@@ -1,0 +1,165 @@
+"""Hold, speak, let go, and the other ways to dictate."""
+
+import time
+
+import pytest
+
+from tests.e2e.desk.processes import wait_until
+from tests.wayland.desk import Gnome, Kwin, Sway, Target
+from tests.wayland.desk.app import SETTINGS, TARGETS
+
+
+def phase(app, name):
+    app.wait_for_phase(name)
+
+
+@pytest.mark.repeated
+def test_hold_speak_let_go(dictation, target):
+    dictation.fill_clipboards()
+    target.forget_focus()
+    dictation.hold()
+    assert dictation.arrives_in(target), target.text()
+    assert target.focus_changes() == [], "the window keeps the focus"
+    assert dictation.clipboards_are_restored()
+
+
+@pytest.mark.parametrize("kind", TARGETS)
+def test_into_every_kind_of_window(session, dictation, kind):
+    target = Target(session, kind)
+    try:
+        dictation.fill_clipboards()
+        target.forget_focus()
+        dictation.hold()
+        assert dictation.arrives_in(target), target.text()
+        assert target.focus_changes() == []
+        assert dictation.clipboards_are_restored()
+    finally:
+        target.close()
+
+
+@pytest.mark.repeated
+def test_tap_to_start_and_tap_to_stop(session, dictation, target):
+    if isinstance(session, Sway):
+        pytest.skip("the bindings are start and stop")
+    session.keyboard.tap("f9")
+    phase(dictation.app, "recording")
+    session.say(dictation.speech)
+    session.keyboard.tap("f9")
+    assert dictation.arrives_in(target), target.text()
+
+
+@pytest.mark.repeated
+def test_a_second_take_while_the_first_is_transcribed(dictation, target):
+    dictation.hold()
+    dictation.hold()
+    assert dictation.arrives_in(target, times=2), target.text()
+
+
+@pytest.mark.repeated
+def test_cancel(session, dictation, target):
+    session.keyboard.down("f9")
+    phase(dictation.app, "recording")
+    session.say(dictation.speech)
+    dictation.app.run("cancel")
+    session.keyboard.up("f9")
+    wait_until(lambda: dictation.app.status().get("phase") != "recording", "the end of the take", 20, 0.2)
+    time.sleep(2)
+    assert target.text() == ""
+
+
+@pytest.mark.repeated
+def test_start_and_stop_from_the_command_line(session, dictation, target):
+    dictation.app.run("start")
+    phase(dictation.app, "recording")
+    session.say(dictation.speech)
+    dictation.app.run("stop")
+    assert dictation.arrives_in(target), target.text()
+
+
+def test_a_release_that_gnome_loses_is_found(session, dictation, target):
+    """Shift that is pressed while the key is held makes another chord of it."""
+    if not isinstance(session, Gnome):
+        pytest.skip("only GNOME loses them")
+    session.keyboard.down("f9")
+    time.sleep(0.4)
+    session.say(dictation.speech)
+    session.keyboard.down("shift")
+    session.keyboard.up("f9")
+    session.keyboard.up("shift")
+    assert dictation.arrives_in(target), target.text()
+    dictation.hold()
+    assert dictation.arrives_in(target, times=2), "the next press counts"
+
+
+def test_the_portal_is_restarted(session, dictation, target):
+    session.restart_portal()
+    wait_until(lambda: not dictation.app.notices() or isinstance(session, Sway), "hotkeys again", 30, 0.5)
+    time.sleep(2)
+    dictation.hold()
+    assert dictation.arrives_in(target), target.text()
+
+
+def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
+    if isinstance(session, Sway):
+        pytest.skip("its user changes the binding")
+    file = dictation.app.settings_file
+    before = file.read_text("utf-8")
+    count = 0
+    try:
+        for key in ("f10", "f9"):
+            file.write_text(f'{SETTINGS}[[hotkeys]]\nchord = "{key}"\n', "utf-8")
+            time.sleep(3)
+            if isinstance(session, Gnome):
+                assert session.answer(session.answers_to_hotkeys), "for another key GNOME asks again"
+                time.sleep(1)
+            wait_until(
+                lambda key=key: dictation.app.status()["hotkeys"] == [key.upper()], "the hotkey", 20, 0.3
+            )
+            time.sleep(1)
+            dictation.hold(key)
+            count += 1
+            assert dictation.arrives_in(target, times=count), target.text()
+    finally:
+        file.write_text(before, "utf-8")
+
+
+@pytest.mark.repeated
+def test_the_app_is_restarted_and_nothing_is_asked_again(session, dictation):
+    dictation.app.stop()
+    dictation.app.start("--hidden")
+    time.sleep(2)
+    for names in (session.answers_to_hotkeys, session.answers_to_keyboard):
+        assert not names or not session.answer(names, 1.0), "it asks nothing"
+    target = Target(session, "qt")
+    try:
+        dictation.hold()
+        assert dictation.arrives_in(target), target.text()
+    finally:
+        target.close()
+
+
+def test_the_number_of_questions(session, dictation):
+    """After all of the above, and restarts: one for the hotkeys on GNOME, one for the keyboard on both."""
+    assert (
+        dictation.questions
+        == {
+            Gnome: ["hotkeys", "keyboard"],
+            Kwin: ["keyboard"],
+            Sway: [],
+        }[type(session)]
+    )
+
+
+@pytest.mark.usefixtures("dictation")
+def test_the_tray_icon_comes_when_the_panel_does(session):
+    """The app was there first. A panel that ends and comes back gets it again."""
+    session.start_panel()
+    wait_until(lambda: "StatusNotifierItem" in session.tray_items(), "the icon", 20, 0.3)
+    session.restart_panel()
+    wait_until(lambda: "StatusNotifierItem" in session.tray_items(), "the icon again", 30, 0.3)
+
+
+def test_doctor_says_what_is_so(session, dictation):
+    said = dictation.app.run("doctor", timeout_s=120)
+    hotkeys = said[said.index("hotkeys ") :].splitlines()[0]
+    assert ("PROBLEM" in hotkeys) == isinstance(session, Sway)
