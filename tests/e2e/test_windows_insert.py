@@ -82,5 +82,6 @@ def test_every_character_arrives_once_and_in_order(bench, layout, kind, method, 
     desk.ask("copy", text=before)
     answer = inserter.insert(text, method)
     assert window.wait_for_text(text, TEXT_S) == text, layout
-    assert answer == {"how": DELIVERIES[method], "rest": ""}
+    is_pasted = kind == "qt" and text == TEXTS["emoji"]  # Qt misplaces what is typed beyond the BMP
+    assert answer == {"how": "PASTED" if is_pasted else DELIVERIES[method], "rest": ""}
     assert desk.ask("held") == []
