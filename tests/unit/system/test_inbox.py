@@ -10,7 +10,6 @@ from handy_qwen.system.inbox import Inbox, SelectableInbox
 from handy_qwen.system.insert import pasting
 from handy_qwen.system.insert.pasting import ask, described
 
-
 SELECTS = pytest.mark.unix("select takes no pipes on Windows")
 
 
