@@ -153,4 +153,5 @@ def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
             fitting.append((min(known), wheel))
     if not fitting:
         raise LookupError(f"{package['name']} has no wheel for {arch}")
-    return min(fitting, key=lambda one: one[0])[1]
+    chosen: Mapping[str, Any] = min(fitting, key=lambda one: one[0])[1]
+    return chosen

@@ -11,17 +11,16 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from handy_qwen.app.kept_files import KeptFiles, Transcribed
 from handy_qwen.app.transcripts import described, rendered
 from handy_qwen.core import subtitles
-from handy_qwen.core.models import Problem
+from handy_qwen.core.models import Problem, Told
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
 from handy_qwen.core.types import Rules
-from handy_qwen.core.vocabulary import Told
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.files import replacing
 from handy_qwen.runtime import watchdog
@@ -51,8 +50,7 @@ class Engine(Protocol):
 class _File:
     entry: FileEntry
     job: FileJob | None = None
-    found: Transcript | None = None
-    known: dict[str, Any] = field(default_factory=dict)
+    made: Transcribed = field(default_factory=Transcribed)
 
 
 class FilesPresenter:
@@ -66,6 +64,7 @@ class FilesPresenter:
         model: The name of the model in use.
         copy: Puts a text on the clipboard. Any thread.
         open_file: Opens a file as the user would; False: no program does.
+        folder: Where texts are kept until they are taken off the list.
     """
 
     def __init__(
@@ -76,12 +75,14 @@ class FilesPresenter:
         *,
         copy: Callable[[str], None],
         open_file: Callable[[Path], bool],
+        folder: Path,
     ) -> None:
         self.listener: FilesListener = lambda _page: None  # until there is one
         self._engine, self._rules, self._model = engine, rules, model
         self._copy_text, self._open_file = copy, open_file
         self._files: dict[int, _File] = {}
-        self._numbers = count(1)
+        self._kept, self._has_looked = KeptFiles(folder), False
+        self._last = 0  # the number given last
         self._working = 0  # the number of the file that the reader is at; 0: none
         self._told = Told()
         self._worker = Worker(
@@ -91,6 +92,10 @@ class FilesPresenter:
         self.workers: dict[str, Watched] = {watchdog.FILES: self._worker, watchdog.FILES_READ: self._reader}
 
     # --- called on Qt's thread -----------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Show what there is, also what earlier sessions left."""
+        self._worker.do(self._look)
 
     def add(self, paths: Sequence[Path]) -> None:
         """Transcribe these files, and those in these folders."""
@@ -122,9 +127,17 @@ class FilesPresenter:
 
     # --- called on "files" ---------------------------------------------------------------------------
 
+    def _look(self) -> None:
+        if not self._has_looked:
+            self._has_looked = True
+            self._files |= {entry.number: _File(entry, made=made) for entry, made in self._kept.read()}
+            self._last = max(self._kept.numbers(), default=0)
+        self._show()
+
     def _add(self, paths: tuple[Path, ...]) -> None:
         from handy_qwen.audio.files import files_in
 
+        self._look()
         for path in paths:
             found = [path]
             if path.is_dir():
@@ -136,8 +149,8 @@ class FilesPresenter:
                 if not found:
                     self._tell(f"There is no sound file in {path.name}.", is_problem=True)
             for one in found:
-                number = next(self._numbers)
-                self._files[number] = _File(FileEntry(number, one))
+                self._last += 1
+                self._files[self._last] = _File(FileEntry(self._last, one))
         self._go_on()
 
     def _go_on(self) -> None:
@@ -163,18 +176,33 @@ class FilesPresenter:
             if came.problem is not None:
                 file.entry = replace(file.entry, state=FileState.FAILED, problem=came.problem)
             elif came.found is not None:
-                text, file.found = came.found.text, came.found
-                file.known = described(
-                    str(file.entry.path), came.found, model=came.model, is_truncated=came.is_truncated
-                )
-                file.entry = replace(file.entry, state=FileState.DONE, share=1.0, text=text, note=came.note)
+                found, name = came.found, str(file.entry.path)
+                known = described(name, found, model=came.model, is_truncated=came.is_truncated)
+                file.made = Transcribed(known, found.passages)
+                done = {"state": FileState.DONE, "share": 1.0, "text": found.text, "note": came.note}
+                file.entry = replace(file.entry, **done)  # type: ignore[arg-type]  # names of its fields
+                self._keep(file)
         self._go_on()
+
+    def _keep(self, file: _File) -> None:
+        """Let the text outlive a crash, unless nothing is to be kept."""
+        if not file.entry.text or self._rules().is_private:
+            return
+        try:
+            self._kept.write(file.entry, file.made)
+        except OSError as exc:
+            title = f"The text of {file.entry.path.name} can't be kept: {exc.strerror}."
+            self._tell(title, "Save it before you quit.", is_problem=True)
 
     def _remove(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:
             file = self._files.pop(number, None)
             if file is not None and file.job is not None:
                 file.job.cancel()
+            try:
+                self._kept.remove(number)
+            except OSError as exc:
+                logger.warning("the text of a file stays on the disk: %s", exc.strerror)
         self._show()
 
     def _copy(self, numbers: tuple[int, ...]) -> None:
@@ -186,18 +214,17 @@ class FilesPresenter:
         files = self._done(numbers)
         for file in files:
             path = target if len(numbers) == 1 else _free(target, file.entry.path.name + form.suffix)
-            assert file.found is not None
+            content = rendered(form, file.made.known, file.made.passages)
             try:
                 with replacing(path) as stream:
-                    stream.write(rendered(form, file.known, file.found).encode("utf-8", "surrogateescape"))
+                    stream.write(content.encode("utf-8", "surrogateescape"))
             except OSError as exc:
-                raise HandyError(
-                    f"{path.name} can't be written: {exc.strerror}.", "Choose another folder."
-                ) from exc
+                title = f"{path.name} can't be written: {exc.strerror}."
+                raise HandyError(title, "Choose another folder.") from exc
             file.entry = replace(file.entry, saved=path)
-        title = (
-            f"Saved as {target.name}." if len(numbers) == 1 else f"Saved {len(files)} texts in {target.name}."
-        )
+            self._keep(file)
+        several = f"Saved {len(files)} texts in {target.name}."
+        title = f"Saved as {target.name}." if len(numbers) == 1 else several
         self._tell(title, subtitles.NOTE if form.is_timed else "")
 
     def _open(self, number: int) -> None:

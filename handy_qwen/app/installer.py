@@ -129,5 +129,6 @@ class Installer:
         folder = model.folder
         if not threads and not is_tuned(folder):
             tune(folder, step)
-        if self._may_use_devices() and is_trial_due(folder):
+        is_quiet = threads or is_tuned(folder)  # or others use the machine, and nothing can be compared
+        if is_quiet and self._may_use_devices() and is_trial_due(folder):
             try_devices(folder, threads or threads_for(folder), step)

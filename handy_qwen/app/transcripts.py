@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen.core import subtitles
 from handy_qwen.core.sound_files import Form
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.api import Transcript
+    from handy_qwen.engine.api import Passage, Transcript
 
 
 def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -> dict[str, Any]:
@@ -34,13 +34,13 @@ def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -
     }
 
 
-def rendered(form: Form, known: Mapping[str, Any], found: Transcript) -> str:
+def rendered(form: Form, known: Mapping[str, Any], passages: Iterable[Passage]) -> str:
     """The contents of a file of that form. ``known`` is what ``described`` says, and perhaps more."""
     match form:
         case Form.TEXT:
             return f"{known['text']}\n"
         case Form.SRT | Form.VTT:
-            cues = subtitles.cues((passage.text, passage.speech_s) for passage in found.passages)
+            cues = subtitles.cues((passage.text, passage.speech_s) for passage in passages)
             return subtitles.srt(cues) if form is Form.SRT else subtitles.vtt(cues)
         case Form.JSON:
             return as_json(known)

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 
 from handy_qwen.app.words import counted
 from handy_qwen.core.corrections import Correction
+from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
-from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyListener, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker

@@ -60,6 +60,7 @@ class ProgramWindows:
             program.model_in_use,
             copy=program.copy_text,
             open_file=open_with_desktop,
+            folder=paths.data_dir() / "files",
         )
         self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)

@@ -65,6 +65,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What came of the last command. ``number`` grows: a higher one has not been shown yet."""
+
+    number: int = 0
+    title: str = ""
+    hint: str = ""
+    is_problem: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ModelForm:
     """One of the forms that a model can be kept in. Sizes of 0 are not known."""
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from handy_qwen.core.models import Problem
-from handy_qwen.core.vocabulary import Told
+from handy_qwen.core.models import Problem, Told
 
 _SOUNDS = "wav wave flac ogg oga opus mp3 mp2 aif aiff aifc au snd caf w64 rf64 m4a m4b aac wma amr ac3 mka"
 _VIDEOS = "mp4 m4v mov mkv webm avi wmv flv 3gp 3g2 mpg mpeg ts"
@@ -83,6 +82,9 @@ FilesListener = Callable[[FilesPage], None]
 
 class FilesCommands(Protocol):
     """What the window for sound files asks for. Called on Qt's thread; every method returns at once."""
+
+    def look(self) -> None:
+        """Show the files that there are: texts of earlier sessions stay until they are removed."""
 
     def add(self, paths: Sequence[Path]) -> None:
         """Transcribe these files, and those in these folders, after those that are there."""

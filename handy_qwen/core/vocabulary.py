@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from handy_qwen.core.corrections import Correction
+from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
 
 
@@ -37,16 +38,6 @@ class Row:
     entered: Replacement = field(repr=False)
     saved: Replacement | None = field(default=None, repr=False)
     problem: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What came of the last command. ``number`` grows: a higher one has not been shown yet."""
-
-    number: int = 0
-    title: str = ""
-    hint: str = ""
-    is_problem: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ class Configuration:
         document: Its text; that of a new file if there is none, None if it is broken.
         exists: It is there; else the defaults hold.
         stamp: Tells this state of the file from later ones; None if there is none.
+        raw: What is in it: on Windows, two states of one moment may have the same stamp.
         error: Why it cannot be read as a whole; None if it can.
         problems: What is not used as it is written, in the order of the file.
         settings: What the program works with; of a broken file, the defaults.
@@ -128,6 +129,7 @@ class Configuration:
     document: Document | None = None
     exists: bool = False
     stamp: Stamp | None = None
+    raw: bytes = field(default=b"", repr=False)
     error: Problem | None = None
     problems: tuple[Problem, ...] = ()
     settings: Settings = field(default_factory=Settings)
@@ -169,9 +171,9 @@ def read_configuration(path: Path | None = None) -> Configuration:
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
         error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
-        return Configuration(path, exists=True, stamp=stamp, error=error)
+        return Configuration(path, exists=True, stamp=stamp, raw=raw, error=error)
     settings, problems = read(document)
-    return Configuration(path, document, exists=True, stamp=stamp, problems=problems, settings=settings)
+    return Configuration(path, document, True, stamp, raw, problems=problems, settings=settings)
 
 
 def _renamed(document: Document) -> Document:
@@ -368,7 +370,7 @@ def _replace(found: Configuration, raw: bytes) -> None:
     """Write the file anew, unless it is no longer what was ``found``."""
 
     def check() -> None:
-        if stamp_of(found.path) != found.stamp:
+        if stamp_of(found.path) != found.stamp or (found.stamp and _bytes_of(found.path) != found.raw):
             raise ChangedMeanwhileError(errno.EAGAIN, "another program is writing it")
 
     replace_file(found.path, raw, check=check)

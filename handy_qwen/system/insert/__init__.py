@@ -5,7 +5,7 @@
 | X11 | x11.py | XTEST | Shift+Insert; we own the clipboard |
 | Windows | windows.py | SendInput, Unicode | Ctrl+V or Shift+Insert; delayed rendering |
 | macOS | macos.py | CGEvent, Unicode | Cmd+V |
-| Wayland | wayland.py | wtype | wl-copy and a key tool |
+| Wayland | wayland.py | wtype | Shift+Insert; our clipboard, or GNOME's, or wl-copy |
 
 backend.py is the contract, pasting.py the steps of a paste, inserter.py the thread that inserts and falls
 from one method to the next. Where no back end works, texts are copied with pyperclip.

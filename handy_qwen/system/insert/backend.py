@@ -267,7 +267,7 @@ class Injection:
 
 
 def chunks(
-    text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool]
+    text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool] = lambda _: False
 ) -> Iterator[str]:
     """``text`` in pieces whose characters together have at most the ``size`` ``limit``.
 

@@ -5,8 +5,8 @@ key, which every layout has, or Shift+Insert where Ctrl+V is a character. Window
 administrator get nothing from us (UIPI), and SendInput does not report it, so nothing is sent to them.
 
 While typing, we check between the chunks of a text that the window still has the focus and no modifier is
-down. Caps Lock does not change code units. Qt misplaces characters of two units that come together with
-others, so each of those is a chunk of its own, with a pause around it.
+down. Caps Lock does not change code units. Windows of Qt take characters of two units in at once and all
+others later, and so misplace them: into those, a text with such a character is pasted.
 
 Threads: see ``Backend``; the clipboard has one of its own.
 """
@@ -46,7 +46,7 @@ SHIFT_INSERT_CLASSES = frozenset(("mintty", "PuTTY", "KiTTY", "VirtualConsoleCla
 KEYS = {"\n": VK_RETURN, "\t": VK_TAB}
 
 CHUNK, CHUNK_PAUSE_S = 32, 0.005
-WIDE_PAUSE_S = 0.03  # before and after a character of two code units
+QT = "Qt"  # how the classes of its windows begin
 
 
 class Windows(PastingBackend[int]):
@@ -86,17 +86,17 @@ class Windows(PastingBackend[int]):
         window = self._await_focus()
         if self._api.filters_keys():
             raise InsertError("Filter Keys is on.", InsertReason.NOT_TYPEABLE)
+        if max(text, default="") > "\uffff" and self._api.window_class(window).startswith(QT):
+            raise InsertError("The window would misplace some characters.", InsertReason.NOT_TYPEABLE)
         typed = 0
         with self._injection.under_way():
-            for chunk in chunks(text, len, CHUNK, alone=_is_wide):
+            for chunk in chunks(text, len, CHUNK):
                 if self._held() and not self._has_released():
                     break
                 if self._api.foreground() != window:
                     break
-                if _is_wide(chunk):
-                    self._pause(WIDE_PAUSE_S)
                 arrived = self._type(chunk)
-                self._pause(WIDE_PAUSE_S if _is_wide(chunk) else CHUNK_PAUSE_S)
+                self._pause(CHUNK_PAUSE_S)
                 if arrived and self._api.foreground() != window:
                     return Inserted(typed or None, has_focus=False)  # which of the two got this chunk?
                 typed += arrived
@@ -196,11 +196,6 @@ class Windows(PastingBackend[int]):
         with self._injection.under_way():
             self._api.send(events)
         return not self._held()
-
-
-def _is_wide(chunk: str) -> bool:
-    """Whether it is one character of two UTF-16 code units."""
-    return len(chunk) == 1 and chunk > "\uffff"
 
 
 def strokes(character: str) -> Iterable[KeyEvent]:

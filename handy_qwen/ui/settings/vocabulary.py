@@ -10,9 +10,10 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
 
+from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row as Rule
-from handy_qwen.core.vocabulary import Told, Tried, VocabularyCommands
+from handy_qwen.core.vocabulary import Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import sentence

@@ -83,6 +83,7 @@ class FilesWindow(AppWindow):
         self.buttons.addWidget(self.add_button)
         self.buttons.addWidget(Button(words.ADD_FOLDER, self._ask_for_folder))
         self.setAcceptDrops(True)
+        self.shown.connect(self._commands.look)
         self.list.itemSelectionChanged.connect(self._show_chosen)
         self.list.itemActivated.connect(lambda *_: self._open())
         delete = QShortcut(QKeySequence.StandardKey.Delete, self.list, self._remove)

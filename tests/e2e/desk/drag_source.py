@@ -3,14 +3,14 @@
 import sys
 
 from PySide6.QtCore import QMimeData, Qt, QUrl
-from PySide6.QtGui import QDrag
+from PySide6.QtGui import QDrag, QMouseEvent
 from PySide6.QtWidgets import QApplication, QLabel
 
 
 class Source(QLabel):
     """Begins the drag as soon as the mouse moves with a button down."""
 
-    def mouseMoveEvent(self, _event):  # noqa: N802  the name is Qt's
+    def mouseMoveEvent(self, _event: QMouseEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(path) for path in sys.argv[1:]])

@@ -3,6 +3,7 @@
 import queue
 import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ GENEROUS_S = 60.0
 class Files:
     """The presenter with the demo model behind it, and the last page it showed."""
 
-    def __init__(self):
+    def __init__(self, folder):
+        self.folder = folder
         self.events, self.pages = queue.SimpleQueue(), queue.SimpleQueue()
         self.copied, self.opened, self.has_program = [], [], True
         self.engine = EngineTranscriber(
@@ -40,6 +42,7 @@ class Files:
             lambda: "demo",
             copy=self.copied.append,
             open_file=self.open_file,
+            folder=folder,
         )
         self.presenter.listener = self.pages.put
         self.page = FilesPage()
@@ -63,8 +66,8 @@ class Files:
 
 
 @pytest.fixture
-def files(app_home):  # noqa: ARG001  no model of the user's is used
-    made = Files()
+def files(app_home):
+    made = Files(app_home / "data" / "files")
     yield made
     made.presenter.close(GENEROUS_S)
     made.presenter.close(GENEROUS_S)
@@ -152,3 +155,31 @@ def test_an_empty_folder_is_said_to_be(files, tmp_path):
     (entry,) = files.all_done().entries
     assert entry.problem.title == "Handy Qwen is still starting."
     files.engine = before
+
+
+@pytest.mark.expects_log
+def test_texts_outlive_the_program_until_they_are_removed_unless_the_history_is_paused(files, tmp_path):
+    files.presenter.add([REPORT])
+    (report,) = files.all_done().entries
+    files.presenter.save([report.number], Form.TEXT, tmp_path / "x.txt")
+    files.told(1)
+    files.rules = Rules(is_private=True)
+    files.presenter.add([CHAIRS])
+    files.all_done()
+    (kept,) = files.folder.iterdir()
+    assert kept.stat().st_mode & 0o077 == 0
+    (files.folder / "9.json").write_bytes(b"{")  # cut short
+    later = Files(files.folder)
+    later.presenter.look()
+    (entry,) = later.until(lambda page: page.entries).entries
+    assert entry == replace(report, saved=tmp_path / "x.txt")
+    later.presenter.save([entry.number], Form.SRT, tmp_path / "x.srt")
+    later.told(1)
+    assert TEXT in (tmp_path / "x.srt").read_text(encoding="utf-8").replace("\n", " ")
+    later.presenter.add([CHAIRS])
+    assert later.until(lambda page: len(page.entries) == 2).entries[1].number == 10
+    later.presenter.remove([entry.number, 10])
+    later.until(lambda page: not page.entries)
+    later.presenter.close(GENEROUS_S)
+    later.engine.close(GENEROUS_S)
+    assert [path.name for path in files.folder.iterdir()] == ["9.json"]

@@ -19,6 +19,7 @@ def tried(monkeypatch):
     shutil.copytree(demo_model().folder, paths.models_dir() / NAME)
     found = []
     monkeypatch.setattr(tuning, "tune", lambda folder, _step: found.append((folder.name, "threads")))
+    monkeypatch.setattr(tuning, "is_tuned", lambda folder: (folder.name, "threads") in found)
     monkeypatch.setattr(device_trial, "is_trial_due", lambda _folder: True)
     monkeypatch.setattr(
         device_trial, "try_devices", lambda folder, threads, _step: found.append((folder.name, threads))
@@ -43,3 +44,10 @@ def test_a_device_is_tried_against_the_threads_that_suit(tried, monkeypatch):
     monkeypatch.setattr("handy_qwen.models.machine.threads_for", lambda _folder: 7)
     Installer(lambda: None, lambda: True).tune(NAME, lambda _progress: None)
     assert tried == [(NAME, "threads"), (NAME, 7)]
+
+
+def test_no_device_is_tried_while_others_use_the_machine(tried, monkeypatch):
+    """Then the number of threads is not known afterwards either."""
+    monkeypatch.setattr(tuning, "tune", lambda *_: None)
+    Installer(lambda: None, lambda: True).tune(NAME, lambda _progress: None)
+    assert tried == []

@@ -422,6 +422,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "work on models",
         "history window",
         "transcribing again",
+        "files",
+        "reading of files",
         "upkeep",
         "vocabulary",
         "cues",

@@ -50,7 +50,7 @@ def requests(monkeypatch):
 def never_loaded(monkeypatch):
     """The model must not be loaded, nor any file be transcribed."""
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise AssertionError("it is too late to find out now")
 
     monkeypatch.setattr(installed, "load_recognizer", refuse)
@@ -322,11 +322,11 @@ def test_an_interruption_does_not_break_into_the_loading_of_the_model(ask, monke
     """In the middle of an import of native code it would become an ImportError."""
     whole, loaded = installed.load_recognizer, []
 
-    def load(*arguments):
+    def load(*arguments, **more):
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000):  # Python looks at signals between these
             pass
-        loaded.append(whole(*arguments))
+        loaded.append(whole(*arguments, **more))
         return loaded[0]
 
     monkeypatch.setattr(installed, "load_recognizer", load)

@@ -132,6 +132,7 @@ def test_in_private_nothing_is_written(start, tmp_path):
     assert len(before) <= 4
 
 
+@pytest.mark.linux("mounts file systems")
 @pytest.mark.expects_log
 def test_a_full_disk_costs_nothing_once_there_is_space(mount, start):
     folder = mount("size=1m")
@@ -153,6 +154,7 @@ def test_a_full_disk_costs_nothing_once_there_is_space(mount, start):
     assert samples(folder / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 100).tobytes()
 
 
+@pytest.mark.linux("mounts file systems")
 @pytest.mark.expects_log
 def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mount):
     folder = mount("size=200k")
@@ -171,6 +173,7 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     assert not books.live[1].journal.waiting_samples
 
 
+@pytest.mark.linux("mounts file systems")
 @pytest.mark.expects_log
 def test_a_read_only_home_is_told_and_dictating_goes_on(mount):
     folder = mount("size=1m")

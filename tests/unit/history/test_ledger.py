@@ -47,6 +47,7 @@ def test_a_take_that_goes_well_is_all_there(books):
     assert not books.live
 
 
+@pytest.mark.unix("Windows has os.fsync alone")
 def test_sound_is_synced_once_a_second_and_at_its_end(books, monkeypatch):
     calls = []
     monkeypatch.setattr(os, "fdatasync", calls.append)

@@ -253,6 +253,7 @@ def test_damage_in_the_middle_of_a_run_does_not_cost_the_take(books):
     assert len(books.files()) == 2
 
 
+@pytest.mark.unix("Windows keeps a database that is open")
 @pytest.mark.expects_log
 def test_a_database_taken_away_is_begun_anew(books):
     books.dictate(1)

@@ -10,6 +10,8 @@ from handy_qwen.system.inbox import Inbox, SelectableInbox
 from handy_qwen.system.insert import pasting
 from handy_qwen.system.insert.pasting import ask, described
 
+SELECTS = pytest.mark.unix("select takes no pipes on Windows")
+
 
 @pytest.fixture
 def inbox():
@@ -23,6 +25,7 @@ def fail(problem):
     raise problem
 
 
+@SELECTS
 def test_a_call_wakes_the_thread_and_runs_there(inbox):
     def serve():
         select.select([inbox], [], [], 20)
@@ -35,6 +38,7 @@ def test_a_call_wakes_the_thread_and_runs_there(inbox):
     assert not select.select([inbox], [], [], 0)[0], "it sleeps again"
 
 
+@SELECTS
 def test_an_error_of_ours_goes_to_who_made_the_call_and_any_other_to_the_thread_as_well(inbox):
     ours, other = inbox.put(lambda: fail(HandyError("No."))), inbox.put(lambda: 1 / 0)
     after = inbox.put(lambda: None)
@@ -49,6 +53,7 @@ def test_an_error_of_ours_goes_to_who_made_the_call_and_any_other_to_the_thread_
     assert inbox.is_over
 
 
+@SELECTS
 def test_a_call_that_fails_does_not_keep_the_thread_from_those_after_it(inbox):
     inbox.put(lambda: 1 / 0)
     after = inbox.put(lambda: 7)
@@ -59,12 +64,14 @@ def test_a_call_that_fails_does_not_keep_the_thread_from_those_after_it(inbox):
     assert after.result(0) == 7
 
 
+@SELECTS
 def test_a_thread_that_does_not_look_is_not_waited_for(inbox):
     futures = [inbox.put(lambda: None) for _ in range(100_000)]  # more than the pipe holds
     inbox.run()
     assert all(future.done() for future in futures)
 
 
+@SELECTS
 def test_a_closed_inbox_does_no_harm(inbox):
     waiting = inbox.put(lambda: None)
     waiting.cancel()

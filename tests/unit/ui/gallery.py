@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QAbstractButton, QLabel
 
-from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.models import ModelCommands, Told
 from handy_qwen.core.models import Problem as Trouble
 from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
 from handy_qwen.core.subtitles import NOTE
@@ -21,7 +21,7 @@ from handy_qwen.core.view import (
     Phase,
     Remedy,
 )
-from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page

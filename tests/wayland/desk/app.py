@@ -116,10 +116,10 @@ class Target:
         """What became of the focus so far does not count."""
         self.path.with_suffix(".focus").unlink(missing_ok=True)
 
-    def focus_changes(self) -> list[str]:
-        """How the focus has come and gone since ``forget_focus``."""
+    def has_kept_focus(self) -> bool:
+        """Whether it has not lost the focus since ``forget_focus``, not even for a moment."""
         path = self.path.with_suffix(".focus")
-        return path.read_text().split() if path.exists() else []
+        return not path.exists() or "blur" not in path.read_text().split()
 
     def close(self) -> None:
         """Close the window."""

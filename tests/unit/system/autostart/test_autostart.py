@@ -103,6 +103,9 @@ def test_turning_it_on_again_replaces_what_is_started(autostart):
     assert autostart.state().command == LAUNCH.command
 
 
+SECOND = str(Path("/tmp/second").absolute())
+
+
 # --- the command ------------------------------------------------------------------------------------
 
 
@@ -118,9 +121,9 @@ def test_turning_it_on_again_replaces_what_is_started(autostart):
         ({}, True, Launch(("/opt/x", "--hidden"))),
         # a second instance is started as itself
         (
-            {"HANDY_QWEN_HOME": "/tmp/second"},
+            {"HANDY_QWEN_HOME": SECOND},
             True,
-            Launch(("/opt/x", "--hidden"), variables={"HANDY_QWEN_HOME": "/tmp/second"}),
+            Launch(("/opt/x", "--hidden"), variables={"HANDY_QWEN_HOME": SECOND}),
         ),
         # not installed, and no checkout
         ({}, False, Launch(("/opt/x", "-m", "handy_qwen", "--hidden"))),
@@ -181,6 +184,7 @@ def test_any_path_survives_the_quoting(program, tmp_path):
     assert autostart.state().command == (program, "--hidden")
 
 
+@pytest.mark.unix("an entry of XDG, with paths of Linux")
 def test_the_entry_is_valid(tmp_path):
     path = tmp_path / FILE
     path.write_text(desktop_file(Launch(("/a b/handy-qwen", "--hidden"), tmp_path)), encoding="utf-8")

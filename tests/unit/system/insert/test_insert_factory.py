@@ -16,6 +16,8 @@ from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
 
+ON_LINUX = pytest.mark.linux("its library is installed on Linux only")
+
 
 def test_without_a_display_texts_are_only_copied():
     inserter = inserter_for(print, Session(Kind.NONE))
@@ -23,7 +25,7 @@ def test_without_a_display_texts_are_only_copied():
     assert type(inserter._backend) is Backend
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="python-xlib is installed on Linux only")
+@ON_LINUX
 def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypatch):
     from Xlib import display, error
 
@@ -43,8 +45,10 @@ def test_with_a_display_that_is_not_there_texts_are_only_copied(caplog, monkeypa
     [
         (Session(Kind.WINDOWS), ("windows", "Windows")),
         (Session(Kind.MACOS), ("macos", "MacOS")),
-        (Session(Kind.WAYLAND, wayland="w", display=":1"), ("wayland", "Wayland")),
-        (Session(Kind.X11, display="far.example:0"), ("x11", "X11")),
+        pytest.param(
+            Session(Kind.WAYLAND, wayland="w", display=":1"), ("wayland", "Wayland"), marks=ON_LINUX
+        ),
+        pytest.param(Session(Kind.X11, display="far.example:0"), ("x11", "X11"), marks=ON_LINUX),
     ],
 )
 def test_each_system_has_its_backend(monkeypatch, session, adapter):

@@ -240,15 +240,17 @@ def test_with_filter_keys_nothing_is_typed(fake, backend):
     assert fake.sent == []
 
 
-def test_characters_of_two_units_come_alone(fake, backend):
-    batches = []
-    send = fake.send
-    fake.send = lambda events: (
-        batches.append([e.unit for e in events if not e.flags & KEYUP]),
-        send(events),
-    )[1]
-    backend.type_text("ab🙂cd")
-    assert batches == [[97, 98], [0xD83D, 0xDE42], [99, 100]]
+@pytest.mark.parametrize(("kind", "is_typed"), [("Qt683QWindowIcon", False), ("Notepad", True)])
+def test_a_window_of_qt_is_typed_no_character_that_it_would_misplace(fake, backend, kind, is_typed):
+    fake.kinds[TARGET] = kind
+    backend.type_text("ab")
+    if is_typed:
+        assert backend.type_text("ab🙂cd") == Inserted(5)
+        return
+    with pytest.raises(InsertError) as caught:
+        backend.type_text("ab🙂cd")
+    assert caught.value.reason is InsertReason.NOT_TYPEABLE  # so it is pasted
+    assert len(fake.sent) == 4
 
 
 @pytest.mark.parametrize("room", [1, 2, 3])

@@ -5,8 +5,9 @@ from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QGuiApplication, QTextDocument
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
+from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.vocabulary import Fit, Row, Told, Tried, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import widgets

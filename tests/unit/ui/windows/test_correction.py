@@ -4,8 +4,9 @@ import pytest
 from PySide6.QtCore import Qt
 
 from handy_qwen.core.corrections import Correction
+from handy_qwen.core.models import Told
 from handy_qwen.core.view import View
-from handy_qwen.core.vocabulary import Told, VocabularyPage
+from handy_qwen.core.vocabulary import VocabularyPage
 from handy_qwen.ui.windows import correction_words as words
 from handy_qwen.ui.windows.correction import CorrectionWindow, Kind
 

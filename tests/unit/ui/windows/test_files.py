@@ -22,7 +22,10 @@ pytestmark = [
 
 @pytest.fixture
 def window(qtbot, asked):
-    return open_window(qtbot, asked, "files-done")
+    made = open_window(qtbot, asked, "files-done")
+    assert asked.calls == [("look",)]
+    asked.calls.clear()
+    return made
 
 
 def choose(window, *places):
