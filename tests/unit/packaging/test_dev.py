@@ -47,7 +47,7 @@ def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys
     ("words", "expected", "status"),
     [(["unit"], ["set up", "unit"], 0), (["app"], ["set up", "app"], 1), ([], ["set up", "unit", "app"], 1)],
 )
-def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_counts(
+def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_counts(  # noqa: PLR0917
     builder, monkeypatch, tmp_path, words, expected, status
 ):
     wine, ran = builder("wine"), []
