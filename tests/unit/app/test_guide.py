@@ -115,6 +115,7 @@ def test_it_can_be_asked_for_at_any_time(desk):
     assert shown == [Window.SETUP, Window.SETUP]
 
 
+@pytest.mark.linux("the entry is one of XDG")
 def test_the_autostart_is_shown_and_changed(desk, tmp_path):
     start(desk)
     entry = tmp_path / "xdg" / "autostart" / "io.github.handy_qwen.desktop"
@@ -129,6 +130,7 @@ def test_the_autostart_is_shown_and_changed(desk, tmp_path):
     assert not entry.exists()
 
 
+@pytest.mark.linux("the entry is one of XDG")
 def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
     start(desk)
     (tmp_path / "xdg").write_text("no folder", encoding="utf-8")

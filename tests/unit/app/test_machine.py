@@ -19,6 +19,7 @@ def test_a_display_that_does_not_answer_is_an_error():
         check_display({"DISPLAY": ":54321"}, "linux")
 
 
+@pytest.mark.unix("displays have Unix sockets")
 def test_a_display_that_answers_is_none():
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0/tmp/.X11-unix/X54322")
@@ -39,6 +40,7 @@ def test_where_qt_knows_better_nothing_is_checked(environment, platform):
     check_display(environment, platform)
 
 
+@pytest.mark.unix("displays have Unix sockets")
 def test_a_wayland_display_that_is_gone_is_an_error_as_well(tmp_path):
     gone = {"WAYLAND_DISPLAY": "wayland-9", "XDG_RUNTIME_DIR": str(tmp_path)}
     with pytest.raises(HandyError, match="wayland-9 isn't responding"):

@@ -41,3 +41,19 @@ def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys
     assert dev.try_out([]) == 0
     assert "minutes" in said[0]
     assert "MB" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected", "status"),
+    [(["unit"], ["set up", "unit"], 0), (["app"], ["set up", "app"], 1), ([], ["set up", "unit", "app"], 1)],
+)
+def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_counts(  # noqa: PLR0917
+    builder, monkeypatch, tmp_path, words, expected, status
+):
+    wine, ran = builder("wine"), []
+    monkeypatch.setattr(wine.fresh, "lacks", lambda: "")
+    monkeypatch.setattr(wine, "set_up", lambda _folder: ran.append("set up") or 0)
+    steps = {"unit": lambda _folder: ran.append("unit") or 0, "app": lambda _folder: ran.append("app") or 3}
+    monkeypatch.setattr(wine, "STEPS", steps)
+    assert wine.test_windows([str(tmp_path), *words]) == status
+    assert ran == expected
