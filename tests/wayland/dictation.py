@@ -39,16 +39,18 @@ class Dictation:
         finally:
             target.close()
 
-    def hold(self, key: str = "f9") -> None:
-        """Hold the key, speak, let go."""
+    def hold(self, key: str = "f9") -> float:
+        """Hold the key, speak, let go; when that was (``time.time()``)."""
         self.session.keyboard.down(key)
         if isinstance(self.session, Sway):  # a program is started for each key
             self.app.wait_for_phase("recording")
         time.sleep(0.4)
         self.session.say(self.speech)
         self.session.keyboard.up(key)
+        released_s = time.time()
         if isinstance(self.session, Sway):
             wait_until(lambda: self.app.status().get("phase") != "recording", "the end of the take", 20, 0.1)
+        return released_s
 
     def arrives_in(self, target: Target, *, times: int = 1) -> bool:
         """Wait until ``target`` holds what the app has heard, ``times`` times; False: not in time.
