@@ -92,7 +92,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     },
 }
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil xcrun notepad open"
+ELSEWHERE = "ISCC appimagetool codesign hdiutil xcrun notepad open osascript"
 """Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand."""
 
 LIBRARIES: dict[Use, str] = {

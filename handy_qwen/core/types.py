@@ -130,6 +130,14 @@ class Rules:
     text: TextRules = field(default_factory=_default_text_rules)
 
 
+class WhileRecording(enum.StrEnum):
+    """What becomes of the sound of other programs."""
+
+    OFF = "off"
+    PAUSE = "pause"
+    LOWER = "lower"
+
+
 class EntryState(enum.StrEnum):
     """How far the history saw a take come.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Generic, TypeVar
 
 from handy_qwen.core.text import Replacement, TextRules, pattern_error
-from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit
+from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Submit, WhileRecording
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
 from handy_qwen.settings.forms import Amount, Description, Form, Own, Page, Switch, Unit, Worded
@@ -321,6 +321,21 @@ class Settings:
         "microphone is used instead, if there is one.",
         page=Page.MICROPHONE,
     )
+    while_recording: WhileRecording = option(
+        WhileRecording.OFF,
+        choice(WhileRecording),
+        "While you speak, other sound",
+        "What was paused goes on when you have finished, and the volume comes back.",
+        form=Worded(
+            {
+                WhileRecording.OFF: "Stays as it is",
+                WhileRecording.PAUSE: "Pauses",
+                WhileRecording.LOWER: "Gets quieter",
+            }
+        ),
+        page=Page.MICROPHONE,
+        note="Pausing works on Linux, with players and browsers that speak MPRIS.",
+    )
     warm_s: float = option(
         30.0,
         number(-1, 86_400),
@@ -456,7 +471,7 @@ class Settings:
         Overlay.BOTTOM,
         choice(Overlay),
         "Show the overlay",
-        "A small window that shows what is recorded. It never takes the keyboard or mouse.",
+        "A small window that shows what is recorded. It never takes the keyboard.",
         form=Worded(
             {
                 Overlay.BOTTOM: "At the bottom of the screen",
@@ -492,7 +507,7 @@ class Settings:
         whole(0, 1_000_000),
         "Number of dictations",
         "Starred ones are not counted and always stay.",
-        form=Amount(Unit.DICTATIONS, step=100, zero="Any number", first=1000),
+        form=Amount(Unit.DICTATIONS, step=100, zero="No limit", first=1000),
         page=Page.HISTORY,
     )
     history_days: float = option(
@@ -507,7 +522,7 @@ class Settings:
         number(0, 100_000),
         "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="Any amount", first=2),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="No limit", first=2),
         page=Page.HISTORY,
     )
     private: bool = option(
