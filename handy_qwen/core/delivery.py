@@ -37,6 +37,8 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     if take is None:
         return  # cancelled before
     language = event.language or take.language
+    if event.text and not take.is_recovered:
+        turn.set(heard=("", "") if turn.now.rules.is_private else (event.text, language))
     text = clean(event.text, turn.now.rules.text, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW))
     model, application = turn.now.choices.model, take.target.application
     turn.do(effects.KeepText(take.number, text, language, model, application, event.is_truncated))
@@ -135,7 +137,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             title = "The text wasn't inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
-            hint = event.note or "To copy it, choose it in the menu under Recent texts."
+            hint = event.note or "To copy it, choose it under Recent texts."
             turn.notify(NoticeKind.INFO, "The text is saved.", hint, remedy=Remedy.COPY)
         case _:
             if event.note:

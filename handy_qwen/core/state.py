@@ -96,6 +96,7 @@ class Dictation:
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
+    heard: tuple[str, str] = field(default=("", ""), repr=False)  # see View
     last: Take | None = None  # whose text was put into a window last, and since when it is there
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
     cancelled: Take | None = None  # the last one that can be brought back
@@ -260,6 +261,7 @@ def view_of(now: Dictation) -> View:
         can_bring_back=bool(now.entry_of(now.cancelled)),
         held=tuple(one.text for one in now.held),
         recent=now.recent,
+        heard=now.heard,
         choices=now.choices,
     )
 

@@ -32,7 +32,7 @@ class Row(QWidget):
         label: What it is called, for the eye and for a screen reader; "" for a row that says it itself.
         control: Has the value. Wide ones (a table) go into ``below``.
         help: A sentence or two.
-        before: What belongs to the control and is at its left.
+        before: What belongs to the control and is at its left, or in its place.
         below: More, over the whole width.
         focus: What in it gets the keyboard, where there is no ``control``.
         also: Further words that a search finds it by.
@@ -66,6 +66,8 @@ class Row(QWidget):
             control.setAccessibleName(": ".join(filter(None, (spoken(label), without_letter(action)))))
             control.setAccessibleDescription(spoken(help))
             line.push(control if before is None else _together(before, control))
+        elif before is not None:
+            line.push(before)
         parts: list[Part] = [line, self.help, self.trouble]
         column(*parts, *([] if below is None else [below]), gap_px=_GAP_PX, parent=self)
 
@@ -130,7 +132,7 @@ class SettingRow(Row):
         self.option: Option = OPTIONS[name]
         described = self.option.described
         self.setting = control or control_for(self.option)
-        self.reset = _ResetButton(self._reset)
+        self.reset = ResetButton(self._reset)
         super().__init__(
             words.said(described.label),
             self.setting.widget,
@@ -196,7 +198,7 @@ def _together(*widgets: QWidget) -> QWidget:
     return whole
 
 
-class _ResetButton(QToolButton):
+class ResetButton(QToolButton):
     """Keeps its place while hidden, so that nothing moves when it comes up."""
 
     def __init__(self, do: Callable[[], None]) -> None:

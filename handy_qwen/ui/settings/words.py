@@ -50,6 +50,8 @@ BROKEN_HINT = tr(
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("Re&set “{setting}”"), tr("Re&set this line")
+RENAME_KEY, MOVE_KEY = tr("Rename to “{name}”"), tr("Move line {line} to its place")
+REMOVE_LINE, REMOVE_TIP = tr("Remove line {line}"), tr("It becomes a comment.")
 MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
@@ -59,7 +61,7 @@ def said(words: str) -> str:
 
 
 AUTOSTART = tr("Start when I log in")
-AUTOSTART_HELP = tr("Starts in the tray, without a window.")
+AUTOSTART_HELP = tr("Starts in the background, without a window.")
 PLAY, PLAY_NAME = tr("▶ Play"), tr("Play the sounds")
 SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
@@ -69,9 +71,11 @@ WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
 INSERTION, WORDING = tr("Insertion"), tr("Wording")
 
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
-EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
+EXAMPLE, LAST = tr("Example"), tr("Your last dictation")
+EXAMPLE_HELP = tr("What these settings make of it.")
 EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
 EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
+LAST_SHOWN = tr("You said: {heard}\nThe result: {result}")
 MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")
 MODEL_SPEED = tr("{amount}x real time on this computer")
 
