@@ -51,7 +51,9 @@ class ProgramWindows:
             player=lambda: program.player,
             folder=default_folder(),
         )
-        self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
+        self.upkeep = UpkeepPresenter(
+            default_folder(), lambda: program.library, lambda: program.store.value, program.revise
+        )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
     def show(self, desk: Desk) -> None:

@@ -130,6 +130,14 @@ class Rules:
     text: TextRules = field(default_factory=_default_text_rules)
 
 
+class Part(enum.StrEnum):
+    """A part of a backup, which can be left out."""
+
+    SETTINGS = "settings"
+    WORDS = "words"
+    REPLACEMENTS = "replacements"
+
+
 class WhileRecording(enum.StrEnum):
     """What becomes of the sound of other programs."""
 

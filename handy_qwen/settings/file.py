@@ -177,11 +177,16 @@ def _bytes_of(path: Path) -> bytes:
 
 def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings in ``document``; what is wrong has its default, and is explained."""
+    values, problems = values_in(document)
+    return Settings(**{name: value for name, value in values.items() if value is not None}), problems
+
+
+def values_in(document: Document) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What ``document`` sets, by name; None for what is wrong, which is explained."""
     reader = _Reader(document)
     values = {name: reader.field(name) for name in _FIELDS if name in document.values}
     reader.look_for_strangers()
-    problems = sorted(reader.problems, key=lambda one: one.line)
-    return Settings(**{name: value for name, value in values.items() if value is not None}), tuple(problems)
+    return values, tuple(sorted(reader.problems, key=lambda one: one.line))
 
 
 class _Reader:
@@ -301,11 +306,11 @@ def _default(one: Field[Any]) -> str:
     return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
 
 
-def new_document() -> Document:
-    """A document with all defaults and their meanings."""
+def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Document:
+    """A document with the defaults of ``names`` and their meanings."""
     defaults = Settings()
-    lines = [f"# {HEAD}", f"version = {VERSION}"]
-    for name in _FIELDS:
+    lines = [f"# {head}", f"version = {VERSION}"]
+    for name in names:
         lines += ["", *(f"# {line}" for line in OPTIONS[name].described.comment())]
         if name not in _TABLES:
             lines.append(f"{name} = {dump(_plain(getattr(defaults, name)))}")

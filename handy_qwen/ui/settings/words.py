@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.models import ModelEntry
+from handy_qwen.core.types import Part
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
 from handy_qwen.ui.strings import tr
@@ -65,6 +66,17 @@ AUTOSTART_HELP = tr("Starts in the background, without a window.")
 PLAY, PLAY_NAME = tr("▶ Play"), tr("Play the sounds")
 SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
+BACKUP, BACKUP_HELP = tr("Backup"), tr("What you have set up, in one file that you can read.")
+BACKUP_ALSO = tr("export import restore transfer migrate handy another computer")
+PARTS = {
+    Part.SETTINGS: tr("Settings"),
+    Part.WORDS: tr("Words"),
+    Part.REPLACEMENTS: tr("Replacements"),
+}
+EXPORT, IMPORT, IMPORT_HANDY = tr("&Export…"), tr("&Import…"), tr("Import from &Handy")
+UNDO, BACKUP_NAME, BACKUP_KIND = tr("Und&o"), tr("handy-qwen"), tr("Backup (*.toml)")
+IMPORT_TITLE = tr("Import a backup")
+IMPORT_KINDS = (tr("Backups and Handy's settings (*.toml *.json)"), tr("All files (*)"))
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
 WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
