@@ -135,6 +135,9 @@ class HotkeyList(QWidget):
         self.reset.explain(words.HOTKEYS, default)
         self.undone.undo_button.clicked.connect(lambda _checked: self._on_undo())
         self.configure.hide()
+        # Behind the hotkeys: whoever comes by Tab and presses Enter means the first key.
+        below = FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX)
+        below.push(self.reset)
         self._list = QVBoxLayout()
         self._list.setSpacing(GAP_PX)
         column(
@@ -142,7 +145,7 @@ class HotkeyList(QWidget):
             self._list,
             self.trouble,
             self.undone,
-            FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX),
+            below,
             gap_px=GAP_PX,
             parent=self,
         )

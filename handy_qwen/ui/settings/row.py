@@ -32,7 +32,7 @@ class Row(QWidget):
         label: What it is called, for the eye and for a screen reader; "" for a row that says it itself.
         control: Has the value. Wide ones (a table) go into ``below``.
         help: A sentence or two.
-        before: What belongs to the control and is at its left, or in its place.
+        before: What belongs to the control and is at its left.
         below: More, over the whole width.
         focus: What in it gets the keyboard, where there is no ``control``.
         also: Further words that a search finds it by.
@@ -66,8 +66,6 @@ class Row(QWidget):
             control.setAccessibleName(": ".join(filter(None, (spoken(label), without_letter(action)))))
             control.setAccessibleDescription(spoken(help))
             line.push(control if before is None else _together(before, control))
-        elif before is not None:
-            line.push(before)
         parts: list[Part] = [line, self.help, self.trouble]
         column(*parts, *([] if below is None else [below]), gap_px=_GAP_PX, parent=self)
 
@@ -75,6 +73,10 @@ class Row(QWidget):
         """Whether a search for ``sought``, words in lower case, finds the row."""
         known = f"{self.label.text()} {self.help.text()} {self._also}".casefold()
         return all(word in known for word in sought.split())
+
+    def is_called(self, sought: str) -> bool:
+        """Whether its label has all words of ``sought``: what was meant, and not only mentioned."""
+        return all(word in self.label.text().casefold() for word in sought.split())
 
     def first_focus(self) -> QWidget | None:
         """What gets the keyboard when a search ends here."""

@@ -60,7 +60,6 @@ class _HotkeysRow(Row):
     def __init__(self, hotkeys: HotkeyList) -> None:
         super().__init__(
             shortcut_words.HOTKEYS,
-            before=hotkeys.reset,
             help=shortcut_words.HOTKEYS_HELP,
             below=hotkeys,
             also=shortcut_words.ALSO,

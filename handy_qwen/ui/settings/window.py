@@ -257,17 +257,19 @@ class SettingsWindow(AppWindow):
         self.search.selectAll()
 
     def _on_search(self) -> None:
-        """Show only what the search finds, and of the pages only those that have it."""
-        found = []
+        """Show only what the search finds, first what is called so; of the pages only those that have it."""
+        found, called = [], []
         for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
-            has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
+            rows = self.page(which).filter("" if is_page else self._sought)
+            has_it = bool(rows) or not self._sought
             self.list.item(place).setHidden(not has_it)
             found += [place] * has_it
+            called += [place] * (is_page or any(row.is_called(self._sought) for row in rows))
         self._nothing.setVisible(not found)
         self._stack.setVisible(bool(found))
-        if found and self.list.currentRow() not in found:
-            self.list.setCurrentRow(found[0])
+        if found and self.list.currentRow() not in (called or found):
+            self.list.setCurrentRow((called or found)[0])
 
     def _go_to_found(self) -> None:
         page = self.page(self.chosen)

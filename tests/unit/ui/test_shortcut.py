@@ -127,6 +127,13 @@ def test_what_a_refusal_proposes_is_one_click_away(page):
     assert one.verdict.words == words.TEST.format(keys="Ctrl+Alt+A")
 
 
+def test_the_first_key_comes_before_the_reset_by_tab(page, qtbot):
+    page.have(GERMAN)
+    page.window.list.setFocus()
+    qtbot.keyClick(page.window.list, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is page.list.rows[0].cell
+
+
 def test_hotkeys_are_reset_and_the_reset_is_undone(page):
     assert page.list.reset.isVisible() is (default_chord() != CTRL.chord)
     page.have(*Settings().hotkeys)

@@ -276,6 +276,16 @@ def test_search_finds_what_is_called_otherwise(window, word, found):
     assert window.chosen is Page.GENERAL
 
 
+def test_search_goes_to_what_is_called_so_before_what_mentions_it(window):
+    window.search.setText("insert text")
+    assert row_visible(window, "max_take_s"), "whose text is inserted as usual"
+    assert window.chosen is Page.TEXT
+    window.search.setText("insert")
+    assert window.chosen is Page.TEXT
+    window.search.setText("hotkey")
+    assert window.chosen is Page.SHORTCUT
+
+
 def test_search_finds_rows_on_all_pages_by_all_their_words(qtbot, window):
     qtbot.keyClick(window, Qt.Key.Key_F, Qt.KeyboardModifier.ControlModifier)
     assert window.search.hasFocus()
