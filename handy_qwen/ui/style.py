@@ -145,7 +145,7 @@ _RADIUS_PX = 2.0
 _ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
-_ARROW_PX = 3  # around that of a closed list, beside which its entry is cut
+_ARROW_PX = 28  # of a closed list, with its edges: Fusion's, whatever the letters; its entry has the rest
 _INDICATOR = {
     QStyle.PixelMetric.PM_IndicatorWidth,
     QStyle.PixelMetric.PM_IndicatorHeight,
@@ -219,7 +219,7 @@ class OutlinedStyle(QProxyStyle):
         """Outline bars; draw lines and grips; cut long words in closed lists short. Called by Qt."""
         shape = widget.frameShape() if isinstance(widget, QFrame) else None
         if element is QStyle.ControlElement.CE_ComboBoxLabel and isinstance(option, QStyleOptionComboBox):
-            room = max(0, option.rect.width() - option.rect.height() - 2 * _ARROW_PX)
+            room = max(0, option.rect.width() - _ARROW_PX)
             middle = Qt.TextElideMode.ElideMiddle  # the end of a device's name tells it from others
             option.currentText = option.fontMetrics.elidedText(option.currentText, middle, room)
             super().drawControl(element, option, painter, widget)

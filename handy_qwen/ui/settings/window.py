@@ -85,6 +85,7 @@ class SettingsWindow(AppWindow):
         self._stack = QStackedWidget()
         self.list.setSpacing(2)
         self.list.setIconSize(QSize(1, 1) * round(self.fontMetrics().height() * _ICON_SCALE))
+        self._inks = "", ""  # of the icons
         self._draw_icons()
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -154,9 +155,11 @@ class SettingsWindow(AppWindow):
 
     def _draw_icons(self) -> None:
         palette = self.list.palette()
-        inks = [palette.text().color().name(), palette.highlightedText().color().name()]
-        for place, which in enumerate(Page):
-            self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks))
+        inks = palette.text().color().name(), palette.highlightedText().color().name()
+        if inks != self._inks:
+            self._inks, side_px = inks, self.list.iconSize().width()
+            for place, which in enumerate(Page):
+                self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks, side_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         """Give the list the room it needs, but not more than its share. Called by Qt."""
