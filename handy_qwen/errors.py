@@ -14,7 +14,7 @@
     |   `-- DownloadError           .reason: DownloadReason
     |-- AudioFileError              .path
     |-- MicrophoneError             .reason: MicrophoneReason
-    |-- HotkeyError                 .reason: HotkeyReason
+    |-- HotkeyError                 .reason: HotkeyReason, .proposal
     |-- InsertError                 .reason: InsertReason
     |-- HistoryError                the history could not be read, written or kept in order
     |-- SettingsError               the settings file cannot be read or written as it is
@@ -157,11 +157,11 @@ class HotkeyReason(enum.Enum):
 
 
 class HotkeyError(HandyError):
-    """A hotkey could not be set up."""
+    """A hotkey could not be set up. ``proposal`` is one that could be instead, "" if none is known."""
 
-    def __init__(self, title: str, reason: HotkeyReason, hint: str = "") -> None:
+    def __init__(self, title: str, reason: HotkeyReason, hint: str = "", proposal: str = "") -> None:
         super().__init__(title, hint)
-        self.reason = reason
+        self.reason, self.proposal = reason, proposal
 
 
 class InsertReason(enum.Enum):

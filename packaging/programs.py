@@ -119,7 +119,7 @@ PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
     },
 }
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open"
+ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open osascript"
 """Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand.
 npm is in a package of its name, unless it came with a newer Node.js."""
 

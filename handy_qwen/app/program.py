@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ from handy_qwen.system.session import Kind, session_of
 from handy_qwen.transcriber import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
+    from handy_qwen.app.surroundings import Surroundings
     from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.cues import SoundCues
     from handy_qwen.audio.microphones import Microphones
@@ -113,6 +115,7 @@ class Program:
         self.library: PortAudio | None = None  # of which a process has only one; None until it is there
         self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
         self._applied = Settings()
+        self._surroundings: Surroundings | None = None
         self._is_built, self._is_closing = threading.Event(), threading.Event()
         self._languages_lock = threading.Lock()
         self._offered = Choices()
@@ -132,7 +135,7 @@ class Program:
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
             asleep_s=machine.asleep_s,
-            has_slept=lambda for_s: self.controller.post(Slept(for_s)),
+            has_slept=self._has_slept,
         )
 
     def start(
@@ -196,6 +199,8 @@ class Program:
             others["cues"] = self._cues.stop
         if self.player is not None:
             others["playback"] = self.player.close
+        if self._surroundings is not None:
+            others["surroundings"] = self._surroundings.stop
         begun = ending.begin(telling)
         ending.begin(others)
         ending.wait(begun, TAKES_S)
@@ -222,6 +227,8 @@ class Program:
         if not (self._is_hidden or may_open):
             self._greet()
         self.controller.start()
+        if self._surroundings is not None:
+            self._surroundings.start()
         self._watchdog.add(self._watches())  # before what follows, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self._transcriber is not None:
@@ -260,6 +267,8 @@ class Program:
         if self._microphone_list is not None:
             found[watchdog.HOTPLUG] = self._microphone_list.hotplug
         found[watchdog.CLIPBOARD] = ports.inserter.clipboard_thread
+        if self._surroundings is not None:
+            found |= self._surroundings.workers()
         return watches_of(found)
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
@@ -279,6 +288,7 @@ class Program:
             self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how), Remedy.MODELS))
 
     def _build(self) -> None:
+        from handy_qwen.app.surroundings import Surroundings
         from handy_qwen.audio.cues import SoundCues
         from handy_qwen.audio.microphones import Microphones
         from handy_qwen.audio.playback import Player
@@ -317,6 +327,9 @@ class Program:
         )
         self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
         self._history.start()
+        self._surroundings = Surroundings(
+            post, lambda: self._recorder, lambda: self.store.value.while_recording
+        )
         self._ports = Ports(
             hotkeys,
             self._recorder,
@@ -399,14 +412,17 @@ class Program:
 
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
+        self.chores.do(lambda: self._mend(self.store.mend))
 
-        def mend() -> None:
-            try:
-                self.store.mend()
-            except HandyError as exc:
-                self.controller.post(Failed(0, exc))
+    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        self.chores.do(lambda: self._mend(partial(self.store.put_right, place, is_meant=is_meant)))
 
-        self.chores.do(mend)
+    def _mend(self, mend: Callable[[], None]) -> None:
+        try:
+            mend()
+        except HandyError as exc:
+            self.controller.post(Failed(0, exc))
 
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
         """Change lists of the settings, for a window that shows what became of them. Any thread; may wait.
@@ -537,6 +553,13 @@ class Program:
         """How loud the present take is. Implements ``core.view.Meter``."""
         return self._recorder.level_db() if self._recorder is not None else -100.0
 
+    def _has_slept(self, for_s: float) -> None:
+        """Called on the watchdog's thread."""
+        if self._surroundings is not None:
+            self._surroundings.has_slept(for_s)
+        else:
+            self.controller.post(Slept(for_s))
+
     def _run_effect(self, effect: Effect) -> None:
         if self._ports is None:
             raise self._broken
@@ -546,6 +569,8 @@ class Program:
         self._offered = view.choices
         self._check_languages()
         self._answers.on_view(view)
+        if self._surroundings is not None:
+            self._surroundings.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
 
@@ -559,7 +584,7 @@ class Program:
             self._unknown_language = unknown
             error = LanguageError(
                 f"The model {offered.model} does not know {unknown}.",
-                "Choose another language or model in the menu.",
+                "Choose another language or model.",
             )
             self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 

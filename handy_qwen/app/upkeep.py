@@ -1,29 +1,34 @@
 """What the settings window shows of this machine and of the history as a whole.
 
-    Qt --check, write_archive ...--> inbox --> thread "upkeep" --> doctor, Archive --> Upkeep --> Qt
+    Qt --check, export_backup ...--> inbox --> thread "upkeep" --> doctor, Archive, backup --> Upkeep --> Qt
 
-Neither doctor nor SQLite is imported before it is asked for.
+Neither doctor nor SQLite nor what reads backups is imported before it is asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.core.models import Problem
+from handy_qwen.core.models import Problem, Told
 from handy_qwen.core.ports import Watched
+from handy_qwen.core.types import Part
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
 from handy_qwen.history.store import Places
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
+from handy_qwen.settings import Settings
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.doctor import Context, Finding, Report
+
+
+Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
 
 
 class UpkeepPresenter:
@@ -34,11 +39,21 @@ class UpkeepPresenter:
     Args:
         folder: The history's.
         library: The program's PortAudio, of which a process has only one; None before it is there.
+        settings: What holds now. Any thread.
+        revise: Changes them; see ``SettingsStore.revise``. Called on ``upkeep``.
     """
 
-    def __init__(self, folder: Path, library: Callable[[], PortAudio | None]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        library: Callable[[], PortAudio | None],
+        settings: Callable[[], Settings],
+        revise: Revise,
+    ) -> None:
         self.listener: UpkeepListener = lambda _upkeep: None  # until there is one
         self._folder, self._library = folder, library
+        self._settings, self._revise = settings, revise
+        self._taken: tuple[dict[str, object], dict[str, object]] = {}, {}  # before and after the last import
         self._shown = Upkeep()
         self._examined: tuple[Context, Report] | None = None
         self._told_as = "problem"  # the field for what goes wrong with the command under way
@@ -62,6 +77,22 @@ class UpkeepPresenter:
     def delete_history(self) -> None:
         """Delete all but the starred entries."""
         self._worker.do(self._delete)
+
+    def look_for_handy(self) -> None:
+        """See whether Handy has settings here."""
+        self._worker.do(self._look_for_handy)
+
+    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+        """Write a backup."""
+        self._worker.do(partial(self._moving, partial(self._export, target, parts)))
+
+    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
+        """Take a backup over."""
+        self._worker.do(partial(self._moving, partial(self._import, source, parts)))
+
+    def undo_import(self) -> None:
+        """Take it back."""
+        self._worker.do(partial(self._moving, self._undo))
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, and end the thread. Safe to call twice."""
@@ -104,6 +135,50 @@ class UpkeepPresenter:
         assert self._examined is not None
         write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
         self._show(archive=target)
+
+    def _moving(self, work: Callable[[], str]) -> None:
+        """Do ``work`` on a backup, and tell what came of it."""
+        try:
+            told = Told(self._shown.moved.number + 1, work())
+        except HandyError as exc:
+            told = Told(self._shown.moved.number + 1, exc.title, exc.hint, is_problem=True)
+        self._show(moved=told, can_undo=bool(self._taken[0]))
+
+    def _look_for_handy(self) -> None:
+        from handy_qwen.vocabulary import handy
+
+        self._show(handy=handy.settings_file())
+
+    def _export(self, target: Path, parts: Collection[Part]) -> str:
+        from handy_qwen.vocabulary.backup import write_backup
+
+        write_backup(target, self._settings(), parts)
+        return f"Exported to {target}."
+
+    def _import(self, source: Path, parts: Collection[Part]) -> str:
+        from handy_qwen.system.hotkeys.chord import parse_chord
+        from handy_qwen.vocabulary.backup import read_backup
+
+        backup, told = read_backup(source, parse_chord), ""
+
+        def changes(now: Settings) -> dict[str, object]:
+            nonlocal told
+            after, told = backup.changes(now, parts)
+            self._taken = {name: getattr(now, name) for name in after}, after
+            return after
+
+        self._revise(changes)
+        return told
+
+    def _undo(self) -> str:
+        before, after = self._taken
+        self._taken = {}, {}
+
+        def changes(now: Settings) -> dict[str, object]:
+            return {name: before[name] for name in before if getattr(now, name) == after[name]}
+
+        self._revise(changes)
+        return "Undone."
 
     def _measure(self) -> None:
         from handy_qwen.history.archive import Archive

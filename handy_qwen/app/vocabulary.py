@@ -25,7 +25,7 @@ from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings
 from handy_qwen.settings.forms import sentence
-from handy_qwen.vocabulary import exchange, lists
+from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class VocabularyPresenter:
             self._told,
             can_undo=bool(self._done),
             tried=tried,
-            handy=exchange.handy_settings() if self._is_watched else None,
+            handy=handy.settings_file() if self._is_watched else None,
         )
         if page != self._shown:
             self._shown = page

@@ -62,7 +62,9 @@ class ProgramWindows:
             open_file=open_with_desktop,
             folder=paths.data_dir() / "files",
         )
-        self.upkeep = UpkeepPresenter(default_folder(), lambda: program.library)
+        self.upkeep = UpkeepPresenter(
+            default_folder(), lambda: program.library, lambda: program.store.value, program.revise
+        )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
     def show(self, desk: Desk) -> None:

@@ -39,8 +39,8 @@ def devices() -> list[Device] | None:
     Raises:
         MicrophoneError: There is one, but it does not answer.
     """
-    listed = _pactl("list", "sources")
-    default = _pactl("get-default-source") if listed is not None else None
+    listed = pactl("list", "sources")
+    default = pactl("get-default-source") if listed is not None else None
     return None if listed is None else parse(listed, (default or "").strip())
 
 
@@ -65,7 +65,7 @@ def playing(headsets: Iterable[str]) -> frozenset[str]:
     Raises:
         MicrophoneError: The server does not answer.
     """
-    sinks, streams = _pactl("list", "short", "sinks"), _pactl("list", "sink-inputs")
+    sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
     used = used_sinks(streams or "", os.getpid())
     lines = (line.split("\t") for line in (sinks or "").splitlines())
     addresses = {_address(fields[1]) for fields in lines if len(fields) > 1 and fields[0] in used}
@@ -113,7 +113,12 @@ def _environment() -> dict[str, str]:
     return os.environ | {"LC_ALL": "C.UTF-8"}
 
 
-def _pactl(*command: str) -> str | None:
+def pactl(*command: str) -> str | None:
+    """What ``pactl`` prints; None if it is not there, or refuses.
+
+    Raises:
+        MicrophoneError: The server does not answer.
+    """
     try:
         done = subprocess.run(
             ["pactl", *command],

@@ -206,6 +206,10 @@ class MicrophoneRecorder:
         """Look for devices; ``on_devices`` gets them."""
         self._do(self._list_soon)
 
+    def wake(self) -> None:
+        """The machine has slept, or was locked: open the microphone anew, unless a take is recorded."""
+        self._do(self._wake)
+
     def level_db(self) -> float:
         """How loud it is now, in dBFS; -100 while nothing is heard. Implements ``core.view.Meter``."""
         return self._level_db
@@ -326,6 +330,14 @@ class MicrophoneRecorder:
 
     def _list_soon(self, now_s: float) -> None:
         self._list_s = min(self._list_s, now_s + SETTLE_S)
+
+    def _wake(self, now_s: float) -> None:
+        if self._take is not None and self._is_listening(self._take):
+            self._end(self._take, EndCause.CANCELLED, now_s)
+        if self._take is None:
+            self._connection.drop()
+            self._retry_s = now_s
+        self._list_soon(now_s)
 
     def _close(self, now_s: float) -> None:
         if self._take:

@@ -12,12 +12,14 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
 from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
+from handy_qwen.core.types import Part
 from handy_qwen.errors import ControlError, HotkeyError, SettingsError
 
 if TYPE_CHECKING:
@@ -29,7 +31,8 @@ _EXAMPLES = """examples:
   handy-qwen settings set hotkeys "Right Ctrl" F9
   handy-qwen settings add custom_words Kovács "Frau Wagner"
   handy-qwen settings add replacements '{heard = "btw", written = "by the way"}'
-  handy-qwen settings reset warm_s"""
+  handy-qwen settings reset warm_s
+  handy-qwen settings export backup.toml"""
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -53,6 +56,14 @@ def add_parsers(commands: Subparsers) -> None:
         action.add_argument("values", nargs="*" if name == "set" else "+", metavar="VALUE")
     reset = add_command(actions, "reset", _reset, "reset settings to their defaults")
     reset.add_argument("names", nargs="+", metavar="NAME")
+    backup = "Parts: settings, words, replacements. Words and replacements are added to those there are."
+    exported = add_command(actions, "export", _export, "write all settings, words and replacements to a file")
+    exported.add_argument("file", type=Path, metavar="FILE")
+    about = "Of a backup, the settings file of another computer, or Handy's settings_store.json. "
+    imported = add_command(actions, "import", _import, "take over what a file has", about + backup)
+    imported.add_argument("file", type=Path, metavar="FILE")
+    for one in (exported, imported):
+        one.add_argument("--only", nargs="+", choices=list(Part), metavar="PART", help="only these parts")
     add_command(actions, "edit", _edit, "open the settings file in your editor")
 
 
@@ -138,6 +149,30 @@ def _reset(options: argparse.Namespace) -> int:
     from handy_qwen.settings import change
 
     change(paths.settings_file(), **{name: _option(name).default for name in options.names})
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from handy_qwen.vocabulary.backup import write_backup
+
+    write_backup(options.file, _found().settings, options.only or list(Part))
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import revise
+    from handy_qwen.system.hotkeys.chord import parse_chord
+    from handy_qwen.vocabulary.backup import read_backup
+
+    backup, told = read_backup(options.file, parse_chord), ""
+
+    def changes(now: Settings) -> dict[str, object]:
+        nonlocal told
+        made, told = backup.changes(now, options.only or list(Part))
+        return made
+
+    revise(paths.settings_file(), changes)
+    say(told)
     return 0
 
 

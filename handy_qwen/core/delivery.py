@@ -55,6 +55,8 @@ def has_text(turn: Turn, event: Transcribed) -> None:
         turn.enter(replace(take, unfilled=event), Stage.TRANSCRIBING)
         turn.do(effects.LookUp(event, names))
         return
+    if event.text and not take.is_recovered:
+        turn.set(heard=("", "") if turn.now.rules.is_private else (event.text, language))
     spoken = heard(
         event.text, rules, language, lambda _: turn.notify(NoticeKind.INFO, *TOO_SLOW), event.values or {}
     )
@@ -261,7 +263,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             title = "The text wasn't inserted." if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
-            hint = event.note or "To copy it, choose it in the menu under Recent texts."
+            hint = event.note or "To copy it, choose it under Recent texts."
             turn.notify(NoticeKind.INFO, "The text is saved.", hint, remedy=Remedy.COPY)
         case _:
             if event.note:

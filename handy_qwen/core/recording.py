@@ -17,7 +17,7 @@ from handy_qwen.core.view import NoticeKind
 from handy_qwen.languages import AUTOMATIC
 
 MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
-SILENT = "The microphone is silent.", "Unmute it, or choose another one in the menu."
+SILENT = "The microphone is silent.", "Unmute it, or choose another microphone."
 DICTATION_S = 1.0  # a take cancelled earlier was no dictation, but a shortcut or a slip of the finger
 FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
 ENDING_S = 5.0  # the longest wait for a recorder that was asked to stop; it gives up a device after 3 s
@@ -170,7 +170,7 @@ def is_overdue(turn: Turn, take: Take) -> None:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
             "The microphone isn't responding.",
-            "What you said is being transcribed. Reconnect it, or choose another one in the menu.",
+            "What you said is being transcribed. Reconnect it, or choose another microphone.",
         )
         turn.do(effects.CancelRecording(take.number))
         _transcribe(turn, take)

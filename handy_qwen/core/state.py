@@ -106,6 +106,7 @@ class Dictation:
     held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
+    heard: tuple[str, str] = field(default=("", ""), repr=False)  # see View
     there: tuple[Take, ...] = ()  # whose texts are in a window, one behind the other and nothing between
     application: str = ""  # that a take was begun for last
     has_scratched: bool = False  # the last take did nothing but take back
@@ -274,6 +275,7 @@ def view_of(now: Dictation) -> View:
         can_bring_back=bool(now.entry_of(now.cancelled)),
         held=tuple(one.text for one in now.held),
         recent=now.recent,
+        heard=now.heard,
         application=now.application,
         choices=_real(now),
     )

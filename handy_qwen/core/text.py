@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 
 
 PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
+MOST_SLOW, HASTY_S = 2, 0.01  # after so many slow ones in a text, each of the others has only so long
 PATTERN_CHARACTERS = 1_000_000
 
 PLACEHOLDERS = ("date", "time", "clipboard")
@@ -166,11 +167,13 @@ def heard(
     if rules.is_without_fillers:
         text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
     found: list[_Found] = []
+    slow = 0
     for replacement in rules.replacements_in(text):
         try:
-            matches = _matches(text, replacement)
+            matches = _matches(text, replacement, PATTERN_S if slow < MOST_SLOW else HASTY_S)
             found += _filled(matches, values) if replacement.is_alone else matches
         except TimeoutError:
+            slow += 1
             on_slow(replacement)
     for one in commands_in(text, language, rules.commands & WRITTEN.keys()):
         found.append(_Found(one.start, one.end, WRITTEN[one.command]))
@@ -279,13 +282,13 @@ def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
     return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
 
 
-def _matches(text: str, replacement: Replacement) -> Iterable[_Found]:
+def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) -> Iterable[_Found]:
     """Where ``replacement`` applies, in order.
 
     Raises:
-        TimeoutError: The pattern takes too long, or writes too much.
+        TimeoutError: The pattern takes longer, or writes too much.
     """
-    found = (_pattern_matches if replacement.is_regex else _word_matches)(text, replacement)
+    found = (_pattern_matches if replacement.is_regex else _word_matches)(text, replacement, timeout_s)
     if replacement.is_alone:
         return (one for one in found if stands_apart(text, one.start, one.end))
     return found
@@ -312,7 +315,7 @@ def _place(found: _Found) -> tuple[int, int]:
     return found.start, found.end
 
 
-def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
+def _word_matches(text: str, replacement: Replacement, _timeout_s: float) -> Iterator[_Found]:
     pattern, written, at = _pattern(replacement), _plain(replacement.written), 0
     may_have_particle = any(map(is_of_word, written))  # none belongs to a comma
     while (match := pattern.search(text, at)) is not None:
@@ -322,7 +325,7 @@ def _word_matches(text: str, replacement: Replacement) -> Iterator[_Found]:
         at = match.end() if is_whole else match.start() + 1
 
 
-def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
+def _pattern_matches(text: str, replacement: Replacement, timeout_s: float) -> list[_Found]:
     found: list[_Found] = []
     count = 0
 
@@ -336,7 +339,7 @@ def _pattern_matches(text: str, replacement: Replacement) -> list[_Found]:
         return ""
 
     # ``concurrent``: the microphone's callback goes on meanwhile.
-    _users_pattern(replacement).sub(note, text, timeout=PATTERN_S, concurrent=True)
+    _users_pattern(replacement).sub(note, text, timeout=timeout_s, concurrent=True)
     return found
 
 

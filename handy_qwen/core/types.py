@@ -168,6 +168,22 @@ class Rules:
         return (language,) if language else self.languages
 
 
+class Part(enum.StrEnum):
+    """A part of a backup, which can be left out."""
+
+    SETTINGS = "settings"
+    WORDS = "words"
+    REPLACEMENTS = "replacements"
+
+
+class WhileRecording(enum.StrEnum):
+    """What becomes of the sound of other programs."""
+
+    OFF = "off"
+    PAUSE = "pause"
+    LOWER = "lower"
+
+
 class EntryState(enum.StrEnum):
     """How far the history saw a take come.
 

@@ -7,12 +7,13 @@ is needed.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from handy_qwen.core.models import Problem
+from handy_qwen.core.models import Problem, Told
+from handy_qwen.core.types import Part
 
 
 class Severity(enum.Enum):
@@ -52,6 +53,9 @@ class Upkeep:
     history: HistoryUse | None = None  # None: not looked at yet
     problem: Problem | None = None  # with what was asked for last of the history
     archive_problem: Problem | None = None  # and of the checks or the support archive
+    moved: Told = field(default_factory=Told)  # what came of the last backup, or of reading one
+    can_undo: bool = False  # what was read can be taken back
+    handy: Path | None = None  # the settings of Handy on this machine, which can be read
 
 
 UpkeepListener = Callable[[Upkeep], None]
@@ -69,6 +73,18 @@ class UpkeepCommands(Protocol):
 
     def measure_history(self) -> None:
         """Look how much the history holds."""
+
+    def look_for_handy(self) -> None:
+        """See whether Handy has settings on this machine."""
+
+    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+        """Write ``parts`` to ``target``, in place of a file that is there."""
+
+    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
+        """Take over ``parts`` of a backup, of a settings file, or of Handy's settings."""
+
+    def undo_import(self) -> None:
+        """Take the last import back, but for what was changed since."""
 
     def delete_history(self) -> None:
         """Delete all texts and sounds for good, but the starred ones."""

@@ -163,6 +163,8 @@ class View:
     held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
     recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
     application: str = ""  # what the last dictation was for, as the desktop calls it
+    heard: tuple[str, str] = field(default=("", ""), repr=False)  # what the model wrote last, and in which
+    # language, before anything was done to it; nothing while the history is paused
     choices: Choices = field(default_factory=Choices)
 
     def can(self, remedy: Remedy | None) -> bool:
@@ -224,6 +226,9 @@ class Commands(Protocol):
 
     def mend_settings(self) -> None:
         """Make a settings file that is broken readable again: its faulty lines become comments."""
+
+    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+        """Call the key at ``place`` of the settings file what it was meant to be; else make it a comment."""
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
         """Dictate with ``chord`` ("Right Ctrl", "F9") instead of the first hotkey.

@@ -198,6 +198,8 @@ VOCABULARY = "vocabulary"
 CUES = "cues"
 PLAYBACK = "playback"
 HOTPLUG = "hot-plugging"
+POWER = "sleep"
+QUIETING = "other sound"
 
 
 class Expected(NamedTuple):
@@ -238,6 +240,8 @@ EXPECTED = {
     CUES: Expected("The sounds at start and stop", math.inf),
     PLAYBACK: Expected("Playing recordings", math.inf),
     HOTPLUG: Expected("Noticing new microphones", 30.0),
+    POWER: Expected("Noticing that the computer sleeps", 30.0),
+    QUIETING: Expected("Pausing other sound", 30.0),
 }
 
 

@@ -5,10 +5,10 @@ from handy_qwen.settings.fields import OPTIONS, Option, Settings
 from handy_qwen.settings.file import (
     Configuration,
     Problem,
-    SettingsStore,
     SettingsView,
     read_configuration,
 )
+from handy_qwen.settings.store import SettingsStore
 
 __all__ = [
     "OPTIONS",

@@ -132,6 +132,11 @@ class Document:
             path = path[:-1]
         return self.lines.get(path, 0)
 
+    def is_key(self, path: Path) -> bool:
+        """Whether ``path`` is written as ``name = value``, not as a table or with dots."""
+        plain = self._plain(path)
+        return plain is not None and plain.depth == len(path) - 1
+
     def with_value(self, name: str, value: object) -> Document:
         """The document in which the top-level key ``name`` is ``value``: a plain value, or a list of them."""
         draft = self._draft()
@@ -142,13 +147,25 @@ class Document:
             draft._insert(f"{name} = {draft._dumped(value)}{draft._newline}")
         return draft._finished()
 
-    def with_name(self, old: str, new: str, value: object) -> Document:
-        """The document in which the top-level key ``old`` is called ``new`` and is ``value``."""
+    def with_name(self, path: Path, new: str, value: object = None) -> Document:
+        """The document in which the key ``path`` is called ``new``, and is ``value`` unless that is None."""
         draft = self._draft()
-        plain = draft._plain((old,))
+        plain = draft._plain(path)
         if plain is not None:
-            plain.head = plain.head.replace(old, new, 1)
-            plain.assign(draft._dumped(value), draft._newline)
+            indent = plain.head[: len(plain.head) - len(plain.head.lstrip())]
+            plain.head = f"{indent}{new} = "
+            if value is not None:
+                plain.assign(draft._dumped(value), draft._newline)
+        return draft._finished()
+
+    def without(self, path: Path) -> Document:
+        """The document in which all that is written of ``path`` is a comment."""
+        draft = self._draft()
+        for one in draft._below(path):
+            written = f"{one.head}{one.value or ''}{one.tail}"
+            one.head, one.tail = re.sub(r"(?m)^(?=[^\n]*\S)", "# ", written), ""
+            if one.value is not None:
+                one.value = ""
         return draft._finished()
 
     def with_tables(

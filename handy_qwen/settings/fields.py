@@ -12,7 +12,18 @@ from typing import Any, TypeVar
 
 from handy_qwen.core.commands import Command
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Hotkey, Keep, LiveMode, LockKey, Method, Mode, Overlay, Profile, Submit
+from handy_qwen.core.types import (
+    Hotkey,
+    Keep,
+    LiveMode,
+    LockKey,
+    Method,
+    Mode,
+    Overlay,
+    Profile,
+    Submit,
+    WhileRecording,
+)
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.checks import (
     HOTKEY,
@@ -170,6 +181,21 @@ class Settings:
         "While a Bluetooth headset's microphone is open, its music sounds like a phone call. The next "
         "microphone is used instead, if there is one.",
         page=Page.MICROPHONE,
+    )
+    while_recording: WhileRecording = option(
+        WhileRecording.OFF,
+        choice(WhileRecording),
+        "While you speak, other sound",
+        "What was paused goes on when you have finished, and the volume comes back.",
+        form=Worded(
+            {
+                WhileRecording.OFF: "Stays as it is",
+                WhileRecording.PAUSE: "Pauses",
+                WhileRecording.LOWER: "Gets quieter",
+            }
+        ),
+        page=Page.MICROPHONE,
+        note="Pausing works on Linux, with players and browsers that speak MPRIS.",
     )
     warm_s: float = option(
         30.0,
@@ -338,7 +364,7 @@ class Settings:
         Overlay.BOTTOM,
         choice(Overlay),
         "Show the overlay",
-        "A small window that shows what is recorded. It never takes the keyboard or mouse.",
+        "A small window that shows what is recorded. It never takes the keyboard.",
         form=Worded(
             {
                 Overlay.BOTTOM: "At the bottom of the screen",
@@ -374,7 +400,7 @@ class Settings:
         whole(0, 1_000_000),
         "Number of dictations",
         "Starred ones are not counted and always stay.",
-        form=Amount(Unit.DICTATIONS, step=100, zero="Any number", first=1000),
+        form=Amount(Unit.DICTATIONS, step=100, zero="No limit", first=1000),
         page=Page.HISTORY,
     )
     history_days: float = option(
@@ -389,7 +415,7 @@ class Settings:
         number(0, 100_000),
         "Space for their sound",
         "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="Any amount", first=2),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="No limit", first=2),
         page=Page.HISTORY,
     )
     private: bool = option(

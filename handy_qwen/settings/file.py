@@ -4,31 +4,23 @@
 writes that. A key that is absent has its default. ``version`` counts changes of the layout; a file of a newer
 version is read as far as it is understood and keeps its number.
 
-``SettingsStore`` holds the settings of the running program: one value that is swapped whole, and the file
-behind it. Changes go through ``update``, which saves them; changes made by hand in the file are found by
-``reload_if_changed``, which the program calls every second (a look at the file's time and size). No clock is
-asked: that of a network drive may be wrong.
-
 The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
-replaced. Until it can be read again, the former settings hold (at the start, the defaults), and what is
-changed in the program waits to be written into it.
+replaced. ``SettingsStore`` keeps the running program in step with it.
 """
 
 from __future__ import annotations
 
 import difflib
 import errno
-import logging
 import os
 import re
-import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from handy_qwen import paths
-from handy_qwen.errors import HandyError, SettingsError
+from handy_qwen.errors import SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.checks import Reader, Several, item_of
@@ -37,8 +29,6 @@ from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
 from handy_qwen.settings.forms import sentence
 from handy_qwen.settings.mending import mended, name_at
-
-logger = logging.getLogger(__name__)
 
 VERSION = 1
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
@@ -51,11 +41,6 @@ _TABLES = {
     name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
 }
 _SHOWN_PROBLEMS = 3  # in a notice
-_SETTLED, _COARSE = 1, 3
-"""How many looks after that which found a change the file is read: many editors empty it before they write,
-and some file systems show the same time for all that is written within two seconds."""
-_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
-_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
 _IN_WINDOW = "Reset the line in the Settings window"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
@@ -81,6 +66,8 @@ class Problem:
     line: int = 0  # from 1; 0: unknown
     effect: str = ""  # what is done instead
     name: str = ""  # of the setting; "" if it is about the file, or a key that is none
+    place: Keys = field(default=(), repr=False)  # of a key that is none, for ``put_right``
+    meant: str = ""  # what it should be called, or where it is a setting in the wrong place, is called
 
     def __str__(self) -> str:
         where = f"line {self.line}: " if self.line else ""
@@ -180,7 +167,7 @@ def _renamed(document: Document) -> Document:
     """``document`` with what a former version called otherwise under its present name."""
     former = document.values.get("microphone")
     if isinstance(former, str) and "microphones" not in document.values:
-        return document.with_name("microphone", "microphones", [former] if former else [])
+        return document.with_name(("microphone",), "microphones", [former] if former else [])
     return document
 
 
@@ -193,11 +180,16 @@ def _bytes_of(path: Path) -> bytes:
 
 def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
     """The settings in ``document``; what is wrong has its default, and is explained."""
+    values, problems = values_in(document)
+    return Settings(**{name: value for name, value in values.items() if value is not None}), problems
+
+
+def values_in(document: Document) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+    """What ``document`` sets, by name; None for what is wrong, which is explained."""
     reader = _Reader(document)
     values = {name: reader.field(name) for name in _FIELDS if name in document.values}
     reader.look_for_strangers()
-    problems = sorted(reader.problems, key=lambda one: one.line)
-    return Settings(**{name: value for name, value in values.items() if value is not None}), tuple(problems)
+    return values, tuple(sorted(reader.problems, key=lambda one: one.line))
 
 
 class _Reader:
@@ -251,7 +243,7 @@ class _Reader:
             if name not in _FIELDS and not is_newer:
                 guess = _nearest(name, _FIELDS)
                 meant = f"{_shown(name)} is not a setting; did you mean {guess}?"
-                self._tell(meant if guess else "this key is not a setting", (name,))
+                self._tell_stranger(meant if guess else "this key is not a setting", (name,), guess)
             for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
                 if isinstance(entry, Mapping):
                     self._look_in_table(name, (name, at) if isinstance(raw, list) else (name,), entry)
@@ -267,12 +259,12 @@ class _Reader:
                 where = (
                     f"{header} and not used; move it above line {line}" if line else f"{name} and not used"
                 )
-                self._tell(f"{key} is inside {where}", (*place, key))
+                self._tell_stranger(f"{key} is inside {where}", (*place, key), key)
             elif known:
                 guess = _nearest(key, known)
                 meant = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
                 called = _shown(key) if guess else "a key"  # it may be anything the user says
-                self._tell(f"{called} is not known in {header}; {meant}", (*place, key))
+                self._tell_stranger(f"{called} is not known in {header}; {meant}", (*place, key), guess)
 
     def _checked(self, read: Reader[T], value: object, called: str, place: Keys, effect: str) -> T | None:
         try:
@@ -284,6 +276,23 @@ class _Reader:
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
         name = place[0] if place[0] in _FIELDS else ""
         self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
+
+    def _tell_stranger(self, text: str, place: Keys, meant: str) -> None:
+        """A key that is none, and if it has a line of its own, what it may have been meant to be."""
+        self._tell(text, place)
+        if place in self._document.lines:
+            is_moved = meant == place[-1]
+            is_plain = isinstance(self._value(place), str | int | float | list)
+            is_free = meant not in (self._document.values if is_moved else self._value(place[:-1]))
+            can_be = is_plain and is_free and self._document.is_key(place)
+            last = self.problems.pop()
+            self.problems.append(replace(last, place=place, meant=meant if can_be else ""))
+
+    def _value(self, place: Keys) -> Any:  # noqa: ANN401  of any kind
+        found: Any = self._document.values
+        for key in place:
+            found = found[key]
+        return found
 
 
 def _shown(name: str) -> str:
@@ -300,11 +309,11 @@ def _default(one: Field[Any]) -> str:
     return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
 
 
-def new_document() -> Document:
-    """A document with all defaults and their meanings."""
+def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Document:
+    """A document with the defaults of ``names`` and their meanings."""
     defaults = Settings()
-    lines = [f"# {HEAD}", f"version = {VERSION}"]
-    for name in _FIELDS:
+    lines = [f"# {head}", f"version = {VERSION}"]
+    for name in names:
         lines += ["", *(f"# {line}" for line in OPTIONS[name].described.comment())]
         if name not in _TABLES:
             lines.append(f"{name} = {dump(_plain(getattr(defaults, name)))}")
@@ -393,6 +402,30 @@ def mend(path: Path) -> None:
         ) from exc
 
 
+def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
+    """Give a key that is none the name it was meant to have, or move it to its place; else make it a comment.
+
+    Raises:
+        SettingsError: There is no such key any more, or the file cannot be written.
+    """
+    found = read_configuration(path)
+    problem = next((one for one in found.problems if place and one.place == place), None)
+    if found.document is None or problem is None:
+        raise SettingsError(f"{path.name} has changed.", "Look at it again.")
+    document = found.document
+    if not is_meant or not problem.meant:
+        document = document.without(place)
+    elif problem.meant == place[-1]:
+        value = _Reader(document)._value(place)
+        document = document.without(place).with_value(problem.meant, value)
+    else:
+        document = document.with_name(place, problem.meant)
+    try:
+        _replace(found, f"{document.mark}{document.text}".encode())
+    except OSError as exc:
+        raise SettingsError(f"{path} cannot be written: {exc.strerror}.", "Check its permissions.") from exc
+
+
 def check_readable(found: Configuration, names: Iterable[str]) -> None:
     """Refuse to write over what cannot be read."""
     for name in names:
@@ -401,188 +434,3 @@ def check_readable(found: Configuration, names: Iterable[str]) -> None:
             raise SettingsError(
                 f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
             )
-
-
-class SettingsStore:
-    """Holds the settings and keeps them in step with ``path``.
-
-    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
-    call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
-    one, whenever that changes; None: it is right again. ``on_view`` gets all of it whenever anything changes.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        on_change: Callable[[Settings], None] = lambda _: None,
-        on_problem: Callable[[HandyError | None], None] = lambda _: None,
-        on_view: Callable[[SettingsView], None] = lambda _: None,
-    ) -> None:
-        self.path = path
-        self.on_change = on_change
-        self.on_problem = on_problem
-        self.on_view = on_view
-        self._lock = threading.RLock()
-        self._seen: Stamp | None = None  # of the file as it was looked at last
-        self._looks = 0  # since it became so
-        self._value = Settings()
-        self._unsaved: dict[str, object] = {}
-        self._until = _DEFAULTS
-        self._refusal: SettingsError | None = None  # why the file could not be written
-        self._told: tuple[str, str] | None = None
-        self._file: tuple[Problem | None, tuple[Problem, ...]] = None, ()  # what is wrong with it
-        self._view = SettingsView(path)
-
-    @property
-    def value(self) -> Settings:
-        """The settings now."""
-        return self._value
-
-    @property
-    def view(self) -> SettingsView:
-        """The settings now, and what is wrong with the file."""
-        return self._view
-
-    def load(self) -> Settings:
-        """Read the file, or create it."""
-        with self._lock:
-            self._remember()
-            found = self._read()
-            if found.document is None:
-                # Whoever has a file has seen the guide of the first start.
-                self._value = replace(found.settings, set_up=True)
-            else:
-                self._value = found.settings
-                self._until = _FORMER
-                if not found.exists:
-                    self._write(found)
-            self._show()
-        return self._value
-
-    def reload_if_changed(self) -> None:
-        """Look whether the file was changed by hand, and take the changes over."""
-        with self._lock:
-            seen, self._seen = self._seen, stamp_of(self.path)
-            self._looks = self._looks + 1 if seen == self._seen else 0
-            if self._looks in {_SETTLED, _COARSE}:
-                self._catch_up(self._read())
-
-    def update(self, **changes: object) -> Settings:
-        """Change settings and save them. Those that are not named keep what the file says.
-
-        Raises:
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
-        """
-        with self._lock:
-            new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
-            self._unsaved |= {name: getattr(new, name) for name in changes}
-            stamp = stamp_of(self.path)
-            if stamp == self._seen and self._looks >= _SETTLED:
-                self._catch_up(self._read())
-            else:  # somebody is writing it: the next looks will tell
-                self._seen, self._looks = stamp, 0
-                self._swap(new)
-            return self._value
-
-    def mend(self) -> None:
-        """Make a broken file readable again; see the function ``mend``.
-
-        Raises:
-            SettingsError: It cannot be done; the file is as it was.
-        """
-        with self._lock:
-            mend(self.path)
-            self._remember()
-            self._catch_up(self._read())
-
-    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
-        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
-
-        Raises:
-            SettingsError: The file has something in their place that cannot be read; nothing is changed.
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
-        """
-        with self._lock:
-            found = self._read()
-            if found.document is None or not found.document.text:  # many editors empty a file first
-                return self.update(**changes(self._value))
-            # What was added by hand a moment ago is not written over.
-            base = replace(found.settings, **self._unsaved)  # type: ignore[arg-type]  # checked when set
-            wanted = changes(base)
-            check_readable(found, wanted)
-            new = replace(base, **wanted)  # type: ignore[arg-type]  # checked there
-            self._unsaved |= {name: getattr(new, name) for name in wanted}
-            self._remember()
-            self._catch_up(found)
-            return self._value
-
-    def flush(self) -> None:
-        """Write what waits for a file that somebody was editing: the program ends."""
-        with self._lock:
-            if self._unsaved:
-                self._catch_up(self._read())
-
-    def _catch_up(self, found: Configuration) -> None:
-        """Take over what the file says, and write into it what is not saved yet."""
-        base = self._value if found.document is None else found.settings
-        new = replace(base, **self._unsaved)  # type: ignore[arg-type]  # checked when they were set
-        if found.document is not None:
-            self._until = _FORMER
-            if self._unsaved:
-                self._write(found)
-        self._swap(new)
-
-    def _swap(self, new: Settings) -> None:
-        if new != self._value:
-            self._value = new
-            self.on_change(new)
-        self._show()
-
-    def _show(self) -> None:
-        shown = SettingsView(self.path, self._value, *self._file, self._refusal)
-        if shown != self._view:
-            self._view = shown
-            self.on_view(shown)
-
-    def _read(self) -> Configuration:
-        """The file as it is now; tells what is wrong with it."""
-        found = read_configuration(self.path)
-        if found.exists and not self._unsaved:  # somebody else has made it
-            self._refusal = None
-        self._tell(found)
-        return found
-
-    def _write(self, found: Configuration) -> None:
-        try:
-            save(found, self._unsaved)
-        except ChangedMeanwhileError:
-            pass  # the next look finds the change, and what is unsaved is written then
-        except OSError as exc:
-            logger.warning("settings file not written: %s", type(exc).__name__)
-            self._refusal = SettingsError(
-                "The settings could not be saved.",
-                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
-            )
-            self._tell(found)
-        else:
-            self._unsaved, self._refusal = {}, None
-            self._remember()
-            self._tell(read_configuration(self.path))
-
-    def _remember(self) -> None:
-        """The file is as it was read or written now."""
-        self._seen, self._looks = stamp_of(self.path), _SETTLED
-
-    def _tell(self, found: Configuration) -> None:
-        complaint = (None if found.error else self._refusal) or found.complaint(self._until)
-        told = (complaint.title, complaint.hint) if complaint else None
-        if told != self._told:
-            if complaint and self._told is None:  # its text may be the user's
-                logger.warning(
-                    "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
-                )
-            self._told = told
-            self.on_problem(complaint)
-        self._file = found.error, found.problems

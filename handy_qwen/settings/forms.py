@@ -120,7 +120,7 @@ class Amount:
     def explained(self) -> str:
         """For a comment: the unit, and what 0 means."""
         unit = (self.file_unit or self.unit).value[2]
-        return f"In {unit}; 0: {self.zero}" if self.zero else f"In {unit}"
+        return f"A number of {unit}; 0: {self.zero.lower()}" if self.zero else f"A number of {unit}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ from handy_qwen.settings.document import Document, TomlError
 _BEGINS = re.compile(r"\s*(?:\[|[\w.\"'-]+\s*=|[\w-]+\s*$)")  # a statement, or what was meant to be one
 _NAME = re.compile(r"\s*([A-Za-z_]+)\s*(?:=|$)")
 _STARTS = 40  # of statements that are tried, from the fault upwards
-_SMALL_CHARS, _STARTS_IF_LARGE = 100_000, 3  # every try reads the whole file
+_STARTS_IF_LARGE = 3
+_MOST_CHARS = 3_000_000  # that are read to find one fault: every try reads the whole file
 _MOST_FAULTS = 20
 
 
@@ -65,7 +66,7 @@ def _attempts(text: str, fault: int) -> Iterator[_Attempt]:
     lines = text.split("\n")
     fault = min(max(fault, 1), len(lines))
     begins = [number for number, line in enumerate(lines, 1) if _BEGINS.match(line)]
-    most = _STARTS if len(text) <= _SMALL_CHARS else _STARTS_IF_LARGE
+    most = max(_STARTS_IF_LARGE, min(_STARTS, _MOST_CHARS // (3 * len(text) + 1)))  # three tries for each
     firsts = [number for number in reversed(begins) if number <= fault][:most]
     above = (number for number in range(fault, 0, -1) if _is_more_than_comment(lines[number - 1]))
     spans = {Span(fault, fault), *(Span(number, number) for number in islice(above, most))}

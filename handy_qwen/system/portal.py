@@ -67,9 +67,9 @@ class DeniedError(PortalError):
 class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
     """A connection on which the first answer has a time limit as well. Closed if it does not come."""
 
-    def __init__(self, to_bus: socket.socket) -> None:
+    def __init__(self, to_bus: socket.socket, *, has_fds: bool = False) -> None:
         try:
-            super().__init__(to_bus)
+            super().__init__(to_bus, enable_fds=has_fds)
         except BaseException:
             self.close()
             raise
@@ -79,13 +79,15 @@ class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
         return super().send_and_get_reply(message, timeout=HELLO_S if timeout is None else timeout)
 
 
-def connect(bus: str = "SESSION") -> Connection:
-    """A connection to the bus at the address ``bus``; "SESSION": that of the environment. At most 4 s.
+def connect(bus: str = "SESSION", *, has_fds: bool = False) -> Connection:
+    """A connection to the bus at ``bus``; "SESSION", "SYSTEM": that of the environment. At most 4 s.
+
+    ``has_fds``: answers may bring file descriptors.
 
     Raises:
         OSError, RuntimeError, ...: One of ``BROKEN``.
     """
-    return Connection(prep_socket(get_bus(bus), timeout=HELLO_S))
+    return Connection(prep_socket(get_bus(bus), has_fds, timeout=HELLO_S), has_fds=has_fds)
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:

@@ -42,6 +42,8 @@ from handy_qwen.ui.windows.models import ModelsWindow
 class Desk(QObject):
     """Shows the last view, model list and history page it was given.
 
+    A window that is closed costs nothing: it hears what has become of them when it comes up again.
+
     Threads: made and closed on Qt's; ``show_*`` and ``open`` may be called from any: a signal carries the
     call over to Qt's.
     """
@@ -142,13 +144,13 @@ class Desk(QObject):
         self._view = view
         self._tray.show_view(view)
         self._overlay.show_view(view)
-        for window in self._windows.values():
+        for window in self._open_windows():
             window.show_view(view)
 
     def _show_models(self, models: ModelList) -> None:
         self._models = models
         self._tray.menu.show_models(models)
-        for window in self._windows.values():
+        for window in self._open_windows():
             window.show_models(models)
 
     def _show_files(self, page: FilesPage) -> None:
@@ -158,18 +160,23 @@ class Desk(QObject):
 
     def _show_settings(self, shown: SettingsView) -> None:
         self._settings = shown
-        for window in self._windows.values():
+        for window in self._open_windows():
             window.show_settings(shown)
+
+    def _open_windows(self) -> list[AppWindow]:
+        return [window for window in self._windows.values() if window.isVisible()]
 
     def _present(self, window: Window) -> None:
         if window not in self._windows:
             self._windows[window] = self._made(window)
             self._windows[window].settings_asked.connect(lambda: self._present(Window.SETTINGS))
-            self._windows[window].show_settings(self._settings)
-            self._windows[window].show_view(self._view)
+        shown = self._windows[window]
+        if not shown.isVisible():
+            shown.show_settings(self._settings)
+            shown.show_view(self._view)
             if self._models.entries:  # else nobody has looked yet
-                self._windows[window].show_models(self._models)
-        self._windows[window].present()
+                shown.show_models(self._models)
+        shown.present()
 
     def _made(self, window: Window) -> AppWindow:
         return {

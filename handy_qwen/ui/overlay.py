@@ -10,12 +10,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from handy_qwen.core.view import Meter, View
+from handy_qwen.core.view import SETTINGS, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_card import MARGIN_PX, CardPainter, Content, Mark, card_shape, content_of
 from handy_qwen.ui.style import application, scheme
@@ -73,6 +74,8 @@ class OverlayWindow(QWidget):
     def show_view(self, view: View) -> None:
         """Show what ``view`` says, or disappear."""
         self._view = view
+        if view.notices and self._covers_window():  # the main and the Settings window say it themselves
+            view = replace(view, notices=tuple(one for one in view.notices if one.subject != SETTINGS))
         content = content_of(view) if _can_be_placed() else None
         if content is not None and content.mark is Mark.HELD and not view.notices and self._covers_window():
             content = None

@@ -74,7 +74,7 @@ FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to canc
 CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
-WAITING_HINT = tr("To copy or discard it, use the menu of Handy Qwen.")
+WAITING_HINT = tr("To copy or discard it, open Handy Qwen.")
 
 CLOSE, WINDOW_TITLE = tr("&Close"), tr("{title} — {app}")
 RATE, PERCENT = tr("{size}/s"), tr("{number} %")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QProxyStyle,
     QStyle,
     QStyleOption,
+    QStyleOptionComboBox,
     QStyleOptionComplex,
     QStyleOptionFrame,
     QStyleOptionMenuItem,
@@ -144,6 +145,7 @@ _RADIUS_PX = 2.0
 _ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
+_ARROW_PX = 28  # of a closed list, with its edges: Fusion's, whatever the letters; its entry has the rest
 _INDICATOR = {
     QStyle.PixelMetric.PM_IndicatorWidth,
     QStyle.PixelMetric.PM_IndicatorHeight,
@@ -170,12 +172,16 @@ class OutlinedStyle(QProxyStyle):
         super().__init__(_FUSION)
 
     def polish(self, what: QPalette | QApplication | QWidget) -> None:  # type: ignore[override]  # three in one
-        """Make the hint in an empty field readable. Called by Qt."""
+        """Make the hint in an empty field readable, and what is selected. Called by Qt."""
         super().polish(what)
         if isinstance(what, QPalette):
             base = what.color(QPalette.ColorRole.Base)
             hint = blended(what.color(QPalette.ColorRole.PlaceholderText), base)
             what.setColor(QPalette.ColorRole.PlaceholderText, readable(hint, base))
+            for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+                selected = what.color(group, QPalette.ColorRole.HighlightedText)
+                ground = readable(what.color(group, QPalette.ColorRole.Highlight), selected)
+                what.setColor(group, QPalette.ColorRole.Highlight, ground)
 
     def pixelMetric(  # noqa: N802  the name is Qt's
         self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
@@ -210,9 +216,14 @@ class OutlinedStyle(QProxyStyle):
         painter: QPainter,
         widget: QWidget | None = None,
     ) -> None:
-        """Outline bars; draw lines and the grips of splitters. Called by Qt."""
+        """Outline bars; draw lines and grips; cut long words in closed lists short. Called by Qt."""
         shape = widget.frameShape() if isinstance(widget, QFrame) else None
-        if element is QStyle.ControlElement.CE_Splitter:
+        if element is QStyle.ControlElement.CE_ComboBoxLabel and isinstance(option, QStyleOptionComboBox):
+            room = max(0, option.rect.width() - _ARROW_PX)
+            middle = Qt.TextElideMode.ElideMiddle  # the end of a device's name tells it from others
+            option.currentText = option.fontMetrics.elidedText(option.currentText, middle, room)
+            super().drawControl(element, option, painter, widget)
+        elif element is QStyle.ControlElement.CE_Splitter:
             _draw_grip(option, painter)
         elif element is QStyle.ControlElement.CE_ShapedFrame and shape in _LINES:
             _draw_line(option, painter, is_vertical=shape is QFrame.Shape.VLine)

@@ -313,6 +313,7 @@ class MeterBar(QProgressBar):
     _FRAME_MS = 50
     _FALL = 0.08  # of the bar in each frame: it rises at once and falls softly
     _SEGMENTS, _CLIPPING = 32, 3
+    _LEAST_SEGMENT_PX = 7.0  # of a narrow bar, which has fewer: else they look like a fence
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
@@ -350,11 +351,13 @@ class MeterBar(QProgressBar):
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
-        step, colors, unlit = self.width() / self._SEGMENTS, scheme(), outline(self.palette())
+        count = max(4, min(self._SEGMENTS, int(self.width() / self._LEAST_SEGMENT_PX)))
+        step, colors, unlit = self.width() / count, scheme(), outline(self.palette())
+        _, clipping = self.zones()
         with QPainter(self) as painter:
-            for segment in range(self._SEGMENTS):
-                lit = "problem" if segment >= self._SEGMENTS - self._CLIPPING else "good"
-                is_lit = self._level * self._SEGMENTS > segment + 0.5
+            for segment in range(count):
+                lit = "problem" if segment >= round(clipping * count) else "good"
+                is_lit = self._level * count > segment + 0.5
                 box = QRectF(segment * step, 2, step * 0.7, self.height() - 4)
                 draw_rounded(painter, box, 2, colors.color(lit) if is_lit else unlit)
 

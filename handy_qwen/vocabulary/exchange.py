@@ -13,7 +13,6 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-import json
 import locale
 import re
 from collections.abc import Iterable, Sequence
@@ -21,11 +20,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-import platformdirs
-
 from handy_qwen.core.text import Replacement
 from handy_qwen.errors import SettingsError
 from handy_qwen.files import replacing
+from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
 MOST_BYTES = 2 << 20
@@ -33,7 +31,6 @@ MOST_BYTES = 2 << 20
 MOST_LINES = 200_000
 LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""
-_HANDY = "com.pais.handy", "settings_store.json"
 _COLUMNS = ("heard", "written", "regex", "case", "alone")
 _NAMES = {  # in the first line of a table -> the column
     "word": ("word", "words", "term", "terms", "custom word", "custom words", "vocabulary"),
@@ -80,6 +77,15 @@ class Found:
         return read if self.encoding else ""
 
 
+def text_of(path: Path) -> str:
+    """The text of a file, in whatever encoding.
+
+    Raises:
+        SettingsError: It cannot be opened, is too large, or is no text.
+    """
+    return _decoded(path, _bytes_of(path))[0]
+
+
 def read_file(path: Path) -> Found:
     """The words and replacements in a file.
 
@@ -98,19 +104,6 @@ def read_file(path: Path) -> Found:
     else:
         items, skipped = _plain_lines(text), []
     return Found(tuple(items), tuple(skipped), encoding)
-
-
-def handy_settings() -> Path | None:
-    """Handy's settings file on this machine; None if there is none.
-
-    Source: Tauri's app_data_dir, where its store plugin keeps the file.
-    """
-    folder, name = _HANDY
-    places = (
-        platformdirs.user_data_path(folder, appauthor=False, roaming=True),
-        platformdirs.user_config_path(folder, appauthor=False, roaming=True),
-    )
-    return next((place / name for place in places if (place / name).is_file()), None)
 
 
 def write_words(path: Path, words: Iterable[str]) -> None:
@@ -346,12 +339,7 @@ def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
     Raises:
         SettingsError: There are none in the file.
     """
-    try:
-        root = json.loads(text)
-    except (ValueError, RecursionError):
-        root = None
-    settings = root.get("settings", root) if isinstance(root, dict) else None
-    words = settings.get("custom_words") if isinstance(settings, dict) else None
+    words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
         raise SettingsError(
             f"{path.name} has no custom words of Handy's.",

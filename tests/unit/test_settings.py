@@ -18,6 +18,7 @@ from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import OPTIONS, default_chord
+from handy_qwen.settings.store import merged
 from tests.conftest import is_private
 
 SECRET = "my diary"
@@ -748,3 +749,106 @@ def test_a_command_changes_its_own_key_only_and_a_byte_order_mark_stays(desk):
     change(desk.path, model="x")
     text = '\ufeffmode = "hodl"  # wrong, and mine\r\nsounds = true\r\nmodel = "x"\r\n'
     assert desk.path.read_bytes() == text.encode()
+
+
+STRANGERS = """\
+# how I hold it
+hold_sec = 0.5  # short
+nonsense = [
+  1,  # one
+]
+sounds = true
+
+[old.table]
+x = 1
+[[hotkeys]]
+chord = "F9"
+  langage = "de"
+overlay = "off"  # above, please
+"""
+
+
+def put_right(desk, name, *, is_meant):
+    """Put the key ``name`` right, as the window offers it."""
+    problem = next(one for one in desk.store.view.problems if one.place and name in one.place)
+    desk.store.put_right(problem.place, is_meant=is_meant)
+
+
+@pytest.mark.expects_log
+def test_keys_that_are_no_settings_are_renamed_moved_or_made_comments(tmp_path):
+    desk = Desk(tmp_path / "settings.toml").write(STRANGERS)
+    desk.store.load()
+    meant = {one.place[-1]: one.meant for one in desk.store.view.problems if one.place}
+    right = {"hold_sec": "hold_s", "nonsense": "", "old": "", "langage": "language", "overlay": "overlay"}
+    assert meant == right
+    put_right(desk, "hold_sec", is_meant=True)
+    assert desk.store.value.hold_s == 0.5
+    put_right(desk, "langage", is_meant=True)
+    put_right(desk, "overlay", is_meant=True)
+    assert desk.store.value.hotkeys == (Hotkey("F9", "German"),)
+    assert desk.store.value.overlay == "off"
+    put_right(desk, "nonsense", is_meant=False)
+    put_right(desk, "old", is_meant=False)
+    assert not desk.store.view.problems
+    assert desk.problems[-1] is None
+    assert (
+        desk.text()
+        == """\
+# how I hold it
+hold_s = 0.5  # short
+# nonsense = [
+#   1,  # one
+# ]
+sounds = true
+overlay = "off"
+
+# [old.table]
+# x = 1
+[[hotkeys]]
+chord = "F9"
+  language = "de"
+# overlay = "off"  # above, please
+"""
+    )
+
+
+@pytest.mark.expects_log
+def test_a_key_is_not_renamed_to_one_that_is_there(tmp_path):
+    desk = Desk(tmp_path / "settings.toml").write("hold_s = 0.4\nhold_sec = 0.5\nmodes.x = 2\n")
+    desk.store.load()
+    assert [(one.place[-1], one.meant) for one in desk.store.view.problems] == [
+        ("hold_sec", ""),
+        ("modes", ""),
+    ]
+
+
+@pytest.mark.expects_log
+def test_what_is_gone_is_not_put_right(tmp_path):
+    desk = Desk(tmp_path / "settings.toml").write("hold_sec = 0.5\n")
+    desk.store.load()
+    (problem,) = desk.store.view.problems
+    desk.write("hold_s = 0.6\n")
+    with pytest.raises(SettingsError, match="has changed"):
+        desk.store.put_right(problem.place, is_meant=True)
+    assert desk.text() == "hold_s = 0.6\n"
+
+
+def test_what_is_changed_in_a_list_by_hand_and_in_the_program_at_once_is_both_kept(tmp_path):
+    hand = '[[hotkeys]]\nchord = "{}"\n'
+    desk = Desk(tmp_path / "settings.toml").write(hand.format("F8") + hand.format("F9"))
+    desk.store.load()
+    desk.look()
+    desk.write(hand.format("F8") + hand.format("F9") + hand.format("F10"))
+    desk.store.update(hotkeys=(Hotkey("F8"), Hotkey("F7")))
+    desk.look()
+    assert [one.chord for one in desk.store.value.hotkeys] == ["F8", "F7", "F10"]
+    assert read_configuration(desk.path).settings.hotkeys == desk.store.value.hotkeys
+
+
+@given(*[st.lists(st.sampled_from("abcdefg"), unique=True, max_size=5) for _ in range(3)])
+def test_merging_loses_nothing_and_brings_nothing_back(base, ours, theirs):
+    both = merged(base, ours, theirs)
+    assert set(both) == (set(theirs) - (set(base) - set(ours))) | (set(ours) - set(base))
+    assert len(set(both)) == len(both)
+    assert merged(base, ours, base) == tuple(ours)
+    assert merged(base, base, theirs) == tuple(theirs)

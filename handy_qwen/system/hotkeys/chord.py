@@ -196,9 +196,7 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
         if not knows_own_keys and families in PRESSED_BY_US:
             does_paste = chord.key == "insert"
             purpose = "to insert text" if does_paste else "after a text, if you want that"
-            raise _invalid(
-                f"Handy Qwen presses {label} itself, {purpose}.", f"Try Ctrl+Alt+{_LABELS[chord.key]}."
-            )
+            raise _instead(f"Handy Qwen presses {label} itself, {purpose}.", _LABELS[chord.key])
         chords.append(chord)
     return chords
 
@@ -287,13 +285,12 @@ def _refuse_typing(chord: Chord) -> None:
     is_plain = not chord.modifiers
     is_shifted = all(name.startswith(("shift", "altgr")) for name in chord.modifiers)
     label, key = chord.label(sys.platform), _LABELS.get(chord.key, "")
-    hint = f"Try Ctrl+Alt+{key}."
     if is_plain and chord.key in _TYPING:
-        raise _invalid(f"{label} alone would stop you typing {label}.", hint)
+        raise _instead(f"{label} alone would stop you typing {label}.", key)
     if is_plain and chord.key in _NEEDS_MODIFIER:
-        raise _invalid(f"{label} alone would no longer work in any program.", hint)
+        raise _instead(f"{label} alone would no longer work in any program.", key)
     if is_shifted and chord.key in _TYPING:
-        raise _invalid(f"{label} would stop you typing that character.", hint)
+        raise _instead(f"{label} would stop you typing that character.", key)
 
 
 def _label(name: str, platform: str) -> str:
@@ -304,5 +301,11 @@ def _label(name: str, platform: str) -> str:
     return {"l": "Left ", "r": "Right ", "": ""}[side] + label
 
 
-def _invalid(title: str, hint: str) -> HotkeyError:
-    return HotkeyError(title, HotkeyReason.INVALID, hint)
+def _invalid(title: str, hint: str, proposal: str = "") -> HotkeyError:
+    return HotkeyError(title, HotkeyReason.INVALID, hint, proposal)
+
+
+def _instead(title: str, key: str) -> HotkeyError:
+    """Refuse ``key``, and propose it together with modifiers."""
+    proposal = parse_chord(f"ctrl+alt+{key}").label(sys.platform)
+    return _invalid(title, f"Try {proposal}.", proposal)

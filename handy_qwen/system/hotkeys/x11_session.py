@@ -342,10 +342,12 @@ class Session:
         return all(self._grabs.is_free(grab, keys.lock_masks()) for grab in _grabs(keys, chord))
 
     def _taken(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> HotkeyError:
-        hint = "A modifier alone, such as Right Ctrl, always works."
+        proposal, hint = "", "A modifier alone, such as Right Ctrl, always works."
         if (free := self._free_chord(chord, chords, keys)) is not None:
-            hint = f"{free.label('linux')} is free."
-        return HotkeyError(f"Another program uses {chord.label('linux')}.", HotkeyReason.TAKEN, hint)
+            proposal = free.label("linux")
+            hint = f"{proposal} is free."
+        title = f"Another program uses {chord.label('linux')}."
+        return HotkeyError(title, HotkeyReason.TAKEN, hint, proposal)
 
     def _free_chord(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> Chord | None:
         """One that no program holds: the same key with other modifiers, or else a usual one."""

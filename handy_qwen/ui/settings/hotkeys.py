@@ -17,7 +17,7 @@ from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, View
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import OPTIONS, Settings
 from handy_qwen.ui import strings
@@ -27,10 +27,14 @@ from handy_qwen.ui.settings import shortcut_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.key_cell import KeyCell
 from handy_qwen.ui.settings.page import Tools
+from handy_qwen.ui.settings.row import ResetButton
 from handy_qwen.ui.settings.words import DETECT, said
 from handy_qwen.ui.widgets import Button, Message, Outcome, Text
 
 _WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
+
+
+_DEFAULT: tuple[Hotkey, ...] = OPTIONS["hotkeys"].default
 
 
 class _Test(enum.Enum):
@@ -50,6 +54,8 @@ class HotkeyRow(QWidget):
         self.language, self.submit = ChoiceControl(), ChoiceControl()
         self.remove = Button(words.REMOVE)
         self.trouble, self.verdict = Message(), Message()
+        self.proposal, self.proposed = Button(), ""  # what could be instead of a key that was refused
+        self.proposal.hide()
         self.keys = ""  # as people write them
         first = FlowLayout(self.number, self.cell, self.remove, gap_px=SMALL_GAP_PX)
         language, submit = Text(words.LANGUAGE, is_line=True), Text(words.SUBMIT, is_line=True)
@@ -58,6 +64,7 @@ class HotkeyRow(QWidget):
         column(
             first,
             self.trouble,
+            FlowLayout(self.proposal),
             self.verdict,
             FlowLayout(
                 _labelled(language, self.language.widget, widest),
@@ -84,8 +91,17 @@ class HotkeyRow(QWidget):
             control.widget.setAccessibleName(title.format(number=number))
 
     def refuse(self, error: HandyError) -> None:
-        """Say why the key that was pressed cannot be the hotkey, until another one is."""
-        self.trouble.say(error.title, hint=error.hint)
+        """Say why the key that was pressed cannot be the hotkey, until another one is; offer one that can."""
+        self.proposed = error.proposal if isinstance(error, HotkeyError) else ""
+        self.trouble.say(error.title, hint="" if self.proposed else error.hint)
+        self.proposal.setText(strings.literal(words.USE_KEYS.format(keys=self.proposed)))
+        self.proposal.setVisible(bool(self.proposed))
+
+    def forgive(self) -> None:
+        """What was refused is solved."""
+        self.proposed = ""
+        self.trouble.say("")
+        self.proposal.hide()
 
 
 class HotkeyList(QWidget):
@@ -110,12 +126,18 @@ class HotkeyList(QWidget):
         self._asked: HotkeyRow | None = None  # its new key is to be tested, if the program takes it
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
-        self._removed: tuple[int, Hotkey] | None = None
+        self._former: tuple[Hotkey, ...] | None = None  # before the last removal or reset
         self.trouble, self.undone, self.desktop = Message(), Outcome(words.UNDO), Message()
         self.add = Button(words.ADD, self._on_add)
         self.configure = Button(words.CONFIGURE, self._commands.configure_hotkeys)
+        self.reset = ResetButton(self._on_reset)
+        default = ", ".join(hotkey.chord for hotkey in _DEFAULT)
+        self.reset.explain(words.HOTKEYS, default)
         self.undone.undo_button.clicked.connect(lambda _checked: self._on_undo())
         self.configure.hide()
+        # Behind the hotkeys: whoever comes by Tab and presses Enter means the first key.
+        below = FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX)
+        below.push(self.reset)
         self._list = QVBoxLayout()
         self._list.setSpacing(GAP_PX)
         column(
@@ -123,7 +145,7 @@ class HotkeyList(QWidget):
             self._list,
             self.trouble,
             self.undone,
-            FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX),
+            below,
             gap_px=GAP_PX,
             parent=self,
         )
@@ -144,7 +166,7 @@ class HotkeyList(QWidget):
         if self._new is not None and len(self._hotkeys) > len(before):
             self._new = None  # it has got its key
         if self._hotkeys != before:
-            self._forget_removed()
+            self._forget_former()
         self._show_rows()
 
     def show_view(self, view: View) -> None:
@@ -177,6 +199,7 @@ class HotkeyList(QWidget):
         for place, one in enumerate(self.rows):
             hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
             self._show_row(place, one, hotkey, titles)
+        self.reset.set_shown(self._hotkeys != _DEFAULT)
         if is_changed:
             self.changed.emit()
 
@@ -187,7 +210,7 @@ class HotkeyList(QWidget):
             keys = (given[place] if place < len(given) else "") or words.NO_DESKTOP_KEY
             name = words.DESKTOP_KEY_NAME
         if keys != one.keys and one.keys:
-            one.trouble.say("")  # solved, in whatever way
+            one.forgive()  # solved, in whatever way
             if self._tested is not one:
                 one.verdict.say("")
         one.name(place + 1, keys, name)
@@ -201,6 +224,7 @@ class HotkeyList(QWidget):
         one.cell.clicked.connect(lambda _checked: self._on_cell(one))
         one.cell.deserted.connect(self.end_capture)
         one.remove.clicked.connect(lambda _checked: self._on_remove(one))
+        one.proposal.clicked.connect(lambda _checked: self._propose(one, one.proposed))
         one.language.connect(lambda value: self._change(one, language=str(value)))
         one.submit.connect(lambda value: self._change(one, submit=str(value)))
         self.rows.append(one)
@@ -243,7 +267,7 @@ class HotkeyList(QWidget):
             one.refuse(error)
             self._show_rows()
         elif place is not None:
-            one.trouble.say("")
+            one.forgive()
             if one is self._asked:
                 self._begin_test(one)
 
@@ -270,7 +294,7 @@ class HotkeyList(QWidget):
         if one is self._new:
             self._new = None
         else:
-            self._removed = place, self._hotkeys[place]
+            self._former = self._hotkeys
             self.undone.say(words.REMOVED.format(keys=one.keys), can_undo=True)
             hotkeys = [*self._hotkeys[:place], *self._hotkeys[place + 1 :]]
             self._hotkeys = tuple(hotkeys)  # the row goes at once, and the others keep theirs
@@ -280,18 +304,29 @@ class HotkeyList(QWidget):
         self.show_view(self._view)
         self.changed.emit()
         beside = self.rows[min(place, len(self.rows) - 1)].remove if self.rows else self.add
-        (self.undone.undo_button if self._removed is not None else beside).setFocus()
+        (self.undone.undo_button if self._former is not None else beside).setFocus()
 
     def _on_undo(self) -> None:
-        if self._removed is None:
-            return
-        place, hotkey = self._removed
-        self._forget_removed()
-        self._use(None, [*self._hotkeys[:place], hotkey, *self._hotkeys[place:]])
-        self.add.setFocus()
+        former = self._former
+        self._forget_former()
+        if former is not None:
+            self._use(None, list(former))
+            self.add.setFocus()
 
-    def _forget_removed(self) -> None:
-        self._removed = None
+    def _on_reset(self) -> None:
+        self.end_capture()
+        self._new, self._former = None, self._hotkeys
+        self.undone.say(words.RESET_DONE, can_undo=True)
+        self._hotkeys = _DEFAULT
+        self._use(None, _DEFAULT)
+        for one in self.rows:
+            one.forgive()
+        self._show_rows()
+        self.show_view(self._view)
+        self.undone.undo_button.setFocus()
+
+    def _forget_former(self) -> None:
+        self._former = None
         self.undone.say("")
 
     # --- a new key -----------------------------------------------------------------------------------
@@ -308,7 +343,7 @@ class HotkeyList(QWidget):
         self.end_capture()
         self.end_test()
         self._recording = one
-        one.trouble.say("")
+        one.forgive()
         hint = words.PRESS_HINT.format(keys=one.keys) if one is not self._new else words.PRESS_HINT_NEW
         one.verdict.say(hint, "text")
         one.cell.record(True)
@@ -337,16 +372,21 @@ class HotkeyList(QWidget):
                 one.verdict.say(words.NAMELESS)
                 return
         self._stop_recording()
-        place = self.rows.index(one)
         if captured.step is CaptureStep.CHOSEN:
-            hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
-            self._use(one, self._with(place, replace(hotkey, chord=captured.keys)), place)
+            self._propose(one, captured.keys)
         elif captured.step is CaptureStep.CLEARED:
             self._on_remove(one)
         elif captured.error is not None:
             one.refuse(captured.error)
         elif one is self._new and not one.trouble.words:
             self._on_remove(one)
+
+    def _propose(self, one: HotkeyRow, keys: str) -> None:
+        """Use ``keys`` for ``one``, if they can be."""
+        place = self.rows.index(one)
+        hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
+        one.cell.setFocus()
+        self._use(one, self._with(place, replace(hotkey, chord=keys)), place)
 
     # --- its test ------------------------------------------------------------------------------------
 

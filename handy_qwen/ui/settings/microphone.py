@@ -52,7 +52,7 @@ class MicrophonePage(SettingsPage):
         buttons = FlowLayout(self.record, self.again, gap_px=SMALL_GAP_PX)
         listen = Row("", help=words.RECORD_HELP, below=buttons, also=words.LEVEL_ALSO)
         self.add_section(words.LEVEL, level, listen)
-        self.add_section("", self.setting("warm_s"))
+        self.add_section("", self.setting("while_recording"), self.setting("warm_s"))
 
     def enter(self) -> None:
         """Look which microphones there are, and open the one in use."""

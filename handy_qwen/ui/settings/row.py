@@ -74,6 +74,10 @@ class Row(QWidget):
         known = f"{self.label.text()} {self.help.text()} {self._also}".casefold()
         return all(word in known for word in sought.split())
 
+    def is_called(self, sought: str) -> bool:
+        """Whether its label has all words of ``sought``: what was meant, and not only mentioned."""
+        return all(word in self.label.text().casefold() for word in sought.split())
+
     def first_focus(self) -> QWidget | None:
         """What gets the keyboard when a search ends here."""
         return self.control or self._focus
@@ -132,7 +136,7 @@ class SettingRow(Row):
         self.option: Option = OPTIONS[name]
         described = self.option.described
         self.setting = control or control_for(self.option)
-        self.reset = _ResetButton(self._reset)
+        self.reset = ResetButton(self._reset)
         super().__init__(
             words.said(described.label),
             self.setting.widget,
@@ -199,7 +203,7 @@ def _together(*widgets: QWidget) -> QWidget:
     return whole
 
 
-class _ResetButton(QToolButton):
+class ResetButton(QToolButton):
     """Keeps its place while hidden, so that nothing moves when it comes up."""
 
     def __init__(self, do: Callable[[], None]) -> None:

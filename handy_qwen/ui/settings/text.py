@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import replace
 
 from handy_qwen.core.commands import COMMAND_LANGUAGES, Command, phrases_of
-from handy_qwen.core.text import clean, fit
+from handy_qwen.core.text import TextRules, clean, fit
 from handy_qwen.core.types import Method
 from handy_qwen.core.view import Choices, View
 from handy_qwen.settings import SettingsView
@@ -29,34 +30,48 @@ class TextPage(SettingsPage):
         self.add_section(words.INSERTION, self.setting("method", self._method), self.setting("submit"))
         names = ("smart_spacing", "trailing_space", "remove_fillers")
         self.example = Text()
-        example = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
-        self.add_section(words.WORDING, *map(self.setting, names), example)
+        self._rules, self._heard = TextRules(), ("", "")
+        self._row = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
+        self.add_section(words.WORDING, *map(self.setting, names), self._row)
         self.phrases = Text()
         said = Row("", below=self.phrases, also=words.COMMANDS)
         self.add_section(words.COMMANDS, *map(self.setting, Command), said)
 
     def show_view(self, view: View) -> None:
-        """Say which method suits this desktop, and what the commands are called in the user's languages."""
+        """Say which method suits this desktop, show the last dictation, and how commands are said."""
         self._method.set_entries(_methods(strings.METHODS[view.choices.automatic_method]))
         self.phrases.setText(_phrases(view.choices))
+        if view.heard != self._heard:
+            self._heard = view.heard
+            self._show_example()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the settings, and what they make of the example, by the rules that all texts go through.
-
-        Without the replacements, which belong to another page: a pattern may take long on Qt's thread.
-        """
+        """Show the settings, and what they make of the last dictation."""
         super().show_settings(shown)
-        rules = replace(shown.values.text_rules, replacements=(), custom_words=())
-        before = words.EXAMPLE_BEFORE
-        added = fit(clean(words.EXAMPLE_HEARD, rules, _LANGUAGE), rules, before, _LANGUAGE)
-        result = f"{before}{added}"
+        self._rules = shown.values.text_rules
+        self._show_example()
+
+    def _show_example(self) -> None:
+        """What the rules that all texts go through make of the last dictation, or else of an example.
+
+        Without patterns, which may take long on Qt's thread.
+        """
+        plain = tuple(one for one in self._rules.replacements if not one.is_regex)
+        rules = replace(self._rules, replacements=plain)
+        heard, language = self._heard
+        heard = textwrap.shorten(heard, _MOST_CHARACTERS, placeholder="…") if heard else ""
+        before = "" if heard else words.EXAMPLE_BEFORE
+        heard, language = heard or words.EXAMPLE_HEARD, language if heard else _LANGUAGE
+        result = before + fit(clean(heard, rules, language), rules, before or None, language)
         if result.endswith(" "):
             result = f"{result[:-1]}{_SPACE}"
-        texts = {"before": before, "heard": words.EXAMPLE_HEARD, "result": result}
-        self.example.setText(words.EXAMPLE_SHOWN.format(**texts))
+        shown = words.EXAMPLE_SHOWN if before else words.LAST_SHOWN
+        self.example.setText(shown.format(before=before, heard=heard, result=result))
+        self._row.label.setText(words.EXAMPLE if before else words.LAST)
 
 
 _LANGUAGE = "English"  # of the example
+_MOST_CHARACTERS = 300  # of a dictation
 
 
 def _phrases(choices: Choices) -> str:

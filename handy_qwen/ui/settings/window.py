@@ -23,7 +23,7 @@ from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
-from handy_qwen.settings import OPTIONS, SettingsView
+from handy_qwen.settings import OPTIONS, Problem, SettingsView
 from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
@@ -87,6 +87,7 @@ class SettingsWindow(AppWindow):
         self._stack = QStackedWidget()
         self.list.setSpacing(2)
         self.list.setIconSize(QSize(1, 1) * round(self.fontMetrics().height() * _ICON_SCALE))
+        self._inks = "", ""  # of the icons
         self._draw_icons()
         self.list.setWordWrap(True)
         self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -95,7 +96,6 @@ class SettingsWindow(AppWindow):
         right = QWidget()
         column(self._nothing, (self._stack, 1), gap_px=SMALL_GAP_PX, parent=right)
         self.trouble = _Trouble(tools.commands, self._show_setting)
-        self.body.addWidget(self.trouble)
         self.body.addLayout(row(self._left, (right, 1)), 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
@@ -157,9 +157,11 @@ class SettingsWindow(AppWindow):
 
     def _draw_icons(self) -> None:
         palette = self.list.palette()
-        inks = [palette.text().color().name(), palette.highlightedText().color().name()]
-        for place, which in enumerate(Page):
-            self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks))
+        inks = palette.text().color().name(), palette.highlightedText().color().name()
+        if inks != self._inks:
+            self._inks, side_px = inks, self.list.iconSize().width()
+            for place, which in enumerate(Page):
+                self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks, side_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         """Give the list the room it needs, but not more than its share. Called by Qt."""
@@ -232,7 +234,10 @@ class SettingsWindow(AppWindow):
             return
         page = self.page(self.chosen)
         page.filter(self._sought)
+        # On the page, so that it scrolls with it: on a small screen it would leave no room for the rows.
+        page.body.insertWidget(0, self.trouble)
         self._stack.setCurrentWidget(page)
+        self.order_tabs()
         if self.isVisible():
             self._enter(page)
 
@@ -257,17 +262,19 @@ class SettingsWindow(AppWindow):
         self.search.selectAll()
 
     def _on_search(self) -> None:
-        """Show only what the search finds, and of the pages only those that have it."""
-        found = []
+        """Show only what the search finds, first what is called so; of the pages only those that have it."""
+        found, called = [], []
         for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
-            has_it = bool(self.page(which).filter("" if is_page else self._sought)) or not self._sought
+            rows = self.page(which).filter("" if is_page else self._sought)
+            has_it = bool(rows) or not self._sought
             self.list.item(place).setHidden(not has_it)
             found += [place] * has_it
+            called += [place] * (is_page or any(row.is_called(self._sought) for row in rows))
         self._nothing.setVisible(not found)
         self._stack.setVisible(bool(found))
-        if found and self.list.currentRow() not in found:
-            self.list.setCurrentRow(found[0])
+        if found and self.list.currentRow() not in (called or found):
+            self.list.setCurrentRow((called or found)[0])
 
     def _go_to_found(self) -> None:
         page = self.page(self.chosen)
@@ -285,8 +292,13 @@ class _Trouble(Card):
         self.mend = Button("", commands.mend_settings)
         self.show_it = Button(words.SHOW_IT, lambda: show_setting(self._name))
         self.open = Button(words.OPEN_FILE, commands.open_settings_file)
+        self._stranger = Problem("")  # the first key that is no setting
+        self.correct = Button("", lambda: commands.put_right(self._stranger.place, is_meant=True))
+        self.remove = Button("", lambda: commands.put_right(self._stranger.place, is_meant=False))
+        self.remove.setToolTip(words.REMOVE_TIP)
         self.body.addWidget(self.message)
-        self.body.addLayout(FlowLayout(self.mend, self.show_it, self.open, gap_px=SMALL_GAP_PX))
+        buttons = (self.mend, self.show_it, self.correct, self.remove, self.open)
+        self.body.addLayout(FlowLayout(*buttons, gap_px=SMALL_GAP_PX))
         self.set_accent("problem")
         self.hide()
 
@@ -294,9 +306,11 @@ class _Trouble(Card):
         """Say what is wrong now."""
         error, name = shown.error, shown.path.name
         self.setVisible(bool(error or shown.problems or shown.refusal))
-        self._name = next((one.name for one in shown.problems if one.name and _has_row(one.name)), "")
+        named = (one.name for one in shown.problems if one.name and not one.place)
+        self._name = next((name for name in named if _has_row(name)), "")
         self.show_it.setVisible(bool(self._name) and not error)
         self.mend.setVisible(error is not None and error.line > 0)
+        self._show_stranger(shown)
         if error is not None:
             where = words.BROKEN_LINE if error.line else words.BROKEN
             title = where.format(file=name, line=error.line, reason=error.text)
@@ -316,6 +330,16 @@ class _Trouble(Card):
             self.message.say(title.format(count=count, file=name), hint=told)
         elif shown.refusal is not None:
             self.message.say(shown.refusal.title, hint=shown.refusal.hint)
+
+    def _show_stranger(self, shown: SettingsView) -> None:
+        """Offer to put the first key right that is no setting."""
+        strangers = [one for one in shown.problems if one.place and not shown.error]
+        one = self._stranger = strangers[0] if strangers else Problem("")
+        place = words.MOVE_KEY if one.place[-1:] == (one.meant,) else words.RENAME_KEY
+        self.correct.setText(place.format(line=one.line, name=one.meant))
+        self.correct.setVisible(bool(one.meant))
+        self.remove.setText(words.REMOVE_LINE.format(line=one.line))
+        self.remove.setVisible(bool(one.place))
 
 
 def _has_row(name: str) -> bool:

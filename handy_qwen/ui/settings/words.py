@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.models import ModelEntry
+from handy_qwen.core.types import Part
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
 from handy_qwen.ui.strings import tr
@@ -55,6 +56,8 @@ BROKEN_HINT = tr(
 )
 BROKEN_HINT_OTHER = tr("Until it is fixed, your changes work but are not saved.")
 MEND, MEND_LINE = tr("Re&set “{setting}”"), tr("Re&set this line")
+RENAME_KEY, MOVE_KEY = tr("Rename to “{name}”"), tr("Move line {line} to its place")
+REMOVE_LINE, REMOVE_TIP = tr("Remove line {line}"), tr("It becomes a comment.")
 MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
@@ -64,10 +67,21 @@ def said(words: str) -> str:
 
 
 AUTOSTART = tr("Start when I log in")
-AUTOSTART_HELP = tr("Starts in the tray, without a window.")
+AUTOSTART_HELP = tr("Starts in the background, without a window.")
 PLAY, PLAY_NAME = tr("▶ Play"), tr("Play the sounds")
 SETUP, RUN_SETUP = tr("Set up again"), tr("Run setup…")
 SETUP_HELP = tr("Test the microphone, choose a key and a model, step by step.")
+BACKUP, BACKUP_HELP = tr("Backup"), tr("What you have set up, in one file that you can read.")
+BACKUP_ALSO = tr("export import restore transfer migrate handy another computer")
+PARTS = {
+    Part.SETTINGS: tr("Settings"),
+    Part.WORDS: tr("Words"),
+    Part.REPLACEMENTS: tr("Replacements"),
+}
+EXPORT, IMPORT, IMPORT_HANDY = tr("&Export…"), tr("&Import…"), tr("Import from &Handy")
+UNDO, BACKUP_NAME, BACKUP_KIND = tr("Und&o"), tr("handy-qwen"), tr("Backup (*.toml)")
+IMPORT_TITLE = tr("Import a backup")
+IMPORT_KINDS = (tr("Backups and Handy's settings (*.toml *.json)"), tr("All files (*)"))
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
 ANY_LANGUAGE, FIND_LANGUAGE, OPENS = tr("Any language"), tr("Find a language"), tr("{what}…")
@@ -77,9 +91,11 @@ INSERTION, WORDING, COMMANDS = tr("Insertion"), tr("Wording"), tr("Spoken comman
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
 COMMANDS_HELP = tr("Pause before and after a command. In a sentence, the same words are only words.")
 SAY_IN = tr("{language}: {phrases}")
-EXAMPLE, EXAMPLE_HELP = tr("Example"), tr("What these settings make of a sentence.")
+EXAMPLE, LAST = tr("Example"), tr("Your last dictation")
+EXAMPLE_HELP = tr("What these settings make of it.")
 EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
 EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
+LAST_SHOWN = tr("You said: {heard}\nThe result: {result}")
 MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")
 MODEL_SPEED = tr("{amount}x real time on this computer")
 

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 
 from handy_qwen.app.upkeep import UpkeepPresenter
-from handy_qwen.core.types import EntryState, Keep
+from handy_qwen.core.types import EntryState, Keep, Part
 from handy_qwen.core.upkeep import HistoryUse, Severity
 from handy_qwen.doctor import findings
 from handy_qwen.doctor import run as doctor_run
@@ -14,6 +14,8 @@ from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
 from handy_qwen.runtime.watchdog import EXPECTED, UPKEEP
+from handy_qwen.settings import SettingsStore
+from handy_qwen.vocabulary import handy
 from tests.conftest import is_private
 
 WAIT_S = 30.0
@@ -25,7 +27,9 @@ class Reader:
     def __init__(self, folder):
         self.shown = []
         self._changed = threading.Condition()
-        self.presenter = UpkeepPresenter(folder, lambda: None)
+        self.store = SettingsStore(folder.parent / "settings.toml")
+        self.store.load()
+        self.presenter = UpkeepPresenter(folder, lambda: None, lambda: self.store.value, self.store.revise)
         self.presenter.listener = self._on_upkeep
 
     def _on_upkeep(self, upkeep):
@@ -141,3 +145,36 @@ def test_the_history_is_measured_and_all_but_the_starred_and_those_in_work_delet
 def test_the_watchdog_knows_the_thread(reader):
     assert list(reader.presenter.workers) == [UPKEEP]
     assert UPKEEP in EXPECTED
+
+
+def test_a_backup_is_written_read_and_taken_back(reader, tmp_path):
+    reader.store.update(sounds=True, custom_words=["Qwen"])
+    reader.presenter.export_backup(tmp_path / "backup.toml", list(Part))
+    assert reader.wait(lambda one: one.moved.number == 1).moved.title.startswith("Exported to ")
+    reader.store.update(sounds=False, custom_words=["Ada"], mode="hold")
+    reader.presenter.import_backup(tmp_path / "backup.toml", list(Part))
+    shown = reader.wait(lambda one: one.moved.number == 2)
+    assert (shown.moved.title, shown.can_undo) == ("2 settings changed, 1 word added.", True)
+    assert reader.store.value.sounds
+    assert reader.store.value.custom_words == ("Ada", "Qwen")
+    assert reader.store.value.mode == "auto"
+    reader.store.update(mode="toggle")  # since then
+    reader.presenter.undo_import()
+    shown = reader.wait(lambda one: one.moved.number == 3)
+    assert (shown.moved.title, shown.can_undo) == ("Undone.", False)
+    assert not reader.store.value.sounds
+    assert reader.store.value.custom_words == ("Ada",)
+    assert reader.store.value.mode == "toggle"
+
+
+def test_a_backup_that_cannot_be_read_changes_nothing_and_says_why(reader, tmp_path):
+    reader.presenter.import_backup(tmp_path / "gone.toml", list(Part))
+    shown = reader.wait(lambda one: one.moved.is_problem)
+    assert shown.moved.title.startswith("There is no file ")
+    assert not shown.can_undo
+
+
+def test_handys_settings_are_offered_where_they_are(reader, tmp_path, monkeypatch):
+    monkeypatch.setattr(handy, "settings_file", lambda: tmp_path)
+    reader.presenter.look_for_handy()
+    assert reader.wait(lambda one: one.handy).handy == tmp_path

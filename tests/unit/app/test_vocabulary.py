@@ -15,7 +15,7 @@ from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method
 from handy_qwen.core.vocabulary import Fit
 from handy_qwen.settings import SettingsStore, read_configuration
-from handy_qwen.vocabulary import exchange
+from handy_qwen.vocabulary import handy
 
 WAIT_S = 20.0
 SOFAS = Replacement("chairs", "sofas")
@@ -259,7 +259,7 @@ def test_both_lists_are_exported_and_imported_again(reader, tmp_path):
 def test_handys_words_are_offered_and_taken(reader, tmp_path, monkeypatch):
     path = tmp_path / "settings_store.json"
     path.write_text(json.dumps({"settings": {"custom_words": ["Handy", "Qwen"]}}))
-    monkeypatch.setattr(exchange, "handy_settings", lambda: path)
+    monkeypatch.setattr(handy, "settings_file", lambda: path)
     reader.presenter.look()
     assert reader.page(lambda page: page.handy).handy == path
     reader.presenter.import_file(path)

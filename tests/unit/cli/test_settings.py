@@ -204,3 +204,18 @@ def test_whatever_is_given_is_either_valid_or_refused_in_one_line_and_changes_no
         assert err.startswith("handy-qwen: ")
         assert err.count("\n") == 1
         assert path.read_text(encoding="utf-8") == BY_HAND
+
+
+def test_settings_are_exported_and_imported_part_by_part(run, tmp_path):
+    write('mode = "hold"\ncustom_words = ["Qwen"]\n')
+    file = str(tmp_path / "backup.toml")
+    assert run("settings", "export", file) == (0, "", "")
+    write('custom_words = ["Ada"]\n')
+    told = run("settings", "import", file, "--only", "words")
+    assert told == (0, "", "1 word added.\n")
+    assert now() == Settings(custom_words=["Ada", "Qwen"])
+    assert run("settings", "import", file) == (0, "", "1 setting changed.\n")
+    assert now() == Settings(custom_words=["Ada", "Qwen"], mode="hold")
+    code, out, err = run("settings", "import", str(tmp_path / "gone.toml"))
+    assert (code, out) == (1, "")
+    assert "There is no file" in err

@@ -58,6 +58,16 @@ def test_a_replacement_that_takes_too_long_is_left_out_with_a_notice():
     assert desk.notices == [NoticeKind.INFO]
 
 
+def test_what_the_model_wrote_last_is_shown_as_it_was_but_not_while_the_history_is_paused():
+    spoken = TextRules(replacements=(Replacement("chairs", "stools"),))
+    desk = Desk(replace(RULES, text=spoken)).say(1).hear(1, "Two chairs.")
+    assert desk.inserted == ["Two stools."]
+    assert desk.view.heard == ("Two chairs.", "English")
+    assert "chairs" not in repr(desk.view)
+    desk = Desk(replace(RULES, is_private=True)).say(1).hear(1, "Two chairs.")
+    assert desk.view.heard == ("", "")
+
+
 @pytest.mark.parametrize(
     ("desk", "remedy"),
     [

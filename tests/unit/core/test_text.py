@@ -2,6 +2,7 @@
 
 import pytest
 
+from handy_qwen.core import text as text_module
 from handy_qwen.core.orthography import ends_sentence, join
 from handy_qwen.core.text import Replacement, TextRules, clean, fit, pattern_error
 
@@ -63,6 +64,24 @@ def test_a_pattern_that_would_take_for_ever_is_left_out_and_reported():
     left_out = []
     assert clean("a " * 40, rules, "English", left_out.append) == "b " * 39 + "b"
     assert left_out == [slow]
+
+
+def test_many_slow_patterns_cost_little_more_than_two_and_the_others_still_apply(monkeypatch):
+    slow = [Replacement(f"slow {n}", "never", is_regex=True) for n in range(10)]
+    given, find = [], text_module._pattern_matches
+
+    def time_out(text, replacement, timeout_s):
+        given.append(timeout_s)
+        if replacement in slow:
+            raise TimeoutError
+        return find(text, replacement, timeout_s)
+
+    monkeypatch.setattr(text_module, "_pattern_matches", time_out)
+    rules = TextRules(replacements=(*slow, Replacement("a+", "b", is_regex=True)))
+    left_out = []
+    assert clean("aaa", rules, "English", left_out.append) == "b"
+    assert left_out == slow
+    assert sum(given) < 3 * text_module.PATTERN_S
 
 
 def test_nothing_is_wrong_with_a_good_pattern():

@@ -22,7 +22,7 @@ from handy_qwen.core.view import (
     Remedy,
 )
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
-from handy_qwen.errors import HandyError
+from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -76,6 +76,9 @@ UPKEEP = Upkeep(
     ),
     history=HistoryUse(824, 12, 1_234_567_890),
 )
+REFUSED = HotkeyError(
+    "A alone would stop you typing A.", HotkeyReason.INVALID, "Try Ctrl+Alt+A.", "Ctrl+Alt+A"
+)
 BROKEN = SettingsView(
     Path("settings.toml"), error=Problem("a quotation mark is missing", 12, name="language")
 )
@@ -83,7 +86,7 @@ MISREAD = SettingsView(
     Path("settings.toml"),
     problems=(
         Problem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
-        Problem("hold_sec is not a setting; did you mean hold_s?", 9),
+        Problem("hold_sec is not a setting; did you mean hold_s?", 9, place=("hold_sec",), meant="hold_s"),
     ),
 )
 VOCABULARY = VocabularyPage(
@@ -218,7 +221,7 @@ def hotkeys(asked, state):
     if state == "recording":
         shown.rows[1].cell.click()
     elif state == "refused":
-        shown.rows[1].refuse(HandyError("A alone would stop you typing A.", "Try Ctrl+Alt+A."))
+        shown.rows[1].refuse(REFUSED)
     elif state == "removed":
         shown.rows[0].remove.click()
     else:

@@ -45,7 +45,9 @@ def grounds(qapp, request):
     """The colors of windows and fields on a desktop that looks so."""
     use_outlines()
     before = QPalette(qapp.palette())
-    QtWidgets.QApplication.setPalette(PALETTES[request.param])
+    desktops = QPalette(PALETTES[request.param])
+    qapp.style().polish(desktops)  # as Qt does with what a desktop says
+    QtWidgets.QApplication.setPalette(desktops)
     look = qapp.palette()
     yield look.color(ROLE.Window), look.color(ROLE.Base)
     QtWidgets.QApplication.setPalette(before)
@@ -228,6 +230,23 @@ def test_a_chosen_row_is_readable(qtbot, grounds):
     assert contrast(ground, grounds[1]) > 1.2
     row = [image.pixelColor(x, y) for x in range(20, 300) for y in range(area.top() + 20, area.top() + 60)]
     assert best(row, ground) >= TEXT
+
+
+def test_what_is_chosen_in_any_list_or_menu_is_readable(qtbot, grounds):  # noqa: ARG001
+    entries = QtWidgets.QListWidget()
+    entries.addItem("Words")
+    entries.setCurrentRow(0)
+    for group in (QPalette.ColorGroup.Active, QPalette.ColorGroup.Inactive):
+        ink, ground = (entries.palette().color(group, r) for r in (ROLE.HighlightedText, ROLE.Highlight))
+        assert contrast(ink, ground) >= TEXT
+    font = QFont(entries.font())
+    font.setPointSize(40)
+    entries.setFont(font)
+    image = picture(qtbot, entries, QSize(300, 90))
+    area = entries.visualRect(entries.model().index(0, 0))
+    ground = image.pixelColor(area.right() - 6, area.center().y())
+    inks = [image.pixelColor(x, area.center().y()) for x in range(area.left() + 8, area.right() - 20)]
+    assert best(inks, ground) >= TEXT
 
 
 @pytest.mark.parametrize("colors", [LIGHT, DARK])

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QSystemTrayIcon
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelList
 from handy_qwen.core.view import Phase, View, Window
+from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.desk import Desk
 from tests.e2e.pasts import FULL, PRIVATE, VIEW
@@ -94,6 +95,28 @@ def test_a_window_knows_what_came_before_it_and_what_comes_later(qtbot, desk):
     qtbot.waitUntil(history.pause.isChecked)
     from_another_thread(desk.show_history, FULL)
     qtbot.waitUntil(lambda: history.list.model().entries == FULL.entries)
+
+
+@pytest.mark.parametrize("which", [Window.MAIN, Window.SETTINGS, Window.SETUP])
+def test_a_closed_window_is_told_nothing_until_it_comes_up_again(qtbot, desk, monkeypatch, which):
+    monkeypatch.setattr(QSystemTrayIcon, "isSystemTrayAvailable", lambda: True)
+    shown = window(qtbot, desk, which)
+    shown.close()
+    told = []
+    for name in ("show_view", "show_models", "show_settings"):
+        monkeypatch.setattr(shown, name, lambda value, name=name: told.append((name, value)))
+    view, models, settings = View(phase=Phase.IDLE), SHELVES["installed"], SettingsView(values=Settings())
+    desk.show_view(view)
+    desk.show_models(models)
+    desk.show_settings(settings)
+    qtbot.waitUntil(lambda: desk._settings is settings)
+    assert told == []
+    window(qtbot, desk, which)
+    assert sorted(told, key=str) == [
+        ("show_models", models),
+        ("show_settings", settings),
+        ("show_view", view),
+    ]
 
 
 def test_the_guide_comes_up_with_what_was_last_shown(qtbot, desk):

@@ -2,7 +2,7 @@
 
 import pytest
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
     QApplication,
@@ -10,6 +10,8 @@ from PySide6.QtWidgets import (
     QLabel,
     QProgressBar,
     QScrollArea,
+    QStyle,
+    QStyleOptionComboBox,
     QWidget,
 )
 
@@ -86,6 +88,19 @@ def test_nothing_is_cut_off(qtbot, asked, app_home, screen, name):  # noqa: ARG0
         assert room.contains(place), (type(one).__name__, said, place, room)
         if not isinstance(one, QProgressBar):
             assert is_whole(one), (type(one).__name__, said, one.size(), one.sizeHint())
+
+
+@pytest.mark.usefixtures("screen")
+def test_a_closed_list_that_is_too_narrow_shows_both_ends_of_its_entry(qtbot):
+    box, option, picture = QComboBox(), QStyleOptionComboBox(), QPixmap(400, 60)
+    qtbot.addWidget(box)
+    box.initStyleOption(option)
+    option.rect, option.currentText = QRect(0, 0, 400, 60), "Audio Controller, Digital Stereo, Microphone" * 2
+    with QPainter(picture) as painter:
+        box.style().drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option, painter, box)
+    begin, _, end = option.currentText.partition("…")
+    assert begin.startswith("Audio")
+    assert end.endswith("phone")
 
 
 @pytest.mark.parametrize("name", ["main", "history-full"])

@@ -7,7 +7,17 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont, QImage
 from PySide6.QtWidgets import QLineEdit
 
-from handy_qwen.core.view import HOTKEYS, MICROPHONE, Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.core.view import (
+    HOTKEYS,
+    MICROPHONE,
+    SETTINGS,
+    Choices,
+    Notice,
+    NoticeKind,
+    Phase,
+    Remedy,
+    View,
+)
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted, is_right_to_left
@@ -291,6 +301,19 @@ def test_a_text_that_waits_covers_no_window_of_the_program(overlay, qtbot):
     qtbot.waitUntil(window.isActiveWindow)
     overlay.show_view(waiting)
     qtbot.waitUntil(lambda: not overlay.isVisible())
+    window.close()
+    qtbot.waitUntil(overlay.isVisible)
+
+
+def test_what_is_wrong_with_the_file_covers_no_window_that_says_so_itself(overlay, qtbot):
+    window = QLineEdit()
+    qtbot.addWidget(window)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    broken = replace(notice(NoticeKind.FAILED), is_lasting=True, subject=SETTINGS)
+    overlay.show_view(replace(IDLE, notices=(broken,)))
+    assert not overlay.isVisible()
     window.close()
     qtbot.waitUntil(overlay.isVisible)
 

@@ -14,8 +14,8 @@ from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, View
-from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings, SettingsView
+from handy_qwen.settings.fields import default_chord
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
 from handy_qwen.ui.settings import shortcut_words as words
@@ -23,7 +23,7 @@ from tests.unit.ui import gallery
 
 CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", "enter")
 TITLES = {"ctrl_r": "Right Ctrl"}
-ALONE = HotkeyError("A alone would stop you typing A.", HotkeyReason.INVALID, "Try Ctrl+Alt+A.")
+ALONE = gallery.REFUSED
 
 
 class Shown:
@@ -110,6 +110,46 @@ def test_a_key_is_recorded_and_waits_to_be_pressed_once(page):
     page.see(keys_down=frozenset(), is_key_down=False)
     assert verdict.words == words.TEST_DONE.format(keys="Ctrl+Alt+D")
     assert page.requests() == [Request.REHEARSE, Request.PERFORM]
+
+
+def test_what_a_refusal_proposes_is_one_click_away(page):
+    page.have(CTRL, GERMAN)
+    page.record(1, "A")
+    page.answer(ALONE)
+    one = page.list.rows[1]
+    assert (one.trouble.words, one.proposal.text()) == (ALONE.title, words.USE_KEYS.format(keys="Ctrl+Alt+A"))
+    one.proposal.click()
+    hotkeys = [CTRL, replace(GERMAN, chord="Ctrl+Alt+A")]
+    assert page.calls("use_hotkeys")[-1] == (hotkeys, 1)
+    page.answer()
+    assert not one.trouble.words
+    assert not one.proposal.isVisible()
+    assert one.verdict.words == words.TEST.format(keys="Ctrl+Alt+A")
+
+
+def test_the_first_key_comes_before_the_reset_by_tab(page, qtbot):
+    page.have(GERMAN)
+    page.window.list.setFocus()
+    qtbot.keyClick(page.window.list, Qt.Key.Key_Tab)
+    assert QApplication.focusWidget() is page.list.rows[0].cell
+
+
+def test_hotkeys_are_reset_and_the_reset_is_undone(page):
+    assert page.list.reset.isVisible() is (default_chord() != CTRL.chord)
+    page.have(*Settings().hotkeys)
+    assert not page.list.reset.isVisible()
+    page.have(CTRL, GERMAN)
+    page.list.add.click()
+    page.list.reset.click()
+    assert page.calls("use_hotkeys")[-1] == (Settings().hotkeys, None)
+    page.answer()
+    assert page.keys() == [default_chord()]
+    assert page.list.undone.undo_button.hasFocus()
+    page.list.undone.undo_button.click()
+    assert page.calls("use_hotkeys")[-1] == ([CTRL, GERMAN], None)
+    page.answer()
+    assert page.keys() == ["Right Ctrl", "F9"]
+    assert not page.list.undone.isVisible()
 
 
 def test_a_refusal_stays_under_its_row_until_another_key_is_taken(page):

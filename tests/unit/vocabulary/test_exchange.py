@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 from handy_qwen.core.text import Replacement, pattern_error
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings.checks import MAX_ITEMS
-from handy_qwen.vocabulary import exchange, lists
+from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.exchange import (
     MOST_BYTES,
     MOST_LINES,
-    handy_settings,
     read_file,
     write_replacements,
     write_words,
@@ -188,12 +187,12 @@ def test_other_json_is_refused(read, text):
 
 def test_handys_settings_are_found_where_it_keeps_them(tmp_path, monkeypatch):
     folder = tmp_path / "com.pais.handy"
-    monkeypatch.setattr(exchange.platformdirs, "user_data_path", lambda name, **_: tmp_path / name)
-    monkeypatch.setattr(exchange.platformdirs, "user_config_path", lambda name, **_: tmp_path / "x" / name)
-    assert handy_settings() is None
+    monkeypatch.setattr(handy.platformdirs, "user_data_path", lambda name, **_: tmp_path / name)
+    monkeypatch.setattr(handy.platformdirs, "user_config_path", lambda name, **_: tmp_path / "x" / name)
+    assert handy.settings_file() is None
     folder.mkdir()
     (folder / "settings_store.json").write_text("{}")
-    assert handy_settings() == folder / "settings_store.json"
+    assert handy.settings_file() == folder / "settings_store.json"
 
 
 @pytest.mark.unix("Windows has no such modes")

@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from handy_qwen.core.models import ModelList, Problem
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Method, Part
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Window
+from handy_qwen.core.vocabulary import Told
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import about_words, history_words
@@ -233,3 +234,41 @@ def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_pat
     assert about._archive.trouble.words == "The disk is full."
     window.show_upkeep(Upkeep(archive=tmp_path / "x.zip"))
     assert str(tmp_path / "x.zip") in about._archive.trouble.words
+
+
+def test_a_backup_takes_the_parts_that_are_ticked(window, asked, monkeypatch):
+    row = page(window, Page.GENERAL).backup
+    monkeypatch.setattr(QFileDialog, "open", lambda _self: None)
+    row.parts[Part.WORDS].click()
+    asked.calls.clear()
+    row.export_button.click()
+    row.import_button.click()
+    saving, opening = row.findChildren(QFileDialog)
+    saving.fileSelected.emit("/mine/backup.toml")
+    opening.fileSelected.emit("/mine/backup.toml")
+    chosen = [Part.SETTINGS, Part.REPLACEMENTS]
+    file = Path("/mine/backup.toml")
+    assert asked.calls == [("export_backup", file, chosen), ("import_backup", file, chosen)]
+    row.parts[Part.SETTINGS].click()
+    row.parts[Part.REPLACEMENTS].click()
+    assert not any(one.isEnabled() for one in (row.export_button, row.import_button))
+
+
+def test_what_came_of_a_backup_is_said_and_taken_back(window, asked):
+    row = page(window, Page.GENERAL).backup
+    window.show_upkeep(replace(UPKEEP, moved=Told(1, "2 settings changed."), can_undo=True))
+    assert row.told.message.words == "2 settings changed."
+    asked.calls.clear()
+    row.told.undo_button.click()
+    assert asked.calls == [("undo_import",)]
+    window.show_upkeep(replace(UPKEEP, moved=Told(2, "There is no file.", "Look.", is_problem=True)))
+    assert not row.told.undo_button.isVisible()
+
+
+def test_handys_settings_are_one_click_away_where_they_are(window, asked):
+    row = page(window, Page.GENERAL).backup
+    assert not row.handy_button.isVisible()
+    window.show_upkeep(replace(UPKEEP, handy=Path("/handy.json")))
+    asked.calls.clear()
+    row.handy_button.click()
+    assert asked.calls == [("import_backup", Path("/handy.json"), list(Part))]

@@ -12,7 +12,8 @@ from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox
 
-from handy_qwen.core.types import Keep, LiveMode, LockKey, Method, Mode, Overlay, Submit
+from handy_qwen.core.text import Replacement
+from handy_qwen.core.types import Keep, LiveMode, LockKey, Method, Mode, Overlay, Submit, WhileRecording
 from handy_qwen.core.view import Phase, Window
 from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, SettingsView, read_configuration
 from handy_qwen.settings.forms import Amount, Own, Page
@@ -103,6 +104,7 @@ OTHER = {
     "max_take_s": 120.0,
     "silence_s": 60.0,
     "avoid_headset": False,
+    "while_recording": WhileRecording.PAUSE,
     "warm_s": -1.0,
     "threads": 1,
     "idle_unload_min": 0.0,
@@ -214,6 +216,48 @@ def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window,
     assert not window.trouble.mend.isVisible()
 
 
+def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked):
+    window.show_settings(MISREAD)
+    card = window.trouble
+    assert card.correct.text() == words.RENAME_KEY.format(name="hold_s")
+    card.correct.click()
+    card.remove.click()
+    place = ("hold_sec",)
+    assert asked.calls == [("put_right", place, {"is_meant": flag}) for flag in (True, False)]
+    misplaced = Problem("mode is inside [[hotkeys]]", 9, place=("hotkeys", 0, "mode"), meant="mode")
+    window.show_settings(SettingsView(problems=(misplaced,)))
+    assert card.correct.text() == words.MOVE_KEY.format(line=9)
+    assert not card.show_it.isVisible()
+    window.show_settings(SettingsView(problems=(replace(misplaced, meant=""),)))
+    assert (card.correct.isVisible(), card.remove.isVisible()) == (False, True)
+
+
+@pytest.mark.parametrize("page", Page)
+def test_what_is_wrong_with_the_file_is_on_whatever_page_is_up_and_scrolls_with_it(window, page):
+    window.show_settings(BROKEN)
+    window.go(page)
+    assert window.page(page).inside.isAncestorOf(window.trouble)
+    assert window.trouble.isVisible()
+    assert window.list.hasFocus()
+    assert window.page(page).verticalScrollBar().value() == 0
+
+
+def test_the_last_dictation_shows_what_the_settings_make_of_it(window):
+    page = window.page(Page.TEXT)
+    values = Settings(remove_fillers=True, replacements=[Replacement("chairs", "stools")])
+    window.show_settings(SettingsView(values=values))
+    assert "Anna" in page.example.text()
+    window.show_view(replace(CHOOSING, heard=("Um, we need chairs.", "English")))
+    assert page.example.text().splitlines() == [
+        "You said: Um, we need chairs.",
+        "The result: We need stools.",
+    ]
+    window.show_settings(SettingsView(values=replace(values, trailing_space=True)))
+    assert page.example.text().endswith("stools.␣")
+    window.show_view(CHOOSING)
+    assert "stools" not in page.example.text()
+
+
 @pytest.mark.parametrize("shown", [BROKEN, MISREAD, SettingsView()], ids=["broken", "misread", "fine"])
 @pytest.mark.parametrize("page", Page)
 def test_no_two_things_on_a_page_have_the_same_letter(qtbot, asked, page, shown):
@@ -235,6 +279,16 @@ def test_search_finds_what_is_called_otherwise(window, word, found):
     assert row_visible(window, found)
     window.search.setText("startup")
     assert window.chosen is Page.GENERAL
+
+
+def test_search_goes_to_what_is_called_so_before_what_mentions_it(window):
+    window.search.setText("insert text")
+    assert row_visible(window, "max_take_s"), "whose text is inserted as usual"
+    assert window.chosen is Page.TEXT
+    window.search.setText("insert")
+    assert window.chosen is Page.TEXT
+    window.search.setText("hotkey")
+    assert window.chosen is Page.SHORTCUT
 
 
 def test_search_finds_rows_on_all_pages_by_all_their_words(qtbot, window):

@@ -1,0 +1,216 @@
+"""The volume of what the speakers play: lowered while somebody speaks, and put back.
+
+    Linux     ``pactl``, as for the microphones
+    macOS     ``osascript``, which needs no permission for it
+    Windows   IAudioEndpointVolume, through ctypes
+
+Sources: https://learn.microsoft.com/windows/win32/api/endpointvolume/; the order of methods in its tables of
+functions is that of endpointvolume.h and mmdeviceapi.h.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from handy_qwen.audio import pulse
+from handy_qwen.errors import HandyError
+
+logger = logging.getLogger(__name__)
+
+SHARE = 0.25  # of the volume that is left
+TIMEOUT_S = 2.0
+_VOLUME = re.compile(r":\s*(\d+)\s*/")  # of a channel, in ``Volume: front-left: 65536 / 100% / 0.00 dB``
+
+
+class Speakers(Protocol):
+    """What plays. All may wait for the sound system."""
+
+    def volume(self) -> tuple[str, list[float]] | None:
+        """The device that plays, and the volume of its channels in a unit of its own; None: unknown."""
+
+    def set_volume(self, device: str, channels: list[float]) -> None:
+        """Set it, if ``device`` is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lowered:
+    """What is lowered, and how to put it back: for a file, should the program end before."""
+
+    device: str
+    before: list[float]
+    now: list[float]
+
+
+def plan(speakers: Speakers) -> Lowered | None:
+    """What is to be lowered; ``apply`` does it, once it is written down. None: nothing can be."""
+    found = speakers.volume()
+    if found is None or not any(found[1]):
+        return None
+    device, before = found
+    return Lowered(device, before, [round(one * SHARE, 4) for one in before])
+
+
+def apply(speakers: Speakers, lowered: Lowered) -> None:
+    """Lower it."""
+    speakers.set_volume(lowered.device, lowered.now)
+
+
+def restore(speakers: Speakers, lowered: Lowered) -> None:
+    """Put the volume back, unless somebody else has changed it, or another device plays."""
+    found = speakers.volume()
+    if found is None or found[0] != lowered.device:
+        # A headset that was taken off: its volume is put back where the system still has it.
+        speakers.set_volume(lowered.device, lowered.before)
+        return
+    is_ours = len(found[1]) == len(lowered.now) and all(
+        abs(a - b) <= max(0.02 * abs(b), 0.02) for a, b in zip(found[1], lowered.now, strict=True)
+    )
+    if is_ours:
+        speakers.set_volume(lowered.device, lowered.before)
+
+
+def speakers_for(platform: str = sys.platform) -> Speakers:
+    """Those of this system."""
+    if platform == "win32":
+        return WindowsSpeakers()
+    return MacSpeakers() if platform == "darwin" else PulseSpeakers()
+
+
+class PulseSpeakers:
+    """The default sink of PulseAudio or PipeWire."""
+
+    def volume(self) -> tuple[str, list[float]] | None:
+        """See ``Speakers``."""
+        sink = (self._pactl("get-default-sink") or "").strip()
+        channels = _VOLUME.findall(self._pactl("get-sink-volume", sink) or "") if sink else []
+        return (sink, [float(one) for one in channels]) if channels else None
+
+    def set_volume(self, device: str, channels: list[float]) -> None:
+        """See ``Speakers``."""
+        self._pactl("set-sink-volume", device, *(str(round(one)) for one in channels))
+
+    def _pactl(self, *command: str) -> str | None:
+        try:
+            return pulse.pactl(*command)
+        except HandyError as exc:  # the server hangs
+            logger.info("the volume cannot be asked or set: %s", type(exc).__name__)
+            return None
+
+
+class MacSpeakers:
+    """The output of macOS, from 0 to 100."""
+
+    def volume(self) -> tuple[str, list[float]] | None:
+        """See ``Speakers``."""
+        told = self._osascript("output volume of (get volume settings)")
+        return ("output", [float(told)]) if told.isdecimal() else None  # some devices have none
+
+    def set_volume(self, _device: str, channels: list[float]) -> None:
+        """See ``Speakers``."""
+        self._osascript(f"set volume output volume {round(channels[0])}")
+
+    def _osascript(self, line: str) -> str:
+        try:
+            done = subprocess.run(
+                ["osascript", "-e", line], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired) as exc:
+            logger.info("the volume cannot be asked or set: %s", type(exc).__name__)
+            return ""
+        return done.stdout.strip()
+
+
+class WindowsSpeakers:
+    """The endpoint that Windows plays music on, from 0 to 1."""
+
+    def volume(self) -> tuple[str, list[float]] | None:
+        """See ``Speakers``."""
+        import ctypes
+
+        level = ctypes.c_float()
+        is_known = self._with_endpoint(lambda call: call(_GET_SCALAR, ctypes.byref(level)))
+        return ("default", [float(level.value)]) if is_known else None
+
+    def set_volume(self, _device: str, channels: list[float]) -> None:
+        """See ``Speakers``."""
+        import ctypes
+
+        self._with_endpoint(lambda call: call(_SET_SCALAR, ctypes.c_float(channels[0]), None))
+
+    def _with_endpoint(self, use: Callable[[Callable[..., None]], None]) -> bool:
+        """``use`` gets what calls a method of IAudioEndpointVolume. Whether all went well."""
+        import ctypes
+
+        ole32 = ctypes.windll.ole32  # type: ignore[attr-defined,unused-ignore]
+        ole32.CoInitializeEx(None, 0)  # COINIT_MULTITHREADED; once more does no harm
+        held: list[Any] = []
+        try:
+            enumerator, device, endpoint = (ctypes.c_void_p() for _ in range(3))
+            made = ole32.CoCreateInstance(
+                *(_guid(_ENUMERATOR_CLASS), None, _CLSCTX_ALL, _guid(_ENUMERATOR)), ctypes.byref(enumerator)
+            )
+            _require(made)
+            held.append(enumerator)
+            _method(enumerator, _GET_DEFAULT, _RENDER, _MULTIMEDIA, ctypes.byref(device))
+            held.append(device)
+            _method(device, _ACTIVATE, _guid(_ENDPOINT), _CLSCTX_ALL, None, ctypes.byref(endpoint))
+            held.append(endpoint)
+            use(lambda place, *arguments: _method(endpoint, place, *arguments))
+        except OSError as exc:  # no speakers
+            logger.info("the volume cannot be asked or set: %s", exc)
+            return False
+        finally:
+            for one in reversed(held):
+                _release(one)
+        return True
+
+
+_ENUMERATOR_CLASS = "{BCDE0395-E52F-467C-8E3D-C4579291692E}"
+_ENUMERATOR = "{A95664D2-9614-4F35-A746-DE8DB63617E6}"
+_ENDPOINT = "{5CDF2C82-841E-4546-9722-0CF74078229A}"
+_CLSCTX_ALL, _RENDER, _MULTIMEDIA = 23, 0, 1
+_GET_DEFAULT, _ACTIVATE, _SET_SCALAR, _GET_SCALAR = 4, 3, 7, 9  # places in the tables of functions
+_RELEASE = 2
+
+
+def _guid(text: str) -> Any:  # noqa: ANN401  of ctypes
+    import ctypes
+    from uuid import UUID
+
+    return (ctypes.c_byte * 16).from_buffer_copy(UUID(text).bytes_le)
+
+
+def _function(pointer: Any, place: int, *kinds: Any) -> Any:  # noqa: ANN401
+    import ctypes
+
+    table = ctypes.cast(pointer, ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p)))[0]
+    kind = ctypes.WINFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *kinds)  # type: ignore[attr-defined,unused-ignore]
+    return kind(table[place])
+
+
+def _method(pointer: Any, place: int, *arguments: Any) -> None:  # noqa: ANN401
+    import ctypes
+
+    kinds = [ctypes.c_int if isinstance(one, int) else _kind(one) for one in arguments]
+    _require(_function(pointer, place, *kinds)(pointer, *arguments))
+
+
+def _kind(argument: Any) -> Any:  # noqa: ANN401
+    import ctypes
+
+    return ctypes.c_float if isinstance(argument, ctypes.c_float) else ctypes.c_void_p
+
+
+def _release(pointer: Any) -> None:  # noqa: ANN401
+    _function(pointer, _RELEASE)(pointer)
+
+
+def _require(result: int) -> None:
+    if result:
+        raise OSError(f"HRESULT {result & 0xFFFFFFFF:#x}")

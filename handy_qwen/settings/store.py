@@ -1,0 +1,272 @@
+"""The settings of the running program, in step with their file.
+
+``SettingsStore`` holds one value that is swapped whole, and the file behind it. Changes go through
+``update``, which saves them; changes made by hand in the file are found by ``reload_if_changed``, which the
+program calls every second (a look at the file's time and size). No clock is asked: that of a network drive
+may be wrong.
+
+Until a broken file can be read again, the former settings hold (at the start, the defaults), and what is
+changed in the program waits to be written into it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from handy_qwen.errors import HandyError, SettingsError
+from handy_qwen.settings.document import Path as Keys
+from handy_qwen.settings.fields import Settings
+from handy_qwen.settings.file import (
+    ChangedMeanwhileError,
+    Configuration,
+    Problem,
+    SettingsView,
+    Stamp,
+    check_readable,
+    mend,
+    put_right,
+    read_configuration,
+    save,
+    stamp_of,
+)
+
+logger = logging.getLogger(__name__)
+
+_SETTLED, _COARSE = 1, 3
+"""How many looks after that which found a change the file is read: many editors empty it before they write,
+and some file systems show the same time for all that is written within two seconds."""
+_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
+_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
+
+
+class SettingsStore:
+    """Holds the settings and keeps them in step with ``path``.
+
+    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
+    call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
+    one, whenever that changes; None: it is right again. ``on_view`` gets all of it whenever anything changes.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        on_change: Callable[[Settings], None] = lambda _: None,
+        on_problem: Callable[[HandyError | None], None] = lambda _: None,
+        on_view: Callable[[SettingsView], None] = lambda _: None,
+    ) -> None:
+        self.path = path
+        self.on_change = on_change
+        self.on_problem = on_problem
+        self.on_view = on_view
+        self._lock = threading.RLock()
+        self._seen: Stamp | None = None  # of the file as it was looked at last
+        self._looks = 0  # since it became so
+        self._value = Settings()
+        self._unsaved: dict[str, object] = {}
+        self._bases: dict[str, object] = {}  # what the file had of them when they were changed first
+        self._until = _DEFAULTS
+        self._refusal: SettingsError | None = None  # why the file could not be written
+        self._told: tuple[str, str] | None = None
+        self._file: tuple[Problem | None, tuple[Problem, ...]] = None, ()  # what is wrong with it
+        self._view = SettingsView(path)
+
+    @property
+    def value(self) -> Settings:
+        """The settings now."""
+        return self._value
+
+    @property
+    def view(self) -> SettingsView:
+        """The settings now, and what is wrong with the file."""
+        return self._view
+
+    def load(self) -> Settings:
+        """Read the file, or create it."""
+        with self._lock:
+            self._remember()
+            found = self._read()
+            if found.document is None:
+                # Whoever has a file has seen the guide of the first start.
+                self._value = replace(found.settings, set_up=True)
+            else:
+                self._value = found.settings
+                self._until = _FORMER
+                if not found.exists:
+                    self._write(found)
+            self._show()
+        return self._value
+
+    def reload_if_changed(self) -> None:
+        """Look whether the file was changed by hand, and take the changes over."""
+        with self._lock:
+            seen, self._seen = self._seen, stamp_of(self.path)
+            self._looks = self._looks + 1 if seen == self._seen else 0
+            if self._looks in {_SETTLED, _COARSE}:
+                self._catch_up(self._read())
+
+    def update(self, **changes: object) -> Settings:
+        """Change settings and save them. Those that are not named keep what the file says.
+
+        Raises:
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
+            self._note(new, changes, self._value)
+            stamp = stamp_of(self.path)
+            if stamp == self._seen and self._looks >= _SETTLED:
+                self._catch_up(self._read())
+            else:  # somebody is writing it: the next looks will tell
+                self._seen, self._looks = stamp, 0
+                self._swap(new)
+            return self._value
+
+    def mend(self) -> None:
+        """Make a broken file readable again; see the function ``mend``. May take seconds.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        mend(self.path)  # without the lock: a large file takes its time
+        self._take_over()
+
+    def put_right(self, place: Keys, *, is_meant: bool) -> None:
+        """See the function ``put_right``.
+
+        Raises:
+            SettingsError: It cannot be done; the file is as it was.
+        """
+        put_right(self.path, place, is_meant=is_meant)
+        self._take_over()
+
+    def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
+
+        Raises:
+            SettingsError: The file has something in their place that cannot be read; nothing is changed.
+            ValueError: A value does not pass its check.
+            TypeError: There is no such setting.
+        """
+        with self._lock:
+            found = self._read()
+            if found.document is None or not found.document.text:  # many editors empty a file first
+                return self.update(**changes(self._value))
+            # What was added by hand a moment ago is not written over.
+            base = replace(found.settings, **self._unsaved)  # type: ignore[arg-type]  # checked when set
+            wanted = changes(base)
+            check_readable(found, wanted)
+            new = replace(base, **wanted)  # type: ignore[arg-type]  # checked there
+            self._note(new, wanted, found.settings)
+            self._remember()
+            self._catch_up(found)
+            return self._value
+
+    def flush(self) -> None:
+        """Write what waits for a file that somebody was editing: the program ends."""
+        with self._lock:
+            if self._unsaved:
+                self._catch_up(self._read())
+
+    def _note(self, new: Settings, names: Iterable[str], base: Settings) -> None:
+        """``names`` are to be written; ``base`` has what they were changed from."""
+        for name in names:
+            self._unsaved[name] = getattr(new, name)
+            self._bases.setdefault(name, getattr(base, name))
+
+    def _take_over(self) -> None:
+        """The file was written now."""
+        with self._lock:
+            self._remember()
+            self._catch_up(self._read())
+
+    def _merge(self, theirs: Settings) -> None:
+        """Bring what is unsaved of lists, and what somebody else has changed in them meanwhile, together."""
+        for name, ours in self._unsaved.items():
+            base, other = self._bases[name], getattr(theirs, name)
+            if isinstance(ours, tuple) and isinstance(base, tuple) and other != base:
+                self._unsaved[name] = merged(base, ours, other)
+                self._bases[name] = other
+
+    def _catch_up(self, found: Configuration) -> None:
+        """Take over what the file says, and write into it what is not saved yet."""
+        base = self._value if found.document is None else found.settings
+        if found.document is not None and found.document.text:
+            self._merge(found.settings)
+        new = replace(base, **self._unsaved)  # type: ignore[arg-type]  # checked when they were set
+        if found.document is not None:
+            self._until = _FORMER
+            if self._unsaved:
+                self._write(found)
+        self._swap(new)
+
+    def _swap(self, new: Settings) -> None:
+        if new != self._value:
+            self._value = new
+            self.on_change(new)
+        self._show()
+
+    def _show(self) -> None:
+        shown = SettingsView(self.path, self._value, *self._file, self._refusal)
+        if shown != self._view:
+            self._view = shown
+            self.on_view(shown)
+
+    def _read(self) -> Configuration:
+        """The file as it is now; tells what is wrong with it."""
+        found = read_configuration(self.path)
+        if found.exists and not self._unsaved:  # somebody else has made it
+            self._refusal = None
+        self._tell(found)
+        return found
+
+    def _write(self, found: Configuration) -> None:
+        try:
+            save(found, self._unsaved)
+        except ChangedMeanwhileError:
+            pass  # the next look finds the change, and what is unsaved is written then
+        except OSError as exc:
+            logger.warning("settings file not written: %s", type(exc).__name__)
+            self._refusal = SettingsError(
+                "The settings could not be saved.",
+                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
+            )
+            self._tell(found)
+        else:
+            self._unsaved, self._bases, self._refusal = {}, {}, None
+            self._remember()
+            self._tell(read_configuration(self.path))
+
+    def _remember(self) -> None:
+        """The file is as it was read or written now."""
+        self._seen, self._looks = stamp_of(self.path), _SETTLED
+
+    def _tell(self, found: Configuration) -> None:
+        complaint = (None if found.error else self._refusal) or found.complaint(self._until)
+        told = (complaint.title, complaint.hint) if complaint else None
+        if told != self._told:
+            if complaint and self._told is None:  # its text may be the user's
+                logger.warning(
+                    "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
+                )
+            self._told = told
+            self.on_problem(complaint)
+        self._file = found.error, found.problems
+
+
+def merged(base: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) -> tuple[Any, ...]:
+    """What ``ours`` and ``theirs`` have both made of ``base``: without what either has removed."""
+    if ours == base:
+        return tuple(theirs)
+    result = [one for one in ours if one in theirs or one not in base]
+    for place, one in enumerate(theirs):
+        if one not in base and one not in result:
+            is_placed = place == 0 or theirs[place - 1] in result
+            at = result.index(theirs[place - 1]) + 1 if place and is_placed else 0
+            result.insert(at if is_placed else len(result), one)
+    return tuple(result)

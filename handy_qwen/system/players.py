@@ -1,0 +1,88 @@
+"""Music and videos of other programs, paused and resumed by MPRIS, which players and browsers of Linux speak.
+
+Source: https://specifications.freedesktop.org/mpris-spec/latest/.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jeepney import DBusAddress, message_bus, new_method_call
+from jeepney.wrappers import Properties, unwrap_msg
+
+from handy_qwen.system.portal import BROKEN, Connection, connect
+
+logger = logging.getLogger(__name__)
+
+MOST_S = 2.0  # for all players: one that hangs must not keep the others waiting for long
+ANSWER_S = 0.5
+_PREFIX = "org.mpris.MediaPlayer2."
+_PATH, _PLAYER = "/org/mpris/MediaPlayer2", "org.mpris.MediaPlayer2.Player"
+
+
+@dataclass(frozen=True, slots=True)
+class Player:
+    """A player by its name on the bus; ``owner`` tells this run of it from the next."""
+
+    name: str
+    owner: str
+
+
+def pause_players(bus: str = "SESSION") -> tuple[Player, ...]:
+    """Pause all that play; which these are. May take ``MOST_S``."""
+    paused = []
+    for connection, player in _players(bus):
+        if _status(connection, player) == "Playing" and _tell(connection, player, "Pause"):
+            paused.append(player)
+    return tuple(paused)
+
+
+def resume_players(players: Iterable[Player], bus: str = "SESSION") -> None:
+    """Let those of ``players`` go on that are still paused: not what the user has stopped or closed."""
+    wanted = set(players)
+    for connection, player in _players(bus) if wanted else ():
+        if player in wanted and _status(connection, player) == "Paused":
+            _tell(connection, player, "Play")
+
+
+def _players(bus: str) -> Iterator[tuple[Connection, Player]]:
+    end_s = time.monotonic() + MOST_S
+    try:
+        with connect(bus) as connection:
+            reply = connection.send_and_get_reply(message_bus.ListNames(), timeout=ANSWER_S)
+            (names,) = unwrap_msg(reply)
+            for name in sorted(names):
+                if name.startswith(_PREFIX) and time.monotonic() < end_s:
+                    owner = connection.send_and_get_reply(message_bus.GetNameOwner(name), timeout=ANSWER_S)
+                    yield connection, Player(name, str(unwrap_msg(owner)[0]))
+    except BROKEN as exc:
+        logger.info("players not reached: %s", type(exc).__name__)
+
+
+def _address(player: Player) -> DBusAddress:
+    return DBusAddress(_PATH, bus_name=player.owner, interface=_PLAYER)
+
+
+def _status(connection: Connection, player: Player) -> Any:  # noqa: ANN401  whatever it says
+    asked = Properties(_address(player)).get("PlaybackStatus")
+    try:
+        ((_, status),) = unwrap_msg(connection.send_and_get_reply(asked, timeout=ANSWER_S))
+    except BROKEN as exc:  # it hangs, or is no player after all
+        logger.info("a player does not say whether it plays: %s", type(exc).__name__)
+        return ""
+    return status
+
+
+def _tell(connection: Connection, player: Player, method: str) -> bool:
+    """Whether it obeyed."""
+    try:
+        told = new_method_call(_address(player), method)
+        unwrap_msg(connection.send_and_get_reply(told, timeout=ANSWER_S))
+    except BROKEN as exc:
+        logger.info("a player did not obey %s: %s", method, type(exc).__name__)
+        return False
+    return True

@@ -1,0 +1,127 @@
+"""A backup: all that the user has set up, in one file, to be taken over on another machine part by part.
+
+It is written as the settings file is, with the meanings of all settings, and can be read by people. What is
+taken over of lists of words and replacements is added to what is there; other settings are replaced. The
+settings file of another machine, and that of Handy, are read as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from handy_qwen.core.types import Part
+from handy_qwen.errors import HandyError, SettingsError
+from handy_qwen.files import replace_file
+from handy_qwen.settings.document import Document, TomlError
+from handy_qwen.settings.fields import OPTIONS, Settings
+from handy_qwen.settings.file import edited, new_document, values_in
+from handy_qwen.vocabulary import handy
+from handy_qwen.vocabulary.exchange import text_of
+from handy_qwen.vocabulary.lists import Item, Vocabulary, added
+
+HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or handy-qwen settings import FILE."
+ENDING = ".toml"
+_PART_OF = {"custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
+_NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
+CheckChord = Callable[[str], object]
+"""Raises a HandyError for what is no hotkey."""
+
+
+def names_of(parts: Collection[Part]) -> list[str]:
+    """The settings that belong to ``parts``, in the order of the file."""
+    return [name for name in OPTIONS if name not in _NOT_SET_UP and part_of(name) in parts]
+
+
+def part_of(name: str) -> Part:
+    """Which part the setting ``name`` belongs to."""
+    return _PART_OF.get(name, Part.SETTINGS)
+
+
+def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> None:
+    """Write ``parts`` of ``settings``, readable by the user only.
+
+    Raises:
+        SettingsError: It cannot be written; what there was is unchanged.
+    """
+    names = names_of(parts)
+    document = edited(new_document(names, HEAD), {name: getattr(settings, name) for name in names})
+    try:
+        replace_file(path, document.text.encode())
+    except OSError as exc:
+        raise SettingsError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """What a file has that can be taken over, by the names of settings; how much of it cannot."""
+
+    values: dict[str, Any] = field(repr=False)
+    unusable: int = 0
+
+    def changes(self, now: Settings, parts: Collection[Part]) -> tuple[dict[str, object], str]:
+        """What becomes of ``now``: the settings that change, and a sentence about it."""
+        wanted = {name: self.values[name] for name in names_of(parts) if name in self.values}
+        old = Vocabulary.of(now)
+        outcome = added(old, _items(wanted))
+        changes = outcome.vocabulary.changes_from(old)
+        others = {name: value for name, value in wanted.items() if part_of(name) is Part.SETTINGS}
+        changes |= {name: value for name, value in others.items() if value != getattr(now, name)}
+        told = [
+            _counted(sum(name in others for name in changes), "setting changed", "settings changed"),
+            _counted(outcome.words, "word added", "words added"),
+            _counted(outcome.replacements, "replacement added", "replacements added"),
+            _counted(self.unusable + len(outcome.skipped), "entry can't be used", "entries can't be used"),
+        ]
+        told = [part for part in told if part]
+        return changes, f"{', '.join(told)}." if told else "Everything in it is set already."
+
+
+def read_backup(path: Path, check_chord: CheckChord) -> Backup:
+    """What a backup, a settings file, or Handy's settings have.
+
+    Raises:
+        SettingsError: It cannot be read, or is none of these.
+    """
+    text = text_of(path)
+    if path.suffix.lower() == ".json":
+        return _checked(path, handy.values_of(stored := handy.stored(text)), stored, check_chord)
+    try:
+        values, problems = values_in(Document(text))
+    except TomlError as exc:
+        raise SettingsError(
+            f"Line {exc.line} of {path.name} cannot be read: {exc.reason}.", "Choose a backup of Handy Qwen."
+        ) from exc
+    usable = {name: value for name, value in values.items() if value is not None}
+    if not usable:
+        raise SettingsError(f"{path.name} has no settings.", "Choose a backup of Handy Qwen, or Handy's.")
+    return Backup(usable, len(problems))
+
+
+def _checked(path: Path, values: dict[str, object], stored: Any, check_chord: CheckChord) -> Backup:  # noqa: ANN401
+    """Those of Handy's that pass our checks; its words are checked where they are added."""
+    usable: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            usable[name] = OPTIONS[name].read(value)
+            if name == "hotkeys":
+                check_chord(usable[name][0].chord)
+        except (ValueError, HandyError):
+            usable.pop(name, None)
+    words = stored.get("custom_words")
+    if isinstance(words, list):
+        usable["custom_words"] = tuple(word for word in words if isinstance(word, str))
+    if not usable:
+        raise SettingsError(f"{path.name} has no settings of Handy's.", "Choose its settings_store.json.")
+    return Backup(usable, len(values) - sum(name in usable for name in values))
+
+
+def _items(wanted: dict[str, Any]) -> Iterator[Item]:
+    for name in ("custom_words", "replacements"):
+        yield from (Item(number, value) for number, value in enumerate(wanted.get(name, ()), 1))
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}" if count else ""
