@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import math
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from handy_qwen.core.events import Trouble
 from handy_qwen.core.models import DEMO
+from handy_qwen.core.ports import Post
 from handy_qwen.core.profiles import effective
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, LockKey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
-from handy_qwen.errors import HotkeyError
+from handy_qwen.errors import HotkeyError, LanguageError
 from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import Settings
@@ -165,6 +168,30 @@ def unknown_language(settings: Settings, choices: Choices) -> str:
     hotkeys = (hotkey.language for hotkey in settings.hotkeys)
     wanted = [settings.language, *settings.languages, *hotkeys]
     return next((name for name in wanted if name not in {"", AUTOMATIC, *choices.languages}), "")
+
+
+class LanguageCheck:
+    """Warns before anybody speaks that the model lacks a language of the settings. Any thread."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._lock = threading.Lock()
+        self._offered = Choices()
+        self._unknown = ""
+
+    def look(self, settings: Settings, offered: Choices | None = None) -> None:
+        """Tell what has changed, with the model of ``offered`` or of the look before."""
+        with self._lock:
+            self._offered = offered or self._offered
+            unknown = unknown_language(settings, self._offered) if self._offered.languages else ""
+            if unknown == self._unknown:
+                return
+            self._unknown = unknown
+            error = LanguageError(
+                f"The model {self._offered.model} does not know {unknown}.",
+                "Choose another language or model.",
+            )
+            self._post(Trouble("language", error if unknown else None))
 
 
 def chord_title(chord: str, platform: str = sys.platform) -> str:

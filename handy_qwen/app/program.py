@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from handy_qwen import paths
 from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
-from handy_qwen.app.choices import choices_of, kept_of, live_of, recent_with, rules_of, unknown_language
+from handy_qwen.app.choices import LanguageCheck, choices_of, kept_of, live_of, recent_with, rules_of
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
 from handy_qwen.app.moment import moment
@@ -44,7 +44,7 @@ from handy_qwen.core.view import (
     Window,
 )
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, LanguageError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
@@ -73,7 +73,6 @@ logger = logging.getLogger(__name__)
 
 DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
 DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
-LANGUAGE = "language"  # subject of lasting notices
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
@@ -117,11 +116,9 @@ class Program:
         self._applied = Settings()
         self._surroundings: Surroundings | None = None
         self._is_built, self._is_closing = threading.Event(), threading.Event()
-        self._languages_lock = threading.Lock()
-        self._offered = Choices()
-        self._unknown_language = ""
         self._is_revising = False
         self.controller = Controller(self._run_effect, self._show)
+        self._languages = LanguageCheck(self.controller.post)
         self.store = SettingsStore(
             paths.settings_file(),
             on_change=self._apply,
@@ -533,7 +530,7 @@ class Program:
     def configure(self) -> None:
         """Hand the settings and the choices to the cycle and the menus. Any thread."""
         settings = self._applied
-        self._check_languages()
+        self._languages.look(settings)
         self.controller.post(
             Configured(
                 rules_of(settings, self._method),
@@ -566,27 +563,12 @@ class Program:
         self._ports.run(effect)
 
     def _show(self, view: View) -> None:
-        self._offered = view.choices
-        self._check_languages()
+        self._languages.look(self._applied, view.choices)
         self._answers.on_view(view)
         if self._surroundings is not None:
             self._surroundings.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
-
-    def _check_languages(self) -> None:
-        """Warn before anybody speaks that the model lacks a language of the settings. Any thread."""
-        with self._languages_lock:
-            offered = self._offered
-            unknown = unknown_language(self._applied, offered) if offered.languages else ""
-            if unknown == self._unknown_language:
-                return
-            self._unknown_language = unknown
-            error = LanguageError(
-                f"The model {offered.model} does not know {unknown}.",
-                "Choose another language or model.",
-            )
-            self.controller.post(Trouble(LANGUAGE, error if unknown else None))
 
     def _on_devices(self, listed: Listed) -> None:
         """Called on the microphone's thread."""
