@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.profiles import effective
-from handy_qwen.core.types import Hotkey, Limits, LiveMode, Method, Rules
+from handy_qwen.core.types import Hotkey, Limits, LiveMode, LockKey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice
 from handy_qwen.errors import HotkeyError
 from handy_qwen.history import retention as history
@@ -36,7 +36,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
         hotkeys=settings.hotkeys,
         mode=settings.mode,
         limits=Limits(hold_s=settings.hold_s),
-        lock_key=settings.lock_key,
+        lock_key="" if settings.lock_key is LockKey.OFF else settings.lock_key,
         language=settings.language or only,
         languages=settings.languages,
         context=settings.custom_words,

@@ -185,7 +185,10 @@ def _insert(turn: Turn, take: Take) -> None:
 
 
 def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:
-    """The texts right before the cursor in the window of ``take``, as far as that is certain."""
+    """The texts right before the cursor in the window of ``take``, as far as that is certain.
+
+    What the user pressed since the insertion of the last of them began may have changed that.
+    """
     there, touched_s = turn.now.there, take.touched_s
     is_same = bool(there) and take.target.window != 0 and there[-1].target.window == take.target.window
     is_certain = is_same and touched_s is not None and touched_s <= there[-1].since_s
@@ -232,11 +235,10 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     _keep_delivery(turn, take.numbers, event.how)
     # What follows a submitted text begins anew: the line it continued has been sent.
     is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
-    is_certain = event.has_erased or not take.erased
-    now_there = (*(take.leaves if is_certain else ()), *([take] if take.text else []))
-    there = [replace(one, since_s=turn.at_s, leaves=()) for one in now_there[-MOST_THERE:]]
+    is_certain = bool(_untouched(turn, take)) and (event.has_erased or not take.erased)
+    there = (*(take.leaves if is_certain else ()), *([replace(take, leaves=())] if take.text else []))
     turn.set(
-        there=tuple(there) if is_in_place else (),
+        there=there[-MOST_THERE:] if is_in_place else (),
         has_scratched=bool(take.scratches) and not take.text,
     )
     if take.erased and not event.has_erased:

@@ -235,6 +235,14 @@ class FocusNoted:
 
 
 @dataclass(frozen=True, slots=True)
+class Touched:
+    """When the insertion of take ``take`` begins, the user last pressed a key at ``touched_s``; see above."""
+
+    take: int
+    touched_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Delivered:
     """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
 
@@ -388,7 +396,7 @@ HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysD
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
-InsertionEvent = FocusNoted | Delivered | Copied | KeysPermitted
+InsertionEvent = FocusNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
 UserEvent = Requested | Recalled
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept

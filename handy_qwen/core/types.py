@@ -49,6 +49,14 @@ class Mode(enum.StrEnum):
     TOGGLE = "toggle"
 
 
+class LockKey(enum.StrEnum):
+    """The key that makes a take hands-free, pressed while the hotkey is held."""
+
+    SPACE = "space"
+    TAB = "tab"
+    OFF = "off"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The times that tell one gesture from another."""

@@ -15,7 +15,7 @@ from typing import assert_never
 from handy_qwen.core import effects
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Copied, Failed, FocusNoted, HotkeysSet
+from handy_qwen.core.events import Copied, Failed, FocusNoted, HotkeysSet, Touched
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.types import Delivery, Samples
 from handy_qwen.errors import HandyError
@@ -195,6 +195,7 @@ class Ports:
             self.history.delivered(take, Delivery.BEGUN)
         touched_s = self.hotkeys.touched_s()
         is_untouched = touched_s is not None and touched_s <= effect.since_s
+        self.post(Touched(effect.take, touched_s))
         self.inserter.insert(
             effect.take,
             effect.text,

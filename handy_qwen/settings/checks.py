@@ -100,13 +100,6 @@ def choice(options: type[E]) -> Reader[E]:
     return read
 
 
-def lock_key(value: object) -> str:
-    """A key that locks a take; "" is none."""
-    if text(value) not in {"space", "tab", ""}:
-        raise ValueError('must be one of "space", "tab", ""')
-    return text(value)
-
-
 def insertion(value: object) -> Method | None:
     """A way to insert text; None for "auto"."""
     if value is None or (isinstance(value, str) and value.strip().lower() == AUTOMATIC):

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from handy_qwen.core.commands import Command
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Hotkey, Keep, LiveMode, Method, Mode, Overlay, Profile, Submit
+from handy_qwen.core.types import Hotkey, Keep, LiveMode, LockKey, Method, Mode, Overlay, Profile, Submit
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.checks import (
     HOTKEY,
@@ -27,7 +27,6 @@ from handy_qwen.settings.checks import (
     hotkey,
     insertion,
     known_language,
-    lock_key,
     number,
     one_language,
     profile,
@@ -119,12 +118,12 @@ class Settings:
         form=Amount(Unit.SECONDS, step=0.05, decimals=2),
         page=Page.SHORTCUT,
     )
-    lock_key: str = option(
-        "space",
-        lock_key,
+    lock_key: LockKey = option(
+        LockKey.SPACE,
+        choice(LockKey),
         "Locks the recording while you hold the hotkey",
         "Press it, and let go of both: the recording goes on until you tap the hotkey.",
-        form=Worded({"space": "Space", "tab": "Tab", "": "No key"}),
+        form=Worded({LockKey.SPACE: "Space", LockKey.TAB: "Tab", LockKey.OFF: "No key"}),
         page=Page.SHORTCUT,
     )
     max_take_s: float = option(

@@ -36,10 +36,16 @@ class Insertion:
         self.inserter = DesktopInserter(self.events.put, self.backend, stopping=stopping)
 
     def begin(
-        self, text: str, method: Method, *, target: Target | None = None, submit: Submit = Submit.OFF
+        self,
+        text: str,
+        method: Method,
+        *,
+        target: Target | None = None,
+        submit: Submit = Submit.OFF,
+        erased: str = "",
     ) -> None:
         """Ask for an insertion and go on."""
-        self.inserter.insert(1, text, target=target, method=method, submit=submit)
+        self.inserter.insert(1, text, target=target, method=method, submit=submit, erased=erased)
 
     def result(self) -> Delivered:
         """What became of it."""

@@ -163,6 +163,20 @@ def test_slow_and_bounce_keys_are_obeyed(bench, window, xkb, method, feature):
     assert window.wait_for_text("hello aabb") == "hello aabb"
 
 
+@pytest.mark.parametrize("feature", [0, BOUNCE_KEYS])
+@pytest.mark.parametrize("window", [QtTarget, GtkTarget], indirect=True)
+def test_what_was_inserted_is_deleted_and_not_a_character_more(bench, window, xkb, feature):
+    _, insertion = bench
+    text = "Before. Grüße, 你好\nand more."
+    insertion.insert(text, Method.PASTE)
+    assert window.wait_for_text(text) == text
+    xkb.set_access(feature)
+    insertion.begin("Less.", Method.PASTE, erased=text[8:])
+    done = insertion.result()
+    assert (done.how, done.has_erased) == (Delivery.PASTED, True)
+    assert window.wait_for_text("Before. Less.") == "Before. Less."
+
+
 @every_window
 def test_sticky_keys_stay_on_and_leave_the_text_alone(bench, window, xkb):
     desk, insertion = bench

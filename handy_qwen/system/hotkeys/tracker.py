@@ -183,7 +183,7 @@ class Tracker:
     def _foreign(self) -> frozenset[int]:
         """The modifiers held that belong to no hotkey that is down."""
         own: frozenset[int] = frozenset().union(*(binding.codes for binding in self._down.values()))
-        return (self._held.keys() & self._modifiers) - own
+        return frozenset(self._held.keys() & self._modifiers) - own
 
     def _would_complete(self, binding: Binding, code: int) -> bool:
         """Whether the press of ``code`` was the last that ``binding`` needs."""

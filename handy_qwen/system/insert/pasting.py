@@ -121,8 +121,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
             raise unsupported("Deleting these characters")
         focus = self._await_focus()
         try:
-            for _ in text:
-                self._press(self.BACKSPACE, focus)
+            self._press_often(self.BACKSPACE, len(text), focus)
         except Unsure:
             raise unsupported("A keyboard that answers") from None
 
@@ -155,6 +154,11 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         Raises:
             InsertError: No window has it, or another one since; or it takes no keys from us.
         """
+
+    def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
+        """``_press`` so often; ends with the first that fails."""
+        for _ in range(times):
+            self._press(chord, focus)
 
     @abstractmethod
     def _press(self, chord: Chord, focus: Focus) -> None:

@@ -27,7 +27,7 @@ from handy_qwen.system.session import Session
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
 from handy_qwen.system.x11.connection import connect, disconnect
-from handy_qwen.system.x11.keyboard import Keyboard
+from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
 from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
@@ -120,6 +120,10 @@ class X11(PastingBackend[FocusedWindow]):
 
     def _press(self, chord: Chord, focus: FocusedWindow) -> None:
         self._keyboard.chord(*chord, window=focus)
+
+    def _press_often(self, chord: Chord, times: int, focus: FocusedWindow) -> None:
+        for start in range(0, times, CHUNK):
+            self._keyboard.chord(*chord, window=focus, times=min(CHUNK, times - start))
 
     def _save(self, deadline: Deadline, focus: FocusedWindow | None) -> None:
         if focus is None:

@@ -107,8 +107,8 @@ class Keyboard:
                 raise no_focus()
         return window
 
-    def chord(self, *keysyms: int, window: FocusedWindow) -> None:
-        """Press ``keysyms``, all but the last of them modifiers, if they go to ``window``.
+    def chord(self, *keysyms: int, window: FocusedWindow, times: int = 1) -> None:
+        """Press ``keysyms``, all but the last of them modifiers, so often if they go to ``window``.
 
         Raises:
             InsertError: Nothing was pressed.
@@ -126,10 +126,11 @@ class Keyboard:
                     raise no_focus()
                 if not self._release_held():
                     raise InsertError("A key is held.", InsertReason.NOT_TYPEABLE)
-                if not access.slow_s:
-                    self._strike(codes, access)
-            if access.slow_s:
-                self._strike(codes, access)
+                if not (access.slow_s or access.bounce_s):
+                    for _ in range(times):
+                        self._strike(codes, access)
+            if access.slow_s or access.bounce_s:
+                self._strike_slowly(codes, access, times)
 
     def type_text(self, text: str, window: FocusedWindow) -> Inserted:
         """Type ``text`` into ``window``, as far as it goes; a line feed is Return.
@@ -192,6 +193,14 @@ class Keyboard:
             self._press(down, access)
         for up in reversed(downs):
             self._send(up, is_press=False)
+
+    def _strike_slowly(self, codes: Sequence[int], access: Access, times: int) -> None:
+        """``_strike`` so often, at the pace that Slow Keys and Bounce Keys ask for."""
+        for number in range(times):
+            if number and access.bounce_s:
+                self._display.sync()
+                self._pause(access.bounce_s + ACCEPTED_S)
+            self._strike(codes, access)
 
     def _press(self, code: int, access: Access) -> None:
         self._send(code, is_press=True)

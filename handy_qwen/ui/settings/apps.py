@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QLineEdit, QListWidget
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
@@ -43,9 +43,8 @@ class AppsPage(SettingsPage):
         self._before: tuple[Profile, ...] | None = None  # what an undo brings back
         self._shown: tuple[Profile, ...] = ()
         self._view = View()
-        self.list = QListWidget()
+        self.list = _List()
         self.list.setAccessibleName(words.LIST)
-        self.list.setFixedHeight(_ROWS * (self.list.fontMetrics().lineSpacing() + 4))
         self.add_last = Button(words.ADD_LAST_NONE, self._add_last)
         self.add_last.setToolTip(words.ADD_LAST_TIP)
         self.add = Button(words.ADD, lambda: self._add(Profile(words.NEW)))
@@ -227,6 +226,19 @@ class AppsPage(SettingsPage):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
             self.told.say("")
             self._use(before, self.chosen.name)
+
+
+class _List(QListWidget):
+    """Some rows high, whatever the page has room for."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        height = _ROWS * (self.fontMetrics().lineSpacing() + 4) + 2 * self.frameWidth()
+        return QSize(super().sizeHint().width(), height)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
 
 
 class _Line(QLineEdit):

@@ -13,7 +13,8 @@ from handy_qwen.core.corrections import Change, Correction, changes
 from handy_qwen.core.orthography import STOPS
 from handy_qwen.core.view import View
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
-from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout
+from handy_qwen.ui.layouts import SMALL_GAP_PX
+from handy_qwen.ui.layouts import row as in_row
 from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, labelled
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import correction_words
@@ -197,9 +198,7 @@ class ChangeRow(QWidget):
         usual = Kind.WORD if is_name else Kind.NOTHING
         self.choice.setCurrentIndex(self.choice.findData(kind or usual))
         self.choice.currentIndexChanged.connect(lambda _place: self._explain(on_chosen))
-        line = FlowLayout(Text(said), gap_px=SMALL_GAP_PX)
-        line.push(self.choice)
-        self.setLayout(line)
+        in_row((Text(said), 1), self.choice, gap_px=SMALL_GAP_PX, parent=self)
         self._explain(lambda: None)
 
     @property

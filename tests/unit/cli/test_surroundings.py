@@ -16,7 +16,7 @@ from tests.conftest import CHECKPOINT, ROOT
 pytestmark = pytest.mark.unix("homes and descriptors of POSIX")
 
 SPEECH = str(ROOT / "assets" / "speech" / "report.flac")
-APP = "start stop toggle cancel retry bring-back paste quit status setup models last"
+APP = "start stop toggle cancel retry bring-back paste quit status setup models correct last"
 COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command that there is
     "help": ("models",),
     "transcribe": (SPEECH,),

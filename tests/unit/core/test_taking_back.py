@@ -94,6 +94,22 @@ def test_nothing_is_deleted_that_is_not_surely_ours(touched):
         assert desk.done(fx.Insert)[-1].erased.strip() == "A bird.", "and no more is known to be there"
 
 
+def test_what_was_typed_while_a_take_was_spoken_divides_it_from_the_one_before():
+    desk = desk_with("A dog.").say(2).hear(2, "A cat.")
+    desk.play(ev.Touched(2, desk.at_s)).put(2)  # the user has typed since the press
+    desk.say(3).hear(3, "Scratch that. Scratch that.")
+    assert desk.done(fx.Insert)[-1].erased.strip() == "A cat."
+    desk.put(3).say(4).hear(4, "Scratch that.")
+    assert desk.view.notices[-1].title == NOTHING_ERASED[0]
+
+
+def test_what_is_typed_while_a_text_is_being_inserted_is_not_taken_for_a_part_of_it():
+    desk = desk_with().say(1).hear(1, "A dog.").wait(1)
+    desk.touched_s = desk.at_s - 0.5  # the insertion was under way, and is reported only now
+    desk.put(1).say(2).hear(2, "Scratch that. A cat.")
+    assert desk.done(fx.Insert)[-1].erased == ""
+
+
 def test_a_text_that_waits_is_taken_back_where_it_waits():
     desk = desk_with("A dog.").say(2).hear(2, "A cat. A bird.").put(2, Delivery.HELD)
     desk.say(3).hear(3, "Scratch that. Done.")

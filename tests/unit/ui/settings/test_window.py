@@ -12,7 +12,7 @@ from PySide6.QtCore import QPoint, QPointF, Qt, QTimer
 from PySide6.QtGui import QWheelEvent
 from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox
 
-from handy_qwen.core.types import Keep, LiveMode, Method, Mode, Overlay, Submit
+from handy_qwen.core.types import Keep, LiveMode, LockKey, Method, Mode, Overlay, Submit
 from handy_qwen.core.view import Phase, Window
 from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, SettingsView, read_configuration
 from handy_qwen.settings.forms import Amount, Own, Page
@@ -99,7 +99,7 @@ def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked
 OTHER = {
     "mode": Mode.TOGGLE,
     "hold_s": 0.45,
-    "lock_key": "tab",
+    "lock_key": LockKey.TAB,
     "max_take_s": 120.0,
     "silence_s": 60.0,
     "avoid_headset": False,
