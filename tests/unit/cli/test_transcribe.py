@@ -322,11 +322,11 @@ def test_an_interruption_does_not_break_into_the_loading_of_the_model(ask, monke
     """In the middle of an import of native code it would become an ImportError."""
     whole, loaded = installed.load_recognizer, []
 
-    def load(*arguments, **more):
+    def load(*arguments, **named):
         os.kill(os.getpid(), signal.SIGINT)
         for _ in range(1000):  # Python looks at signals between these
             pass
-        loaded.append(whole(*arguments, **more))
+        loaded.append(whole(*arguments, **named))
         return loaded[0]
 
     monkeypatch.setattr(installed, "load_recognizer", load)
