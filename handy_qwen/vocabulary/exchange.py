@@ -183,7 +183,8 @@ def _decoded(path: Path, raw: bytes) -> tuple[str, str]:
             return raw.decode(), ""
         except UnicodeDecodeError:
             usual = locale.getencoding()
-            name = LEGACY if codecs.lookup(usual).name == "utf-8" else usual
+            # Windows's own are "cp1252" to Python, and "windows-1252" to people.
+            name = LEGACY if codecs.lookup(usual).name == "utf-8" else usual.replace("cp125", "windows-125")
             return _checked(raw.decode(name)), name
     except ValueError:
         return _refuse(path)

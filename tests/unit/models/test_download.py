@@ -295,6 +295,7 @@ def test_a_damaged_file_in_the_shared_cache_is_fetched(hub, repository, tmp_path
     assert blob.read_bytes() == data  # it is others' to mend
 
 
+@pytest.mark.unix("only links, which Windows has not there, tell the sums of files without the hub")
 def test_offline_the_shared_cache_is_enough(hub, repository, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     with pytest.raises(DownloadError, match="HF_HUB_OFFLINE prevents"):
@@ -304,6 +305,7 @@ def test_offline_the_shared_cache_is_enough(hub, repository, tmp_path, monkeypat
     assert hub.requests == []
 
 
+@pytest.mark.unix("only links, which Windows has not there, tell the sums of files without the hub")
 @pytest.mark.usefixtures("hub_home")
 def test_without_a_network_the_shared_cache_is_enough(repository, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
