@@ -270,7 +270,7 @@ class Model(Protocol):
     def live(
         self,
         *,
-        language: str | Sequence[str] = "",
+        language: str | Sequence[str] | None = None,
         context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
@@ -280,8 +280,8 @@ class Model(Protocol):
         """Begin a transcription of samples that are still coming in.
 
         Args:
-            language: Name or ISO code, "" detects it. Of several, whichever is spoken: one that the model
-                does not know is passed over, unless it knows none of them.
+            language: Name or ISO code; None or "" detects it. Of several, whichever is spoken; one that the
+                model does not know is passed over, unless it knows none of them.
             context: Names and terms that may come up, of which as many as fit are read; or any text, which is
                 read as it is and truncated if it is too long.
             exact: Compute features over the whole clip, as the reference does, and read the silence at its
@@ -298,7 +298,7 @@ class Model(Protocol):
         self,
         samples: Samples,
         *,
-        language: str | Sequence[str] = "",
+        language: str | Sequence[str] | None = None,
         context: str | Sequence[str] = "",
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,

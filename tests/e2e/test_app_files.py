@@ -11,7 +11,7 @@ from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.targets import HERE
-from tests.e2e.test_app_windows import wait_for_window
+from tests.e2e.test_app_windows import leave, wait_for_window
 
 pytestmark = pytest.mark.desktop
 COUNT, BROKEN = 20, 7
@@ -59,10 +59,12 @@ def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(
         desktop.keys.chord("Control_L", "a")
         desktop.keys.chord("Alt_L", "s")
         desktop.keys.chord("t")
-        wait_for_window(desktop, "Choose a folder")
-        desktop.run("xdotool", "type", "--delay", "5", f"{out}")
-        desktop.keys.chord("Return")
-        wait_until(lambda: len(list(out.iterdir())) == COUNT - 1, "the texts in the folder")
+        dialog = wait_for_window(desktop, "Choose a folder")
+        desktop.run("xclip", "-selection", "clipboard", input=str(out), capture_output=False)
+        desktop.keys.chord("Control_L", "a")
+        desktop.keys.chord("Control_L", "v")
+        leave(desktop, dialog, "Return")
+        wait_until(lambda: len(list(out.iterdir())) == COUNT - 1, "the texts in the folder", timeout_s=60)
         texts = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
         good = [talk for place, talk in enumerate(talks) if place != BROKEN]
         assert texts == {f"{talk.name}.txt": f"{SPOKEN['report']}\n" for talk in good}

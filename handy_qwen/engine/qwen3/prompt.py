@@ -129,7 +129,7 @@ def _one_line(text: str) -> str:
 def build_prompt(
     tokenizer: Tokenizer,
     *,
-    language: str | Sequence[str] = "",
+    language: str | Sequence[str] | None = None,
     context: str = "",
     entries: Sequence[str] = (),
 ) -> Prompt:
@@ -137,8 +137,8 @@ def build_prompt(
 
     Args:
         tokenizer: That of the model.
-        language: English name of the language spoken; several: whichever of them the model hears; "" lets it
-            choose among all.
+        language: English name of the language spoken; several: whichever of them the model hears; none, or
+            "", lets it choose among all.
         context: Names and terms that may come up, or any text; becomes the system message.
         entries: What ``context`` consists of; if not given, what is between its commas, ends of sentences and
             line breaks.
@@ -153,7 +153,7 @@ def build_prompt(
     head = [start, *system[:MAX_CONTEXT_TOKENS], end, *newline]
     head += [start, *tokenizer.encode("user\n"), tokenizer.marker("<|audio_start|>")]
     tail = [tokenizer.marker("<|audio_end|>"), end, *newline, start, *tokenizer.encode("assistant\n")]
-    languages = tuple(filter(None, [language] if isinstance(language, str) else language))
+    languages = tuple(filter(None, [language] if isinstance(language, str) else language or ()))
     look, nobody, beginnings = 0, [], ANY
     *said, silent = ((*tokenizer.encode(f"language {name}"), asr_text) for name in (*languages, "None"))
     if len(said) > 1:

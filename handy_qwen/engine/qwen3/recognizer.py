@@ -85,7 +85,7 @@ class Recognizer:
     def live(
         self,
         *,
-        language: str | Sequence[str] = "",
+        language: str | Sequence[str] | None = None,
         context: str | Sequence[str] = "",
         exact: bool = False,
         drafts: bool = True,
@@ -93,7 +93,7 @@ class Recognizer:
         cancel: Cancel | None = None,
     ) -> LiveTranscription:
         """See ``api.Model``."""
-        names = spoken(language, self.languages)
+        names = spoken(language or (), self.languages)
         entries: Sequence[str] = ()
         if not isinstance(context, str):
             fitted = self.fit_words(context)
@@ -116,7 +116,7 @@ class Recognizer:
         self,
         samples: Float32,
         *,
-        language: str | Sequence[str] = "",
+        language: str | Sequence[str] | None = None,
         context: str | Sequence[str] = "",
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
