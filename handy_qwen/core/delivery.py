@@ -41,6 +41,10 @@ NOTHING_ERASED = (
     "Nothing was deleted.",
     "A text can be taken back by voice until you type or click, or it is sent.",
 )
+NOT_ERASED = (
+    "The last text couldn't be taken back.",
+    "Look at it, and delete it yourself. If you switched windows meanwhile, a part of it may be gone.",
+)
 OTHER_WINDOW = "You switched windows, so no key was pressed.", "Go back to the window and say it again."
 NO_TEXT = ("There is no text yet.", "Dictate something first.")
 
@@ -244,7 +248,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         has_scratched=bool(take.scratches) and not take.text,
     )
     if take.erased and not event.has_erased:
-        turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
+        turn.notify(NoticeKind.INFO, *NOT_ERASED)
     match event.how:
         case Delivery.COPIED if event.rest:
             turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")

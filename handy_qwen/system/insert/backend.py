@@ -16,6 +16,7 @@ and restored afterwards. If it cannot be saved, nothing is pasted, and nothing i
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -301,15 +302,24 @@ def _is_control(character: str) -> bool:
 
 
 def is_deletable(text: str) -> bool:
-    """Whether Backspace deletes ``text`` one character at a time in every program.
+    """Whether a Backspace for each character deletes ``text`` and no more, in every program.
 
     Of letters with combining marks and of emoji made of several characters some programs delete a part,
-    others the whole.
+    others the whole. What programs like to replace while it is typed may have become shorter: an arrow, a
+    fraction, a smiley, a mark of Markdown. To count on its length could delete what was there before.
     """
-    return all(
+    return not _REPLACED.search(text) and all(
         one == "\n" or (one <= "\uffff" and unicodedata.category(one)[0] in "LNPSZ" and one.isprintable())
         for one in text
     )
+
+
+_REPLACED = re.compile(
+    r"--|\.\.\.|[-=<]>|<[-=<]|>>|\d/\d|\([A-Za-z]{1,2}\)"  # a dash, dots, arrows, a fraction, a sign: (c)
+    r"|[:;][-']?[()\[\]DPpOo/\\|*](?![^\W_]|/)|:[A-Za-z][\w+-]*:"  # smileys, and their names
+    r"|[*_`~]|^[ ]*(?:[-+#>]+|(?:\d{1,3}|[A-Za-z])[.)])[ ]",  # Markdown, and items of lists
+    re.MULTILINE,
+)
 
 
 def has_tool(tool: str) -> bool:

@@ -411,3 +411,40 @@ def test_the_clipboard_is_read_as_text_that_can_be_printed_and_a_failure_reads_n
 )
 def test_only_what_backspace_deletes_one_by_one_everywhere_is_deleted(text, can_be):
     assert is_deletable(text) is can_be
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no -- yes",
+        "well...",
+        "a -> b",
+        "1/2 cup",
+        "(c) me",
+        "Great :)",
+        "so ;-)",
+        ":smile:",
+        "*loud*",
+        "1. Milk",
+        "Now:\n- Milk",
+        "a) Milk",
+        "x => y",
+        "snake_case",
+    ],
+)
+def test_what_programs_replace_by_something_shorter_is_not_counted_on(text):
+    assert not is_deletable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes. No.",
+        "It's 10:30 (UTC).",
+        "See https://x.org/a-b?c=d.",
+        "A well-known fact: 5 > 3.",
+        "“Hi,” I said…",
+    ],
+)
+def test_ordinary_punctuation_can_be_deleted(text):
+    assert is_deletable(text)
