@@ -10,7 +10,7 @@ from handy_qwen.core.commands import Command
 from handy_qwen.core.delivery import LOOKING_UP_S, NOT_ERASED, NOTHING_ERASED
 from handy_qwen.core.profiles import BUILT_IN, effective, profile_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Hotkey, Method, Profile, Submit, Target
+from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Profile, Submit, Target
 from handy_qwen.core.view import NoticeKind
 from tests.dictation import EDITOR, RULES, TERMINAL, Desk
 
@@ -196,6 +196,24 @@ def test_the_program_that_has_the_focus_at_the_press_decides_language_words_meth
     desk.say(2, EDITOR).hear(2, "Go.")
     assert len(desk.done(fx.Adapt)) == 1
     assert (desk.done(fx.Insert)[-1].method, desk.done(fx.Insert)[-1].submit) == (Method.PASTE, Submit.OFF)
+
+
+def test_a_take_that_waits_for_the_one_before_begins_with_the_words_of_its_profile():
+    desk = Desk(PROFILED).down().begun(1).wait(1).up().wait(0.1)
+    desk.focus = TERMINAL
+    desk.down().recorded(1)
+    assert desk.done(fx.StartRecording)[-1] == fx.StartRecording(2, ("German",), ("kubectl", "Qwen"))
+
+
+def test_what_is_transcribed_again_has_the_language_words_and_spacing_of_its_profile():
+    desk = Desk(PROFILED).say(1, TERMINAL).keep(1, 10).hear(1, "Los.", "German").put(1)
+    desk.ask(ev.Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, ("German",), ("kubectl", "Qwen"))]
+    entry = Entry(11, 0.0, EntryState.DONE, application="terminal")
+    desk = Desk(PROFILED).play(ev.ModelReady("demo", ("German",)), ev.Recalled(entry, is_sound=True))
+    assert desk.done(fx.Replay) == [fx.Replay(1, 11, (), ("kubectl", "Qwen"))]
+    desk.down().play(ev.FocusNoted(2, EDITOR)).begun(2).wait(1).up().recorded(2).hear(2, "Now.").put(2)
+    assert desk.done(fx.Replay)[-1] == fx.Replay(3, 11, (), ("kubectl", "Qwen")), "also when it made way"
 
 
 def test_a_hotkey_with_a_language_of_its_own_comes_before_the_profile():
