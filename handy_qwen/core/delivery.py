@@ -15,7 +15,7 @@ from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.events import Copied, Delivered, FocusNoted, Transcribed
 from handy_qwen.core.orthography import join
-from handy_qwen.core.profiles import profile_of
+from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
 from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
@@ -181,13 +181,20 @@ def _insert(turn: Turn, take: Take) -> None:
             take.number,
             text,
             take.target if window else None,
-            Method(take.profile.method or turn.now.rules.method),
+            _method(turn, take),
             take.submit,
             brings,
             erased=erased,
             since_s=there[-1].since_s if erased else 0.0,
         )
     )
+
+
+def _method(turn: Turn, take: Take) -> Method:
+    """How ``take`` is inserted. Where nothing is to be typed or pasted, only the user's own profiles may."""
+    method = Method(turn.now.rules.method)
+    is_kept_out = method in {Method.COPY, Method.NONE} and take.profile in BUILT_IN
+    return method if is_kept_out else Method(take.profile.method or method)
 
 
 def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:

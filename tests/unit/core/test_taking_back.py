@@ -276,3 +276,11 @@ def test_a_terminal_out_of_the_box_gets_no_enter_and_an_editor_does_as_the_setti
         Desk(rules).say(1, Target(7, "xterm")).hear(1, "ls").put(1).say(2, Target(8, "gedit")).hear(2, "Hi.")
     )
     assert [one.submit for one in desk.done(fx.Insert)] == [Submit.OFF, Submit.ENTER]
+
+
+@pytest.mark.parametrize("method", [Method.COPY, Method.NONE])
+def test_what_is_only_to_be_copied_or_kept_is_pasted_by_no_profile_but_the_users_own(method):
+    rules = replace(PLAIN, method=method, profiles=effective([Profile("Mine", ("gedit",), method="paste")]))
+    desk = Desk(rules).say(1, Target(7, "xterm")).hear(1, "ls").put(1)
+    desk.say(2, Target(8, "gedit")).hear(2, "Hi.")
+    assert [one.method for one in desk.done(fx.Insert)] == [method, Method.PASTE]
