@@ -407,8 +407,8 @@ class HookedListener(Listener, ABC):
             self._tracker.lock = self._codes(lock_key)
 
     def touched_s(self) -> float | None:
-        """See ``HotkeyListener``. The hook sees all keys and clicks."""
-        return self._tracker.touched_s if self._hooks else None
+        """See ``HotkeyListener``. The hook sees all keys and clicks, as long as the system calls it."""
+        return self._tracker.touched_s if self._hooks and not self._is_deaf() else None
 
     def has_died(self) -> bool:
         """See ``Watched``. Also when a hook has ended."""
@@ -532,6 +532,8 @@ class HookedListener(Listener, ABC):
             for hook in old:
                 hook.stop()
             self._hooks = self._listen()
+        with self._lock:
+            self._tracker.touched_s = time.monotonic()  # what was pressed meanwhile is unknown
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""
