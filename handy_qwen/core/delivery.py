@@ -158,11 +158,12 @@ def _insert(turn: Turn, take: Take) -> None:
     waiting = list(held)
     kept, erased = _taken_back(take, [one.text for one in there], waiting, is_again=turn.now.has_scratched)
     _unhold(turn, before)
+    if take.scratches and not (erased or held):
+        take = replace(take, submit=Submit.OFF)  # it could send what was to be taken back
+        turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
     if not (erased or text or waiting) and take.submit is Submit.OFF:
         turn.drop(take)
         _keep_delivery(turn, _numbers(before), Delivery.DROPPED)
-        if not held:
-            turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
         turn.set(has_scratched=True)
         deliver(turn)
         return

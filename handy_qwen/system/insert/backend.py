@@ -169,8 +169,10 @@ class Backend:
         """
         raise unsupported("A clipboard")
 
-    def erase(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
+    def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
         """Delete ``text``, which is right before the cursor, by pressing Backspace.
+
+        ``may_erase`` is asked after all waiting: False, and nothing is deleted.
 
         Raises:
             InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.

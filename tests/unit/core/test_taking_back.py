@@ -94,6 +94,16 @@ def test_nothing_is_deleted_that_is_not_surely_ours(touched):
         assert desk.done(fx.Insert)[-1].erased.strip() == "A bird.", "and no more is known to be there"
 
 
+def test_what_could_not_be_taken_back_is_not_sent():
+    desk = desk_with("A dog.").wait(1)
+    desk.touched_s = desk.at_s
+    desk.say(2).hear(2, "Scratch that. Press enter.")
+    assert len(desk.done(fx.Insert)) == 1
+    desk.say(3).hear(3, "Scratch that. A cat. Press enter.")
+    assert desk.done(fx.Insert)[-1].submit is Submit.OFF
+    assert desk.view.notices[-1].title == NOTHING_ERASED[0]
+
+
 def test_what_was_typed_while_a_take_was_spoken_divides_it_from_the_one_before():
     desk = desk_with("A dog.").say(2).hear(2, "A cat.")
     desk.play(ev.Touched(2, desk.at_s)).put(2)  # the user has typed since the press

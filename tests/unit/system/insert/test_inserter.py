@@ -86,7 +86,9 @@ class FakeBackend(Backend):
     def submit(self, submit):
         self._do("submit", submit)
 
-    def erase(self, text):
+    def erase(self, text, may_erase):
+        if not may_erase():
+            raise UNSUPPORTED
         self._do("erase", text)
 
     def clipboard_text(self):
@@ -113,8 +115,8 @@ class Work:
             self.posted.put, backend, stopping=threading.Event(), last_resort=last_resort
         )
 
-    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF, erased=""):
-        self.inserter.insert(take, text, target=target, method=method, submit=submit, erased=erased)
+    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF, **erased):
+        self.inserter.insert(take, text, target=target, method=method, submit=submit, **erased)
 
     def insert(self, method, **options):
         self.begin(3, method, **options)
@@ -396,6 +398,13 @@ def test_what_cannot_be_deleted_keeps_no_text_back_and_a_key_that_is_not_pressed
     at_work = work(FakeBackend(erase=UNSUPPORTED, submit=UNSUPPORTED))
     assert at_work.insert(Method.TYPE, text="new", erased="old") == Delivered(3, Delivery.TYPED)
     assert at_work.insert(Method.TYPE, text="", submit=Submit.ENTER).note == NO_KEY_NOTE
+
+
+@pytest.mark.parametrize("text", ["", "new"])
+def test_what_could_not_be_taken_back_is_not_sent(work, text):
+    at_work = work(FakeBackend())
+    at_work.insert(Method.TYPE, text=text, submit=Submit.ENTER, erased="old", may_erase=lambda: False)
+    assert at_work.backend.calls == [("type", text)] * bool(text)
 
 
 def test_the_clipboard_is_read_as_text_that_can_be_printed_and_a_failure_reads_nothing(work):
