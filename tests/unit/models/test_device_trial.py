@@ -104,6 +104,14 @@ def test_a_device_that_writes_other_words_is_not_used(fake, demo):
     assert (choice.parts, choice.why) == (set(), "A stand-in writes other words than the processor.")
 
 
+def test_where_nothing_is_written_nothing_is_compared(fake, demo, monkeypatch):
+    fake({Part.ENCODER: 9})
+    monkeypatch.setattr(FakeModel, "languages", ("Klingon",))
+    choice = try_devices(demo, 1)
+    assert (choice.parts, choice.provider) == (set(), "")
+    assert "writes nothing of the check speech" in choice.why
+
+
 def test_a_device_that_fails_is_not_used_and_said(fake, demo):
     fake({Part.ENCODER: 9}, failure="Its driver is too old.")
     assert try_devices(demo, 1) == choice_of(demo)
