@@ -1,6 +1,7 @@
 """How many threads suit a model: the search, and what keeps a busy machine from being measured."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -44,6 +45,7 @@ def demo(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setattr(tuning, "_COUNTS", (1, 2))
     monkeypatch.setattr(tuning, "_LOOK_S", 0.0)
+    monkeypatch.setattr(tuning, "_measured", {})
     return find_model(DEMO).folder
 
 
@@ -88,6 +90,27 @@ def test_measuring_can_be_cancelled(demo):
     with pytest.raises(CancelledError):
         tune(demo, stop)
     assert not is_tuned(demo)
+
+
+@pytest.mark.parametrize("interruption", [tuning._BusyError, CancelledError])
+def test_what_was_measured_before_an_interruption_is_not_measured_again(demo, monkeypatch, interruption):
+    asked = []
+
+    def seconds(_folder, threads, _on_step):
+        asked.append(threads)
+        if len(asked) == 2:
+            raise interruption
+        return 1.0
+
+    monkeypatch.setattr(tuning, "_Clock", Quiet)
+    monkeypatch.setattr(tuning, "_seconds", seconds)
+    with suppress(CancelledError):
+        tune(demo)
+    assert not is_tuned(demo)
+    tune(demo)
+    assert is_tuned(demo)
+    assert sorted(asked) == sorted([*{1, 2}, asked[1]])
+    assert not tuning._measured
 
 
 @pytest.mark.parametrize(("name", "threads"), [(DEMO, None), ("full", 2)])
