@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
@@ -20,12 +21,16 @@ class Installer:
     Args:
         threads: How many the models run on; None: what suits the machine.
         may_use_devices: Whether they may run on a graphics card or the like.
+        is_idle: Whether nobody dictates, and no file is transcribed. Any thread.
     """
 
     def __init__(
-        self, threads: Callable[[], int | None], may_use_devices: Callable[[], bool] = lambda: False
+        self,
+        threads: Callable[[], int | None],
+        may_use_devices: Callable[[], bool] = lambda: False,
+        is_idle: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._threads, self._may_use_devices = threads, may_use_devices
+        self._threads, self._may_use_devices, self._is_idle = threads, may_use_devices, is_idle
 
     def entries(self) -> Sequence[ModelEntry]:
         """All models: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
@@ -109,7 +114,8 @@ class Installer:
     def tune(self, name: str, tell: Tell) -> None:
         """Measure how many threads suit a model, and whether a graphics card is quicker.
 
-        What is known or set is not measured, and of the tiny demo nothing is.
+        What is known or set is not measured, and of the tiny demo nothing is. It ends when somebody dictates:
+        that should not wait, and what is measured beside it says nothing.
 
         Raises:
             CancelledError: ``tell`` did.
@@ -122,13 +128,20 @@ class Installer:
 
         def step() -> None:
             tell(Progress(InstallStage.TESTING))
+            if not self._is_idle():
+                raise _InUseError
 
         model, threads = find_model(name), self._threads()
         if model.name == DEMO:
             return
         folder = model.folder
-        if not threads and not is_tuned(folder):
-            tune(folder, step)
-        is_quiet = threads or is_tuned(folder)  # or others use the machine, and nothing can be compared
-        if is_quiet and self._may_use_devices() and is_trial_due(folder):
-            try_devices(folder, threads or threads_for(folder), step)
+        with suppress(_InUseError):
+            if not threads and not is_tuned(folder):
+                tune(folder, step)
+            is_quiet = threads or is_tuned(folder)  # or others use the machine, and nothing can be compared
+            if is_quiet and self._may_use_devices() and is_trial_due(folder):
+                try_devices(folder, threads or threads_for(folder), step)
+
+
+class _InUseError(Exception):
+    """Somebody dictates."""

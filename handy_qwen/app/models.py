@@ -124,9 +124,9 @@ class ModelsPresenter:
         """Find out how fast ``name`` is."""
         self._chores.do(partial(self._measure, name))
 
-    def tune(self, is_idle: Callable[[], bool]) -> None:
-        """Find out which number of threads suits the model in use, if nobody has, while ``is_idle``."""
-        self._chores.do(partial(self._tune, is_idle))
+    def tune(self) -> None:
+        """Find out which number of threads suits the model in use, if nobody has."""
+        self._chores.do(self._tune)
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
@@ -254,12 +254,9 @@ class ModelsPresenter:
             self._jobs.add(job)
         self._show()
 
-    def _tune(self, is_idle: Callable[[], bool]) -> None:
-        def work(tell: Tell) -> None:
-            self._installer.tune(name, partial(_tell_while, is_idle, tell))
-
+    def _tune(self) -> None:
         name = self._chosen()
-        self._jobs.add(Job(name, work))
+        self._jobs.add(Job(name, partial(self._installer.tune, name)))
 
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
@@ -270,12 +267,6 @@ class ModelsPresenter:
             if isinstance(error, EngineError) and not isinstance(error, OutOfMemoryError):
                 self._damaged.add(job.name)
         self._look()
-
-
-def _tell_while(is_idle: Callable[[], bool], tell: Tell, progress: Progress) -> None:
-    if not is_idle():
-        raise CancelledError
-    tell(progress)
 
 
 @dataclass(eq=False)

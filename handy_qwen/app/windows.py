@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import psutil
@@ -39,13 +38,17 @@ class ProgramWindows:
         self._program = program
         self._desk: Desk | None = None
         self.models = ModelsPresenter(
-            Installer(lambda: program.store.value.threads or None, lambda: program.store.value.use_devices),
+            Installer(
+                lambda: program.store.value.threads or None,
+                lambda: program.store.value.use_devices,
+                program.is_engine_idle,
+            ),
             post=program.controller.post,
             use=self._use,
             chosen=program.model_in_use,
             machine=machine,
         )
-        program.on_rest = partial(self.models.tune, program.is_engine_idle)
+        program.on_rest = self.models.tune
         self.history = HistoryPresenter(
             program.controller.post,
             copy=program.copy_text,

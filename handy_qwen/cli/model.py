@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from handy_qwen.models.catalogue import CatalogueModel
     from handy_qwen.models.installed import InstalledModel
 
+_SMALLEST = "smallest"
 SENTENCE = "Please send the report to Anna on Monday."
 """What is said in a recording that ships with the program."""
 _INSTALLING = """
@@ -322,7 +323,8 @@ def _run_install(options: argparse.Namespace) -> int:
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     preset = options.preset or _fitting_preset(model)
     wanted = partial(install, model, preset=preset, keep_source=keep)
-    return _run(wanted, options, "What was downloaded is kept; run the same command to continue.")
+    _run(wanted, options, "What was downloaded is kept; run the same command to continue.")
+    return 0
 
 
 def _fitting_preset(model: CatalogueModel) -> str:
@@ -353,7 +355,25 @@ def _run_import(options: argparse.Namespace) -> int:
     from handy_qwen.models.installing import import_model
 
     wanted = partial(import_model, options.source, name=options.name, preset=options.preset)
-    return _run(wanted, options, "Nothing was left behind.")
+    _tell_if_short(_run(wanted, options, "Nothing was left behind."))
+    return 0
+
+
+def _tell_if_short(model: InstalledModel) -> None:
+    """Say if this machine is short of memory for a model that was made, and which form needs less."""
+    from psutil import virtual_memory
+
+    from handy_qwen.core.models import is_short
+    from handy_qwen.models.figures import preset_of
+    from handy_qwen.models.installed import needed_memory
+
+    machine_bytes, needed_bytes = virtual_memory().total, needed_memory(model)
+    if not is_short(machine_bytes, needed_bytes):
+        return
+    needed, available = _size(needed_bytes), _size(machine_bytes)
+    say(f"handy-qwen: {model.name} needs {needed} of memory; this computer has {available}.")
+    if preset_of(model.folder) not in {"", _SMALLEST}:
+        say(f"Made of the checkpoint with --preset {_SMALLEST}, it needs less, and makes more mistakes.")
 
 
 def _run_use(options: argparse.Namespace) -> int:
@@ -428,7 +448,7 @@ def _run(
     work: Callable[[Callable[[Progress], None]], InstalledModel],
     options: argparse.Namespace,
     interrupted: str,
-) -> int:
+) -> InstalledModel:
     progress = InstallProgress()
     try:
         with stoppable():
@@ -440,7 +460,7 @@ def _run(
     finally:
         progress.clear()
     _write_done(options, model, f"{model.name} is installed: {model.folder}\n")
-    return 0
+    return model
 
 
 def _write_done(options: argparse.Namespace, model: InstalledModel | None, text: str) -> None:
@@ -481,12 +501,14 @@ def _run_convert(options: argparse.Namespace) -> int:
             with unpacked as source:  # once for all the conversions
                 convert(source, place, preset, details, progress=progress.show)
                 progress.clear()
-                size = _size(InstalledModel(details.name, place).size_bytes)
+                made = InstalledModel(details.name, place)
+                size = _size(made.size_bytes)
                 ready = f"{place} is ready, {size}. Use it: handy-qwen model use {quoted(str(place))}"
                 if options.json:
                     say(ready)
                 else:
                     write(f"{ready}\n")  # whatever becomes of the report
+                _tell_if_short(made)
                 if options.report:
                     report, lines = _report(source, options, progress)
                     facts |= report

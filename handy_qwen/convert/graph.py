@@ -72,6 +72,11 @@ class Product:
     bias: Float32 | None
     out: str
 
+    @property
+    def is_corrected(self) -> bool:
+        """Whether what the judge finds is added; without a bias, a step would take longer for little."""
+        return self.bias is not None or not self.form.is_by_row
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
@@ -273,10 +278,11 @@ class Graph:
             out = multiply(bias)
             if self.judge is None or form.bits == 32:
                 break
-            verdict = self.judge(self, mark, Product(form, x, weights, bias, out))
+            product = Product(form, x, weights, bias, out)
+            verdict = self.judge(self, mark, product)
             if verdict.is_near or form is forms[-1]:
-                if form.is_by_row and bias is None:
-                    break  # what it would change is not worth an addition in each step
+                if not product.is_corrected:
+                    break
                 self.rewind(behind)
                 out = multiply(verdict.correction if bias is None else bias + verdict.correction)
                 break

@@ -190,7 +190,8 @@ class Trial:
             rows -= product.bias
         correction = (expected - rows).mean(axis=0)
         limit = ROWS_LIMIT if product.form.is_by_row else PRODUCT_LIMIT
-        return Verdict(relative_error([(rows + correction, expected)]) <= limit, correction)
+        written = rows + correction if product.is_corrected else rows
+        return Verdict(relative_error([(written, expected)]) <= limit, correction)
 
 
 def check_is_finite(values: Iterable[Float32]) -> None:

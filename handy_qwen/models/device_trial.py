@@ -92,6 +92,9 @@ class _Trial:
         except CheckSpeechError as error:
             return Choice("", frozenset(), f"{error.title} Without it, no device is used.")
         times, texts = self._on(None, lambda model: (self._times(model), self._texts(model, clips)))
+        if not any(texts):  # nothing, which a device that is wrong would write as well
+            why = "The model writes nothing of the check speech. Without it, no device is used."
+            return Choice("", frozenset(), why)
         refusals = []
         for device, candidates in _candidates(self._folder):
             parts, why = self._quicker(device, candidates, times)

@@ -6,6 +6,8 @@ device changes. It is tried, and all of this written, by device_trial.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,3 +63,20 @@ def placement_of(folder: Path) -> Placement | None:
         keep_choice(folder, Choice("", frozenset(), f"It failed while it was used: {error.title}"))
 
     return Placement(choice.provider, choice.parts, on_failure)
+
+
+@contextmanager
+def opening(folder: Path) -> Iterator[Placement | None]:
+    """Where the parts of the model in ``folder`` run, while it is opened.
+
+    What is remembered is forgotten meanwhile: a driver that ends the program would end it at each start. So
+    the next one uses the processor, and the device has to be tried again.
+    """
+    choice, placement = choice_of(folder), placement_of(folder)
+    if placement is not None:
+        keep_choice(folder, None)
+    try:
+        yield placement
+    finally:
+        if placement is not None and choice_of(folder) is None:  # it has not failed
+            keep_choice(folder, choice)

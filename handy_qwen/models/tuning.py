@@ -28,6 +28,7 @@ _CLIP_S, _TOKENS, _ROUNDS = 4.0, 12, 3
 _RATE_HZ = 16_000
 _LOOK_S = 1.0
 _MOST_OTHERS = 0.15  # of all processors, in use by others while something is measured
+_measured: dict[Path, dict[int, float]] = {}  # before somebody interrupted it: not to be done again
 
 
 class _BusyError(Exception):
@@ -43,7 +44,8 @@ def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
     """Measure which number of threads suits the model in ``folder``, and remember it.
 
     Nothing is remembered if others use the machine meanwhile, or if there is no room for the model beside one
-    that is loaded. ``on_step`` is called between two measurements; what it raises ends them.
+    that is loaded. ``on_step`` is called between two measurements; what it raises ends them. The next call
+    goes on where this one was interrupted.
 
     Raises:
         EngineError: The model cannot be loaded or run.
@@ -53,17 +55,21 @@ def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
     if psutil.virtual_memory().available < needed_memory(InstalledModel(folder.name, folder)):
         logger.info("there is no memory to measure which number of threads suits %s", folder.name)
         return
-    most = 4 * (psutil.cpu_count() or 1)
+    most, times = 4 * (psutil.cpu_count() or 1), _measured.setdefault(folder, {})
+
+    def seconds(threads: int) -> float:
+        if threads not in times:
+            times[threads] = _seconds(folder, threads, on_step)
+        return times[threads]
+
     try:
         _Clock().check(after_s=_LOOK_S)
-        count = best_count(
-            lambda threads: _seconds(folder, threads, on_step),
-            [one for one in _COUNTS if one <= most],
-            usual=default_threads(),
-        )
+        counts = [one for one in _COUNTS if one <= most]
+        count = best_count(seconds, counts, usual=default_threads())
     except _BusyError:
         logger.info("the machine is too busy to measure which number of threads suits %s", folder.name)
         return
+    del _measured[folder]
     logger.info("%d threads suit %s", count, folder.name)
     remember(folder, THREADS, {"count": count})
 

@@ -8,6 +8,7 @@ from handy_qwen import paths
 from handy_qwen.app.installer import Installer
 from handy_qwen.models import device_trial, tuning
 from handy_qwen.models.installed import demo_model
+from handy_qwen.models.machine import threads_for
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NAME = "mine"
@@ -51,3 +52,15 @@ def test_no_device_is_tried_while_others_use_the_machine(tried, monkeypatch):
     monkeypatch.setattr(tuning, "tune", lambda *_: None)
     Installer(lambda: None, lambda: True).tune(NAME, lambda _progress: None)
     assert tried == []
+
+
+def test_nothing_is_measured_beside_a_dictation_also_behind_an_installation(tried, monkeypatch):
+    """The first one is often spoken right then: it would wait, and what is found would be wrong for good."""
+    monkeypatch.setattr(tuning, "tune", lambda folder, step: (step(), tried.append((folder.name, "threads"))))
+    is_idle, told = [True, False], []
+    installer = Installer(lambda: None, lambda: True, is_idle.pop)
+    installer.tune(NAME, told.append)
+    assert tried == []
+    installer.tune(NAME, told.append)
+    assert tried == [(NAME, "threads"), (NAME, threads_for(paths.models_dir() / NAME))]
+    assert len(told) == 2

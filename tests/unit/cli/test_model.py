@@ -192,6 +192,21 @@ def test_where_nobody_can_be_asked_both_ways_are_named(ask, monkeypatch, small_m
     assert presets == []
 
 
+@pytest.mark.parametrize(
+    ("verb", "preset", "is_named"), [("import", "balanced", True), ("convert", "smallest", False)]
+)
+def test_where_memory_is_short_for_what_was_made_a_smaller_form_is_named(
+    ask, monkeypatch, verb, preset, is_named
+):
+    memory = SimpleNamespace(total=100_000_000, available=1 << 40)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
+    place = ("--name", "mine") if verb == "import" else (paths.models_dir() / "mine",)
+    status, _, err = ask(verb, CHECKPOINT, *place, "--preset", preset)
+    assert status == 0
+    assert "of memory; this computer has 100.0 MB." in err
+    assert ("--preset smallest, it needs less" in err) == is_named
+
+
 @pytest.mark.parametrize("preset", PRESETS)
 def test_who_names_a_form_gets_it(ask, monkeypatch, small_machine, preset):
     monkeypatch.setattr("sys.stdin", io.StringIO(""))

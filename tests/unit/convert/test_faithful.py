@@ -18,6 +18,7 @@ from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_encoder
 from handy_qwen.convert.folding import FoldedTensors
+from handy_qwen.convert.graph import Graph
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS, ROWS
 from handy_qwen.convert.trial import Case, relative_error
@@ -91,6 +92,19 @@ def test_a_product_that_a_scale_for_each_row_does_not_suit_takes_a_finer_form(tm
     manifest = convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
     assert manifest.precision["decoder"] == str(BLOCKS)
     assert manifest.fidelity.notes == ()  # for each product, not because all of it was too far off
+
+
+def test_a_product_is_judged_as_it_is_written(tmp_path):
+    """Rows have no bias that could take up what is off: here that is all of it, and in each row the same."""
+    weights = np.random.default_rng(4).normal(size=(24, 96)).astype(np.float32)
+    weights[:, 0] = 0
+    x = np.full((1, 20, 96), 0.3, np.float32)
+    x[..., 0] = 100
+    tensors, preset = FoldedTensors(Stored({"w.weight": weights})), PRESETS[DEFAULT_PRESET]
+    with Graph(tmp_path / "product.onnx", tensors) as graph:
+        judged = trial.Trial(graph, tensors, preset, [Case({"x": x}, {"x": x})])
+        judged.part(lambda graph, preset: [graph.linear("x", "w", preset.decoder)])
+        assert set(graph.forms) == {BLOCKS}
 
 
 @pytest.mark.parametrize("part", ["a layer", "all of it"])

@@ -104,6 +104,14 @@ def test_a_device_that_writes_other_words_is_not_used(fake, demo):
     assert (choice.parts, choice.why) == (set(), "A stand-in writes other words than the processor.")
 
 
+def test_where_nothing_is_written_nothing_is_compared(fake, demo, monkeypatch):
+    fake({Part.ENCODER: 9})
+    monkeypatch.setattr(FakeModel, "languages", ("Klingon",))
+    choice = try_devices(demo, 1)
+    assert (choice.parts, choice.provider) == (set(), "")
+    assert "writes nothing of the check speech" in choice.why
+
+
 def test_a_device_that_fails_is_not_used_and_said(fake, demo):
     fake({Part.ENCODER: 9}, failure="Its driver is too old.")
     assert try_devices(demo, 1) == choice_of(demo)
@@ -153,6 +161,27 @@ def test_a_device_that_ended_the_program_is_not_tried_again(fake, demo, monkeypa
     assert (known_meanwhile.parts, known_meanwhile.why) == (set(), "The program ended while it was tried.")
 
 
+@pytest.mark.parametrize("failure", ["", "It is gone."])
+def test_a_device_that_ends_the_program_while_a_model_is_opened_is_not_opened_at_the_next_start(
+    fake, demo, monkeypatch, failure
+):
+    fake({Part.ENCODER: 9})
+    choice, seen = try_devices(demo, 1), []
+
+    def load_model(folder, *, placement, **_):
+        seen.append((placement.provider, placement_of(folder), is_trial_due(folder)))
+        if failure:
+            placement.on_failure(EngineError(failure))
+
+    monkeypatch.setattr(installed, "load_model", load_model)
+    load_recognizer("demo", use_devices=True)
+    assert seen == [(STAND_IN.provider, None, True)]
+    if failure:
+        assert choice_of(demo).why == f"It failed while it was used: {failure}"
+    else:
+        assert choice_of(demo) == choice
+
+
 @pytest.mark.parametrize("wrong", [{"parts": ["all"]}, {"parts": 3}, {"why": None, "parts": None}])
 def test_a_file_that_was_changed_means_another_trial(fake, demo, wrong):
     fake({Part.ENCODER: 9})
@@ -195,8 +224,8 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
 def test_a_device_is_used_only_where_it_may_be(demo, monkeypatch):
     monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
     try_devices(demo, 1)
-    seen, real = [], installed.placement_of
-    monkeypatch.setattr(installed, "placement_of", lambda folder: seen.append(folder) or real(folder))
+    seen, real = [], installed.opening
+    monkeypatch.setattr(installed, "opening", lambda folder: seen.append(folder) or real(folder))
     load_recognizer("demo", threads=1).close()
     assert not seen
     load_recognizer("demo", threads=1, use_devices=True).close()

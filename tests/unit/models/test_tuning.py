@@ -1,5 +1,8 @@
 """How many threads suit a model: the search, and what keeps a busy machine from being measured."""
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from handy_qwen import paths
@@ -42,6 +45,7 @@ def demo(tmp_path, monkeypatch):
     monkeypatch.setenv(paths.HOME_VARIABLE, str(tmp_path))
     monkeypatch.setattr(tuning, "_COUNTS", (1, 2))
     monkeypatch.setattr(tuning, "_LOOK_S", 0.0)
+    monkeypatch.setattr(tuning, "_measured", {})
     return find_model(DEMO).folder
 
 
@@ -88,6 +92,27 @@ def test_measuring_can_be_cancelled(demo):
     assert not is_tuned(demo)
 
 
+@pytest.mark.parametrize("interruption", [tuning._BusyError, CancelledError])
+def test_what_was_measured_before_an_interruption_is_not_measured_again(demo, monkeypatch, interruption):
+    asked = []
+
+    def seconds(_folder, threads, _on_step):
+        asked.append(threads)
+        if len(asked) == 2:
+            raise interruption
+        return 1.0
+
+    monkeypatch.setattr(tuning, "_Clock", Quiet)
+    monkeypatch.setattr(tuning, "_seconds", seconds)
+    with suppress(CancelledError):
+        tune(demo)
+    assert not is_tuned(demo)
+    tune(demo)
+    assert is_tuned(demo)
+    assert sorted(asked) == sorted([*{1, 2}, asked[1]])
+    assert not tuning._measured
+
+
 @pytest.mark.parametrize(("name", "threads"), [(DEMO, None), ("full", 2)])
 def test_neither_the_demo_nor_a_number_that_was_chosen_is_tuned(demo, monkeypatch, name, threads):
     monkeypatch.setattr("handy_qwen.models.installed.find_model", lambda _name: InstalledModel(name, demo))
@@ -96,6 +121,7 @@ def test_neither_the_demo_nor_a_number_that_was_chosen_is_tuned(demo, monkeypatc
 
 
 def test_the_share_of_others_is_a_share():
-    clock = tuning._Clock()
-    sum(range(2_000_000))
+    clock, end = tuning._Clock(), time.monotonic() + 0.5
+    while time.monotonic() < end:
+        sum(range(10_000))
     assert -0.5 < clock.others() < 1.5  # the system counts in ticks
