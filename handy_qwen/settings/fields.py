@@ -195,7 +195,7 @@ class Settings:
             }
         ),
         page=Page.MICROPHONE,
-        note="Pausing works on Linux, with players and browsers that speak MPRIS.",
+        note="Pausing works on Linux, with players and browsers that speak MPRIS; elsewhere it gets quieter.",
     )
     warm_s: float = option(
         30.0,
