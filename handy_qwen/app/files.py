@@ -265,9 +265,10 @@ class FilesPresenter:
     def _transcribed(self, number: int, path: Path, job: FileJob) -> _Came:
         from handy_qwen.audio.files import Loudness, read
 
-        engine, loudness = self._engine(), Loudness()
-        if engine is None:
-            raise HandyError("Handy Qwen is still starting.", "Try again in a moment.")
+        while (engine := self._engine()) is None:
+            job.wait(WAIT_S)  # raises if it is given up
+            self._reader.begin()
+        loudness = Loudness()
         with read(path) as audio:
             engine.transcribe_file(job)
             for block in audio:
