@@ -212,6 +212,8 @@ class FilesPresenter:
 
     def _save(self, numbers: tuple[int, ...], form: Form, target: Path) -> None:
         files = self._done(numbers)
+        if not files:  # removed meanwhile
+            return
         for file in files:
             path = target if len(numbers) == 1 else _free(target, file.entry.path.name + form.suffix)
             content = rendered(form, file.made.known, file.made.passages)

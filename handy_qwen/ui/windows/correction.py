@@ -106,7 +106,7 @@ class CorrectionWindow(AppWindow):
 
     def present(self) -> None:
         """Come up, with the last text unless one is being corrected."""
-        if not self.isVisible():
+        if not self.isVisible() or self.text.toPlainText() == self._before:
             self.correct(self._last)
         super().present()
 
