@@ -212,6 +212,8 @@ class FilesPresenter:
 
     def _save(self, numbers: tuple[int, ...], form: Form, target: Path) -> None:
         files = self._done(numbers)
+        if not files:  # removed meanwhile
+            return
         for file in files:
             path = target if len(numbers) == 1 else _free(target, file.entry.path.name + form.suffix)
             content = rendered(form, file.made.known, file.made.passages)
@@ -265,9 +267,10 @@ class FilesPresenter:
     def _transcribed(self, number: int, path: Path, job: FileJob) -> _Came:
         from handy_qwen.audio.files import Loudness, read
 
-        engine, loudness = self._engine(), Loudness()
-        if engine is None:
-            raise HandyError("Handy Qwen is still starting.", "Try again in a moment.")
+        while (engine := self._engine()) is None:
+            job.wait(WAIT_S)  # raises if it is given up
+            self._reader.begin()
+        loudness = Loudness()
         with read(path) as audio:
             engine.transcribe_file(job)
             for block in audio:

@@ -4,13 +4,15 @@
 
 A press that is over at once, such as the hotkey used in a shortcut, quiets nothing: what is wanted must have
 been so for ``SETTLE_S``. Only what was paused here goes on, and only a volume that is still as it was set
-here is put back: by the next start, if the program ended in between.
+here is put back: later, or by the next start, if the program ended or the sound system hung in between.
+Where players cannot be paused, the volume is lowered instead.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -34,7 +36,7 @@ class Quieting:
         how: What the settings say.
         notes: The file that has the volume to be put back.
         speakers: The sound system.
-        pause: Pauses other programs' players, and returns what lets them go on.
+        pause: Pauses other programs' players, and returns what lets them go on; None: that of this system.
     """
 
     def __init__(
@@ -47,7 +49,7 @@ class Quieting:
     ) -> None:
         self._how, self._notes = how, notes
         self._speakers = speakers or speakers_for()
-        self._pause = pause or _pause
+        self._pause = pause or (_pause if sys.platform.startswith("linux") else None)
         self._is_wanted = self._is_quiet = False
         self._since_s = 0.0  # when it was wanted, or no longer
         self._undo: Callable[[], None] | None = None
@@ -83,11 +85,11 @@ class Quieting:
     def _follow(self) -> None:
         if self._is_wanted and not self._is_quiet:
             self._is_quiet = True
-            match self._how():
-                case WhileRecording.PAUSE:
-                    self._undo = self._pause()
-                case WhileRecording.LOWER:
-                    self._lower()
+            how = self._how()
+            if how is WhileRecording.PAUSE and self._pause is not None:
+                self._undo = self._pause()
+            elif how is not WhileRecording.OFF:
+                self._lower()
         elif not self._is_wanted:
             self._bring_back()
 
@@ -97,6 +99,8 @@ class Quieting:
             undo()
 
     def _lower(self) -> None:
+        if self._notes.exists():  # else what is lowered already would be noted as the volume to be put back
+            self._recover()
         lowered = plan(self._speakers)
         if lowered is None:
             return
@@ -109,8 +113,8 @@ class Quieting:
         self._undo = lambda: self._restore(lowered)
 
     def _restore(self, lowered: Lowered) -> None:
-        restore(self._speakers, lowered)
-        self._notes.unlink(missing_ok=True)
+        if restore(self._speakers, lowered):
+            self._notes.unlink(missing_ok=True)
 
     def _recover(self) -> None:
         try:
@@ -119,7 +123,7 @@ class Quieting:
             logger.warning("what was noted of the volume cannot be read: %s", type(exc).__name__)
             self._notes.unlink(missing_ok=True)
             return
-        logger.info("the volume is put back: the last run did not")
+        logger.info("the volume is put back: it could not be before")
         self._restore(noted)
 
 

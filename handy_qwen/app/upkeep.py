@@ -152,6 +152,7 @@ class UpkeepPresenter:
     def _export(self, target: Path, parts: Collection[Part]) -> str:
         from handy_qwen.vocabulary.backup import write_backup
 
+        self._taken = {}, {}  # the undo beside the answer would be that of an import before
         write_backup(target, self._settings(), parts)
         return f"Exported to {target}."
 
@@ -159,6 +160,7 @@ class UpkeepPresenter:
         from handy_qwen.system.hotkeys.chord import parse_chord
         from handy_qwen.vocabulary.backup import read_backup
 
+        self._taken = {}, {}
         backup, told = read_backup(source, parse_chord), ""
 
         def changes(now: Settings) -> dict[str, object]:

@@ -34,8 +34,8 @@ class Speakers(Protocol):
     def volume(self) -> tuple[str, list[float]] | None:
         """The device that plays, and the volume of its channels in a unit of its own; None: unknown."""
 
-    def set_volume(self, device: str, channels: list[float]) -> None:
-        """Set it, if ``device`` is still there."""
+    def set_volume(self, device: str, channels: list[float]) -> bool:
+        """Set it. False: ``device`` is not there, or the sound system does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +61,20 @@ def apply(speakers: Speakers, lowered: Lowered) -> None:
     speakers.set_volume(lowered.device, lowered.now)
 
 
-def restore(speakers: Speakers, lowered: Lowered) -> None:
-    """Put the volume back, unless somebody else has changed it, or another device plays."""
+def restore(speakers: Speakers, lowered: Lowered) -> bool:
+    """Put the volume back, unless somebody else has changed it. False: it is still to be put back.
+
+    Of a device that does not play any more, such as a headset that was taken off, it is put back as well, if
+    the system still has it.
+    """
     found = speakers.volume()
-    if found is None or found[0] != lowered.device:
-        # A headset that was taken off: its volume is put back where the system still has it.
-        speakers.set_volume(lowered.device, lowered.before)
-        return
-    is_ours = len(found[1]) == len(lowered.now) and all(
-        abs(a - b) <= max(0.02 * abs(b), 0.02) for a, b in zip(found[1], lowered.now, strict=True)
-    )
-    if is_ours:
-        speakers.set_volume(lowered.device, lowered.before)
+    if found is not None and found[0] == lowered.device:
+        is_ours = len(found[1]) == len(lowered.now) and all(
+            abs(a - b) <= max(0.02 * abs(b), 0.02) for a, b in zip(found[1], lowered.now, strict=True)
+        )
+        if not is_ours:
+            return True
+    return speakers.set_volume(lowered.device, lowered.before)
 
 
 def speakers_for(platform: str = sys.platform) -> Speakers:
@@ -91,9 +93,9 @@ class PulseSpeakers:
         channels = _VOLUME.findall(self._pactl("get-sink-volume", sink) or "") if sink else []
         return (sink, [float(one) for one in channels]) if channels else None
 
-    def set_volume(self, device: str, channels: list[float]) -> None:
+    def set_volume(self, device: str, channels: list[float]) -> bool:
         """See ``Speakers``."""
-        self._pactl("set-sink-volume", device, *(str(round(one)) for one in channels))
+        return self._pactl("set-sink-volume", device, *(str(round(one)) for one in channels)) is not None
 
     def _pactl(self, *command: str) -> str | None:
         try:
@@ -108,22 +110,22 @@ class MacSpeakers:
 
     def volume(self) -> tuple[str, list[float]] | None:
         """See ``Speakers``."""
-        told = self._osascript("output volume of (get volume settings)")
+        told = self._osascript("output volume of (get volume settings)") or ""
         return ("output", [float(told)]) if told.isdecimal() else None  # some devices have none
 
-    def set_volume(self, _device: str, channels: list[float]) -> None:
+    def set_volume(self, _device: str, channels: list[float]) -> bool:
         """See ``Speakers``."""
-        self._osascript(f"set volume output volume {round(channels[0])}")
+        return self._osascript(f"set volume output volume {round(channels[0])}") is not None
 
-    def _osascript(self, line: str) -> str:
+    def _osascript(self, line: str) -> str | None:
         try:
             done = subprocess.run(
                 ["osascript", "-e", line], capture_output=True, text=True, timeout=TIMEOUT_S, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as exc:
             logger.info("the volume cannot be asked or set: %s", type(exc).__name__)
-            return ""
-        return done.stdout.strip()
+            return None
+        return None if done.returncode else done.stdout.strip()
 
 
 class WindowsSpeakers:
@@ -137,11 +139,11 @@ class WindowsSpeakers:
         is_known = self._with_endpoint(lambda call: call(_GET_SCALAR, ctypes.byref(level)))
         return ("default", [float(level.value)]) if is_known else None
 
-    def set_volume(self, _device: str, channels: list[float]) -> None:
+    def set_volume(self, _device: str, channels: list[float]) -> bool:
         """See ``Speakers``."""
         import ctypes
 
-        self._with_endpoint(lambda call: call(_SET_SCALAR, ctypes.c_float(channels[0]), None))
+        return self._with_endpoint(lambda call: call(_SET_SCALAR, ctypes.c_float(channels[0]), None))
 
     def _with_endpoint(self, use: Callable[[Callable[..., None]], None]) -> bool:
         """``use`` gets what calls a method of IAudioEndpointVolume. Whether all went well."""

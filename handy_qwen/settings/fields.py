@@ -195,7 +195,7 @@ class Settings:
             }
         ),
         page=Page.MICROPHONE,
-        note="Pausing works on Linux, with players and browsers that speak MPRIS.",
+        note="Pausing works on Linux, with players and browsers that speak MPRIS; elsewhere it gets quieter.",
     )
     warm_s: float = option(
         30.0,
@@ -434,7 +434,7 @@ class Settings:
     apps: tuple[Profile, ...] = option(
         (),
         Several(profile, PROFILE),
-        "Applications",
+        "Apps",
         "What is different in some programs. The first that fits is used, yours before those that come with "
         "Handy Qwen.",
         form=Own(lambda value: ", ".join(one.name for one in value)),

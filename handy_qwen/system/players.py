@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jeepney import DBusAddress, message_bus, new_method_call
-from jeepney.wrappers import Properties, unwrap_msg
+from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
 from handy_qwen.system.portal import BROKEN, Connection, connect
 
@@ -56,11 +56,23 @@ def _players(bus: str) -> Iterator[tuple[Connection, Player]]:
             reply = connection.send_and_get_reply(message_bus.ListNames(), timeout=ANSWER_S)
             (names,) = unwrap_msg(reply)
             for name in sorted(names):
-                if name.startswith(_PREFIX) and time.monotonic() < end_s:
-                    owner = connection.send_and_get_reply(message_bus.GetNameOwner(name), timeout=ANSWER_S)
-                    yield connection, Player(name, str(unwrap_msg(owner)[0]))
+                if (
+                    name.startswith(_PREFIX)
+                    and time.monotonic() < end_s
+                    and (owner := _owner(connection, name))
+                ):
+                    yield connection, Player(name, owner)
     except BROKEN as exc:
         logger.info("players not reached: %s", type(exc).__name__)
+
+
+def _owner(connection: Connection, name: str) -> str:
+    """Who has ``name``; "": nobody any more."""
+    try:
+        reply = connection.send_and_get_reply(message_bus.GetNameOwner(name), timeout=ANSWER_S)
+        return str(unwrap_msg(reply)[0])
+    except DBusErrorResponse:
+        return ""
 
 
 def _address(player: Player) -> DBusAddress:

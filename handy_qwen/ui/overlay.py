@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QEasingCurve, QPropertyAnimation, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEasingCurve, QPoint, QPropertyAnimation, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -158,8 +158,14 @@ class OverlayWindow(QWidget):
         size = self._card.size_for(content, area.width())
         left = area.center().x() - size.width() // 2
         gap = _GAP_PX - MARGIN_PX
-        top = area.top() + gap if self._is_at_top else area.bottom() - gap - size.height()
-        self.setGeometry(QRect(left, top, size.width(), size.height()))
+        ends = (area.bottom() - gap - size.height(), area.top() + gap)
+        wanted, other = (QRect(QPoint(left, y), size) for y in (ends[::-1] if self._is_at_top else ends))
+        window = QGuiApplication.focusWindow()
+        if window is not None and self._covers_window():
+            taken = window.frameGeometry()
+            if wanted.intersects(taken) and not other.intersects(taken):
+                wanted = other  # else it would lie over the buttons of a window of this program
+        self.setGeometry(wanted)
         if self._is_composited():
             self.clearMask()
         else:

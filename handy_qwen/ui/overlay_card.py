@@ -38,8 +38,8 @@ from handy_qwen.ui.style import Scheme, draw_rounded
 
 MARGIN_PX = 10  # around the card, for its shadow
 _PADDING_PX, _GAP_PX, _RADIUS_PX = 16, 14, 16
-_MARK_PX, _LOCK_PX, _LOCK_GAP_PX, _FOOT_GAP_PX = 34, 13, 5, 4
-_NARROW_PX, _WIDE_PX = 300, 620
+_LOCK_GAP_PX, _FOOT_GAP_PX, _NARROW_PX = 5, 4, 300
+_MARK_PX, _LOCK_PX, _WIDE_PX = 34, 13, 620  # with letters of the usual size; they grow with larger ones
 _MAX_LINES = 2  # of live text, which must not cover the text field it goes into
 _MAX_NOTICE_LINES = 4
 _MOST_CHARACTERS = 400  # more than two lines hold, in any script
@@ -174,19 +174,23 @@ class CardPainter:
         self._font, self._small = QFont(font), QFont(font)
         self._font.setPointSizeF(max(11.0, font.pointSizeF() + 1.5))
         self._small.setPointSizeF(max(9.0, font.pointSizeF() - 0.5))
+        line_px = QFontMetricsF(self._font).lineSpacing()
+        self._mark_px = max(_MARK_PX, round(1.5 * line_px))
+        self._wide_px = max(_WIDE_PX, round(30 * line_px))
+        self._lock_px = max(_LOCK_PX, round(0.9 * QFontMetricsF(self._small).ascent()))
 
     def size_for(self, content: Content, screen_px: int) -> QSize:
         """The size of the window, margins included."""
         metrics = QFontMetricsF(self._font)
-        around = _PADDING_PX * 2 + _MARK_PX + _GAP_PX + self._aside_width(content)
+        around = _PADDING_PX * 2 + self._mark_px + _GAP_PX + self._aside_width(content)
         text_px = max(metrics.horizontalAdvance(content.title), metrics.horizontalAdvance(content.rest)) + 2
         text_px = max(text_px, self._foot_width(content))
-        width = _WIDE_PX if content.is_live else max(_NARROW_PX, math.ceil(around + text_px))
-        width = min(width, _WIDE_PX, screen_px - 4 * MARGIN_PX)
+        width = self._wide_px if content.is_live else max(_NARROW_PX, math.ceil(around + text_px))
+        width = min(width, self._wide_px, screen_px - 4 * MARGIN_PX)
         text, _ = fitted(content, lambda text: self._lines(text, width - around))
         lines = max(1, self._lines(text, width - around))
         text_height = lines * metrics.lineSpacing() + self._foot_height(content)
-        height = max(_MARK_PX, math.ceil(text_height)) + _PADDING_PX * 2
+        height = max(self._mark_px, math.ceil(text_height)) + _PADDING_PX * 2
         return QSize(width + 2 * MARGIN_PX, height - 4 + 2 * MARGIN_PX)
 
     def paint(
@@ -203,7 +207,8 @@ class CardPainter:
         """Paint everything. ``level`` (0 to 1) and ``frame`` (a count) move the mark."""
         card = QRectF(card_of(window))
         _paint_background(painter, card, scheme)
-        mark = QRectF(card.left() + _PADDING_PX, card.center().y() - _MARK_PX / 2, _MARK_PX, _MARK_PX)
+        mark = QRectF(card.left() + _PADDING_PX, 0.0, self._mark_px, self._mark_px)
+        mark.moveTop(card.center().y() - mark.height() / 2)
         _paint_mark(painter, mark, content.mark, scheme, level=level, frame=frame)
         aside = QRectF(card)
         aside.setLeft(card.right() - _PADDING_PX - self._aside_width(content))
@@ -221,14 +226,14 @@ class CardPainter:
         """The clock, and below it what else is to be known of the recording."""
         remark = content.remark
         flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        middle = area.center().y()
+        middle, line_px = area.center().y(), QFontMetricsF(self._small).height()
         painter.setFont(self._small)
         if clock:
-            above = QRectF(area.left(), middle - 18, area.width(), 18) if remark else area
+            above = QRectF(area.left(), middle - line_px, area.width(), line_px) if remark else area
             painter.setPen(scheme.color("text" if remark else "quiet"))
             painter.drawText(above, flags, clock)
         if remark:
-            below = QRectF(area.left(), middle, area.width(), 18) if clock else area
+            below = QRectF(area.left(), middle, area.width(), line_px) if clock else area
             painter.setPen(scheme.color("problem"))
             painter.drawText(below, flags, remark)
 
@@ -263,12 +268,12 @@ class CardPainter:
         painter.setFont(font)
         painter.setPen(scheme.color("working" if content.remedy else "quiet"))
         if content.is_locked:
-            lock = QRectF(area.left(), area.center().y() - _LOCK_PX / 2, _LOCK_PX, _LOCK_PX)
+            lock = QRectF(area.left(), area.center().y() - self._lock_px / 2, self._lock_px, self._lock_px)
             if is_right:
                 lock.moveRight(area.right())
-                area = area.adjusted(0, 0, -_LOCK_PX - _LOCK_GAP_PX, 0)
+                area = area.adjusted(0, 0, -self._lock_px - _LOCK_GAP_PX, 0)
             else:
-                area = area.adjusted(_LOCK_PX + _LOCK_GAP_PX, 0, 0, 0)
+                area = area.adjusted(self._lock_px + _LOCK_GAP_PX, 0, 0, 0)
             drawing("mark-lock", scheme.working).render(painter, lock)
         side = Qt.AlignmentFlag.AlignRight if is_right else Qt.AlignmentFlag.AlignLeft
         words = QFontMetricsF(font).elidedText(content.foot, Qt.TextElideMode.ElideRight, area.width())
@@ -278,7 +283,7 @@ class CardPainter:
         return QFontMetricsF(self._small).height() + _FOOT_GAP_PX if content.foot else 0.0
 
     def _foot_width(self, content: Content) -> float:
-        lock_px = _LOCK_PX + _LOCK_GAP_PX if content.is_locked else 0
+        lock_px = self._lock_px + _LOCK_GAP_PX if content.is_locked else 0
         return QFontMetricsF(self._small).horizontalAdvance(content.foot) + lock_px + 2
 
     def _lines(self, text: str, width: float) -> int:

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QLocale
 
 from handy_qwen import __version__, paths
-from handy_qwen.core.types import Method, Mode
+from handy_qwen.core.types import Mode
 from handy_qwen.core.view import Choices, Phase, Remedy, View
 from handy_qwen.languages import NATIVE_NAMES
 
@@ -30,12 +30,6 @@ PHASES = {
     Phase.LOADING: tr("Loading the model"),
     Phase.PROBLEM: tr("Something needs your attention"),
     Phase.IDLE: tr("Ready"),
-}
-METHODS = {
-    Method.PASTE: tr("Paste"),
-    Method.TYPE: tr("Type"),
-    Method.COPY: tr("Only copy"),
-    Method.NONE: tr("Nothing"),
 }
 STATE_AND_KEY = tr("{state}. {how}")
 REMEDIES = {  # what a notice offers to click on

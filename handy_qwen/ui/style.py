@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from PySide6.QtCore import QRect, QRectF, Qt
+from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPalette, QPen
 from PySide6.QtWidgets import (
     QApplication,
@@ -146,6 +146,7 @@ _ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all ar
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
 _ARROW_PX = 28  # of a closed list, with its edges: Fusion's, whatever the letters; its entry has the rest
+_ARROW_SHARE, _LEAST_ARROW_PX = 0.25, 4.5  # of the height of letters; half of Fusion's
 _INDICATOR = {
     QStyle.PixelMetric.PM_IndicatorWidth,
     QStyle.PixelMetric.PM_IndicatorHeight,
@@ -248,6 +249,9 @@ class OutlinedStyle(QProxyStyle):
     ) -> None:
         """Outline the sliders of scroll bars, and fields with arrows. Called by Qt."""
         super().drawComplexControl(control, option, painter, widget)
+        if control is QStyle.ComplexControl.CC_ComboBox and widget is not None:
+            arrow = self.subControlRect(control, option, QStyle.SubControl.SC_ComboBoxArrow, widget)
+            _draw_arrow(option, painter, arrow.center(), widget.fontMetrics().ascent())
         if control is QStyle.ComplexControl.CC_SpinBox:
             _outline_enabled(option, painter, option.rect)
         if control is QStyle.ComplexControl.CC_ScrollBar and widget is not None:
@@ -285,6 +289,21 @@ def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect, *, is_ro
     radius, width = (area.width() / 2, _ROUND_PEN_PX) if is_round else (_RADIUS_PX, 1.0)
     painter.save()
     draw_rounded(painter, QRectF(area), radius, edge=QPen(color, width))
+    painter.restore()
+
+
+def _draw_arrow(option: QStyleOption, painter: QPainter, center: QPoint, ascent_px: int) -> None:
+    """One down, over Fusion's, which does not grow with the letters: where they are larger than usual."""
+    half_px = ascent_px * _ARROW_SHARE
+    if half_px <= _LEAST_ARROW_PX:
+        return
+    middle = QPointF(center)
+    points = [QPointF(-half_px, -half_px / 2), QPointF(half_px, -half_px / 2), QPointF(0.0, half_px / 2)]
+    painter.save()
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(option.palette.buttonText())
+    painter.drawPolygon([middle + point for point in points])
     painter.restore()
 
 

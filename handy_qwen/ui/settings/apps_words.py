@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from handy_qwen.ui.strings import tr
 
-PROFILES = tr("Applications")
+PROFILES = tr("Apps")
 PROFILES_HELP = tr(
     "The program that has the focus when you press the key decides. Where it has nothing of its own, your "
     "other settings apply."
 )
-PROFILES_ALSO = tr("per application program profile terminal editor chat window rules")
-LIST = tr("Applications with settings of their own")
+PROFILES_ALSO = tr("per app application program profile terminal editor chat window rules")
+LIST = tr("Apps with settings of their own")
 ADD_LAST, ADD_LAST_NONE = tr("Add “{program}”"), tr("Add the app I used last")
 ADD_LAST_TIP = tr("The program that your last dictation was for.")
 ADD, NEW = tr("&Add an app"), tr("New app")
 REMOVE, RESET, UNDO = tr("Re&move"), tr("Rese&t"), tr("&Undo")
 REMOVED, WAS_RESET = tr("“{name}” removed."), tr("“{name}” is as it came.")
-DETAILS = tr("{name}")
 NAME, PROGRAMS = tr("Name"), tr("Programs")
 PROGRAMS_HELP = tr("As the desktop calls them, with commas between: kitty, code.exe. * stands for anything.")
 LANGUAGE, METHOD, SUBMIT, SPACING = (

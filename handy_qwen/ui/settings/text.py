@@ -26,7 +26,7 @@ class TextPage(SettingsPage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self._method = ChoiceControl(_methods(""))
+        self._method = ChoiceControl(_methods(None))
         self.add_section(words.INSERTION, self.setting("method", self._method), self.setting("submit"))
         names = ("smart_spacing", "trailing_space", "remove_fillers")
         self.example = Text()
@@ -39,7 +39,7 @@ class TextPage(SettingsPage):
 
     def show_view(self, view: View) -> None:
         """Say which method suits this desktop, show the last dictation, and how commands are said."""
-        self._method.set_entries(_methods(strings.METHODS[view.choices.automatic_method]))
+        self._method.set_entries(_methods(view.choices.automatic_method))
         self.phrases.setText(_phrases(view.choices))
         if view.heard != self._heard:
             self._heard = view.heard
@@ -88,10 +88,10 @@ def _phrases(choices: Choices) -> str:
     return "\n".join([words.COMMANDS_HELP, *lines])
 
 
-def _methods(automatic: str) -> list[tuple[Method | None, str]]:
-    """The methods and their titles; ``automatic`` is that of this desktop."""
+def _methods(automatic: Method | None) -> list[tuple[Method | None, str]]:
+    """The methods and their titles; ``automatic`` is that of this desktop, if it is known."""
     form = OPTIONS["method"].described.form
-    entries = [(method, words.said(form.worded(method))) for method in (None, *Method)]
-    if automatic:
-        entries[0] = (None, strings.AUTOMATIC_IS.format(what=automatic))
-    return [(method, strings.without_letter(title)) for method, title in entries]
+    titles = {method: words.said(form.worded(method)) for method in (None, *Method)}
+    if automatic is not None:
+        titles[None] = strings.AUTOMATIC_IS.format(what=titles[automatic])
+    return [(method, strings.without_letter(title)) for method, title in titles.items()]

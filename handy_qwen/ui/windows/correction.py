@@ -9,7 +9,7 @@ from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QContextMenuEvent, QTextCursor
 from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QVBoxLayout, QWidget
 
-from handy_qwen.core.corrections import Change, Correction, changes
+from handy_qwen.core.corrections import MOST_CHARACTERS, Change, Correction, changes
 from handy_qwen.core.orthography import STOPS
 from handy_qwen.core.view import View
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
@@ -106,7 +106,7 @@ class CorrectionWindow(AppWindow):
 
     def present(self) -> None:
         """Come up, with the last text unless one is being corrected."""
-        if not self.isVisible():
+        if not self.isVisible() or self.text.toPlainText() == self._before:
             self.correct(self._last)
         super().present()
 
@@ -127,7 +127,8 @@ class CorrectionWindow(AppWindow):
     def _compare(self) -> None:
         """Show the changes; one that stays keeps what was chosen for it."""
         self._typing.stop()
-        found = changes(self._before, self.text.toPlainText())
+        text = self.text.toPlainText()
+        found = changes(self._before, text)
         chosen = {row.change: row.kind for row in self.rows}
         for row in self.rows:
             self._list.removeWidget(row)
@@ -137,7 +138,9 @@ class CorrectionWindow(AppWindow):
         for row in self.rows:
             self._list.addWidget(row)
         left = len(found) - len(self.rows)
-        self._none.setText(correction_words.MORE.format(count=left) if left else correction_words.NO_CHANGES)
+        is_too_long = max(len(self._before), len(text)) > MOST_CHARACTERS
+        none = correction_words.TOO_LONG if is_too_long else correction_words.NO_CHANGES
+        self._none.setText(correction_words.MORE.format(count=left) if left else none)
         self._none.setVisible(left > 0 or not found)
         self._update()
         self.order_tabs()

@@ -13,6 +13,7 @@ HELP = tr(
 TEXT = tr("&Text")
 NO_TEXT = tr("Nothing was dictated yet.")
 NO_CHANGES = tr("No word is changed yet.")
+TOO_LONG = tr("This text is too long to look for changes. Add its words under Settings → Vocabulary.")
 CHANGES = tr("Changes")
 CHANGED, ADDED, REMOVED = tr("“{heard}” → “{written}”"), tr("new: “{written}”"), tr("gone: “{heard}”")
 LEARN_FROM = tr("What to learn from {change}")

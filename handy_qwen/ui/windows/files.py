@@ -84,6 +84,7 @@ class FilesWindow(AppWindow):
         self.buttons.addWidget(Button(words.ADD_FOLDER, self._ask_for_folder))
         self.setAcceptDrops(True)
         self.shown.connect(self._commands.look)
+        self.hidden.connect(lambda: self.outcome.say(""))
         self.list.itemSelectionChanged.connect(self._show_chosen)
         self.list.itemActivated.connect(lambda *_: self._open())
         delete = QShortcut(QKeySequence.StandardKey.Delete, self.list, self._remove)

@@ -150,11 +150,17 @@ def test_an_empty_folder_is_said_to_be(files, tmp_path):
     files.presenter.add([tmp_path])
     told = files.told(1)
     assert (told.title, told.is_problem) == (f"There is no sound file in {tmp_path.name}.", True)
-    files.engine, before = None, files.engine
-    files.presenter.add([REPORT])
-    (entry,) = files.all_done().entries
-    assert entry.problem.title == "Handy Qwen is still starting."
-    files.engine = before
+
+
+def test_files_that_are_added_before_the_engine_is_there_wait_for_it_and_can_be_given_up(files):
+    files.engine, later = None, files.engine
+    files.presenter.add([CHAIRS, REPORT])
+    page = files.until(lambda page: page.entries and page.entries[0].state is FileState.WORKING)
+    files.presenter.remove([page.entries[0].number])
+    files.until(lambda page: [one.state for one in page.entries] == [FileState.WORKING])
+    files.engine = later
+    (report,) = files.all_done().entries
+    assert report.text == TEXT
 
 
 @pytest.mark.expects_log

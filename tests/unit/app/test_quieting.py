@@ -19,6 +19,7 @@ class FakeSpeakers:
     def set_volume(self, device, channels):
         if device == self.device:
             self.channels = list(channels)
+        return device == self.device
 
 
 class Bench:
@@ -104,6 +105,29 @@ def test_another_device_that_plays_by_then_is_left_alone(bench):
     bench.speakers.device, bench.speakers.channels = "headset", [70]
     bench.see(False)
     assert bench.speakers.channels == [70]
+
+
+def test_what_could_not_be_put_back_is_before_it_is_lowered_again(bench):
+    bench.see(True)
+    bench.speakers.device = ""  # the sound system hangs
+    bench.see(False)
+    assert bench.notes.exists()
+    bench.speakers.device = "desk"
+    bench.see(True)
+    assert bench.speakers.channels == [20, 15]
+    bench.see(False)
+    assert bench.speakers.channels == [80, 60]
+    assert not bench.notes.exists()
+
+
+def test_where_players_cannot_be_paused_the_volume_is_lowered(bench, monkeypatch):
+    monkeypatch.setattr(quieting.sys, "platform", "win32")
+    bench.how, bench.pause = WhileRecording.PAUSE, None
+    bench.quieting = bench.new()
+    bench.see(True)
+    assert bench.speakers.channels == [20, 15]
+    bench.see(False)
+    assert bench.speakers.channels == [80, 60]
 
 
 @pytest.mark.expects_log

@@ -167,6 +167,23 @@ def test_a_backup_is_written_read_and_taken_back(reader, tmp_path):
     assert reader.store.value.mode == "toggle"
 
 
+def test_an_undo_is_offered_beside_the_answer_to_an_import_only(reader, tmp_path):
+    reader.store.update(sounds=True)
+    backup, gone = tmp_path / "backup.toml", tmp_path / "gone.toml"
+    reader.presenter.export_backup(backup, list(Part))
+    reader.wait(lambda one: one.moved.number == 1)
+    reader.store.update(sounds=False)
+    for number, other in (
+        (2, lambda: reader.presenter.export_backup(tmp_path / "other.toml", list(Part))),
+        (4, lambda: reader.presenter.import_backup(gone, list(Part))),
+    ):
+        reader.store.update(sounds=False)
+        reader.presenter.import_backup(backup, list(Part))
+        assert reader.wait(lambda one, number=number: one.moved.number == number).can_undo
+        other()
+        assert not reader.wait(lambda one, number=number: one.moved.number == number + 1).can_undo
+
+
 def test_a_backup_that_cannot_be_read_changes_nothing_and_says_why(reader, tmp_path):
     reader.presenter.import_backup(tmp_path / "gone.toml", list(Part))
     shown = reader.wait(lambda one: one.moved.is_problem)

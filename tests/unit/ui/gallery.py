@@ -10,7 +10,7 @@ from handy_qwen.core.models import Problem as Trouble
 from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
 from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Profile
+from handy_qwen.core.types import Hotkey, KeyPermission, Profile
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -190,6 +190,12 @@ def setup(asked, place):
     return window
 
 
+def typing(asked, permission):
+    window = setup(asked, 3)
+    window.show_view(replace(CHOOSING, key_permission=permission))
+    return window
+
+
 def tools(asked, meter=lambda: -20.0):
     """What the pages of the settings window ask: all of it of ``asked``."""
     others = (asked.models, asked.upkeep, asked.vocabulary, asked.microphone)
@@ -267,6 +273,8 @@ WINDOWS = {
     },
     "settings-languages": (languages, ""),
     **{f"setup-{place}": (setup, place) for place in range(6)},
+    "setup-typing": (typing, KeyPermission.UNASKED),
+    "setup-typing-refused": (typing, KeyPermission.REFUSED),
 }
 
 

@@ -130,3 +130,23 @@ def test_what_has_the_keyboard_is_scrolled_into_view(qtbot, asked, app_home, scr
         focused = window.focusWidget()
         shown = QRect(focused.mapTo(window, QPoint(0, 0)), focused.size())
         assert shown.intersects(window.rect()), focused
+
+
+def test_the_arrow_of_a_closed_list_grows_with_the_letters(qtbot):
+    def inked(points):
+        choice = QComboBox()
+        qtbot.addWidget(choice)
+        font = QFont(choice.font())
+        font.setPointSize(points)
+        choice.setFont(font)
+        choice.resize(choice.sizeHint())
+        option = QStyleOptionComboBox()
+        option.initFrom(choice)
+        field = QStyle.SubControl.SC_ComboBoxArrow
+        area = choice.style().subControlRect(QStyle.ComplexControl.CC_ComboBox, option, field, choice)
+        picture = choice.grab(area.adjusted(3, 5, -3, -5)).toImage()
+        places = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
+        return sum(picture.pixelColor(x, y).lightness() < 100 for x, y in places)
+
+    use_outlines()
+    assert inked(24) > 2 * inked(10) > 0

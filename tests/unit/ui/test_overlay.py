@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont, QImage
+from PySide6.QtGui import QFont, QImage, QPainter
 from PySide6.QtWidgets import QLineEdit
 
 from handy_qwen.core.view import (
@@ -21,6 +21,7 @@ from handy_qwen.core.view import (
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted, is_right_to_left
+from handy_qwen.ui.style import LIGHT
 
 # Qt's platform without a screen says that it cannot do these; nothing of the program's.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -316,6 +317,36 @@ def test_what_is_wrong_with_the_file_covers_no_window_that_says_so_itself(overla
     assert not overlay.isVisible()
     window.close()
     qtbot.waitUntil(overlay.isVisible)
+
+
+def test_it_lies_over_no_window_of_the_program_that_has_the_keyboard_if_there_is_room(overlay, qtbot):
+    area = overlay.screen().availableGeometry()
+    window = QLineEdit()
+    qtbot.addWidget(window)
+    window.setGeometry(area.adjusted(0, area.height() // 2, 0, 0))
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    overlay.show_view(replace(IDLE, notices=(FAILED,)))
+    assert overlay.geometry().center().y() < area.center().y()
+    window.setGeometry(area)
+    overlay.show_view(replace(IDLE, notices=(notice(NoticeKind.FAILED, "It."),)))
+    assert overlay.geometry().center().y() > area.center().y(), "it covers both edges"
+
+
+def test_marks_grow_with_the_letters_beside_them(qapp):
+    def colored(points):
+        font = QFont(qapp.font())
+        font.setPointSize(points)
+        card, content = CardPainter(font), Content(Mark.FAILED, "No.")
+        picture = QImage(card.size_for(content, 1000), QImage.Format.Format_RGB32)
+        picture.fill("white")
+        with QPainter(picture) as painter:
+            card.paint(painter, picture.rect(), content, LIGHT, level=0.0, frame=0, clock="")
+        colors = (picture.pixelColor(x, y) for x in range(picture.width()) for y in range(picture.height()))
+        return sum(one.saturation() > 150 for one in colors)
+
+    assert colored(24) > 2 * colored(10) > 0
 
 
 def test_no_timer_runs_while_nothing_moves(overlay):

@@ -73,7 +73,7 @@ def test_the_example_goes_through_the_rules_that_all_texts_go_through(window):
 def test_automatic_insertion_says_what_it_is_and_can_be_chosen_again(window, asked):
     window.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, automatic_method=Method.PASTE)))
     row = row_of(window, "method")
-    assert row.control.currentText() == "Automatic (Paste)"
+    assert row.control.currentText() == "Automatic (Pasting)"
     show(window, method=Method.TYPE)
     assert row.control.currentText() == "Typing"
     row.control.setCurrentIndex(0)

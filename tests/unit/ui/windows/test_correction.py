@@ -3,7 +3,7 @@
 import pytest
 from PySide6.QtCore import Qt
 
-from handy_qwen.core.corrections import Correction
+from handy_qwen.core.corrections import MOST_CHARACTERS, Correction
 from handy_qwen.core.models import Told
 from handy_qwen.core.view import View
 from handy_qwen.core.vocabulary import VocabularyPage
@@ -97,3 +97,20 @@ def test_of_many_changes_the_first_are_shown_and_the_rest_counted(qtbot, window)
     window.correct(" ".join(f"a{number} same" for number in range(20)))
     edit(qtbot, window, " ".join(f"b{number} same" for number in range(20)), 12)
     assert window._none.text() == words.MORE.format(count=8)
+
+
+def test_an_open_window_has_the_text_dictated_since_unless_one_is_being_corrected(window):
+    window.show_view(View(recent=("A second text.", LAST)))
+    window.present()
+    assert window.text.toPlainText() == "A second text."
+    window.text.setPlainText("The second text.")
+    window.show_view(View(recent=("A third text.", "A second text.", LAST)))
+    window.present()
+    assert window.text.toPlainText() == "The second text."
+
+
+def test_a_text_that_is_too_long_is_said_to_be(window):
+    window.correct("Good " * MOST_CHARACTERS)
+    assert window._none.text() == words.TOO_LONG
+    window.correct(LAST)
+    assert window._none.text() == words.NO_CHANGES
