@@ -516,22 +516,23 @@ class HookedListener(Listener, ABC):
     def _renew(self) -> None:
         """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
         try:
-            self._replace()
-            logger.info("the hooks were no longer called and have been replaced")
+            if self._replace():
+                logger.info("the hooks were no longer called and have been replaced")
         except HandyError as exc:
             self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the hooks could not be replaced")
             self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
 
-    def _replace(self) -> None:
+    def _replace(self) -> bool:
+        """Whether there were hooks to replace; there are none after ``stop``, and after a failure."""
         with self._hooks_lock:
             old, self._hooks = self._hooks, ()
-            if not old:
-                return  # stopped meanwhile
-            for hook in old:
-                hook.stop()
-            self._hooks = self._listen()
+            if old:
+                for hook in old:
+                    hook.stop()
+                self._hooks = self._listen()
+            return bool(old)
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""
