@@ -5,8 +5,8 @@
 ; Exit status 7: the program runs and could not be ended.
 ;
 ; An update may be killed at any point, and the old or the new version starts. The libraries of each version have
-; a folder of their own; the program, which names that folder, is replaced after them, and older folders are
-; deleted last.
+; a folder of their own, _internal-VERSION; the program, which names that folder, is replaced after them, and older
+; folders are deleted last. A plain _internal is not ours: it may be another program's in the same folder.
 
 #ifndef Version
   #error Name, Title, Version, Publisher, InstallerId, AppId, Libraries, Mutex, Compression, Source, Output, FileName: packaging/build.py
@@ -76,7 +76,7 @@ Filename: "{app}\{#Name}.exe"; Parameters: "autostart off"; Flags: runhidden; Ru
 
 [UninstallDelete]
 ; What an update left that was killed.
-Type: filesandordirs; Name: "{app}\_internal*"
+Type: filesandordirs; Name: "{app}\_internal-*"
 Type: dirifempty; Name: "{app}"
 
 [Code]
@@ -128,7 +128,7 @@ procedure CurStepChanged(Step: TSetupStep);
 var
   Found: TFindRec;
 begin
-  if (Step <> ssPostInstall) or not FindFirst(ExpandConstant('{app}\_internal*'), Found) then
+  if (Step <> ssPostInstall) or not FindFirst(ExpandConstant('{app}\_internal-*'), Found) then
     Exit;
   try
     repeat
