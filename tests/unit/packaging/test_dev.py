@@ -51,7 +51,7 @@ def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_count
     builder, monkeypatch, tmp_path, words, expected, status
 ):
     wine, ran = builder("wine"), []
-    monkeypatch.setattr(wine.fresh, "lacks", lambda: "")
+    monkeypatch.setattr(wine.fresh, "lacks_for_chroot", lambda: "")
     monkeypatch.setattr(wine, "set_up", lambda _folder: ran.append("set up") or 0)
     steps = {"unit": lambda _folder: ran.append("unit") or 0, "app": lambda _folder: ran.append("app") or 3}
     monkeypatch.setattr(wine, "STEPS", steps)
