@@ -529,9 +529,9 @@ def _report(
         source, options.destination, preset, clips, threads=threads, progress=progress.show
     )
     lines = [f"{found.clips} clips, {found.tokens} tokens, against float32", ""]
-    lines += [f"{'part':16} {'form':30} {'features':>9} {'logits':>9} {'same choice':>12}"]
+    lines += [f"{'part':16} {'form':36} {'features':>9} {'logits':>9} {'same choice':>12}"]
     lines += [
-        f"{part.part:16} {part.form:30} {part.features:9.2%} {part.logits:9.2%} {part.agreement:12.1%}"
+        f"{part.part:16} {part.form:36} {part.features:9.2%} {part.logits:9.2%} {part.agreement:12.1%}"
         for part in found.parts
     ]
     result = asdict(found)

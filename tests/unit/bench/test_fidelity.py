@@ -82,7 +82,7 @@ def test_the_command_prints_the_report_for_people_and_for_programs(tmp_path, cap
     assert main(arguments) == 0
     text = capsys.readouterr().out
     assert "3 clips" in text
-    assert "decoder          8-bit, blocks of 32" in text
+    assert "decoder          8-bit, a scale per channel and row       0.00%" in text
     assert main([*arguments, "--replace", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["preset"] == "balanced"

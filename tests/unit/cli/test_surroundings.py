@@ -16,7 +16,7 @@ from tests.conftest import CHECKPOINT, ROOT
 pytestmark = pytest.mark.unix("homes and descriptors of POSIX")
 
 SPEECH = str(ROOT / "assets" / "speech" / "report.flac")
-APP = "start stop toggle cancel retry bring-back paste quit status setup models correct last"
+APP = "start stop toggle cancel retry bring-back paste quit status setup models files correct last"
 COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command that there is
     "help": ("models",),
     "transcribe": (SPEECH,),
@@ -51,6 +51,8 @@ COMMANDS = dict.fromkeys(["", *APP.split()], ()) | {  # one call of each command
     "settings remove": ("custom_words", "word"),
     "settings reset": ("mode",),
     "settings edit": (),
+    "settings export": ("{}/backup.toml",),
+    "settings import": (str(ROOT / "README.md"),),
     "uninstall": (),
 }
 MAY_WORK = {

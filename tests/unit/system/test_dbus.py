@@ -16,7 +16,7 @@ from handy_qwen.doctor import desktop
 from handy_qwen.errors import InsertError
 from handy_qwen.system import portal
 from handy_qwen.system.hotkeys.portal import ShortcutsSession
-from handy_qwen.system.insert.wayland import PortalKeyboard
+from handy_qwen.system.insert.portal_keyboard import Permission, PortalKeyboard
 from handy_qwen.system.portal import PortalError
 
 
@@ -68,10 +68,10 @@ def files():
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
-def test_nobody_waits_for_ever_for_a_bus_that_lets_one_in_and_says_nothing(frozen):
+def test_nobody_waits_for_ever_for_a_bus_that_lets_one_in_and_says_nothing(frozen, tmp_path):
     before, asked = files(), 4
     assert outcome(lambda: portal.version_of("RemoteDesktop")) is None
     assert outcome(lambda: desktop._has_status_notifier({"DBUS_SESSION_BUS_ADDRESS": frozen})) is False
     assert issubclass(outcome(lambda: ShortcutsSession("SESSION", ())), PortalError)
-    assert issubclass(outcome(PortalKeyboard), InsertError)
+    assert issubclass(outcome(lambda: PortalKeyboard(Permission(tmp_path / "permission"))), InsertError)
     assert files() <= before + asked, "only the bus's own ends are open"

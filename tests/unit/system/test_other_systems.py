@@ -4,13 +4,15 @@ import subprocess
 import sys
 
 FOR_LINUX = (
+    "system.players",
     "system.portal",
     "system.x11",
     "system.hotkeys.portal",
     "system.hotkeys.x11",
+    "system.insert.portal_keyboard",
+    "system.insert.wayland",
     "system.insert.x11",
 )
-FOR_LINUX += ("system.insert.wayland",)
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 import handy_qwen

@@ -29,7 +29,7 @@ RULES = st.builds(
     written=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30),
     is_regex=st.booleans(),
     is_case_sensitive=st.booleans(),
-).filter(lambda one: not pattern_error(one))
+)
 
 
 @pytest.fixture
@@ -214,6 +214,7 @@ def test_words_survive_a_file(tmp_path_factory, words, kind):
 
 @given(rules=st.lists(RULES, max_size=10), kind=st.sampled_from([".csv", ".tsv"]))
 def test_replacements_survive_a_file(tmp_path_factory, rules, kind):
+    rules = [one for one in rules if not pattern_error(one)]  # here: its library makes room at random
     path = tmp_path_factory.mktemp("rules") / f"replacements{kind}"
     write_replacements(path, rules)
     found = read_file(path)

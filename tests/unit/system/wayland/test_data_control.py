@@ -45,7 +45,7 @@ def test_a_text_is_lent_and_what_was_there_comes_back_in_all_its_kinds(composito
     assert pasted(compositor) == [SAID.encode()] * 2
     assert clipboard.PRIVATE_KIND in compositor.offered(CLIPBOARD)
     control.withdraw(offer)
-    assert pasted(compositor) == [b"old", None]
+    wait_until(lambda: pasted(compositor) == [b"old", None], "what was there")
     assert compositor.offered(CLIPBOARD) == list(OLD)
     assert control.save(Deadline())[CLIPBOARD] == OLD, "it is ours to serve now"
 
@@ -69,7 +69,7 @@ def test_what_the_user_copies_meanwhile_stays(compositor, control):
     assert offer.is_lost
     assert not offer.is_fetched
     control.withdraw(offer)
-    assert pasted(compositor) == [b"newer", None]
+    wait_until(lambda: pasted(compositor) == [b"newer", None], "what was there")
 
 
 def test_a_text_that_follows_before_the_first_was_given_back_brings_back_what_was_there_first(
@@ -78,9 +78,9 @@ def test_a_text_that_follows_before_the_first_was_given_back_brings_back_what_wa
     first = lent(compositor, control)
     second = control.offer("more", control.save(Deadline()))
     control.withdraw(first)
-    assert pasted(compositor) == [b"more"] * 2, "the first is over"
+    wait_until(lambda: pasted(compositor) == [b"more"] * 2, "the first is over")
     control.withdraw(second)
-    assert pasted(compositor) == [b"old", None]
+    wait_until(lambda: pasted(compositor) == [b"old", None], "what was there")
 
 
 def test_a_text_that_was_not_fetched_is_left_there_and_one_is_copied_for_good(compositor, control):
