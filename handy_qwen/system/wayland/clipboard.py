@@ -296,7 +296,7 @@ class DataControl:
 
     def _on_send(self, source: _Source, kind: str, file: int) -> None:
         data = source.content.get(kind, b"")
-        os.set_blocking(file, False)
+        os.set_blocking(file, False)  # type: ignore[attr-defined,unused-ignore]  # not on Windows
         self._sendings[file] = _Sending(memoryview(data), time.monotonic() + STALE_S)
         offer = source.offer
         if offer is not None and offer.is_armed and kind != PRIVATE_KIND:

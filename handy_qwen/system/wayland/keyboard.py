@@ -41,7 +41,7 @@ class VirtualKeyboard:
             manager = self._connection.bind(MANAGER, 1)
             keymap = self._keymap_of(seat) or _USUAL.encode() + b"\0"
             self._keyboard = manager.ask("create_virtual_keyboard", seat, made=VIRTUAL)
-            file = os.memfd_create("keymap")
+            file = os.memfd_create("keymap")  # type: ignore[attr-defined,unused-ignore]  # on Linux only
             try:
                 os.write(file, keymap)
                 self._keyboard.ask("keymap", _XKB_V1, file, len(keymap))
@@ -93,7 +93,7 @@ class VirtualKeyboard:
             with os.fdopen(file, "rb") as stream:
                 if kind != _XKB_V1:
                     return  # the only keyboard was virtual, and has gone
-                with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:
+                with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:  # type: ignore[attr-defined,unused-ignore]
                     found.append(bytes(keymap))
 
         seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take

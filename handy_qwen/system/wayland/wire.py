@@ -95,7 +95,7 @@ class Connection:
     """
 
     def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined,unused-ignore]  # not on Windows
         self._things: dict[int, Thing] = {}
         self._next = 1
         self._data, self._fds = bytearray(), deque[int]()
@@ -157,8 +157,11 @@ class Connection:
         if not select.select([self._socket], [], [], wait_s)[0]:
             return False
         try:
-            data, fds, _flags, _address = socket.recv_fds(
-                self._socket, _READ_BYTES, _MOST_FDS, socket.MSG_CMSG_CLOEXEC
+            data, fds, _flags, _address = socket.recv_fds(  # type: ignore[attr-defined,unused-ignore]
+                self._socket,
+                _READ_BYTES,
+                _MOST_FDS,
+                socket.MSG_CMSG_CLOEXEC,  # type: ignore[attr-defined,unused-ignore]
             )
         except OSError as exc:
             raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
@@ -203,7 +206,7 @@ class Connection:
                 body += _WORD.pack(value & 0xFFFFFFFF)
         message = _HEADER.pack(thing.number, (len(body) + _HEADER.size) << 16 | opcode) + body
         try:
-            sent = socket.send_fds(self._socket, [message], list(fds)) if fds else 0
+            sent = socket.send_fds(self._socket, [message], list(fds)) if fds else 0  # type: ignore[attr-defined,unused-ignore]
             self._socket.sendall(message[sent:])
         except OSError as exc:
             raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
