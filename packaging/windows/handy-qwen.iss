@@ -50,6 +50,8 @@ en.StillRunning={#Title} is still running, perhaps for another user. Quit it in 
 de.StillRunning={#Title} läuft noch, vielleicht bei einem anderen Benutzer. Beenden Sie es in seinem Menü und versuchen Sie es noch einmal.
 en.DeleteData=Delete your settings, history, recordings and models, too?
 de.DeleteData=Auch Einstellungen, Verlauf, Aufnahmen und Modelle löschen?
+en.DataStays=Not all of them could be deleted. What is left is in %LOCALAPPDATA%\{#Name}.
+de.DataStays=Nicht alles konnte gelöscht werden. Der Rest liegt in %LOCALAPPDATA%\{#Name}.
 
 [Tasks]
 Name: "desktopicon"; Description: "{cm:CreateDesktopIcon}"; Flags: unchecked
@@ -170,7 +172,8 @@ var
 begin
   if (Step = usUninstall) and not UninstallSilent
     and (MsgBox(CustomMessage('DeleteData'), mbConfirmation, MB_YESNO or MB_DEFBUTTON2) = IDYES) then
-    Call('uninstall --data --yes');
+    if not Call('uninstall --data --yes') then
+      MsgBox(CustomMessage('DataStays'), mbError, MB_OK);
   if (Step <> usPostUninstall) or not RegQueryStringValue(HKA, EnvironmentKey(''), 'Path', Known) then
     Exit;
   Own := ';' + ExpandConstant('{app}');
