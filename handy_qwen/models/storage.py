@@ -201,11 +201,11 @@ def unfinished_downloads() -> dict[str, str]:
     folder = paths.models_dir() / _INCOMING
     found = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if place.is_dir() and not place.name.startswith(_REMOVED) and ModelPaths(place.name).partial_bytes():
-            try:
+        try:
+            if place.is_dir() and ModelPaths(place.name).partial_bytes():
                 found[place.name] = str(read_object(place / _LISTING)["repository"])
-            except (OSError, ValueError, LookupError):
-                continue  # the next installation asks the hub again
+        except (InstallationError, OSError, ValueError, LookupError):
+            continue  # no model is called so; or the next installation asks the hub again
     return found
 
 
