@@ -211,7 +211,9 @@ class FakeInserter:
         method: Method,
         submit: Submit,
         erased: str = "",
+        may_erase: Callable[[], bool] = lambda: True,
     ) -> None:
+        erased = erased if may_erase() else ""
         if self.error:
             raise self.error
         self.texts.append(text)

@@ -5,7 +5,8 @@ pause (whatever punctuation the model wrote for it), or another command. A line 
 breath with what is around it ("milk new line eggs"), unless the words beside it make it part of a sentence:
 "a bold new line of shoes". What deletes or presses a key wants a pause on both sides; only in a text
 without any punctuation, where the model wrote none, may words precede it. Scripts without spaces always want
-the pause.
+the pause. "Press enter", which may send a message, is the last thing said and a sentence of its own: "to send
+it, press enter" is none.
 
 "Scratch that" takes back the last sentence of what was said; said again at once, all of it; and where
 nothing of it is left, what the takes before have inserted (see ``Obeyed``).
@@ -143,18 +144,26 @@ def commands_in(text: str, language: str, wanted: Collection[Command]) -> list[S
         left = _Side.PAUSE if precedes else _left_of(text, match.start(), words)
         right = _Side.PAUSE if follows else _right_of(text, match.end(), words)
         if _is_meant(command, left, right, is_plain=is_plain, is_spaced=not is_unspaced(match[0][0])):
-            found += _placed(text, match, command, words)
+            is_next = bool(found) and not any(map(is_of_word, text[found[-1].end : match.start()]))
+            found += _placed(text, match, command, words, is_next=is_next)
     return found
 
 
-def _placed(text: str, match: re.Match[str], command: Command, words: _Words) -> list[Spoken]:
-    """The command, with the dashes that are its pauses; none if something follows that must not."""
+def _placed(
+    text: str, match: re.Match[str], command: Command, words: _Words, *, is_next: bool
+) -> list[Spoken]:
+    """The command, with the dashes that are its pauses; none if it is part of a sentence after all.
+
+    ``is_next``: nothing was said since the command before.
+    """
     start, end = match.span()
     if command in WRITTEN:
         before, after = _DASH_BEFORE.search(text[:start]), _DASH_AFTER.match(text, end)
         return [Spoken(before.start() if before else start, after.end() if after else end, command)]
     if command is Command.PRESS_ENTER:
-        return [] if any(map(is_of_word, text[end:])) else [Spoken(start, end, command)]
+        is_clause = text[:start].rstrip(_BLANKS)[-1:] in {*STOPS, *_DASHES} - {*ENDS} and not is_next
+        is_last = not any(map(is_of_word, text[end:]))
+        return [Spoken(start, end, command)] if is_last and not is_clause else []
     clause = _CLAUSE.match(text, end)  # "delete that, which ..."
     is_clause = clause is not None and clause[1].casefold() in words.after
     return [] if is_clause else [Spoken(start, end, command)]

@@ -15,7 +15,7 @@ from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.events import Copied, Delivered, FocusNoted, Transcribed
 from handy_qwen.core.orthography import join
-from handy_qwen.core.profiles import profile_of
+from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
 from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
@@ -40,6 +40,10 @@ MISSING, NOT_SENT = "Words may be missing where it has […].", "Look at it, the
 NOTHING_ERASED = (
     "Nothing was deleted.",
     "A text can be taken back by voice until you type or click, or it is sent.",
+)
+NOT_ERASED = (
+    "The last text couldn't be taken back.",
+    "Look at it, and delete it yourself. If you switched windows meanwhile, a part of it may be gone.",
 )
 OTHER_WINDOW = "You switched windows, so no key was pressed.", "Go back to the window and say it again."
 NO_TEXT = ("There is no text yet.", "Dictate something first.")
@@ -154,11 +158,12 @@ def _insert(turn: Turn, take: Take) -> None:
     waiting = list(held)
     kept, erased = _taken_back(take, [one.text for one in there], waiting, is_again=turn.now.has_scratched)
     _unhold(turn, before)
+    if take.scratches and not (erased or held):
+        take = replace(take, submit=Submit.OFF)  # it could send what was to be taken back
+        turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
     if not (erased or text or waiting) and take.submit is Submit.OFF:
         turn.drop(take)
         _keep_delivery(turn, _numbers(before), Delivery.DROPPED)
-        if not held:
-            turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
         turn.set(has_scratched=True)
         deliver(turn)
         return
@@ -177,13 +182,20 @@ def _insert(turn: Turn, take: Take) -> None:
             take.number,
             text,
             take.target if window else None,
-            Method(take.profile.method or turn.now.rules.method),
+            _method(turn, take),
             take.submit,
             brings,
             erased=erased,
             since_s=there[-1].since_s if erased else 0.0,
         )
     )
+
+
+def _method(turn: Turn, take: Take) -> Method:
+    """How ``take`` is inserted. Where nothing is to be typed or pasted, only the user's own profiles may."""
+    method = Method(turn.now.rules.method)
+    is_kept_out = method in {Method.COPY, Method.NONE} and take.profile in BUILT_IN
+    return method if is_kept_out else Method(take.profile.method or method)
 
 
 def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:
@@ -244,7 +256,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         has_scratched=bool(take.scratches) and not take.text,
     )
     if take.erased and not event.has_erased:
-        turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
+        turn.notify(NoticeKind.INFO, *NOT_ERASED)
     match event.how:
         case Delivery.COPIED if event.rest:
             turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")

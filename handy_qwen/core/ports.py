@@ -168,11 +168,13 @@ class Inserter(Protocol):
         method: Method,
         submit: Submit,
         erased: str = "",
+        may_erase: Callable[[], bool] = lambda: True,
     ) -> None:
         """Put ``text`` into the focused window, trying ``method`` first and falling through to the next.
 
-        ``erased`` is right before the cursor and is deleted first. ``text`` may be empty. Posts Delivered:
-        HELD, with nothing done, if ``target`` has lost the focus. None is any window.
+        ``erased`` is right before the cursor and is deleted first, if ``may_erase``, asked when the keys are
+        about to be pressed, still says so. ``text`` may be empty. Posts Delivered: HELD, with nothing done,
+        if ``target`` has lost the focus. None is any window.
         """
 
     def read_clipboard(self, on_read: Callable[[str], None]) -> None:

@@ -54,12 +54,9 @@ def start_waiting(turn: Turn) -> None:
     if waiting is None or is_recording(turn):
         return
     take = turn.enter(replace(waiting, heard_s=turn.at_s), Stage.RECORDING)
-    now = turn.now
-    turn.do(
-        effects.StartRecording(
-            take.number, now.rules.spoken(take.language), now.rules.context, now.choices.model
-        )
-    )
+    rules = turn.now.rules
+    context = (*take.profile.words, *rules.context)  # its window may be known by now
+    turn.do(effects.StartRecording(take.number, rules.spoken(take.language), context, turn.now.choices.model))
     if take.is_to_end:
         end(turn, take)
 

@@ -14,9 +14,11 @@ from dataclasses import replace
 from handy_qwen.core import effects
 from handy_qwen.core.delivery import HELD_HINT, give_up, hold, insert_held
 from handy_qwen.core.events import Kept, Recalled, Recovered, Replayed
-from handy_qwen.core.state import RECENT, Stage, Take, Turn
-from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.profiles import profile_of
+from handy_qwen.core.state import NO_PROFILE, RECENT, Stage, Take, Turn
+from handy_qwen.core.types import Entry, EntryState, Target
 from handy_qwen.core.view import NoticeKind
+from handy_qwen.languages import AUTOMATIC
 
 REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
 TRANSCRIBING_S = 600.0
@@ -78,7 +80,12 @@ def recover_next(turn: Turn) -> None:
         return
     entry, *rest = now.unfinished
     turn.set(unfinished=tuple(rest))
-    past = Take(0, Stage.WAITING, turn.at_s, turn.at_s, language=entry.language, is_recovered=True)
+    target = Target(application=entry.application)
+    profile = profile_of(entry.application, now.rules.profiles) or NO_PROFILE
+    language, at_s = entry.language, turn.at_s
+    past = Take(
+        0, Stage.WAITING, at_s, at_s, language=language, profile=profile, target=target, is_recovered=True
+    )
     _replay(turn, past, entry.id)
 
 
@@ -88,7 +95,8 @@ def make_way(turn: Turn) -> None:
         if take.is_recovered:
             turn.do(effects.CancelTranscription(take.number), effects.KeepCancellation(take.number))
             turn.drop(take)
-            entry = Entry(turn.now.entry_of(take), 0.0, EntryState.WAITING, language=take.language)
+            number, application = turn.now.entry_of(take), take.target.application
+            entry = Entry(number, 0.0, EntryState.WAITING, language=take.language, application=application)
             turn.set(unfinished=(entry, *turn.now.unfinished))
 
 
@@ -99,7 +107,9 @@ def retry(turn: Turn) -> None:
         turn.set(failed=None)
         _replay(turn, now.failed, now.entry_of(now.failed))
     elif now.finished is not None and now.entry_of(now.finished):
-        _replay(turn, replace(now.finished, language=now.rules.language), now.entry_of(now.finished))
+        language = now.finished.profile.language or now.rules.language
+        language = "" if language == AUTOMATIC else language
+        _replay(turn, replace(now.finished, language=language), now.entry_of(now.finished))
     else:
         turn.notify(NoticeKind.INFO, "There is nothing to transcribe again.", NOTHING_HINT)
 
@@ -123,6 +133,7 @@ def _replay(turn: Turn, past: Take, entry: int) -> None:
         turn.at_s,
         language=past.language,
         submit=past.submit,
+        profile=past.profile,
         target=past.target,
         focus_by_s=past.focus_by_s,
         is_recovered=past.is_recovered,
@@ -130,7 +141,8 @@ def _replay(turn: Turn, past: Take, entry: int) -> None:
     turn.put(take)
     turn.note_entry(take.number, entry)
     rules = turn.now.rules
-    turn.do(effects.Replay(take.number, entry, rules.spoken(take.language), rules.context))
+    context = (*take.profile.words, *rules.context)
+    turn.do(effects.Replay(take.number, entry, rules.spoken(take.language), context))
 
 
 def was_replayed(turn: Turn, event: Replayed) -> None:

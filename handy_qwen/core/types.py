@@ -172,6 +172,7 @@ class Part(enum.StrEnum):
     """A part of a backup, which can be left out."""
 
     SETTINGS = "settings"
+    APPS = "apps"
     WORDS = "words"
     REPLACEMENTS = "replacements"
 

@@ -193,14 +193,18 @@ class Ports:
     def _insert(self, effect: effects.Insert) -> None:
         for take in (effect.take, *effect.brings):
             self.history.delivered(take, Delivery.BEGUN)
-        touched_s = self.hotkeys.touched_s()
-        is_untouched = touched_s is not None and touched_s <= effect.since_s
-        self.post(Touched(effect.take, touched_s))
+        self.post(Touched(effect.take, self.hotkeys.touched_s()))
+
+        def is_untouched() -> bool:
+            touched_s = self.hotkeys.touched_s()
+            return touched_s is not None and touched_s <= effect.since_s
+
         self.inserter.insert(
             effect.take,
             effect.text,
             target=effect.target,
             method=effect.method,
             submit=effect.submit,
-            erased=effect.erased if is_untouched else "",
+            erased=effect.erased,
+            may_erase=is_untouched,
         )

@@ -348,7 +348,7 @@ class Settings:
         True,
         flag,
         "“Press enter” at the end presses Enter",
-        "In a chat, this sends the message.",
+        "Say it after a pause, as a sentence of its own. In a chat, this sends the message.",
         page=Page.TEXT,
     )
     custom_words: tuple[str, ...] = option(

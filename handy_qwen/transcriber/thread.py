@@ -505,13 +505,19 @@ class EngineTranscriber:
             self._fail(job, error)
 
     def _fail_oldest(self) -> bool:
-        """After an unforeseen error: the oldest take fails if it is complete, else starts over.
+        """After an unforeseen error: the oldest take, or else the file, fails if it is complete.
+
+        A take that is not starts over.
 
         Returns:
             Whether there is more to do; for a take still being recorded, only when more of it comes.
         """
         job = next(iter(list(self._jobs.values())), None)
         if job is None:
+            with self._lock:
+                file, self._file = self._file, None
+            if file is not None:
+                file.end(_failed())
             return False
         if not job.is_complete:
             job.start_over()

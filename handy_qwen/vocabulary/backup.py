@@ -24,7 +24,7 @@ from handy_qwen.vocabulary.lists import Item, Vocabulary, added
 
 HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or handy-qwen settings import FILE."
 ENDING = ".toml"
-_PART_OF = {"custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
+_PART_OF = {"apps": Part.APPS, "custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
 _NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
 CheckChord = Callable[[str], object]
 """Raises a HandyError for what is no hotkey."""
@@ -67,7 +67,8 @@ class Backup:
         old = Vocabulary.of(now)
         outcome = added(old, _items(wanted))
         changes = outcome.vocabulary.changes_from(old)
-        others = {name: value for name, value in wanted.items() if part_of(name) is Part.SETTINGS}
+        replaced = {Part.SETTINGS, Part.APPS}
+        others = {name: value for name, value in wanted.items() if part_of(name) in replaced}
         changes |= {name: value for name, value in others.items() if value != getattr(now, name)}
         told = [
             _counted(sum(name in others for name in changes), "setting changed", "settings changed"),

@@ -43,9 +43,12 @@ class Insertion:
         target: Target | None = None,
         submit: Submit = Submit.OFF,
         erased: str = "",
+        may_erase: Callable[[], bool] = lambda: True,
     ) -> None:
         """Ask for an insertion and go on."""
-        self.inserter.insert(1, text, target=target, method=method, submit=submit, erased=erased)
+        self.inserter.insert(
+            1, text, target=target, method=method, submit=submit, erased=erased, may_erase=may_erase
+        )
 
     def result(self) -> Delivered:
         """What became of it."""

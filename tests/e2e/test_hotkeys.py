@@ -481,6 +481,20 @@ def test_escape_cancels_while_the_hotkey_is_held_and_is_taken_then_too(desk, ter
     assert settle(desk, terminal, "ok") == "ok"
 
 
+def test_the_lock_key_is_taken_only_while_a_hotkey_is_down(desk, terminal):
+    with listening(desk.display, "ctrl_r") as (heard, listener):
+        listener.watch_escape(True, "space")
+        desk.keys.down("Control_R")
+        assert heard.wait(1) == ["KeyDown 0"]
+        desk.keys.chord("space")
+        desk.keys.up("Control_R")
+        assert heard.wait(3) == ["KeyDown 0", "LockPressed", "KeyUp 0"]
+        desk.keys.chord("space")
+        desk.keys.chord("x")
+        assert terminal.wait_for_text(" x") == " x"
+        assert heard.short() == ["KeyDown 0", "LockPressed", "KeyUp 0"]
+
+
 # --- chords that are taken, layouts, several hotkeys --------------------------------------------------------
 
 

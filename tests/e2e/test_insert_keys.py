@@ -171,6 +171,8 @@ def test_what_was_inserted_is_deleted_and_not_a_character_more(bench, window, xk
     insertion.insert(text, Method.PASTE)
     assert window.wait_for_text(text) == text
     xkb.set_access(feature)
+    insertion.begin("", Method.PASTE, erased=text[8:], may_erase=lambda: False)
+    assert not insertion.result().has_erased, "the user has typed just before"
     insertion.begin("Less.", Method.PASTE, erased=text[8:])
     done = insertion.result()
     assert (done.how, done.has_erased) == (Delivery.PASTED, True)

@@ -927,6 +927,21 @@ def test_a_dictation_stops_the_piece_of_the_file_that_is_being_worked_on_and_goe
     assert letters(job.wait(30)) == 5, "each second is there once"
 
 
+@pytest.mark.expects_log
+def test_an_unforeseen_error_ends_a_file_and_the_next_is_transcribed(bench):
+    model = FakeModel()
+    desk = bench(model).ready()
+    check, model.check_files = model.check_files, lambda: 1 / 0
+    job = file_of(5)
+    desk.transcriber.transcribe_file(job)
+    with pytest.raises(EngineError):
+        job.wait(30)
+    model.check_files = check
+    second = file_of(3)
+    desk.transcriber.transcribe_file(second)
+    assert letters(second.wait(30)) == 3
+
+
 def test_a_file_waits_as_long_as_anybody_speaks(bench):
     model, job = FakeModel(), file_of(5)
     desk = bench(model).ready().say(1)

@@ -407,8 +407,8 @@ class HookedListener(Listener, ABC):
             self._tracker.lock = self._codes(lock_key)
 
     def touched_s(self) -> float | None:
-        """See ``HotkeyListener``. The hook sees all keys and clicks."""
-        return self._tracker.touched_s if self._hooks else None
+        """See ``HotkeyListener``. The hook sees all keys and clicks, as long as the system calls it."""
+        return self._tracker.touched_s if self._hooks and not self._is_deaf() else None
 
     def has_died(self) -> bool:
         """See ``Watched``. Also when a hook has ended."""
@@ -446,6 +446,10 @@ class HookedListener(Listener, ABC):
     def _is_deaf(self) -> bool:
         """Whether the system has stopped calling the hooks without a word."""
         return False
+
+    def _may_renew(self) -> bool:
+        """Whether hooks that are not called are worth replacing now."""
+        return True
 
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
         """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
@@ -509,7 +513,10 @@ class HookedListener(Listener, ABC):
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
         if not is_busy and not thread.is_ending() and self._is_deaf():
-            self._renew()
+            if self._may_renew():
+                self._renew()
+            else:
+                self._touch()
         thread.end()
         return not thread.is_ending()
 
@@ -532,7 +539,13 @@ class HookedListener(Listener, ABC):
                 for hook in old:
                     hook.stop()
                 self._hooks = self._listen()
-            return bool(old)
+        self._touch()
+        return bool(old)
+
+    def _touch(self) -> None:
+        """What was pressed up to now is unknown."""
+        with self._lock:
+            self._tracker.touched_s = time.monotonic()
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""

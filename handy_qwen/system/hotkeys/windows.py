@@ -164,12 +164,12 @@ class WindowsHotkeys(HookedListener):
         return False
 
     def _is_deaf(self) -> bool:
-        """Also after input that no hook sees: on the secure desktop, for an administrator's program.
+        """Also after input that no hook sees: on the secure desktop, for an administrator's program."""
+        return DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
 
-        Hooks that have heard nothing at all since they were set are given longer each time.
-        """
-        is_new = self._heard_ms == self._set_ms and time.monotonic() < self._set_s + self._patience_s
-        return not is_new and DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
+    def _may_renew(self) -> bool:
+        """Hooks that have heard nothing at all since they were set are given longer each time."""
+        return self._heard_ms != self._set_ms or time.monotonic() >= self._set_s + self._patience_s
 
     def _is_really_down(self, code: int) -> bool:
         return is_key_down(abs(code))

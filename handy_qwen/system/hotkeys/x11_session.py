@@ -297,7 +297,7 @@ class Session:
 
     def _report(self, events: Iterable[Event]) -> None:
         events = list(events)
-        if events and self._is_escape_wanted:
+        if events and (self._is_escape_wanted or self._lock_key):
             self._apply_escape()
         for event in events:
             self._post(event)
@@ -305,9 +305,11 @@ class Session:
     def _apply_escape(self) -> None:
         self._tracker.is_escape_watched = self._is_escape_wanted
         self._tracker.lock = self._keys.codes(self._lock_key) if self._lock_key else frozenset()
-        masks = {0} | {_mask(self._keys, self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
+        held = {_mask(self._keys, self._chords[hotkey]) for hotkey in self._tracker.hotkeys_down}
         watched = self._keys.codes("escape") if self._is_escape_wanted else frozenset[int]()
-        grabs = {(code, mask) for code in watched | self._tracker.lock for mask in masks}
+        grabs = {(code, mask) for code in watched for mask in held | {0}}
+        # Only while a hotkey is down: a Space typed right after it is text.
+        grabs |= {(code, mask) for code in self._tracker.lock for mask in held}
         self._grabs.watch_escape(grabs, self._keys.lock_masks())
 
     def _follow_layout(self) -> None:

@@ -16,6 +16,7 @@ and restored afterwards. If it cannot be saved, nothing is pasted, and nothing i
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -168,8 +169,10 @@ class Backend:
         """
         raise unsupported("A clipboard")
 
-    def erase(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
+    def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
         """Delete ``text``, which is right before the cursor, by pressing Backspace.
+
+        ``may_erase`` is asked after all waiting: False, and nothing is deleted.
 
         Raises:
             InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.
@@ -301,15 +304,24 @@ def _is_control(character: str) -> bool:
 
 
 def is_deletable(text: str) -> bool:
-    """Whether Backspace deletes ``text`` one character at a time in every program.
+    """Whether a Backspace for each character deletes ``text`` and no more, in every program.
 
     Of letters with combining marks and of emoji made of several characters some programs delete a part,
-    others the whole.
+    others the whole. What programs like to replace while it is typed may have become shorter: an arrow, a
+    fraction, a smiley, a mark of Markdown. To count on its length could delete what was there before.
     """
-    return all(
+    return not _REPLACED.search(text) and all(
         one == "\n" or (one <= "\uffff" and unicodedata.category(one)[0] in "LNPSZ" and one.isprintable())
         for one in text
     )
+
+
+_REPLACED = re.compile(
+    r"--|\.\.\.|[-=<]>|<[-=<]|>>|\d/\d|\([A-Za-z]{1,2}\)"  # a dash, dots, arrows, a fraction, a sign: (c)
+    r"|[:;][-']?[()\[\]DPpOo/\\|*](?![^\W_]|/)|:[A-Za-z][\w+-]*:"  # smileys, and their names
+    r"|[*_`~]|^[ ]*(?:[-+#>]+|(?:\d{1,3}|[A-Za-z])[.)])[ ]",  # Markdown, and items of lists
+    re.MULTILINE,
+)
 
 
 def has_tool(tool: str) -> bool:

@@ -24,6 +24,7 @@ from handy_qwen.system.insert.backend import (
     Backend,
     Inserted,
     Way,
+    always,
     has_tool,
     no_focus,
     printable,
@@ -49,6 +50,7 @@ class _Job:
     method: Method
     submit: Submit
     erased: str = field(default="", repr=False)
+    may_erase: Callable[[], bool] = always
 
 
 class DesktopInserter:
@@ -109,9 +111,10 @@ class DesktopInserter:
         method: Method,
         submit: Submit,
         erased: str = "",
+        may_erase: Callable[[], bool] = always,
     ) -> None:
         """Put ``text`` into the focused window. See ``Inserter``."""
-        job = _Job(take, printable(text), target, method, submit, printable(erased))
+        job = _Job(take, printable(text), target, method, submit, printable(erased), may_erase)
         self.thread.do(partial(self._work_off, job))
 
     def read_clipboard(self, on_read: Callable[[str], None]) -> None:
@@ -197,7 +200,10 @@ class DesktopInserter:
         window = self._backend.focused().window
         if job.target is not None and self._has_lost_focus(job.target.window):
             return Delivered(job.take, Delivery.HELD)
-        has_erased = bool(job.erased) and self._try("erasing", partial(self._backend.erase, job.erased))
+        erase = partial(self._backend.erase, job.erased, job.may_erase)
+        has_erased = bool(job.erased) and self._try("erasing", erase)
+        if job.erased and not has_erased:  # the key could send what was to be taken back
+            job = replace(job, submit=Submit.OFF)
         if job.text:
             return replace(self._deliver_text(job), has_erased=has_erased)
         is_pressed = job.submit is Submit.OFF or self._try(

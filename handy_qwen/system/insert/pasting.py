@@ -115,11 +115,13 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
             except Unsure:
                 raise unsupported("A keyboard that answers") from None
 
-    def erase(self, text: str) -> None:
+    def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
         """See ``Backend``."""
         if not self.BACKSPACE or not is_deletable(text):
             raise unsupported("Deleting these characters")
         focus = self._await_focus()
+        if not may_erase():  # the user has typed or clicked while this waited
+            raise InsertError("The text may have changed.", InsertReason.NOT_TYPEABLE)
         try:
             self._press_often(self.BACKSPACE, len(text), focus)
         except Unsure:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
@@ -80,11 +80,11 @@ class X11(PastingBackend[FocusedWindow]):
         self._typed_at_s = time.monotonic()
         return arrived
 
-    def erase(self, text: str) -> None:
+    def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
         """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
         if "\n" in text and is_terminal(self._focus.target().application):
             raise InsertError("The line was entered.", InsertReason.NOT_TYPEABLE)
-        super().erase(text)
+        super().erase(text, may_erase)
 
     def clipboard_text(self) -> str:
         """See ``Backend``."""

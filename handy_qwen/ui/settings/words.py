@@ -75,6 +75,7 @@ BACKUP, BACKUP_HELP = tr("Backup"), tr("What you have set up, in one file that y
 BACKUP_ALSO = tr("export import restore transfer migrate handy another computer")
 PARTS = {
     Part.SETTINGS: tr("Settings"),
+    Part.APPS: tr("Apps"),
     Part.WORDS: tr("Words"),
     Part.REPLACEMENTS: tr("Replacements"),
 }

@@ -83,10 +83,10 @@ def test_where_nothing_is_left_of_what_was_said_more_is_taken_back(text, left, s
     ("text", "left"),
     [
         ("See you tomorrow. Press enter.", "See you tomorrow."),
-        ("See you tomorrow, press enter.", "See you tomorrow"),
         ("see you tomorrow press enter", "see you tomorrow"),
         ("Press Enter.", ""),
         ("New line. Press enter!", "\n"),
+        ("Hello. New line, press enter.", "Hello.\n"),
     ],
 )
 def test_enter_is_pressed_at_the_end(text, left):
@@ -140,6 +140,9 @@ ORDINARY = {
         We should scratch that.
         The dog likes to scratch that spot.
         Press enter to continue.
+        When you are done, press enter.
+        To send it: press enter.
+        Type your name – press enter.
         You have to press enter.
         Then press enter and wait.
         Did you press enter?

@@ -7,10 +7,10 @@ import pytest
 from handy_qwen.core import effects as fx
 from handy_qwen.core import events as ev
 from handy_qwen.core.commands import Command
-from handy_qwen.core.delivery import LOOKING_UP_S, NOTHING_ERASED
+from handy_qwen.core.delivery import LOOKING_UP_S, NOT_ERASED, NOTHING_ERASED
 from handy_qwen.core.profiles import BUILT_IN, effective, profile_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Hotkey, Method, Profile, Submit, Target
+from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Profile, Submit, Target
 from handy_qwen.core.view import NoticeKind
 from tests.dictation import EDITOR, RULES, TERMINAL, Desk
 
@@ -89,9 +89,19 @@ def test_nothing_is_deleted_that_is_not_surely_ours(touched):
         desk.put(number)
     assert desk.done(fx.Insert)[-1].text.strip() == "A bird.", "what was said is inserted in any case"
     if touched == "moved":
-        assert desk.view.notices[-1].title == NOTHING_ERASED[0]
+        assert desk.view.notices[-1].title == NOT_ERASED[0], "a part of it may be deleted"
         desk.say(number + 1).hear(number + 1, "Scratch that.")
         assert desk.done(fx.Insert)[-1].erased.strip() == "A bird.", "and no more is known to be there"
+
+
+def test_what_could_not_be_taken_back_is_not_sent():
+    desk = desk_with("A dog.").wait(1)
+    desk.touched_s = desk.at_s
+    desk.say(2).hear(2, "Scratch that. Press enter.")
+    assert len(desk.done(fx.Insert)) == 1
+    desk.say(3).hear(3, "Scratch that. A cat. Press enter.")
+    assert desk.done(fx.Insert)[-1].submit is Submit.OFF
+    assert desk.view.notices[-1].title == NOTHING_ERASED[0]
 
 
 def test_what_was_typed_while_a_take_was_spoken_divides_it_from_the_one_before():
@@ -198,6 +208,24 @@ def test_the_program_that_has_the_focus_at_the_press_decides_language_words_meth
     assert (desk.done(fx.Insert)[-1].method, desk.done(fx.Insert)[-1].submit) == (Method.PASTE, Submit.OFF)
 
 
+def test_a_take_that_waits_for_the_one_before_begins_with_the_words_of_its_profile():
+    desk = Desk(PROFILED).down().begun(1).wait(1).up().wait(0.1)
+    desk.focus = TERMINAL
+    desk.down().recorded(1)
+    assert desk.done(fx.StartRecording)[-1] == fx.StartRecording(2, ("German",), ("kubectl", "Qwen"))
+
+
+def test_what_is_transcribed_again_has_the_language_words_and_spacing_of_its_profile():
+    desk = Desk(PROFILED).say(1, TERMINAL).keep(1, 10).hear(1, "Los.", "German").put(1)
+    desk.ask(ev.Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, ("German",), ("kubectl", "Qwen"))]
+    entry = Entry(11, 0.0, EntryState.DONE, application="terminal")
+    desk = Desk(PROFILED).play(ev.ModelReady("demo", ("German",)), ev.Recalled(entry, is_sound=True))
+    assert desk.done(fx.Replay) == [fx.Replay(1, 11, (), ("kubectl", "Qwen"))]
+    desk.down().play(ev.FocusNoted(2, EDITOR)).begun(2).wait(1).up().recorded(2).hear(2, "Now.").put(2)
+    assert desk.done(fx.Replay)[-1] == fx.Replay(3, 11, (), ("kubectl", "Qwen")), "also when it made way"
+
+
 def test_a_hotkey_with_a_language_of_its_own_comes_before_the_profile():
     rules = replace(PROFILED, hotkeys=(Hotkey("f9", language="French", submit="ctrl+enter"),))
     desk = Desk(rules).say(1, TERMINAL).hear(1, "Oui.", "French")
@@ -258,3 +286,11 @@ def test_a_terminal_out_of_the_box_gets_no_enter_and_an_editor_does_as_the_setti
         Desk(rules).say(1, Target(7, "xterm")).hear(1, "ls").put(1).say(2, Target(8, "gedit")).hear(2, "Hi.")
     )
     assert [one.submit for one in desk.done(fx.Insert)] == [Submit.OFF, Submit.ENTER]
+
+
+@pytest.mark.parametrize("method", [Method.COPY, Method.NONE])
+def test_what_is_only_to_be_copied_or_kept_is_pasted_by_no_profile_but_the_users_own(method):
+    rules = replace(PLAIN, method=method, profiles=effective([Profile("Mine", ("gedit",), method="paste")]))
+    desk = Desk(rules).say(1, Target(7, "xterm")).hear(1, "ls").put(1)
+    desk.say(2, Target(8, "gedit")).hear(2, "Hi.")
+    assert [one.method for one in desk.done(fx.Insert)] == [method, Method.PASTE]

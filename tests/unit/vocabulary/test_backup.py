@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Method, Mode, Overlay, Part, Submit, WhileRecording
+from handy_qwen.core.types import Hotkey, Method, Mode, Overlay, Part, Profile, Submit, WhileRecording
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys.chord import parse_chord
@@ -22,6 +22,7 @@ MINE = Settings(
     hotkeys=[Hotkey("F9", "German")],
     custom_words=["Kürşat", "Qwen"],
     replacements=[Replacement("btw", "by the way")],
+    apps=[Profile("Mail", ("thunderbird*",), "German")],
     recent_languages=["German"],
     set_up=True,
 )
@@ -62,7 +63,7 @@ def test_all_of_it_is_taken_over_but_not_what_the_program_notes_for_itself(file)
     write_backup(file, MINE, list(Part))
     new, told = taken_over(file)
     assert new == replace(MINE, recent_languages=(), set_up=False)
-    assert told == "2 settings changed, 2 words added, 1 replacement added."
+    assert told == "3 settings changed, 2 words added, 1 replacement added."
     assert taken_over(file, new) == (new, "Everything in it is set already.")
 
 
@@ -81,6 +82,8 @@ def test_only_the_parts_that_are_wanted_are_written_and_read(file):
     assert taken_over(file)[0] == Settings(custom_words=MINE.custom_words)
     write_backup(file, MINE, list(Part))
     assert taken_over(file, parts={Part.REPLACEMENTS})[0] == Settings(replacements=MINE.replacements)
+    assert taken_over(file, parts={Part.APPS})[0] == Settings(apps=MINE.apps)
+    assert taken_over(file, parts={Part.SETTINGS})[0].apps == ()
 
 
 def test_words_are_added_and_none_is_lost(file):

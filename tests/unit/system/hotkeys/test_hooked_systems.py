@@ -543,15 +543,25 @@ def test_mac_names_the_permission_that_is_missing(quartz, pane):
     assert not any(listener.is_running for listener in FakeListener.made)
 
 
+def test_windows_knows_nothing_of_what_is_pressed_while_it_calls_no_hook(windows, monkeypatch):
+    monkeypatch.setattr(listener_module, "CHECK_S", 1000.0)
+    one = windows("f9")
+    assert one.listener.touched_s() is not None
+    Windows.input_ms += windows_module.DEAF_MS + 1
+    assert one.listener.touched_s() is None
+
+
 def test_windows_sets_hooks_again_that_it_has_removed_without_a_word(windows, monkeypatch):
     monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
     one = windows("f9")
     one.press("a")
     one.release("a")
     assert not one.listener._is_deaf()
+    touched_s = one.listener.touched_s()
     Windows.input_ms += windows_module.DEAF_MS + 1  # keys that no hook was shown
     wait_until(lambda: len(FakeListener.made) == 4, "new hooks")
     wait_until(lambda: [hook.is_running for hook in FakeListener.made] == [False, False, True, True], "them")
+    wait_until(lambda: (one.listener.touched_s() or 0.0) > touched_s, "what was not seen to count as a touch")
     assert not one.press("f9")
     assert one.heard.events == [KeyDown]
 
@@ -564,9 +574,10 @@ def test_windows_leaves_hooks_alone_longer_and_longer_while_nothing_is_shown_to_
     for _ in range(8):
         Windows.input_ms += windows_module.DEAF_MS + 1
         waits.append(one._patience_s)
-        assert one._is_deaf() is (waits[-1] == 0)
+        assert one._is_deaf()
+        assert one._may_renew() is (waits[-1] == 0)
         one._set_s -= waits[-1]
-        assert one._is_deaf(), "after that time they are"
+        assert one._may_renew(), "after that time"
         assert one._replace()
     assert waits == sorted(waits)
     assert waits[0] == 0
@@ -574,7 +585,8 @@ def test_windows_leaves_hooks_alone_longer_and_longer_while_nothing_is_shown_to_
     Windows.input_ms += 1
     one._heard_ms = Windows.input_ms  # a key of another program's window
     Windows.input_ms += windows_module.DEAF_MS + 1
-    assert one._is_deaf(), "removed by Windows: at once"
+    assert one._is_deaf()
+    assert one._may_renew(), "removed by Windows: at once"
     one._replace()
     assert one._patience_s == 0
 

@@ -86,7 +86,9 @@ class FakeBackend(Backend):
     def submit(self, submit):
         self._do("submit", submit)
 
-    def erase(self, text):
+    def erase(self, text, may_erase):
+        if not may_erase():
+            raise UNSUPPORTED
         self._do("erase", text)
 
     def clipboard_text(self):
@@ -113,8 +115,8 @@ class Work:
             self.posted.put, backend, stopping=threading.Event(), last_resort=last_resort
         )
 
-    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF, erased=""):
-        self.inserter.insert(take, text, target=target, method=method, submit=submit, erased=erased)
+    def begin(self, take, method, *, text="said", target=None, submit=Submit.OFF, **erased):
+        self.inserter.insert(take, text, target=target, method=method, submit=submit, **erased)
 
     def insert(self, method, **options):
         self.begin(3, method, **options)
@@ -398,6 +400,13 @@ def test_what_cannot_be_deleted_keeps_no_text_back_and_a_key_that_is_not_pressed
     assert at_work.insert(Method.TYPE, text="", submit=Submit.ENTER).note == NO_KEY_NOTE
 
 
+@pytest.mark.parametrize("text", ["", "new"])
+def test_what_could_not_be_taken_back_is_not_sent(work, text):
+    at_work = work(FakeBackend())
+    at_work.insert(Method.TYPE, text=text, submit=Submit.ENTER, erased="old", may_erase=lambda: False)
+    assert at_work.backend.calls == [("type", text)] * bool(text)
+
+
 def test_the_clipboard_is_read_as_text_that_can_be_printed_and_a_failure_reads_nothing(work):
     for backend, found in ((FakeBackend(), "copied"), (FakeBackend(read=UNSUPPORTED), "")):
         heard = queue.Queue()
@@ -411,3 +420,40 @@ def test_the_clipboard_is_read_as_text_that_can_be_printed_and_a_failure_reads_n
 )
 def test_only_what_backspace_deletes_one_by_one_everywhere_is_deleted(text, can_be):
     assert is_deletable(text) is can_be
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "no -- yes",
+        "well...",
+        "a -> b",
+        "1/2 cup",
+        "(c) me",
+        "Great :)",
+        "so ;-)",
+        ":smile:",
+        "*loud*",
+        "1. Milk",
+        "Now:\n- Milk",
+        "a) Milk",
+        "x => y",
+        "snake_case",
+    ],
+)
+def test_what_programs_replace_by_something_shorter_is_not_counted_on(text):
+    assert not is_deletable(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Yes. No.",
+        "It's 10:30 (UTC).",
+        "See https://x.org/a-b?c=d.",
+        "A well-known fact: 5 > 3.",
+        "“Hi,” I said…",
+    ],
+)
+def test_ordinary_punctuation_can_be_deleted(text):
+    assert is_deletable(text)

@@ -246,11 +246,11 @@ def test_a_backup_takes_the_parts_that_are_ticked(window, asked, monkeypatch):
     saving, opening = row.findChildren(QFileDialog)
     saving.fileSelected.emit("/mine/backup.toml")
     opening.fileSelected.emit("/mine/backup.toml")
-    chosen = [Part.SETTINGS, Part.REPLACEMENTS]
+    chosen = [Part.SETTINGS, Part.APPS, Part.REPLACEMENTS]
     file = Path("/mine/backup.toml")
     assert asked.calls == [("export_backup", file, chosen), ("import_backup", file, chosen)]
-    row.parts[Part.SETTINGS].click()
-    row.parts[Part.REPLACEMENTS].click()
+    for part in chosen:
+        row.parts[part].click()
     assert not any(one.isEnabled() for one in (row.export_button, row.import_button))
 
 
