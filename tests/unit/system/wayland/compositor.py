@@ -64,6 +64,10 @@ class Compositor:
             with contextlib.suppress(OSError):  # it has gone by itself
                 client.shutdown(socket.SHUT_RDWR)
 
+    def babble(self, data):
+        """Send ``data``, which need not be a message."""
+        self._client.sendall(data)
+
     def copied(self, selection, content):
         """Another program owns ``selection`` from now on; None: nobody does."""
         with self._lock:

@@ -1,5 +1,7 @@
 """The client of the compositor, and its keyboard."""
 
+import struct
+
 import pytest
 
 from handy_qwen.system.wayland import keyboard, wire
@@ -46,6 +48,23 @@ def test_what_the_compositor_refuses_is_an_error_without_its_words(compositor):
     seat.ask("get_keyboard", made=wire.KEYBOARD)
     with pytest.raises(WaylandError, match=r"refuses wl_display: error 0$"):
         connection.roundtrip()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "size", "opcode", "body"),
+    [
+        (1, 0, 0, b""),  # would be read again and again
+        (1, 8, 0, b""),  # an error that does not say of what
+        (3, 20, 0, bytes(12)),  # a keymap without its file
+    ],
+)
+def test_a_compositor_that_sends_nonsense_is_an_error(compositor, number, size, opcode, body):
+    connection = Connection(compositor.path)
+    connection._things[3] = wire.Thing(connection, wire.KEYBOARD, 3)
+    compositor.babble(struct.pack("=II", number, size << 16 | opcode) + body)
+    with pytest.raises(WaylandError, match="what it should not"):
+        connection.take_in(10)
     connection.close()
 
 
