@@ -288,6 +288,8 @@ def _came_late(turn: Turn, event: Delivered) -> None:
     if event.how is not Delivery.HELD:
         _unhold(turn, late)
         _keep_delivery(turn, _numbers(late), event.how)
+        if late and event.how is Delivery.COPIED:
+            turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, PASTE_IT)
     elif event.rest:
         rest = event.rest.strip(" ")
         turn.set(held=tuple(replace(one, text=rest) if one in late else one for one in turn.now.held))

@@ -29,7 +29,7 @@ KEYBOARD = 1  # a type of device
 UNTIL_REVOKED = 2
 PRESSED, RELEASED = 1, 0
 PORTAL_S = 5.0
-CONSENT_S = 60.0  # the user has to read a question
+CONSENT_S = 40.0  # the user has to read a question; with the rest less than a text may take (INSERTING_S)
 _NO = "no\n"
 
 

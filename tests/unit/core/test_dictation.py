@@ -347,6 +347,7 @@ def test_a_text_that_arrives_after_it_was_taken_for_lost_does_not_wait_to_be_ins
     desk.put(1, how)
     assert desk.view.held == ()
     assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(1, how)
+    assert (desk.notices[-1] is NoticeKind.COPIED) == (how is Delivery.COPIED), "it may be in no window"
     desk.put(2).say(3).hear(3, "Three.")
     assert desk.inserted == ["One.", "Two.", "Three."]
 
