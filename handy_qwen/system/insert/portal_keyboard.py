@@ -127,6 +127,10 @@ class PortalKeyboard:
                 raise Unsure from problem
             raise unsupported("Pressing keys through the desktop portal") from problem
 
+    def answers(self) -> bool:
+        """True: one that is gone refuses the first key, and is opened anew for the next text."""
+        return True
+
     def close(self) -> None:
         """End the session."""
         self._session.close()

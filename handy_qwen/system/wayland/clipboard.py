@@ -265,6 +265,7 @@ class DataControl:
                 else:
                     self._own(selection, content)
         self._forget()
+        self._connection.roundtrip()  # who is told that it came back finds it
 
     def _forget(self) -> None:
         self._offer = None

@@ -78,6 +78,15 @@ def test_the_virtual_keyboard_has_the_seats_whole_keymap_and_tells_its_modifiers
     ]  # fmt: skip
 
 
+def test_the_keyboard_tells_whether_its_compositor_has_ended(compositor):
+    typist = VirtualKeyboard(compositor.path)
+    assert typist.answers()
+    assert not compositor.listens_to_keyboard(), "new keymaps would come, with files that nobody takes"
+    compositor.drop()
+    assert not typist.answers()
+    typist.close()
+
+
 @pytest.mark.parametrize("keymap", [None, b""])
 def test_a_seat_without_a_keyboard_has_the_usual_keymap(tmp_path, keymap):
     """b"": its only keyboard was virtual and has gone; the keymap is none then."""
