@@ -172,11 +172,16 @@ class Connection:
         while len(self._data) >= _HEADER.size:
             number, word = _HEADER.unpack_from(self._data)
             size = word >> 16
+            if size < _HEADER.size:
+                raise _senseless()
             if len(self._data) < size:
                 break
             body = bytes(self._data[_HEADER.size : size])
             del self._data[:size]
-            self._hear(number, word & 0xFFFF, body)
+            try:
+                self._hear(number, word & 0xFFFF, body)
+            except struct.error as exc:
+                raise _senseless() from exc
         return True
 
     def close(self) -> None:
@@ -227,7 +232,9 @@ class Connection:
         place = 0
         for kind in types:
             if kind == "h":
-                values.append(self._fds.popleft() if self._fds else -1)
+                if not self._fds:
+                    raise _senseless()
+                values.append(self._fds.popleft())
                 continue
             (word,) = _WORD.unpack_from(body, place)
             place += _WORD.size
@@ -247,12 +254,16 @@ class Connection:
             call(*values)
         else:
             for kind, value in zip(types, values, strict=True):
-                if kind == "h" and isinstance(value, int) and value >= 0:
+                if kind == "h" and isinstance(value, int):
                     os.close(value)
 
     def _on_error(self, thing: Thing | None, code: int, _message: str) -> None:
         kind = thing.interface.name if thing is not None else "an object"
         raise WaylandError(f"the compositor refuses {kind}: error {code}")
+
+
+def _senseless() -> WaylandError:
+    return WaylandError("the compositor sends what it should not")
 
 
 def _find(listed: tuple[str, ...], name: str) -> tuple[int, str]:
