@@ -3,6 +3,8 @@
 The libraries are those of uv.lock, each by its address and checksum, so that the build needs no network
 but for them. The program itself is the release's wheel. What the sandbox may do is said in ``PERMISSIONS``.
 
+No Flatpak has been built from it yet.
+
 Source: https://docs.flatpak.org/en/latest/manifests.html; docs.flathub.org, "Requirements".
 """
 
@@ -28,6 +30,8 @@ PERMISSIONS = (
     "--share=network",  # models that the user asks for
     "--talk-name=org.kde.StatusNotifierWatcher",  # the tray
 )
+# Not downloaded here: the checksum is the one in the formula of Homebrew, among others, for this address.
+# flatpak-builder compares it with what it fetches.
 PORTAUDIO = {
     "type": "archive",
     "url": "https://files.portaudio.com/archives/pa_stable_v190700_20210406.tgz",

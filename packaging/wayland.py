@@ -20,10 +20,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import programs
-from fresh import ROOT, archives, do, inside, lacks_for_chroot, reach
+from fresh import ROOT, SUITES, bare_system, inside, lacks_for_chroot, reach
 from programs import Use
 
-SUITE = "trixie"
+RELEASE = "debian13"
 SOURCE = "srv/source"
 APP = "/srv/handy"  # of the venv, in the root
 DESKTOPS = ("gnome", "kwin", "sway")
@@ -60,8 +60,8 @@ def test_wayland(arguments: Sequence[str]) -> int:
     folder = options.folder.resolve()
     for cache in ("apt", "pip"):
         (folder / cache).mkdir(parents=True, exist_ok=True)
-    root = _root(folder)
-    environment, places = reach(root, SUITE)
+    root = bare_system(folder, RELEASE)
+    environment, places = reach(root, SUITES[RELEASE])
     places = [*places, str(ROOT)]
     _copy_source(root / SOURCE)
     set_up = SET_UP.format(app=APP, source=SOURCE)
@@ -95,18 +95,6 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error(f"at most one folder, and of desktops {', '.join(DESKTOPS)}")
     options.folder = Path(folders[0]) if folders else ROOT / "build" / "wayland"
     return options, list(arguments[first:])
-
-
-def _root(folder: Path) -> Path:
-    """A bare Debian, made if it is not there; a making that was interrupted leaves none."""
-    root = folder / "root"
-    if not root.is_dir():
-        began = folder / "root.new"
-        shutil.rmtree(began, ignore_errors=True)
-        mirror = archives().get("Debian", [])[:1]  # none: debootstrap knows one
-        do("debootstrap", "--variant=minbase", SUITE, str(began), *mirror)
-        began.rename(root)
-    return root
 
 
 def _copy_source(place: Path) -> None:

@@ -107,6 +107,8 @@ def test_windows(arguments: Sequence[str]) -> int:
         print(f"This needs {missing}.")
         return 1
     folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
+    if len(str(folder).split()) > 1:  # scripts in it name it
+        parser.error(f"a folder without spaces: {folder}")
     steps: dict[str, Callable[[Path], int]] = {"setting up": set_up}
     steps |= {name: step for name, step in STEPS.items() if name in words or words == folders}
     results: list[str] = []

@@ -19,11 +19,12 @@ from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
 from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
-from handy_qwen.core.view import NoticeKind, Remedy
+from handy_qwen.core.view import CLIPBOARD, NoticeKind, Remedy
 from handy_qwen.languages import AUTOMATIC
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
 LOOKING_UP_S = 5.0  # the longest wait for what a placeholder stands for
+MAYBE_COPIED_S = 60.0  # how long a notice stays that a text may have to be pasted by hand
 MOST_THERE = 20  # texts that can be taken back, one after the other
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
 TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
@@ -245,6 +246,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         _came_late(turn, event)
         return
     turn.drop(take)
+    turn.settle(CLIPBOARD)
     _remember(turn, take)
     _keep_delivery(turn, take.numbers, event.how)
     # What follows a submitted text begins anew: the line it continued has been sent.
@@ -260,6 +262,15 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     match event.how:
         case Delivery.COPIED if event.rest:
             turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")
+        case Delivery.COPIED if event.may_have_arrived:
+            turn.notify(
+                NoticeKind.COPIED,
+                UNSURE[0],
+                event.note,
+                lasting=CLIPBOARD,
+                remedy=Remedy.PASTE,
+                most_s=MAYBE_COPIED_S,
+            )
         case Delivery.COPIED:
             turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, event.note or PASTE_IT)
         case Delivery.HELD if not take.text:
@@ -289,6 +300,8 @@ def _came_late(turn: Turn, event: Delivered) -> None:
     if event.how is not Delivery.HELD:
         _unhold(turn, late)
         _keep_delivery(turn, _numbers(late), event.how)
+        if late and event.how is Delivery.COPIED:
+            turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, PASTE_IT)
     elif event.rest:
         rest = event.rest.strip(" ")
         turn.set(held=tuple(replace(one, text=rest) if one in late else one for one in turn.now.held))
@@ -381,6 +394,7 @@ def copy_last(turn: Turn) -> None:
 def was_copied(turn: Turn, event: Copied) -> None:
     """A text is on the clipboard: if it was held, it need not wait any more."""
     _unhold(turn, [one for one in turn.now.held if set(one.numbers) <= set(event.takes)])
+    turn.settle(CLIPBOARD)
     turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, PASTE_IT)
 
 

@@ -32,7 +32,7 @@ from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Event, Request
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import HOTKEYS, Notice, NoticeKind, Remedy
+from handy_qwen.core.view import CLIPBOARD, HOTKEYS, Notice, NoticeKind, Remedy
 from handy_qwen.errors import (
     EngineError,
     HandyError,
@@ -237,7 +237,9 @@ def can_be_cancelled(take: Take) -> bool:
 
 
 def _answer(turn: Turn, what: Request) -> None:
-    turn.set(notices=tuple(one for one in turn.now.notices if one.is_lasting or not _offers(one, what)))
+    # A lasting one is settled by what comes of it, but for one that only waits to be acted on.
+    lasts = {one for one in turn.now.notices if one.is_lasting and one.subject != CLIPBOARD}
+    turn.set(notices=tuple(one for one in turn.now.notices if one in lasts or not _offers(one, what)))
     match what:
         case Request.START | Request.STOP | Request.TOGGLE:
             pass  # gestures have read them

@@ -247,8 +247,8 @@ class Delivered:
     """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
 
     With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD. HELD and
-    ``may_have_arrived``: it may be in the window already, so only the user inserts it again. ``has_erased``:
-    what was to be deleted before has been.
+    ``may_have_arrived``: it may be in the window already, so only the user inserts it again, also if COPIED.
+    ``has_erased``: what was to be deleted before has been.
     """
 
     take: int

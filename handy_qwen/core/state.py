@@ -21,7 +21,7 @@ from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
 from handy_qwen.core.types import Entry, KeyPermission, Profile, Rules, Submit, Target
-from handy_qwen.core.view import SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.core.view import CLIPBOARD, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 
 NOTICE_S = 6.0  # how long a passing notice is shown
 _REMEDIES = {  # unless a notice brings its own
@@ -205,12 +205,13 @@ class Turn:
         take: Take | None = None,
         kept_hint: str = "",
         remedy: Remedy | None = None,
+        most_s: float = math.inf,
     ) -> None:
         """Show a notice, instead of one that says the same.
 
-        One with a subject (``lasting``) stays until ``settle`` is called for that; so does one that repeats
-        it, and for some seconds that is news. As soon as the history has ``take``, which can be later on a
-        slow disk, its hint is ``kept_hint``.
+        One with a subject (``lasting``) stays until ``settle`` is called for that, for ``most_s`` seconds at
+        most; so does one that repeats it, and for some seconds that is news. As soon as the history has
+        ``take``, which can be later on a slow disk, its hint is ``kept_hint``.
         """
         same = [one for one in self.now.notices if (one.kind, one.title) == (kind, title)]
         if lasting:  # a state; what somebody ran into before stays news for its time
@@ -228,7 +229,7 @@ class Turn:
             kept_hint if self.now.entry_of(take) else hint,
             is_lasting=bool(lasting),
             subject=lasting,
-            until_s=math.inf if lasting else told_until_s,
+            until_s=self.at_s + most_s if lasting else told_until_s,
             news_until_s=told_until_s if lasting else 0.0,
             take=take.number if take else 0,
             kept_hint=kept_hint,
@@ -302,6 +303,6 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
         return Phase.TRANSCRIBING
     if now.is_loading or not now.is_listening:
         return Phase.LOADING
-    if any(one.is_lasting and one.subject != SETTINGS for one in now.notices):
+    if any(one.is_lasting and one.subject not in {SETTINGS, CLIPBOARD} for one in now.notices):
         return Phase.PROBLEM
     return Phase.IDLE

@@ -26,6 +26,8 @@ MICROPHONE = "recording"
 """The subject of the notice that there is nothing to record with."""
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
+CLIPBOARD = "clipboard"
+"""The subject of the notice that a text is there which may not have arrived in its window."""
 SETTINGS = "settings"
 """The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
 
@@ -87,7 +89,7 @@ class Notice:
     hint: str = ""
     is_lasting: bool = False  # stays until its cause is gone; others leave ``View`` after some seconds
     subject: str = ""  # what a lasting one is about; of those about the same only the newest stays
-    until_s: float = math.inf  # when it leaves ``View``
+    until_s: float = math.inf  # when it leaves ``View``, also if its cause is not gone
     news_until_s: float = 0.0  # of a lasting one that somebody has run into: until when it is news again
     take: int = 0  # once the history has this take ...
     kept_hint: str = ""  # ... the hint becomes this one

@@ -136,7 +136,7 @@ class ModelPaths:
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
             self.final.rename(removed)  # out of sight first: half a model is none
-            with suppress_in_use():
+            with left_for_later():
                 shutil.rmtree(removed)
             shutil.rmtree(self.work)
         except OSError as exc:
@@ -201,11 +201,11 @@ def unfinished_downloads() -> dict[str, str]:
     folder = paths.models_dir() / _INCOMING
     found = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if place.is_dir() and ModelPaths(place.name).partial_bytes():
-            try:
+        try:
+            if place.is_dir() and ModelPaths(place.name).partial_bytes():
                 found[place.name] = str(read_object(place / _LISTING)["repository"])
-            except (OSError, ValueError, LookupError):
-                continue  # the next installation asks the hub again
+        except (InstallationError, OSError, ValueError, LookupError):
+            continue  # no model is called so; or the next installation asks the hub again
     return found
 
 
@@ -246,10 +246,12 @@ def size_text(size_bytes: int) -> str:
 
 
 @contextmanager
-def suppress_in_use() -> Iterator[None]:
-    """Leave what is still open somewhere: the next installation or removal deletes it."""
+def left_for_later() -> Iterator[None]:
+    """Leave what is still open somewhere, or what another process deletes, to the next removal."""
     try:
         yield
+    except FileNotFoundError:
+        pass
     except OSError as exc:
         if not is_in_use(exc):
             raise

@@ -9,8 +9,10 @@ there as well.
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtGui import QAction, QActionGroup, QCursor, QGuiApplication, QIcon
@@ -25,9 +27,16 @@ from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.style import is_dark
 from handy_qwen.ui.windows import model_words
 
+if TYPE_CHECKING:
+    from PySide6.QtDBus import QDBusConnection, QDBusPendingCallWatcher
+
+logger = logging.getLogger(__name__)
+
 _MESSAGE_MS = 8000
 _PANEL_MS = 1000
 _TRAY_LIST = "org.kde.StatusNotifierWatcher"
+_MESSAGES = "org.freedesktop.Notifications"
+_MESSAGES_PATH = "/org/freedesktop/Notifications"
 _LINE_CHARACTERS = 90  # of the line that heads the menu
 _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
@@ -46,6 +55,7 @@ class Tray:
         self._view = View()
         self._shown_number = 0  # of the last notice shown as a message of the desktop
         self._remedy: Remedy | None = None  # what a click on that does
+        self._asked: QDBusPendingCallWatcher | None = None  # whether the desktop shows messages
         self.menu = TrayMenu(ask, commands)
         self._icon = self._made_icon()
         self._watcher = self._watch_for_panel()
@@ -68,6 +78,7 @@ class Tray:
         if self._watcher is not None:
             self._watcher.deleteLater()
             self._watcher = None
+        self._asked = None  # nothing is told any more
         self._icon.hide()
         self.menu.deleteLater()
 
@@ -80,13 +91,11 @@ class Tray:
 
     def _watch_for_panel(self) -> QObject | None:
         """Have the icon made anew when a panel comes; None where there is one already, or none can come."""
-        if not sys.platform.startswith("linux") or QSystemTrayIcon.isSystemTrayAvailable():
+        bus = session_bus()
+        if bus is None or QSystemTrayIcon.isSystemTrayAvailable():
             return None
-        from PySide6.QtDBus import QDBusConnection, QDBusServiceWatcher  # on Linux only
+        from PySide6.QtDBus import QDBusServiceWatcher
 
-        bus = QDBusConnection.sessionBus()
-        if not bus.isConnected():
-            return None
         watcher = QDBusServiceWatcher(_TRAY_LIST, bus, QDBusServiceWatcher.WatchModeFlag.WatchForRegistration)
         watcher.serviceRegistered.connect(lambda _name: QTimer.singleShot(_PANEL_MS, self._on_panel))
         return watcher
@@ -107,9 +116,38 @@ class Tray:
         notice = lasting_notice(view)
         is_new = notice is not None and notice.number > self._shown_number
         if notice and is_new and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
-            self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
-            self._remedy = notice.remedy
+            self._tell(notice)
         self._shown_number = max([self._shown_number, *(notice.number for notice in view.notices)])
+
+    def _tell(self, notice: Notice) -> None:
+        """Have the desktop show ``notice`` as soon as it shows messages at all.
+
+        Qt waits for the desktop's answer, 25 s, in which nothing else would work: on a desktop that never
+        brings up the service for messages, that is, or while it does so. So that is asked first, unwaited.
+        """
+        bus = session_bus()
+        if bus is None:
+            self._show_message(notice)
+            return
+        from PySide6.QtDBus import QDBusMessage, QDBusPendingCallWatcher
+
+        question = QDBusMessage.createMethodCall(_MESSAGES, _MESSAGES_PATH, _MESSAGES, "GetServerInformation")
+        asked = self._asked = QDBusPendingCallWatcher(bus.asyncCall(question))
+        asked.finished.connect(lambda *_: self._on_asked(asked, notice))
+
+    def _on_asked(self, asked: QDBusPendingCallWatcher, notice: Notice) -> None:
+        if asked is not self._asked:
+            return  # a later notice counts, or none does
+        self._asked = None
+        asked.deleteLater()
+        if asked.isError() and not asked.error().name().endswith(".ServiceUnknown"):
+            logger.info("the desktop shows no messages: %s", asked.error().name())
+        elif notice == lasting_notice(self._view):
+            self._show_message(notice)  # without a service Qt shows it itself, beside an icon of X's tray
+
+    def _show_message(self, notice: Notice) -> None:
+        self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
+        self._remedy = notice.remedy
 
     def _draw_icons(self) -> None:
         self._icons = {phase: tray_icon(phase, is_dark=is_dark()) for phase in Phase}
@@ -123,6 +161,16 @@ class Tray:
     def _on_message_clicked(self) -> None:
         if self._view.can(self._remedy):
             self.menu.carry_out(self._remedy)
+
+
+def session_bus() -> QDBusConnection | None:
+    """The session bus of a Linux desktop; None: there is none."""
+    if not sys.platform.startswith("linux"):
+        return None
+    from PySide6.QtDBus import QDBusConnection  # on Linux only
+
+    bus = QDBusConnection.sessionBus()
+    return bus if bus.isConnected() else None
 
 
 def lasting_notice(view: View) -> Notice | None:

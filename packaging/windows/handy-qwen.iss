@@ -5,8 +5,8 @@
 ; Exit status 7: the program runs and could not be ended.
 ;
 ; An update may be killed at any point, and the old or the new version starts. The libraries of each version have
-; a folder of their own; the program, which names that folder, is replaced after them, and older folders are
-; deleted last.
+; a folder of their own, _internal-VERSION; the program, which names that folder, is replaced after them, and older
+; folders are deleted last. A plain _internal is not ours: it may be another program's in the same folder.
 
 #ifndef Version
   #error Name, Title, Version, Publisher, InstallerId, AppId, Libraries, Mutex, Compression, Source, Output, FileName: packaging/build.py
@@ -50,6 +50,8 @@ en.StillRunning={#Title} is still running, perhaps for another user. Quit it in 
 de.StillRunning={#Title} läuft noch, vielleicht bei einem anderen Benutzer. Beenden Sie es in seinem Menü und versuchen Sie es noch einmal.
 en.DeleteData=Delete your settings, history, recordings and models, too?
 de.DeleteData=Auch Einstellungen, Verlauf, Aufnahmen und Modelle löschen?
+en.DataStays=Not all of them could be deleted. What is left is in %LOCALAPPDATA%\{#Name}.
+de.DataStays=Nicht alles konnte gelöscht werden. Der Rest liegt in %LOCALAPPDATA%\{#Name}.
 
 [Tasks]
 Name: "desktopicon"; Description: "{cm:CreateDesktopIcon}"; Flags: unchecked
@@ -76,7 +78,7 @@ Filename: "{app}\{#Name}.exe"; Parameters: "autostart off"; Flags: runhidden; Ru
 
 [UninstallDelete]
 ; What an update left that was killed.
-Type: filesandordirs; Name: "{app}\_internal*"
+Type: filesandordirs; Name: "{app}\_internal-*"
 Type: dirifempty; Name: "{app}"
 
 [Code]
@@ -128,7 +130,7 @@ procedure CurStepChanged(Step: TSetupStep);
 var
   Found: TFindRec;
 begin
-  if (Step <> ssPostInstall) or not FindFirst(ExpandConstant('{app}\_internal*'), Found) then
+  if (Step <> ssPostInstall) or not FindFirst(ExpandConstant('{app}\_internal-*'), Found) then
     Exit;
   try
     repeat
@@ -170,7 +172,8 @@ var
 begin
   if (Step = usUninstall) and not UninstallSilent
     and (MsgBox(CustomMessage('DeleteData'), mbConfirmation, MB_YESNO or MB_DEFBUTTON2) = IDYES) then
-    Call('uninstall --data --yes');
+    if not Call('uninstall --data --yes') then
+      MsgBox(CustomMessage('DataStays'), mbError, MB_OK);
   if (Step <> usPostUninstall) or not RegQueryStringValue(HKA, EnvironmentKey(''), 'Path', Known) then
     Exit;
   Own := ';' + ExpandConstant('{app}');

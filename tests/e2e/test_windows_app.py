@@ -11,8 +11,9 @@ import pytest
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until
-from tests.e2e.desk.wine import NotepadTarget, WineApp, WineDesktop, WineQtTarget, windows_path
+from tests.e2e.desk.wine import NotepadTarget, WineApp, WineDesktop, WineQtTarget, windows_path, wine_folder
 
+wine_folder()
 pytestmark = pytest.mark.desktop
 CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
 TEXT_S = 60.0

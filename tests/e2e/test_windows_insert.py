@@ -16,9 +16,12 @@ from tests.e2e.desk.wine import (
     WineDesktop,
     WineQtTarget,
     WordPadTarget,
+    answer_of,
+    wine_folder,
 )
 from tests.e2e.test_insert_matrix import LAYOUTS, TEXTS
 
+wine_folder()
 pytestmark = pytest.mark.desktop
 KINDS = {"qt": WineQtTarget, "notepad": NotepadTarget, "wordpad": WordPadTarget}
 DELIVERIES = {Method.TYPE: "TYPED", Method.PASTE: "PASTED"}
@@ -35,16 +38,13 @@ class Inserter:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        assert self._answer() == {"how": "ready"}
+        assert answer_of(self._process) == {"how": "ready"}
 
     def insert(self, text, method):
         line = json.dumps({"text": text, "method": method.value})
         self._process.stdin.write(f"{line}\n".encode())
         self._process.stdin.flush()
-        return self._answer()
-
-    def _answer(self):
-        return json.loads(self._process.stdout.readline())
+        return answer_of(self._process)
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.wine import WineApp, WineDesktop, WineQtTarget, windows_path, wine_folder
 
+wine_folder()
 pytestmark = pytest.mark.desktop
 FOLDER = r"C:\Program Files\Handy Qwen"
 PROGRAM = rf"{FOLDER}\handy-qwen.exe"

@@ -447,6 +447,10 @@ class HookedListener(Listener, ABC):
         """Whether the system has stopped calling the hooks without a word."""
         return False
 
+    def _may_renew(self) -> bool:
+        """Whether hooks that are not called are worth replacing now."""
+        return True
+
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
         """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
 
@@ -509,31 +513,39 @@ class HookedListener(Listener, ABC):
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
         if not is_busy and not thread.is_ending() and self._is_deaf():
-            self._renew()
+            if self._may_renew():
+                self._renew()
+            else:
+                self._touch()
         thread.end()
         return not thread.is_ending()
 
     def _renew(self) -> None:
         """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
         try:
-            self._replace()
-            logger.info("the hooks were no longer called and have been replaced")
+            if self._replace():
+                logger.info("the hooks were no longer called and have been replaced")
         except HandyError as exc:
             self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the hooks could not be replaced")
             self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
 
-    def _replace(self) -> None:
+    def _replace(self) -> bool:
+        """Whether there were hooks to replace; there are none after ``stop``, and after a failure."""
         with self._hooks_lock:
             old, self._hooks = self._hooks, ()
-            if not old:
-                return  # stopped meanwhile
-            for hook in old:
-                hook.stop()
-            self._hooks = self._listen()
+            if old:
+                for hook in old:
+                    hook.stop()
+                self._hooks = self._listen()
+        self._touch()
+        return bool(old)
+
+    def _touch(self) -> None:
+        """What was pressed up to now is unknown."""
         with self._lock:
-            self._tracker.touched_s = time.monotonic()  # what was pressed meanwhile is unknown
+            self._tracker.touched_s = time.monotonic()
 
     def _is_busy(self) -> bool:
         """Whether there is something to look at again and again."""

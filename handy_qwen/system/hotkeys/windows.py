@@ -5,9 +5,9 @@
 RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
 before the focused program and keeps chords from it. Windows silently removes a hook that answers late, so
 nothing but a dictionary look-up happens there; and hooks that have seen nothing of the user's last input
-(GetLastInputInfo) are set again. A release that goes unnoticed (on the secure desktop after
-Ctrl+Alt+Del or Win+L, for example) is found with GetAsyncKeyState. That knows nothing about keys the hook has
-swallowed: of a chord, only the modifiers are checked in this way.
+(GetLastInputInfo) are set again, more and more seldom while they still see nothing. A release that goes
+unnoticed (on the secure desktop after Ctrl+Alt+Del or Win+L, for example) is found with GetAsyncKeyState.
+That knows nothing about keys the hook has swallowed: of a chord, only the modifiers are checked in this way.
 
 AltGr arrives as a made-up left Ctrl and the right Alt; the made-up one has a scan code of its own and is
 passed over, so that AltGr is the right Alt key here.
@@ -24,7 +24,7 @@ import time
 from typing import Any
 
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.listener import Hook, HookedListener
+from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener
 
 _KEY_DOWN = frozenset({0x0100, 0x0104})  # WM_KEYDOWN, WM_SYSKEYDOWN
 _CLICKS = {  # message -> the virtual key of the button, and whether it went down
@@ -40,6 +40,7 @@ _SIDE_BUTTONS = {1: 0x05, 2: 0x06}  # XBUTTON1, XBUTTON2 -> VK_XBUTTON1, VK_XBUT
 _INJECTED = 0x10 | 0x02  # LLKHF_INJECTED, LLKHF_LOWER_IL_INJECTED
 _MADE_UP_CTRL = 0x21D  # the scan code of the left Ctrl that comes with AltGr
 DEAF_MS = 1000  # a hook may be that late; Windows itself waits for it no longer
+MOST_PATIENCE_S = 60.0
 _PACKET = 0xE7  # VK_PACKET: a character, no key
 
 VIRTUAL_KEYS = {
@@ -104,8 +105,10 @@ class WindowsHotkeys(HookedListener):
     """Listens for hotkeys on Windows."""
 
     KEY_CODES = VIRTUAL_KEYS
-    _heard_ms = 0  # when the last input that a hook saw was made
     KNOWS_SWALLOWED = False
+    _heard_ms = 0  # when the last input that a hook saw was made
+    _set_ms, _set_s = -1, 0.0  # when the hooks were set: the last input then, and now as time.monotonic()
+    _patience_s = 0.0  # how long hooks may hear nothing from then on before they are set again
     _POINTING = frozenset({-0x01, -0x02, -0x04})
 
     def _listen(self) -> tuple[Hook, ...]:
@@ -131,7 +134,10 @@ class WindowsHotkeys(HookedListener):
                 HotkeyReason.UNSUPPORTED_DESKTOP,
                 "A security program may be blocking it; allow it there.",
             ) from exc
-        self._heard_ms = last_input_ms()
+        was_in_vain = self._heard_ms == self._set_ms
+        self._patience_s = min(2 * self._patience_s + CHECK_S, MOST_PATIENCE_S) if was_in_vain else 0.0
+        self._heard_ms = self._set_ms = last_input_ms()
+        self._set_s = time.monotonic()
         return hooks
 
     def _on_key(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
@@ -160,6 +166,10 @@ class WindowsHotkeys(HookedListener):
     def _is_deaf(self) -> bool:
         """Also after input that no hook sees: on the secure desktop, for an administrator's program."""
         return DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
+
+    def _may_renew(self) -> bool:
+        """Hooks that have heard nothing at all since they were set are given longer each time."""
+        return self._heard_ms != self._set_ms or time.monotonic() >= self._set_s + self._patience_s
 
     def _is_really_down(self, code: int) -> bool:
         return is_key_down(abs(code))

@@ -8,6 +8,7 @@ logged: each step is named by its method and reason only.
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -36,7 +37,8 @@ logger = logging.getLogger(__name__)
 MOST_READ = 100_000  # characters of the clipboard
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
 COPIED_NOTE = "It couldn't be inserted. Paste it where you want it."
-UNKNOWN_NOTE = "It may still appear in the window. If not, paste it."
+_KEYS = "Cmd+V" if sys.platform == "darwin" else "Ctrl+V"
+UNKNOWN_NOTE = f"If it doesn't appear, press {_KEYS}: it is on the clipboard."
 IN_USE_NOTE = "It would replace what you copied. Copy it from the Handy Qwen menu."
 NO_KEY_NOTE = "The key couldn't be pressed."
 KEY_NOTE = "The text was inserted, but the key after it wasn't pressed."
@@ -247,7 +249,7 @@ class DesktopInserter:
         if arrived.characters is None:
             logger.info("it is unknown whether the text arrived")
             if arrived.may_copy and self._has_copied(job.text):
-                return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE)
+                return Delivered(job.take, Delivery.COPIED, UNKNOWN_NOTE, may_have_arrived=True)
             return Delivered(job.take, Delivery.HELD, may_have_arrived=True)
         rest = job.text[arrived.characters :]
         if not rest.strip():

@@ -29,7 +29,7 @@ KEYBOARD = 1  # a type of device
 UNTIL_REVOKED = 2
 PRESSED, RELEASED = 1, 0
 PORTAL_S = 5.0
-CONSENT_S = 60.0  # the user has to read a question
+CONSENT_S = 40.0  # the user has to read a question; with the rest less than a text may take (INSERTING_S)
 _NO = "no\n"
 
 
@@ -126,6 +126,10 @@ class PortalKeyboard:
             if pressed == len(chord) or (pressed == len(chord) - 1 and not isinstance(problem, RefusedError)):
                 raise Unsure from problem
             raise unsupported("Pressing keys through the desktop portal") from problem
+
+    def answers(self) -> bool:
+        """True: one that is gone refuses the first key, and is opened anew for the next text."""
+        return True
 
     def close(self) -> None:
         """End the session."""

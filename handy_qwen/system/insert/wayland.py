@@ -77,6 +77,9 @@ class Keyboard(Protocol):
             Unsure: It may have been pressed. As above.
         """
 
+    def answers(self) -> bool:
+        """Whether it is still there, as far as can be told before a key is pressed."""
+
     def close(self) -> None:
         """Give it back."""
 
@@ -103,6 +106,10 @@ class OwnKeyboard:
         except WaylandError as problem:
             raise Unsure from problem
 
+    def answers(self) -> bool:
+        """See ``Keyboard``."""
+        return self._keyboard.answers()
+
     def close(self) -> None:
         """See ``Keyboard``."""
         self._keyboard.close()
@@ -117,6 +124,10 @@ class Ydotool:
         """See ``Keyboard``."""
         down = [f"{EVDEV[key]}:1" for key in chord]
         run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
+
+    def answers(self) -> bool:
+        """See ``Keyboard``. It tells when it is used."""
+        return True
 
     def close(self) -> None:
         """Nothing is kept."""
@@ -237,7 +248,9 @@ class Wayland(PastingBackend[None]):
         Nobody can tell which window has the focus.
         """
         if self._keyboard is not None:
-            return
+            if self._keyboard.answers():
+                return
+            self._close_keyboard()
         is_denied = False
         for open_keyboard in (self._open_own, self._open_portal, self._open_ydotool):
             try:

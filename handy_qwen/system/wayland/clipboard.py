@@ -126,9 +126,6 @@ class DataControl:
         if names is None:
             connection.close()
             raise unsupported("A clipboard without a window")
-        if self._inbox.is_over:
-            self._inbox.close()
-            self._inbox = SelectableInbox()
         self._names, self._connection = names, connection
         self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # what others offer
         self._kinds: dict[int, list[str]] = {}  # of each of these
@@ -147,6 +144,9 @@ class DataControl:
         except WaylandError as exc:
             connection.close()
             raise unsupported("The clipboard of this compositor") from exc
+        if self._inbox.is_over:  # only now: one that no thread empties lets its callers wait
+            self._inbox.close()
+            self._inbox = SelectableInbox()
 
     # --- any thread --------------------------------------------------------------------------------
 
@@ -265,6 +265,7 @@ class DataControl:
                 else:
                     self._own(selection, content)
         self._forget()
+        self._connection.roundtrip()  # who is told that it came back finds it
 
     def _forget(self) -> None:
         self._offer = None
@@ -296,7 +297,7 @@ class DataControl:
 
     def _on_send(self, source: _Source, kind: str, file: int) -> None:
         data = source.content.get(kind, b"")
-        os.set_blocking(file, False)
+        os.set_blocking(file, False)  # type: ignore[attr-defined,unused-ignore]  # not on Windows
         self._sendings[file] = _Sending(memoryview(data), time.monotonic() + STALE_S)
         offer = source.offer
         if offer is not None and offer.is_armed and kind != PRIVATE_KIND:

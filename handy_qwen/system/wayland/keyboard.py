@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 
-from handy_qwen.system.wayland.wire import KEYBOARD, SEAT, Connection, Interface, Thing, WaylandError
+from handy_qwen.system.wayland.wire import KEYBOARD, SEAT, Connection, Interface, WaylandError
 
 VIRTUAL = Interface("zwp_virtual_keyboard_v1", ("keymap uhu", "key uuu", "modifiers uuuu", "destroy"))
 MANAGER = Interface("zwp_virtual_keyboard_manager_v1", ("create_virtual_keyboard on",))
@@ -35,13 +35,13 @@ class VirtualKeyboard:
     """
 
     def __init__(self, path: str) -> None:
+        keymap = _keymap_at(path) or _USUAL.encode() + b"\0"
         self._connection = Connection(path)
         try:
             seat = self._connection.bind(SEAT, 1)
             manager = self._connection.bind(MANAGER, 1)
-            keymap = self._keymap_of(seat) or _USUAL.encode() + b"\0"
             self._keyboard = manager.ask("create_virtual_keyboard", seat, made=VIRTUAL)
-            file = os.memfd_create("keymap")
+            file = os.memfd_create("keymap")  # type: ignore[attr-defined,unused-ignore]  # on Linux only
             try:
                 os.write(file, keymap)
                 self._keyboard.ask("keymap", _XKB_V1, file, len(keymap))
@@ -76,29 +76,54 @@ class VirtualKeyboard:
         self._keyboard.ask("modifiers", held, 0, 0, 0)
         self._connection.roundtrip()
 
+    def answers(self) -> bool:
+        """Whether the compositor still has it. Takes in what it has told meanwhile."""
+        try:
+            self._connection.roundtrip()
+        except WaylandError:
+            return False
+        return True
+
     def close(self) -> None:
         """Unplug it. Safe to call twice."""
         self._connection.close()
 
-    def _keymap_of(self, seat: Thing) -> bytes:
-        """The keymap in force, with its final NUL; empty if the seat has no keyboard."""
-        can: list[int] = []
-        seat.on["capabilities"] = can.append
-        self._connection.roundtrip()
-        if not can or not can[-1] & _HAS_KEYBOARD:
-            return b""
-        found: list[bytes] = []
 
-        def take(kind: int, file: int, size: int) -> None:
-            with os.fdopen(file, "rb") as stream:
-                if kind != _XKB_V1:
-                    return  # the only keyboard was virtual, and has gone
-                with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:
-                    found.append(bytes(keymap))
+def _keymap_at(path: str) -> bytes:
+    """The keymap in force, with its final NUL; empty if the seat has no keyboard.
 
-        seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take
-        self._connection.roundtrip()
-        return found[-1] if found else b""
+    Over a connection of its own: on one that stays, each new keymap would come with a file that nobody takes,
+    and a compositor ends a connection that is not read.
+
+    Raises:
+        WaylandError: The compositor cannot be reached, or has no seat.
+    """
+    connection = Connection(path)
+    try:
+        return _keymap_of(connection)
+    finally:
+        connection.close()
+
+
+def _keymap_of(connection: Connection) -> bytes:
+    seat = connection.bind(SEAT, 1)
+    can: list[int] = []
+    seat.on["capabilities"] = can.append
+    connection.roundtrip()
+    if not can or not can[-1] & _HAS_KEYBOARD:
+        return b""
+    found: list[bytes] = []
+
+    def take(kind: int, file: int, size: int) -> None:
+        with os.fdopen(file, "rb") as stream:
+            if kind != _XKB_V1:
+                return  # the only keyboard was virtual, and has gone
+            with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:  # type: ignore[attr-defined,unused-ignore]
+                found.append(bytes(keymap))
+
+    seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take
+    connection.roundtrip()
+    return found[-1] if found else b""
 
 
 def has_virtual_keyboard(path: str) -> bool:

@@ -95,7 +95,7 @@ class Connection:
     """
 
     def __init__(self, path: str) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined,unused-ignore]  # not on Windows
         self._things: dict[int, Thing] = {}
         self._next = 1
         self._data, self._fds = bytearray(), deque[int]()
@@ -157,8 +157,11 @@ class Connection:
         if not select.select([self._socket], [], [], wait_s)[0]:
             return False
         try:
-            data, fds, _flags, _address = socket.recv_fds(
-                self._socket, _READ_BYTES, _MOST_FDS, socket.MSG_CMSG_CLOEXEC
+            data, fds, _flags, _address = socket.recv_fds(  # type: ignore[attr-defined,unused-ignore]
+                self._socket,
+                _READ_BYTES,
+                _MOST_FDS,
+                socket.MSG_CMSG_CLOEXEC,  # type: ignore[attr-defined,unused-ignore]
             )
         except OSError as exc:
             raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
@@ -169,11 +172,16 @@ class Connection:
         while len(self._data) >= _HEADER.size:
             number, word = _HEADER.unpack_from(self._data)
             size = word >> 16
+            if size < _HEADER.size:
+                raise _senseless()
             if len(self._data) < size:
                 break
             body = bytes(self._data[_HEADER.size : size])
             del self._data[:size]
-            self._hear(number, word & 0xFFFF, body)
+            try:
+                self._hear(number, word & 0xFFFF, body)
+            except struct.error as exc:
+                raise _senseless() from exc
         return True
 
     def close(self) -> None:
@@ -203,7 +211,7 @@ class Connection:
                 body += _WORD.pack(value & 0xFFFFFFFF)
         message = _HEADER.pack(thing.number, (len(body) + _HEADER.size) << 16 | opcode) + body
         try:
-            sent = socket.send_fds(self._socket, [message], list(fds)) if fds else 0
+            sent = socket.send_fds(self._socket, [message], list(fds)) if fds else 0  # type: ignore[attr-defined,unused-ignore]
             self._socket.sendall(message[sent:])
         except OSError as exc:
             raise WaylandError(f"the compositor is gone: {type(exc).__name__}") from exc
@@ -224,7 +232,9 @@ class Connection:
         place = 0
         for kind in types:
             if kind == "h":
-                values.append(self._fds.popleft() if self._fds else -1)
+                if not self._fds:
+                    raise _senseless()
+                values.append(self._fds.popleft())
                 continue
             (word,) = _WORD.unpack_from(body, place)
             place += _WORD.size
@@ -244,12 +254,16 @@ class Connection:
             call(*values)
         else:
             for kind, value in zip(types, values, strict=True):
-                if kind == "h" and isinstance(value, int) and value >= 0:
+                if kind == "h" and isinstance(value, int):
                     os.close(value)
 
     def _on_error(self, thing: Thing | None, code: int, _message: str) -> None:
         kind = thing.interface.name if thing is not None else "an object"
         raise WaylandError(f"the compositor refuses {kind}: error {code}")
+
+
+def _senseless() -> WaylandError:
+    return WaylandError("the compositor sends what it should not")
 
 
 def _find(listed: tuple[str, ...], name: str) -> tuple[int, str]:

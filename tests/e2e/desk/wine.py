@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import threading
@@ -47,11 +48,11 @@ CALL_S = 120
 
 
 def wine_folder() -> Path:
-    """The folder with Wine; skips the running test, or fails it where the desktop must be there, without."""
-    require()
+    """The folder with Wine. Without it, the module of tests that calls this at its head is skipped as one."""
     if named := os.environ.get(FOLDER_VARIABLE):
         return Path(named).resolve()
-    pytest.skip(f"needs Wine: packaging/dev.py test-windows makes it, {FOLDER_VARIABLE} names its folder")
+    reason = f"needs Wine: packaging/dev.py test-windows makes it, {FOLDER_VARIABLE} names its folder"
+    pytest.skip(reason, allow_module_level=True)
 
 
 def windows_path(path: Path) -> str:
@@ -59,15 +60,28 @@ def windows_path(path: Path) -> str:
     return "Z:" + str(path).replace("/", "\\")
 
 
+def answer_of(process: subprocess.Popen[Any]) -> Any:
+    """The line of JSON with which a Windows program answers what it was asked.
+
+    Raises:
+        TimeoutError: It says nothing.
+    """
+    assert process.stdout is not None
+    if not select.select([process.stdout], [], [], START_S)[0]:
+        raise TimeoutError("a Windows program does not answer")
+    return json.loads(process.stdout.readline())
+
+
 class WineDesktop(Desktop):
     """A virtual desktop with a Wine prefix of its own."""
 
     def _start(self) -> None:
-        super()._start()
-        self._timed("Wine", self._start_wine)
-
-    def _start_wine(self) -> None:
+        require()
         wine = wine_folder()
+        super()._start()
+        self._timed("Wine", lambda: self._start_wine(wine))
+
+    def _start_wine(self, wine: Path) -> None:
         self.prefix = self.folder / "prefix"
         shutil.copytree(wine / "prefix", self.prefix, symlinks=True)
         self.env |= {
@@ -114,11 +128,10 @@ class WineDesktop(Desktop):
             RuntimeError: It could not.
         """
         assert self._agent.stdin is not None
-        assert self._agent.stdout is not None
         with self._turn:
             self._agent.stdin.write(json.dumps({"do": do} | fields).encode() + b"\n")
             self._agent.stdin.flush()
-            answer = json.loads(self._agent.stdout.readline())
+            answer = answer_of(self._agent)
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["ok"]

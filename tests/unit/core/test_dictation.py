@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from handy_qwen.core import effects as fx
 from handy_qwen.core import events as ev
-from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S
+from handy_qwen.core.delivery import CONTINUES_S, INSERTING_S, MAYBE_COPIED_S
 from handy_qwen.core.dictation import can_be_cancelled, step
 from handy_qwen.core.events import Request
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
-from handy_qwen.core.state import Dictation, Stage, view_of
+from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
 from handy_qwen.core.view import HOTKEYS, MICROPHONE, SETTINGS, Choices, NoticeKind, Phase, Remedy
@@ -347,6 +347,7 @@ def test_a_text_that_arrives_after_it_was_taken_for_lost_does_not_wait_to_be_ins
     desk.put(1, how)
     assert desk.view.held == ()
     assert desk.done(fx.KeepDelivery)[-1] == fx.KeepDelivery(1, how)
+    assert (desk.notices[-1] is NoticeKind.COPIED) == (how is Delivery.COPIED), "it may be in no window"
     desk.put(2).say(3).hear(3, "Three.")
     assert desk.inserted == ["One.", "Two.", "Three."]
 
@@ -610,6 +611,23 @@ def test_asking_for_a_text_before_there_is_one_says_so(what):
 )
 def test_a_notice_says_where_the_text_went_if_not_into_the_window(how, note, kinds):
     assert Desk().say(1).hear(1, "One.").put(1, how, note).notices == kinds
+
+
+def test_that_a_text_may_have_to_be_pasted_by_hand_is_said_until_something_is_done_about_it():
+    def said():
+        unsure = ev.Delivered(1, Delivery.COPIED, "Press it.", may_have_arrived=True)
+        return Desk().say(1).hear(1, "One.").play(unsure)
+
+    notice = said().wait(NOTICE_S + 1).view.notices[-1]
+    assert (notice.hint, notice.is_lasting, notice.remedy) == ("Press it.", True, Remedy.PASTE)
+    assert said().wait(NOTICE_S + 1).view.phase is Phase.IDLE
+    assert not said().wait(MAYBE_COPIED_S).view.notices, "nobody tells that it was pasted"
+    assert not said().say(2).hear(2, "Two.").put(2).view.notices
+    asked = said().ask(Request.PASTE_AGAIN)
+    assert asked.inserted == ["One.", "One."]
+    assert not asked.view.notices
+    copied = said().ask(Request.COPY_LAST).play(ev.Copied((1,)))
+    assert not copied.wait(NOTICE_S).view.notices
 
 
 def test_spacing_follows_the_last_text_in_the_same_window_only():

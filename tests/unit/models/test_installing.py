@@ -44,7 +44,7 @@ from handy_qwen.models.installed import (
     remove,
 )
 from handy_qwen.models.installing import install, is_whole
-from handy_qwen.models.storage import ModelPaths
+from handy_qwen.models.storage import ModelPaths, unfinished_downloads
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY
 from tests.hub.transformers import REPOSITORY as HF_REPOSITORY
@@ -324,9 +324,24 @@ def test_what_is_still_open_of_a_removed_model_is_deleted_later(installed, monke
         )
         remove("tiny")
     assert [model.name for model in installed_models()] == ["demo"]
+    assert unfinished_downloads() == {}, "what is left is no download"
     assert {path.name.partition("-")[0] for path in incoming.iterdir()} == {".removed", "tiny.lock"}
     installed.begin()
     assert {path.name for path in incoming.iterdir()} == {"tiny", "tiny.lock"}
+
+
+def test_a_model_is_removed_also_if_another_process_deletes_what_is_left_of_it_first(installed, monkeypatch):
+    rmtree = shutil.rmtree
+
+    def too_late(path, **how):
+        rmtree(path, **how)
+        if "removed" in path.name:
+            raise FileNotFoundError(2, "No such file or directory", str(path / "decoder.onnx"))
+
+    monkeypatch.setattr("shutil.rmtree", too_late)
+    remove("tiny")
+    assert not installed.final.exists()
+    assert not installed.work.exists()
 
 
 @pytest.mark.usefixtures("hub_home")

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import tomllib
+from fnmatch import fnmatch
 
 import pytest
 import yaml
@@ -75,6 +76,20 @@ def test_the_installer_replaces_the_program_when_its_libraries_are_there(builder
     assert re.findall(r'^Source: "([^"]+)"', inno[0]["Files"], re.MULTILINE)[-1].endswith("{#Name}.exe")
     assert "{app}\\_internal" not in inno[1].partition("[UninstallDelete]")[0]
     assert builder("product").libraries().startswith("_internal")
+
+
+def test_the_installer_deletes_no_libraries_of_another_program_in_the_folder(builder, inno, monkeypatch):
+    """Whatever PyInstaller has made calls its own _internal, and people may choose any folder."""
+    product = builder("product")
+    monkeypatch.setattr(product.sys, "platform", "win32")
+    patterns = re.findall(r"\{app\}\\(_internal.*?)[\"']", inno[1])
+    assert len(patterns) == 2
+    for pattern in patterns:
+        assert fnmatch(product.libraries(), pattern)
+        assert not fnmatch("_internal", pattern)
+
+
+def test_the_folder_of_libraries_is_told_to_pyinstaller():
     spec = (PACKAGING / "handy-qwen.spec").read_text(encoding="utf-8")
     assert "contents_directory=product.libraries()" in spec
 

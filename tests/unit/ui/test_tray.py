@@ -1,5 +1,7 @@
 """Tray and menu: what they offer, what they ask for, what they show."""
 
+import contextlib
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,8 +11,10 @@ from PySide6.QtWidgets import QMenu, QSystemTrayIcon
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Choices, ModelChoice, Notice, NoticeKind, Phase, Remedy, View, Window
 from handy_qwen.ui import strings
+from handy_qwen.ui import tray as tray_module
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.tray import Tray, TrayMenu, tooltip
+from tests.e2e.desk.processes import Processes
 from tests.e2e.shelves import SHELVES
 from tests.unit.ui.gallery import letters
 
@@ -23,6 +27,30 @@ def menu(qtbot, asked):
     made = TrayMenu(asked, asked)
     qtbot.addWidget(made)
     return made
+
+
+@pytest.fixture(autouse=True)
+def no_bus(monkeypatch):
+    """The bus of whoever runs the tests is left alone."""
+    monkeypatch.setattr(tray_module, "session_bus", lambda: None)
+
+
+@pytest.fixture
+def bus(tmp_path, monkeypatch):
+    """A session bus without any service: its address."""
+    from PySide6.QtDBus import QDBusConnection  # on Linux only
+
+    processes = Processes(tmp_path)
+    address = processes.start_telling(
+        "dbus",
+        lambda fd: ["dbus-daemon", "--session", "--nofork", "--nopidfile", f"--print-address={fd}"],
+        env={"PATH": "/usr/bin:/bin", "XDG_DATA_HOME": str(tmp_path), "XDG_DATA_DIRS": str(tmp_path)},
+    )
+    connection = QDBusConnection.connectToBus(address, str(tmp_path))
+    monkeypatch.setattr(tray_module, "session_bus", lambda: connection)
+    yield address
+    QDBusConnection.disconnectFromBus(str(tmp_path))
+    processes.stop_all()
 
 
 def titles(menu):
@@ -308,6 +336,35 @@ def test_a_lasting_problem_that_no_overlay_shows_is_told_by_the_desktop_once(
         tray.show_view(View(phase=Phase.PROBLEM, notices=(PROBLEM,), choices=Choices(overlay=overlay)))
     tray.close()
     assert told == ["The hotkey is taken."] * is_told
+
+
+@pytest.mark.linux("the bus is a Linux desktop's")
+@pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="install dbus-daemon")
+@pytest.mark.parametrize("has_service", [False, True])
+def test_a_service_for_messages_that_never_answers_is_not_waited_for(
+    asked, monkeypatch, qtbot, bus, has_service
+):
+    from jeepney import HeaderFields, message_bus, new_method_return
+    from jeepney.io.blocking import open_dbus_connection
+
+    told = []
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "wayland")
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda _icon, title, *_: told.append(title))
+    with contextlib.ExitStack() as stack:
+        if has_service:
+            service = stack.enter_context(open_dbus_connection(bus))
+            service.send_and_get_reply(message_bus.RequestName("org.freedesktop.Notifications"))
+        tray = Tray(asked, asked)
+        tray.show_view(View(phase=Phase.PROBLEM, notices=(PROBLEM,)))
+        assert not told  # Qt's own call would wait for the service
+        if has_service:
+            question = service.receive(timeout=10)
+            assert question.header.fields[HeaderFields.member] == "GetServerInformation"
+            service.send(new_method_return(question, "ssss", ("it", "us", "1", "1.2")))
+        qtbot.waitUntil(lambda: bool(told), timeout=10_000)
+        tray.close()
+    assert told == ["The hotkey is taken."]
 
 
 def test_the_menu_looks_for_devices_when_it_opens(menu, asked):

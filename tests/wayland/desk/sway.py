@@ -17,14 +17,6 @@ class Sway(Session):
     bindings = ""
     """Lines for sway's configuration: key bindings, say. Set before entering."""
 
-    def _start_buses(self) -> None:
-        # Plasma, which is installed beside it, would be asked to show notifications, and never come up.
-        services = Path(self.env["HOME"]) / ".local/share/dbus-1/services"
-        services.mkdir(parents=True)
-        name = "org.freedesktop.Notifications"
-        (services / f"{name}.service").write_text(f"[D-BUS Service]\nName={name}\nExec=/bin/false\n", "utf-8")
-        super()._start_buses()
-
     def start_compositor(self) -> None:
         """See ``Session``."""
         x11 = "enable" if self.xwayland else "disable"

@@ -566,6 +566,31 @@ def test_windows_sets_hooks_again_that_it_has_removed_without_a_word(windows, mo
     assert one.heard.events == [KeyDown]
 
 
+def test_windows_leaves_hooks_alone_longer_and_longer_while_nothing_is_shown_to_them(windows, monkeypatch):
+    """Work in an administrator's window, or on a touch screen, is no reason to set them all the time."""
+    monkeypatch.setattr(listener_module, "CHECK_S", 1000)  # the thread does not look meanwhile
+    one = windows("f9").listener
+    waits = []
+    for _ in range(8):
+        Windows.input_ms += windows_module.DEAF_MS + 1
+        waits.append(one._patience_s)
+        assert one._is_deaf()
+        assert one._may_renew() is (waits[-1] == 0)
+        one._set_s -= waits[-1]
+        assert one._may_renew(), "after that time"
+        assert one._replace()
+    assert waits == sorted(waits)
+    assert waits[0] == 0
+    assert waits[-1] == windows_module.MOST_PATIENCE_S
+    Windows.input_ms += 1
+    one._heard_ms = Windows.input_ms  # a key of another program's window
+    Windows.input_ms += windows_module.DEAF_MS + 1
+    assert one._is_deaf()
+    assert one._may_renew(), "removed by Windows: at once"
+    one._replace()
+    assert one._patience_s == 0
+
+
 @pytest.mark.parametrize("is_trusted", [True, False])
 def test_mac_makes_a_tap_anew_that_was_turned_off_or_reports_that_it_cannot(mac, is_trusted):
     one = mac("f9")

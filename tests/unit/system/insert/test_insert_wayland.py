@@ -23,6 +23,7 @@ class FakeTools:
 
     def __init__(self, *missing):
         self.missing = missing  # tools, or options that they do not know
+        self.gone = ()  # keyboards that the compositor has taken away
         self.dying = ()  # tools that are killed in the middle
         self.offered = {False: {"text/html": b"<b>old</b>"}, True: {}}  # by whether it is PRIMARY
         self.private = {False: False, True: False}
@@ -76,6 +77,9 @@ class OwnKeyboard:
             raise WaylandError("gone")
         self.tools.keys.append(("own", *codes))
 
+    def answers(self):
+        return "own" not in self.tools.gone
+
     def close(self):
         pass
 
@@ -90,6 +94,9 @@ class FakeKeyboard:
 
     def press(self, chord):
         self.chords.append(chord)
+
+    def answers(self):
+        return True
 
     def close(self):
         self.is_closed = True
@@ -189,6 +196,17 @@ def test_an_older_wl_copy_knows_nothing_of_privacy_but_still_copies(backend):
     tools = FakeTools("--sensitive")
     backend(tools).copy("said")
     assert tools.data == b"said"
+
+
+def test_a_keyboard_that_a_compositor_has_taken_away_is_made_anew_before_the_text_is_offered(backend):
+    tools = FakeTools()
+    way = backend(tools)
+    way.paste_text("one")
+    first = way._keyboard
+    tools.gone = ("own",)
+    way.paste_text("two")
+    assert way._keyboard is not first
+    assert tools.keys == [("own", 42, 110)] * 2
 
 
 def test_chords_fall_from_our_own_keyboard_to_the_portal_to_ydotool(backend):

@@ -64,6 +64,14 @@ class Compositor:
             with contextlib.suppress(OSError):  # it has gone by itself
                 client.shutdown(socket.SHUT_RDWR)
 
+    def listens_to_keyboard(self):
+        """Whether the client has a keyboard of the seat."""
+        return wire.KEYBOARD in self._objects.values()
+
+    def babble(self, data):
+        """Send ``data``, which need not be a message."""
+        self._client.sendall(data)
+
     def copied(self, selection, content):
         """Another program owns ``selection`` from now on; None: nobody does."""
         with self._lock:

@@ -1,5 +1,7 @@
 """The client of the compositor, and its keyboard."""
 
+import struct
+
 import pytest
 
 from handy_qwen.system.wayland import keyboard, wire
@@ -49,6 +51,23 @@ def test_what_the_compositor_refuses_is_an_error_without_its_words(compositor):
     connection.close()
 
 
+@pytest.mark.parametrize(
+    ("number", "size", "opcode", "body"),
+    [
+        (1, 0, 0, b""),  # would be read again and again
+        (1, 8, 0, b""),  # an error that does not say of what
+        (3, 20, 0, bytes(12)),  # a keymap without its file
+    ],
+)
+def test_a_compositor_that_sends_nonsense_is_an_error(compositor, number, size, opcode, body):
+    connection = Connection(compositor.path)
+    connection._things[3] = wire.Thing(connection, wire.KEYBOARD, 3)
+    compositor.babble(struct.pack("=II", number, size << 16 | opcode) + body)
+    with pytest.raises(WaylandError, match="what it should not"):
+        connection.take_in(10)
+    connection.close()
+
+
 def test_the_virtual_keyboard_has_the_seats_whole_keymap_and_tells_its_modifiers(compositor):
     typist = VirtualKeyboard(compositor.path)
     typist.press((keyboard.SHIFT, 110))
@@ -57,6 +76,15 @@ def test_the_virtual_keyboard_has_the_seats_whole_keymap_and_tells_its_modifiers
     assert compositor.keys == [
         (42, 1), ("held", 1), (110, 1), ("held", 1), (110, 0), ("held", 1), (42, 0), ("held", 0),
     ]  # fmt: skip
+
+
+def test_the_keyboard_tells_whether_its_compositor_has_ended(compositor):
+    typist = VirtualKeyboard(compositor.path)
+    assert typist.answers()
+    assert not compositor.listens_to_keyboard(), "new keymaps would come, with files that nobody takes"
+    compositor.drop()
+    assert not typist.answers()
+    typist.close()
 
 
 @pytest.mark.parametrize("keymap", [None, b""])
