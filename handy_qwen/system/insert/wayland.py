@@ -264,7 +264,7 @@ class Wayland(PastingBackend[None]):
             raise InsertError(
                 "Your desktop doesn't let Handy Qwen press keys.",
                 InsertReason.DENIED_BY_USER,
-                "Allow it: Help > Setup guide.",
+                "Allow it: tray → Help → Set up again…",
             )
         raise InsertError(
             "No way to press keys on this desktop.",
