@@ -77,9 +77,13 @@ class Tenant(Victim):
         for row in rows:
             if row["state"] != "done" or row["whereabouts"] not in {"typed", "pasted"}:
                 return 0
-            with wav.blocks(self.history / "takes" / row["file"]) as blocks:
-                if abs(sum(map(len, blocks)) / RATE_HZ - row["duration_s"]) > 0.001:
-                    return 0
+            try:
+                with wav.blocks(self.history / "takes" / row["file"]) as blocks:
+                    has_s = sum(map(len, blocks)) / RATE_HZ
+            except FileNotFoundError:  # the sound follows when there is room for it
+                return 0
+            if abs(has_s - row["duration_s"]) > 0.001:
+                return 0
         return len(rows)
 
     def wait_for_takes(self, count):
