@@ -215,7 +215,8 @@ class FilesPresenter:
         if not files:  # removed meanwhile
             return
         for file in files:
-            path = target if len(numbers) == 1 else _free(target, file.entry.path.name + form.suffix)
+            name = form.base(file.entry.path).name + form.suffix
+            path = target if len(numbers) == 1 else _free(target, name)
             content = rendered(form, file.made.known, file.made.passages)
             try:
                 with replacing(path) as stream:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -296,11 +297,13 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
         return {}
     if not options.output:  # a shell's variable that is not set; it would mean the present folder
         raise UsageError("--output needs a folder.")
-    folder = Path(options.output)
+    folder, form = Path(options.output), options.format
+    bases = Counter(form.base(Path(stem)) for _name, stem in meant)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}
     for name, stem in meant:
-        place = places[name] = folder / (stem + options.format.suffix)
+        base = form.base(Path(stem))
+        place = places[name] = folder / f"{base if bases[base] == 1 else stem}{form.suffix}"
         if place in taken:
             raise UsageError(
                 f"{taken[place]} and {name} would both be saved as {place}.",

@@ -34,6 +34,10 @@ class Form(enum.StrEnum):
         """What the names of such files end with."""
         return ".txt" if self is Form.TEXT else f".{self}"
 
+    def base(self, sound: Path) -> Path:
+        """What a text of ``sound`` is called before the suffix: subtitles as the film, as players expect."""
+        return sound.with_suffix("") if self.is_timed and sound.suffix.lower() in SUFFIXES else sound
+
     @property
     def is_timed(self) -> bool:
         """Whether it says when each sentence was spoken."""

@@ -192,7 +192,7 @@ class FilesWindow(AppWindow):
             dialog = ask_where_to_save(
                 self,
                 words.SAVE_TITLE,
-                entry.path.name,
+                form.base(entry.path).name,
                 {form.suffix: words.KINDS[form]},
                 partial(self._commands.save, numbers, form),
             )

@@ -107,12 +107,15 @@ def test_texts_are_saved_in_each_form_copied_and_opened(files, tmp_path):
     assert (tmp_path / "report.flac.txt").read_text(encoding="utf-8") == "mine", "nothing is replaced"
     assert (tmp_path / "report.flac (2).txt").read_text(encoding="utf-8") == f"{TEXT}\n"
     assert files.page.entries[0].saved == tmp_path / "report.flac (2).txt"
+    files.presenter.save([first, second], Form.VTT, tmp_path)
+    files.told(4)
+    assert sorted(path.name for path in tmp_path.glob("*.vtt")) == ["chairs.vtt", "report.vtt"]
     files.presenter.save([first], Form.JSON, tmp_path / "none" / "x.json")
-    told = files.told(4)
+    told = files.told(5)
     assert (told.title, told.is_problem) == ("x.json can't be written: No such file or directory.", True)
     files.has_program = False
     files.presenter.open(second)
-    assert files.told(5).title.startswith("No program opened")
+    assert files.told(6).title.startswith("No program opened")
 
 
 def test_what_is_given_up_ends_and_the_next_begins(files, tmp_path):

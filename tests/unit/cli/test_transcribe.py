@@ -284,7 +284,11 @@ def test_the_files_of_a_folder_are_taken_in_order_and_saved_as_they_lie_there(as
     out = tmp_path / "out"
     assert ask("--recursive", talks, "--format", "srt", "--output", out).status == 0
     saved = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
-    assert saved == ["a/x.flac.srt", "b.flac.srt"]
+    assert saved == ["a/x.srt", "b.srt"], "as the films are called, so that players find them"
+    shutil.copy(REPORT, talks / "b.wav")
+    assert ask("--recursive", talks, "--format", "srt", "--output", out / "2").status == 0
+    saved = sorted(path.name for path in (out / "2").rglob("*.srt"))
+    assert saved == ["b.flac.srt", "b.wav.srt", "x.srt"]
     assert ask("-r", talks, CHAIRS, "-H").out.split(":")[0] == str(talks / "b.flac")
     (tmp_path / "empty").mkdir()
     status, _out, err = ask("-r", tmp_path / "empty")

@@ -110,6 +110,11 @@ def test_texts_are_copied_saved_and_opened(window, asked):
     dialog = next(one for one in window.findChildren(QFileDialog) if one.isVisible())
     dialog.fileSelected.emit("/out/talk.txt")
     assert asked.calls[-1] == ("save", [1], Form.TEXT, Path("/out/talk.txt"))
+    dialog.close()
+    actions[1].trigger()
+    dialog = next(one for one in window.findChildren(QFileDialog) if one.isVisible())
+    assert Path(dialog.selectedFiles()[0]).name == f"{FILES.entries[0].path.stem}.srt", "as the film"
+    dialog.close()
     assert not window.open_button.isEnabled()
     saved = replace(FILES.entries[0], saved=TALKS / "talk.txt")
     window.show_files(replace(FILES, entries=(saved, *FILES.entries[1:])))
