@@ -56,11 +56,13 @@ def add_parsers(commands: Subparsers) -> None:
         action.add_argument("values", nargs="*" if name == "set" else "+", metavar="VALUE")
     reset = add_command(actions, "reset", _reset, "reset settings to their defaults")
     reset.add_argument("names", nargs="+", metavar="NAME")
-    backup = "Parts: settings, words, replacements. Words and replacements are added to those there are."
-    exported = add_command(actions, "export", _export, "write all settings, words and replacements to a file")
+    parts = f"Parts: {', '.join(Part)}."
+    about = f"Write a backup. {parts}"
+    exported = add_command(actions, "export", _export, "write settings, apps, words and replacements", about)
     exported.add_argument("file", type=Path, metavar="FILE")
-    about = "Of a backup, the settings file of another computer, or Handy's settings_store.json. "
-    imported = add_command(actions, "import", _import, "take over what a file has", about + backup)
+    about = "Take over a backup, the settings file of another computer, or Handy's settings_store.json. "
+    about += f"{parts} Words and replacements are added to those there are."
+    imported = add_command(actions, "import", _import, "take over what a file has", about)
     imported.add_argument("file", type=Path, metavar="FILE")
     for one in (exported, imported):
         one.add_argument("--only", nargs="+", choices=list(Part), metavar="PART", help="only these parts")

@@ -36,19 +36,19 @@ def text(value: object) -> str:
     return str(value)
 
 
-def known_language(value: object) -> str:
+def known_language(value: object, also: str = ', or "auto"') -> str:
     """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
     try:
         return language_name(text(value))
     except LanguageError as exc:
         guess, asks, _rest = exc.hint.partition("?")
         meant = f" ({guess[:1].lower()}{guess[1:]}?)" if asks else ""
-        raise ValueError(f'must be a language such as "German" or "de", or "auto"{meant}') from None
+        raise ValueError(f'must be a language such as "German" or "de"{also}{meant}') from None
 
 
 def one_language(value: object) -> str:
     """As ``known_language``, but not automatic."""
-    if not (name := known_language(value)):
+    if not (name := known_language(value, also="")):
         raise ValueError('must be a language such as "German" or "de"')
     return name
 

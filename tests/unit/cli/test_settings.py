@@ -65,6 +65,7 @@ def test_what_is_set_is_in_the_file(run, name, given, value):
         (["set", "mode", "hodl"], "mode must be one of auto, hold, toggle."),
         (["set", "warm_s", "for ever"], "warm_s must be a number."),
         (["set", "hold_s", "9"], "hold_s must be from 0.1 to 2."),
+        (["add", "languages", "xx"], 'An entry of languages must be a language such as "German" or "de".'),
         (["set", "language", "Germn"], 'language must be a language such as "German" or "de", or "auto"'),
         (["set", "hotkeys", "f9", "blah"], 'There is no key named "blah" (hotkey "blah").'),
         (["set", "hotkeys", "a"], "a"),
