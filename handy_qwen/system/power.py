@@ -84,11 +84,13 @@ class LogindPower:
     def _run(self) -> None:
         from handy_qwen.system.portal import BROKEN
 
+        is_told = False
         while not self.thread.is_ending():
             try:
                 self._listen()
             except BROKEN as exc:
-                logger.info("no logind to tell of sleep: %s", type(exc).__name__)
+                logger.log(logging.DEBUG if is_told else logging.INFO, "no logind: %s", type(exc).__name__)
+                is_told = True
             self._let_sleep()
             if not self.thread.is_ending():
                 select.select([self._inbox], [], [], RETRY_S)
