@@ -73,9 +73,8 @@ def add_parsers(commands: Subparsers) -> None:
     )
     parser.add_argument(
         "--format",
-        type=Form,
-        choices=tuple(Form),
-        default=Form.TEXT,
+        choices=[form.value for form in Form],
+        default=Form.TEXT.value,
         help="srt and vtt are subtitles, timed by the pauses in the speech (default: %(default)s)",
     )
     parser.add_argument(
@@ -110,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
     from handy_qwen.audio.files import check
 
     context = context_of(options.context, options.vocabulary)
-    form = options.format
+    form = Form(options.format)
     is_text_on_stdout = options.output == "-" and form is Form.TEXT
     if options.with_filename and not is_text_on_stdout:
         raise UsageError("--with-filename only works with text on standard output.")
@@ -297,7 +296,7 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
         return {}
     if not options.output:  # a shell's variable that is not set; it would mean the present folder
         raise UsageError("--output needs a folder.")
-    folder, form = Path(options.output), options.format
+    folder, form = Path(options.output), Form(options.format)
     bases = Counter(form.base(Path(stem)) for _name, stem in meant)
     places: dict[str, Path] = {}
     taken: dict[Path, str] = {}

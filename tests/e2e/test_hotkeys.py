@@ -360,9 +360,10 @@ def test_a_lock_as_the_hotkey_locks_nothing(desk, keys, lock, is_locked):
 
 
 def test_a_lock_that_belongs_to_a_chord_still_locks_by_itself(desk):
-    with listening(desk.display, "ctrl+caps_lock") as (heard, _):
+    with listening(desk.display, "ctrl+caps_lock") as (heard, listener):
         desk.keys.chord("Control_L", "Caps_Lock")
         assert heard.wait(2) == PRESS
+        listener.start([Hotkey("ctrl+caps_lock")])  # answers when what came before is done
         wait_until(lambda: desk.keys.modifiers() == 0, "nothing to be locked")
         desk.keys.chord("Caps_Lock")
         assert desk.keys.modifiers() == X.LockMask
@@ -484,6 +485,7 @@ def test_escape_cancels_while_the_hotkey_is_held_and_is_taken_then_too(desk, ter
 def test_the_lock_key_is_taken_only_while_a_hotkey_is_down(desk, terminal):
     with listening(desk.display, "ctrl_r") as (heard, listener):
         listener.watch_escape(True, "space")
+        listener.start([Hotkey("ctrl_r")])  # answers when what came before is done
         desk.keys.down("Control_R")
         assert heard.wait(1) == ["KeyDown 0"]
         desk.keys.chord("space")
