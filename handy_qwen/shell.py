@@ -1,4 +1,4 @@
-"""Commands that people are told to run, as the shell of their system takes them."""
+"""Commands for people to run, quoted for the shell of their system."""
 
 from __future__ import annotations
 

@@ -158,7 +158,7 @@ def _is_shown(environment: Mapping[str, str], pid: int) -> bool:
                 asked = message_bus.GetConnectionUnixProcessID(owner)
                 pids |= set(unwrap_msg(bus.send_and_get_reply(asked, timeout=BUS_ANSWER_S)))
     except BROKEN as exc:
-        logger.debug("the list of tray icons is not told: %s", type(exc).__name__)
+        logger.debug("the list of tray icons cannot be read: %s", type(exc).__name__)
         return True
     return pid in pids
 

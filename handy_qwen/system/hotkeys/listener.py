@@ -37,7 +37,7 @@ from handy_qwen.system.inbox import SelectableInbox
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
-CHECK_S = 5.0  # how often the hooks are looked after while no key is down
+CHECK_S = 5.0  # between two checks of the hooks, while no key is down
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""

@@ -1,7 +1,7 @@
 """A keyboard of our own, on compositors that let programs have one (wlroots, Hyprland, niri, COSMIC, labwc).
 
 It has the whole keymap of the seat. With a keymap that holds the pressed keys alone, as wtype makes it, GTK 3
-takes no chord for one. A compositor does not work out the modifiers of a virtual keyboard: they are told.
+ignores chords. A compositor does not derive modifiers from a virtual keyboard's keys: they are sent.
 
 Source: virtual-keyboard-unstable-v1.
 """
