@@ -12,12 +12,19 @@ import sys
 from pathlib import Path
 
 import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
 from PySide6.QtCore import QLocale
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, View
 from handy_qwen.message import Count, Message, Size, messages, reason_of, sentences, verbatim
+from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.ui import translation
+from handy_qwen.ui.settings.general import GeneralPage
+from handy_qwen.ui.strings import unlike
 from tests.conftest import ROOT
+from tests.unit.ui.gallery import everything_asked, tools
 
 sys.path.insert(0, str(ROOT / "packaging"))
 import translations  # a script, and in no package
@@ -271,3 +278,25 @@ def test_translations_are_spaced_and_underlined_as_english_is(path):
                 assert form[end].isspace() == english[end].isspace(), f"{english!r}: {form!r}"
             assert form.count("\n") == english.count("\n"), f"{english!r}: {form!r}"
             assert letters(form) <= letters(english), f"{english!r}: {form!r}"
+
+
+# --- letters and directions --------------------------------------------------------------------------
+
+
+def test_a_letter_is_underlined_once():
+    titles = ["&Start", "S&top", "&Stop && go", "&Über", "&über", "Plain"]
+    assert list(unlike(titles)) == ["&Start", "S&top", "Stop && go", "&Über", "über", "Plain"]
+
+
+def test_another_language_offers_a_restart(qtbot):
+    asked = everything_asked()
+    shown = GeneralPage(tools(asked))
+    qtbot.addWidget(shown)
+    shown.show_settings(SettingsView(values=Settings()))
+    assert shown.restart.isHidden()
+    shown.show_settings(SettingsView(values=Settings(interface_language="de")))
+    assert not shown.restart.isHidden()
+    shown.restart.undo_button.click()
+    assert asked.calls[-1] == ("quit", {"and_again": True})
+    shown.show_settings(SettingsView(values=Settings()))
+    assert shown.restart.isHidden()

@@ -141,4 +141,8 @@ class _Marks(QWidget):
                 (good, first, last, Qt.AlignmentFlag.AlignHCenter),
                 (loud, last, float(self.width()), Qt.AlignmentFlag.AlignRight),
             ):
-                painter.drawText(QRectF(left, 0, right - left, self.height()), side | middle | line, text)
+                painter.drawText(
+                    QRectF(left, 0, right - left, self.height()),
+                    side | middle | line | Qt.AlignmentFlag.AlignAbsolute,
+                    text,
+                )

@@ -22,8 +22,8 @@ KEEP = re.compile(r"(\{\w+\}|\(\*[^)]*\))")
 LONGER = 0.4
 NAMES = """
     Handy Qwen Qwen3 ASR Ctrl Alt Shift Esc Space Tab Enter Super Right Left Meta F9 GB MB kB ms dBFS OK toml
-    txt csv srt vtt json jsonl zip tar gz tgz Apache MIT Python CPU Debian Alibaba Cloud Backspace Up Down Del Return
-    date time clipboard
+    txt csv srt vtt json jsonl zip tar gz tgz Apache MIT Python CPU Debian Alibaba Cloud Backspace Up Down Del
+    Return date time clipboard
 """
 
 
