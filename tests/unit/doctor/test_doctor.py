@@ -403,7 +403,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
 @pytest.mark.parametrize(
     ("environment", "answering", "status", "said"),
     [
-        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}, [":0"], "ok", "w is left over from another session"),
+        ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}, [":0"], "ok", "Left over from another session: w."),
         ({"DISPLAY": ":0", "WAYLAND_DISPLAY": "w"}, ["w", ":0"], "ok", "Wayland, with XWayland."),
         ({"DISPLAY": ":0", "XDG_SESSION_TYPE": "tty"}, [":0"], "ok", "X11, display :0."),
         ({"WAYLAND_DISPLAY": "w", "XDG_SESSION_TYPE": "tty"}, ["w"], "ok", "Wayland."),
@@ -734,12 +734,12 @@ def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypat
     assert said() == said("win32") == "Nothing is kept yet; what will be can be read by you only."
     write_settings("hold_s = 0.5\n")
     monkeypatch.setattr(data, "_is_open", lambda _path: False)
-    assert said() == "Settings can be read by you only."
+    assert said() == "Only you can read: settings."
     for folder in (paths.data_dir(), paths.log_dir()):
         folder.mkdir(parents=True)
         (folder / "file").touch()
-    assert said() == "Settings, data and log can be read by you only."
-    assert said("win32") == "Settings, data and log lie in your own profile."
+    assert said() == "Only you can read: settings, data, log."
+    assert said("win32") == "In your own profile: settings, data, log."
 
 
 def test_a_locked_folder_is_a_problem(monkeypatch):

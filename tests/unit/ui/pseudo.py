@@ -166,12 +166,13 @@ def allowed() -> set[str]:
     from handy_qwen.core.profiles import BUILT_IN
     from handy_qwen.languages import ALL_LANGUAGES, NATIVE_NAMES
     from handy_qwen.ui.settings import words
+    from handy_qwen.ui.setup import words as setup_words
 
     root = Path(__file__).parents[2]
     sources = [root / "unit" / "ui" / "gallery.py", *(root / "e2e" / f"{one}.py" for one in STATES_IN)]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sources]
     nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    texts = [NAMES, words.EXAMPLE_BEFORE, words.EXAMPLE_HEARD.casefold()]
+    texts = [NAMES, setup_words.DEMO_SENTENCE, words.EXAMPLE_BEFORE, words.EXAMPLE_HEARD.casefold()]
     texts += [words.EXAMPLE_HEARD, *map(manual.title, manual.TOPICS)]
     texts += [node.value for node in nodes if isinstance(node.value, str)]
     texts += [phrase for one in COMMAND_LANGUAGES for phrase in phrases_of(one).values()]
