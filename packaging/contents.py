@@ -34,7 +34,9 @@ EXCLUDED_MODULES = [
 
 _QT = "*PySide6/"
 UNUSED = (  # patterns of places in the folder
-    _QT + "*translations/*",  # the program speaks English, so should its buttons
+    _QT + "*translations/[!q]*",  # of those, only Qt's own buttons and dialogs: qtbase_*
+    _QT + "*translations/qt[!b]*",
+    "*/locale/*.po*",  # of which the .mo files are made
     _QT + "*plugins/egldeviceintegrations/*",  # screens without a window system
     _QT + "*plugins/platforms/*eglfs*",
     _QT + "*plugins/platforms/*linuxfb*",

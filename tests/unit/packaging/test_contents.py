@@ -20,7 +20,12 @@ from tests.conftest import ROOT
         ("libgtk-3.so.0", "/usr/lib64/libgtk-3.so.0"),
         ("libstdc++.so.6", "/lib/x86_64-linux-gnu/libstdc++.so.6"),
         ("PySide6/Qt/plugins/platforms/libqeglfs.so", "/e/site-packages/PySide6/Qt/plugins/platforms/x.so"),
-        ("PySide6/Qt/translations/qtbase_de.qm", "/e/site-packages/PySide6/Qt/translations/qtbase_de.qm"),
+        ("PySide6/Qt/translations/designer_de.qm", "/e/site-packages/PySide6/Qt/translations/designer_de.qm"),
+        ("PySide6/Qt/translations/qt_de.qm", "/e/site-packages/PySide6/Qt/translations/qt_de.qm"),
+        (
+            "handy_qwen/assets/locale/handy-qwen.pot",
+            "/e/site-packages/handy_qwen/assets/locale/handy-qwen.pot",
+        ),
     ],
 )
 def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
@@ -30,6 +35,8 @@ def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
 @pytest.mark.parametrize(
     ("place", "source"),
     [
+        ("PySide6/Qt/translations/qtbase_de.qm", "/e/site-packages/PySide6/Qt/translations/qtbase_de.qm"),
+        ("handy_qwen/assets/locale/de/LC_MESSAGES/handy-qwen.mo", "/e/handy-qwen.mo"),
         ("libpython3.11.so.1.0", "/lib/x86_64-linux-gnu/libpython3.11.so.1.0"),
         ("libssl.so.3", "/lib/x86_64-linux-gnu/libssl.so.3"),
         ("libxcb-cursor.so.0", "/usr/lib/x86_64-linux-gnu/libxcb-cursor.so.0"),
