@@ -82,10 +82,36 @@ def main() -> None:
         found[name] = english(texts_of(window), known)
         window.close()
         window.deleteLater()
-    found |= others(known)
+    found |= refusals(app, known) | others(known)
     sys.stdout.write(json.dumps({name: words for name, words in found.items() if words}, ensure_ascii=False))
     sys.stdout.flush()
     os._exit(0)
+
+
+def refusals(app, known):
+    """What comes worded from elsewhere and not with a view."""
+    from handy_qwen.core.models import Problem
+    from handy_qwen.core.view import MicrophoneTest
+    from handy_qwen.errors import HandyError
+    from handy_qwen.message import Message
+    from handy_qwen.settings.forms import Page
+    from tests.unit.ui import gallery
+
+    no, why = Message("A dictation is being recorded."), Message("Try again when it's finished.")
+    asked = gallery.everything_asked()
+    window = gallery.settings(asked, Page.MICROPHONE)
+    window.present()
+    asked.microphone.callbacks["listen"](MicrophoneTest(problem=Problem(no, why)))
+    for _ in range(4):
+        app.processEvents()
+    said = {"microphone-refused": english(texts_of(window), known)}
+    window.page(Page.SHORTCUT).hotkeys.rows[0].refuse(HandyError(no, why))
+    said["hotkey-refused"] = english(texts_of(window.page(Page.SHORTCUT)), known)
+    guide = gallery.setup(asked, 2)
+    guide.pages[2].cap.failed.emit(HandyError(no, why))
+    said["guide-refused"] = english(texts_of(guide), known)
+    assert all("Ťŕý" in " ".join(texts_of(one)) for one in (window, guide)), "nothing was said"
+    return said
 
 
 def others(known):
