@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -17,6 +16,8 @@ from typing import Any, Self
 import soundfile
 
 from handy_qwen import paths
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.errors import ControlError
 from tests.e2e.desk.processes import wait_until
 
 INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
@@ -61,6 +62,11 @@ class App:
             (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, and wait until it has nothing more to do."""
         self.process = self.desktop.start(self._name, *self._command, "--debug", env=self.env)
         try:
             wait_until(lambda: self.status().get("is_ready"), "the app", timeout_s=60)
@@ -68,7 +74,6 @@ class App:
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
@@ -86,10 +91,32 @@ class App:
             [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=60
         )
 
+    def ask(self, command: str) -> dict[str, Any]:
+        """Have it carry out ``command``, as ``run`` does, but without the start of another process.
+
+        Raises:
+            ControlError: It is not running, does not answer, or refuses.
+        """
+        return ask(self.endpoint, command)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens to commands."""
+        return Endpoint(self.home / "run")
+
     def status(self) -> dict[str, Any]:
         """What it says it is doing; empty while it is not running."""
-        done = self.run("status", "--json")
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        try:
+            return dict(self.ask("status")["status"])
+        except ControlError:
+            return {}
+
+    def last(self) -> str:
+        """The last text; empty while there is none."""
+        try:
+            return str(self.ask("last")["text"])
+        except ControlError:
+            return ""
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""

@@ -32,8 +32,7 @@ from typing import Any, Self
 
 import pytest
 
-from handy_qwen.control import Endpoint, ask
-from handy_qwen.errors import ControlError
+from handy_qwen.control import Endpoint
 from tests.conftest import ROOT
 from tests.e2e.app import App
 from tests.e2e.desk.desktop import Desktop
@@ -215,15 +214,10 @@ class WineApp(App):
         said = said.replace("Failed to create DXGI factory.\r\n", "")  # Wine has none; ONNX Runtime asks
         return subprocess.CompletedProcess(arguments, code, said, "")
 
-    def status(self) -> dict[str, Any]:
-        """What it says it is doing; empty while it is not running.
-
-        Asked from this side: a Windows program takes seconds to start.
-        """
-        try:
-            return dict(ask(Endpoint(self.runtime, is_unix=False), "status")["status"])
-        except ControlError:
-            return {}
+    @property
+    def endpoint(self) -> Endpoint:
+        """The port of the Windows program, asked from this side."""
+        return Endpoint(self.runtime, is_unix=False)
 
 
 class _WineTarget(Target):
