@@ -99,7 +99,7 @@ def need_all() -> None:
 
 def check(_arguments: Sequence[str]) -> int:
     """Lint, formatting, types."""
-    return side_by_side(*CHECKS)
+    return side_by_side(*CHECKS, niceness=0)
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -249,18 +249,18 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> in
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
-def side_by_side(first: Sequence[str], *others: Sequence[str]) -> int:
+def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = NICENESS) -> int:
     """Run commands at once and return 1 if one of them fails.
 
     What ``first`` says is seen as it comes; what the others say, which leave it the processor, when they end.
     """
     with ThreadPoolExecutor(len(others)) as pool:
-        running = [pool.submit(run_behind, command) for command in others]
+        running = [pool.submit(run_behind, command, niceness) for command in others]
         statuses = [run(first), *(one.result() for one in running)]
     return int(any(statuses))
 
 
-def run_behind(command: Sequence[str]) -> int:
+def run_behind(command: Sequence[str], niceness: int) -> int:
     """Run a command at a lower priority; show it, and what it said, when it has ended."""
     with subprocess.Popen(
         command,
@@ -271,7 +271,7 @@ def run_behind(command: Sequence[str]) -> int:
         errors="replace",
     ) as process:
         if sys.platform != "win32":
-            os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
         said, _ = process.communicate()
     print(f"\n+ {' '.join(command)}\n{said}", end="", flush=True)
     return process.returncode
