@@ -35,6 +35,8 @@ TAP_S = 0.08
 class App:
     """A running program with a home of its own. Use as a context manager; it must end well."""
 
+    end_s = 30.0  # how long that may take
+
     def __init__(
         self,
         desktop: Any,
@@ -77,13 +79,17 @@ class App:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+            self.tell_to_end()
+        code = self.process.wait(self.end_s)
         if kind is not None:
             print(self.output())  # noqa: T201  what led to the failure
         else:
             assert code == 0, self.output()
             assert "Traceback" not in self.output(), self.output()
+
+    def tell_to_end(self) -> None:
+        """Have it end, as the end of the session does."""
+        self.process.send_signal(signal.SIGTERM)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it."""

@@ -163,6 +163,8 @@ class WineApp(App):
         command: What is started, behind ``wine``; by default the checkout, by Windows Python.
     """
 
+    end_s = END_S
+
     def __init__(
         self,
         desktop: WineDesktop,
@@ -194,15 +196,9 @@ class WineApp(App):
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.process.poll() is None:
-            self.run("quit")  # Windows has no SIGTERM
-        code = self.process.wait(END_S)
-        if kind is not None:
-            print(self.output())  # noqa: T201  what led to the failure
-        else:
-            assert code == 0, self.output()
-            assert "Traceback" not in self.output(), self.output()
+    def tell_to_end(self) -> None:
+        """By command: Windows has no SIGTERM."""
+        self.run("quit")
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it. All it prints is in ``stdout``."""

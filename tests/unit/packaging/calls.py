@@ -147,6 +147,7 @@ class _Finder:
         self._helpers: dict[
             Function, set[str]
         ] = {}  # those that call what they are given, as which parameter
+        self._helper_names: set[str] = set()
         self._aliases: dict[tuple[str, str], Function] = {}  # (module, attribute) that holds a helper
         self._busy: set[tuple[ast.AST, str]] = set()
 
@@ -167,6 +168,7 @@ class _Finder:
                 for found in self._command(command, is_shell=_is_shell(module, node)):
                     if isinstance(found, _Parameter):
                         self._helpers.setdefault(found.function, set()).add(found.name)
+                        self._helper_names.add(getattr(found.function, "name", ""))
                     elif isinstance(found, _Unknown):
                         if is_sure:
                             yield Call("", f"{place}: {ast.unparse(found.node)}")
@@ -192,7 +194,9 @@ class _Finder:
 
     def _helpers_called(self, module: _Module, node: ast.Call) -> list[tuple[Function, bool]]:
         name = _last_name(node.func)
-        helpers = [one for one in self._callable(module, node, name) if one in self._helpers]
+        helpers: list[Function] = []
+        if name in self._helper_names:  # of most calls nobody needs to know what they may mean
+            helpers = [one for one in self._callable(module, node, name) if one in self._helpers]
         if (alias := self._aliases.get((module.name, name))) is not None:
             helpers.append(alias)
         # What else has a method of this name may take no command.
