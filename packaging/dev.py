@@ -40,18 +40,19 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 OLDEST_PYTHON = (3, 11)
 
-PYTEST = [str(PYTHON), "-m", "pytest", "-q"]
+# What .venv's Python is given.
+PYTEST = ["-m", "pytest", "-q"]
 DESKTOP_SPREAD = ["--numprocesses", "5", "--dist", "loadfile", "--no-loadscope-reorder"]  # they mostly wait
 DESKTOP_TESTS = [*PYTEST, *DESKTOP_SPREAD, "tests/e2e"]
 OTHER_TESTS = [*PYTEST, "--numprocesses", "logical", "--dist", "loadfile", "tests/unit", "tests/golden"]
 CHECKS = [
-    [str(PYTHON), "-m", "ruff", "check", "."],
-    [str(PYTHON), "-m", "ruff", "format", "--check", "."],
-    [str(PYTHON), "-m", "mypy"],
+    ["-m", "ruff", "check", "."],
+    ["-m", "ruff", "format", "--check", "."],
+    ["-m", "mypy"],
 ]
 for _system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
     _own = ["--platform", _system, "--cache-dir", f".mypy_cache/{_system}", "--no-warn-unreachable"]
-    CHECKS.append([str(PYTHON), "-m", "mypy", *_own, "handy_qwen", "packaging"])
+    CHECKS.append(["-m", "mypy", *_own, "handy_qwen", "packaging"])
 NICENESS = 10  # of what runs beside the tests of the desktop, where keys and sound have their times
 
 
@@ -104,7 +105,9 @@ def check(_arguments: Sequence[str]) -> int:
 
 def test(arguments: Sequence[str]) -> int:
     """The tests that pytest's ``arguments`` choose, or all of them."""
-    return run([*PYTEST, *arguments]) if arguments else side_by_side(DESKTOP_TESTS, OTHER_TESTS)
+    if arguments:
+        return run([str(PYTHON), *PYTEST, *arguments])
+    return side_by_side(DESKTOP_TESTS, OTHER_TESTS)
 
 
 def coverage(_arguments: Sequence[str]) -> int:
@@ -250,20 +253,20 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> in
 
 
 def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = NICENESS) -> int:
-    """Run commands at once and return 1 if one of them fails.
+    """Run .venv's Python for several things at once and return 1 if one of them fails.
 
     What ``first`` says is seen as it comes; what the others say, which leave it the processor, when they end.
     """
     with ThreadPoolExecutor(len(others)) as pool:
-        running = [pool.submit(run_behind, command, niceness) for command in others]
-        statuses = [run(first), *(one.result() for one in running)]
+        running = [pool.submit(run_behind, arguments, niceness) for arguments in others]
+        statuses = [run([str(PYTHON), *first]), *(one.result() for one in running)]
     return int(any(statuses))
 
 
-def run_behind(command: Sequence[str], niceness: int) -> int:
-    """Run a command at a lower priority; show it, and what it said, when it has ended."""
+def run_behind(arguments: Sequence[str], niceness: int) -> int:
+    """Run .venv's Python at a lower priority; show what it said when it has ended."""
     with subprocess.Popen(
-        command,
+        [str(PYTHON), *arguments],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -273,7 +276,7 @@ def run_behind(command: Sequence[str], niceness: int) -> int:
         if sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
         said, _ = process.communicate()
-    print(f"\n+ {' '.join(command)}\n{said}", end="", flush=True)
+    print(f"\n+ {PYTHON} {' '.join(arguments)}\n{said}", end="", flush=True)
     return process.returncode
 
 

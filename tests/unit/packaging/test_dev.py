@@ -44,9 +44,10 @@ def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys
 
 
 @pytest.mark.parametrize("wrong", [None, 0, 1])
-def test_of_commands_side_by_side_each_is_heard_and_one_that_fails_counts(builder, capfd, wrong):
+def test_of_what_runs_side_by_side_all_is_heard_and_what_fails_counts(builder, capfd, monkeypatch, wrong):
+    monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)
     ends = [f"print('said by {n}', flush=True){'; os.abort()' * (n == wrong)}" for n in range(3)]
-    commands = [[sys.executable, "-c", f"import os; {end}"] for end in ends]
+    commands = [["-c", f"import os; {end}"] for end in ends]
     assert builder("dev").side_by_side(*commands) == (wrong is not None)
     said = capfd.readouterr().out.splitlines()
     assert sorted(line for line in said if line.startswith("said by")) == [f"said by {n}" for n in range(3)]
