@@ -93,18 +93,18 @@ def build_deb() -> None:
 
 def build_tar() -> None:
     """Build the .tar.gz."""
-    import archives
+    import linux_files
 
     need_frozen()
-    made(archives.build_tar())
+    made(linux_files.build_tar())
 
 
 def build_appimage() -> None:
     """Build the AppImage."""
-    import archives
+    import linux_files
 
     need_frozen()
-    made(archives.build_appimage())
+    made(linux_files.build_appimage())
 
 
 def build_flatpak() -> None:
@@ -133,9 +133,9 @@ def build_macos() -> None:
 
 def check_linux() -> None:
     """Have the distribution's tools look at what was made."""
-    import linux_check
+    import linux_files
 
-    linux_check.check()
+    linux_files.check()
 
 
 def write_sums() -> None:

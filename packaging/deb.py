@@ -22,10 +22,9 @@ from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
-import contents
 import linux_files
 import product
-from frozen import FOLDER, ORIGINS
+from frozen import FOLDER, ORIGINS, is_of_the_system
 
 LOADED_BY_NAME = "libportaudio2"
 OPTIONAL = ("libqgtk3.so",)  # Qt leaves a plugin out whose libraries are missing: GTK is where GNOME is
@@ -89,11 +88,7 @@ def changelog() -> str:
 
 def libraries_of_debian(files: dict[str, str]) -> list[str]:
     """The places of those libraries in the folder that Debian has itself: all but Python's."""
-    return [
-        place
-        for place, source in files.items()
-        if contents.is_of_the_system(source) and "libpython" not in place
-    ]
+    return [place for place, source in files.items() if is_of_the_system(source) and "libpython" not in place]
 
 
 def set_modes(root: Path) -> None:

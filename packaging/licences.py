@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-import contents
 import product
+from frozen import is_of_the_system
 
 TEXTS = product.PACKAGING / "licences"
 LACKING = {  # Python packages whose wheels bring no text, and those that here are in ``licences/``
@@ -69,7 +69,7 @@ def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
         path = Path(source).resolve()
         if source in owners or str(path) in owners:
             packages.add(owners.get(source) or owners[str(path)])
-        elif contents.is_of_the_system(source) and "libpython" not in path.name:
+        elif is_of_the_system(source) and "libpython" not in path.name:
             system.add(source)
         elif _is_python(path, standard):
             has_python = True

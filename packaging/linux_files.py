@@ -1,14 +1,22 @@
-"""What a Linux desktop wants besides the program: menu entry, AppStream data, icons, manual, completions."""
+"""What is for Linux: the files that a desktop wants besides the program, a .tar.gz, an AppImage, and checks.
+
+A .deb is made by deb.py, of the same files.
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
 from pathlib import Path
 
 import icons
 import licences
 import pages
 import product
-from frozen import ORIGINS
+from frozen import FOLDER, ORIGINS
 
 TEMPLATES = product.PACKAGING / "linux"
 
@@ -31,3 +39,134 @@ def licence_text(*, has_system: bool) -> str:
         licences.LicenceError: One is not to be found.
     """
     return licences.collect(ORIGINS, has_system=has_system)
+
+
+# --- the frozen folder as a .tar.gz and as an AppImage, for Linux systems without apt ---------------
+
+APPIMAGETOOL = "APPIMAGETOOL"  # the environment variable that names the tool, if it is not on PATH
+
+
+def build_tar() -> Path:
+    """Build the .tar.gz and return its file."""
+    product.DIST.mkdir(exist_ok=True)
+    file = product.DIST / product.file_name("linux", ".tar.gz")
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder) / f"{product.NAME}-{product.version()}"
+        shutil.copytree(FOLDER, top, symlinks=True)
+        write_share(top / "share")
+        (top / "LICENSES.txt").write_text(licence_text(has_system=True), encoding="utf-8")
+        readme = product.filled(TEMPLATES / "README.txt.in")
+        (top / "README.txt").write_text(readme, encoding="utf-8")
+        shutil.copy(TEMPLATES / "install.sh", top)
+        with tarfile.open(file, "w:gz", compresslevel=9) as archive:
+            archive.add(top, top.name, filter=_of_nobody)
+    return file
+
+
+def build_appimage() -> Path:
+    """Build the AppImage and return its file.
+
+    Raises:
+        SystemExit: appimagetool is not there. It comes from the AppImage project, not with Debian.
+    """
+    tool = os.environ.get(APPIMAGETOOL) or shutil.which("appimagetool")
+    if tool is None:
+        raise SystemExit(f"appimagetool is needed: on PATH, or named by {APPIMAGETOOL}.")
+    product.DIST.mkdir(exist_ok=True)
+    file = product.DIST / product.file_name("linux", ".AppImage")
+    with tempfile.TemporaryDirectory() as folder:
+        top = Path(folder) / f"{product.NAME}.AppDir"
+        stage_appdir(top)
+        arch = {"amd64": "x86_64", "arm64": "aarch64"}[product.machine()]
+        command = [tool, "--no-appstream", str(top), str(file)]
+        subprocess.run(command, check=True, env={**os.environ, "ARCH": arch, "VERSION": product.version()})
+    return file
+
+
+def stage_appdir(top: Path) -> None:
+    """Lay the AppImage's files out under ``top``. Source: AppDir specification."""
+    program = top / "usr" / "lib" / product.NAME
+    shutil.copytree(FOLDER, program, symlinks=True)
+    write_share(top / "usr" / "share")
+    about = top / "usr" / "share" / "doc" / product.NAME
+    about.mkdir(parents=True)
+    (about / "copyright").write_text(licence_text(has_system=True), encoding="utf-8")
+    (top / "AppRun").symlink_to(f"usr/lib/{product.NAME}/{product.NAME}")
+    share = top / "usr" / "share"
+    shutil.copy(share / "applications" / f"{product.APP_ID}.desktop", top)
+    shutil.copy(share / "icons" / "hicolor" / "256x256" / "apps" / f"{product.APP_ID}.png", top)
+    (top / ".DirIcon").symlink_to(f"{product.APP_ID}.png")
+
+
+def _of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Files in the archive belong to whoever unpacks it."""
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = ""
+    return entry
+
+
+# --- Debian's own tools look at the menu entry, the AppStream data, the manual and the package ------
+
+TAGS_EXPECTED = (  # of lintian; what they complain about is what a program with its own Python is
+    "bogus-mail-host",  # the project has no address
+    "copyright-file-contains-full-apache-2-license",  # the same texts go to all systems
+    "copyright-file-contains-full-gpl-license",
+    "old-fsf-address-in-copyright-file",
+    "malformed-deb-archive",  # Debian 12's lintian does not know zstd yet; its dpkg does
+    "embedded-library",
+    "dir-or-file-in-opt",
+    "hardening-no-pie",
+    "library-not-linked-against-libc",
+    "no-copyright-file",
+    "copyright-not-using-common-license-for-apache2",
+    "copyright-not-using-common-license-for-gpl",
+    "copyright-not-using-common-license-for-lgpl",
+    "initial-upload-closes-no-bugs",
+    "unstripped-binary-or-object",
+    "shared-library-lacks-prerequisites",
+    "custom-library-search-path",
+    "binary-or-shlib-defines-rpath",
+    "changelog-file-missing-in-native-package",
+    "missing-depends-on-sensible-utils",
+    "shared-library-is-executable",
+    "elf-error",
+    "spelling-error-in-binary",
+)
+
+
+def check() -> None:
+    """Check everything.
+
+    Raises:
+        SystemExit: Something is wrong.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        share = Path(folder)
+        write_share(share)
+        check_share(share)
+    packages = list(product.DIST.glob("*.deb"))
+    if packages:
+        suppressed = ",".join(TAGS_EXPECTED)
+        command = ["lintian", "--allow-root", "--tag-display-limit", "0", "--fail-on", "error"]
+        _run([*command, "--suppress-tags", suppressed, *map(str, packages)])
+
+
+def check_share(share: Path) -> None:
+    """Check the menu entry, the AppStream data and the manual under ``share``."""
+    _run(["desktop-file-validate", str(share / "applications" / f"{product.APP_ID}.desktop")])
+    about = share / "metainfo" / f"{product.APP_ID}.metainfo.xml"
+    _run(["appstreamcli", "validate", "--no-net", "--pedantic", str(about)])
+    page = share / "man" / "man1" / f"{product.NAME}.1.gz"
+    complaints = _run(["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", str(page)])
+    if complaints:
+        raise SystemExit(f"man complains:\n{complaints}")
+
+
+def _run(command: list[str]) -> str:
+    """Run a tool, show what it says, and return what it complains about."""
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    said = done.stdout if command[0] != "man" else ""
+    print("+", " ".join(command), said, done.stderr, sep="\n" if said or done.stderr else " ")
+    if done.returncode:
+        raise SystemExit(f"{command[0]} is not content.")
+    return done.stderr

@@ -24,7 +24,7 @@ from tests.conftest import ROOT
     ],
 )
 def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
-    assert not builder("contents").is_wanted(place, source)
+    assert not builder("frozen").is_wanted(place, source)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
     ],
 )
 def test_what_the_program_needs_is_packed(builder, place, source):
-    assert builder("contents").is_wanted(place, source)
+    assert builder("frozen").is_wanted(place, source)
 
 
 def test_the_debian_package_leaves_debians_libraries_to_debian(builder):
@@ -176,7 +176,7 @@ def test_what_is_released_is_what_was_built(builder, tmp_path):
 def test_files_in_the_archive_belong_to_nobody(builder):
     entry = tarfile.TarInfo("x")
     entry.uid, entry.uname = 1000, "somebody"
-    entry = builder("archives")._of_nobody(entry)
+    entry = builder("linux_files")._of_nobody(entry)
     assert (entry.uid, entry.gid, entry.uname) == (0, 0, "")
 
 

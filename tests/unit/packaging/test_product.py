@@ -109,8 +109,8 @@ def test_the_mac_app_may_use_the_microphone_under_the_hardened_runtime():
 def test_windows_is_told_the_version(builder):
     names = {"VSVersionInfo", "FixedFileInfo", "StringFileInfo", "StringTable", "StringStruct", "VarFileInfo"}
     calls = {name: lambda *given, **named: (given, named) for name in names | {"VarStruct"}}
-    (_, info) = eval(builder("windows_version").resource(), calls)
-    numbers = builder("windows_version").numbers()
+    (_, info) = eval(builder("frozen").version_resource(), calls)
+    numbers = builder("frozen").version_numbers()
     assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == numbers
     assert ".".join(map(str, numbers[:3])) == handy_qwen.__version__
     assert repr(handy_qwen.__version__) in repr(info["kids"])
