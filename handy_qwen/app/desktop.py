@@ -19,8 +19,7 @@ from handy_qwen.app.closing import in_order
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
-from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import Kind, displays_of, session_of
+from handy_qwen.system.session import Kind, compositing_for, displays_of, session_of
 
 logger = logging.getLogger(__name__)
 

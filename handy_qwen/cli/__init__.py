@@ -22,7 +22,6 @@ from handy_qwen.cli import (
     settings,
     transcribe,
     uninstall,
-    words,
 )
 from handy_qwen.cli.options import Command, Parser
 from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
@@ -86,6 +85,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     running.add_app_options(parser)
-    for module in (running, settings, words, transcribe, history, model, bench, doctor, uninstall, pages):
+    for module in (running, settings, transcribe, history, model, bench, doctor, uninstall, pages):
         module.add_parsers(commands)
     return parser

@@ -91,7 +91,7 @@ def _run_last(_options: argparse.Namespace) -> int:
 
 
 def _run_autostart(options: argparse.Namespace) -> int:
-    from handy_qwen.system.autostart import autostart_for, launch_for
+    from handy_qwen.system.entries import autostart_for, launch_for
 
     autostart = autostart_for()
     if options.what == "on":

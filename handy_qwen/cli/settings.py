@@ -1,4 +1,4 @@
-"""``handy-qwen settings``: the window of the running app, and every setting on the terminal.
+"""``handy-qwen settings``: the window of the running app, and every setting on the terminal; ``words``.
 
 What is changed here is written into the settings file, where a running app finds it within two seconds.
 """
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command
+from handy_qwen.cli.options import Subparsers, add_command, add_group, read_settings
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
-from handy_qwen.errors import ControlError, HotkeyError, SettingsError
+from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 
 if TYPE_CHECKING:
     from handy_qwen.settings import Configuration, Option, Settings
@@ -36,7 +36,7 @@ _EXAMPLES = """examples:
 
 
 def add_parsers(commands: Subparsers) -> None:
-    """Add the command to the program's parser."""
+    """Add the commands to the program's parser."""
     about = "Without a command, open the Settings window of the running app."
     parser = add_command(commands, "settings", _open, "open the settings, or list and change them", about)
     parser.epilog = _EXAMPLES
@@ -67,6 +67,7 @@ def add_parsers(commands: Subparsers) -> None:
     for one in (exported, imported):
         one.add_argument("--only", nargs="+", choices=list(Part), metavar="PART", help="only these parts")
     add_command(actions, "edit", _edit, "open the settings file in your editor")
+    _add_words(commands)
 
 
 def _open(_options: argparse.Namespace) -> int:
@@ -355,3 +356,74 @@ def _check_chords(chords: Iterable[str]) -> None:
             parse_chord(chord)
         except HotkeyError as exc:
             raise UsageError(exc.title, exc.hint) from exc
+
+
+# --- the words --------------------------------------------------------------------------------------
+
+_FORMS = "a word a line (.txt), a table (.csv, .tsv) of heard, written, regex and case, or Handy's settings"
+
+
+def _add_words(commands: Subparsers) -> None:
+    summary = "list your custom words, import and export words and replacements"
+    _parser, actions = add_group(commands, "words", summary)
+    add_command(actions, "list", _list_words, "your words, and whether the model reads them", has_json=True)
+    imported = add_command(
+        actions, "import", _import_words, "add the words and replacements of a file", _FORMS
+    )
+    imported.add_argument("file", type=Path, metavar="FILE")
+    exported = add_command(actions, "export", _export_words, "write your words to a file: .txt, .csv or .tsv")
+    exported.add_argument("file", type=Path, metavar="FILE")
+    exported.add_argument("--replacements", action="store_true", help="the replacements: .csv or .tsv")
+
+
+def _list_words(options: argparse.Namespace) -> int:
+    """The words as they are in the settings; how many tokens they take goes to the user."""
+    from handy_qwen.models.installed import fit_custom_words
+
+    settings = read_settings()
+    left_out: set[int] = set()
+    try:
+        fitted = fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
+        say(f"Not counted: {exc}")
+    else:
+        left_out = set(fitted.left_out)
+        say(f"{fitted.tokens} of {fitted.limit} tokens used.")
+    words = list(enumerate(settings.custom_words))
+    if options.json:
+        write_json([{"word": word, "is_used": place not in left_out} for place, word in words])
+        return 0
+    write("".join(f"{word}{' (not used)' if place in left_out else ''}\n" for place, word in words))
+    return 0
+
+
+def _import_words(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import revise
+    from handy_qwen.vocabulary.exchange import read_file
+    from handy_qwen.vocabulary.lists import Outcome, Vocabulary, added
+
+    found = read_file(options.file)
+    outcome = Outcome(Vocabulary())
+
+    def changes(now: Settings) -> dict[str, object]:
+        nonlocal outcome
+        old = Vocabulary.of(now)
+        outcome = added(old, found.items).after(found.skipped)
+        return outcome.vocabulary.changes_from(old)
+
+    revise(paths.settings_file(), changes)
+    say(outcome.summary)
+    if found.warning:
+        say(found.warning)
+    return 0
+
+
+def _export_words(options: argparse.Namespace) -> int:
+    from handy_qwen.vocabulary.exchange import write_replacements, write_words
+
+    settings = read_settings()
+    if options.replacements:
+        write_replacements(options.file, settings.replacements)
+    else:
+        write_words(options.file, settings.custom_words)
+    return 0

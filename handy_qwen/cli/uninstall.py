@@ -22,7 +22,7 @@ from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
 
 if TYPE_CHECKING:
-    from handy_qwen.system.autostart import Autostart
+    from handy_qwen.system.entries import Autostart
 
 _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME holds
 
@@ -38,7 +38,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from handy_qwen.doctor.program import installation
-    from handy_qwen.system.autostart import autostart_for
+    from handy_qwen.system.entries import autostart_for
 
     if options.data and not _remove_data(is_agreed=options.yes):
         return 1
@@ -71,7 +71,7 @@ def _remove_autostart(autostart: Autostart) -> None:
 
 def _remove_menu_entry() -> None:
     """The one that the program itself has written, for this instance."""
-    from handy_qwen.system.menu_entry import MenuEntry
+    from handy_qwen.system.entries import MenuEntry
 
     if sys.platform.startswith("linux") and not os.environ.get(paths.HOME_VARIABLE):
         entry = MenuEntry()

@@ -15,8 +15,7 @@ import psutil
 
 import handy_qwen
 from handy_qwen import __version__, paths
-from handy_qwen.control import InstanceLock
-from handy_qwen.control.endpoint import LOCK_FILE
+from handy_qwen.control import LOCK_FILE, InstanceLock
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.errors import EngineError
 from handy_qwen.models.installed import find_model, needed_memory

@@ -14,7 +14,7 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,11 +24,10 @@ from handy_qwen.errors import SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings.checks import Reader, Several, item_of
-from handy_qwen.settings.document import Document, TomlError, dump
+from handy_qwen.settings.document import Document, TomlError, dump, mended, name_at
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
 from handy_qwen.settings.forms import sentence
-from handy_qwen.settings.mending import mended, name_at
 
 VERSION = 1
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
@@ -434,3 +433,53 @@ def check_readable(found: Configuration, names: Iterable[str]) -> None:
             raise SettingsError(
                 f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
             )
+
+
+# --- changes by a command, which the running program finds in the file ------------------------------
+
+_TRIES = 5  # while others write the file
+
+
+def change(path: Path, **changes: object) -> Settings:
+    """Change nothing but these, and nothing in a file that is broken.
+
+    Raises:
+        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
+        ValueError: A value does not pass its check.
+    """
+    return _changed(path, lambda _found: changes)
+
+
+def revise(path: Path, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+    """``change`` to what ``changes`` makes of the settings, for what is added to a list.
+
+    Raises:
+        SettingsError: As ``change`` does; or the file has something in its place that cannot be read.
+        ValueError: A value does not pass its check.
+    """
+
+    def wanted(found: Configuration) -> Mapping[str, object]:
+        made = changes(found.settings)
+        check_readable(found, made)
+        return made
+
+    return _changed(path, wanted)
+
+
+def _changed(path: Path, wanted: Callable[[Configuration], Mapping[str, object]]) -> Settings:
+    for left in reversed(range(_TRIES)):
+        found = read_configuration(path)
+        if found.document is None:
+            raise found.complaint() or SettingsError(f"{path} cannot be read.")
+        changes = wanted(found)
+        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
+        try:
+            save(found, {name: getattr(new, name) for name in changes})
+        except OSError as exc:
+            if isinstance(exc, ChangedMeanwhileError) and left:
+                continue
+            raise SettingsError(
+                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
+            ) from exc
+        return new
+    raise AssertionError  # the last try ends above

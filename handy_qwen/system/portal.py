@@ -26,7 +26,7 @@ from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
-from handy_qwen.system.autostart import APP_ID
+from handy_qwen.system.entries import APP_ID
 
 logger = logging.getLogger(__name__)
 

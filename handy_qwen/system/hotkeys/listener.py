@@ -20,7 +20,6 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import (
     MODIFIERS,
     SIDES,
@@ -31,7 +30,7 @@ from handy_qwen.system.hotkeys.chord import (
     missing_key,
 )
 from handy_qwen.system.hotkeys.own_keys import own_keys
-from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
 logger = logging.getLogger(__name__)

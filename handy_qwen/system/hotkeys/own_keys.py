@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Mapping
 
-from handy_qwen.system.autostart import SCRIPT, launch_for
+from handy_qwen.system.entries import SCRIPT, launch_for
 
 OWN_KEYS = (
     'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '

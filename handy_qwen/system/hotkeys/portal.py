@@ -45,7 +45,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.autostart import APP_ID
+from handy_qwen.system.entries import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import own_keys

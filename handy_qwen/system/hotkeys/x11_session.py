@@ -21,14 +21,12 @@ from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
-from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
 from handy_qwen.system.hotkeys.own_keys import own_keys
-from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
-from handy_qwen.system.x11.keymap import NamedKeys
-from handy_qwen.system.x11.selection import Requestor
-from handy_qwen.system.x11.xinput import (
+from handy_qwen.system.x11.extensions import (
+    Locks,
     ServerClock,
     buttons_down,
     keyboards,
@@ -36,7 +34,8 @@ from handy_qwen.system.x11.xinput import (
     select_raw,
     xtest_devices,
 )
-from handy_qwen.system.x11.xkb import Locks
+from handy_qwen.system.x11.keymap import NamedKeys
+from handy_qwen.system.x11.selection import Requestor
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
 from handy_qwen.system.x11.connection import connect, disconnect
 from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
-from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)

@@ -34,8 +34,8 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert.backend import Injection, Inserted, MayRelease, Pause, no_focus, unsupported
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.connection import XObject, guarded, server_grab
+from handy_qwen.system.x11.extensions import Access, Xkb
 from handy_qwen.system.x11.windows import FocusedWindow
-from handy_qwen.system.x11.xkb import Access, Xkb
 
 logger = logging.getLogger(__name__)
 

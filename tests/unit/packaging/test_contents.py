@@ -125,7 +125,7 @@ def test_every_state_of_the_tray_is_drawn_for_light_and_dark_panels_in_all_sizes
 
 
 def test_the_manual_tells_every_command_and_option(builder):
-    pages = builder("pages")
+    pages = builder("linux_files")
     page = pages.man_page(build_parser()).replace("\\-", "-")
     for name, command in pages.commands(build_parser()):
         assert name in page
@@ -135,7 +135,7 @@ def test_the_manual_tells_every_command_and_option(builder):
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_reads_the_manual_without_complaint(builder):
-    page = builder("pages").man_page(build_parser())
+    page = builder("linux_files").man_page(build_parser())
     command = ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-z"]
     done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
     assert not done.stderr
@@ -143,7 +143,7 @@ def test_groff_reads_the_manual_without_complaint(builder):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completions_know_the_commands_and_the_shell_reads_them(builder, shell, tmp_path):
-    text = builder("pages").completion(build_parser(), shell)
+    text = builder("linux_files").completion(build_parser(), shell)
     for word in ("transcribe", "history", "convert"):
         assert word in text
     if shutil.which(shell):

@@ -9,7 +9,7 @@ import pytest
 
 import handy_qwen
 from handy_qwen.app import desktop
-from handy_qwen.system import autostart
+from handy_qwen.system import entries
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
@@ -25,7 +25,7 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == autostart.APP_ID == desktop.APP_ID
+    assert product.APP_ID == entries.APP_ID == desktop.APP_ID
 
 
 @pytest.mark.linux("the portal is on Linux only")

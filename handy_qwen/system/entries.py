@@ -1,4 +1,6 @@
-r"""Starts the program when the user logs in.
+r"""The program's entries in the system: at login, and in the menu where no package has put one (Linux).
+
+At login:
 
 | system | entry |
 |---|---|
@@ -13,11 +15,13 @@ Not run on Windows or macOS: written from the documentation, and tested with a f
 
 Threads: reads and writes a small file or registry value; any thread.
 Sources: freedesktop.org, Desktop Application Autostart 0.5 and Desktop Entry 1.5 (quoting of Exec);
-learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
+"Desktop File ID"; XDG Base Directory
+Specification 0.8; learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import plistlib
 import re
@@ -35,7 +39,7 @@ from xml.parsers.expat import ExpatError
 import handy_qwen
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
-from handy_qwen.paths import user_home
+from handy_qwen.paths import asset, user_home
 
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
@@ -396,3 +400,90 @@ class MacAutostart(FileAutostart):
         command = agent.get("ProgramArguments", [])
         is_on = agent.get("RunAtLoad") is True and agent.get("Disabled") is not True
         return State(is_on=is_on, command=tuple(map(str, command)) if isinstance(command, list) else ())
+
+
+# --- the menu ---------------------------------------------------------------------------------------
+#
+# Portals know a program of the host by this file alone: without it GNOME 48 refuses global shortcuts and asks
+# nothing, and KDE files them under a name that the next start does not have.
+
+logger = logging.getLogger(__name__)
+
+MARK = "X-HandyQwen-Written"
+_DATA_DIRS = "/usr/local/share:/usr/share"
+
+
+class MenuEntry:
+    """The entry of the user of ``environment``.
+
+    Attributes:
+        place: Where ours is, or would be.
+
+    Raises:
+        HandyError: The user has no home directory.
+    """
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        told = Path(environment.get("XDG_DATA_HOME", ""))
+        home = told if told.is_absolute() else user_home() / ".local" / "share"
+        folders = (environment.get("XDG_DATA_DIRS") or _DATA_DIRS).split(":")
+        self.place = home / "applications" / FILE
+        self._others = [Path(folder) / "applications" / FILE for folder in folders if folder]
+        self._environment = environment
+
+    def is_there(self) -> bool:
+        """Whether there is one, by whomever."""
+        return any(path.is_file() for path in (self.place, *self._others))
+
+    def is_ours(self) -> bool:
+        """Whether the one in ``place`` was written by the program itself."""
+        return MARK in entries_of(_content_of(self.place))
+
+    def write(self) -> bool:
+        """Write it where there is none, or where ours starts another copy of the program. False: it is fine.
+
+        Raises:
+            HandyError: It cannot be written.
+        """
+        is_second = bool(self._environment.get(HOME_VARIABLE))  # of which there is one entry as well
+        if self.is_there() and (is_second or not self.is_ours()):
+            return False
+        launch = launch_for(self._environment)
+        command = tuple(word for word in launch.command if word != HIDDEN)
+        is_mounted = bool(self._environment.get("APPIMAGE"))  # elsewhere at each start
+        icon = "handy-qwen" if is_mounted else asset("icons/handy-qwen.svg")
+        further = (f"Icon={icon}", "Categories=Utility;Accessibility;", "StartupNotify=false", f"{MARK}=true")
+        content = desktop_file(Launch(command, launch.folder, launch.variables), further).encode()
+        if content == _content_of(self.place):
+            return False
+        try:
+            replace_file(self.place, content, mode=0o644)  # desktops read it for the user
+        except OSError as exc:
+            raise HandyError(
+                f"The menu entry {self.place} cannot be written: {exc.strerror}.",
+                "Without it, GNOME and KDE on Wayland don't give the app a hotkey. Check the folder's "
+                "permissions.",
+            ) from exc
+        logger.info("the menu entry was written")
+        return True
+
+    def remove(self) -> bool:
+        """Remove it if it is ours. False: there is none of ours.
+
+        Raises:
+            HandyError: It cannot be removed.
+        """
+        if not self.is_ours():
+            return False
+        try:
+            self.place.unlink()
+        except OSError as exc:
+            raise HandyError(f"{self.place} cannot be deleted: {exc.strerror}.") from exc
+        return True
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # none
+        return b""
