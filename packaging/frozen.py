@@ -117,20 +117,9 @@ Entry = tuple[str, str, str]  # PyInstaller's: place in the folder, source, kind
 
 HIDDEN_IMPORTS = [] if sys.platform == "linux" else ["pynput.keyboard", "pynput.mouse"]
 
-EXCLUDED_MODULES = [
-    "av",  # FFmpeg would double the size; M4A and videos are an extra of the Python package
-    "IPython",
-    "PIL",
-    "matplotlib",
-    "numpy.f2py",
-    "pytest",
-    "readline",
-    "setuptools",
-    "tkinter",
-    "pydoc",
-    "doctest",
-    "pdb",
-]
+_UNUSED_MODULES = "IPython PIL matplotlib numpy.f2py pytest readline setuptools tkinter pydoc doctest pdb"
+# FFmpeg (av) would double the size; M4A and videos are an extra of the Python package.
+EXCLUDED_MODULES = ["av", *_UNUSED_MODULES.split()]
 
 _QT = "*PySide6/"
 UNUSED = (  # patterns of places in the folder

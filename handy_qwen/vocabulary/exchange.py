@@ -33,25 +33,14 @@ LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""
 _COLUMNS = ("heard", "written", "regex", "case", "alone")
 _NAMES = {  # in the first line of a table -> the column
-    "word": ("word", "words", "term", "terms", "custom word", "custom words", "vocabulary"),
-    "heard": (
-        "heard",
-        "when i say",
-        "say",
-        "spoken",
-        "from",
-        "find",
-        "search",
-        "original",
-        "input",
-        "trigger",
-    ),
-    "written": ("written", "write", "to", "replace", "replace with", "replacement", "output"),
-    "regex": ("regex", "pattern", "is_regex", "regular expression"),
-    "case": ("case", "match case", "case sensitive", "is_case_sensitive"),
-    "alone": ("alone", "by itself", "only alone"),
+    "word": "word, words, term, terms, custom word, custom words, vocabulary",
+    "heard": "heard, when i say, say, spoken, from, find, search, original, input, trigger",
+    "written": "written, write, to, replace, replace with, replacement, output",
+    "regex": "regex, pattern, is_regex, regular expression",
+    "case": "case, match case, case sensitive, is_case_sensitive",
+    "alone": "alone, by itself, only alone",
 }
-_CALLED = {name: column for column, names in _NAMES.items() for name in names}
+_CALLED = {name: column for column, names in _NAMES.items() for name in names.split(", ")}
 _YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
 _DELIMITERS = "\t;,"
 _SAMPLE_ROWS = 50  # that tell which one it is

@@ -63,26 +63,14 @@ _BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 _MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
-_KEYSYMS = {
-    "enter": "Return",
-    "tab": "Tab",
-    "backspace": "BackSpace",
-    "escape": "Escape",
-    "page_up": "Page_Up",
-    "page_down": "Page_Down",
-    "scroll_lock": "Scroll_Lock",
-    "num_lock": "Num_Lock",
-    "caps_lock": "Caps_Lock",
-    "print_screen": "Print",
-    "media_play_pause": "XF86AudioPlay",
-    "media_stop": "XF86AudioStop",
-    "media_next": "XF86AudioNext",
-    "media_previous": "XF86AudioPrev",
-    "volume_up": "XF86AudioRaiseVolume",
-    "volume_down": "XF86AudioLowerVolume",
-    "volume_mute": "XF86AudioMute",
-    "microphone_mute": "XF86AudioMicMute",
-}
+_NAMED = """
+    enter=Return tab=Tab backspace=BackSpace escape=Escape page_up=Page_Up page_down=Page_Down
+    scroll_lock=Scroll_Lock num_lock=Num_Lock caps_lock=Caps_Lock print_screen=Print
+    media_play_pause=XF86AudioPlay media_stop=XF86AudioStop media_next=XF86AudioNext
+    media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
+    volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
+"""
+_KEYSYMS = dict(one.split("=") for one in _NAMED.split())
 _KEYSYMS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
 _KEYSYMS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
 _KEYSYMS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
