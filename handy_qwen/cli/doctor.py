@@ -73,8 +73,8 @@ def _write_bundle(place: Path, context: Context, report: Report) -> None:
 
     packed = write_bundle(place, context, report)
     say(f"{place} contains the following. Look through it before you send it:")
-    for one in packed:
-        say(f"  {one.name:26} {one.size_bytes / 1000:8.1f} kB")
+    for name, size_bytes in packed.items():
+        say(f"  {name:26} {size_bytes / 1000:8.1f} kB")
     say("It has none of your texts, recordings, history, custom words or replacements (see CONTENTS.txt).")
 
 
@@ -87,7 +87,6 @@ class _Page:
         self._last = ""
 
     def show(self, finding: Finding) -> None:
-        """Write one."""
         sign = f"{SIGNS[finding.status]:8}"
         if self._is_colored:
             sign = f"\x1b[{COLORS[finding.status]}m{sign}\x1b[0m"

@@ -61,13 +61,9 @@ def examine(
     *,
     patience_s: float = PATIENCE_S,
 ) -> Report:
-    """Run all checks, one after the other.
+    """Run all checks, one after the other; ``tell`` gets each finding as soon as it is there.
 
-    Args:
-        context: What there is to look at.
-        tell: Gets each finding as soon as it is there.
-        checks: Which.
-        patience_s: How long to wait for each finding, beyond the time that the check is meant to take.
+    ``patience_s`` is how long to wait for each, beyond the time that the check is meant to take.
     """
     findings: list[Finding] = []
     patience_s += context.listen_s + (THOROUGH_S if context.is_thorough else 0.0)

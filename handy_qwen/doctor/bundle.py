@@ -15,7 +15,7 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -46,16 +46,10 @@ It is plain text: have a look before you send it.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A file of the archive."""
-
-    name: str
-    size_bytes: int
-
-
-def write_bundle(place: Path, context: Context, report: Report, *, may_replace: bool = False) -> list[Packed]:
-    """Write the archive, readable by its owner only, and return what is in it.
+def write_bundle(
+    place: Path, context: Context, report: Report, *, may_replace: bool = False
+) -> dict[str, int]:
+    """Write the archive, readable by its owner only, all or nothing; what is in it, with sizes in bytes.
 
     Raises:
         HandyError: It cannot be written, or something is there already that it may not replace.
@@ -68,28 +62,14 @@ def write_bundle(place: Path, context: Context, report: Report, *, may_replace: 
             entry.external_attr = PRIVATE << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
+    if not may_replace and os.path.lexists(place):
+        raise HandyError(f"{place} is there already.", "Give another name.")
     try:
-        if may_replace:
-            with replacing(place, mode=PRIVATE) as file:
-                file.write(data.getvalue())
-        else:
-            _write_new(place, data.getvalue())
-    except FileExistsError as exc:
-        raise HandyError(f"{place} is there already.", "Give another name.") from exc
+        with replacing(place, mode=PRIVATE) as file:
+            file.write(data.getvalue())
     except OSError as exc:
         raise HandyError(f"{place} cannot be written: {exc.strerror}.", "Choose another place.") from exc
-    return [Packed(name, len(text.encode())) for name, text in contents.items()]
-
-
-def _write_new(place: Path, data: bytes) -> None:
-    """Write all of it or nothing: half an archive is of no use to anybody, and in the way of the next try."""
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    except BaseException:  # passed on: a full disk, or Ctrl-C
-        place.unlink(missing_ok=True)
-        raise
+    return {name: len(text.encode()) for name, text in contents.items()}
 
 
 def _contents(context: Context, report: Report) -> dict[str, str]:

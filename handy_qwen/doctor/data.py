@@ -169,11 +169,7 @@ def check_history(_context: Context) -> Iterator[Finding]:
 
 
 def _look(database: Path) -> tuple[str, int]:
-    """What SQLite finds wrong ("" if nothing), and the number of rows.
-
-    Raises:
-        sqlite3.DatabaseError: It cannot be read.
-    """
+    """What SQLite finds wrong ("" if nothing), and the number of rows. sqlite3.DatabaseError: unreadable."""
     # Without a journal beside it nobody writes, and SQLite need not make files of its own to read it.
     is_resting = not database.with_name(f"{database.name}-wal").exists()
     address = f"file:{quote(str(database))}?mode=ro{'&immutable=1' if is_resting else ''}"
@@ -259,12 +255,7 @@ def check_words(context: Context) -> Iterator[Finding]:
 
 
 def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:
-    """What was compared, in words.
-
-    Raises:
-        ModelMissingError, ModelCorruptError: It is not whole.
-        EngineError: It does not run.
-    """
+    """What was compared, in words; raises EngineError if the model is not whole, or does not run."""
     has_manifest = (model.folder / MANIFEST_FILE).is_file()
     if not model.folder.is_dir():
         raise ModelMissingError(model.folder)

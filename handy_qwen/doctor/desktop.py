@@ -347,11 +347,8 @@ def check_insertion(context: Context) -> Iterator[Finding]:
 
 
 def _error(context: Context) -> InsertError | None:
-    """What connecting the back end says, as the app would connect it.
-
-    Not beside a running instance: as it tidies up, it would take the keys that the other is typing with.
-    """
-    if context.running is not None:
+    """What connecting the back end says, as the app would connect it."""
+    if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
         return None
     try:
         if context.platform == "darwin":

@@ -10,7 +10,7 @@ import queue
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
@@ -123,10 +123,19 @@ def check_microphone(context: Context) -> Iterator[Finding]:
         return
     finally:
         backend.close()
-    details = {"device": device.name, "devices": _names(devices), "is_default": device.is_default}
+    names = [one.name for one in devices if not one.is_monitor]
+    details = {"device": device.name, "devices": names, "is_default": device.is_default}
     if wish.names and wish.names[0] and wish.names[0] not in (device.name, device.handle):
-        is_headset = pick(devices, wish.names).handle in playing
-        yield (_spared if is_headset else _missing)(device, details)
+        if pick(devices, wish.names).handle in playing:
+            text = f"The headset you prefer plays music and is left to it; {device.name} is used instead."
+            yield fine(MICROPHONE, text, **details)
+        else:
+            yield warning(
+                MICROPHONE,
+                f"The microphone you prefer is not connected; {device.name} is used instead.",
+                "Plug it in, or choose another in Settings, Microphone.",
+                **details,
+            )
     if context.listen_s <= 0:
         yield fine(
             MICROPHONE, f"{device.name} would be used. It was not listened to.", **details, level_db=None
@@ -145,23 +154,6 @@ def check_microphone(context: Context) -> Iterator[Finding]:
 def _wish(context: Context) -> Wish:
     settings = context.configuration.settings
     return Wish(settings.microphones, settings.avoid_headset)
-
-
-def _missing(device: Device, details: dict[str, object]) -> Finding:
-    return warning(
-        MICROPHONE,
-        f"The microphone you prefer is not connected; {device.name} is used instead.",
-        "Plug it in, or choose another in Settings, Microphone.",
-        **details,
-    )
-
-
-def _spared(device: Device, details: dict[str, object]) -> Finding:
-    return fine(
-        MICROPHONE,
-        f"The headset you prefer plays music and is left to it; {device.name} is used instead.",
-        **details,
-    )
 
 
 def listen(context: Context) -> Heard:
@@ -190,11 +182,7 @@ def listen(context: Context) -> Heard:
 
 
 def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
-    """The next event of ``kind``.
-
-    Raises:
-        MicrophoneError: Recording failed, or the recorder says nothing.
-    """
+    """The next event of ``kind``; raises MicrophoneError if recording failed, or nothing comes."""
     end_s = time.monotonic() + PATIENCE_S
     while (left_s := end_s - time.monotonic()) > 0:
         try:
@@ -280,7 +268,3 @@ def _warmth(warm_s: float) -> str:
     if warm_s < 0:
         return "all the time"
     return f"for {warm_s:.0f} s after use" if warm_s else "only while it records"
-
-
-def _names(devices: Sequence[Device]) -> list[str]:
-    return [device.name for device in devices if not device.is_monitor]

@@ -6,7 +6,7 @@ import re
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -607,7 +607,7 @@ def test_custom_words_that_do_not_fit_are_counted_but_not_shown():
     assert 0 < used < total == 301
     assert f"{used} of 301 words fit; the rest are not used." in finding.text
     assert 190 < finding.details["tokens"] <= finding.details["limit"] == 200
-    assert "Zaphod" not in json.dumps(finding.as_dict())
+    assert "Zaphod" not in json.dumps(asdict(finding))
 
 
 def test_custom_words_that_fit_are_fine_and_so_are_none():
