@@ -94,9 +94,7 @@ class Context:
     platform: str = sys.platform
     session: Session = NOWHERE  # which desktop this is, as the app sees it
     configuration: Configuration = field(default_factory=Configuration)  # read without touching the file
-    running: Mapping[str, Any] | None = (
-        None  # what the running instance says it does; None: there is none
-    )
+    running: Mapping[str, Any] | None = None  # what the running instance says it does; None: there is none
     answer: str = ""  # why the running instance gave no status; "" if it gave one
     listen_s: float = 1.5  # to the microphone; 0: only look which there are
     is_thorough: bool = False  # compare the hashes of the model's files and let it run

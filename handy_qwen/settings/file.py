@@ -98,26 +98,17 @@ class SettingsView:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a settings file says.
+    """What a settings file says."""
 
-    Attributes:
-        path: The file.
-        document: Its text; that of a new file if there is none, None if it is broken.
-        exists: It is there; else the defaults hold.
-        stamp: Tells this state of the file from later ones; None if there is none.
-        raw: What is in it: on Windows, two states of one moment may have the same stamp.
-        error: Why it cannot be read as a whole; None if it can.
-        problems: What is not used as it is written, in the order of the file.
-        settings: What the program works with; of a broken file, the defaults.
-    """
-
-    path: Path = field(default_factory=paths.settings_file)
-    document: Document | None = None
-    exists: bool = False
-    stamp: Stamp | None = None
+    path: Path = field(default_factory=paths.settings_file)  # the file
+    document: Document | None = None  # its text; that of a new file if there is none, None if it is broken
+    exists: bool = False  # it is there; else the defaults hold
+    stamp: Stamp | None = None  # tells this state of the file from later ones; None if there is none
+    # What is in it: on Windows, two states of one moment may have the same stamp
     raw: bytes = field(default=b"", repr=False)
-    error: Problem | None = None
-    problems: tuple[Problem, ...] = ()
+    error: Problem | None = None  # why it cannot be read as a whole; None if it can
+    problems: tuple[Problem, ...] = ()  # what is not used as it is written, in the order of the file
+    # What the program works with; of a broken file, the defaults
     settings: Settings = field(default_factory=Settings)
 
     def complaint(self, until: str = "") -> SettingsError | None:

@@ -50,17 +50,11 @@ APP_ID = "io.github.handy_qwen"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start the program.
+    """How to start the program."""
 
-    Attributes:
-        command: Program and arguments.
-        folder: Where it has to be started; None: anywhere.
-        variables: What has to be in its environment besides what is there.
-    """
-
-    command: tuple[str, ...]
-    folder: Path | None = None
-    variables: Mapping[str, str] | None = None
+    command: tuple[str, ...]  # program and arguments
+    folder: Path | None = None  # where it has to be started; None: anywhere
+    variables: Mapping[str, str] | None = None  # what has to be in its environment besides what is there
 
 
 def launch_for(
@@ -90,15 +84,10 @@ def launch_for(
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether the program is started at login.
+    """Whether the program is started at login."""
 
-    Attributes:
-        is_on: It is.
-        command: What is started, as far as the entry says; () without one.
-    """
-
-    is_on: bool
-    command: tuple[str, ...] = ()
+    is_on: bool  # it is
+    command: tuple[str, ...] = ()  # what is started, as far as the entry says; () without one
 
     @property
     def is_broken(self) -> bool:
@@ -107,13 +96,9 @@ class State:
 
 
 class Autostart(ABC):
-    """An entry in what the system starts at login.
+    """An entry in what the system starts at login."""
 
-    Attributes:
-        place: Where it is, or would be, for people.
-    """
-
-    place: str
+    place: str  # where it is, or would be, for people
 
     @abstractmethod
     def state(self) -> State:

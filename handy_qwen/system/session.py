@@ -49,21 +49,13 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A desktop session.
+    """A desktop session."""
 
-    Attributes:
-        kind: The windowing system.
-        wayland: The Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does.
-        display: The X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND.
-        desktop: What the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway".
-        dead: The displays that the environment names and that do not answer.
-    """
-
-    kind: Kind
-    wayland: str = ""
-    display: str = ""
-    desktop: str = ""
-    dead: tuple[str, ...] = ()
+    kind: Kind  # the windowing system
+    wayland: str = ""  # the Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does
+    display: str = ""  # the X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND
+    desktop: str = ""  # what the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway"
+    dead: tuple[str, ...] = ()  # the displays that the environment names and that do not answer
 
 
 def answers(sockets: Sequence[str]) -> bool:

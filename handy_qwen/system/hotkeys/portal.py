@@ -88,17 +88,13 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the portal reported.
+    """What the portal reported."""
 
-    Attributes:
-        kind: "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the
-            user; "Refused", by the user; "Closed", the session.
-        name: The shortcut.
-        keys: The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none.
-    """
-
+    # "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the user;
+    # "Refused", by the user; "Closed", the session
     kind: str
-    name: str = ""
+    name: str = ""  # the shortcut
+    # The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none
     keys: Mapping[str, str] = field(default_factory=dict)
 
 

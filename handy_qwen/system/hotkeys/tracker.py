@@ -32,16 +32,11 @@ IsDown = Callable[[int], bool]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Hotkey number ``hotkey`` in the codes of this system.
-
-    Attributes:
-        modifiers: For each modifier of the chord, the codes that will do.
-        key: The codes of the key; empty if the chord is made of modifiers only.
-    """
+    """Hotkey number ``hotkey`` in the codes of this system."""
 
     hotkey: int
-    modifiers: tuple[frozenset[int], ...]
-    key: frozenset[int] = frozenset()
+    modifiers: tuple[frozenset[int], ...]  # for each modifier of the chord, the codes that will do
+    key: frozenset[int] = frozenset()  # the codes of the key; empty if the chord is made of modifiers only
 
     @property
     def codes(self) -> frozenset[int]:

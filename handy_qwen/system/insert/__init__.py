@@ -34,17 +34,11 @@ Typing is slow in consoles, and counts as many steps to undo."""
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How text is inserted on this desktop.
+    """How text is inserted on this desktop."""
 
-    Attributes:
-        name: What the back end works with, for people.
-        ways: The ways to insert text, in the order in which they are tried for their method.
-        remedy: What the user can do about ways that are missing.
-    """
-
-    name: str
-    ways: tuple[Way, ...]
-    remedy: str
+    name: str  # what the back end works with, for people
+    ways: tuple[Way, ...]  # the ways to insert text, in the order in which they are tried for their method
+    remedy: str  # what the user can do about ways that are missing
 
 
 def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:

@@ -59,17 +59,11 @@ def always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """How much of a text is in the window.
+    """How much of a text is in the window."""
 
-    Attributes:
-        characters: How many of its characters; None: unknown, perhaps all, perhaps none.
-        has_focus: Whether the window still had the focus after them.
-        may_copy: Whether the text may be copied: not if the user has copied something meanwhile.
-    """
-
-    characters: int | None
-    has_focus: bool = True
-    may_copy: bool = True
+    characters: int | None  # how many of its characters; None: unknown, perhaps all, perhaps none
+    has_focus: bool = True  # whether the window still had the focus after them
+    may_copy: bool = True  # whether the text may be copied: not if the user has copied something meanwhile
 
 
 UNKNOWN = Inserted(None)
@@ -93,13 +87,10 @@ class Backend:
 
     Threads: every method is called on the inserter's thread, except ``focused``, ``copy`` and
     ``was_injecting``, which any thread may call, and ``close``, which comes last.
-
-    Attributes:
-        NAME: What it works with, for people: "X11".
-        REMEDY: What the user can do when there is no way to insert text.
     """
 
-    NAME: ClassVar = "none"
+    NAME: ClassVar = "none"  # what it works with, for people: "X11"
+    # What the user can do when there is no way to insert text
     REMEDY: ClassVar = "Start the app in a desktop session; install xclip."
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
