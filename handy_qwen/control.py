@@ -141,11 +141,7 @@ class InstanceLock:
         self._handle: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock, at once. False: another process holds it.
-
-        Raises:
-            ControlError: The folder cannot be written, or is somebody else's.
-        """
+        """Take the lock, at once. False: another has it. Raises ControlError: not in this folder."""
         try:
             claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -191,11 +187,7 @@ def is_own_user(connection: socket.socket) -> bool:
 
 
 def send_line(connection: socket.socket, message: dict[str, Any]) -> None:
-    """Write ``message`` as one line.
-
-    Raises:
-        OSError: The other side is gone or too slow.
-    """
+    """Write ``message`` as one line. Raises OSError: the other side is gone or too slow."""
     connection.sendall(json.dumps(message).encode() + b"\n")
 
 
@@ -229,11 +221,7 @@ def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) ->
 
 
 def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, Any]:
-    """Have the running program carry out ``command`` and return its answer.
-
-    Raises:
-        ControlError: It is not running, does not answer, or refuses.
-    """
+    """The running program's answer to ``command``. Raises ControlError: there is none, or it refuses."""
     try:
         connection, secret = endpoint.connect(timeout_s)
     except (OSError, ValueError) as exc:
@@ -278,11 +266,7 @@ class ControlServer:
         self.thread = WatchedThread("control", self._loop)
 
     def start(self) -> None:
-        """Begin to listen.
-
-        Raises:
-            ControlError: The socket cannot be opened.
-        """
+        """Begin to listen. Raises ControlError: the socket cannot be opened."""
         self._socket, self._secret = self._endpoint.listen()
         self.thread.start()
 

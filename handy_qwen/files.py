@@ -23,11 +23,7 @@ _MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is ope
 def replace_file(
     path: Path, data: bytes, *, mode: int = 0o600, check: Callable[[], None] = lambda: None
 ) -> None:
-    """Put ``data`` into ``path`` as ``replacing`` does. Makes its folder.
-
-    Raises:
-        OSError: It cannot be written; what there was is unchanged.
-    """
+    """Put ``data`` into ``path`` as ``replacing`` does, and make its folder. Raises OSError as that does."""
     Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with replacing(path, mode=mode, check=check) as file:
         file.write(data)
@@ -75,11 +71,7 @@ def replacing(
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until the files in ``folder``, and their names, are on the disk.
-
-    Raises:
-        OSError: The disk is full, or fails.
-    """
+    """Wait until all in ``folder`` is on the disk. Raises OSError: the disk is full, or fails."""
     for path in folder.rglob("*"):
         if path.is_file():
             _sync_file(path)
@@ -89,11 +81,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace_folder(new: Path, place: Path, aside: Path) -> None:
-    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back if that fails.
-
-    Raises:
-        OSError: A folder cannot be renamed.
-    """
+    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back before an OSError."""
     is_replacing = place.exists()
     if is_replacing:
         place.rename(aside)
@@ -107,11 +95,7 @@ def replace_folder(new: Path, place: Path, aside: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk, where the system can.
-
-    Raises:
-        OSError: The disk fails.
-    """
+    """Wait until the names in ``folder`` are on the disk, where the system can. Raises OSError: it fails."""
     if _MAY_SYNC_WHAT_IT_READS:
         _sync(folder, os.O_RDONLY)
 

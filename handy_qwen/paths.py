@@ -21,11 +21,7 @@ HOME_VARIABLE = "HANDY_QWEN_HOME"
 
 
 def user_home() -> Path:
-    """The user's own folder. Without one, paths in it would begin with a plain ``~``, wherever that is.
-
-    Raises:
-        HandyError: There is none.
-    """
+    """The user's own folder. Raises HandyError: none, and paths in it would begin with a plain ``~``."""
     named = None if os.name == "nt" else os.environ.get("HOME")
     home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
@@ -97,11 +93,7 @@ def asset(name: str) -> Path:
 
 
 def make_private(folder: Path) -> Path:
-    """Create ``folder`` readable by its owner only, and return it.
-
-    Raises:
-        OSError: The folder cannot be created.
-    """
+    """Create ``folder`` readable by its owner only, and return it. Raises OSError: it cannot be created."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.name == "posix":
         folder.chmod(0o700)

@@ -102,11 +102,7 @@ def set_modes(root: Path) -> None:
 
 
 def depends_of(program: Path, work: Path) -> str:
-    """The packages that the libraries and programs under ``program`` need, with versions.
-
-    Raises:
-        subprocess.CalledProcessError: A library is found nowhere.
-    """
+    """The packages that the libraries and programs under ``program`` need, with versions."""
     (work / "debian").mkdir()
     (work / "debian" / "control").write_text(
         f"Source: {product.NAME}\n\nPackage: {product.NAME}\nArchitecture: any\n"

@@ -134,11 +134,7 @@ def needed(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
-    """The wheel of ``package`` that pip would take in the runtime, on the processor ``arch``.
-
-    Raises:
-        LookupError: There is none.
-    """
+    """The wheel of ``package`` that pip would take in the runtime, on ``arch``. Raises LookupError: none."""
     from packaging.tags import compatible_tags, cpython_tags
     from packaging.utils import parse_wheel_filename
 

@@ -57,11 +57,7 @@ def metadata() -> list[tuple[str, str]]:
 
 
 def check(program: Path) -> None:
-    """Compare the frozen program with the one it was made of.
-
-    Raises:
-        SystemExit: A module cannot be imported there, or the engine or the conversion does not work.
-    """
+    """Compare the frozen program with the one it was made of: its modules, its engine, a conversion."""
     entry = [sys.executable, str(product.PACKAGING / "entry.py"), "--self-test"]
     there, here = imports([str(program), "--self-test"]), imports(entry)
     differing = {name: there.get(name, "it is not there") for name in here if there.get(name) != here[name]}
@@ -83,11 +79,7 @@ def imports(command: list[str]) -> dict[str, str]:
 
 
 def run(command: list[str]) -> str:
-    """Run ``command`` and return what it wrote to stdout.
-
-    Raises:
-        SystemExit: It failed.
-    """
+    """Run ``command`` and return what it wrote to stdout; end if it failed."""
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=600)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")

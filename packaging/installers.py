@@ -23,11 +23,7 @@ _INNO_PLACES = (
 
 
 def build_windows() -> Path:
-    """Build the installer and return its file.
-
-    Raises:
-        SystemExit: Inno Setup is not there.
-    """
+    """Build the installer with Inno Setup, and return its file."""
     known = [os.environ.get(INNO_SETUP), shutil.which("ISCC"), *_INNO_PLACES]
     compiler = next((place for place in known if place and Path(place).is_file()), None)
     if compiler is None:

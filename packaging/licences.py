@@ -82,11 +82,7 @@ def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
 
 
 def package_text(name: str) -> str:
-    """The licence of a Python package.
-
-    Raises:
-        LicenceError: None is known.
-    """
+    """The licence of a Python package. Raises LicenceError: none is known."""
     files = metadata.distribution(name).files or []
     texts = [file for file in files if _NAME.fullmatch(file.name) and file.suffix not in {".py", ".pyc"}]
     if texts:
@@ -97,11 +93,7 @@ def package_text(name: str) -> str:
 
 
 def python_text() -> str:
-    """The licence of the Python that is in the program.
-
-    Raises:
-        LicenceError: It is not to be found.
-    """
+    """The licence of the Python that is in the program. Raises LicenceError: not to be found."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for place in (
         Path(f"/usr/share/doc/libpython{version}-stdlib/copyright"),
@@ -114,11 +106,7 @@ def python_text() -> str:
 
 
 def debian_packages(sources: Iterable[str]) -> set[str]:
-    """The Debian packages that libraries of the system belong to.
-
-    Raises:
-        LicenceError: One belongs to none.
-    """
+    """The Debian packages that libraries of the system belong to. Raises LicenceError: one to none."""
     found = set()
     for source in sources:
         path = str(Path(source).resolve())
@@ -133,11 +121,7 @@ def debian_packages(sources: Iterable[str]) -> set[str]:
 
 
 def debian_text(package: str) -> str:
-    """The licence of a Debian package.
-
-    Raises:
-        LicenceError: It is not to be found.
-    """
+    """The licence of a Debian package. Raises LicenceError: not to be found."""
     copyright_file = Path(f"/usr/share/doc/{package}/copyright")
     if not copyright_file.is_file():
         raise LicenceError(f"{copyright_file} is missing.")

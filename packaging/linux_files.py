@@ -36,11 +36,7 @@ def write_share(share: Path) -> None:
 
 
 def licence_text(*, has_system: bool) -> str:
-    """The licences of the program and all that is in it.
-
-    Raises:
-        licences.LicenceError: One is not to be found.
-    """
+    """The licences of the program and all that is in it."""
     return licences.collect(ORIGINS, has_system=has_system)
 
 
@@ -67,11 +63,7 @@ def build_tar() -> Path:
 
 
 def build_appimage() -> Path:
-    """Build the AppImage and return its file.
-
-    Raises:
-        SystemExit: appimagetool is not there. It comes from the AppImage project, not with Debian.
-    """
+    """Build the AppImage and return its file. The tool is the AppImage project's: Debian has none."""
     tool = os.environ.get(APPIMAGETOOL) or shutil.which("appimagetool")
     if tool is None:
         raise SystemExit(f"appimagetool is needed: on PATH, or named by {APPIMAGETOOL}.")
@@ -128,11 +120,7 @@ TAGS_EXPECTED = (  # of lintian; what they complain about is what a program with
 
 
 def check() -> None:
-    """Check everything.
-
-    Raises:
-        SystemExit: Something is wrong.
-    """
+    """Check everything."""
     with tempfile.TemporaryDirectory() as folder:
         share = Path(folder)
         write_share(share)

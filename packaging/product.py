@@ -58,11 +58,7 @@ def file_name(system: str, suffix: str) -> str:
 
 
 def filled(template: Path) -> str:
-    """The text of ``template`` with ``@NAME@``, ``@VERSION@`` and the like replaced.
-
-    Raises:
-        KeyError: It names something that is not known.
-    """
+    """The text of ``template`` with ``@NAME@``, ``@VERSION@`` and the like replaced."""
     facts = {
         "NAME": NAME,
         "TITLE": TITLE,

@@ -36,11 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def gather(parts: Path, dist: Path) -> None:
-    """Copy all packages below ``parts`` into ``dist``.
-
-    Raises:
-        SystemExit: One is not what its sum says, or there are two of a name.
-    """
+    """Copy all packages below ``parts`` into ``dist``; each must be what its sum says, no two of a name."""
     dist.mkdir(parents=True, exist_ok=True)
     for sums in sorted(parts.rglob("SHA256SUMS")):
         for line in sums.read_text(encoding="utf-8").splitlines():
@@ -54,11 +50,7 @@ def gather(parts: Path, dist: Path) -> None:
 
 
 def notes() -> str:
-    """What the changelog says of this version.
-
-    Raises:
-        SystemExit: Nothing.
-    """
+    """What the changelog says of this version."""
     text = (product.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(rf"^## \[{re.escape(product.version())}\][^\n]*\n(.*?)(?=^## \[|\Z)", text, re.M | re.S)
     if found is None or not found[1].strip():

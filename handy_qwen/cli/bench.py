@@ -55,17 +55,12 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Measure the machine and the model, or the model's errors."""
     _settle(options)
     return _run_wer(options) if options.wer else _run_speed(options)
 
 
 def _settle(options: argparse.Namespace) -> None:
-    """Fill in what was not asked for; refuse what this kind of measurement has no use for.
-
-    Raises:
-        UsageError: An option belongs to the other kind.
-    """
+    """Fill in what was not asked for. Raises UsageError: an option is of no use for this measurement."""
     for name, default in _DEFAULTS.items():
         is_used = (name in _OF_ERRORS) == bool(options.wer)
         if getattr(options, name) is None:

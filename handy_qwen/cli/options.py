@@ -134,11 +134,7 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
 
 def context_of(text: str, vocabulary: Path | None) -> Context:
-    """The context given, and the vocabulary's entries behind it.
-
-    Raises:
-        UsageError: The vocabulary is no text file of moderate size.
-    """
+    """``text``, and the vocabulary's entries behind it. Raises UsageError: no text file, or too large."""
     if vocabulary is None:
         return text
     try:

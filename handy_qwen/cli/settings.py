@@ -295,11 +295,7 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
-    """``given`` as a value of the file, or as it is; on and off are true and false.
-
-    Raises:
-        UsageError: The check refuses both.
-    """
+    """``given`` as a value of the file, or as it is; on and off are true and false. Raises UsageError."""
     switches = {"on": True, "yes": True, "off": False, "no": False}
     readings = [_toml(given), given, switches.get(given.lower())]
     for reading in readings:

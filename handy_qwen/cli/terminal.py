@@ -120,11 +120,7 @@ def tell(text: str) -> None:
 
 
 def agrees(question: str) -> bool:
-    """Ask the user; only a plain yes is one.
-
-    Raises:
-        UsageError: It is not a terminal.
-    """
+    """Ask the user; only a plain yes is one. Raises UsageError: it is not a terminal."""
     if not sys.stdin.isatty():
         raise UsageError("Can't ask here.", "Pass --yes to delete without a question.")
     tell(f"{question} [y/N] ")

@@ -126,11 +126,7 @@ def _own_folders() -> list[tuple[str, Path]]:
 
 
 def _check_home() -> None:
-    """Refuse where HANDY_QWEN_HOME is a folder that was not made for the program alone.
-
-    Raises:
-        HandyError: It is.
-    """
+    """Raise a HandyError where HANDY_QWEN_HOME is a folder that was not made for the program alone."""
     home = paths.config_dir().parent
     if not os.environ.get(paths.HOME_VARIABLE) or not home.is_dir():
         return

@@ -157,11 +157,7 @@ def _wish(context: Context) -> Wish:
 
 
 def listen(context: Context) -> Heard:
-    """Record for ``context.listen_s`` with the app's own recorder.
-
-    Raises:
-        MicrophoneError: It cannot be recorded with.
-    """
+    """Record for ``context.listen_s`` with the app's own recorder. Raises MicrophoneError: it cannot."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     blocks: list[Samples] = []
     backend = Microphones(context.library, context.platform)

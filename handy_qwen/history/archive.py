@@ -65,11 +65,7 @@ class Archive:
         return self._entries(lambda store: store.matching(words, most=most))
 
     def entry(self, number: int) -> Entry:
-        """The entry with this id.
-
-        Raises:
-            HistoryError: There is none.
-        """
+        """The entry with this id. Raises HistoryError: there is none."""
         return self._row(number).entry
 
     def asked_language(self, number: int) -> str:
@@ -77,11 +73,7 @@ class Archive:
         return self._row(number).asked_language
 
     def audio(self, number: int) -> Path:
-        """The file with its sound.
-
-        Raises:
-            HistoryError: There is none.
-        """
+        """The file with its sound. Raises HistoryError: there is none."""
         row = self._row(number)
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
@@ -97,21 +89,13 @@ class Archive:
         self._change(number, {"is_starred": int(is_starred)})
 
     def check_is_free(self, number: int) -> None:
-        """See that the running app is not at work on an entry.
-
-        Raises:
-            HistoryError: It is, or there is no such entry.
-        """
+        """Raise a HistoryError if the running app is at work on an entry, or there is none."""
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
             raise HistoryError(f"The app is working on entry {number}.", "Wait until it's transcribed.")
 
     def delete(self, number: int) -> None:
-        """Delete an entry and its sound.
-
-        Raises:
-            HistoryError: There is none, it is in work, or its file cannot be deleted.
-        """
+        """Delete an entry and its sound. Raises HistoryError: there is none, it is in work, or locked."""
         self.check_is_free(number)
         row = self._row(number)
         with self._explained():

@@ -73,11 +73,7 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
 
 
 def save(target: Path, pieces: Iterable[str]) -> None:
-    """Write all of it or nothing, readable by the user only: it is what he said.
-
-    Raises:
-        HistoryError: It cannot be written.
-    """
+    """Write all of it or nothing, readable by the user only. Raises HistoryError: it cannot be written."""
     try:
         with replacing(target, mode=0o600) as file:
             file.writelines(piece.encode() for piece in pieces)

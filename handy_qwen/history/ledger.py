@@ -99,11 +99,7 @@ class LiveTake:
         self._is_urgent |= is_urgent
 
     def save(self, store: Store) -> None:
-        """Make its row say so.
-
-        Raises:
-            sqlite3.Error: Not possible now; it stays due.
-        """
+        """Make its row say so. Raises sqlite3.Error: not possible now; it stays due."""
         columns = {name: getattr(self.row, name) for name in self._due}
         if not self.row.id:
             self.row = replace(self.row, id=store.add(columns))

@@ -100,21 +100,13 @@ def _age_s(row: Row, now_s: float) -> float:
 
 
 def delete(store: Store, takes: Path, row: Row) -> bool:
-    """Delete an entry with its sound. False: the file could not be deleted; it is tried again later.
-
-    Raises:
-        sqlite3.Error: The row could not be changed.
-    """
+    """Delete an entry with its sound. False: the file cannot be deleted now, and is later. sqlite3.Error."""
     store.change(row.id, {"is_deleting": 1, "text": ""})
     return _finish(store, takes, row)
 
 
 def delete_audio(store: Store, takes: Path, row: Row) -> bool:
-    """Delete the sound of an entry; its text stays. False: the file could not be deleted.
-
-    Raises:
-        sqlite3.Error: The row could not be changed; it is cleaned at the next start.
-    """
+    """Delete the sound of an entry; its text stays. False: it cannot be deleted. Raises sqlite3.Error."""
     if not _unlink(takes, row.file):
         return False
     store.change(row.id, {"file": "", "size_bytes": 0})
@@ -122,20 +114,12 @@ def delete_audio(store: Store, takes: Path, row: Row) -> bool:
 
 
 def finish_deletions(store: Store, takes: Path) -> int:
-    """Finish what was begun before, and return how many were finished.
-
-    Raises:
-        sqlite3.Error: A row could not be changed.
-    """
+    """Finish deletions that were begun before; how many. Raises sqlite3.Error: a row cannot be changed."""
     return sum(_finish(store, takes, row) for row in list(store.being_deleted()))
 
 
 def tidy(store: Store, takes: Path, rules: Rules, now_s: float) -> int:
-    """Let go of what the rules say, and return how many entries that concerned.
-
-    Raises:
-        sqlite3.Error: A row could not be changed.
-    """
+    """Let go of what the rules say; how many entries. Raises sqlite3.Error: a row cannot be changed."""
     gone = finish_deletions(store, takes)
     for row, going in list(plan(store.newest(), rules, now_s)):
         act = delete if going is Going.ENTRY else delete_audio

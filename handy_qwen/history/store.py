@@ -97,11 +97,7 @@ class Places:
         return self.folder / "takes"
 
     def make(self) -> None:
-        """Create the folders.
-
-        Raises:
-            OSError: That is not possible.
-        """
+        """Create the folders. Raises OSError: that is not possible."""
         paths.make_private(self.folder)
         paths.make_private(self.takes)
 
@@ -188,11 +184,7 @@ class Store:
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole. Reads all of it: for the start.
-
-        Raises:
-            DamagedError: It is not.
-        """
+        """Look whether all of it is whole. Reads all of it: for the start. Raises DamagedError: it is not."""
         try:
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.Error as exc:
@@ -442,11 +434,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged database, with what belongs to it, so that a new one can be begun.
-
-    Raises:
-        OSError: That is not possible.
-    """
+    """Rename a damaged database, with what belongs to it, so that a new one can be begun. Raises OSError."""
     stem = f"{path.stem}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     aside, count = path.with_name(f"{stem}{path.suffix}"), 1
     while aside.exists():

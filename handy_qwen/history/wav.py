@@ -92,11 +92,7 @@ def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
 
 
 def note_stage(path: Path, stage: Stage) -> None:
-    """Note how far the take has come, and nothing else.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Note how far the take has come, and nothing else. Raises OSError: it cannot be written."""
     with path.open("r+b") as file:
         file.seek(_STAGE_AT)
         file.write(bytes([stage]))
@@ -217,11 +213,7 @@ class Journal:
         self._waiting.append(memoryview(little).cast("B"))  # type: ignore[arg-type,unused-ignore]  # an array
 
     def write(self) -> None:
-        """Write what waits.
-
-        Raises:
-            OSError: Not all of it could be written; the rest waits.
-        """
+        """Write what waits. Raises OSError: not all of it could be written; the rest waits."""
         if self._is_gone:
             return
         is_due = bool(self._waiting) or self._noted is not self._stage
@@ -240,11 +232,7 @@ class Journal:
             self._end()
 
     def sync(self) -> None:
-        """See that what was written outlasts a power cut. Waits for the disk.
-
-        Raises:
-            OSError: The disk failed.
-        """
+        """See that what was written outlasts a power cut. Waits for the disk. Raises OSError: it failed."""
         self.is_synced = True  # also if it fails: to try again says nothing new
         if self._descriptor is None:
             return

@@ -93,11 +93,7 @@ class _Statement:
 
 
 class Document:
-    """A TOML file.
-
-    Raises:
-        TomlError: ``text`` is not TOML.
-    """
+    """A TOML file. Raises TomlError: ``text`` is not TOML."""
 
     def __init__(self, text: str) -> None:
         self.mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
@@ -409,11 +405,7 @@ def name_at(text: str, line: int) -> str:
 
 
 def mended(text: str) -> str:
-    """``text`` without its faults.
-
-    Raises:
-        TomlError: There are too many.
-    """
+    """``text`` without its faults. Raises TomlError: there are too many."""
     for _ in range(_MOST_FAULTS):
         try:
             Document(text)

@@ -137,11 +137,7 @@ class SettingsStore:
         self._take_over()
 
     def put_right(self, place: Keys, *, is_meant: bool) -> None:
-        """See the function ``put_right``.
-
-        Raises:
-            SettingsError: It cannot be done; the file is as it was.
-        """
+        """See the function ``put_right``. Raises SettingsError: it cannot be done; the file is as it was."""
         put_right(self.path, place, is_meant=is_meant)
         self._take_over()
 

@@ -106,29 +106,17 @@ class Autostart(ABC):
 
     @abstractmethod
     def turn_on(self, launch: Launch) -> None:
-        """Write it, replacing one that is there.
-
-        Raises:
-            HandyError: It cannot be written.
-        """
+        """Write it, replacing one that is there. Raises HandyError: it cannot be written."""
 
     @abstractmethod
     def turn_off(self) -> None:
-        """Remove it, if it is there.
-
-        Raises:
-            HandyError: It cannot be removed.
-        """
+        """Remove it, if it is there. Raises HandyError: it cannot be removed."""
 
 
 def autostart_for(
     environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
 ) -> Autostart:
-    """The autostart of this system. ``home`` is the user's folder; None: that of the environment.
-
-    Raises:
-        HandyError: The user has none.
-    """
+    """The autostart of this system. ``home`` is the user's folder; None: that of the environment."""
     home = home or user_home()
     if platform == "win32":
         import winreg  # on Windows only
@@ -453,11 +441,7 @@ class MenuEntry:
         return True
 
     def remove(self) -> bool:
-        """Remove it if it is ours. False: there is none of ours.
-
-        Raises:
-            HandyError: It cannot be removed.
-        """
+        """Remove it if it is ours. False: there is none of ours. Raises HandyError: it cannot be removed."""
         if not self.is_ours():
             return False
         try:

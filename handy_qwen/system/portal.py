@@ -91,11 +91,7 @@ def connect(bus: str = "SESSION", *, has_fds: bool = False) -> Connection:
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:
-    """The property ``name``, over a connection of its own.
-
-    Raises:
-        OSError, RuntimeError, ...: One of ``BROKEN``.
-    """
+    """The property ``name``, over a connection of its own. Raises one of ``BROKEN``."""
     with connect(bus) as connection:
         reply = connection.send_and_get_reply(Properties(address).get(name), timeout=timeout_s)
         ((_, value),) = unwrap_msg(reply)
@@ -154,11 +150,7 @@ class PortalSession:
         return int(self._connection.sock.fileno())
 
     def call(self, method: str, signature: str, body: tuple[object, ...], *, wait_s: float) -> None:
-        """Call ``method`` and wait for its reply.
-
-        Raises:
-            PortalError: It was refused, or is not answered.
-        """
+        """Call ``method`` and wait for its reply. Raises PortalError: it was refused, or is not answered."""
         self._until_s = time.monotonic() + wait_s
         self._call(new_method_call(self._address, method, signature, body))
 
@@ -203,11 +195,7 @@ class PortalSession:
             raise PortalError("the portal does not answer as it should") from exc
 
     def receive(self) -> Iterator[Message]:
-        """The signals that have come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone.
-        """
+        """The signals that have come since the last time. Raises PortalError: bus or portal are gone."""
         try:
             while True:
                 self._connection.recv_messages(timeout=0)
@@ -287,11 +275,7 @@ class PortalSession:
 
 
 def value_in(results: Mapping[str, Any], name: str, default: object = None) -> object:
-    """The value ``name`` in a{sv}; ``default`` if there is none.
-
-    Raises:
-        PortalError: There is none, and no default; or it is not a value.
-    """
+    """The value ``name`` in a{sv}, or ``default``. Raises PortalError: neither is there, or is no value."""
     try:
         return results[name][1] if default is None or name in results else default
     except (LookupError, TypeError) as exc:

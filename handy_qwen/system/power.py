@@ -97,11 +97,7 @@ class LogindPower:
                 self._inbox.run()
 
     def _listen(self) -> None:
-        """Until the bus is gone, or the thread is to end.
-
-        Raises:
-            OSError, RuntimeError, ...: One of ``portal.BROKEN``.
-        """
+        """Listen until the bus is gone (one of ``portal.BROKEN``), or the thread is to end."""
         from collections import deque
 
         from jeepney import MatchRule, Message, message_bus

@@ -41,11 +41,7 @@ def part_of(name: str) -> Part:
 
 
 def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> None:
-    """Write ``parts`` of ``settings``, readable by the user only.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``parts`` of ``settings``, all or nothing, readable by the user only. Raises SettingsError."""
     names = names_of(parts)
     document = edited(new_document(names, HEAD), {name: getattr(settings, name) for name in names})
     try:
@@ -81,11 +77,7 @@ class Backup:
 
 
 def read_backup(path: Path, check_chord: CheckChord) -> Backup:
-    """What a backup, a settings file, or Handy's settings have.
-
-    Raises:
-        SettingsError: It cannot be read, or is none of these.
-    """
+    """What a backup, a settings file, or Handy's settings have. Raises SettingsError: it is none of these."""
     text = text_of(path)
     if path.suffix.lower() == ".json":
         return _checked(path, handy.values_of(stored := handy.stored(text)), stored, check_chord)

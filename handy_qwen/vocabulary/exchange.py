@@ -67,20 +67,12 @@ class Found:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file, in whatever encoding.
-
-    Raises:
-        SettingsError: It cannot be opened, is too large, or is no text.
-    """
+    """The text of a file, in whatever encoding. Raises SettingsError: unreadable, too large, or no text."""
     return _decoded(path, _bytes_of(path))[0]
 
 
 def read_file(path: Path) -> Found:
-    """The words and replacements in a file.
-
-    Raises:
-        SettingsError: It cannot be opened, is too large, or is neither text nor what its ending says.
-    """
+    """The words and replacements in a file. Raises SettingsError: not readable as what its ending says."""
     raw = _bytes_of(path)
     text, encoding = _decoded(path, raw)
     if text.count("\n") > MOST_LINES:
@@ -252,11 +244,7 @@ def _columns(cells: Sequence[str]) -> dict[str, int]:
 
 
 def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
-    """What a row of the table says.
-
-    Raises:
-        ValueError: It cannot be used; the message says why, as the end of a sentence.
-    """
+    """What a row of the table says. Raises ValueError: why not, as the end of a sentence."""
     if "heard" not in columns:
         return cells[columns.get("word", 0)]
 
@@ -324,11 +312,7 @@ def _flag(is_on: bool) -> str:
 
 
 def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
-    """The custom words in Handy's settings; as line counts which of them it is.
-
-    Raises:
-        SettingsError: There are none in the file.
-    """
+    """The custom words in Handy's settings; as line counts which it is. Raises SettingsError: none."""
     words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
         raise SettingsError(

@@ -140,20 +140,12 @@ class Chord:
 
 
 def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:
-    """``hotkeys`` as people write them: "Right Ctrl and F9".
-
-    Raises:
-        HotkeyError: INVALID: one names no key.
-    """
+    """``hotkeys`` as people write them: "Right Ctrl and F9". Raises HotkeyError: one names no key."""
     return " and ".join(parse_chord(hotkey.chord).label(platform) for hotkey in hotkeys)
 
 
 def parse_chord(text: str) -> Chord:
-    """The chord that ``text`` names.
-
-    Raises:
-        HotkeyError: INVALID; the hint says what to write instead.
-    """
+    """The chord that ``text`` names. Raises HotkeyError: INVALID; the hint says what to write instead."""
     names = [_name(part, text) for part in _parts(text)]
     if not names:
         raise _invalid("No hotkey is set.", "Name a key, such as Right Ctrl or F9.")

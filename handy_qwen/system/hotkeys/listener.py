@@ -168,11 +168,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
-        """Have ``call`` made on the thread, and wait. ``is_start`` starts the thread if it does not run.
-
-        Raises:
-            HotkeyError: What ``call`` raised; or the connection broke, or takes too long.
-        """
+        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError: its, or none came."""
         inbox = self._running() if is_start else self._inbox
         if inbox is None:
             return
@@ -268,20 +264,11 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
 
     @abstractmethod
     def _connect(self) -> Connection:
-        """Connect, and listen for what is wanted.
-
-        Raises:
-            HotkeyError: This desktop cannot do it.
-            LOST: The connection broke.
-        """
+        """Connect, and listen for what is wanted. Raises HotkeyError: this desktop cannot; or LOST."""
 
     @abstractmethod
     def _hear(self, connection: Connection) -> None:
-        """Process what has come, without waiting.
-
-        Raises:
-            LOST: The connection broke.
-        """
+        """Process what has come, without waiting. Raises LOST: the connection broke."""
 
     @abstractmethod
     def _let_go(self, connection: Connection) -> None:
@@ -432,11 +419,7 @@ class HookedListener(Listener, ABC):
 
     @abstractmethod
     def _listen(self) -> tuple[Hook, ...]:
-        """Set the hooks, which call ``_saw``, and wait until they are in place.
-
-        Raises:
-            HotkeyError: The system refuses.
-        """
+        """Set the hooks, which call ``_saw``, and wait for them. Raises HotkeyError: the system refuses."""
 
     @abstractmethod
     def _is_really_down(self, code: int) -> bool:

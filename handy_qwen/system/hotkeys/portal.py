@@ -160,11 +160,7 @@ class ShortcutsSession:
         self._session.await_desktop()
 
     def receive(self) -> Iterator[Signal]:
-        """What has come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone, or sends nonsense.
-        """
+        """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
         for message in self._session.receive():
             try:
                 signal = self._read(message)
@@ -389,11 +385,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for. The same wish has the same name, so that the user's choice of keys is kept.
-
-    Raises:
-        HotkeyError: INVALID.
-    """
+    """What to ask the portal for: the same wish has the same name, so that the user's keys are kept."""
     triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
     if triggers and not triggers[0] and STAND_IN not in triggers:
         triggers[0] = STAND_IN

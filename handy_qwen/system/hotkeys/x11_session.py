@@ -130,11 +130,7 @@ class Session:
         self._apply_escape()
 
     def check_free(self, chords: Sequence[Chord]) -> None:
-        """See whether ``use`` would take ``chords``.
-
-        Raises:
-            HotkeyError: TAKEN, or INVALID on this keyboard.
-        """
+        """Raise a HotkeyError if ``use`` would not take ``chords``: TAKEN, or INVALID on this keyboard."""
         keys = NamedKeys(self._display)
         for place, chord in enumerate(chords):
             _binding(keys, place, chord)

@@ -59,11 +59,7 @@ def inserter_for(post: Post, session: Session, *, may_release: MayRelease = alwa
 
 
 def backend_for(session: Session, pause: Pause, may_release: MayRelease = always) -> Backend:
-    """The back end for this desktop, connected.
-
-    Raises:
-        InsertError: It lacks what is needed.
-    """
+    """The back end for this desktop, connected. Raises InsertError: it lacks what is needed."""
     return _backend_class(session)(session, pause, may_release)
 
 

@@ -124,21 +124,13 @@ class Backend:
         return KeyPermission.NOT_NEEDED
 
     def ask_permission(self) -> None:
-        """Have the desktop ask the user for it. Waits for the answer.
-
-        Raises:
-            InsertError: It was not given, or cannot be asked for.
-        """
+        """Have the desktop ask the user for it, and wait. Raises InsertError: refused, or not to be asked."""
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
     def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
-        """Press the keys for ``text``, while the window has the focus and the keyboard obeys.
-
-        Raises:
-            InsertError: Nothing was typed.
-        """
+        """Press the keys for ``text`` while the window has the focus. Raises InsertError: nothing typed."""
         raise unsupported("Typing")
 
     def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
@@ -153,11 +145,7 @@ class Backend:
         raise unsupported("Pasting")
 
     def copy(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
-        """Leave ``text`` on the clipboard.
-
-        Raises:
-            InsertError: There is no clipboard.
-        """
+        """Leave ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
         raise unsupported("A clipboard")
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
@@ -171,11 +159,7 @@ class Backend:
         raise unsupported("Deleting")
 
     def clipboard_text(self) -> str:
-        """The text on the clipboard; "" if there is none.
-
-        Raises:
-            InsertError: It can't be had.
-        """
+        """The text on the clipboard; "" if there is none. Raises InsertError: it can't be had."""
         import pyperclip  # slow: looks for programs when imported
 
         try:
@@ -184,11 +168,7 @@ class Backend:
             raise unsupported("Reading the clipboard") from None  # a tool's complaint may quote what is there
 
     def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
-        """Press the key after the text.
-
-        Raises:
-            InsertError: It cannot be pressed.
-        """
+        """Press the key after the text. Raises InsertError: it cannot be pressed."""
         raise unsupported("Pressing keys")
 
     def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)

@@ -124,11 +124,7 @@ class DesktopInserter:
         self.thread.do(partial(self._read_clipboard, on_read))
 
     def copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard.
-
-        Raises:
-            InsertError: There is no clipboard.
-        """
+        """Put ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
         self._copy(printable(text))
 
     def was_injecting(self, at_s: float) -> bool:
@@ -306,11 +302,7 @@ def _failed() -> InsertError:
 
 
 def copy_with_pyperclip(text: str) -> None:
-    """Put ``text`` on the clipboard, for good and unmarked.
-
-    Raises:
-        InsertError: pyperclip finds nothing that it could copy with.
-    """
+    """Put ``text`` on the clipboard, for good and unmarked. Raises InsertError: there is no tool for it."""
     import pyperclip  # slow: looks for programs when imported
 
     try:

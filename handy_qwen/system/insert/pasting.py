@@ -151,11 +151,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _await_focus(self) -> Focus:
-        """Wait until the user has released all keys; returns the window that has the focus.
-
-        Raises:
-            InsertError: No window has it, or another one since; or it takes no keys from us.
-        """
+        """The window with the focus, once the user holds no keys. Raises InsertError: none takes ours."""
 
     def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
         """``_press`` so often; ends with the first that fails."""
@@ -183,11 +179,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _offer(self, text: str, focus: Focus) -> None:
-        """Put ``text`` on the clipboard, for ``focus``; ``_restore`` will bring the saved content back.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
+        """Put ``text`` on the clipboard, for ``focus``, until ``_restore``. Raises InsertError: in use."""
 
     @abstractmethod
     def _is_fetched(self) -> bool:
@@ -199,19 +191,11 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _restore(self) -> None:
-        """Put the saved content back, if the clipboard still has our text.
-
-        Raises:
-            InsertError: Another program has the clipboard open. May be tried again.
-        """
+        """Put the saved content back, if our text is there. Raises InsertError: it is in use; try again."""
 
     @abstractmethod
     def _keep(self, text: str) -> None:
-        """Leave ``text`` on the clipboard for good, marked as private.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
+        """Leave ``text`` on the clipboard for good, marked as private. Raises InsertError: it is in use."""
 
 
 class DelayedRestore:

@@ -296,11 +296,7 @@ class Win32:
         return bool(self._user.IsHungAppWindow(window))
 
     def get(self, format_id: int) -> bytes | None:
-        """The bytes of a format; None: its owner does not hand it over.
-
-        Raises:
-            NotMemory: The format has no bytes.
-        """
+        """The bytes of a format; None: its owner does not hand it over. Raises NotMemory: it has no bytes."""
         handle = self._user.GetClipboardData(format_id)
         if not handle:
             return None

@@ -123,11 +123,7 @@ class WindowsClipboard:
     # --- the thread "clipboard" ----------------------------------------------------------------------
 
     def save(self, deadline: Deadline) -> None:
-        """Take what is there, so that it can come back.
-
-        Raises:
-            InsertError: It cannot be had, or not in time.
-        """
+        """Take what is there, so that it can come back. Raises InsertError: not to be had, or not in time."""
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
         self._taken = None
@@ -181,11 +177,7 @@ class WindowsClipboard:
         self._promise, self._saved = None, None
 
     def keep(self, text: str) -> None:
-        """Put ``text`` on the clipboard for good.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open.
-        """
+        """Put ``text`` on the clipboard for good. Raises InsertError: another program keeps it open."""
         with self._opened():
             self._promise, self._saved = None, None
             self._put(encoded(text))

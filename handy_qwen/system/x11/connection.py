@@ -25,11 +25,7 @@ LOST = (error.ConnectionClosedError, OSError)
 
 
 def connect(name: str) -> XObject:
-    """Connect to the X server ``name`` (``:0``).
-
-    Raises:
-        InsertError: There is none, or it refuses the connection.
-    """
+    """Connect to the X server ``name`` (``:0``). Raises InsertError: none there, or it refuses."""
     try:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:

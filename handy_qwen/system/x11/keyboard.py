@@ -93,11 +93,7 @@ class Keyboard:
         self._spare = SpareKeys(connection)
 
     def wait_for_window(self) -> FocusedWindow:
-        """The window that keys go to, once the user has released the modifiers.
-
-        Raises:
-            InsertError: No window has the focus, or another one since.
-        """
+        """The window that keys go to, once modifiers are released. Raises InsertError: none, or another."""
         with guarded("Looking at the keyboard"):
             window = FocusedWindow(self._display)
             if not window.window:
@@ -108,11 +104,7 @@ class Keyboard:
         return window
 
     def chord(self, *keysyms: int, window: FocusedWindow, times: int = 1) -> None:
-        """Press ``keysyms``, all but the last of them modifiers, so often if they go to ``window``.
-
-        Raises:
-            InsertError: Nothing was pressed.
-        """
+        """Press modifiers and a key, so often, if they go to ``window``. Raises InsertError: not pressed."""
         with guarded("Pressing a key"), self._sending(), self._without_locks():
             keys = self._keys(self._xkb.keymap())
             codes = [keys[keysym].code for keysym in keysyms if keysym in keys]
@@ -133,11 +125,7 @@ class Keyboard:
                 self._strike_slowly(codes, access, times)
 
     def type_text(self, text: str, window: FocusedWindow) -> Inserted:
-        """Type ``text`` into ``window``, as far as it goes; a line feed is Return.
-
-        Raises:
-            InsertError: It cannot be typed here; nothing was.
-        """
+        """Type ``text`` into ``window`` as far as it goes; LF is Return. Raises InsertError: nothing was."""
         self._typed = 0
         problem = InsertError("The keyboard layout keeps changing.", InsertReason.NOT_TYPEABLE)
         try:

@@ -137,11 +137,7 @@ class Requestor:
         return 0 if owner == X.NONE else int(owner.id)
 
     def stamp(self) -> int:
-        """The X server's time, as the conventions want it: from an event.
-
-        Raises:
-            InsertError: The X server hangs.
-        """
+        """The X server's time, from an event as the conventions want it. Raises InsertError: it hangs."""
         prop = self.atom("_HANDY_QWEN_STAMP")
         self._arrived.clear()
         self.window.change_property(prop, Xatom.INTEGER, 32, [], mode=X.PropModeAppend)
@@ -457,11 +453,7 @@ class Snapshot:
 
 
 class SelectionCache(Requestor):
-    """Fetches the selections of other programs. For one thread.
-
-    Raises:
-        InsertError: The X server lacks XFIXES.
-    """
+    """Fetches the selections of other programs. For one thread. Raises InsertError: there is no XFIXES."""
 
     def __init__(self, connection: XObject) -> None:
         super().__init__(connection)

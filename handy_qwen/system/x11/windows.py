@@ -37,11 +37,7 @@ def is_terminal(window_class: str) -> bool:
 
 
 class FocusReader:
-    """Looks at the focus on a connection of its own to the X server ``name``. Safe on any thread.
-
-    Raises:
-        InsertError: It cannot be reached.
-    """
+    """Looks at the focus on a connection of its own, on any thread. Raises InsertError: no X server."""
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
