@@ -53,11 +53,7 @@ class Endpoint:
 
     @property
     def path(self) -> Path:
-        """The socket, or the file with port and secret.
-
-        Where the folder's name is too long for a socket's address, a folder beside the system's temporary
-        files takes its place.
-        """
+        """The socket, or the file with port and secret; a socket's address has no room for a long folder."""
         if not self.is_unix:
             return self.folder / PORT_FILE
         path = self.folder / SOCKET_FILE
@@ -69,11 +65,7 @@ class Endpoint:
     def listen(self) -> tuple[socket.socket, str]:
         """Open the server's socket, replacing what a crashed instance left. Call it with the lock held.
 
-        Returns:
-            The socket, and the secret that callers must show; "" if none is needed.
-
-        Raises:
-            ControlError: The folder is somebody else's, or there is no room for the socket.
+        Returns the socket, and the secret that callers must show ("": none). Raises ControlError.
         """
         try:
             claim(self.path.parent)
@@ -103,12 +95,7 @@ class Endpoint:
         return server, secret
 
     def connect(self, timeout_s: float) -> tuple[socket.socket, str]:
-        """Reach the server. Returns the connection and the secret to show.
-
-        Raises:
-            OSError: Nobody listens.
-            ValueError: The file with the port is damaged.
-        """
+        """Connection and secret to show. Raises OSError: nobody listens; ValueError: no such file."""
         if not self.is_unix:
             meeting = json.loads(self.path.read_text(encoding="utf-8"))
             if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
@@ -130,10 +117,10 @@ class Endpoint:
 
 
 class InstanceLock:
-    """The right to be the running program, one for each runtime folder.
+    """The right to be the running program, one for each runtime folder. Of two started at once one gets it.
 
-    The system gives the lock back when its holder dies, however that happens, so nothing stale is left to
-    detect. Of two started at once exactly one gets it.
+    The system gives the lock back when its holder dies, however that happens: nothing stale is left to
+    detect.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -162,12 +149,7 @@ class InstanceLock:
 
 
 def claim(folder: Path) -> None:
-    """Create ``folder`` for this user alone, or see that it is.
-
-    Raises:
-        ControlError: It is somebody else's, or a link; it was not touched.
-        OSError: It cannot be created.
-    """
+    """Create ``folder`` for this user alone. Raises ControlError: it is another's, or a link; OSError."""
     if sys.platform != "win32":
         with suppress(FileExistsError):
             folder.mkdir(parents=True, mode=0o700)
@@ -192,12 +174,7 @@ def send_line(connection: socket.socket, message: dict[str, Any]) -> None:
 
 
 def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) -> dict[str, Any]:
-    """Read one line.
-
-    Raises:
-        OSError: It did not come in time, or the other side is gone.
-        ValueError: It is too long, or no JSON object.
-    """
+    """Read one line. Raises OSError: it did not come in time; ValueError: too long, or no JSON object."""
     end_s = time.monotonic() + timeout_s
     data = b""
     while not data.endswith(b"\n"):

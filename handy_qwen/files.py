@@ -33,19 +33,12 @@ def replace_file(
 def replacing(
     path: Path, *, mode: int = 0o666, check: Callable[[], None] = lambda: None
 ) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of ``path`` at the end, whole; not if the body raises.
+    """A file to write that takes the place of ``path`` at the end, whole; not if body or ``check`` raises.
 
     Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
-    files in another folder. A file that is write-protected stays as well, though its folder would allow it.
-    A pipe or a device, such as /dev/stdout, is written to.
-
-    Args:
-        path: What to replace, or make.
-        mode: For POSIX, less the umask and what the file that is replaced does not allow.
-        check: Called last; may raise.
-
-    Raises:
-        OSError: It cannot be written; what there was is unchanged.
+    files in another folder. A file that is write-protected stays as well, though its folder would allow it. A
+    pipe or a device, such as /dev/stdout, is written to. ``mode`` is for POSIX, less the umask and what the
+    replaced file does not allow. Raises OSError: it cannot be written; what there was is unchanged.
     """
     if path.parent in _STREAMS or (path.exists() and not path.is_file()):
         with path.open("ab") as stream:  # behind what the shell has in it, where it is a file

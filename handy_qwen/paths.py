@@ -1,7 +1,7 @@
 """Where things are kept on this machine.
 
-HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance
-that shares nothing with the first (for tests, or to try a setting).
+HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance, sharing nothing with the
+first (for tests, or to try a setting).
 """
 
 from __future__ import annotations
@@ -44,11 +44,7 @@ def _folder(name: str, variable: str, usual: Callable[[str, Literal[False]], Pat
 
 
 def config_dir() -> Path:
-    """The folder of the settings file.
-
-    Raises:
-        HandyError: The user has no home directory. So do all functions here that lead to the user's folders.
-    """
+    """The folder of the settings file. Raises HandyError, as all here: the user has no home directory."""
     return _folder("config", "XDG_CONFIG_HOME", platformdirs.user_config_path)
 
 
@@ -73,10 +69,7 @@ def log_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of the control socket.
-
-    Where the system gives the user none, it is with the data: never in a folder that others can write to.
-    """
+    """The folder of the control socket, with the data if need be: never one that others can write to."""
     is_linux, names = sys.platform.startswith("linux"), (HOME_VARIABLE, "XDG_RUNTIME_DIR")
     if is_linux and not any(map(os.environ.get, names)):
         return data_dir() / "run"
@@ -84,10 +77,7 @@ def runtime_dir() -> Path:
 
 
 def asset(name: str) -> Path:
-    """A file or folder that ships with the program, such as ``icons/tray-idle.svg``.
-
-    An installed program has the assets inside the package; a checkout, beside it.
-    """
+    """A file or folder that ships with the program, inside the package or, in a checkout, beside it."""
     inside = Path(__file__).parent / "assets"
     return (inside if inside.is_dir() else Path(__file__).parents[1] / "assets") / name
 

@@ -12,10 +12,7 @@ _PLAIN = re.compile(r"[\w.:\\/+=-]+")
 
 
 def quoted(word: str) -> str:
-    """One word of a command.
-
-    On Windows the shell is cmd or PowerShell. Both take double quotes, and no name of a file has one in it.
-    """
+    """One word of a command. Both shells of Windows take double quotes, and no file's name has one in it."""
     if os.name != "nt":
         return shlex.quote(word)
     return word if _PLAIN.fullmatch(word) else f'"{word}"'

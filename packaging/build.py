@@ -54,10 +54,9 @@ def main(kinds: Sequence[str]) -> int:
 
 
 def make_environment() -> None:
-    """Make build/environment: what the program needs, the tools, and the program as it is now.
+    """Make build/environment, anew if Python has changed, or uv.lock with the versions and checksums.
 
-    What is in it decides what is shipped: uv.lock names every version and its checksum. It is made anew when
-    those or Python have changed.
+    What is in it decides what is shipped: what the program needs, the tools, and the program as it is now.
     """
     made_of = f"{sys.version} {hashlib.sha256((product.ROOT / 'uv.lock').read_bytes()).hexdigest()}"
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]

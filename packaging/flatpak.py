@@ -91,11 +91,7 @@ def manifest_of(files: tuple[str, ...]) -> dict[str, Any]:
 
 
 def sources_of(lock: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The libraries that the program needs on Linux, for each processor that all of them are there for.
-
-    Raises:
-        LookupError: One has no wheel for a processor.
-    """
+    """The libraries that the program needs on Linux, for each processor. Raises LookupError: no wheel."""
     for package in needed(lock):
         for arch in ARCHES:
             wheel = best_wheel(package, arch)

@@ -168,8 +168,7 @@ def inside(
 def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
     """Let the bare system reach what this one reaches, in the same way.
 
-    Returns:
-        The environment for it, and the folders that must be found there as they are here.
+    Returns the environment for it, and the folders that must be found there as they are here.
     """
     debian, security = archives().get("Debian"), archives().get("Debian-Security")
     lines = [f"deb {debian[0]} {name} main" for name in (suite, f"{suite}-updates")] if debian else []

@@ -37,14 +37,9 @@ class LicenceError(Exception):
 
 
 def collect(origins: Path, *, has_system: bool) -> str:
-    """The text for a program whose files' origins are in ``origins``.
+    """The text for a program whose files' origins, as the .spec wrote them, are in ``origins``.
 
-    Args:
-        origins: What the .spec wrote: the source of each file and module.
-        has_system: Whether libraries of Debian are in it besides Python's own.
-
-    Raises:
-        LicenceError: A file comes from nowhere that is known, or from where no licence is told.
+    ``has_system``: libraries of Debian are in it besides Python's own. Raises LicenceError: none is told.
     """
     table = json.loads(origins.read_text(encoding="utf-8"))
     modules = {source for source in table["modules"].values() if source not in {None, "", "-"}}  # namespaces

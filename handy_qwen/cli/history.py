@@ -207,7 +207,6 @@ def _write_text(text: str) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    """Write entries, oldest first, and copy their sound."""
     with _archive() as archive, stoppable():
         numbers = sorted({_number(archive, one) for one in options.ids})
 
@@ -265,14 +264,10 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
 
 
 def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
-    """Transcribe ``entry`` in this process, keep the text, and return the entry as it is then.
+    """Transcribe ``entry`` in this process as the app would, keep the text, and return the new entry.
 
-    The text is made as the app would make it, with the user's replacements; the settings' model, words and
-    language are used unless others are given.
-
-    Raises:
-        HandyError: It has no sound, or the model cannot be used; the entry is as it was.
-        KeyboardInterrupt: The user interrupted it; likewise.
+    The settings' model, words and language are used unless others are given. If it is interrupted, or raises
+    a HandyError, the entry is as it was.
     """
     from handy_qwen.app.choices import rules_of
     from handy_qwen.app.history import transcribe_again
@@ -368,7 +363,6 @@ def line(entry: Entry, id_columns: int, columns: int | None) -> str:
 
 
 def _summary(entry: Entry) -> str:
-    """What there is to say of an entry: its text, or why there is none."""
     if entry.state is EntryState.DONE and not entry.text:
         return "[no speech]"
     if entry.state is EntryState.FAILED:

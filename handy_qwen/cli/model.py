@@ -203,7 +203,6 @@ def _size(size_bytes: int) -> str:
 
 
 def _run_info(options: argparse.Namespace) -> int:
-    """Show what is known of a model without loading it."""
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
     from handy_qwen.models.figures import fidelity_of
@@ -257,11 +256,7 @@ def _run_check(options: argparse.Namespace) -> int:
 
 
 def check_sentence(folder: Path) -> None:
-    """If ``folder`` is a package of the demo model, have it write what is known to be said.
-
-    Raises:
-        EngineError: It writes something else, or cannot be run.
-    """
+    """Raise an EngineError if ``folder`` is the demo model and does not write what is known to be said."""
     from handy_qwen.audio.files import load
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.models.installed import demo_model, load_recognizer
@@ -281,7 +276,6 @@ def check_sentence(folder: Path) -> None:
 
 
 def _run_demo(_options: argparse.Namespace) -> int:
-    """Transcribe the recordings that ship with the program, with the demo model."""
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
     from handy_qwen.core.models import DEMO
@@ -328,11 +322,7 @@ def _run_install(options: argparse.Namespace) -> int:
 
 
 def _fitting_preset(model: CatalogueModel) -> str:
-    """The preset for this machine's memory; "" for the usual one. One that costs words is asked for.
-
-    Raises:
-        InstallationError: There is a choice, and nobody to ask.
-    """
+    """The preset for this machine's memory; "" for the usual. One that costs words is asked for, or fails."""
     from psutil import virtual_memory
 
     from handy_qwen.core.models import fitting_form, is_short

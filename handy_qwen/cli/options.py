@@ -27,10 +27,7 @@ _MAX_THREADS = 256
 class Parser(argparse.ArgumentParser):
     """Writes as the commands do, so that a missing output means the same, and names the nearest choice.
 
-    Args:
-        groups: The headings under which its commands are listed, with their names; else they are one list.
-        examples: Command lines, shown at the end of the help.
-        **options: argparse's own.
+    ``groups``: the headings under which its commands are listed, with their names; ``examples`` end the help.
     """
 
     def __init__(
@@ -155,11 +152,7 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
 
 
 def read_settings() -> Settings:
-    """The user's settings, which no command writes unasked.
-
-    Raises:
-        SettingsError: The file cannot be read: nobody can know which model and which words are wanted.
-    """
+    """The user's settings, which no command writes unasked. Raises SettingsError: they cannot be read."""
     from handy_qwen.settings import read_configuration
 
     found = read_configuration()
@@ -169,11 +162,7 @@ def read_settings() -> Settings:
 
 
 def asked_or_used(asked: str) -> str:
-    """``asked``; if it is empty, the model in use, as the settings name it; "" if neither names one.
-
-    Raises:
-        SettingsError: Nothing was asked for, and the settings file cannot be read.
-    """
+    """``asked``, or else the model of the settings; "" if neither names one. Raises SettingsError."""
     return asked or read_settings().model
 
 
@@ -186,10 +175,7 @@ def may_use_devices() -> bool:
 
 
 def used_folder() -> Path | None:
-    """The folder of the model in use; None if the settings name one that is not there.
-
-    Of settings that cannot be read, the model that the app would start with now.
-    """
+    """The folder of the model that the app uses or would use; None if it is not there."""
     from handy_qwen.models.installed import find_model
     from handy_qwen.settings import read_configuration
 

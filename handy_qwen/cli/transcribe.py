@@ -184,12 +184,7 @@ def _results(
 
 @contextmanager
 def opened(model: str, threads: int | None, language: str | Sequence[str] = "") -> Iterator[Model]:
-    """Load a model, tell what should be known about it, and close it at the end.
-
-    Raises:
-        EngineError: It cannot be loaded.
-        LanguageError: It does not know ``language``, or one of several.
-    """
+    """Load a model, tell what should be known about it, and close it at the end. Raises EngineError."""
 
     def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
@@ -208,16 +203,7 @@ def opened(model: str, threads: int | None, language: str | Sequence[str] = "") 
 
 
 def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = False) -> FittedWords | None:
-    """Say what of ``context`` the model does not read.
-
-    Args:
-        recognizer: Whose model it is.
-        context: A text, or words.
-        is_for_file: Whether more words are read than in dictation.
-
-    Returns:
-        How the words fit; None for a text.
-    """
+    """Say what of ``context`` the model does not read; how words fit, None for a text. Files take more."""
     if isinstance(context, str):
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is too long for the model; its end is ignored.")
@@ -268,11 +254,7 @@ def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[
 
 
 def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """All files that are meant, and what their texts are called below --output: as they are in their folders.
-
-    Raises:
-        HandyError: A folder cannot be read, or has no sound file.
-    """
+    """All files that are meant, and the names of their texts below --output: as they are in their folders."""
     from handy_qwen.audio.files import files_in
 
     meant: list[tuple[str, str]] = []
@@ -315,11 +297,7 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
 
 
 def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
-    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder.
-
-    Raises:
-        HandyError: Nothing can be written there.
-    """
+    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder."""
     if not names:
         return []
     for folder in dict.fromkeys(places[name].parent for name in names):

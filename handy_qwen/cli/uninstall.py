@@ -80,11 +80,7 @@ def _remove_menu_entry() -> None:
 
 
 def _remove_data(*, is_agreed: bool) -> bool:
-    """Delete the folders, if the user agrees. False: nothing was done.
-
-    Raises:
-        HandyError: The app runs, a folder is not the program's alone, or something cannot be deleted.
-    """
+    """Delete the folders, if the user agrees. False: nothing was done. Raises HandyError: they cannot go."""
     _check_home()
     folders = _own_folders()
     if not folders:

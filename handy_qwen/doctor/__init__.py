@@ -61,10 +61,7 @@ def examine(
     *,
     patience_s: float = PATIENCE_S,
 ) -> Report:
-    """Run all checks, one after the other; ``tell`` gets each finding as soon as it is there.
-
-    ``patience_s`` is how long to wait for each, beyond the time that the check is meant to take.
-    """
+    """Run all checks; ``tell`` gets each finding at once. ``patience_s`` is beyond a check's own time."""
     findings: list[Finding] = []
     patience_s += context.listen_s + (THOROUGH_S if context.is_thorough else 0.0)
     for name, check in checks:

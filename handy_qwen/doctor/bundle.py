@@ -49,11 +49,7 @@ It is plain text: have a look before you send it.
 def write_bundle(
     place: Path, context: Context, report: Report, *, may_replace: bool = False
 ) -> dict[str, int]:
-    """Write the archive, readable by its owner only, all or nothing; what is in it, with sizes in bytes.
-
-    Raises:
-        HandyError: It cannot be written, or something is there already that it may not replace.
-    """
+    """Write the archive, readable by its owner only; what is in it, in bytes. Raises HandyError: it can't."""
     contents = {name: scrubbed(text) for name, text in _contents(context, report).items()}
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:

@@ -23,11 +23,10 @@ BUSY_S = 5.0
 
 
 class Archive:
-    """The entries of a history. All methods raise ``HistoryError`` if it cannot be read or written.
+    """The entries of a history; none if there is none in ``folder`` yet.
 
-    Args:
-        folder: Of the history; if there is none yet, there are no entries.
-        is_app_running: Whether the app may be working on entries; called when it matters.
+    All methods raise ``HistoryError`` if it cannot be read or written. ``is_app_running``: whether the app
+    may be working on entries; called when it matters.
     """
 
     def __init__(self, folder: Path, *, is_app_running: Callable[[], bool] = lambda: True) -> None:
@@ -114,11 +113,7 @@ class Archive:
     def transcribed(
         self, number: int, text: str, *, language: str, model: str, is_truncated: bool = False
     ) -> None:
-        """The entry has been transcribed (again) and the user has seen its text.
-
-        Raises:
-            HistoryError: ``text`` is empty, and the entry has one: that stays.
-        """
+        """The entry has a new text that the user has seen. Raises HistoryError: an empty one is not taken."""
         row = self._row(number)
         if row.text and not text:
             raise HistoryError("No speech was found this time.", "The previous text is unchanged.")

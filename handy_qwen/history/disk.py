@@ -40,14 +40,9 @@ CUT = HistoryError(
 
 
 class DiskHistory:
-    """Implements ``core.ports.History`` in a folder.
+    """Implements ``core.ports.History`` in ``folder``, which is created, readable by its owner only.
 
-    Args:
-        post: Where the events go.
-        folder: Is created, readable by its owner only.
-        rules: What is to be kept; asked when it matters.
-        clock: Monotonic seconds.
-        wall_s: Seconds since 1970.
+    ``rules`` says what is to be kept, when it matters; ``clock`` is monotonic, ``wall_s`` counts from 1970.
     """
 
     def __init__(

@@ -501,10 +501,7 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
 
 
 class Complaints:
-    """Reports what does not work to the user: once while it lasts, and again if it returns after a while.
-
-    Threads: any.
-    """
+    """Reports what does not work: once while it lasts, and again if it returns after a while. Any thread."""
 
     def __init__(self, post: Post, clock: Callable[[], float]) -> None:
         self._post = post

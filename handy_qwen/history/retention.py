@@ -51,12 +51,9 @@ class Going(enum.Enum):
 
 
 def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row, Going]]:
-    """What has to go.
+    """What has to go, of ``rows`` from the newest on.
 
-    Args:
-        rows: Newest first.
-        rules: The user's.
-        now_s: Seconds since 1970. May be wrong: what seems to come from the future is not old.
+    ``now_s``, since 1970, may be wrong: what seems to come from the future is not old.
     """
     entries = size_bytes = 0
     for row in rows:

@@ -159,23 +159,16 @@ _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
 class Store:
-    """An open database. Threads: the one that opened it.
+    """An open database, for the thread that opened it.
 
-    All methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
+    Methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
     """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``, create it if there is none, and bring it up to date.
+        """Open ``path``, create it in its folder if there is none, and bring it up to date.
 
-        Args:
-            path: Its folder must be there.
-            busy_s: How long to wait for another process before giving up.
-
-        Raises:
-            DamagedError: It cannot be used any more.
-            NewerError: Its version is not known.
-            sqlite3.Error: It cannot be opened now: locked, full, not permitted.
-            OSError: It cannot be created.
+        ``busy_s`` is how long to wait for another process. Raises DamagedError: it cannot be used any more;
+        NewerError; sqlite3.Error: not now (locked, full, not permitted); OSError: it cannot be created.
         """
         self.path = path
         self._connection = _connected(path, busy_s)
@@ -400,12 +393,7 @@ def _check_columns(connection: sqlite3.Connection) -> None:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Run the migrations that were not run yet, all or none.
-
-    Raises:
-        NewerError: It is further than we are.
-        sqlite3.Error: One of them failed; nothing was changed.
-    """
+    """Run the migrations that were not run yet, all or none. Raises NewerError, sqlite3.Error."""
     version = _version(connection)
     if version > len(migrations):
         raise NewerError

@@ -99,23 +99,13 @@ def note_stage(path: Path, stage: Stage) -> None:
 
 
 def look(path: Path) -> Sound:
-    """What is in the file. Goes by its length, not by its header.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be read.
-    """
+    """What is in the file, by its length, not its header. Raises NotATakeError: none of ours; OSError."""
     with path.open("rb") as file:
         return _read_header(path, file)
 
 
 def repair(path: Path, stage: Stage) -> Sound:
-    """Complete the header by the length of the file, cut off what is no whole sample, note ``stage``.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be written.
-    """
+    """Complete the header, cut off what is no whole sample, note ``stage``. Raises NotATakeError, OSError."""
     with path.open("r+b") as file:
         sound = _read_header(path, file)
         file.truncate(HEADER_BYTES + sound.samples * SAMPLE_BYTES)
@@ -126,12 +116,7 @@ def repair(path: Path, stage: Stage) -> Sound:
 
 @contextmanager
 def blocks(path: Path) -> Iterator[Iterator[Samples]]:
-    """The samples, in blocks of a second: shape (n,), float32, 16 kHz. Never holds more than one.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be read.
-    """
+    """Samples in blocks of a second: (n,), float32, 16 kHz; one at a time. Raises NotATakeError, OSError."""
     with path.open("rb") as file:
         sound = _read_header(path, file)
         file.seek(HEADER_BYTES)

@@ -109,10 +109,7 @@ class Document:
 
     @cached_property
     def lines(self) -> dict[Path, int]:
-        """The line, from 1, where each key and table is first written; ``a.b = 1`` writes both.
-
-        Entries of lists in brackets have none of their own.
-        """
+        """The line, from 1, where each key and table is first written; entries in brackets have none."""
         found: dict[Path, int] = {}
         for one in self._statements:
             for length in range(1, len(one.path) + 1):
@@ -169,15 +166,10 @@ class Document:
     def with_tables(
         self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Sequence[str]
     ) -> Document:
-        """The document in which the list of tables ``name`` is ``new``.
+        """The document in which the list of tables ``name`` is ``new``; entries may have the keys ``known``.
 
-        An entry that stays, or changes, keeps its place, its comments and the keys that are not ``known``.
-
-        Args:
-            name: The list.
-            old: What its entries mean now, in the words of ``new``: one for each that is written.
-            new: What they are to mean.
-            known: The keys that an entry may have.
+        An entry that stays, or changes, keeps its place, its comments and its other keys. ``old`` is what its
+        entries mean now, in the words of ``new``: one for each that is written.
         """
         is_table = (name, 0) in self.lines
         if not new or (old and not is_table):  # in brackets: it stays so

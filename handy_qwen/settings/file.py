@@ -313,10 +313,7 @@ def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Doc
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other values of some settings; everything else is as it was.
-
-    So are entries of a list that cannot be read, unless it gets its default again.
-    """
+    """``document`` with other settings; all else stays, also entries that cannot be read, unless reset."""
     for name, value in changes.items():
         raw = document.values.get(name)
         entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
@@ -349,13 +346,10 @@ def _plain(value: object) -> object:
 
 
 def save(found: Configuration, changes: Mapping[str, object]) -> None:
-    """Write ``changes`` into the file that was ``found``, atomically, readable by the owner only.
+    """Write ``changes`` into the file that was ``found`` (or it links to), atomically, for the owner only.
 
-    Of a link, the file it names is written.
-
-    Raises:
-        ChangedMeanwhileError: It is another file by now.
-        OSError: The file cannot be written, or would be too large to be read again.
+    Raises ChangedMeanwhileError: it is another file by now; OSError: it cannot be written, or would be too
+    large.
     """
     assert found.document is not None
     document = edited(found.document, changes)
@@ -376,11 +370,7 @@ def _replace(found: Configuration, raw: bytes) -> None:
 
 
 def mend(path: Path) -> None:
-    """Make a file that is not TOML readable again: its faulty lines become comments.
-
-    Raises:
-        SettingsError: It is broken in another way, or cannot be written; it is as it was.
-    """
+    """Turn what keeps a file from being TOML into comments. Raises SettingsError: it is broken otherwise."""
     found = read_configuration(path)
     if found.document is not None:
         return
@@ -393,11 +383,7 @@ def mend(path: Path) -> None:
 
 
 def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
-    """Give a key that is none the name it was meant to have, or move it to its place; else make it a comment.
-
-    Raises:
-        SettingsError: There is no such key any more, or the file cannot be written.
-    """
+    """Give a key that is none its meant name or place; else make it a comment. Raises SettingsError."""
     found = read_configuration(path)
     problem = next((one for one in found.problems if place and one.place == place), None)
     if found.document is None or problem is None:
@@ -434,9 +420,7 @@ _TRIES = 5  # while others write the file
 def change(path: Path, **changes: object) -> Settings:
     """Change nothing but these, and nothing in a file that is broken.
 
-    Raises:
-        SettingsError: The file cannot be read as it is, or cannot be written; it is as it was.
-        ValueError: A value does not pass its check.
+    Raises SettingsError: the file cannot be read or written; ValueError: a value does not pass its check.
     """
     return _changed(path, lambda _found: changes)
 
@@ -444,9 +428,7 @@ def change(path: Path, **changes: object) -> Settings:
 def revise(path: Path, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
     """``change`` to what ``changes`` makes of the settings, for what is added to a list.
 
-    Raises:
-        SettingsError: As ``change`` does; or the file has something in its place that cannot be read.
-        ValueError: A value does not pass its check.
+    Raises as that does, and a SettingsError if what is there cannot be read.
     """
 
     def wanted(found: Configuration) -> Mapping[str, object]:

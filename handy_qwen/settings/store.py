@@ -110,12 +110,7 @@ class SettingsStore:
                 self._catch_up(self._read())
 
     def update(self, **changes: object) -> Settings:
-        """Change settings and save them. Those that are not named keep what the file says.
-
-        Raises:
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
-        """
+        """Change settings and save them; others are as in the file. Raises ValueError, TypeError: no such."""
         with self._lock:
             new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
             self._note(new, changes, self._value)
@@ -128,11 +123,7 @@ class SettingsStore:
             return self._value
 
     def mend(self) -> None:
-        """Make a broken file readable again; see the function ``mend``. May take seconds.
-
-        Raises:
-            SettingsError: It cannot be done; the file is as it was.
-        """
+        """See the function ``mend``. May take seconds. Raises SettingsError: the file is as it was."""
         mend(self.path)  # without the lock: a large file takes its time
         self._take_over()
 
@@ -144,10 +135,7 @@ class SettingsStore:
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
         """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
 
-        Raises:
-            SettingsError: The file has something in their place that cannot be read; nothing is changed.
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
+        Raises as that does, and a SettingsError if what is there cannot be read; nothing is changed.
         """
         with self._lock:
             found = self._read()

@@ -65,10 +65,7 @@ def launch_for(
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
     checkout: Path = Path(handy_qwen.__file__).parents[1],
 ) -> Launch:
-    """How to start this copy of the program again, hidden, however it was installed.
-
-    A second instance (HANDY_QWEN_HOME) is started as itself.
-    """
+    """How to start this copy of the program again, hidden; a second instance (HANDY_QWEN_HOME) as itself."""
     home = environment.get(HOME_VARIABLE, "")
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
     if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
@@ -387,14 +384,7 @@ _DATA_DIRS = "/usr/local/share:/usr/share"
 
 
 class MenuEntry:
-    """The entry of the user of ``environment``.
-
-    Attributes:
-        place: Where ours is, or would be.
-
-    Raises:
-        HandyError: The user has no home directory.
-    """
+    """The entry of a user, ours at ``place`` or to be there. Raises HandyError: no home directory."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         told = Path(environment.get("XDG_DATA_HOME", ""))
@@ -413,11 +403,7 @@ class MenuEntry:
         return MARK in entries_of(_content_of(self.place))
 
     def write(self) -> bool:
-        """Write it where there is none, or where ours starts another copy of the program. False: it is fine.
-
-        Raises:
-            HandyError: It cannot be written.
-        """
+        """Write it where there is none, or ours is outdated. False: it is fine. Raises HandyError."""
         is_second = bool(self._environment.get(HOME_VARIABLE))  # of which there is one entry as well
         if self.is_there() and (is_second or not self.is_ours()):
             return False

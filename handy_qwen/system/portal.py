@@ -82,10 +82,7 @@ class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
 def connect(bus: str = "SESSION", *, has_fds: bool = False) -> Connection:
     """A connection to the bus at ``bus``; "SESSION", "SYSTEM": that of the environment. At most 4 s.
 
-    ``has_fds``: answers may bring file descriptors.
-
-    Raises:
-        OSError, RuntimeError, ...: One of ``BROKEN``.
+    ``has_fds``: answers may bring file descriptors. Raises one of ``BROKEN``.
     """
     return Connection(prep_socket(get_bus(bus), has_fds, timeout=HELLO_S), has_fds=has_fds)
 
@@ -113,13 +110,8 @@ def version_of(interface: str) -> int | None:
 class PortalSession:
     """A session of one interface of the portal. For one thread, which may select on ``fileno()``.
 
-    Args:
-        interface: "GlobalShortcuts", for example.
-        bus: Address of the session bus; "SESSION": that of the environment.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with this interface.
-        PortalError: It does not answer, or refuses the session.
+    Raises NoPortalError: no bus, no portal, or none with this interface; PortalError: no answer, or a
+    refusal.
     """
 
     def __init__(self, interface: str, bus: str = "SESSION") -> None:
@@ -157,12 +149,9 @@ class PortalSession:
     def request(
         self, method: str, signature: str, body: tuple[object, ...], options: Options | None = None
     ) -> str:
-        """Call ``method``; returns the path at which the signal Response will come.
+        """Call ``method``; the path at which its Response will come. Raises PortalError: no answer, refused.
 
         It has what is left of the time for opening the session.
-
-        Raises:
-            PortalError: It was refused, or is not answered.
         """
         token = _token()
         sender = self._connection.unique_name.lstrip(":").replace(".", "_")
@@ -173,12 +162,7 @@ class PortalSession:
     def ask(
         self, method: str, signature: str, body: tuple[object, ...], options: Options, *, wait_s: float
     ) -> dict[str, Any]:
-        """Call ``method`` and wait for the results of its Response.
-
-        Raises:
-            DeniedError: The user said no.
-            PortalError: It was refused, or is not answered.
-        """
+        """The results of ``method``'s Response. Raises DeniedError: by the user; PortalError: no answer."""
         self._until_s = time.monotonic() + wait_s
         path = self.request(method, signature, body, options)
         rule = MatchRule(type="signal", member="Response", path=path)
@@ -215,10 +199,8 @@ class PortalSession:
     def await_desktop(self) -> None:
         """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
 
-        What they have told then is there for ``receive``. Other desktops are not waited for.
-
-        Raises:
-            PortalError: The bus is gone.
+        What they have told then is there for ``receive``. Other desktops are not waited for. Raises
+        PortalError.
         """
         for name in _CHAIN:
             message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")

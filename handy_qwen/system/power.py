@@ -57,10 +57,8 @@ def power_watch_for(on_sleep: Call, on_wake: Call, platform: str = sys.platform)
 class LogindPower:
     """Listens to logind on the thread ``power``, and holds up the sleep until ``on_sleep`` has returned.
 
-    Args:
-        on_sleep: Called before the machine sleeps.
-        on_wake: Called afterwards, and when a session was unlocked: also another user's, which does no harm.
-        bus: Address of the system bus; "SYSTEM": that of the environment, or the usual one.
+    ``on_wake`` is called afterwards, and when a session was unlocked: also another user's, which does no
+    harm.
     """
 
     def __init__(self, on_sleep: Call, on_wake: Call, bus: str = "SYSTEM") -> None:

@@ -111,14 +111,7 @@ def session_of(
     answers: Answers = answers,
     is_xwayland: Callable[[str], bool] = is_xwayland,
 ) -> Session:
-    """The session that ``environment`` belongs to.
-
-    Args:
-        environment: As ``os.environ``.
-        platform: As ``sys.platform``.
-        answers: Looks at sockets; for tests.
-        is_xwayland: Looks at an X display that answers; for tests.
-    """
+    """The session that ``environment`` belongs to. ``answers`` and ``is_xwayland`` look at displays."""
     if platform in ("win32", "darwin"):
         return Session(Kind.WINDOWS if platform == "win32" else Kind.MACOS)
     told = environment.get("XDG_SESSION_TYPE", "")

@@ -88,11 +88,7 @@ def read_file(path: Path) -> Found:
 
 
 def write_words(path: Path, words: Iterable[str]) -> None:
-    """Write ``words`` to a file, readable by the user only: .csv and .tsv are tables, else a line has one.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``words``, one a line or in a table (.csv, .tsv), for the user only. Raises SettingsError."""
     if path.suffix.lower() in {".csv", ".tsv"}:
         _write_table(path, [["word"], *([word] for word in words)])
     else:
@@ -101,11 +97,7 @@ def write_words(path: Path, words: Iterable[str]) -> None:
 
 
 def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
-    """Write ``replacements`` to a table, readable by the user only: .tsv with tabs, else with commas.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``replacements`` to a table, for the user only: .tsv has tabs, else commas. SettingsError."""
     rows = (
         [
             one.heard,
@@ -280,11 +272,7 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, list[str]]]:
-    """The rows with the number of the line where each begins.
-
-    Raises:
-        SettingsError: A quotation mark is not closed; what follows it could be lost in one cell.
-    """
+    """The rows with the numbers of their lines. Raises SettingsError: an open quotation mark takes rows."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[tuple[int, list[str]]] = []
     begin = 0

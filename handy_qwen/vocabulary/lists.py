@@ -248,10 +248,7 @@ def without_words(old: Vocabulary, words: Sequence[str]) -> Vocabulary:
 
 
 def moved(old: Vocabulary, words: Sequence[str], by: int) -> Vocabulary:
-    """``old`` with these moved by so many places, towards the beginning if negative; they keep their order.
-
-    They stop at the ends, one behind the other.
-    """
+    """``old`` with these moved by so many places, in their order; they stop at the ends, side by side."""
     chosen, order = set(words), list(old.words)
     places = [place for place, word in enumerate(order) if word in chosen]
     first, last = 0, len(order) - 1

@@ -21,13 +21,10 @@ from handy_qwen.system.session import Kind, Session
 
 
 def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
-    """The listener for this system; it does not listen yet.
+    """The listener for this system, which posts on a thread of its own; it does not listen yet.
 
-    Args:
-        post: Takes the events, on a thread of the listener's.
-        session: The desktop.
-        was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
-            true from before the first such key until 50 ms after the last was processed, and answer at once.
+    ``was_injecting``: whether this program was pressing keys at a time (``time.monotonic()``); true from
+    before the first such key until 50 ms after the last was processed, answered at once.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     match session.kind:

@@ -165,15 +165,10 @@ def parse_chord(text: str) -> Chord:
 
 
 def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]:
-    """The chords of ``hotkeys``, in their order.
+    """The chords of ``hotkeys``, in their order. Raises HotkeyError: INVALID, one alone or two alike.
 
-    Args:
-        hotkeys: What is to be listened for.
-        knows_own_keys: Whether the listener lets keys through that this program sends. If not, a hotkey that
-            this program presses itself would never reach the window that it is meant for.
-
-    Raises:
-        HotkeyError: INVALID: one of them alone, or two that the same keys make.
+    ``knows_own_keys``: the listener lets keys through that this program sends. If not, a hotkey that the
+    program presses itself would never reach the window that it is meant for.
     """
     chords: list[Chord] = []
     for hotkey in hotkeys:
@@ -194,11 +189,7 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
 
 
 def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
-    """See that the hotkey at ``place`` is one, and that no other of ``hotkeys`` is made by the same keys.
-
-    Raises:
-        HotkeyError: INVALID; it names the other one by its place, counted from 1.
-    """
+    """Raise a HotkeyError if the hotkey at ``place`` is none, or another, named by its number, is alike."""
     chord = parse_chord(hotkeys[place].chord)
     for number, hotkey in enumerate(hotkeys, start=1):
         if number != place + 1 and _may_be(hotkey, chord):

@@ -48,11 +48,7 @@ def never(_at_s: float) -> bool:
 
 
 class Listener:
-    """A listener with its thread, as the watchdog sees it. This class itself is for desktops without hotkeys.
-
-    Args:
-        post: Takes the events.
-    """
+    """A listener with its thread, as the watchdog sees it; by itself, for desktops without hotkeys."""
 
     def __init__(self, post: Post) -> None:
         self._post = post
@@ -68,11 +64,7 @@ class Listener:
             raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
-        """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
-
-        Raises:
-            HotkeyError: They would not be, and why.
-        """
+        """How ``hotkeys`` would be heard here, in a sentence; asks nothing. Raises HotkeyError: not."""
         try:
             self.start(hotkeys)
         finally:
@@ -168,7 +160,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
-        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError: its, or none came."""
+        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError: its, or late."""
         inbox = self._running() if is_start else self._inbox
         if inbox is None:
             return
@@ -299,10 +291,6 @@ class HookedListener(Listener, ABC):
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
     ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
     few seconds to see whether the system still calls the hooks.
-
-    Args:
-        post: Takes the events.
-        was_injecting: See ``hotkeys_for``.
     """
 
     KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative
@@ -329,11 +317,7 @@ class HookedListener(Listener, ABC):
     # --- any thread ----------------------------------------------------------------------------------
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits until the hook is in place.
-
-        Raises:
-            HotkeyError: INVALID: no such key here, or one hotkey twice. Others: the system refuses the hook.
-        """
+        """See ``HotkeyListener``. Waits for the hook. Raises HotkeyError: INVALID, or refused."""
         if self.has_died():
             self.stop()
         bindings = self._bindings_of(hotkeys)
@@ -434,16 +418,10 @@ class HookedListener(Listener, ABC):
         return True
 
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
-        """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
+        """The hook saw a key or (a negative code) button; whether the focused program must not get it.
 
-        Args:
-            code: The key.
-            is_press: Down, as opposed to up; a repeat counts as down.
-            is_ours: This program sent it. It is not the user's, and from now on the system's idea of
-                this key is not the finger's, until the user moves that.
-
-        Returns:
-            Whether the focused program must not get it.
+        Called on the hook's thread; a repeat counts as a press. ``is_ours``: this program sent it. From now
+        on the system's idea of this key is not the finger's, until the user moves that.
         """
         now_s = time.monotonic()
         with self._lock:

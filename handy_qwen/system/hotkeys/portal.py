@@ -108,18 +108,10 @@ class _Press:
 
 
 class ShortcutsSession:
-    """A session of shortcuts. For one thread.
+    """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
-    Args:
-        bus: Address of the session bus; "SESSION": that of the environment.
-        shortcuts: Asked for at once. The user may be asked before the signal "Bound" or "Refused" comes.
-
-    Attributes:
-        look_again_s: See ``Selectable.timeout_s``.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with global shortcuts.
-        PortalError: It does not answer, or refuses to listen.
+    Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
+    refused.
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
@@ -147,12 +139,7 @@ class ShortcutsSession:
         self._session.close()
 
     def configure(self) -> None:
-        """Have the desktop show its settings of the shortcuts; does not wait for the user.
-
-        Raises:
-            RefusedError: It has version 1 of the portal, which knows no such call.
-            PortalError: The bus or the portal is gone.
-        """
+        """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
         self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
 
     def await_desktop(self) -> None:
@@ -186,12 +173,7 @@ class ShortcutsSession:
 
 
 class PortalHotkeys(ConnectedListener[ShortcutsSession]):
-    """Listens for hotkeys through the portal.
-
-    Args:
-        post: Takes the events, on the thread ``hotkeys``.
-        bus: Address of the session bus; "SESSION": that of the environment.
-    """
+    """Listens for hotkeys through the portal on the session bus ``bus``; posts on the thread ``hotkeys``."""
 
     LOST = (PortalError,)
     ANSWER_S = 15.0
@@ -206,12 +188,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._is_reported = False  # that a key is missing
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits for the portal, not for the user.
+        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
 
-        If the user refuses in the desktop's dialog, or there is no key for them, HotkeysFailed follows.
-
-        Raises:
-            HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
+        Raises HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
         shortcuts = shortcuts_for(hotkeys)
         self._call(lambda: self._use(shortcuts), is_start=True)

@@ -47,11 +47,7 @@ class Binding:
 class Tracker:
     """Keeps what is held, and says what that means. For one thread.
 
-    Args:
-        bindings: The hotkeys.
-        modifiers: The codes of all modifier keys.
-        escape: The codes of the Escape key.
-        is_down: Asks the system for the real state of a key.
+    ``modifiers`` and ``escape`` are codes; ``is_down`` asks the system for the real state of a key.
     """
 
     def __init__(
@@ -103,11 +99,8 @@ class Tracker:
     def press(self, code: int, at_s: float, latched: int | None = None) -> list[Event]:
         """A key or button went down. Repeats are folded away.
 
-        Args:
-            code: Which.
-            at_s: When.
-            latched: If modifiers are in force that nobody holds (Sticky Keys): the hotkey that they and this
-                key make, or -1 for none. It is down as long as its key is.
+        ``latched``: if modifiers are in force that nobody holds (Sticky Keys), the hotkey that they and this
+        key make, or -1 for none. It is down as long as its key is.
         """
         if code in self._held:
             return []
@@ -208,12 +201,8 @@ class Capture:
 
     A modifier alone keeps its side ("ctrl_r"); with others either side will do ("ctrl+alt+d"). Everything
     counts when it comes up: until then the keys are still being kept from other programs, their auto-repeat
-    as well. For one thread, or under one lock.
-
-    Args:
-        on_captured: Hears each step.
-        at_s: When it begins (``time.monotonic()``).
-        held: The keys that are down already, which mean nothing until they come up: they may repeat.
+    as well. The keys that are ``held`` at ``at_s``, when it begins, mean nothing until they come up.
+    For one thread, or under one lock.
     """
 
     def __init__(self, on_captured: OnCaptured, at_s: float, held: Iterable[int] = ()) -> None:
@@ -225,11 +214,7 @@ class Capture:
         self.is_over = False
 
     def press(self, code: int, name: str, at_s: float) -> bool:
-        """A key or mouse button went down; ``name`` is "" if it has none. Repeats are folded away.
-
-        Returns:
-            Whether it is one of the keys that are being gathered.
-        """
+        """A key or button went down, "" has no name; whether it is gathered. Repeats are folded away."""
         if self.is_over or code in self._held or code in self._before:
             return code in self._held
         self._until_s = at_s + PATIENCE_S

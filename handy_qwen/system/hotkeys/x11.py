@@ -39,13 +39,7 @@ from handy_qwen.system.x11.connection import LOST
 
 
 class X11Hotkeys(ConnectedListener[Session]):
-    """Listens for hotkeys on an X server.
-
-    Args:
-        post: Takes the events, on the thread ``hotkeys``.
-        was_injecting: See ``hotkeys_for``.
-        display: The X display.
-    """
+    """Listens for hotkeys on the X server ``display``, and posts on the thread ``hotkeys``."""
 
     LOST = LOST
 
@@ -60,9 +54,8 @@ class X11Hotkeys(ConnectedListener[Session]):
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Waits until it is so.
 
-        Raises:
-            HotkeyError: INVALID, TAKEN (the hint proposes a chord that is free) or UNSUPPORTED_DESKTOP.
-                What was listened for before still is.
+        Raises HotkeyError: INVALID, TAKEN (the hint proposes a free chord) or UNSUPPORTED_DESKTOP; nothing
+        changed.
         """
         chords = chords_of(hotkeys, knows_own_keys=False)
         self._call(lambda: self._use(chords), is_start=True)

@@ -42,13 +42,7 @@ class Description:
 
 
 def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:
-    """The inserter for this desktop. Starts its thread. Never fails: at worst it only copies.
-
-    Args:
-        post: Takes Delivered and Failed.
-        session: The desktop.
-        may_release: Whether keys that the user still holds may be released.
-    """
+    """The inserter for this desktop, its thread started. Never fails: at worst it only copies."""
     stopping = threading.Event()
     try:
         backend = backend_for(session, stopping.wait, may_release)

@@ -94,15 +94,10 @@ class Backend:
     REMEDY: ClassVar = "Start the app in a desktop session; install xclip."
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """Connect.
+        """Connect. Raises InsertError: the desktop cannot be reached, or lacks what is needed.
 
-        Args:
-            session: The desktop.
-            pause: Waits for that many seconds, or until the program ends.
-            may_release: Whether keys that the user still holds may be released.
-
-        Raises:
-            InsertError: The desktop cannot be reached, or lacks what is needed.
+        ``pause`` waits for that many seconds, or until the program ends; ``may_release``: whether keys that
+        the user still holds may be released.
         """
 
     @classmethod
@@ -136,11 +131,8 @@ class Backend:
     def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
 
-        The previous content comes back afterwards. If it is unknown whether the window has fetched the
-        text, the text stays on the clipboard.
-
-        Raises:
-            InsertError: Nothing was sent. CLIPBOARD_IN_USE: the clipboard could not be saved.
+        The previous content comes back; if nobody knows whether it was fetched, the text stays. Raises
+        InsertError: nothing was sent; CLIPBOARD_IN_USE: the clipboard could not be saved.
         """
         raise unsupported("Pasting")
 
@@ -149,12 +141,9 @@ class Backend:
         raise unsupported("A clipboard")
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
-        """Delete ``text``, which is right before the cursor, by pressing Backspace.
+        """Delete ``text``, right before the cursor, by Backspace, if ``may_erase`` allows it after the wait.
 
-        ``may_erase`` is asked after all waiting: False, and nothing is deleted.
-
-        Raises:
-            InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.
+        Raises InsertError: it cannot be deleted for sure; nothing, or only a part of it, was.
         """
         raise unsupported("Deleting")
 
@@ -172,10 +161,7 @@ class Backend:
         raise unsupported("Pressing keys")
 
     def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)
-        """Tidy up between texts. Returns in how many seconds to call again; None: after the next text.
-
-        ``is_idle`` says that nothing waits to be inserted.
-        """
+        """Tidy up between texts; ``is_idle``: none waits. Seconds until the next call; None: after a text."""
         return None
 
     def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002 (for subclasses)
@@ -243,10 +229,7 @@ class Injection:
 def chunks(
     text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool] = lambda _: False
 ) -> Iterator[str]:
-    """``text`` in pieces whose characters together have at most the ``size`` ``limit``.
-
-    Characters for which ``alone`` says so are pieces of their own.
-    """
+    """``text`` in pieces of a ``size`` of at most ``limit``; what is ``alone`` is a piece of its own."""
     piece, total = "", 0
     for character in text:
         is_alone = alone(character)

@@ -58,11 +58,8 @@ class _Job:
 class DesktopInserter:
     """Implements ``Inserter`` with a ``Backend``. Starts its thread.
 
-    Args:
-        post: Takes Delivered and Failed.
-        backend: How it is done here.
-        stopping: Set by ``close``; ends the pauses of the back end.
-        last_resort: Copies when the back end cannot. Raises InsertError.
+    ``close`` sets ``stopping``, which ends the pauses of the back end. ``last_resort`` copies when that
+    cannot.
     """
 
     def __init__(

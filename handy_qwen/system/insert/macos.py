@@ -122,10 +122,7 @@ class Quartz:
         return self._replace(made)
 
     def promise(self, text: str, marks: Sequence[str], on_fetch: Callable[[], None]) -> int:
-        """Replace everything by a promise of ``text``; returns the new change count.
-
-        ``on_fetch`` is called on the main thread when somebody asks for it.
-        """
+        """Replace all by a promise of ``text``; the new change count. The main thread calls ``on_fetch``."""
         self._provider = self._make_provider(text, on_fetch)  # the pasteboard does not keep it alive
         item = self._appkit.NSPasteboardItem.alloc().init()
         item.setDataProvider_forTypes_(self._provider, [self._appkit.NSPasteboardTypeString])

@@ -160,21 +160,13 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _press(self, chord: Chord, focus: Focus) -> None:
-        """Press ``chord``, provided that ``focus`` still has the focus and no other key is down.
-
-        Raises:
-            InsertError: It was not pressed.
-            Unsure: It may have been pressed.
-        """
+        """Press ``chord`` if ``focus`` has it and no key is down. Raises InsertError: no; Unsure: perhaps."""
 
     @abstractmethod
     def _save(self, deadline: Deadline, focus: Focus | None) -> None:
-        """Take the content of the clipboard. A text of ours that is still to be replaced is no content.
+        """Take the content of the clipboard, unless it is a text of ours that is still to be replaced.
 
-        ``focus`` is None when it is done in advance.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        ``focus`` is None in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
         """
 
     @abstractmethod
@@ -199,13 +191,10 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
 
 class DelayedRestore:
-    """When the clipboard gets back the content it had before a paste.
+    """When the clipboard gets back the content it had before a paste, by ``restore``, tried a few times.
 
     Threads: any may call ``forget``, which waits for a restore that is under way, so that what is copied next
     is not replaced. The rest is for the inserter's thread.
-
-    Args:
-        restore: Puts the content back. May raise InsertError, and is then tried again a few times.
     """
 
     TRIES, AGAIN_S = 5, 0.5
@@ -259,12 +248,9 @@ class DelayedRestore:
 
 
 def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-    """Have ``call`` made on the clipboard's thread, and return what it returns.
+    """What ``call`` returns on the clipboard's thread. Raises InsertError: it failed, or took too long.
 
     What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
-
-    Raises:
-        InsertError: It failed, or took too long.
     """
     future = inbox.put(call)
     end_s = time.monotonic() + ANSWER_S

@@ -73,18 +73,11 @@ class Saved:
 
 
 class WindowsClipboard:
-    """The clipboard, through a message-only window of our own. Starts its thread.
+    """The clipboard, through a message-only window of our own. Raises InsertError: it cannot be created.
 
-    Threads: ``clipboard`` owns the window and makes all clipboard calls; ``save``, ``promise``, ``restore``
-    and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets an error, and the
-    watchdog starts it again.
-
-    Attributes:
-        inbox: Takes calls for the thread.
-        thread: For the watchdog.
-
-    Raises:
-        InsertError: The window cannot be created.
+    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls; ``save``,
+    ``promise``, ``restore`` and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets
+    an error, and the watchdog starts it again.
     """
 
     def __init__(self, api: Win32) -> None:
@@ -146,11 +139,7 @@ class WindowsClipboard:
             self._taken = Saved(self._api.sequence(), formats)  # it changes when promises are kept
 
     def promise(self, promise: Promise) -> None:
-        """Replace everything by ``promise``. What is there must have been saved.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open, or has written to it since.
-        """
+        """Replace all, saved before, by ``promise``. Raises InsertError: in use, or changed since."""
         with self._opened():
             if not self._is_lent():
                 if self._taken is None or self._taken.sequence != self._api.sequence():
@@ -164,11 +153,7 @@ class WindowsClipboard:
             self._promise = promise
 
     def restore(self, promise: Promise) -> None:
-        """Put back what was there, if the clipboard still is ours, and ``promise`` the last one.
-
-        Raises:
-            InsertError: Another program keeps it open. May be tried again.
-        """
+        """Put back what was there, if ``promise`` still is. Raises InsertError: in use; try again."""
         if promise is not self._promise:
             return  # a later paste has taken over, and what was saved with it
         if self.is_ours():

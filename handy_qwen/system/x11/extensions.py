@@ -128,12 +128,8 @@ def _find(connection: XObject) -> XObject | None:
 class Xkb:
     """The extension, and its events of the given ``kinds``, on one connection. For the thread of that.
 
-    Attributes:
-        event_type: The type of the events. Connections that know the extension get no MappingNotify: a
-            changed keyboard map is announced by these.
-
-    Raises:
-        InsertError: The X server does not have it.
+    ``event_type`` is that of the events. Connections that know the extension get no MappingNotify: these
+    announce a changed keyboard map. Raises InsertError: the X server does not have it.
     """
 
     def __init__(self, connection: XObject, kinds: Collection[int] = (NEW_KEYBOARD, MAP)) -> None:
@@ -176,12 +172,8 @@ class Locks:
 
     A press of Caps Lock or Num Lock toggles a lock, whatever program grabs it; with Sticky Keys a modifier
     that is tapped is latched, and locked when it is tapped twice. The events name the key that did it, so
-    what a hotkey changes is changed back. Slow Keys and Bounce Keys delay presses or drop them, after the
-    raw event. Without the extension (servers for thin clients) there is none of this.
-
-    Attributes:
-        event_type: The type of the events to pass to ``handle``.
-        is_filtering: Whether Slow Keys or Bounce Keys are on.
+    what a hotkey changes is changed back. Slow Keys and Bounce Keys (``is_filtering``) delay presses or drop
+    them, after the raw event. Without the extension (servers for thin clients) there is none of this.
     """
 
     def __init__(self, display: XObject) -> None:

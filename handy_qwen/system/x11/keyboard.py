@@ -65,12 +65,9 @@ class _Plan:
 
 
 class Keyboard:
-    """The keyboard of one X server. For the thread of its connection.
+    """The keyboard of an X server, for the thread of its connection. Raises InsertError: no XTEST, XKEYBOARD.
 
     The user is given ``release_wait_s`` to release modifiers; see ``Backend`` for ``may_release``.
-
-    Raises:
-        InsertError: The X server lacks XTEST or XKEYBOARD.
     """
 
     def __init__(
@@ -235,10 +232,7 @@ class Keyboard:
                 self._send(code, is_press=False)
 
     def _modifier_codes(self, layout: km.Keymap) -> dict[int, int]:
-        """Modifier masks by keycode.
-
-        0 for keys known by their symbol alone: the mask of AltGr belongs to a keycode on no keyboard.
-        """
+        """Modifier masks by keycode; 0 for keys known by symbol alone: AltGr's mask has no real keycode."""
         codes = dict.fromkeys(layout.modifiers(), 0)
         rows = self._display.get_modifier_mapping()
         return codes | {code: 1 << place for place, row in enumerate(rows) for code in row if code}

@@ -98,12 +98,7 @@ class NotFetchedError(Exception):
 
 
 class Requestor:
-    """A connection with a window that asks the owners of selections. For one thread.
-
-    Attributes:
-        connection: The connection.
-        window: Its window, which receives conversions.
-    """
+    """A connection whose ``window`` asks the owners of selections. For one thread."""
 
     def __init__(self, connection: XObject) -> None:
         self.connection = connection
@@ -153,11 +148,7 @@ class Requestor:
     def convert(
         self, selection: str, target: str, is_over: Callable[[], bool], limit_bytes: int
     ) -> Value | None:
-        """Ask the owner of ``selection`` for ``target``; None if it refuses.
-
-        Raises:
-            NotFetchedError: It had not answered when it ``is_over``, or there are more than ``limit_bytes``.
-        """
+        """What the owner of ``selection`` has as ``target``; None: refused. Raises NotFetchedError."""
         stamp = self.stamp()
         wanted, chosen = self.atom(selection), self.atom(target)
         self._asked += 1
@@ -261,12 +252,10 @@ class _Transfer:
 
 
 class SelectionOwner(Requestor):
-    """A connection that owns selections and answers those who ask for them. For one thread.
+    """A connection that owns selections, ``owned``, and answers those who ask for them. For one thread.
 
-    Attributes:
-        owned: What we serve, by selection.
-        on_fetch: Called with the requestor's window when content has been fetched completely.
-        on_lost: Called with the selection when another program has taken it.
+    ``on_fetch`` gets the requestor's window when content has been fetched completely, ``on_lost`` the
+    selection that another program has taken.
     """
 
     def __init__(self, connection: XObject) -> None:
@@ -278,11 +267,7 @@ class SelectionOwner(Requestor):
         self.on_lost: Callable[[str], None] = lambda _: None
 
     def own(self, selection: str, content: Content, stamp: int | None = None) -> None:
-        """Serve ``content`` as ``selection`` from ``stamp`` on, or from now.
-
-        Raises:
-            InsertError: The X server did not make us the owner: another program took it since ``stamp``.
-        """
+        """Serve ``content`` as ``selection`` from ``stamp`` or now on. Raises InsertError: taken since."""
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
             del self.owned[selection]
@@ -469,8 +454,7 @@ class SelectionCache(Requestor):
     def fetch(self, selections: Sequence[str], ours: int, deadline: Deadline) -> dict[str, Snapshot]:
         """What is on ``selections``, all at the same time, unless their owner is the window ``ours``.
 
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
+        Raises InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
         """
         with guarded("Looking at the clipboard"):
             while True:
