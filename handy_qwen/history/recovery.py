@@ -45,10 +45,9 @@ _STATES = {
 
 
 def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, str]:
-    """Open the history, and what to tell the user if it was damaged: it is set aside, what is readable copied.
+    """Open the history, and say what to tell the user if it was damaged.
 
-    Raises NewerError: a later version has written it; sqlite3.Error, OSError: it cannot be opened or made
-    now.
+    It is set aside then, and what can be read is copied. Raises NewerError, sqlite3.Error, OSError.
     """
     try:
         return _open_checked(path, busy_s), ""
