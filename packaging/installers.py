@@ -16,10 +16,7 @@ import product
 
 INNO_SETUP = "ISCC"  # the environment variable that names its compiler, if it is not where it installs itself
 COMPRESSION = "COMPRESSION"  # the environment variable that names another, which takes minutes less: "none"
-_INNO_PLACES = (
-    r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe",
-    r"C:\Program Files\Inno Setup 6\ISCC.exe",
-)
+_INNO_PLACES = (r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe", r"C:\Program Files\Inno Setup 6\ISCC.exe")
 
 
 def build_windows() -> Path:

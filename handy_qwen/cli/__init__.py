@@ -12,17 +12,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import (
-    bench,
-    doctor,
-    history,
-    model,
-    pages,
-    running,
-    settings,
-    transcribe,
-    uninstall,
-)
+from handy_qwen.cli import bench, doctor, history, model, pages, running, settings, transcribe, uninstall
 from handy_qwen.cli.options import Command, Parser
 from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
 from handy_qwen.errors import HandyError, LanguageError

@@ -22,15 +22,7 @@ from handy_qwen.cli.options import (
     context_of,
     may_use_devices,
 )
-from handy_qwen.cli.terminal import (
-    ProgressLine,
-    UsageError,
-    complain,
-    interruptible,
-    say,
-    stoppable,
-    write,
-)
+from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, interruptible, say, stoppable, write
 from handy_qwen.core.sound_files import Form
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
@@ -97,10 +89,7 @@ def add_parsers(commands: Subparsers) -> None:
         help="process the whole recording at once (default, but for subtitles)",
     )
     features.add_argument(
-        "--live",
-        dest="exact",
-        action="store_false",
-        help="process it piece by piece, exactly as a dictation",
+        "--live", dest="exact", action="store_false", help="process it piece by piece, exactly as a dictation"
     )
 
 

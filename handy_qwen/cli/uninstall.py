@@ -142,8 +142,7 @@ def _delete(folder: Path) -> None:
             shutil.rmtree(folder)  # follows no links
     except OSError as exc:
         raise HandyError(
-            f"{exc.filename or folder} cannot be deleted: {exc.strerror}.",
-            "Check its owner and permissions.",
+            f"{exc.filename or folder} cannot be deleted: {exc.strerror}.", "Check its owner and permissions."
         ) from exc
 
 

@@ -259,10 +259,7 @@ def _check_macos() -> Iterator[Finding]:
 def _may_record() -> bool:
     """Whether the microphone is not forbidden; what was not asked yet is asked at the first recording."""
     try:
-        from AVFoundation import (  # type: ignore[import-not-found,unused-ignore]
-            AVCaptureDevice,
-            AVMediaTypeAudio,
-        )
+        from AVFoundation import AVCaptureDevice, AVMediaTypeAudio  # type: ignore[import-not-found,unused-ignore]
     except ImportError:  # pyobjc's part for it is not needed otherwise; silence tells as well
         return True
     return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED

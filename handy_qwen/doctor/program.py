@@ -64,14 +64,7 @@ def versions() -> dict[str, str]:
     try:
         required = metadata.requires(paths.APP_NAME) or []
     except metadata.PackageNotFoundError:  # run from a checkout, or frozen without its own metadata
-        required = [
-            "numpy",
-            "onnxruntime",
-            "PySide6-Essentials",
-            "sounddevice",
-            "soxr",
-            "regex",
-        ]
+        required = ["numpy", "onnxruntime", "PySide6-Essentials", "sounddevice", "soxr", "regex"]
     found = {}
     for line in required:
         name = re.split(r"[ ;<>=!~\[(]", line, maxsplit=1)[0]

@@ -287,8 +287,7 @@ class Store:
         self, condition: str, values: list[Any], *, order: str = "id", most: int = -1
     ) -> Iterator[Row]:
         found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?",
-            [*values, most],
+            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?", [*values, most]
         )
         return map(_row, found)
 

@@ -109,11 +109,7 @@ class Settings:
         "The key works by",
         "A short tap starts and stops a recording, a double tap locks it hands-free.",
         form=Worded(
-            {
-                Mode.AUTO: "Holding or tapping",
-                Mode.HOLD: "Holding only",
-                Mode.TOGGLE: "Tapping only",
-            }
+            {Mode.AUTO: "Holding or tapping", Mode.HOLD: "Holding only", Mode.TOGGLE: "Tapping only"}
         ),
         page=Page.SHORTCUT,
     )
@@ -382,13 +378,7 @@ class Settings:
         "Keep",
         "Until a text is delivered, its sound is on disk in any case, so nothing is lost in a crash."
         " With text only, it stays a day longer if words may be missing from the text.",
-        form=Worded(
-            {
-                Keep.AUDIO_AND_TEXT: "Text and sound",
-                Keep.TEXT: "Text only",
-                Keep.NOTHING: "Nothing",
-            }
-        ),
+        form=Worded({Keep.AUDIO_AND_TEXT: "Text and sound", Keep.TEXT: "Text only", Keep.NOTHING: "Nothing"}),
         page=Page.HISTORY,
     )
     history_count: int = option(

@@ -99,13 +99,7 @@ def write_words(path: Path, words: Iterable[str]) -> None:
 def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
     """Write ``replacements`` to a table, for the user only: .tsv has tabs, else commas. SettingsError."""
     rows = (
-        [
-            one.heard,
-            one.written,
-            _flag(one.is_regex),
-            _flag(one.is_case_sensitive),
-            _flag(one.is_alone),
-        ]
+        [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive), _flag(one.is_alone)]
         for one in replacements
     )
     _write_table(path, [list(_COLUMNS), *rows])

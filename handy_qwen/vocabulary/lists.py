@@ -184,12 +184,7 @@ class _Adding:
             tuple(word for part in parts for word in part), (*self._old.replacements, *self._added)
         )
         return Outcome(
-            vocabulary,
-            len(self._new),
-            len(self._added),
-            self._known,
-            self._respelled,
-            tuple(self._skipped),
+            vocabulary, len(self._new), len(self._added), self._known, self._respelled, tuple(self._skipped)
         )
 
     def _skip(self, line: int, reason: str) -> None:
