@@ -13,7 +13,7 @@ from handy_qwen.cli.terminal import UsageError, tell, write
 from handy_qwen.errors import EngineError, SettingsError
 
 if TYPE_CHECKING:
-    from handy_qwen.settings import Settings
+    from handy_qwen.settings import Configuration, Settings
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
@@ -151,14 +151,19 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
     return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 
 
-def read_settings() -> Settings:
-    """The user's settings, which no command writes unasked. Raises SettingsError: they cannot be read."""
+def found_settings() -> Configuration:
+    """The settings file, which no command writes unasked. Raises SettingsError: it cannot be read."""
     from handy_qwen.settings import read_configuration
 
     found = read_configuration()
     if found.error and (complaint := found.complaint()):
         raise complaint
-    return found.settings
+    return found
+
+
+def read_settings() -> Settings:
+    """The user's settings. Raises SettingsError: they cannot be read."""
+    return found_settings().settings
 
 
 def asked_or_used(asked: str) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command, add_group, read_settings
+from handy_qwen.cli.options import Subparsers, add_command, add_group, found_settings, read_settings
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
@@ -82,7 +82,7 @@ def _open(_options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from handy_qwen.settings import OPTIONS
 
-    found = _found()
+    found = found_settings()
     rows = [_row(option, found) for option in OPTIONS.values()]
     rows = [row for row in rows if row["is_changed"] or not options.changed]
     if options.json:
@@ -99,7 +99,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    value = _row(_option(options.name), _found())["value"]
+    value = _row(_option(options.name), found_settings())["value"]
     if options.json:
         write_json(value)
         return 0
@@ -158,7 +158,7 @@ def _reset(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.backup import write_backup
 
-    write_backup(options.file, _found().settings, options.only or list(Part))
+    write_backup(options.file, read_settings(), options.only or list(Part))
     return 0
 
 
@@ -211,15 +211,6 @@ def _edit(_options: argparse.Namespace) -> int:
 
 
 # --- values ------------------------------------------------------------------------------------------
-
-
-def _found() -> Configuration:
-    from handy_qwen.settings import read_configuration
-
-    found = read_configuration()
-    if found.error and (complaint := found.complaint()):
-        raise complaint
-    return found
 
 
 def _option(name: str) -> Option:

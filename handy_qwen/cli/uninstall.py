@@ -13,16 +13,12 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import agrees, say, write
 from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
-
-if TYPE_CHECKING:
-    from handy_qwen.system.entries import Autostart
 
 _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME holds
 
@@ -38,11 +34,10 @@ def add_parsers(commands: Subparsers) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from handy_qwen.doctor.program import installation
-    from handy_qwen.system.entries import autostart_for
 
     if options.data and not _remove_data(is_agreed=options.yes):
         return 1
-    _remove_autostart(autostart_for())
+    _remove_autostart()
     _remove_menu_entry()
     way = installation()
     write(f"The program itself is {way.text}.\n{way.removal}\n")
@@ -54,8 +49,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _remove_autostart(autostart: Autostart) -> None:
+def _remove_autostart() -> None:
     """There is one entry for all instances of a user: a second one may not take away the first's."""
+    from handy_qwen.system.entries import autostart_for
+
+    autostart = autostart_for()
     state = autostart.state()
     if not (state.is_on or state.command):
         return

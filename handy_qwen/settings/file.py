@@ -15,7 +15,7 @@ import errno
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,10 +34,10 @@ MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
-_FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
-_READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
 _TABLES = {
-    name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
+    name: tuple(one.read.keys)
+    for name, one in OPTIONS.items()
+    if isinstance(one.read, Several) and one.read.keys
 }
 _SHOWN_PROBLEMS = 3  # in a notice
 _IN_WINDOW = "Reset the line in the Settings window"
@@ -147,7 +147,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
-        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        error = Problem(exc.reason, exc.line, name=name if name in OPTIONS else "")
         return Configuration(path, exists=True, stamp=stamp, raw=raw, error=error)
     settings, problems = read(document)
     return Configuration(path, document, True, stamp, raw, problems=problems, settings=settings)
@@ -177,7 +177,7 @@ def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
 def values_in(document: Document) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """What ``document`` sets, by name; None for what is wrong, which is explained."""
     reader = _Reader(document)
-    values = {name: reader.field(name) for name in _FIELDS if name in document.values}
+    values = {name: reader.field(name) for name in OPTIONS if name in document.values}
     reader.look_for_strangers()
     return values, tuple(sorted(reader.problems, key=lambda one: one.line))
 
@@ -191,7 +191,7 @@ class _Reader:
 
     def field(self, name: str) -> Any:  # noqa: ANN401  of any setting
         """Its value; None if its default is to be used."""
-        raw, read = self._document.values[name], _READERS[name]
+        raw, read = self._document.values[name], OPTIONS[name].read
         if isinstance(raw, Mapping) and name in _TABLES:
             self._tell(f"write [[{name}]], with two brackets", (name,))
             raw = [raw]
@@ -199,13 +199,13 @@ class _Reader:
             raw = [item for at in range(len(raw)) if (item := self.entry(name, at, raw[at])) is not None]
             if not raw:
                 return None
-        return self._checked(read, raw, name, (name,), f"{_default(_FIELDS[name])} is used")
+        return self._checked(read, raw, name, (name,), f"{_default(name)} is used")
 
     def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
         """What can be used of an entry of a list; None if nothing can."""
         place: Keys = (name, at)
         called = f"an entry of {name}" if place in self._document.lines else f"entry {at + 1} of {name}"
-        read, before = _READERS[name], len(self.problems)
+        read, before = OPTIONS[name].read, len(self.problems)
         assert isinstance(read, Several)
         if read.keys and isinstance(entry, Mapping):
 
@@ -230,8 +230,8 @@ class _Reader:
         for name, raw in values.items():
             if name == "version":
                 continue
-            if name not in _FIELDS and not is_newer:
-                guess = _nearest(name, _FIELDS)
+            if name not in OPTIONS and not is_newer:
+                guess = _nearest(name, OPTIONS)
                 meant = f"{_shown(name)} is not a setting; did you mean {guess}?"
                 self._tell_stranger(meant if guess else "this key is not a setting", (name,), guess)
             for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
@@ -244,7 +244,7 @@ class _Reader:
         for key in entry:
             if key in known:
                 continue
-            if key in _FIELDS:
+            if key in OPTIONS:
                 line = self._document.first_table_line
                 where = (
                     f"{header} and not used; move it above line {line}" if line else f"{name} and not used"
@@ -264,7 +264,7 @@ class _Reader:
             return None
 
     def _tell(self, text: str, place: Keys, effect: str = "") -> None:
-        name = place[0] if place[0] in _FIELDS else ""
+        name = place[0] if place[0] in OPTIONS else ""
         self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
 
     def _tell_stranger(self, text: str, place: Keys, meant: str) -> None:
@@ -294,12 +294,13 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
-def _default(one: Field[Any]) -> str:
-    is_short = one.default != "" and not isinstance(one.default, tuple)
-    return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
+def _default(name: str) -> str:
+    default = OPTIONS[name].default
+    is_short = default != "" and not isinstance(default, tuple)
+    return f"the default, {dump(_plain(default))}," if is_short else "the default"
 
 
-def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Document:
+def new_document(names: Iterable[str] = tuple(OPTIONS), head: str = HEAD) -> Document:
     """A document with the defaults of ``names`` and their meanings."""
     defaults = Settings()
     lines = [f"# {head}", f"version = {VERSION}"]
@@ -316,8 +317,8 @@ def edited(document: Document, changes: Mapping[str, Any]) -> Document:
     """``document`` with other settings; all else stays, also entries that cannot be read, unless reset."""
     for name, value in changes.items():
         raw = document.values.get(name)
-        entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
-        reader, is_reset = _Reader(document), value == _FIELDS[name].default
+        entries = raw if isinstance(raw, list) and isinstance(OPTIONS[name].read, Several) else []
+        reader, is_reset = _Reader(document), value == OPTIONS[name].default
         read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
         unread = [at for at, entry in enumerate(read) if entry is None and not is_reset]
         if name in _TABLES:

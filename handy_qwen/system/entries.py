@@ -92,27 +92,9 @@ class State:
         return bool(self.command) and shutil.which(self.command[0]) is None
 
 
-class Autostart(ABC):
-    """An entry in what the system starts at login."""
-
-    place: str  # where it is, or would be, for people
-
-    @abstractmethod
-    def state(self) -> State:
-        """Read it. An entry that cannot be read counts as off."""
-
-    @abstractmethod
-    def turn_on(self, launch: Launch) -> None:
-        """Write it, replacing one that is there. Raises HandyError: it cannot be written."""
-
-    @abstractmethod
-    def turn_off(self) -> None:
-        """Remove it, if it is there. Raises HandyError: it cannot be removed."""
-
-
 def autostart_for(
     environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
-) -> Autostart:
+) -> FileAutostart | WindowsAutostart:
     """The autostart of this system. ``home`` is the user's folder; None: that of the environment."""
     home = home or user_home()
     if platform == "win32":
@@ -126,22 +108,25 @@ def autostart_for(
     return XdgAutostart((told if told.is_absolute() else home / ".config") / "autostart")
 
 
-class FileAutostart(Autostart):
-    """An entry that is a file. Subclasses read and write its content."""
+class FileAutostart(ABC):
+    """An entry that is a file. Subclasses read and write its content.
+
+    ``place`` is where it is, or would be, for people.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.place = str(path)
 
     def state(self) -> State:
-        """See ``Autostart``."""
+        """Read it. An entry that cannot be read counts as off."""
         try:
             return self._read(self._path.read_bytes())
         except (OSError, ValueError, ExpatError, plistlib.InvalidFileException):
             return State(is_on=False)
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``Autostart``."""
+        """Write it, replacing one that is there. Raises HandyError: it cannot be written."""
         try:
             # Desktops read it for the user; nothing in it is secret.
             replace_file(self._path, self._content(launch), mode=0o644)
@@ -149,7 +134,7 @@ class FileAutostart(Autostart):
             raise self._unwritable(exc) from exc
 
     def turn_off(self) -> None:
-        """See ``Autostart``."""
+        """Remove it, if it is there. Raises HandyError: it cannot be removed."""
         try:
             self._path.unlink(missing_ok=True)
         except OSError as exc:
@@ -255,7 +240,7 @@ NAME = "Handy Qwen"
 MOST_CHARACTERS = 260  # longer commands are not started
 
 
-class WindowsAutostart(Autostart):
+class WindowsAutostart:
     """A value of the user's Run key. ``registry`` is the module winreg.
 
     Task Manager and Settings do not remove an entry that the user switches off there; they note it under
@@ -268,7 +253,7 @@ class WindowsAutostart(Autostart):
         self._registry = registry
 
     def state(self) -> State:
-        """See ``Autostart``."""
+        """See ``FileAutostart``."""
         command = self._read(RUN)
         approved = self._read(APPROVED)
         is_switched_off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
@@ -277,7 +262,7 @@ class WindowsAutostart(Autostart):
         return State(is_on=not is_switched_off, command=_split(command))
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``Autostart``. Forgets that it was switched off."""
+        """See ``FileAutostart``. Forgets that it was switched off."""
         if launch.folder is not None or launch.variables:
             what = HOME_VARIABLE if launch.variables else "a checkout that is not installed"
             raise HandyError(
@@ -299,7 +284,7 @@ class WindowsAutostart(Autostart):
         self._delete(APPROVED)
 
     def turn_off(self) -> None:
-        """See ``Autostart``."""
+        """See ``FileAutostart``."""
         self._delete(RUN)
         self._delete(APPROVED)
 

@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed, LockPressed
@@ -275,14 +275,8 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         """The error when the desktop does not answer."""
 
 
-class Hook(Protocol):
-    """What is used of pynput's listeners once they listen."""
-
-    def stop(self) -> None:
-        """End it."""
-
-    def is_alive(self) -> bool:
-        """Whether its thread runs."""
+Hook: TypeAlias = Any
+"""A listener of pynput's, which listens: a thread with ``stop()``."""
 
 
 class HookedListener(Listener, ABC):

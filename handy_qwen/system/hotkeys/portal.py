@@ -107,7 +107,7 @@ class _Press:
     awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
 
 
-class ShortcutsSession:
+class ShortcutsSession(PortalSession):
     """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
     Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
@@ -115,40 +115,30 @@ class ShortcutsSession:
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+        super().__init__("GlobalShortcuts", bus)
         self.look_again_s: float | None = None
-        self._session = PortalSession("GlobalShortcuts", bus)
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
-            self._binding = self._session.request(
-                "BindShortcuts", "oa(sa{sv})sa{sv}", (self._session.handle, wanted, "")
-            )
+            self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
         except BaseException:
             self.close()
             raise
 
     def filenos(self) -> list[int]:
         """See ``Selectable``."""
-        return [self._session.fileno()]
+        return [self.fileno()]
 
     def timeout_s(self) -> float | None:
         """See ``Selectable``."""
         return self.look_again_s
 
-    def close(self) -> None:
-        """End the session, and with it the shortcuts."""
-        self._session.close()
-
     def configure(self) -> None:
         """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
-        self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
+        self.call("ConfigureShortcuts", "osa{sv}", (self.handle, "", {}), wait_s=ANSWER_S)
 
-    def await_desktop(self) -> None:
-        """See ``PortalSession``."""
-        self._session.await_desktop()
-
-    def receive(self) -> Iterator[Signal]:
+    def signals(self) -> Iterator[Signal]:
         """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
-        for message in self._session.receive():
+        for message in self.receive():
             try:
                 signal = self._read(message)
             except _SENSELESS as exc:
@@ -157,7 +147,7 @@ class ShortcutsSession:
                 yield signal
 
     def _read(self, message: Message) -> Signal | None:
-        fields, session = message.header.fields, self._session.handle
+        fields, session = message.header.fields, self.handle
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
         if member == "Response" and path == self._binding:
             code, results = message.body
@@ -280,7 +270,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _hear(self, connection: ShortcutsSession) -> None:
         names = [shortcut.name for shortcut in self._shortcuts]
-        for signal in connection.receive():
+        for signal in connection.signals():
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
