@@ -19,8 +19,7 @@ class HandyError(Exception):
         self.hint = hint
 
 
-UNEXPECTED = "Something went wrong.", "See the log for details."
-"""Title and hint for what nobody foresaw."""
+UNEXPECTED = "Something went wrong.", "See the log for details."  # title and hint for what nobody foresaw
 
 
 class EngineError(HandyError):

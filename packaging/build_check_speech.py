@@ -40,8 +40,7 @@ _VOICES = """
     arabic=ar+m3 chinese=cmn+f1 german=de+f2 greek=el+f1 hindi=hi+f2 japanese=ja+m3 korean=ko+f3
     korean-reason=ko+m1 persian=fa+f2 polish=pl+f3 portuguese=pt+m3 turkish=tr+m1 vietnamese=vi+m1
 """
-VOICES = dict(one.split("=") for one in _VOICES.split())
-"""Of espeak-ng, by the name of the file."""
+VOICES = dict(one.split("=") for one in _VOICES.split())  # of espeak-ng, by the name of the file
 SPOKEN = {  # what espeak-ng is given where it cannot read the text
     "japanese": "すべての にんげんわ、うまれながらにして じゆうであり、"
     "かつ、そんげんと けんりとに ついて びょうどうである。"

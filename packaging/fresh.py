@@ -30,8 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 COMMANDS = ("try", "ci")
 HOST_FILES = "host-files"
-CHECKOUT = "src/handy_qwen"
-"""In the bare system. The recordings for tests are beside it, as they are here."""
+CHECKOUT = "src/handy_qwen"  # in the bare system. The recordings for tests are beside it, as they are here.
 
 MOUNTS = """
 set -eu

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
-Context: TypeAlias = str | tuple[str, ...]
-"""A text, or words of which as many as fit are read."""
+Context: TypeAlias = str | tuple[str, ...]  # a text, or words of which as many as fit are read
 
 _MAX_VOCABULARY_BYTES = 1_000_000
 _MAX_THREADS = 256

@@ -24,8 +24,7 @@ from handy_qwen.errors import HandyError
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel
 
-SIGNALED = 128
-"""Added to a signal's number, the exit status of a program that the signal ended."""
+SIGNALED = 128  # added to a signal's number, the exit status of a program that the signal ended
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _GRACE_S = 3.0
 _BAR_CHARS = 24

@@ -16,8 +16,7 @@ from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
-FORMAT = 1
-"""Raised when what ``Report.as_dict`` gives changes its meaning."""
+FORMAT = 1  # raised when what ``Report.as_dict`` gives changes its meaning
 
 
 class Status(enum.StrEnum):

@@ -28,8 +28,7 @@ from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-SLOW_S = 3.0
-"""A disk that takes longer than this for one thing is not well, and the user should know."""
+SLOW_S = 3.0  # a disk that takes longer than this for one thing is not well, and the user should know
 MOST_WAITING_S = 3600.0
 """How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
 SLOW = HistoryError("The disk isn't responding.", GOES_ON)

@@ -27,8 +27,7 @@ from handy_qwen.history.wav import Stage
 
 logger = logging.getLogger(__name__)
 
-MOST_REPLAYS = 2
-"""A take during whose transcription the program ended this often may be what ends it."""
+MOST_REPLAYS = 2  # a take during whose transcription the program ended this often may be what ends it
 RECENT = 10
 LOST = "The text was lost when the history was damaged."
 GAVE_UP = "Handy Qwen crashed each time it transcribed this."

@@ -22,8 +22,7 @@ from handy_qwen.history.store import Row, Store
 
 logger = logging.getLogger(__name__)
 
-CANCELLED_S = 3600.0
-"""For how long a cancelled take can be brought back."""
+CANCELLED_S = 3600.0  # for how long a cancelled take can be brought back
 FAILED_S = 86_400.0
 """For how long a take that failed is there to be tried again, if nothing is to be kept; likewise, if the text
 is to be kept, the sound of one in which words may be missing."""

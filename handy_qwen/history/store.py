@@ -57,8 +57,7 @@ MIGRATIONS: Sequence[str] = (
 
 
 _LATEST_S = 32_503_593_600.0
-MOST_CHARS = 1_000_000
-"""Of a text; no take has more."""
+MOST_CHARS = 1_000_000  # of a text; no take has more
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
 T = TypeVar("T", EntryState, Delivery, Keep)

@@ -23,8 +23,7 @@ from functools import cached_property
 from itertools import islice
 from typing import Any
 
-Path = tuple[str | int, ...]
-"""Keys from the top, with the number of the entry (from 0) in a list of tables."""
+Path = tuple[str | int, ...]  # keys from the top, with the number of the entry (from 0) in a list of tables
 Entry = Mapping[str, object]
 
 _TOKEN = re.compile(

@@ -44,8 +44,7 @@ _CHAIN = ("org.gnome.Shell", _GNOME, NAME)
 _BUS = "org.freedesktop.DBus"
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
-Options = Mapping[str, tuple[str, object]]
-"""The values of a{sv}, each with its signature."""
+Options = Mapping[str, tuple[str, object]]  # the values of a{sv}, each with its signature
 
 
 class PortalError(Exception):

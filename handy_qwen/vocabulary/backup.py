@@ -26,8 +26,7 @@ HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or hand
 ENDING = ".toml"
 _PART_OF = {"apps": Part.APPS, "custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
 _NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
-CheckChord = Callable[[str], object]
-"""Raises a HandyError for what is no hotkey."""
+CheckChord = Callable[[str], object]  # raises a HandyError for what is no hotkey
 
 
 def names_of(parts: Collection[Part]) -> list[str]:

@@ -26,8 +26,7 @@ from handy_qwen.files import replacing
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
-MOST_BYTES = 2 << 20
-"""Of a file to import: more than the settings hold, also in UTF-16."""
+MOST_BYTES = 2 << 20  # of a file to import: more than the settings hold, also in UTF-16
 MOST_LINES = 200_000
 LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""

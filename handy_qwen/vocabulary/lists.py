@@ -18,8 +18,7 @@ from handy_qwen.settings.checks import text as settings_text
 from handy_qwen.settings.document import dump
 from handy_qwen.settings.fields import Settings
 
-MOST_BYTES = 900_000
-"""Of both lists in the settings file, which may have 2 ** 20 with its comments."""
+MOST_BYTES = 900_000  # of both lists in the settings file, which may have 2 ** 20 with its comments
 TOO_LONG = f"longer than {MAX_TEXT} characters"
 NOT_UNICODE = "not Unicode"
 BAD_PATTERN = "not a valid pattern"

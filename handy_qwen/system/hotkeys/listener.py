@@ -275,8 +275,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         """The error when the desktop does not answer."""
 
 
-Hook: TypeAlias = Any
-"""A listener of pynput's, which listens: a thread with ``stop()``."""
+Hook: TypeAlias = Any  # a listener of pynput's, which listens: a thread with ``stop()``
 
 
 class HookedListener(Listener, ABC):

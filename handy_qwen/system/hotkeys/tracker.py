@@ -26,8 +26,7 @@ from handy_qwen.system.hotkeys.chord import MODIFIERS, Chord
 
 STALE_S = 1.0
 
-IsDown = Callable[[int], bool]
-"""Whether the key with this code is really down, as the system knows it."""
+IsDown = Callable[[int], bool]  # whether the key with this code is really down, as the system knows it
 
 
 @dataclass(frozen=True, slots=True)

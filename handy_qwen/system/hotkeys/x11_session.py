@@ -49,8 +49,7 @@ _SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the
 _SIDE_BUTTONS |= {"wheel_left": 6, "wheel_right": 7}
 _FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
 
-Grab = tuple[int, int]
-"""A keycode, or a negative button, and a modifier mask, without locks."""
+Grab = tuple[int, int]  # a keycode, or a negative button, and a modifier mask, without locks
 
 
 class Session:

@@ -45,8 +45,7 @@ LISTENER_LAG_S = 0.05
 STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
 _REMEMBERED = 64  # chords and texts; a listener is not that late
 
-Pause = Callable[[float], object]
-"""Waits for that many seconds, or until the program ends."""
+Pause = Callable[[float], object]  # waits for that many seconds, or until the program ends
 
 MayRelease = Callable[[], bool]
 """Whether keys that the user still holds may be released. Called on the inserter's thread."""

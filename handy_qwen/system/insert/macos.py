@@ -52,8 +52,7 @@ MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
 UNITS = 20
 CHUNK_PAUSE_S = 0.004
 
-Item = Mapping[str, bytes]
-"""One pasteboard item: bytes by type."""
+Item = Mapping[str, bytes]  # one pasteboard item: bytes by type
 
 
 class Quartz:

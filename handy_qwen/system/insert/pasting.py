@@ -42,11 +42,9 @@ POLL_S = 0.01
 ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
 ASK_AGAIN_S = 0.05
 
-Chord = tuple[int, ...]
-"""Keys in the system's own codes: modifiers first, the key itself last."""
+Chord = tuple[int, ...]  # keys in the system's own codes: modifiers first, the key itself last
 
-Focus = TypeVar("Focus")
-"""What a back end knows about the window that is to get the keys."""
+Focus = TypeVar("Focus")  # what a back end knows about the window that is to get the keys
 
 
 class PastingBackend(Backend, ABC, Generic[Focus]):

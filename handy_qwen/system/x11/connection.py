@@ -17,11 +17,9 @@ from handy_qwen.errors import InsertError, InsertReason
 
 logger = logging.getLogger(__name__)
 
-XObject: TypeAlias = Any
-"""A connection, window, event or error of python-xlib, which has no types."""
+XObject: TypeAlias = Any  # a connection, window, event or error of python-xlib, which has no types
 
-LOST = (error.ConnectionClosedError, OSError)
-"""What python-xlib raises when the server is gone."""
+LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
 
 def connect(name: str) -> XObject:

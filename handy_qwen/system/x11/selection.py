@@ -51,8 +51,7 @@ class Value:
     data: bytes = field(repr=False)
 
 
-Content: TypeAlias = Mapping[str, Value]
-"""Values by format."""
+Content: TypeAlias = Mapping[str, Value]  # values by format
 
 
 def text_content(text: str) -> Content:
