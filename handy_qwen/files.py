@@ -1,6 +1,7 @@
-"""Brings what was written through a power cut: without being asked, a system may keep it in memory for long.
+"""Files that outlive a power cut, and a lock between processes.
 
-A file that takes another's place, or whose source is deleted then, must be on the disk before.
+Unasked, a system may keep what was written in memory for long: a file that takes another's place, or whose
+source is deleted then, must be on the disk before.
 """
 
 from __future__ import annotations

@@ -3,10 +3,9 @@
     sudo python3 packaging/dev.py fresh [debian12|debian13] [try|ci] [--folder DIR]
 
 Without a release, or a command, all of them run, each on a bare system of its own, which is deleted
-afterwards. What runs is a clone of the last commit; what is not committed is not tested. The bare systems
-and the downloads of apt and pip are kept in DIR (default: build/fresh), so that the next time is quicker.
-How this machine reaches Debian and PyPI (apt's and pip's configuration, proxies, certificates) holds in
-there, too.
+afterwards. What runs is a clone of the last commit. The bare systems and the downloads of apt and pip are
+kept in DIR (default: build/fresh). How this machine reaches Debian and PyPI (apt's and pip's configuration,
+proxies, certificates) holds in there, too.
 
 Needs root and debootstrap. Mounts and processes are in namespaces of their own and end with this command,
 however it ends.

@@ -1,7 +1,7 @@
 """Collects the licence of everything in the frozen program into one text. Whatever has none stops the build.
 
-Each file that PyInstaller took has an origin: this project, a Python package, Python itself, or a package of
-Debian. The texts come from there; where a package ships without, ``licences/`` has them.
+Each file that PyInstaller took comes from this project, a Python package, Python itself, or a package of
+Debian, and so does its text; where a package ships without, ``licences/`` has it.
 """
 
 from __future__ import annotations

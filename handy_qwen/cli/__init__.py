@@ -1,8 +1,7 @@
 """The command line. Text goes to stdout, everything else to stderr, both in UTF-8.
 
-Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end).
-
-Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
+Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end). Nothing
+heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
 """
 
 from __future__ import annotations

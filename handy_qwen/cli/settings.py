@@ -1,6 +1,6 @@
-"""``handy-qwen settings``: the window of the running app, and every setting on the terminal; ``words``.
+"""``handy-qwen settings`` and ``words``: every setting on the terminal, and the window of the running app.
 
-What is changed here is written into the settings file, where a running app finds it within two seconds.
+What is changed is written into the settings file, where a running app finds it within two seconds.
 """
 
 from __future__ import annotations

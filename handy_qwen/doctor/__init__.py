@@ -1,12 +1,9 @@
 """What works on this machine, what does not, and what to do about it: ``handy-qwen doctor``.
 
-One module for each thing that is looked at; each gives one or more findings. Nothing is changed by
-looking: no setting is written, no dialog of the desktop comes up, and a chord is tried only while no
-instance of the program holds it. What a check does not foresee becomes a finding, too, so that a broken
-machine still gets the rest of the report.
-
-Each check runs on a thread of its own: libraries wait for ever for an X server, a sound system or a disk that
-hangs, and that is when people run doctor.
+Nothing is changed by looking: no setting is written, no dialog comes up, and a chord is tried only while no
+instance of the program holds it. What a check does not foresee becomes a finding, too. Each runs on a thread
+of its own: libraries wait for ever for an X server, a sound system or a disk that hangs, and that is when
+people run doctor.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
 """An archive to send along with a question: report, versions, logs, settings without the user's words.
 
-Left out: custom words, replacements, history, audio, models. Of the settings, what is put in is chosen by
-kind (numbers, switches, choices), so that one added later is left out until it is known to be harmless.
-The home folder and the user's name are replaced in every file.
+Of the settings, what is put in is chosen by kind (numbers, switches, choices), so that one added later is
+left out until it is known to be harmless. The home folder and the user's name are replaced in every file.
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""The sound system, and the microphone: which one, and what it hears for a moment.
-
-Of what is heard only the loudness is used.
-"""
+"""The sound system, and what the microphone hears for a moment: only its loudness is used."""
 
 from __future__ import annotations
 

@@ -1,9 +1,7 @@
 """The history for whoever wants to look at entries or change them: the command line, a window.
 
-May be used while the program runs, from another process: SQLite orders who writes when. Does not put
-anything in order and creates nothing; that is the running program's part.
-
-Threads: the one that opened it.
+May be used while the program runs, which alone puts things in order and creates files: SQLite orders who
+writes when. For the thread that opened it.
 """
 
 from __future__ import annotations

@@ -2,9 +2,8 @@
 
     any method --> inbox --> thread "history" --> ledger: a file for the sound, a row for the rest
 
-Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second;
-the user is notified once. Sound is synced to the disk once a second while it is recorded, and at its end;
-rows where text is at stake.
+Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second; the
+user is notified once. Sound is synced once a second and at its end; rows where text is at stake.
 
 With "keep nothing", and with "text only" until the text was delivered, the sound is on the disk all the
 same: a crash must not cost a dictation. In private nothing is ever written.

@@ -1,4 +1,4 @@
-"""Entries as text, CSV and JSON Lines, one after the other: a long history needs no more memory than a short.
+"""Entries as text, CSV and JSON Lines, one after the other: memory does not grow with the history.
 
 Times are written in UTC where programs read them, and in the user's own where people do.
 """

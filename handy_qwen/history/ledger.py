@@ -1,7 +1,6 @@
 """The takes of the running program, as far as the history has to know them: a row and a file for each.
 
-Everything here may wait for the disk, and runs on the history's thread. What fails because of the disk stays
-due in memory and is reported once; ``work`` tries again.
+Runs on the history's thread, and may wait for the disk. What fails there stays due and is reported once.
 """
 
 from __future__ import annotations

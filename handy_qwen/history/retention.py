@@ -1,12 +1,11 @@
 """What is kept and for how long, and deleting what is not.
 
 Never touched by the rules: starred entries, and takes that are recorded or wait for their text. A text that
-the user may never have got goes by age only. What was kept by an earlier choice of "keep" is left as it is:
-who keeps nothing from today on has not said that the past is to go.
+the user may never have got goes by age only. What was kept by an earlier choice of "keep" stays: who keeps
+nothing from today on has not said that the past is to go.
 
-Deleting survives a kill anywhere: mark the row, delete the file, delete the row. A row that is marked is seen
-by nobody; whoever finds one finishes the work. So a file without a row is never a leftover of deleting,
-but sound whose row was lost: see ``recovery``.
+Deleting survives a kill anywhere: mark the row, delete the file, delete the row. Nobody sees a marked row but
+who finishes the work. So a file without a row is sound whose row was lost: see ``recovery``.
 """
 
 from __future__ import annotations

@@ -1,11 +1,10 @@
 """The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-Knows SQL; knows nothing of threads and rules. Rows are read as if anybody could have written them: what is no
+Knows SQL; nothing of threads and rules. Rows are read as if anybody could have written them: what is no
 number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
 
 SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
 leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
-``PRAGMA user_version`` counts the migrations that were run.
 """
 
 from __future__ import annotations

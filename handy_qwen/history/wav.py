@@ -2,13 +2,12 @@
 
     RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
 
-Samples are the very float32 values that the engine got, so that transcribing a take again with the same model
-gives the same text; 16 bits would round and clip them. It costs 64 kB/s, and every common player reads it.
+Samples are the very float32 values that the engine got, for the same model to give the same text again; 16
+bits would round and clip them. It costs 64 kB/s, and every common player reads it.
 
 While a take is recorded the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the
-file says how much there is, and part of a sample at its end is cut off. The header is completed when the
-recording ends, or by ``repair`` after a crash. Our own chunk says how far the take had come, so that rows can
-be rebuilt from the files.
+file counts. The header is completed when the recording ends, or by ``repair`` after a crash. Our own chunk
+says how far the take had come, so that rows can be rebuilt from the files.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
 """

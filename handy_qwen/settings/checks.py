@@ -1,7 +1,7 @@
 """The check of each setting: from what the file or the program says to the value.
 
-A reader returns the value or raises a ValueError. It takes its own result as well, so that the same check
-serves the file and the program. No message repeats the value: custom words and replacements are the user's.
+A reader returns the value or raises a ValueError that does not repeat it: words are the user's. It takes its
+own result as well, so that the same check serves the file and the program.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """A TOML file as text in which single values can be changed; everything else stays byte for byte.
 
 ``tomllib`` reads it. What is added here is where each key is written: its line, for messages, and the text of
-its value, for changes. Comments, order and unknown keys survive because they are never touched. Comments
-inside a list that is replaced move above it; at the end of a line that is deleted they go with it.
+its value, for changes. Comments inside a list that is replaced move above it; at the end of a line that is
+deleted they go with it.
 
-tomlkit is not enough: it knows no lines, which messages need; a comment belongs to the table above it, so
-deleting that table deletes the explanation of the next setting; comments inside a list that is replaced are
-lost; and lines that it adds to a file with CRLF end with LF.
+tomlkit is not enough: it knows no lines; a comment belongs to the table above it, so deleting that deletes
+the explanation of the next setting; comments inside a list that is replaced are lost; and lines that it adds
+to a file with CRLF end with LF.
 """
 
 from __future__ import annotations

@@ -1,11 +1,9 @@
 """The settings file: TOML with a comment for each setting.
 
 ``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
-writes that. A key that is absent has its default. ``version`` counts changes of the layout; a file of a newer
-version is read as far as it is understood and keeps its number.
-
-The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
-replaced. ``SettingsStore`` keeps the running program in step with it.
+writes that. A key that is absent has its default. A file of a newer ``version`` of the layout is read as far
+as it is understood and keeps its number. The file is the user's, who may be in the middle of editing it: one
+that cannot be read is never moved or replaced. ``SettingsStore`` keeps the running program in step with it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""How a setting is worded and shown: on which page of the window, and its values as people say them.
+"""How a setting is worded: the same words make the comment in the file, the row in the window, and answers.
 
-The same words make the comment in the settings file, the row in the window and the answers of ``handy-qwen
-settings``. They are plain English; whoever shows them may translate them. Nothing here draws.
+They are plain English; whoever shows them may translate them. Nothing here draws.
 """
 
 from __future__ import annotations

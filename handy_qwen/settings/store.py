@@ -1,12 +1,9 @@
 """The settings of the running program, in step with their file.
 
-``SettingsStore`` holds one value that is swapped whole, and the file behind it. Changes go through
-``update``, which saves them; changes made by hand in the file are found by ``reload_if_changed``, which the
-program calls every second (a look at the file's time and size). No clock is asked: that of a network drive
-may be wrong.
-
-Until a broken file can be read again, the former settings hold (at the start, the defaults), and what is
-changed in the program waits to be written into it.
+Changes go through ``update``, which saves them; those made by hand in the file are found by
+``reload_if_changed``, called every second (a look at the file's time and size; no clock is asked: that of a
+network drive may be wrong). Until a broken file can be read again, the former settings hold (at the start,
+the defaults), and what is changed in the program waits to be written into it.
 """
 
 from __future__ import annotations

@@ -1,22 +1,15 @@
 r"""The program's entries in the system: at login, and in the menu where no package has put one (Linux).
 
-At login:
+    Linux     ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME
+    Windows   a value under ``HKCU\...\Run``
+    macOS     a launch agent in ``~/Library/LaunchAgents``
 
-| system | entry |
-|---|---|
-| Linux | ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME |
-| Windows | a value under ``HKCU\...\Run`` |
-| macOS | a launch agent in ``~/Library/LaunchAgents`` |
+All are the user's own: no rights are needed. The desktop's own switch for such entries (Task Manager, GNOME
+Tweaks, KDE) is respected. Not run on Windows or macOS: written from the documentation, and tested with a fake
+registry and as a file. Any thread; reads and writes a small file or registry value.
 
-Everything is the user's own: no rights are needed, and nothing else is touched. The desktop's own switch for
-such entries (Task Manager, GNOME Tweaks, KDE) is respected.
-
-Not run on Windows or macOS: written from the documentation, and tested with a fake registry and as a file.
-
-Threads: reads and writes a small file or registry value; any thread.
-Sources: freedesktop.org, Desktop Application Autostart 0.5 and Desktop Entry 1.5 (quoting of Exec);
-"Desktop File ID"; XDG Base Directory
-Specification 0.8; learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
+Sources: freedesktop.org, Desktop Application Autostart 0.5, Desktop Entry 1.5 (quoting of Exec, Desktop File
+ID), XDG Base Directory 0.8; learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """The lists of words and replacements, and what becomes of them when something is added.
 
 Two words are the same if they differ in capitals only; two replacements, if they apply to the same. Nothing
-that is there is ever lost by adding: a word can only change its spelling, and only to what was typed.
-
-The order of the words is the user's, the most important first: the model reads as many as fit. What is typed
-or pasted goes first, so that it counts; what a file brings goes last.
+is ever lost by adding: a word can only change its spelling, and only to what was typed. The most important
+words are first: the model reads as many as fit. So what is typed or pasted goes first; what a file brings,
+last.
 """
 
 from __future__ import annotations

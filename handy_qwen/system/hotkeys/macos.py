@@ -6,14 +6,13 @@ Left and right modifiers differ in the device bits of the event's flags; pynput 
 which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
 writes it on a US keyboard. Our own keys are recognized by the process they come from.
 
-A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; both are
-requested, and missing ones reported by name. The system disables a tap that answers late and reports it; the
-tap is then replaced. While a password field has the focus (Secure Input), no program hears keys. Media keys
-are no key events but events of the system, whose state cannot be asked.
+A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
+ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
+While a password field has the focus (Secure Input), no program hears keys. Media keys are events of the
+system, whose state cannot be asked.
 
-Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz.
-
-Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
+Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz. Source:
+CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 """
 
 from __future__ import annotations

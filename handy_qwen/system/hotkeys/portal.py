@@ -12,16 +12,13 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
   part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
-  replaced by ``STAND_IN`` there. Others are asked for without a key: the user sets one in the dialog or in
-  the desktop's keyboard settings.
+  replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
   after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
-Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
-`handy-qwen stop` to a release of a key of theirs.
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
 version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.

@@ -6,13 +6,11 @@ RegisterHotKey is no alternative: it takes no lone modifiers and reports no rele
 before the focused program and keeps chords from it. Windows silently removes a hook that answers late, so
 nothing but a dictionary look-up happens there; and hooks that have seen nothing of the user's last input
 (GetLastInputInfo) are set again, more and more seldom while they still see nothing. A release that goes
-unnoticed (on the secure desktop after Ctrl+Alt+Del or Win+L, for example) is found with GetAsyncKeyState.
-That knows nothing about keys the hook has swallowed: of a chord, only the modifiers are checked in this way.
+unnoticed (on the secure desktop, say) is found with GetAsyncKeyState, which knows nothing about keys the hook
+has swallowed: of a chord, only the modifiers are checked in this way.
 
-AltGr arrives as a made-up left Ctrl and the right Alt; the made-up one has a scan code of its own and is
-passed over, so that AltGr is the right Alt key here.
-
-Not seen by any hook: keys for windows of programs with higher rights (User Interface Privilege Isolation).
+AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed over, and the right Alt. No hook
+sees keys for windows of programs with higher rights (User Interface Privilege Isolation).
 
 Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/.
 """

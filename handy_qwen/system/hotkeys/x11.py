@@ -16,9 +16,8 @@ Raw events come before the keyboard extension makes something of them, hence:
 Mouse buttons are negative keys here: the server's 8 and 9, "back" and "forward", are -8 and -9. A grabbed
 button keeps the pointer until it comes up.
 
-``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
-and is dated at a time for which it is true is ignored, however late it is heard. Other programs' injected
-keys (remote desktops, on-screen keyboards) count as the user's.
+What comes from the XTEST devices and is dated at a time for which ``was_injecting`` is true is our own, and
+ignored, however late it is heard. Other programs' injected keys (remote desktops) count as the user's.
 
 Limits: a chord with a sided modifier ("ctrl_r+d") takes the other side's away as well. A screen
 locker does not keep the hotkeys from being heard. Needs X Input 2.1 (2011).

@@ -13,9 +13,8 @@ While typing, we check that the same application is in front between the chunks 
 Keys and held keys do not change our events.
 
 Threads: see ``Backend``. A promise is answered on the main thread, where Qt runs Cocoa's loop.
-Needs the Accessibility permission. Importable on any system.
-Not run on macOS; written from Apple's documentation and tested with a fake ``Quartz``.
-Source: Quartz Event Services; NSPasteboard; nspasteboard.org.
+Not run on macOS; written from Apple's documentation (Quartz Event Services; NSPasteboard; nspasteboard.org)
+and tested with a fake ``Quartz``. Needs the Accessibility permission. Importable on any system.
 """
 
 from __future__ import annotations

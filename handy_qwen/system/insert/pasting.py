@@ -3,8 +3,8 @@
     wait for the focus and until no key is held -> save the clipboard -> offer the text -> press the chord
     -> wait until the window has fetched the text -> restore the clipboard
 
-What follows when a step fails is decided here as well: before the chord is pressed, the clipboard is restored
-and the next method is tried; after it, the text stays on the clipboard, since the window may be slow.
+When a step fails before the chord is pressed, the clipboard is restored and the next method is tried; after
+it, the text stays on the clipboard, since the window may be slow.
 """
 
 from __future__ import annotations

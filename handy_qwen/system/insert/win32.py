@@ -1,7 +1,4 @@
-"""What the insertion needs of the Windows API, through ctypes.
-
-Source: Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
-"""
+"""What the insertion needs of the Windows API (winuser.h, winbase.h), by ctypes. Importable on any system."""
 
 from __future__ import annotations
 

@@ -9,14 +9,13 @@ every letter, and programs swap the case of letters under Caps Lock even on keys
 Before each few keys we check, with the X server to ourselves, that they still do what they are meant to:
 the window has the focus, the layout is the same, nothing is locked or held.
 
-Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment.
-What is still down then is released by XTEST, and never pressed again: the user may let go at any time,
-and the key would stay down for good. One exception: the key of a take that is being spoken, held by
-another program's XTEST (a remote desktop), is waited for: releasing it would end the take.
+Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment. What
+is still down then is released by XTEST, and never pressed again: the user may let go at any time, and the key
+would stay down for good. Only the key of a take that is being spoken, held by another program's XTEST (a
+remote desktop), is waited for: releasing it would end the take.
 
-Accessibility features hold for our keys as for the user's. With Slow Keys or Bounce Keys nothing is typed,
-and chords are pressed as slowly as they ask for; with Sticky Keys modifiers are tapped before the key:
-held, they would switch the feature off.
+With Slow Keys or Bounce Keys nothing is typed, and chords are pressed as slowly as they ask for; with Sticky
+Keys modifiers are tapped before the key: held, they would switch the feature off.
 """
 
 from __future__ import annotations
