@@ -38,20 +38,9 @@ _PLATFORM_LABELS = {
 }
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_SIGNS = {  # the name of a key -> what is written on it (US keyboard)
-    "minus": "-",
-    "equal": "=",
-    "bracketleft": "[",
-    "bracketright": "]",
-    "semicolon": ";",
-    "apostrophe": "'",
-    "grave": "`",
-    "backslash": "\\",
-    "comma": ",",
-    "period": ".",
-    "slash": "/",
-    "plus": "",
-}
+_SIGN_NAMES = "minus equal bracketleft bracketright semicolon apostrophe grave backslash comma period slash"
+_SIGNS = dict(zip(_SIGN_NAMES.split(), "-=[];'`\\,./", strict=True)) | {"plus": ""}
+"""The name of a key -> what is written on it (US keyboard)."""
 _NAMED_KEYS = (
     "space enter tab backspace escape insert delete home end page_up page_down up down left right pause "
     "scroll_lock num_lock caps_lock print_screen menu media_play_pause media_stop media_next media_previous "
@@ -79,30 +68,19 @@ SINGLE_KEYS = (*(name for name in MODIFIERS if name not in SIDES), *KEYS)
 _TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
-_OTHER_NAMES = {
-    "ctrl": "control ctl strg",
-    "alt": "option opt",
-    "super": "win windows cmd command meta",
-    "altgr": "iso_level3_shift alt_gr",
-    "enter": "return",
-    "escape": "esc",
-    "insert": "ins",
-    "delete": "del",
-    "page_up": "pgup pageup prior",
-    "page_down": "pgdn pagedown next",
-    "pause": "break",
-    "print_screen": "print prtsc printscreen",
-    "scroll_lock": "scrolllock",
-    "num_lock": "numlock",
-    "caps_lock": "caps capslock",
-    "menu": "apps",
-    "space": "spacebar",
-    "media_play_pause": "play play_pause",
-    "volume_mute": "mute",
-    "mouse4": "mouse_back",
-    "mouse5": "mouse_forward",
+_OTHER_NAMES = """
+    ctrl=control,ctl,strg alt=option,opt super=win,windows,cmd,command,meta
+    altgr=iso_level3_shift,alt_gr enter=return escape=esc insert=ins delete=del
+    page_up=pgup,pageup,prior page_down=pgdn,pagedown,next pause=break
+    print_screen=print,prtsc,printscreen scroll_lock=scrolllock num_lock=numlock
+    caps_lock=caps,capslock menu=apps space=spacebar media_play_pause=play,play_pause
+    volume_mute=mute mouse4=mouse_back mouse5=mouse_forward
+"""
+_ALIASES = {
+    other: name
+    for name, others in (one.split("=") for one in _OTHER_NAMES.split())
+    for other in others.split(",")
 }
-_ALIASES = {other: name for name, others in _OTHER_NAMES.items() for other in others.split()}
 _ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
 _ALIASES |= {
     label.lower().replace(" ", "_"): name for name, label in _LABELS.items() if label.lower() != name
