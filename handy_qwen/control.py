@@ -272,7 +272,6 @@ class ControlServer:
                 connection.close()
 
     def _turn(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
-        """Wait until something happens, and deal with it."""
         doors = [server] if len(callers) < MOST_CALLERS else []
         pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
         ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)

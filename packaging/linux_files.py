@@ -94,7 +94,6 @@ def stage_appdir(top: Path) -> None:
 
 
 def _of_nobody(entry: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Files in the archive belong to whoever unpacks it."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = ""
     return entry
@@ -260,7 +259,6 @@ def _synopsis(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> Iterator[str]:
-    """A paragraph for each argument but the commands."""
     formatter = parser._get_formatter()
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction) or action.help == argparse.SUPPRESS:

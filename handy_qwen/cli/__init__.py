@@ -17,23 +17,11 @@ from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_stre
 from handy_qwen.errors import HandyError, LanguageError
 
 _GROUPS = {
-    "dictation": (
-        "start",
-        "stop",
-        "toggle",
-        "cancel",
-        "paste",
-        "last",
-        "retry",
-        "bring-back",
-        "history",
-        "correct",
-        "words",
-    ),
-    "files": ("transcribe", "files"),
-    "models": ("model", "models", "demo", "bench"),
-    "app": ("status", "setup", "settings", "autostart", "quit"),
-    "trouble": ("doctor", "help", "uninstall"),
+    "dictation": "start stop toggle cancel paste last retry bring-back history correct words",
+    "files": "transcribe files",
+    "models": "model models demo bench",
+    "app": "status setup settings autostart quit",
+    "trouble": "doctor help uninstall",
 }
 _EXAMPLES = (
     "handy-qwen                                # start the app in the tray",

@@ -467,7 +467,6 @@ def _check_agrees(options: argparse.Namespace, question: str) -> None:
 
 
 def _run_convert(options: argparse.Namespace) -> int:
-    """Convert a model, and say what the rounding costs if asked to."""
     from handy_qwen.bench.wer import Scorer, find_recordings
     from handy_qwen.convert.package import Details, check_destination, convert
     from handy_qwen.convert.source import opened_source

@@ -32,7 +32,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(
         self,
         *,
-        groups: Mapping[str, Sequence[str]] | None = None,
+        groups: Mapping[str, str] | None = None,
         examples: Sequence[str] = (),
         **options: Any,  # noqa: ANN401  argparse's own
     ) -> None:
@@ -57,7 +57,7 @@ class Parser(argparse.ArgumentParser):
             else:
                 sections["options"].append(action)
         for title, names in self._command_groups.items():
-            sections[title] = [one for name in names for one in commands if one.dest == name]
+            sections[title] = [one for name in names.split() for one in commands if one.dest == name]
         for title, actions in sections.items():
             formatter.start_section(title)
             formatter.add_arguments(actions)

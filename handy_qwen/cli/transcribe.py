@@ -138,7 +138,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _succeeds(work: Callable[[], None]) -> bool:
-    """Do ``work``; say what failed."""
     try:
         work()
     except HandyError as error:

@@ -344,7 +344,6 @@ def check_insertion(context: Context) -> Iterator[Finding]:
 
 
 def _error(context: Context) -> InsertError | None:
-    """What connecting the back end says, as the app would connect it."""
     if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
         return None
     try:

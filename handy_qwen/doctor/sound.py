@@ -205,7 +205,6 @@ def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
 
 
 def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:
-    """Put what was heard into words."""
     level_db, peak = loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
     details |= {
         "device": heard.device,

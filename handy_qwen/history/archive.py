@@ -154,7 +154,6 @@ class Archive:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Say what went wrong in the user's words."""
         try:
             yield
         except sqlite3.Error as exc:

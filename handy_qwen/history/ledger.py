@@ -436,7 +436,6 @@ class Ledger:
             self._sync_at_s = min(self._sync_at_s, self._clock() + SYNC_S)
 
     def _write_all(self) -> None:
-        """Try once more what did not work."""
         self.open()
         for live in list(self.live.values()):
             self._settle(live)

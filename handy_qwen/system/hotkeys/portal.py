@@ -97,8 +97,6 @@ class Signal:
 
 @dataclass(slots=True)
 class _Press:
-    """A shortcut that is down."""
-
     seen_s: float  # when Activated came last
     has_repeats: bool = False
     awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
@@ -287,7 +285,6 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         connection.look_again_s = self._release_lost(connection)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
-        """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
         self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):

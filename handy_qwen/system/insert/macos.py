@@ -58,7 +58,6 @@ class Quartz:
     """What the insertion needs of macOS, through PyObjC. The frameworks allow these calls on any thread."""
 
     def __init__(self) -> None:
-        """Load the frameworks."""
         # By name: they exist on macOS only, and have no types.
         self._appkit: Any = importlib.import_module("AppKit")
         self._quartz: Any = importlib.import_module("Quartz")
@@ -177,7 +176,6 @@ class MacOS(PastingBackend[int]):
     SUBMIT_PAUSE_S = 0.06
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._api = Quartz()
         self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance

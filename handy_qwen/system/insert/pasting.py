@@ -60,7 +60,6 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
     BACKSPACE: ClassVar[Chord] = ()  # none: nothing can be deleted
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._pause = pause
         self._injection = Injection()

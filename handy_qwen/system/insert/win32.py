@@ -140,7 +140,6 @@ class Win32:
     """The functions. Clipboard calls belong to the thread of ``run_window``."""
 
     def __init__(self) -> None:
-        """Load the libraries."""
         load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
         libraries = {name: load(name, use_last_error=True) for name in DECLARED}
         for name, functions in DECLARED.items():

@@ -49,7 +49,6 @@ class X11(PastingBackend[FocusedWindow]):
     }
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._display = session.display
         self._focus = FocusReader(self._display)
