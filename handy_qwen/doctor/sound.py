@@ -165,7 +165,10 @@ def listen(context: Context) -> Heard:
         recorder.start(1, blocks.append)
         device = _wait_for(events, RecordingBegan).device
         first_s = time.monotonic() - begin_s
-        _hear(events, context.listen_s)
+        for event in _within(events, context.listen_s):
+            if isinstance(event, RecordingEnded):
+                events.put(event)  # it ended early: whoever waits for the end takes it
+                break
         recorder.stop(1)
         is_dead = _wait_for(events, RecordingEnded).is_dead
     finally:
@@ -174,23 +177,8 @@ def listen(context: Context) -> Heard:
     return Heard(device, first_s, is_dead, samples)
 
 
-def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
-    """The next event of ``kind``; raises MicrophoneError if recording failed, or nothing comes."""
-    end_s = time.monotonic() + PATIENCE_S
-    while (left_s := end_s - time.monotonic()) > 0:
-        try:
-            event = events.get(timeout=left_s)
-        except queue.Empty:
-            break
-        if isinstance(event, kind):
-            return event
-        if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
-            raise event.error
-    raise HungError
-
-
-def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
-    """Let ``seconds`` pass, unless the recording fails before."""
+def _within(events: queue.SimpleQueue[Event], seconds: float) -> Iterator[Event]:
+    """What comes within ``seconds``; raises MicrophoneError if recording failed."""
     end_s = time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0:
         try:
@@ -199,9 +187,15 @@ def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
             return
         if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
             raise event.error
-        if isinstance(event, RecordingEnded):
-            events.put(event)  # it ended early: whoever waits for the end takes it
-            return
+        yield event
+
+
+def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
+    """The next event of ``kind``; raises MicrophoneError if recording failed, or nothing comes."""
+    for event in _within(events, PATIENCE_S):
+        if isinstance(event, kind):
+            return event
+    raise HungError
 
 
 def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:

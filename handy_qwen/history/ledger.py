@@ -47,26 +47,16 @@ _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
 class LiveTake:
-    """A take to which something can still happen. What cannot be written now stays here as due.
-
-    Attributes:
-        take: Its number in this session.
-        row: What its row should say; its id is 0 until it was added.
-        before: Of a take that is replayed: its row before.
-        journal: Its sound, None if that was written in an earlier session.
-        is_gone: The user has deleted it.
-        is_leaving: All has happened to it that will, whatever its state says.
-        is_unwanted: It is only to be deleted.
-    """
+    """A take to which something can still happen. What cannot be written now stays here as due."""
 
     def __init__(self, take: int, row: Row, journal: Journal | None = None) -> None:
-        self.take = take
-        self.row = row
-        self.before: Row | None = None
-        self.journal = journal
-        self.is_gone = False
-        self.is_leaving = False
-        self.is_unwanted = False
+        self.take = take  # its number in this session
+        self.row = row  # what its row should say; its id is 0 until it was added
+        self.before: Row | None = None  # of a take that is replayed: its row before
+        self.journal = journal  # its sound, None if that was written in an earlier session
+        self.is_gone = False  # the user has deleted it
+        self.is_leaving = False  # all has happened to it that will, whatever its state says
+        self.is_unwanted = False  # it is only to be deleted
         self._due = set() if row.id else set(_COLUMNS)
         self._is_urgent = False
 
@@ -117,13 +107,7 @@ class LiveTake:
 
 
 class Ledger:
-    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``.
-
-    Attributes:
-        live: The takes of this session to which something can still happen, by number.
-        fed_samples: How much was fed.
-        taken_samples: How much of that is written, or not wanted any more.
-    """
+    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``."""
 
     def __init__(
         self,
@@ -137,9 +121,10 @@ class Ledger:
     ) -> None:
         self.places = Places(folder)
         self.store: Store | None = None
+        # The takes of this session to which something can still happen, by number
         self.live: dict[int, LiveTake] = {}
-        self.fed_samples = 0
-        self.taken_samples = 0
+        self.fed_samples = 0  # how much was fed
+        self.taken_samples = 0  # how much of that is written, or not wanted any more
         self._post = post
         self._rules = rules
         self._complaints = complaints

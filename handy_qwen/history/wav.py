@@ -152,18 +152,13 @@ class Journal:
     Blocks that cannot be written wait here, in memory, until they can. Writing goes straight to the system,
     so a process that is killed leaves every block behind that was written; ``sync`` brings them through a
     power cut.
-
-    Attributes:
-        samples: How many were fed; all of them are in the file or wait.
-        is_synced: What was written is on the disk.
-        is_of_before: It was recorded in an earlier session: only its stage can change.
     """
 
     def __init__(self, path: Path, created_ms: int = 0, *, is_of_before: bool = False) -> None:
         self.path = path
-        self.samples = 0
-        self.is_synced = True
-        self.is_of_before = is_of_before
+        self.samples = 0  # how many were fed; all of them are in the file or wait
+        self.is_synced = True  # what was written is on the disk
+        self.is_of_before = is_of_before  # it was recorded in an earlier session: only its stage can change
         self._created_ms = created_ms
         self._descriptor: int | None = None
         self._waiting: deque[memoryview] = deque()

@@ -73,21 +73,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """What is shown of the settings: complete, the last one is all that is needed.
+    """What is shown of the settings: complete, the last one is all that is needed."""
 
-    Attributes:
-        path: The file.
-        values: What the program works with.
-        error: Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
-        problems: What of the file is not used as it is written.
-        refusal: Why the file cannot be written; None if it can.
-    """
-
-    path: Path = Path()
+    path: Path = Path()  # the file
+    # What the program works with
     values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
+    # Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
     error: Problem | None = None
-    problems: tuple[Problem, ...] = ()
-    refusal: SettingsError | None = None
+    problems: tuple[Problem, ...] = ()  # what of the file is not used as it is written
+    refusal: SettingsError | None = None  # why the file cannot be written; None if it can
 
     def problem_of(self, name: str) -> Problem | None:
         """What is wrong with how the file has the setting ``name``; None if nothing."""
