@@ -39,12 +39,8 @@ def add_parsers(commands: Subparsers) -> None:
     summary = "measure how fast and accurate a model is on this computer"
     parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
     add_model_options(parser)
-    parser.add_argument(
-        "--wer",
-        type=Path,
-        metavar="DIR",
-        help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
-    )
+    meaning = "word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout"
+    parser.add_argument("--wer", type=Path, metavar="DIR", help=meaning)
     for name, kind, metavar, meaning in (
         ("--language", str, "L", "for --wer: language of the recordings (default: detect)"),
         ("--seconds", _lengths, "S,S,…", "lengths of the clips (default: 2,10,30)"),

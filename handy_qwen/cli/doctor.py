@@ -32,21 +32,14 @@ def add_parsers(commands: Subparsers) -> None:
         "Exits with 1 if there is a problem."
     )
     parser = add_command(commands, "doctor", _run, summary, about, has_json=True)
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="FILE.zip",
-        help="also write a support archive to attach to a question: report, versions, logs, settings; "
-        "never your texts or recordings",
+    meaning = (
+        "also write a support archive to attach to a question: report, versions, logs, settings; "
+        "never your texts or recordings"
     )
+    parser.add_argument("--bundle", type=Path, metavar="FILE.zip", help=meaning)
     parser.add_argument("--thorough", action="store_true", help="also read the whole model and run it")
-    parser.add_argument(
-        "--listen",
-        type=_seconds,
-        default=LISTEN_S,
-        metavar="S",
-        help="seconds to listen to the microphone; 0 to skip (default: %(default)s)",
-    )
+    meaning = "seconds to listen to the microphone; 0 to skip (default: %(default)s)"
+    parser.add_argument("--listen", type=_seconds, default=LISTEN_S, metavar="S", help=meaning)
 
 
 def _run(options: argparse.Namespace) -> int:

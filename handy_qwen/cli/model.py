@@ -68,12 +68,8 @@ def add_parsers(commands: Subparsers) -> None:
     install = add_command(verbs, "install", _run_install, meaning, _INSTALLING, has_json=True)
     install.add_argument("model", metavar="NAME", help="as shown by: handy-qwen model list")
     install.add_argument("--revision", help="a branch, tag or commit of its repository")
-    install.add_argument(
-        "--keep-source",
-        type=Path,
-        metavar="DIR",
-        help="keep the downloaded files there (default: delete them)",
-    )
+    meaning = "keep the downloaded files there (default: delete them)"
+    install.add_argument("--keep-source", type=Path, metavar="DIR", help=meaning)
     meaning = "install a model from a folder or an archive"
     importing = add_command(verbs, "import", _run_import, meaning, has_json=True)
     importing.add_argument(
@@ -83,12 +79,8 @@ def add_parsers(commands: Subparsers) -> None:
         "--name", default="", help="its name here (default: the name of the folder or archive)"
     )
     for parser in (install, importing):
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            default="",
-            help=f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)",
-        )
+        meaning = f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)"
+        parser.add_argument("--preset", choices=tuple(PRESETS), default="", help=meaning)
     meaning = "switch to this model, also in the running app"
     add_command(verbs, "use", _run_use, meaning, has_json=True).add_argument("model", metavar="NAME|DIR")
     meaning = "delete a model or an unfinished download"
@@ -113,26 +105,15 @@ def _add_convert(verbs: Subparsers) -> None:
     )
     parser.add_argument("destination", type=Path, metavar="DST", help="folder to create for the package")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-    parser.add_argument(
-        "--preset",
-        choices=tuple(PRESETS),
-        default=DEFAULT_PRESET,
-        help=f"how precisely to keep it. {summaries}",
-    )
+    meaning = f"how precisely to keep it. {summaries}"
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=meaning)
     parser.add_argument(
         "--replace", action="store_true", help="put the new package in the place of the one that DST is"
     )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="compare each part with float32 on real speech; needs room for the model in float32",
-    )
-    parser.add_argument(
-        "--recordings",
-        type=Path,
-        metavar="DIR",
-        help="with --report: word error rate of each preset on these",
-    )
+    meaning = "compare each part with float32 on real speech; needs room for the model in float32"
+    parser.add_argument("--report", action="store_true", help=meaning)
+    meaning = "with --report: word error rate of each preset on these"
+    parser.add_argument("--recordings", type=Path, metavar="DIR", help=meaning)
 
 
 # --- looking -----------------------------------------------------------------------------------------

@@ -49,13 +49,8 @@ def add_parsers(commands: Subparsers) -> None:
         "files", nargs="+", metavar="FILE", help="a sound file or video, or - for standard input"
     )
     add_model_options(parser)
-    parser.add_argument(
-        "--language",
-        "--languages",
-        default="",
-        metavar="L[,L…]",
-        help="name or ISO code; of several, the one that is spoken (default: detect)",
-    )
+    meaning = "name or ISO code; of several, the one that is spoken (default: detect)"
+    parser.add_argument("--language", "--languages", default="", metavar="L[,L…]", help=meaning)
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
         "--vocabulary",
@@ -72,22 +67,14 @@ def add_parsers(commands: Subparsers) -> None:
     parser.add_argument(
         "-r", "--recursive", action="store_true", help="take the sound files and videos in folders as well"
     )
-    parser.add_argument(
-        "--output",
-        default="-",
-        metavar="DIR",
-        help="write one text file per sound file there (default: - for stdout)",
-    )
+    meaning = "write one text file per sound file there (default: - for stdout)"
+    parser.add_argument("--output", default="-", metavar="DIR", help=meaning)
     parser.add_argument(
         "-H", "--with-filename", action="store_true", help="print the file name before each text"
     )
     features = parser.add_mutually_exclusive_group()
-    features.add_argument(
-        "--exact",
-        action="store_true",
-        default=None,
-        help="process the whole recording at once (default, but for subtitles)",
-    )
+    meaning = "process the whole recording at once (default, but for subtitles)"
+    features.add_argument("--exact", action="store_true", default=None, help=meaning)
     features.add_argument(
         "--live", dest="exact", action="store_false", help="process it piece by piece, exactly as a dictation"
     )
