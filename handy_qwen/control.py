@@ -127,7 +127,7 @@ class InstanceLock:
         self._handle: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock, at once. False: another has it. Raises ControlError: not in this folder."""
+        """Take the lock, at once. False: another has it. Raises ControlError: the folder is not ours."""
         try:
             claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)

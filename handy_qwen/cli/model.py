@@ -303,7 +303,7 @@ def _run_install(options: argparse.Namespace) -> int:
 
 
 def _fitting_preset(model: CatalogueModel) -> str:
-    """The preset for this machine's memory; "" for the usual. One that costs words is asked for, or fails."""
+    """The preset for this machine's memory; "" for the usual. Asks, or fails, before one that costs words."""
     from psutil import virtual_memory
 
     from handy_qwen.core.models import fitting_form, is_short

@@ -265,7 +265,7 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, list[str]]]:
-    """The rows with the numbers of their lines. Raises SettingsError: an open quotation mark takes rows."""
+    """The rows with the numbers of their lines. Raises SettingsError: a quotation mark is not closed."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[tuple[int, list[str]]] = []
     begin = 0

@@ -148,7 +148,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _await_focus(self) -> Focus:
-        """The window with the focus, once the user holds no keys. Raises InsertError: none takes ours."""
+        """The window with the focus, once the user holds no keys. Raises InsertError: there is none for us."""
 
     def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
         """``_press`` so often; ends with the first that fails."""
@@ -157,7 +157,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _press(self, chord: Chord, focus: Focus) -> None:
-        """Press ``chord`` if ``focus`` has it and no key is down. Raises InsertError: no; Unsure: perhaps."""
+        """Press ``chord`` while ``focus`` has the focus. Raises InsertError: not pressed; Unsure: perhaps."""
 
     @abstractmethod
     def _save(self, deadline: Deadline, focus: Focus | None) -> None:
