@@ -107,7 +107,7 @@ class SettingsStore:
                 self._catch_up(self._read())
 
     def update(self, **changes: object) -> Settings:
-        """Change settings and save them; others are as in the file. Raises ValueError, TypeError for names."""
+        """Change settings and save them; others are as in the file. Raises ValueError, TypeError: a name."""
         with self._lock:
             new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
             self._note(new, changes, self._value)

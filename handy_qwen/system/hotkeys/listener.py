@@ -160,7 +160,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
-        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError, also if it is late."""
+        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError, also if late."""
         inbox = self._running() if is_start else self._inbox
         if inbox is None:
             return

@@ -148,7 +148,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _await_focus(self) -> Focus:
-        """The window with the focus, once the user holds no keys. Raises InsertError: there is none for us."""
+        """The window with the focus, once the user holds no keys. Raises InsertError: there is none."""
 
     def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
         """``_press`` so often; ends with the first that fails."""
