@@ -12,19 +12,19 @@ PortAudio is loaded by name at run time, where dpkg-shlibdeps does not see it.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
 import linux_files
 import product
-from frozen import FOLDER, ORIGINS, is_of_the_system
+from frozen import FOLDER, ORIGINS, elf_files, is_of_the_system
 
 LOADED_BY_NAME = "libportaudio2"
 OPTIONAL = ("libqgtk3.so",)  # Qt leaves a plugin out whose libraries are missing: GTK is where GNOME is
@@ -118,15 +118,6 @@ def depends_of(program: Path, work: Path) -> str:
     return ", ".join(sorted({*found, LOADED_BY_NAME}))
 
 
-def elf_files(folder: Path) -> Iterable[Path]:
-    """All programs and libraries under ``folder``."""
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink():
-            with file.open("rb") as content:
-                if content.read(4) == b"\x7fELF":
-                    yield file
-
-
 def write_control(root: Path, depends: str) -> None:
     """Write the package's data: control, md5sums."""
     folder = root / "DEBIAN"
@@ -146,11 +137,5 @@ def write_control(root: Path, depends: str) -> None:
         f"Description: {product.SUMMARY[0].lower() + product.SUMMARY[1:]}\n{DESCRIPTION}",
         encoding="utf-8",
     )
-    done = subprocess.run(
-        ["md5sum", *(str(path.relative_to(root)) for path in files)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (folder / "md5sums").write_text(done.stdout, encoding="utf-8")
+    sums = (f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files)
+    (folder / "md5sums").write_text("".join(sums), encoding="utf-8")

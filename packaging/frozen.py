@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
@@ -86,12 +86,19 @@ def run(command: list[str]) -> str:
     return done.stdout
 
 
+def elf_files(folder: Path) -> Iterator[Path]:
+    """All programs and libraries of Linux under ``folder``."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and not file.is_symlink():
+            with file.open("rb") as content:
+                if content.read(4) == b"\x7fELF":
+                    yield file
+
+
 def lowest_glibc(folder: Path) -> str:
     """The oldest glibc that all libraries under ``folder`` load with, such as "2.36". Needs objdump."""
     newest = (2, 0)
-    for file in folder.rglob("*"):
-        if file.is_symlink() or not file.is_file() or file.open("rb").read(4) != b"\x7fELF":
-            continue
+    for file in elf_files(folder):
         done = subprocess.run(["objdump", "-T", str(file)], capture_output=True, text=True, check=False)
         versions = re.findall(r"\(?GLIBC_(\d+)\.(\d+)", done.stdout)
         newest = max([newest, *((int(major), int(minor)) for major, minor in versions)])

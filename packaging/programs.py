@@ -37,7 +37,7 @@ _PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of 
     """,
     Use.PACKAGING: """
         appstream=appstreamcli apt=apt-config,apt-get binutils=objdump
-        coreutils=basename,chroot,cp,dirname,ln,md5sum,mkdir,mktemp,mv,rm,true dash=sh debootstrap
+        coreutils=basename,chroot,cp,dirname,ln,mkdir,mktemp,mv,rm,true dash=sh debootstrap
         desktop-file-utils=desktop-file-validate dpkg=dpkg,dpkg-deb,dpkg-query dpkg-dev=dpkg-shlibdeps
         espeak-ng findutils=find,xargs git lintian man-db=man mount sed sudo util-linux=unshare
     """,

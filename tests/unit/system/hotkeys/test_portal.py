@@ -254,7 +254,7 @@ class OneSession:
         self.said += signals
         os.write(self.writer, b"\0")
 
-    def receive(self):
+    def signals(self):
         with contextlib.suppress(BlockingIOError):
             os.read(self.reader, 100)  # first: what is said from now on wakes it again
         while self.said:
