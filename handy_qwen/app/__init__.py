@@ -19,6 +19,7 @@ from handy_qwen.app.machine import check_display
 from handy_qwen.control import Endpoint, InstanceLock, ask
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +49,10 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
     try:
         log = Log(paths.log_dir(), is_debug=is_debug, console=sys.stderr if is_debug else None)
     except OSError as exc:
-        raise HandyError(f"Can't write the log to {paths.log_dir()}.", "Check its permissions.") from exc
+        raise HandyError(
+            Message("Can't write the log to {folder}.", folder=paths.log_dir()),
+            Message("Check its permissions."),
+        ) from exc
     logger.info("Handy Qwen %s starts", __version__)
     try:
         from handy_qwen.app.desktop import run  # Qt

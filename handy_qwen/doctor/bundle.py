@@ -24,6 +24,7 @@ from handy_qwen.doctor.findings import Context, Report
 from handy_qwen.doctor.program import versions
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.files import replacing
+from handy_qwen.message import Message
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
 
@@ -58,12 +59,15 @@ def write_bundle(
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
     if not may_replace and os.path.lexists(place):
-        raise HandyError(f"{place} is there already.", "Give another name.")
+        raise HandyError(Message("{path} is there already.", path=place), Message("Give another name."))
     try:
         with replacing(place, mode=PRIVATE) as file:
             file.write(data.getvalue())
     except OSError as exc:
-        raise HandyError(f"{place} cannot be written: {exc.strerror}.", "Choose another place.") from exc
+        raise HandyError(
+            Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror),
+            Message("Choose another place."),
+        ) from exc
     return {name: len(text.encode()) for name, text in contents.items()}
 
 

@@ -13,6 +13,7 @@ from handy_qwen import __version__, paths
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.errors import ControlError, HandyError
+from handy_qwen.message import Message
 from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
@@ -33,23 +34,23 @@ class Finding:
 
     name: str  # of the check, for programs: "microphone"; several findings may share it
     status: Status
-    text: str  # what was found, in a sentence or two
-    remedy: str = ""  # what to do about it; "" if there is nothing to be done
+    text: Message  # what was found, in a sentence or two
+    remedy: Message = Message()  # what to do about it; none if there is nothing to be done
     # Facts behind the text, for programs: numbers, names, flags. No text of the user's.
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fine(name: str, text: str, **details: object) -> Finding:
+def fine(name: str, text: Message, **details: object) -> Finding:
     """It is as it should be."""
     return Finding(name, Status.OK, text, details=details)
 
 
-def warning(name: str, text: str, remedy: str, **details: object) -> Finding:
+def warning(name: str, text: Message, remedy: Message, **details: object) -> Finding:
     """It works, but not everywhere or not for long."""
     return Finding(name, Status.WARNING, text, remedy, details)
 
 
-def problem(name: str, text: str, remedy: str, **details: object) -> Finding:
+def problem(name: str, text: Message, remedy: Message, **details: object) -> Finding:
     """Dictation does not work until it is fixed."""
     return Finding(name, Status.PROBLEM, text, remedy, details)
 

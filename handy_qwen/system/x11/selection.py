@@ -22,6 +22,7 @@ from Xlib.ext import xfixes
 from Xlib.protocol import event, request
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
 from handy_qwen.system.x11.connection import XObject, disconnect, guarded, log_error
 
@@ -141,7 +142,9 @@ class Requestor:
                 lambda e: e.type == X.PropertyNotify and e.atom == prop, lambda: time.monotonic() > end_s
             )
         except NotFetchedError as problem:
-            raise InsertError("The X server isn't responding.", InsertReason.UNSUPPORTED_DESKTOP) from problem
+            raise InsertError(
+                Message("The X server isn't responding."), InsertReason.UNSUPPORTED_DESKTOP
+            ) from problem
         return int(found.time)
 
     def convert(
@@ -270,7 +273,7 @@ class SelectionOwner(Requestor):
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
             del self.owned[selection]
-            raise InsertError("Can't use the clipboard.", InsertReason.UNSUPPORTED_DESKTOP)
+            raise InsertError(Message("Can't use the clipboard."), InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
         """Serve ``content`` again, or leave the selection without an owner, as it was before.
@@ -442,7 +445,7 @@ class SelectionCache(Requestor):
     def __init__(self, connection: XObject) -> None:
         super().__init__(connection)
         if not connection.has_extension(xfixes.extname):
-            raise unsupported("Seeing who owns the clipboard (the XFIXES extension)")
+            raise unsupported(Message("Seeing who owns the clipboard (the XFIXES extension)"))
         connection.xfixes_query_version()
         self._changed = connection.extension_event.SetSelectionOwnerNotify[0]
         for selection in SELECTIONS:
@@ -455,7 +458,7 @@ class SelectionCache(Requestor):
 
         Raises InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
         """
-        with guarded("Looking at the clipboard"):
+        with guarded(Message("Looking at the clipboard")):
             while True:
                 self._has_changed = False
                 taken = {selection: self._snapshot(selection, ours, deadline) for selection in selections}
