@@ -114,7 +114,7 @@ class Program:
         self._applied = Settings()
         self._surroundings: Surroundings | None = None
         self._is_built, self._is_closing = threading.Event(), threading.Event()
-        self._is_revising = False
+        self._is_revising = self.starts_again = False
         self.controller = Controller(self._run_effect, self._show)
         self._languages = LanguageCheck(self.controller.post)
         self.store = SettingsStore(
@@ -486,8 +486,9 @@ class Program:
         """Open it in the user's editor. Any thread; returns at once."""
         self.chores.do(self._open_settings_file)
 
-    def quit(self) -> None:
-        """End the program. Any thread; returns at once."""
+    def quit(self, *, and_again: bool = False) -> None:
+        """End the program, and start it again if wanted. Any thread; returns at once."""
+        self.starts_again = and_again
         self._quit_app()
 
     def _open_settings_file(self) -> None:

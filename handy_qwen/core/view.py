@@ -260,8 +260,8 @@ class Commands(Protocol):
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor; where there is none, show its folder."""
 
-    def quit(self) -> None:
-        """End the program in an orderly way."""
+    def quit(self, *, and_again: bool = False) -> None:
+        """End the program in an orderly way, and start it again if wanted."""
 
 
 class Voice(enum.Enum):

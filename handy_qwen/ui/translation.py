@@ -11,20 +11,69 @@ import string
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QCoreApplication, QLibraryInfo, QLocale, QTranslator
+from PySide6.QtGui import QGuiApplication
 
 from handy_qwen import paths
+from handy_qwen.languages import NATIVE_NAMES, code_of
 from handy_qwen.message import VERBATIM, Count, Message, Number, Size, verbatim
 
 T = TypeVar("T")
-DOMAIN = "handy-qwen"
+DOMAIN, ENGLISH = "handy-qwen", "en"
 _catalog = gettext.NullTranslations()
+_wanted = ""
 
 
-def use(language: str) -> None:
-    """Speak ``language`` from now on: a code such as "pt_BR"; English if there is no catalog for it."""
-    global _catalog  # noqa: PLW0603  there is one user
+def use(wanted: str) -> None:
+    """Speak ``wanted`` from now on, a code of ``languages``; "": what suits the desktop's language best.
+
+    Qt's own words, the direction of writing and the form of numbers and dates go with it.
+    """
+    global _catalog, _wanted  # noqa: PLW0603  there is one user
+    _wanted = wanted
+    asked = [wanted] if wanted else QLocale.system().uiLanguages()
+    known = languages()
+    language = next((code for tag in asked if (code := _nearest(tag, known))), "")
     _catalog = gettext.translation(DOMAIN, paths.asset("locale"), [language], fallback=True)
+    if not language:  # there is nothing nearer than English
+        return
+    here, there = QLocale.system(), QLocale(language)
+    QLocale.setDefault(here if here.language() == there.language() else there)
+    if (app := QCoreApplication.instance()) is not None:
+        words = QTranslator(app)
+        if words.load(there, "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+            app.installTranslator(words)
+    QGuiApplication.setLayoutDirection(there.textDirection())
+
+
+def is_used(wanted: str) -> bool:
+    """Whether ``use`` was called with ``wanted``."""
+    return wanted == _wanted
+
+
+def languages() -> list[str]:
+    """The codes of the languages there are: English, and those with a catalog."""
+    found = {path.parents[1].name for path in paths.asset("locale").glob(f"*/*/{DOMAIN}.mo")}
+    return sorted({ENGLISH, *found}, key=lambda code: native_name(code).casefold())
+
+
+def native_name(code: str) -> str:
+    """A language as its speakers call it: "Deutsch", "Português (Brasil)"."""
+    locale, (language, _, territory) = QLocale(code), code.partition("_")
+    if locale.language() is QLocale.Language.Chinese:  # its name says which script it is
+        return locale.nativeLanguageName()
+    names = {code_of(name): native for name, native in NATIVE_NAMES.items()}
+    name = names.get(language) or locale.nativeLanguageName()
+    return f"{name} ({locale.nativeTerritoryName()})" if territory else name
+
+
+def _nearest(tag: str, codes: list[str]) -> str:
+    """The one of ``codes`` that those who speak ``tag`` ("pt-PT") read best; "" if none is theirs."""
+    wanted = QLocale(tag)
+    near = [code for code in codes if QLocale(code).language() is wanted.language()]
+    exact = [code for code in near if QLocale(code).territory() is wanted.territory()]
+    script = [code for code in near if QLocale(code).script() is wanted.script()]
+    return next(iter([*exact, *script, *near]), "")
 
 
 def tr(text: str) -> str:
