@@ -26,13 +26,9 @@ def user_home() -> Path:
     named = None if os.name == "nt" else os.environ.get("HOME")
     home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
-        raise HandyError(
-            Message("This user has no home directory."),
-            Message(
-                "Set HOME or {variable} to a folder for settings and models.",
-                variable=HOME_VARIABLE,
-            ),
-        )
+        title = Message("This user has no home directory.")
+        hint = Message("Set HOME or {variable} to a folder for settings and models.", variable=HOME_VARIABLE)
+        raise HandyError(title, hint)
     return home
 
 

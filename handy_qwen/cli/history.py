@@ -243,10 +243,9 @@ def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> Non
                 shutil.copyfileobj(source, target)
             wav.repair(copy, wav.Stage.SETTLED)
     except OSError as exc:
-        raise HandyError(
-            Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HandyError(title, hint) from exc
 
 
 # --- changing ----------------------------------------------------------------------------------------
@@ -257,10 +256,9 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
         number = _number(archive, options.id)
         entry = archive.entry(number)
         if is_restore and entry.state is not EntryState.CANCELLED:
-            raise UsageError(
-                Message("Entry {number} was not cancelled.", number=number),
-                Message("To transcribe it again: history retry"),
-            )
+            title = Message("Entry {number} was not cancelled.", number=number)
+            hint = Message("To transcribe it again: history retry")
+            raise UsageError(title, hint)
         archive.check_is_free(number)
         new = _retry(archive, entry, options)
     if options.json:

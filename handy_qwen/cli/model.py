@@ -252,10 +252,9 @@ def check_sentence(folder: Path) -> None:
     finally:
         recognizer.close()
     if heard != SENTENCE:
-        raise EngineError(
-            Message("The demo model doesn't transcribe its own sample correctly."),
-            Message("Install or convert it again."),
-        )
+        title = Message("The demo model doesn't transcribe its own sample correctly.")
+        hint = Message("Install or convert it again.")
+        raise EngineError(title, hint)
 
 
 def _run_demo(_options: argparse.Namespace) -> int:
@@ -299,10 +298,9 @@ def _run_install(options: argparse.Namespace) -> int:
             ),
         )
     if options.keep_source and options.keep_source.exists():
-        raise UsageError(
-            Message("{folder} exists already.", folder=options.keep_source),
-            Message("Name a folder that doesn't exist yet."),
-        )
+        title = Message("{folder} exists already.", folder=options.keep_source)
+        hint = Message("Name a folder that doesn't exist yet.")
+        raise UsageError(title, hint)
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     preset = options.preset or _fitting_preset(model)
     wanted = partial(install, model, preset=preset, keep_source=keep)
@@ -367,10 +365,9 @@ def _run_use(options: argparse.Namespace) -> int:
     is_known = options.model in {one.name for one in read_catalogue().models}
     is_installed = options.model in {one.name for one in installed_models()}
     if is_known and not is_installed:
-        raise InstallationError(
-            Message("{model} is not installed yet.", model=options.model),
-            Message("Install it: handy-qwen model install {model}", model=options.model),
-        )
+        title = Message("{model} is not installed yet.", model=options.model)
+        hint = Message("Install it: handy-qwen model install {model}", model=options.model)
+        raise InstallationError(title, hint)
     model = find_model(options.model)
     _check_is_model(model.folder)
     named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
@@ -387,10 +384,9 @@ def _check_is_model(folder: Path) -> None:
     if (folder / MANIFEST_FILE).is_file():
         load_manifest(folder)
     elif not is_published_layout(folder):
-        raise InstallationError(
-            Message("{folder} isn't an installed model.", folder=folder),
-            Message("Import it: handy-qwen model import FOLDER"),
-        )
+        title = Message("{folder} isn't an installed model.", folder=folder)
+        hint = Message("Import it: handy-qwen model import FOLDER")
+        raise InstallationError(title, hint)
 
 
 def _run_remove(options: argparse.Namespace) -> int:
@@ -412,10 +408,9 @@ def _run_remove(options: argparse.Namespace) -> int:
     model = find_model(options.model)
     check_removable(model.name)
     if read_settings().model and used_folder() == model.folder.resolve():  # by its name or its folder
-        raise InstallationError(
-            Message("{name} is in use.", name=model.name),
-            Message("Choose another one first: handy-qwen model use NAME"),
-        )
+        title = Message("{name} is in use.", name=model.name)
+        hint = Message("Choose another one first: handy-qwen model use NAME")
+        raise InstallationError(title, hint)
     _check_agrees(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
     remove(model.name)
     _write_done(options, model, f"{model.name} is deleted\n")
@@ -513,10 +508,9 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
     from handy_qwen.models.installed import ORIGIN_FILE
 
     if not is_asked:
-        raise UsageError(
-            Message("{folder} is a package already.", folder=package),
-            Message("Name another folder, or pass --replace."),
-        )
+        title = Message("{folder} is a package already.", folder=package)
+        hint = Message("Name another folder, or pass --replace.")
+        raise UsageError(title, hint)
     others = [name for name in other_files(package) if name != ORIGIN_FILE]
     if others:
         problem = Message(

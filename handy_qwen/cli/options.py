@@ -146,15 +146,13 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
     except UnicodeDecodeError:
         lines = ["\0"]
     if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(
-            Message("{vocabulary} is too large for a word list.", vocabulary=vocabulary),
-            Message("Use one name or term per line."),
-        )
+        title = Message("{vocabulary} is too large for a word list.", vocabulary=vocabulary)
+        hint = Message("Use one name or term per line.")
+        raise UsageError(title, hint)
     if any("\0" in line for line in lines):
-        raise UsageError(
-            Message("{vocabulary} is not a text file.", vocabulary=vocabulary),
-            Message("Save it as text in UTF-8."),
-        )
+        title = Message("{vocabulary} is not a text file.", vocabulary=vocabulary)
+        hint = Message("Save it as text in UTF-8.")
+        raise UsageError(title, hint)
     words = [line.strip() for line in lines]
     return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 

@@ -114,10 +114,9 @@ def _set(options: argparse.Namespace) -> int:
     if _is_list(option):
         _change(option, lambda _before: _entries(option, options.values), is_whole=True)
     elif len(options.values) != 1:
-        raise UsageError(
-            Message("{name} takes one value.", name=option.name),
-            Message("Put a value with spaces in quotes."),
-        )
+        title = Message("{name} takes one value.", name=option.name)
+        hint = Message("Put a value with spaces in quotes.")
+        raise UsageError(title, hint)
     else:
         (given,) = options.values
         _change(option, lambda _before: _read(option.read, given, option.name), is_whole=True)
@@ -145,10 +144,8 @@ def _remove(options: argparse.Namespace) -> int:
         keys = {_key(entry): entry for entry in before}
         gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
         if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
-            raise UsageError(
-                Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0])),
-                _hint(option.name),
-            )
+            title = Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0]))
+            raise UsageError(title, _hint(option.name))
         return tuple(entry for entry in before if _key(entry) not in gone)
 
     _change(option, without)
@@ -198,10 +195,9 @@ def _edit(_options: argparse.Namespace) -> int:
         try:
             save(found, {})
         except OSError as exc:
-            raise SettingsError(
-                Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise SettingsError(title, hint) from exc
     elif not path.is_file() and (complaint := found.complaint()):
         raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
@@ -240,10 +236,9 @@ def _option(name: str) -> Option:
 def _list_option(name: str) -> Option:
     option = _option(name)
     if not _is_list(option):
-        raise UsageError(
-            Message("{name} is not a list.", name=name),
-            Message("Use: handy-qwen settings set {name} VALUE", name=name),
-        )
+        title = Message("{name} is not a list.", name=name)
+        hint = Message("Use: handy-qwen settings set {name} VALUE", name=name)
+        raise UsageError(title, hint)
     return option
 
 
@@ -318,14 +313,10 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        raise UsageError(
-            Message(
-                "{model} {problem}{value}",
-                model=called,
-                problem=exc,
-                value="" if str(exc).endswith("?") else ".",
-            )
-        ) from None
+        title = Message(
+            "{model} {problem}{value}", model=called, problem=exc, value="" if str(exc).endswith("?") else "."
+        )
+        raise UsageError(title) from None
 
 
 def _toml(given: str) -> object:

@@ -146,10 +146,9 @@ def write(text: str) -> None:
             raise HandyError(
                 Message("There is no standard output."), Message("Redirect it to a file or a terminal.")
             ) from exc
-        raise HandyError(
-            Message("Can't write to standard output: {reason}.", reason=exc.strerror),
-            Message("Redirect it somewhere else."),
-        ) from exc
+        title = Message("Can't write to standard output: {reason}.", reason=exc.strerror)
+        hint = Message("Redirect it somewhere else.")
+        raise HandyError(title, hint) from exc
 
 
 def write_json(value: object) -> None:

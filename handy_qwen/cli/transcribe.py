@@ -245,15 +245,13 @@ def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
         try:
             found = files_in(Path(name))
         except OSError as exc:
-            raise HandyError(
-                Message("{name} can't be read: {reason}.", name=name, reason=exc.strerror),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message("{name} can't be read: {reason}.", name=name, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise HandyError(title, hint) from exc
         if not found:
-            raise HandyError(
-                Message("There is no sound file in {name}.", name=name),
-                Message("Name the files in it one by one."),
-            )
+            title = Message("There is no sound file in {name}.", name=name)
+            hint = Message("Name the files in it one by one.")
+            raise HandyError(title, hint)
         meant += [(str(file), str(file.relative_to(name))) for file in found]
     return meant
 
@@ -272,15 +270,11 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
         base = form.base(Path(stem))
         place = places[name] = folder / f"{base if bases[base] == 1 else stem}{form.suffix}"
         if place in taken:
-            raise UsageError(
-                Message(
-                    "{taken} and {name} would both be saved as {path}.",
-                    taken=taken[place],
-                    name=name,
-                    path=place,
-                ),
-                Message("Transcribe them one after the other, into different folders."),
+            title = Message(
+                "{taken} and {name} would both be saved as {path}.", taken=taken[place], name=name, path=place
             )
+            hint = Message("Transcribe them one after the other, into different folders.")
+            raise UsageError(title, hint)
         taken[place] = name
         if place.exists() and any(Path(other).exists() and place.samefile(other) for other, _stem in meant):
             raise UsageError(
@@ -299,10 +293,9 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as exc:
             reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-            raise HandyError(
-                Message("Can't write to {folder}: {reason}.", folder=folder, reason=reason),
-                Message("Choose another folder."),
-            ) from exc
+            title = Message("Can't write to {folder}: {reason}.", folder=folder, reason=reason)
+            hint = Message("Choose another folder.")
+            raise HandyError(title, hint) from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 
@@ -315,10 +308,9 @@ def _check_place(path: Path) -> None:
     except OSError as exc:
         raise _not_written(path, exc) from exc
     if is_folder:
-        raise HandyError(
-            Message("{path} cannot be written: it is a folder.", path=path),
-            Message("Rename it, or choose another folder."),
-        )
+        title = Message("{path} cannot be written: it is a folder.", path=path)
+        hint = Message("Rename it, or choose another folder.")
+        raise HandyError(title, hint)
     if path.exists() and not os.access(path, os.W_OK):
         raise HandyError(
             Message("{path} is write-protected.", path=path), Message("Rename it, or choose another folder.")
@@ -339,7 +331,6 @@ def _is_saved(path: Path, text: str) -> bool:
 
 
 def _not_written(path: Path, exc: OSError) -> HandyError:
-    return HandyError(
-        Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-        Message("Choose another folder."),
-    )
+    title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+    hint = Message("Choose another folder.")
+    return HandyError(title, hint)

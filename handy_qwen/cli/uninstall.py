@@ -147,14 +147,11 @@ def _delete(folder: Path) -> None:
         elif folder.is_dir():  # one that lay in another is gone with it
             shutil.rmtree(folder)  # follows no links
     except OSError as exc:
-        raise HandyError(
-            Message(
-                "{path} cannot be deleted: {reason}.",
-                path=exc.filename or folder,
-                reason=exc.strerror,
-            ),
-            Message("Check its owner and permissions."),
-        ) from exc
+        title = Message(
+            "{path} cannot be deleted: {reason}.", path=exc.filename or folder, reason=exc.strerror
+        )
+        hint = Message("Check its owner and permissions.")
+        raise HandyError(title, hint) from exc
 
 
 def _prune(folder: Path) -> None:

@@ -83,17 +83,13 @@ def _in_time(name: str, check: Check, context: Context, patience_s: float) -> It
         while (finding := found.get(timeout=patience_s)) is not None:
             yield finding
     except queue.Empty:
-        yield problem(
-            name,
-            Message(
-                "This could not be looked at: nothing answered within {seconds} s.",
-                seconds=f"{patience_s:.0f}",
-            ),
-            Message(
-                "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again."
-            ),
-            error="Timeout",
+        text = Message(
+            "This could not be looked at: nothing answered within {seconds} s.", seconds=f"{patience_s:.0f}"
         )
+        hint = Message(
+            "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again."
+        )
+        yield problem(name, text, hint, error="Timeout")
 
 
 def _guarded(name: str, check: Check, context: Context) -> Iterable[Finding]:

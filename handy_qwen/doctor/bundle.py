@@ -64,10 +64,9 @@ def write_bundle(
         with replacing(place, mode=PRIVATE) as file:
             file.write(data.getvalue())
     except OSError as exc:
-        raise HandyError(
-            Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HandyError(title, hint) from exc
     return {name: len(text.encode()) for name, text in contents.items()}
 
 

@@ -39,12 +39,9 @@ def check_display(context: Context) -> Iterator[Finding]:
     }
     dead = " and ".join(session.dead)
     if session.kind is Kind.NONE and dead:
-        yield problem(
-            DISPLAY,
-            Message("The display {display} isn't responding.", display=dead),
-            Message("Is it left over from another session? Start the app in a desktop session."),
-            **details,
-        )
+        text = Message("The display {display} isn't responding.", display=dead)
+        hint = Message("Is it left over from another session? Start the app in a desktop session.")
+        yield problem(DISPLAY, text, hint, **details)
         return
     if session.kind is Kind.NONE:
         yield problem(
@@ -65,21 +62,15 @@ def check_display(context: Context) -> Iterator[Finding]:
     if session.kind is Kind.X11:
         return
     if not session.display:
-        yield warning(
-            DISPLAY,
-            Message("There is no XWayland: the overlay cannot be placed here."),
-            Message("Install xwayland if you want the overlay; dictation works without."),
-            **details,
-        )
+        text = Message("There is no XWayland: the overlay cannot be placed here.")
+        hint = Message("Install xwayland if you want the overlay; dictation works without.")
+        yield warning(DISPLAY, text, hint, **details)
     if not session.wayland:
-        yield warning(
-            DISPLAY,
-            Message(
-                "Only XWayland answers; the Wayland display is not known here, so texts can only be copied."
-            ),
-            Message("Start the app from the desktop, or set WAYLAND_DISPLAY."),
-            **details,
+        text = Message(
+            "Only XWayland answers; the Wayland display is not known here, so texts can only be copied."
         )
+        hint = Message("Start the app from the desktop, or set WAYLAND_DISPLAY.")
+        yield warning(DISPLAY, text, hint, **details)
 
 
 TRAY = "tray"
@@ -102,12 +93,9 @@ def check_tray(context: Context) -> Iterator[Finding]:
     host = _host(context.environment, display)
     pid = (context.running or {}).get("pid")
     if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
-        yield warning(
-            TRAY,
-            Message("The panel does not show Handy Qwen's icon."),
-            Message("Quit the app and start it again. Its main window has all that the menu has."),
-            host=host,
-        )
+        text = Message("The panel does not show Handy Qwen's icon.")
+        hint = Message("Quit the app and start it again. Its main window has all that the menu has.")
+        yield warning(TRAY, text, hint, host=host)
     elif host:
         yield fine(TRAY, Message("The panel shows tray icons ({host}).", host=host), host=host)
     else:
@@ -186,20 +174,14 @@ def check_autostart(context: Context) -> Iterator[Finding]:
     state = entry.state()
     details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
     if state.is_on and state.is_broken:
-        yield warning(
-            AUTOSTART,
-            Message("At login, {command} should be started, which is not there.", command=state.command[0]),
-            Message("Write the entry anew: handy-qwen autostart on"),
-            **details,
-        )
+        text = Message("At login, {command} should be started, which is not there.", command=state.command[0])
+        hint = Message("Write the entry anew: handy-qwen autostart on")
+        yield warning(AUTOSTART, text, hint, **details)
     elif state.is_on:
         yield fine(AUTOSTART, Message("The app starts when you log in."), **details)
     else:
-        yield fine(
-            AUTOSTART,
-            Message("The app does not start by itself (handy-qwen autostart on changes that)."),
-            **details,
-        )
+        text = Message("The app does not start by itself (handy-qwen autostart on changes that).")
+        yield fine(AUTOSTART, text, **details)
 
 
 PERMISSIONS = "permissions"
@@ -299,36 +281,24 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     permission = Permission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
-        yield warning(
-            PERMISSIONS,
-            Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing)),
-            Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too."),
-            **found,
-        )
+        text = Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing))
+        hint = Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.")
+        yield warning(PERMISSIONS, text, hint, **found)
     elif permission.is_refused():
-        yield problem(
-            PERMISSIONS,
-            Message("You have refused to let Handy Qwen type, so texts are only copied."),
-            Message("Allow it: tray > Help > Set up again > First text."),
-            **found,
-        )
+        text = Message("You have refused to let Handy Qwen type, so texts are only copied.")
+        hint = Message("Allow it: tray > Help > Set up again > First text.")
+        yield problem(PERMISSIONS, text, hint, **found)
     elif permission.token():
         yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
     else:
-        yield fine(
-            PERMISSIONS,
-            Message(
-                "The desktop will ask once whether Handy Qwen may press keys, when it first types a text."
-            ),
-            **found,
+        text = Message(
+            "The desktop will ask once whether Handy Qwen may press keys, when it first types a text."
         )
+        yield fine(PERMISSIONS, text, **found)
     if not (entry := MenuEntry(context.environment)).is_there():
-        yield warning(
-            PERMISSIONS,
-            Message("There is no menu entry, by which the desktop would know Handy Qwen."),
-            Message("Start the app: it writes one."),
-            place=str(entry.place),
-        )
+        text = Message("There is no menu entry, by which the desktop would know Handy Qwen.")
+        hint = Message("Start the app: it writes one.")
+        yield warning(PERMISSIONS, text, hint, place=str(entry.place))
 
 
 # --- hotkeys and insertion, as the back ends describe them ------------------------------------------

@@ -38,14 +38,10 @@ def check_sound(context: Context) -> Iterator[Finding]:
     except MicrophoneError as error:
         yield failed(SOUND, error)
         return
-    yield fine(
-        SOUND,
-        Message(
-            "{version}, with {names}.", version=version, names=", ".join(hosts) or Message("no sound system")
-        ),
-        portaudio=version,
-        hosts=hosts,
+    text = Message(
+        "{version}, with {names}.", version=version, names=", ".join(hosts) or Message("no sound system")
     )
+    yield fine(SOUND, text, portaudio=version, hosts=hosts)
 
 
 def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
@@ -56,14 +52,11 @@ def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
 
 def _server(context: Context) -> Finding:
     if shutil.which("pactl") is None:
-        return warning(
-            SOUND,
-            Message(
-                "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it."
-            ),
-            Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse)."),
-            server="",
+        text = Message(
+            "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it."
         )
+        hint = Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse).")
+        return warning(SOUND, text, hint, server="")
     told = pactl(context, "info")
     if told is None:
         return warning(
@@ -76,12 +69,9 @@ def _server(context: Context) -> Finding:
     server = facts.get("Server Name") or Message("a sound server")
     version = facts.get("Server Version", "")
     if not facts.get("Default Source"):
-        return problem(
-            SOUND,
-            Message("{server} has no microphone.", server=server),
-            Message("Plug one in, or switch it on."),
-            server=server,
-        )
+        text = Message("{server} has no microphone.", server=server)
+        hint = Message("Plug one in, or switch it on.")
+        return problem(SOUND, text, hint, server=server)
     return fine(
         SOUND, Message("{server}.", server=f"{server} {version}".strip()), server=server, version=version
     )
@@ -145,21 +135,14 @@ def check_microphone(context: Context) -> Iterator[Finding]:
             )
             yield fine(MICROPHONE, text, **details)
         else:
-            yield warning(
-                MICROPHONE,
-                Message(
-                    "The microphone you prefer is not connected; {name} is used instead.", name=device.name
-                ),
-                Message("Plug it in, or choose another in Settings, Microphone."),
-                **details,
+            problem = Message(
+                "The microphone you prefer is not connected; {name} is used instead.", name=device.name
             )
+            remedy = Message("Plug it in, or choose another in Settings, Microphone.")
+            yield warning(MICROPHONE, problem, remedy, **details)
     if context.listen_s <= 0:
-        yield fine(
-            MICROPHONE,
-            Message("{name} would be used. It was not listened to.", name=device.name),
-            **details,
-            level_db=None,
-        )
+        problem = Message("{name} would be used. It was not listened to.", name=device.name)
+        yield fine(MICROPHONE, problem, **details, level_db=None)
         return
     context.ask(f"Say something: {device.name} is listened to for {context.listen_s:g} s.")
     try:
@@ -234,12 +217,9 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
     }
     name = heard.device
     if is_muted:
-        return problem(
-            MICROPHONE,
-            Message("{name} is muted.", name=name),
-            Message("Unmute it in the system's sound settings."),
-            **details,
-        )
+        text = Message("{name} is muted.", name=name)
+        hint = Message("Unmute it in the system's sound settings.")
+        return problem(MICROPHONE, text, hint, **details)
     if heard.is_dead:
         return problem(
             MICROPHONE,
@@ -261,12 +241,9 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
             **details,
         )
     if is_clipping(heard.samples):
-        return warning(
-            MICROPHONE,
-            Message("{name} is too loud: it clips.", name=name),
-            Message("Lower the input level."),
-            **details,
-        )
+        text = Message("{name} is too loud: it clips.", name=name)
+        hint = Message("Lower the input level.")
+        return warning(MICROPHONE, text, hint, **details)
     if heard.first_s > SLOW_S:
         return warning(
             MICROPHONE,

@@ -75,10 +75,9 @@ class Archive:
         row = self._row(number)
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
-            raise HistoryError(
-                Message("Entry {number} has no recording.", number=number),
-                Message("It was deleted, or only the text was kept."),
-            )
+            title = Message("Entry {number} has no recording.", number=number)
+            hint = Message("It was deleted, or only the text was kept.")
+            raise HistoryError(title, hint)
         return path
 
     # --- changing ------------------------------------------------------------------------------------
@@ -91,10 +90,9 @@ class Archive:
         """Raise a HistoryError if the running app is at work on an entry, or there is none."""
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
-            raise HistoryError(
-                Message("The app is working on entry {number}.", number=number),
-                Message("Wait until it's transcribed."),
-            )
+            title = Message("The app is working on entry {number}.", number=number)
+            hint = Message("Wait until it's transcribed.")
+            raise HistoryError(title, hint)
 
     def delete(self, number: int) -> None:
         """Delete an entry and its sound. Raises HistoryError: there is none, it is in work, or locked."""
@@ -103,10 +101,9 @@ class Archive:
         with self._explained():
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
-                raise HistoryError(
-                    Message("The recording of entry {number} couldn't be deleted.", number=number),
-                    Message("Check {path}.", path=self._places.takes),
-                )
+                title = Message("The recording of entry {number} couldn't be deleted.", number=number)
+                hint = Message("Check {path}.", path=self._places.takes)
+                raise HistoryError(title, hint)
 
     def forget_traces(self) -> None:
         """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
@@ -171,14 +168,12 @@ class Archive:
                 raise HistoryError(
                     Message("Another program is using the history."), Message("Try again in a moment.")
                 ) from exc
-            raise HistoryError(
-                Message("Can't read or write the history."),
-                Message("Check {path}.", path=self._places.database),
-            ) from exc
+            title = Message("Can't read or write the history.")
+            hint = Message("Check {path}.", path=self._places.database)
+            raise HistoryError(title, hint) from exc
         except OSError as exc:
-            raise HistoryError(
-                Message(
-                    "{folder} cannot be used: {reason}.", folder=self._places.folder, reason=exc.strerror
-                ),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message(
+                "{folder} cannot be used: {reason}.", folder=self._places.folder, reason=exc.strerror
+            )
+            hint = Message("Check its permissions.")
+            raise HistoryError(title, hint) from exc

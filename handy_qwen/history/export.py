@@ -79,10 +79,9 @@ def save(target: Path, pieces: Iterable[str]) -> None:
         with replacing(target, mode=0o600) as file:
             file.writelines(piece.encode() for piece in pieces)
     except OSError as exc:
-        raise HistoryError(
-            Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HistoryError(title, hint) from exc
 
 
 def local_time(entry: Entry) -> str:

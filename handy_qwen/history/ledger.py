@@ -524,7 +524,6 @@ def _row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
         return HistoryError(Message("Another program is using the history."), GOES_ON)
     if error_code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
         return HistoryError(Message("The disk is full."), GOES_ON)
-    return HistoryError(
-        Message("Can't write the history {path}.", path=path),
-        sentences(Message("Check its permissions."), GOES_ON),
-    )
+    title = Message("Can't write the history {path}.", path=path)
+    hint = sentences(Message("Check its permissions."), GOES_ON)
+    return HistoryError(title, hint)

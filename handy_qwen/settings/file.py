@@ -432,10 +432,9 @@ def mend(path: Path) -> None:
     try:
         _replace(found, mended(path.read_bytes().decode()).encode())
     except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
-        raise SettingsError(
-            Message("{name} cannot be repaired here.", name=path.name),
-            Message("Open {path} in a text editor.", path=path),
-        ) from exc
+        title = Message("{name} cannot be repaired here.", name=path.name)
+        hint = Message("Open {path} in a text editor.", path=path)
+        raise SettingsError(title, hint) from exc
 
 
 def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
@@ -455,10 +454,9 @@ def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
     try:
         _replace(found, f"{document.mark}{document.text}".encode())
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Check its permissions."),
-        ) from exc
+        title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Check its permissions.")
+        raise SettingsError(title, hint) from exc
 
 
 def check_readable(found: Configuration, names: Iterable[str]) -> None:
@@ -466,12 +464,11 @@ def check_readable(found: Configuration, names: Iterable[str]) -> None:
     for name in names:
         document = found.document
         if document and name in document.values and _Reader(document).field(name) is None:
-            raise SettingsError(
-                Message(
-                    "{name} in {file} cannot be read, and would be lost.", name=name, file=found.path.name
-                ),
-                Message("Fix or reset it first."),
+            title = Message(
+                "{name} in {file} cannot be read, and would be lost.", name=name, file=found.path.name
             )
+            hint = Message("Fix or reset it first.")
+            raise SettingsError(title, hint)
 
 
 # --- changes by a command, which the running program finds in the file ------------------------------
@@ -513,9 +510,8 @@ def _changed(path: Path, wanted: Callable[[Configuration], Mapping[str, object]]
         except OSError as exc:
             if isinstance(exc, ChangedMeanwhileError) and left:
                 continue
-            raise SettingsError(
-                Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise SettingsError(title, hint) from exc
         return new
     raise AssertionError  # the last try ends above

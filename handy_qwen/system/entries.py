@@ -141,14 +141,11 @@ class FileAutostart(ABC):
     def _read(self, content: bytes) -> State: ...
 
     def _unwritable(self, error: OSError) -> HandyError:
-        return HandyError(
-            Message(
-                "The autostart entry {path} cannot be changed: {reason}.",
-                path=self._path,
-                reason=error.strerror,
-            ),
-            Message("Check the permissions of {folder}.", folder=self._path.parent),
+        title = Message(
+            "The autostart entry {path} cannot be changed: {reason}.", path=self._path, reason=error.strerror
         )
+        hint = Message("Check the permissions of {folder}.", folder=self._path.parent)
+        return HandyError(title, hint)
 
 
 # --- Linux ------------------------------------------------------------------------------------------
@@ -263,16 +260,14 @@ class WindowsAutostart:
         """See ``FileAutostart``. Forgets that it was switched off."""
         if launch.folder is not None or launch.variables:
             what = HOME_VARIABLE if launch.variables else Message("a checkout that is not installed")
-            raise HandyError(
-                Message("Windows cannot start {what} at login.", what=what),
-                Message("Install the program: pip install, or its installer."),
-            )
+            title = Message("Windows cannot start {what} at login.", what=what)
+            hint = Message("Install the program: pip install, or its installer.")
+            raise HandyError(title, hint)
         command = subprocess.list2cmdline(launch.command)
         if len(command) > MOST_CHARACTERS:
-            raise HandyError(
-                Message("The program's path is too long for Windows to start it at login."),
-                Message("Install it in a folder with a shorter name."),
-            )
+            title = Message("The program's path is too long for Windows to start it at login.")
+            hint = Message("Install it in a folder with a shorter name.")
+            raise HandyError(title, hint)
         registry = self._registry
         try:
             with registry.CreateKeyEx(registry.HKEY_CURRENT_USER, RUN, 0, registry.KEY_SET_VALUE) as key:
@@ -315,10 +310,9 @@ def _split(command: str) -> tuple[str, ...]:
 
 
 def _refused() -> HandyError:
-    return HandyError(
-        Message("Windows won't let Handy Qwen change the startup entry."),
-        Message("A policy may have locked it."),
-    )
+    title = Message("Windows won't let Handy Qwen change the startup entry.")
+    hint = Message("A policy may have locked it.")
+    return HandyError(title, hint)
 
 
 # --- macOS ------------------------------------------------------------------------------------------

@@ -47,10 +47,9 @@ def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> Non
     try:
         replace_file(path, document.text.encode())
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise SettingsError(title, hint) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +99,9 @@ def read_backup(path: Path, check_chord: CheckChord) -> Backup:
         ) from exc
     usable = {name: value for name, value in values.items() if value is not None}
     if not usable:
-        raise SettingsError(
-            Message("{name} has no settings.", name=path.name),
-            Message("Choose a backup of Handy Qwen, or Handy's."),
-        )
+        title = Message("{name} has no settings.", name=path.name)
+        hint = Message("Choose a backup of Handy Qwen, or Handy's.")
+        raise SettingsError(title, hint)
     return Backup(usable, len(problems))
 
 
@@ -121,10 +119,9 @@ def _checked(path: Path, values: dict[str, object], stored: Any, check_chord: Ch
     if isinstance(words, list):
         usable["custom_words"] = tuple(word for word in words if isinstance(word, str))
     if not usable:
-        raise SettingsError(
-            Message("{name} has no settings of Handy's.", name=path.name),
-            Message("Choose its settings_store.json."),
-        )
+        title = Message("{name} has no settings of Handy's.", name=path.name)
+        hint = Message("Choose its settings_store.json.")
+        raise SettingsError(title, hint)
     return Backup(usable, len(values) - sum(name in usable for name in values))
 
 

@@ -111,27 +111,24 @@ def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
 def _write(path: Path, data: bytes) -> None:
     if path.suffix and path.suffix.lower() not in _WRITTEN:
         kinds = ", ".join(_WRITTEN)
-        raise SettingsError(
-            Message("A file {suffix} cannot be written.", suffix=path.suffix),
-            Message("Choose a name that ends with one of {kinds}.", kinds=kinds),
-        )
+        title = Message("A file {suffix} cannot be written.", suffix=path.suffix)
+        hint = Message("Choose a name that ends with one of {kinds}.", kinds=kinds)
+        raise SettingsError(title, hint)
     try:
         with replacing(path, mode=0o600) as file:
             file.write(data)
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise SettingsError(title, hint) from exc
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
-            raise SettingsError(
-                Message("{path} is not a file.", path=path),
-                Message("Choose a text file, a table or Handy's settings."),
-            )
+            title = Message("{path} is not a file.", path=path)
+            hint = Message("Choose a text file, a table or Handy's settings.")
+            raise SettingsError(title, hint)
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError as exc:
@@ -139,10 +136,9 @@ def _bytes_of(path: Path) -> bytes:
             Message("There is no file {path}.", path=path), Message("Check its name and folder.")
         ) from exc
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} cannot be read: {reason}.", path=path, reason=exc.strerror),
-            Message("Check its permissions."),
-        ) from exc
+        title = Message("{path} cannot be read: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Check its permissions.")
+        raise SettingsError(title, hint) from exc
     if len(raw) > MOST_BYTES:
         raise _too_large(path)
     return raw
@@ -196,10 +192,9 @@ def _checked(text: str) -> str:
 
 
 def _refuse(path: Path) -> tuple[str, str]:
-    raise SettingsError(
-        Message("{name} is not a text file.", name=path.name),
-        Message("Choose a text file, a table or Handy's settings."),
-    ) from None
+    title = Message("{name} is not a text file.", name=path.name)
+    hint = Message("Choose a text file, a table or Handy's settings.")
+    raise SettingsError(title, hint) from None
 
 
 def _plain_lines(text: str) -> list[Item]:
@@ -293,14 +288,11 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, 
             found.append((begin + first, cells))
             begin = reader.line_num
     except csv.Error as exc:
-        raise SettingsError(
-            Message(
-                "Line {line} of {name} cannot be read as part of a table.",
-                line=begin + first,
-                name=path.name,
-            ),
-            Message("Check its quotation marks."),
-        ) from exc
+        title = Message(
+            "Line {line} of {name} cannot be read as part of a table.", line=begin + first, name=path.name
+        )
+        hint = Message("Check its quotation marks.")
+        raise SettingsError(title, hint) from exc
     return found
 
 
@@ -319,10 +311,9 @@ def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
     """The custom words in Handy's settings; as line counts which it is. Raises SettingsError: none."""
     words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
-        raise SettingsError(
-            Message("{name} has no custom words of Handy's.", name=path.name),
-            Message("Choose Handy's settings_store.json, or a text file."),
-        )
+        title = Message("{name} has no custom words of Handy's.", name=path.name)
+        hint = Message("Choose Handy's settings_store.json, or a text file.")
+        raise SettingsError(title, hint)
     items = [Item(number, word) for number, word in enumerate(words, 1) if isinstance(word, str)]
     skipped = [
         Skipped(number, Message("no text"))

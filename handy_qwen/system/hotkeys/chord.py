@@ -186,10 +186,9 @@ def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
     for number, hotkey in enumerate(hotkeys, start=1):
         if number != place + 1 and _may_be(hotkey, chord):
             label = parse_chord(hotkey.chord).label(sys.platform)
-            raise _invalid(
-                Message("Hotkey {number} is {keys} already.", number=number, keys=label),
-                Message("Choose a different key for this one."),
-            )
+            title = Message("Hotkey {number} is {keys} already.", number=number, keys=label)
+            hint = Message("Choose a different key for this one.")
+            raise _invalid(title, hint)
 
 
 def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
@@ -201,10 +200,9 @@ def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
 
 def missing_key(name: str) -> HotkeyError:
     """The error for a keyboard without the key ``name``."""
-    return _invalid(
-        Message("This keyboard has no key {key}.", key=_label(name, sys.platform)),
-        Message("Choose another, such as F9."),
-    )
+    title = Message("This keyboard has no key {key}.", key=_label(name, sys.platform))
+    hint = Message("Choose another, such as F9.")
+    return _invalid(title, hint)
 
 
 def _parts(text: str) -> list[str]:
@@ -222,10 +220,9 @@ def _name(part: str, text: str) -> str:
     known = [*MODIFIERS, *_LABELS, *_ALIASES]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not part:
-        raise _invalid(
-            Message('The hotkey "{text}" has a "+" with no key beside it.', text=text),
-            Message("Write it like Ctrl+Alt+D."),
-        )
+        problem = Message('The hotkey "{text}" has a "+" with no key beside it.', text=text)
+        remedy = Message("Write it like Ctrl+Alt+D.")
+        raise _invalid(problem, remedy)
     hint = Message("Examples: Right Ctrl, F9, Ctrl+Alt+D.")
     if close:
         meant = str(close[0])

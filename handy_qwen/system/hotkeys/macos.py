@@ -185,10 +185,8 @@ def _require_input_monitoring() -> None:
 
 
 def _denied(pane: str) -> HotkeyError:
-    return HotkeyError(
-        Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane),
-        HotkeyReason.DENIED_BY_USER,
-        Message(
-            "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
-        ),
+    title = Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane)
+    hint = Message(
+        "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
     )
+    return HotkeyError(title, HotkeyReason.DENIED_BY_USER, hint)

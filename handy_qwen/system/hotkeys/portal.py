@@ -191,10 +191,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(
-                Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc),
-                own_keys(),
-            ) from exc
+            title = Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc)
+            raise _error(title, own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             raise _error(
@@ -258,10 +256,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
-            raise _error(
-                Message("Your desktop isn't responding to the request for hotkeys."),
-                Message("They work as soon as it does. If they don't, restart Handy Qwen."),
-            ) from exc
+            title = Message("Your desktop isn't responding to the request for hotkeys.")
+            hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
+            raise _error(title, hint) from exc
 
     def _is_wanted(self) -> bool:
         return bool(self._shortcuts)

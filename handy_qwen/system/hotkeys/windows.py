@@ -85,11 +85,9 @@ class WindowsHotkeys(HookedListener):
         except OSError as exc:
             for hook in hooks:
                 hook.stop()
-            raise HotkeyError(
-                Message("Windows won't let Handy Qwen listen for hotkeys."),
-                HotkeyReason.UNSUPPORTED_DESKTOP,
-                Message("A security program may be blocking it; allow it there."),
-            ) from exc
+            title = Message("Windows won't let Handy Qwen listen for hotkeys.")
+            hint = Message("A security program may be blocking it; allow it there.")
+            raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint) from exc
         was_in_vain = self._heard_ms == self._set_ms
         self._patience_s = min(2 * self._patience_s + CHECK_S, MOST_PATIENCE_S) if was_in_vain else 0.0
         self._heard_ms = self._set_ms = last_input_ms()

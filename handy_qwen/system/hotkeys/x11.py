@@ -139,10 +139,9 @@ class X11Hotkeys(ConnectedListener[Session]):
         connection.let_go()
 
     def _lost(self) -> HotkeyError:
-        return _error(
-            Message("Hotkeys stopped working: the connection to the X server was lost."),
-            Message("Restart Handy Qwen."),
-        )
+        title = Message("Hotkeys stopped working: the connection to the X server was lost.")
+        hint = Message("Restart Handy Qwen.")
+        return _error(title, hint)
 
     def _unresponsive(self) -> HotkeyError:
         title = Message("Can't set up hotkeys: the X server isn't responding.")

@@ -294,11 +294,9 @@ class DesktopInserter:
 
 
 def _failed() -> InsertError:
-    return InsertError(
-        Message("The text couldn't be inserted."),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("Copy it from Recent texts in Handy Qwen's menu."),
-    )
+    title = Message("The text couldn't be inserted.")
+    hint = Message("Copy it from Recent texts in Handy Qwen's menu.")
+    return InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def copy_with_pyperclip(text: str) -> None:
@@ -312,11 +310,9 @@ def copy_with_pyperclip(text: str) -> None:
         kind = type(problem).__name__
     else:
         return
-    raise InsertError(
-        Message("The text couldn't be copied ({kind}).", kind=kind),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("On Linux, install xclip or wl-clipboard."),
-    )
+    title = Message("The text couldn't be copied ({kind}).", kind=kind)
+    hint = Message("On Linux, install xclip or wl-clipboard.")
+    raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def last_resort_way(session: Session) -> Way:

@@ -274,11 +274,9 @@ class MacOS(PastingBackend[int]):
 
 def not_allowed() -> InsertError:
     """The error for a missing permission."""
-    return InsertError(
-        Message("macOS won't let Handy Qwen press keys."),
-        InsertReason.DENIED_BY_USER,
-        Message("Allow it in System Settings, Privacy & Security, Accessibility."),
-    )
+    title = Message("macOS won't let Handy Qwen press keys.")
+    hint = Message("Allow it in System Settings, Privacy & Security, Accessibility.")
+    return InsertError(title, InsertReason.DENIED_BY_USER, hint)
 
 
 def _units(character: str) -> int:

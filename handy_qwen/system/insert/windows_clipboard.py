@@ -206,11 +206,9 @@ class WindowsClipboard:
                 break
             time.sleep(OPEN_PAUSE_S)  # other programs hold it for moments only
         else:
-            raise InsertError(
-                Message("Another program keeps the clipboard open."),
-                InsertReason.UNSUPPORTED_DESKTOP,
-                Message("Try again."),
-            )
+            title = Message("Another program keeps the clipboard open.")
+            hint = Message("Try again.")
+            raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
         try:
             yield
         finally:

@@ -28,11 +28,9 @@ def connect(name: str) -> XObject:
     try:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:
-        raise InsertError(
-            Message("Can't reach the X server."),
-            InsertReason.UNSUPPORTED_DESKTOP,
-            Message("Start Handy Qwen from your desktop session."),
-        ) from problem
+        title = Message("Can't reach the X server.")
+        hint = Message("Start Handy Qwen from your desktop session.")
+        raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint) from problem
     connection.set_error_handler(lambda problem, _request: log_error(problem))
     return connection
 
