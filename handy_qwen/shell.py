@@ -36,8 +36,10 @@ def how_to_get(extra: str) -> Message:
     libraries = EXTRAS[extra]
     if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
         names = " ".join(libraries)
-        title = "This package cannot take up libraries: install from the source (README.md), and {names}."
-        return Message(title, names=names)
+        return Message(
+            "This package cannot take up libraries: install from the source (README.md), and {names}.",
+            names=names,
+        )
     if importlib.util.find_spec("pip") is None:  # uv makes its environments without it
         command = command_of("uv", "pip", "install", "--python", sys.executable, *libraries)
     else:

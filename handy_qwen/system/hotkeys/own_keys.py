@@ -30,11 +30,15 @@ def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
                     lines=f"bind = , F9, exec, {command} start  and  bindr = , F9, exec, {command} stop",
                 )
             case "niri":
-                title = "Add this line to binds in ~/.config/niri/config.kdl: {line}"
-                return Message(title, line=f'F9 repeat=false {{ spawn "{command}" "toggle"; }}')
+                return Message(
+                    "Add this line to binds in ~/.config/niri/config.kdl: {line}",
+                    line=f'F9 repeat=false {{ spawn "{command}" "toggle"; }}',
+                )
             case "GNOME":
-                title = "Settings > Keyboard > Custom Shortcuts: add one with the command {command}"
-                return Message(title, command=f"{command} toggle")
+                return Message(
+                    "Settings > Keyboard > Custom Shortcuts: add one with the command {command}",
+                    command=f"{command} toggle",
+                )
     return Message(
         'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '
         'when it comes up, or "{command} toggle" on a key.',
