@@ -324,9 +324,7 @@ def _fitting_preset(model: CatalogueModel) -> str:
     other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}. {form.cost}'.strip()
     if not sys.stdin.isatty():
         choice = Message(
-            "Choose one: --preset {preset}, or --preset {other}.",
-            preset=form.preset,
-            other=DEFAULT_PRESET,
+            "Choose one: --preset {preset}, or --preset {other}.", preset=form.preset, other=DEFAULT_PRESET
         )
         raise InstallationError(Message("{problem} {other}", problem=problem, other=other), choice)
     return form.preset if agrees(f"{problem} {other} Install that form?") else ""

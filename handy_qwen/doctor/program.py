@@ -170,11 +170,7 @@ def check_instance(context: Context) -> Iterator[Finding]:
         told = Message("The app runs (process {number}) and is ready.", number=status.get("pid"))
         if not status.get("is_ready"):
             told = Message("The app runs (process {number}), but is not ready yet.", number=status.get("pid"))
-        yield fine(
-            INSTANCE,
-            told,
-            **details,
-        )
+        yield fine(INSTANCE, told, **details)
 
 
 def _silent(context: Context) -> Iterator[Finding]:

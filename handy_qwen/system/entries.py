@@ -398,9 +398,7 @@ class MenuEntry:
         except OSError as exc:
             raise HandyError(
                 Message(
-                    "The menu entry {path} cannot be written: {reason}.",
-                    path=self.place,
-                    reason=exc.strerror,
+                    "The menu entry {path} cannot be written: {reason}.", path=self.place, reason=exc.strerror
                 ),
                 Message(
                     "Without it, GNOME and KDE on Wayland don't give the app a hotkey. Check the "
