@@ -145,7 +145,8 @@ def _remove(options: argparse.Namespace) -> int:
         gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
         if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
             title = Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0]))
-            raise UsageError(title, _hint(option.name))
+            hint = Message("To see them: handy-qwen settings get {name}", name=option.name)
+            raise UsageError(title, hint)
         return tuple(entry for entry in before if _key(entry) not in gone)
 
     _change(option, without)
@@ -326,10 +327,6 @@ def _toml(given: str) -> object:
     except (ValueError, RecursionError):
         return None
     return found["value"] if list(found) == ["value"] else None
-
-
-def _hint(name: str) -> Message:
-    return Message("To see them: handy-qwen settings get {name}", name=name)
 
 
 def _change(option: Option, changed: Callable[[Any], Any], *, is_whole: bool = False) -> None:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from handy_qwen import paths
 from handy_qwen.core.models import DEMO
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
+from handy_qwen.doctor.program import nearest
 from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
@@ -92,8 +93,7 @@ def _kept(folders: dict[str, Path]) -> Message:
 
 
 def _is_writable(folder: Path) -> bool:
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return os.access(there, os.W_OK | os.X_OK)
+    return os.access(nearest(folder), os.W_OK | os.X_OK)
 
 
 def _open_to_others(folders: dict[str, Path]) -> Iterator[Path]:

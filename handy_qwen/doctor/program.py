@@ -244,7 +244,7 @@ def check_disk(_context: Context) -> Iterator[Finding]:
         (Message("settings"), paths.config_dir()),
         (Message("log"), paths.log_dir()),
     ):
-        there = _nearest(folder)
+        there = nearest(folder)
         device = there.stat().st_dev
         if device in seen:
             continue
@@ -265,7 +265,7 @@ def check_disk(_context: Context) -> Iterator[Finding]:
             yield fine("disk", text, **details)
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """``folder``, or the part of its path that is there already."""
     return next(one for one in (folder, *folder.parents) if one.exists())
 

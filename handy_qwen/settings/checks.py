@@ -169,10 +169,6 @@ def named(value: object) -> str:
     return text(value)
 
 
-def _chord(value: object) -> str:
-    return named(value).strip()
-
-
 def _own_language(value: object) -> str:
     """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
     return known_language(value) or (AUTOMATIC if text(value).strip() else "")
@@ -184,7 +180,11 @@ def _spacing(value: object) -> str:
     return text(value)
 
 
-HOTKEY: Mapping[str, Reader[Any]] = {"chord": _chord, "language": _own_language, "submit": submit_of}
+HOTKEY: Mapping[str, Reader[Any]] = {
+    "chord": lambda value: named(value).strip(),
+    "language": _own_language,
+    "submit": submit_of,
+}
 REPLACEMENT: Mapping[str, Reader[Any]] = {
     "heard": named,
     "written": text,
