@@ -36,8 +36,8 @@ import numpy.typing as npt
 import soundfile
 
 from handy_qwen.errors import AudioFileError
-from handy_qwen.extras import how_to_get
 from handy_qwen.message import Message, sentences
+from handy_qwen.shell import how_to_get
 
 log = logging.getLogger(__name__)
 

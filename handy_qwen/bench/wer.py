@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.errors import AudioFileError, HandyError
-from handy_qwen.extras import how_to_get
 from handy_qwen.message import Message
+from handy_qwen.shell import how_to_get
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel, Model

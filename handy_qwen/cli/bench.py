@@ -40,12 +40,8 @@ def add_parsers(commands: Subparsers) -> None:
     summary = "measure how fast and accurate a model is on this computer"
     parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
     add_model_options(parser)
-    parser.add_argument(
-        "--wer",
-        type=Path,
-        metavar="DIR",
-        help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
-    )
+    meaning = "word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout"
+    parser.add_argument("--wer", type=Path, metavar="DIR", help=meaning)
     for name, kind, metavar, meaning in (
         ("--language", str, "L", "for --wer: language of the recordings (default: detect)"),
         ("--seconds", _lengths, "S,S,…", "lengths of the clips (default: 2,10,30)"),
@@ -56,17 +52,12 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Measure the machine and the model, or the model's errors."""
     _settle(options)
     return _run_wer(options) if options.wer else _run_speed(options)
 
 
 def _settle(options: argparse.Namespace) -> None:
-    """Fill in what was not asked for; refuse what this kind of measurement has no use for.
-
-    Raises:
-        UsageError: An option belongs to the other kind.
-    """
+    """Fill in what was not asked for. Raises UsageError: an option is of no use for this measurement."""
     for name, default in _DEFAULTS.items():
         is_used = (name in _OF_ERRORS) == bool(options.wer)
         if getattr(options, name) is None:
