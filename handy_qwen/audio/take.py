@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.devices import Stream
 from handy_qwen.core.ports import Sink
 from handy_qwen.core.types import RATE_HZ, Samples
+from handy_qwen.core.view import VOICE_DB, Voice
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
@@ -31,6 +33,9 @@ _METER_FRAMES = 3
 _ABOVE_FLOOR = 3.0  # 9.5 dB
 _QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
 _STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
+_TENTH_S = 1600  # 0.1 s at 16 kHz
+_CLIPPED = 0.995
+_FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
 
 
 class Take:
@@ -156,3 +161,26 @@ class Take:
         frames = whole[: count * _FRAME].reshape(count, _FRAME)
         self._levels.extend(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).tolist())
         self._rest = whole[count * _FRAME :]
+
+
+def loudest_db(samples: Samples) -> float:
+    """Level of the loudest tenth of a second, in dBFS from -100 to 0."""
+    count = len(samples) // _TENTH_S
+    if not count:
+        return SILENCE_DB
+    frames = samples[: count * _TENTH_S].reshape(count, _TENTH_S)
+    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).max())
+    return max(SILENCE_DB, 20 * math.log10(rms)) if rms else SILENCE_DB
+
+
+def judged(blocks: Sequence[Samples]) -> Voice:
+    """How a voice arrives that is heard in ``blocks``."""
+    samples = np.concatenate(list(blocks))
+    if is_clipping(samples):
+        return Voice.CLIPPING
+    return Voice.GOOD if loudest_db(samples) >= VOICE_DB else Voice.QUIET
+
+
+def is_clipping(samples: Samples) -> bool:
+    """Whether the peaks are cut off, and not just once."""
+    return bool(len(samples)) and float(np.mean(np.abs(samples) >= _CLIPPED)) > _FULL_SCALE_SHARE

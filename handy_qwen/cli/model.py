@@ -206,8 +206,7 @@ def _run_info(options: argparse.Namespace) -> int:
     """Show what is known of a model without loading it."""
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import find_model, load_origin, needed_memory
+    from handy_qwen.models.installed import fidelity_of, find_model, load_origin, needed_memory
     from handy_qwen.models.storage import size_text
 
     model = find_model(asked_or_used(options.model))
@@ -237,8 +236,7 @@ def _run_info(options: argparse.Namespace) -> int:
 
 def _run_check(options: argparse.Namespace) -> int:
     """Compare all checksums that are known, load the model, and let it run."""
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import check_files, find_model
+    from handy_qwen.models.installed import check_files, fidelity_of, find_model
     from handy_qwen.models.installing import self_test
 
     model = find_model(asked_or_used(options.model))
@@ -364,8 +362,7 @@ def _tell_if_short(model: InstalledModel) -> None:
     from psutil import virtual_memory
 
     from handy_qwen.core.models import is_short
-    from handy_qwen.models.figures import preset_of
-    from handy_qwen.models.installed import needed_memory
+    from handy_qwen.models.installed import needed_memory, preset_of
 
     machine_bytes, needed_bytes = virtual_memory().total, needed_memory(model)
     if not is_short(machine_bytes, needed_bytes):

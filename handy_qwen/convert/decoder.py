@@ -27,10 +27,9 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks, write_array
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, TooCoarseError, Trial
+from handy_qwen.convert.trial import Case, Fold, FoldedTensors, TooCoarseError, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig

@@ -23,10 +23,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, Trial
+from handy_qwen.convert.trial import Case, Fold, FoldedTensors, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig
 

@@ -18,9 +18,9 @@ from typing import TypeVar
 import numpy as np
 
 from handy_qwen.audio.devices import Device, HungError, Wish, pick, spared
-from handy_qwen.audio.loudness import is_clipping, loudest_db
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.audio.take import is_clipping, loudest_db
 from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
 from handy_qwen.core.types import Samples
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning

@@ -15,12 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from handy_qwen import paths
+from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import FittedWords, Model
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.engine.qwen3.manifest import (
     MANIFEST_FILE,
+    Fidelity,
+    Manifest,
     find_damage,
     is_package,
     load_manifest,
@@ -38,7 +41,6 @@ from handy_qwen.errors import (
 )
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
 from handy_qwen.models.machine import clip_s_of, threads_for
 from handy_qwen.models.placement import opening
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
@@ -47,6 +49,11 @@ VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
 ORIGIN_FILE = "origin.json"
 """Where an installed model comes from. A published model has no manifest: its checksums are here, too."""
+WORKING_BYTES = 300_000_000
+"""The program itself, and room for a long take."""
+_SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
+_EXACT = "exact"
+UNMEASURED = "How close it comes to full precision was not measured."
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,3 +355,57 @@ def remove(name: str) -> None:
 
 def _refuse(name: str) -> None:
     raise InstallationError(f"{name} is being installed by another process.", "Stop that installation first.")
+
+
+def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
+    """About how much memory the model in ``folder`` needs, in bytes.
+
+    Args:
+        folder: The model.
+        size_bytes: All its files together.
+        model: Its entry in the catalogue, which knows more.
+    """
+    known = 0
+    if model is not None:
+        manifest = _manifest(folder)
+        is_ours = model.layout is Layout.CHECKPOINT
+        known = model.memory_of(manifest.preset if manifest and is_ours else DEFAULT_PRESET)
+    return known or round(size_bytes * _SHARE) + WORKING_BYTES
+
+
+def fidelity_of(folder: Path) -> tuple[str, ...]:
+    """How close the model in ``folder`` comes to full precision, in sentences."""
+    manifest = _manifest(folder)
+    if manifest is None:
+        return (UNMEASURED,)
+    if manifest.fidelity is None:
+        return ("It is kept in full precision.",) if manifest.preset == _EXACT else (UNMEASURED,)
+    return fidelity_words(manifest.fidelity)
+
+
+def preset_of(folder: Path) -> str:
+    """The preset of the package in ``folder``; "" if that cannot be read, or it has none."""
+    manifest = _manifest(folder)
+    return manifest.preset if manifest else ""
+
+
+def fidelity_words(fidelity: Fidelity) -> tuple[str, ...]:
+    """What was measured, in a sentence, and the notes that came with it."""
+    if not fidelity.clips:
+        return fidelity.notes or (UNMEASURED,)
+    same = f"The same words as full precision on {fidelity.clips_same} of {fidelity.clips} check sentences"
+    return (f"{same}; {_percent(fidelity.logits)} apart.", *fidelity.notes)
+
+
+def _percent(share: float) -> str:
+    """One digit behind the point, two where that would be none of it."""
+    percent = 100 * share
+    return f"{percent:.1f} %" if percent >= 0.1 or percent == 0 else f"{percent:.2g} %"
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    """That of a package which is whole; whoever loads another says what is wrong with it."""
+    try:
+        return load_manifest(folder) if is_package(folder) else None
+    except HandyError:
+        return None

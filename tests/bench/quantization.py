@@ -34,10 +34,10 @@ from handy_qwen.bench.speed import load_now, measure_machine
 from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_frontend
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_channels
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import CHANNELS, PLAIN, PRESETS, Precision
+from handy_qwen.convert.trial import FoldedTensors
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.manifest import load_manifest

@@ -13,15 +13,14 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.bench.fidelity import answer, compare, windows, with_model
 from handy_qwen.convert import check as check_module
-from handy_qwen.convert import folding, parts, trial
+from handy_qwen.convert import package, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_encoder
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import Graph
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS, ROWS
-from handy_qwen.convert.trial import Case, relative_error
+from handy_qwen.convert.trial import Case, FoldedTensors, relative_error
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.features import log_mel
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, Fidelity, load_manifest
@@ -113,7 +112,7 @@ def test_a_decoder_that_rows_do_not_suit_is_what_it_was_with_blocks(tmp_path, mo
     blocks = dataclasses.replace(PRESETS[DEFAULT_PRESET], decoder=BLOCKS)
     expected = convert(CHECKPOINT, tmp_path / "blocks", blocks, DETAILS)
     limit = 0.001 if part == "a layer" else 0.018
-    monkeypatch.setattr(parts, "ROWS_LOGITS_LIMIT", limit)
+    monkeypatch.setattr(package, "ROWS_LOGITS_LIMIT", limit)
     assert convert(CHECKPOINT, tmp_path / "rows", PRESETS[DEFAULT_PRESET], DETAILS) == expected
 
 
@@ -229,7 +228,7 @@ def test_a_checkpoint_whose_layers_overflow_is_refused(tmp_path):
 
 def test_progress_goes_on_while_a_part_is_written_again(tmp_path, monkeypatch):
     """Nothing is near enough: the encoder is written in both of its forms."""
-    monkeypatch.setattr("handy_qwen.convert.parts.FEATURES_LIMIT", 0.0)
+    monkeypatch.setattr("handy_qwen.convert.package.FEATURES_LIMIT", 0.0)
     steps = []
     convert(
         CHECKPOINT,
@@ -272,14 +271,14 @@ def test_float32_is_not_compared_with_itself(tmp_path):
 def test_no_more_than_a_layer_is_in_memory(tmp_path, monkeypatch):
     most = []
 
-    class Watched(folding.FoldedTensors):
+    class Watched(trial.FoldedTensors):
         def plain(self, name):
             values = super().plain(name)
             layers = {seen.split(".layers.")[1].split(".")[0] for seen in self._seen if ".layers." in seen}
             most.append(len(layers))
             return values
 
-    monkeypatch.setattr("handy_qwen.convert.parts.FoldedTensors", Watched)
+    monkeypatch.setattr("handy_qwen.convert.package.FoldedTensors", Watched)
     convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
     assert max(most) == 1
 
