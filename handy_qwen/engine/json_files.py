@@ -45,9 +45,8 @@ def read_object(path: Path) -> dict[str, Any]:
 def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = REINSTALL) -> Iterator[None]:
     """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
 
-    Raises:
-        ModelMissingError: It is missing; the hint is ``missing``.
-        ModelCorruptError: It cannot be read, or has the ``problem``; then the hint is ``hint``.
+    ModelMissingError if it is missing, with the hint ``missing``; ModelCorruptError if it cannot be read, or
+    has the ``problem``, with the hint ``hint``.
     """
     try:
         yield

@@ -146,7 +146,10 @@ class CompactEncoder:
 
 
 class CompactDecoder:
-    """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling."""
+    """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling.
+
+    ``far`` has the layers once more, on a device, for long runs of rows; the cache stays here.
+    """
 
     def __init__(
         self,
@@ -157,7 +160,6 @@ class CompactDecoder:
         table: EmbeddingTable,
         far: FarGraph,
     ) -> None:
-        """``far`` has the layers once more, on a device, for long runs of rows; the cache stays here."""
         self._layers = layers
         self._far = far
         self._head = head
@@ -313,8 +315,9 @@ def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:
 class EmbeddingTable:
     """Rows of the embedding matrix, looked up in memory-mapped weights. Threads: any.
 
-    Plain numbers, or quantized blocks with a scale each: value = (code - zero) * scale. 8-bit codes have the
-    zero 128; 4-bit codes, two to a byte with the low half first, have a zero point for each block.
+    Plain numbers (vocab, hidden), float32 or float16, or quantized blocks (see ``manifest.TableForm``) with a
+    scale each: value = (code - zero) * scale. 8-bit codes have the zero 128; 4-bit codes, two to a byte with
+    the low half first, have a zero point for each block.
     """
 
     def __init__(
@@ -323,7 +326,6 @@ class EmbeddingTable:
         scales: Float32 | None = None,
         zeros: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Plain: (vocab, hidden), float32 or float16. Quantized: see ``manifest.TableForm``."""
         self._codes = codes
         self._scales = scales
         self._zeros = zeros

@@ -42,15 +42,11 @@ def samples_needed(chunk: int) -> int:
 
 
 def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
-    """Logarithms of the mel power of chunk number ``chunk``, before the floor.
+    """Logarithms of the mel power of chunk ``chunk``, from 0, before the floor.
 
-    Args:
-        samples: The clip up to now. Shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
-            ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames.
-        chunk: From 0.
-
-    Returns:
-        Shape (frames, 128), float32, at least -10; 100 frames, or what is left of the clip.
+    ``samples`` is the clip up to now: shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
+    ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames. Returns shape (frames,
+    128), float32, at least -10; 100 frames, or what is left of the clip.
     """
     first = chunk * CHUNK_FRAMES
     frames = min(frame_count(len(samples)) - first, CHUNK_FRAMES)
@@ -79,10 +75,9 @@ def normalize(raw: Float32, top: float) -> Float32:
 
 
 def log_mel(samples: Float32) -> Float32:
-    """Features of a whole clip, as the reference gives them.
+    """Features of a whole clip, as the reference gives them. Shape (128, frames), float32.
 
-    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz. The result: shape (128, frames), float32, where
-    frames is ``frame_count(max(n, MIN_SAMPLES))``.
+    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz; frames is ``frame_count(max(n, MIN_SAMPLES))``.
     """
     if len(samples) < MIN_SAMPLES:
         samples = np.pad(samples, (0, MIN_SAMPLES - len(samples)))

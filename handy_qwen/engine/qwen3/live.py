@@ -308,9 +308,8 @@ class LiveTranscription:
 class DraftSchedule:
     """When the next draft of a segment is due, in samples of the segment.
 
-    Drafts use processor time and battery. They are therefore written only as often as leaves the engine idle
-    for a part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always
-    one.
+    Drafts use processor time and battery, so they are written only as often as leaves the engine idle for a
+    part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always one.
     """
 
     def __init__(self) -> None:
@@ -340,8 +339,8 @@ class PreviewText:
 
     A word is committed once two drafts in a row have it and a few more words have followed: a model changes
     what it heard at the very end of the audio. In scripts without spaces, a character counts as half a word.
-    Committed text never changes; if a later draft contradicts it, it is continued from where that draft
-    agrees again. The text of the take is what ``finish`` returns, not this.
+    Committed text never changes; if a later draft contradicts it, it is continued from where that agrees
+    again. The text of the take is what ``finish`` returns, not this.
     """
 
     def __init__(self) -> None:

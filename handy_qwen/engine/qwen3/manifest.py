@@ -128,9 +128,8 @@ class Manifest:
 def load_manifest(folder: Path) -> Manifest:
     """Read and check the manifest; the files' sizes are compared, their hashes are not (see ``find_damage``).
 
-    Raises:
-        ModelMissingError: The manifest or a file that it names is missing.
-        ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
+    ModelMissingError: it or a file that it names is missing. ModelCorruptError: it is unreadable, of a newer
+    format, or a file has another size.
     """
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
@@ -190,9 +189,7 @@ def other_files(folder: Path) -> list[str]:
 def find_damage(folder: Path, manifest: Manifest) -> None:
     """Compare the SHA-256 of every file.
 
-    Raises:
-        ModelMissingError: A file is missing.
-        ModelCorruptError: A file is not the one that was written.
+    Raises ModelMissingError, and ModelCorruptError for one that is not the one that was written.
     """
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)

@@ -50,13 +50,10 @@ class Beginnings:
     def restrict(self, choices: list[int], logits: Float32, before: Sequence[int]) -> list[int]:
         """Put what is admitted in place of the choices that are not.
 
-        That nobody speaks is admitted only as the model's own choice: what is left when a language is taken
-        away from it says nothing about silence.
-
-        Args:
-            choices: The largest logit of each row.
-            logits: Shape (rows, vocabulary).
-            before: The answer up to the last row, hence at least ``rows - 1`` tokens.
+        ``choices`` are the largest logit of each row of ``logits``, shape (rows, vocabulary); ``before`` is
+        the answer up to the last row, hence at least ``rows - 1`` tokens. That nobody speaks is admitted only
+        as the model's own choice: what is left when a language is taken away from it says nothing about
+        silence.
         """
         if not self.languages or len(before) - len(choices) + 1 >= max(map(len, self.languages)):
             return choices
@@ -133,18 +130,12 @@ def build_prompt(
     context: str = "",
     entries: Sequence[str] = (),
 ) -> Prompt:
-    """Build the prompt for one segment.
+    """Build the prompt for one segment; ModelCorruptError if ``tokenizer`` lacks a marker of the template.
 
-    Args:
-        tokenizer: That of the model.
-        language: English name of the language spoken; several: whichever of them the model hears; none, or
-            "", lets it choose among all.
-        context: Names and terms that may come up, or any text; becomes the system message.
-        entries: What ``context`` consists of; if not given, what is between its commas, ends of sentences and
-            line breaks.
-
-    Raises:
-        ModelCorruptError: The tokenizer lacks one of the template's markers.
+    ``language`` is the English name of the one spoken; of several, whichever the model hears; none, or "",
+    lets it choose among all. ``context``, names and terms that may come up, or any text, becomes the system
+    message. ``entries`` is what it consists of; if not given, what is between its commas, ends of sentences
+    and line breaks.
     """
     start, end = tokenizer.marker("<|im_start|>"), tokenizer.marker("<|im_end|>")
     newline, asr_text = tokenizer.encode("\n"), tokenizer.marker("<asr_text>")

@@ -74,9 +74,8 @@ def is_published_layout(folder: Path) -> bool:
 def open_published(folder: Path, threads: int) -> ModelParts:
     """Open a folder of the published layout, with ``threads`` threads for each session.
 
-    Raises:
-        ModelMissingError: A file is missing.
-        ModelCorruptError: A file is cut short, or belongs to another model or to an earlier layout.
+    ModelMissingError: a file is missing. ModelCorruptError: a file is cut short, or belongs to another model
+    or to an earlier layout.
     """
     tokenizer = load_tokenizer(folder)
     config, embed_type = read_config(folder / "config.json")
@@ -103,8 +102,7 @@ def open_published(folder: Path, threads: int) -> ModelParts:
 def choose_graphs(folder: Path) -> dict[str, Path]:
     """The file of each graph in its smallest precision.
 
-    Raises:
-        ModelMissingError: There is none; it names the file in the precision of the other graphs.
+    ModelMissingError: there is none; it names the file in the precision of the other graphs.
     """
     found = [
         next((infix for infix in _INFIXES if (folder / f"{name}{infix}.onnx").is_file()), None)
@@ -122,8 +120,7 @@ def choose_graphs(folder: Path) -> dict[str, Path]:
 def read_config(path: Path) -> tuple[ModelConfig, str]:
     """Read config.json: the sizes, and the type of the numbers in embed_tokens.bin.
 
-    Raises:
-        ModelMissingError, ModelCorruptError: It is missing, or describes another kind of model.
+    Raises ModelMissingError, or ModelCorruptError if it describes another kind of model.
     """
     with as_corrupt(path, "it does not describe a model of this layout", DOWNLOAD_AGAIN, DOWNLOAD_AGAIN):
         raw = read_object(path)
@@ -212,9 +209,8 @@ class Port:
 def check_files(path: Path) -> None:
     """Check that a graph and the files with its weights are there and long enough.
 
-    Raises:
-        ModelMissingError: One is not there.
-        ModelCorruptError: One is too short or something else, or weights are outside the graph's folder.
+    ModelMissingError: one is not there. ModelCorruptError: one is too short or something else, or weights are
+    outside the graph's folder.
     """
     if not path.is_file():
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
@@ -265,8 +261,7 @@ def check_ports(
 ) -> None:
     """Check that the graph ``path`` has the inputs and outputs expected of it, in their types and sizes.
 
-    Raises:
-        ModelCorruptError: It has not: it is another kind of graph, or that of another model.
+    ModelCorruptError: it has not: it is another kind of graph, or that of another model.
     """
     found_inputs = {port.name: port for port in session.get_inputs()}
     found_outputs = {port.name: port for port in session.get_outputs()}
@@ -293,10 +288,9 @@ def _fits(found: list[int | str | None], expected: tuple[int | None, ...]) -> bo
 
 
 class PublishedEncoder:
-    """Implements ``model.AudioEncoder``."""
+    """Implements ``model.AudioEncoder``; ``path`` is that of the graph, for errors."""
 
     def __init__(self, session: ort.InferenceSession, path: Path, config: ModelConfig) -> None:
-        """``path`` is that of the graph, for errors."""
         self._session = session
         self._path = path
         self._config = config
@@ -305,11 +299,7 @@ class PublishedEncoder:
         """Nothing can be done for a part of a window. See ``model.AudioEncoder``."""
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``model.AudioEncoder``.
-
-        Raises:
-            ModelCorruptError: The graph gave another number of tokens than the model has.
-        """
+        """See ``model.AudioEncoder``; ModelCorruptError for another number of tokens than the model has."""
         (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
         expected = (1, self._config.audio.tokens(mel.shape[1]), self._config.text.hidden)
         if features.shape != expected:
@@ -342,7 +332,6 @@ class PublishedDecoder:
         table: EmbeddingTable,
         audio_pad: int,
     ) -> None:
-        """``audio_pad`` is the id of ``<|audio_pad|>``."""
         self._init = init
         self._step = step
         self._config = config
@@ -454,8 +443,7 @@ class PublishedDecoder:
     ) -> Float32:
         """Run a graph that makes a cache of ``rows``; if it fails, the cache stays as it was.
 
-        Returns:
-            Logits of the new rows. Shape (new_rows, vocab).
+        Returns the logits of the new rows, shape (new_rows, vocab).
         """
         logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
         keys, values = self._cache.next(rows)
@@ -486,8 +474,7 @@ class _StackedCache:
     def past(self, rows: int) -> Float32:
         """Keys and values of the first ``rows`` rows held; the others are forgotten.
 
-        Returns:
-            Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
+        Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
         """
         if rows < self._rows:
             self.next(rows)[:] = self._view(self._held, self._rows)[..., :rows, :]

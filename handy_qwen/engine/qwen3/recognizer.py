@@ -208,12 +208,9 @@ class Recognizer:
 def open_parts(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
     """Open a model folder of either layout, with ``threads`` threads for each session.
 
-    Of our layout, what ``placement`` says runs on a device.
-
-    Raises:
-        ModelMissingError: The folder or one of its files is missing.
-        ModelCorruptError: A file is truncated, changed, or of another model.
-        OSError: A file cannot be read.
+    Of our layout, what ``placement`` says runs on a device. ModelMissingError: the folder or one of its files
+    is missing. ModelCorruptError: a file is truncated, changed, or of another model. OSError: one cannot be
+    read.
     """
     if not folder.is_dir():
         raise ModelMissingError(folder, "Name an installed model or the folder of one.")

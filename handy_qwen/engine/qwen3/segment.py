@@ -74,11 +74,10 @@ class Segment:
     """Uses the decoder's cache from its construction until the next segment is made.
 
     Every method may raise CancelledError or EngineError and can be called again afterwards: work continues at
-    the end of the last final window.
+    the end of the last final window. What the work takes is added to ``timings``.
     """
 
     def __init__(self, model: ModelParts, prompt: Prompt, timings: Timings, *, is_exact: bool) -> None:
-        """What the work takes is added to ``timings``."""
         self._model = model
         self._prompt = prompt
         self._timings = timings
@@ -155,18 +154,14 @@ class Segment:
         is_in_pieces: bool = False,
         is_unsure: bool = False,
     ) -> End:
-        """Write what was said in ``samples``, all of the segment.
+        """Write what was said in ``samples``, all of the segment; verify the tokens of ``draft`` first.
 
-        Args:
-            samples: Shape (n,), n >= 1; may be fewer than ``advance`` had. In exact mode ``advance`` must not
-                have been called.
-            draft: Tokens to verify first.
-            cancel: Stops the work.
-            written: Receives the tokens as they are written, so that they survive a cancellation.
-            poll: Called between two runs, once ``samples`` are not needed any more.
-            is_in_pieces: Read the incomplete window in several runs, so that ``poll`` is called sooner.
-            is_unsure: It is not sure that anybody speaks: if the language is forced, which takes away the
-                model's way to say so, look first whether it would.
+        ``samples`` has the shape (n,), n >= 1, and may be fewer than ``advance`` had, which must not have
+        been called in exact mode. ``written`` receives the tokens as they are written, so that they survive a
+        cancellation. ``poll`` is called between two runs, once ``samples`` are not needed any more; with
+        ``is_in_pieces``, the incomplete window is read in several runs, so that it is called sooner.
+        ``is_unsure``: it is not sure that anybody speaks; if the language is forced, which takes away the
+        model's way to say so, look first whether it would.
         """
         limit = token_limit(len(samples))
         if len(samples) < MIN_SAMPLES:
@@ -308,11 +303,7 @@ def generate(
 
 
 def first_choices(logits: Float32) -> list[int]:
-    """The token with the largest logit, for each row.
-
-    Raises:
-        EngineError: Logits are not finite.
-    """
+    """The token with the largest logit, for each row; EngineError if logits are not finite."""
     best = logits.argmax(axis=-1)
     if not np.isfinite(logits[np.arange(len(logits)), best]).all():  # NaN wins every comparison of argmax
         raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
@@ -320,17 +311,15 @@ def first_choices(logits: Float32) -> list[int]:
 
 
 class _DraftVerifier:
-    """Proposes the tokens of the draft that are worth verifying next."""
+    """Proposes the tokens of the draft that are worth verifying next: at most ``rows`` in one run."""
 
     def __init__(self, draft: Sequence[int], rows: int) -> None:
-        """At most ``rows`` tokens are verified in one run; 0 for a decoder that would not gain by it."""
         self._draft = tuple(draft) if rows else ()
         self._max_rows = self._rows = rows
         self._next = 0  # position in the draft of the token that should come next
         self._is_lost = False  # whether the answer has left the draft
 
     def propose(self, limit: int) -> tuple[int, ...]:
-        """Tokens to verify, at most ``limit``."""
         if self._is_lost:
             return ()
         return self._draft[self._next : self._next + min(self._rows, limit)]

@@ -116,11 +116,7 @@ class TokenTable:
         return int(self.ranks[place]), int(self.results[place])
 
     def save(self, path: Path) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the file; OSError if that fails."""
         markers = json.dumps(self.markers, ensure_ascii=False).encode()
         counts = np.array([len(self), len(self.blob), len(self.pairs), len(markers)], np.uint32)
         arrays = (counts, self.pairs, self.ranks, self.results, self.offsets, self.blob)
@@ -129,10 +125,12 @@ class TokenTable:
 
 
 class Tokenizer:
-    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered."""
+    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered.
+
+    ``path`` is the file that ``table`` comes from. ValueError if the table lacks a byte.
+    """
 
     def __init__(self, table: TokenTable, path: Path) -> None:
-        """``path`` is the file that ``table`` comes from. ValueError if the table lacks a byte."""
         self._table = table
         self._path = path
         self._marker_ids = frozenset(table.markers.values())
@@ -151,10 +149,9 @@ class Tokenizer:
         return self._table.markers[name]
 
     def check_fits(self, vocab: int) -> None:
-        """Complain if a model with ``vocab`` tokens cannot be this tokenizer's.
+        """Raise ModelCorruptError if this cannot be the tokenizer of a model with ``vocab`` tokens.
 
-        Raises:
-            ModelCorruptError: It gives ids that the model does not have, or lacks a marker of the prompt.
+        It gives ids that the model does not have, or lacks a marker of the prompt.
         """
         largest = len(self._table) - 1
         if largest >= vocab:
@@ -175,11 +172,7 @@ class Tokenizer:
         return data.decode("utf-8", "replace")
 
     def save(self, folder: Path) -> None:
-        """Write the file that a package keeps it in.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the file that a package keeps it in; OSError if that fails."""
         self._table.save(folder / TABLE_FILE)
 
     def _merge_piece(self, piece: str) -> tuple[int, ...]:
@@ -219,9 +212,7 @@ class Tokenizer:
 def load_tokenizer(folder: Path) -> Tokenizer:
     """Read the tokenizer of a package, of a checkpoint or of a published model.
 
-    Raises:
-        ModelMissingError: There is none.
-        ModelCorruptError: A file is there but is no tokenizer of Qwen's kind.
+    Raises ModelMissingError, or ModelCorruptError if a file is there but is no tokenizer of Qwen's kind.
     """
     path = folder / TABLE_FILE
     if path.is_file():
@@ -291,11 +282,7 @@ def _read_official(folder: Path) -> dict[str, Any]:
     """What the ``tokenizer.json`` in ``folder`` says.
 
     Where there are only ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json``, as in the official
-    checkpoints, its tokens and merges are made of them.
-
-    Raises:
-        ModelMissingError: There is neither.
-        ModelCorruptError: A file is there but is no tokenizer, or one of another kind.
+    checkpoints, it is made of them. Raises ModelMissingError, or ModelCorruptError for what is no tokenizer.
     """
     whole, vocab, merges = (folder / name for name in (TOKENIZER_FILE, "vocab.json", "merges.txt"))
     if whole.is_file():
@@ -326,12 +313,7 @@ def _read_official(folder: Path) -> dict[str, Any]:
 
 
 def _check_kind(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse a tokenizer that is not of Qwen's kind.
-
-    Raises:
-        ModelCorruptError: It is a tokenizer of another kind.
-        LookupError, TypeError, AttributeError: It is none.
-    """
+    """Raise ModelCorruptError for a tokenizer of another kind; LookupError or TypeError for what is none."""
     model, splitter = raw["model"], raw["pre_tokenizer"]
     if model.get("type", "BPE") != "BPE" or "vocab" not in model or "merges" not in model:
         raise ValueError("no byte-pair vocabulary")

@@ -81,10 +81,9 @@ class VoiceStream:
         self._hysteresis = _Hysteresis()
 
     def feed(self, block: Float32) -> None:
-        """Judge the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n.
+        """Judge the next samples, shape (n,), float32 in [-1, 1], 16 kHz, any n.
 
-        Raises:
-            AudioFormatError: ``block`` is something else, or holds values that are not numbers.
+        AudioFormatError: ``block`` is something else, or holds values that are not numbers.
         """
         if self._is_finished:
             raise ValueError("the stream is finished")
@@ -160,7 +159,6 @@ class _Hysteresis:
         self._clear = array("L")  # numbers of frames, ascending
 
     def push(self, probability: float) -> None:
-        """Take the next frame."""
         if probability >= CLEAR_PROBABILITY:
             self._clear.append(self._frames)
         self._frames += 1
@@ -178,7 +176,6 @@ class _Hysteresis:
             self.end_frame = self._frames
 
     def clear_frames(self, first: int, end: int) -> int:
-        """How many frames of this span are above the highest threshold."""
         return bisect_left(self._clear, end) - bisect_left(self._clear, first)
 
     def spans(self) -> list[tuple[int, int]]:
