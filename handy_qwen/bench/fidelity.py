@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,9 +29,10 @@ import numpy as np
 from handy_qwen.bench.wer import Recording, Score, Scorer, measure_errors, total
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS, Preset
+from handy_qwen.convert.trial import relative_error
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
@@ -82,20 +83,11 @@ def measure_fidelity(
 ) -> Fidelity:
     """Compare ``package``, made of ``source`` with ``preset``, with float32.
 
-    Args:
-        source: The checkpoint's folder.
-        package: The package's folder.
-        preset: As the package was made.
-        clips: Speech. Each of shape (n,), float32, 16 kHz.
-        threads: For each session.
-        tokens: The most tokens to compare for each clip.
-        progress: Called on this thread.
-
-    Raises:
-        EngineError: A model cannot be loaded or run.
-        ConversionError: There is no room for the float32 graphs.
+    ``clips`` are speech, each of shape (n,), float32, 16 kHz, of which ``tokens`` tokens are compared at the
+    most. ``progress`` is called on this thread. EngineError: a model cannot be loaded or run.
+    ConversionError: there is no room for the float32 graphs.
     """
-    mels = [list(windows(log_mel(clip))) for clip in clips]
+    mels = [windows(log_mel(clip)) for clip in clips]
     exact = PRESETS["exact"]
     alone = {  # part -> its form, and a preset that quantizes that part only
         "convolutions": (preset.convolutions, replace(exact, convolutions=preset.convolutions)),
@@ -128,10 +120,7 @@ def measure_presets(
 ) -> dict[str, Score]:
     """Word errors of each preset's package of ``source``, made temporarily beside the folder ``beside``.
 
-    Raises:
-        EngineError: A model cannot be loaded or run.
-        ConversionError: There is no room for a package.
-        HandyError: The libraries for word error rates are not installed.
+    Raises as ``measure_fidelity``, and HandyError if the libraries for word error rates are not installed.
     """
     scorer, found = Scorer(), {}
     with tempfile.TemporaryDirectory(prefix=f".{beside.name}.report.", dir=beside.parent) as folder:
@@ -154,12 +143,6 @@ def with_model(folder: Path, threads: int, work: Callable[[ModelParts], T]) -> T
         return work(model)
     finally:
         model.decoder.close()
-
-
-def windows(mel: Float32, frames: int = 800) -> Iterator[Float32]:
-    """Cut a clip's mel (128, frames) into windows of at most ``frames``."""
-    for first in range(0, mel.shape[1], frames):
-        yield np.ascontiguousarray(mel[:, first : first + frames])
 
 
 def encode(model: ModelParts, mels: list[Float32]) -> list[Float32]:
@@ -204,16 +187,10 @@ def compare(
         rows = model.decoder.logits(len(exact.tokens), Cancel())
         agreed.append(rows.argmax(-1) == exact.tokens)
         logits.append((_centered(rows), _centered(exact.logits)))
-    return PartError(part, form, _error(encoded), _error(logits), float(np.concatenate(agreed).mean()))
+    agreement = float(np.concatenate(agreed).mean())
+    return PartError(part, form, relative_error(encoded), relative_error(logits), agreement)
 
 
 def _centered(logits: Float32) -> Float32:
     centered: Float32 = logits - logits.mean(axis=-1, keepdims=True)
     return centered
-
-
-def _error(pairs: list[tuple[Float32, Float32]]) -> float:
-    """Norm of the differences divided by that of the exact values, over all clips."""
-    off = sum(float(np.square(found - exact, dtype=np.float64).sum()) for found, exact in pairs)
-    size = sum(float(np.square(exact, dtype=np.float64).sum()) for _, exact in pairs)
-    return (off / size) ** 0.5 if size else 0.0

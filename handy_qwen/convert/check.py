@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +23,8 @@ from handy_qwen.convert.trial import Case, Values, check_is_finite
 from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, rotary_tables
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
+from handy_qwen.engine.qwen3.manifest import Fidelity
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.sessions import open_session, run
@@ -41,7 +41,7 @@ class Check:
         """Begin with those of ``clips`` that are in the model's languages, and as many as are enough."""
         self._config, self._tokenizer = config, tokenizer
         clips = _chosen(clips, config.languages)
-        self._mels = [_windows(log_mel(clip.samples), config.audio.window_frames) for clip in clips]
+        self._mels = [windows(log_mel(clip.samples), config.audio.window_frames) for clip in clips]
         self._answers = [self._answer(clip) for clip in clips]
 
     def chunks(self) -> list[Case]:
@@ -70,12 +70,9 @@ class Check:
         return cases
 
     def sentences(self, windows: list[Case], weights: Checkpoint, table: EmbeddingTable) -> list[Case]:
-        """What the decoder reads, of what the encoder made of ``windows``.
+        """What the decoder reads, of what the encoder made of ``windows``, which have ``names.FEATURES``.
 
-        Args:
-            windows: With ``names.FEATURES``.
-            weights: The checkpoint, with the embeddings.
-            table: The package's embeddings.
+        The embeddings are those of the checkpoint ``weights``, and ``table``, those of the package.
         """
         rest, text, cases = iter(windows), self._config.text, []
         prompt = build_prompt(self._tokenizer)
@@ -124,10 +121,6 @@ def _chosen(clips: Sequence[CheckClip], languages: Sequence[str]) -> list[CheckC
     return known[: int(np.searchsorted(seconds, _ENOUGH_S)) + 1]
 
 
-def _windows(mel: Float32, frames: int) -> list[Float32]:
-    return [np.ascontiguousarray(mel[:, first : first + frames]) for first in range(0, mel.shape[1], frames)]
-
-
 def _rows(weights: Checkpoint, ids: Sequence[int]) -> Float32:
     """Rows ``ids`` (in order) of the embedding."""
     wanted, found, first = np.asarray(ids), [], 0
@@ -137,24 +130,12 @@ def _rows(weights: Checkpoint, ids: Sequence[int]) -> Float32:
     return np.concatenate(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """Logits of the package beside those of float32, over all tokens of all sentences.
+def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], threads: int) -> Fidelity:
+    """Compare what the output heads make of ``names.HIDDEN`` of ``sentences``, at each token of each.
 
-    Errors are relative, of logits without their mean, which changes no choice.
-    """
-
-    error: float
-    same: list[npt.NDArray[np.bool_]]  # of each sentence, whether each token's first choice is the same
-
-
-def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], threads: int) -> Choices:
-    """Compare what the output heads make of ``names.HIDDEN`` of ``sentences``.
-
-    In memory are a few thousand rows of the table at a time, and the package's logits of all tokens.
-
-    Raises:
-        ConversionError: Those of float32 are infinite or NaN.
+    The error is that of logits without their mean, which changes no choice. In memory are a few thousand rows
+    of the table at a time, and the package's logits of all tokens. ConversionError if those of float32 are
+    infinite or NaN.
     """
     session = open_session(folder / names.HEAD_FILE, threads=threads)
     hidden = np.concatenate([case.exact[names.HIDDEN] for case in sentences])
@@ -177,9 +158,12 @@ def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], th
     power = _variance(exact_sums, first) or 1.0
     same = found.argmax(axis=1) == choice
     ends = np.cumsum([len(case.exact[names.HIDDEN]) for case in sentences])[:-1]
-    return Choices(
-        math.sqrt(_variance(found_sums, first) / power),
-        np.split(same, ends),
+    return Fidelity(
+        clips=len(sentences),
+        clips_same=sum(bool(of_one.all()) for of_one in np.split(same, ends)),
+        choices=len(same),
+        choices_same=int(same.sum()),
+        logits=math.sqrt(_variance(found_sums, first) / power),
     )
 
 

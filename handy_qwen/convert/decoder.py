@@ -47,24 +47,13 @@ def write_decoder(
     limit: float = math.inf,
     threads: int = 1,
 ) -> Counter[Precision]:
-    """Write the graph of the layers.
+    """Write the graph of the layers; return how many products have which form.
 
-    Args:
-        path: Where to.
-        tensors: Those of the checkpoint.
-        config: The decoder's sizes.
-        preset: How precisely, at least.
-        cases: Check speech: all inputs of the graph. Gets ``names.HIDDEN``.
-        limit: How far the layers may be off; hardly any is nearer than the one before it.
-        threads: For sessions.
-
-    Returns:
-        How many products have which form.
-
-    Raises:
-        TooCoarseError: A layer is further off.
+    ``preset`` says how precisely, at least. ``cases``, check speech, have all inputs of the graph and get
+    ``names.HIDDEN``. TooCoarseError if a layer is further off than ``limit``; hardly any is nearer than the
+    one before it.
     """
-    with Graph(path, tensors, _PREFIX) as graph:
+    with Graph(path, tensors.read, _PREFIX) as graph:
         graph.input(names.EMBEDS, [1, "rows", config.hidden])
         graph.input(names.SEQLENS_K, [1], TensorProto.INT32)
         graph.input(names.TOTAL_LENGTH, [], TensorProto.INT32)

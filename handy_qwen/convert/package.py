@@ -21,13 +21,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handy_qwen.convert.check import Check, Choices, compare_choices
+from handy_qwen.convert.check import Check, compare_choices
 from handy_qwen.convert.check_speech import CheckClip, load_check_speech
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint, check_weights
 from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
-from handy_qwen.convert.trial import Case, FoldedTensors, TooCoarseError, relative_error
+from handy_qwen.convert.trial import Case, FoldedTensors, TooCoarseError, error_of
 from handy_qwen.engine import default_threads
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3 import names
@@ -39,10 +39,11 @@ from handy_qwen.errors import CheckSpeechError, ConversionError
 from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
 
-FEATURES_LIMIT, LOGITS_LIMIT = 0.02, 0.03
 ROWS_LOGITS_LIMIT = 0.025
 """Of a decoder whose activations have a scale for each row: words are worth more than the speed it gains."""
 _AUDIO, _TEXT = "audio encoder", "text decoder"
+_LIMITS = {"encoder": (_AUDIO, names.FEATURES, 0.02), "decoder": (_TEXT, names.HIDDEN, 0.03)}
+"""Of each part: its stage for progress, the value that counts, and how far that may be off."""
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
 OnProgress = Callable[[str, float], None]
@@ -94,8 +95,7 @@ def convert(
     work = _Work(progress)
     config, weights = _config(source), Checkpoint(source, work.add)
     preset = preset.fitting(config)
-    tokenizer = load_tokenizer(source)
-    tokenizer.check_fits(config.text.vocab)
+    tokenizer = load_tokenizer(source, config.text.vocab)
     check, notes = _heard(speech, config, tokenizer) if speech and preset.is_rounded else (None, ())
     if notes:
         preset = preset.finest.fitting(config)
@@ -109,8 +109,8 @@ def convert(
             _make_folder(partial, needed_bytes + (_layer_bytes(config) if check else 0))
             hashed_bytes = needed_bytes + sum(path.stat().st_size for path in weights.files)
             work.begin(read_bytes + _HASHED_BYTE * hashed_bytes)
-            parts = PartsWriter(
-                partial, weights, config, preset, check, threads=default_threads(), enter=work.enter
+            table, forms, fidelity = _PartsWriter(
+                partial, weights, config, preset, check=check, enter=work.enter
             ).write()
             tokenizer.save(partial)
             work.enter("checksums", read_bytes)
@@ -119,13 +119,13 @@ def convert(
                 preset=preset.name,
                 config=config,
                 pass_s=details.pass_s,
-                embedding=parts.table,
-                precision=parts.forms,
+                embedding=table,
+                precision=forms,
                 source={path.name: sha256_of(path, work.add_hashed) for path in weights.files},
                 files={path.name: describe(path, work.add_hashed) for path in sorted(partial.iterdir())},
                 licence=details.licence,
                 notice=details.notice,
-                fidelity=parts.fidelity or (Fidelity(notes=notes) if notes else None),
+                fidelity=fidelity or (Fidelity(notes=notes) if notes else None),
             )
             manifest.save(partial)
             sync_tree(partial)
@@ -142,22 +142,15 @@ def convert(
     return manifest
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What was written."""
-
-    table: TableForm
-    forms: dict[str, str]  # of each part, in words
-    fidelity: Fidelity | None  # None if all is float32
-
-
-class PartsWriter:
+class _PartsWriter:
     """Writes the parts one after the other, each in the quickest form that is faithful enough.
 
     What counts is the error of a part's output against float32, on the check speech. Rounding with a scale
     per channel costs 1.4 % in one product of random numbers, and norms and residuals keep those of many
     layers from adding up: 8 bits that suit a model end at 1 to 2 % for the encoder and at 2 to 3 % for all of
     it, and hardly ever change a first choice. Where the error is larger, a finer form is tried, and kept.
+    Without a ``check``, the preset is followed and nothing is compared. ``enter`` is called with the name of
+    what begins, or begins again.
     """
 
     def __init__(
@@ -166,46 +159,34 @@ class PartsWriter:
         weights: Checkpoint,
         config: ModelConfig,
         preset: Preset,
-        check: Check | None,
         *,
-        threads: int,
+        check: Check | None,
         enter: Callable[[str], None],
     ) -> None:
-        """Begin.
-
-        Args:
-            folder: Where to.
-            weights: The checkpoint.
-            config: What it says of itself.
-            preset: How precisely to keep each part, at least.
-            check: The check speech; without it, the preset is followed and nothing is compared.
-            threads: For sessions.
-            enter: Called with the name of what begins, or begins again.
-        """
         self._folder, self._weights, self._config, self._preset = folder, weights, config, preset
-        self._check, self._threads, self._enter = check, threads, enter
+        self._check, self._threads, self._enter = check, default_threads(), enter
         self._notes: list[str] = []
 
-    def write(self) -> Parts:
-        """Write all parts."""
+    def write(self) -> tuple[TableForm, dict[str, str], Fidelity | None]:
+        """Write all; return the table's form, that of each part in words, and what the comparison found."""
         self._enter(_AUDIO)
         forms, windows = self._write_audio()
         self._enter("embedding")
-        table = self._write_head(self._preset.head)
+        table = write_embedding(self._folder, self._weights, self._preset.head)
+        write_head(self._folder / names.HEAD_FILE, self._config.text, table)
         self._enter(_TEXT)
-        decoder, sentences = self._write_decoder(table, windows)
-        forms["decoder"] = decoder
+        forms["decoder"], sentences = self._write_decoder(table, windows)
         fidelity = None
         if self._check is not None:
             self._enter("check")
-            choices = compare_choices(self._folder, self._weights, sentences, self._threads)
-            fidelity = self._fidelity(_error(windows, names.FEATURES), choices)
-        head = Precision(table.bits, table.block)
-        forms["embedding and head"] = str(head)
+            found = compare_choices(self._folder, self._weights, sentences, self._threads)
+            features = error_of(windows, names.FEATURES)
+            fidelity = replace(found, features=features, notes=tuple(self._notes))
+        forms["embedding and head"] = str(Precision(table.bits, table.block))
         for path in self._folder.iterdir():
             if path.stat().st_size == 0:  # beside a graph whose weights all fit inside
                 path.unlink()
-        return Parts(table, forms, fidelity)
+        return table, forms, fidelity
 
     def _write_audio(self) -> tuple[dict[str, str], list[Case]]:
         """Write the convolutions and the encoder."""
@@ -224,18 +205,11 @@ class PartsWriter:
             path = self._folder / names.ENCODER_FILE
             return write_encoder(path, tensors, config, preset, cases=windows, threads=threads)
 
-        forms, windows = self._faithful(
-            write,
-            lambda: check.windows(chunks) if check else [],
-            what="encoder",
-            stage=_AUDIO,
-            form=self._preset.encoder,
-            width=config.d_model,
-            value=names.FEATURES,
-            limit=FEATURES_LIMIT,
-        )
-        words = {"convolutions": str(convolutions), "encoder": _in_words(forms + projection)}
-        return words, windows
+        def windows() -> list[Case]:
+            return check.windows(chunks) if check else []
+
+        forms, cases = self._faithful("encoder", config.d_model, write, windows)
+        return {"convolutions": str(convolutions), "encoder": _in_words(forms + projection)}, cases
 
     def _write_decoder(self, table: TableForm, windows: list[Case]) -> tuple[str, list[Case]]:
         config, check = self._config.text, self._check
@@ -253,31 +227,19 @@ class PartsWriter:
                 path, tensors, config, preset, cases=sentences, limit=limit, threads=self._threads
             )
 
-        forms, cases = self._faithful(
-            write,
-            sentences,
-            what="decoder",
-            stage=_TEXT,
-            form=self._preset.decoder,
-            width=config.hidden,
-            value=names.HIDDEN,
-            limit=LOGITS_LIMIT,
-        )
+        forms, cases = self._faithful("decoder", config.hidden, write, sentences)
         return _in_words(forms), cases
 
     def _faithful(
         self,
+        what: str,
+        width: int,
         write: Callable[[Precision, list[Case]], Counter[Precision]],
         begin: Callable[[], list[Case]],
-        *,
-        what: str,
-        stage: str,
-        form: Precision,
-        width: int,
-        value: str,
-        limit: float,
     ) -> tuple[Counter[Precision], list[Case]]:
-        """Write a part as ``form`` asks for, and again in finer forms while ``value`` is further off."""
+        """Write a part as the preset asks for, and again in finer forms while its result is too far off."""
+        stage, value, limit = _LIMITS[what]
+        form: Precision = getattr(self._preset, what)
         tries = _tries(form, width)
         for tried in tries:
             if tried is not tries[0]:
@@ -285,7 +247,7 @@ class PartsWriter:
             cases = begin()
             try:
                 forms = write(tried, cases)
-                error = _error(cases, value)
+                error = error_of(cases, value)
             except TooCoarseError as exc:
                 error = exc.error
             most = ROWS_LOGITS_LIMIT if tried.is_by_row else limit
@@ -297,30 +259,10 @@ class PartsWriter:
                 self._notes.append(f"The {what} takes a finer form: with {form}, it was {error:.1%} off.")
         return forms, cases
 
-    def _write_head(self, form: Precision) -> TableForm:
-        table = write_embedding(self._folder, self._weights, form)
-        write_head(self._folder / names.HEAD_FILE, self._config.text, table)
-        return table
-
-    def _fidelity(self, features: float, choices: Choices) -> Fidelity:
-        return Fidelity(
-            clips=len(choices.same),
-            clips_same=sum(bool(same.all()) for same in choices.same),
-            choices=sum(len(same) for same in choices.same),
-            choices_same=sum(int(same.sum()) for same in choices.same),
-            features=features,
-            logits=choices.error,
-            notes=tuple(self._notes),
-        )
-
 
 def _tries(form: Precision, width: int) -> list[Precision]:
     """Forms to write a part of that width as, the quickest first."""
     return [tried for tried in form.and_finer(width) if tried == form or tried != PLAIN]
-
-
-def _error(cases: list[Case], name: str) -> float:
-    return relative_error((case.rounded[name], case.exact[name]) for case in cases)
 
 
 def _in_words(forms: Counter[Precision]) -> str:

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handy_qwen.convert.checkpoint import Checkpoint, Float32
-from handy_qwen.convert.graph import Graph, Mark, Product, Verdict
+from handy_qwen.convert.graph import Graph, Mark, Product
 from handy_qwen.convert.presets import PRESETS, Preset
 from handy_qwen.errors import ConversionError
 
@@ -86,15 +86,10 @@ class FoldedTensors:
     ) -> Float32:
         """Divide what ``written`` give by a factor per channel, and multiply what ``read`` expect by it.
 
-        Args:
-            loudness: The largest absolute value heard of each channel that is read. Shape (K,).
-            written: Gains, biases and weights, whose first axis is the channels.
-            read: Weights of shape (N, K).
-            heads: How many of them the channels read are, and how many those written: each of the latter
-                serves as many of the former as there are for one.
-
-        Returns:
-            The factors by which the channels read are divided now. Shape (K,), powers of two.
+        ``loudness`` is the largest absolute value heard of each channel that is read, shape (K,). ``written``
+        are gains, biases and weights, whose first axis is the channels; ``read`` weights of shape (N, K).
+        ``heads``: how many heads the channels read are, and how many those written, of which each serves as
+        many of the former as there are for one. Returns the factors, shape (K,), powers of two.
         """
         weights = np.sqrt(np.mean([_column_power(self.plain(name)) for name in read], axis=0))
         shape = (heads[1], heads[0] // heads[1], -1)  # written, readers of each, channels
@@ -109,10 +104,8 @@ class FoldedTensors:
     def shift(self, offset: Float32, written: str, read: Sequence[tuple[str, str]]) -> None:
         """Take ``offset`` off what is written, and add what readers would have made of it to their biases.
 
-        Args:
-            offset: What each channel is on average. Shape (K,).
-            written: The bias of what is written (K,).
-            read: Of each reader, the names of weights (N, K) and of the bias (N,).
+        ``offset``, shape (K,), is what each channel is on average, ``written`` the bias of what is written
+        (K,), and ``read``, of each reader, the names of weights (N, K) and of the bias (N,).
         """
         self._add(written, -offset)
         for weights, bias in read:
@@ -125,17 +118,6 @@ class FoldedTensors:
     def forget(self) -> None:
         """Free the memory of what was read; factors stay."""
         self._seen.clear()
-
-
-class PlainTensors:
-    """The same tensors without the factors."""
-
-    def __init__(self, tensors: FoldedTensors) -> None:
-        self._tensors = tensors
-
-    def read(self, name: str) -> Float32:
-        """Tensor ``name`` as the checkpoint has it."""
-        return self._tensors.plain(name)
 
 
 def _factors(loudness: Float32, weights: Float32) -> Float32:
@@ -184,7 +166,12 @@ class Fold:
 
 
 class Trial:
-    """Writes a graph part by part, each beside its float32 form. Without cases, it only writes."""
+    """Writes a graph part by part, each beside its float32 form. Without cases, it only writes.
+
+    ``graph`` is the package's and reads from ``tensors``, with ``prefix`` in front of their names; ``preset``
+    says how precisely to write each part, at least. ``cases`` hold what the first part reads; after each
+    part, what it returned. ``threads`` are for sessions.
+    """
 
     def __init__(
         self,
@@ -196,16 +183,6 @@ class Trial:
         prefix: str = "",
         threads: int = 1,
     ) -> None:
-        """Begin.
-
-        Args:
-            graph: The package's. Reads from ``tensors``.
-            tensors: Those of the checkpoint.
-            preset: How precisely to write each part, at least.
-            cases: What the first part reads. After each part, they hold what it returned.
-            prefix: That of ``graph``.
-            threads: For sessions.
-        """
         self._graph, self._tensors, self._preset = graph, tensors, preset
         self.taken = preset
         """What the last part was written as."""
@@ -221,16 +198,11 @@ class Trial:
         folds: Sequence[Fold] = (),
         finer: Preset | None = None,
     ) -> Outputs:
-        """Write a part and run it.
+        """Write a part and run it; return what ``write`` returned.
 
-        Args:
-            write: Adds the part to a graph and returns its outputs. All values have the same names in every
-                graph.
-            folds: Places inside the part.
-            finer: What to write instead if the part as a whole is off by more than ``PRODUCT_LIMIT``.
-
-        Returns:
-            What ``write`` returned.
+        ``write`` adds the part to a graph and returns its outputs; all values have the same names in every
+        graph. ``folds`` are places inside the part. ``finer`` is what to write instead if the part as a whole
+        is off by more than ``PRODUCT_LIMIT``.
         """
         if self._cases:
             self._run_exact(write)
@@ -254,12 +226,12 @@ class Trial:
 
     def error(self, name: str) -> float:
         """How far the value ``name`` is off, over all cases, relative."""
-        return relative_error((case.rounded[name], case.exact[name]) for case in self._cases)
+        return error_of(self._cases, name)
 
     def _run_exact(self, write: Callable[[Graph, Preset], Outputs]) -> None:
         """Run the part in float32, and keep what its products read."""
         path = self._graph.path.with_suffix(".exact.onnx")
-        with Graph(path, PlainTensors(self._tensors), self._prefix) as graph:
+        with Graph(path, self._tensors.plain, self._prefix) as graph:
             mark = graph.mark()
             outputs = list(write(graph, PRESETS["exact"]))
             made = [name for name in graph.multiplied if name not in self._cases[0].exact]
@@ -284,11 +256,13 @@ class Trial:
         offset = np.zeros(heard.shape[1], np.float32)
         if fold.is_shifted:
             offset = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
-            self._tensors.shift(offset, written[-1], [(name, _bias_of(name)) for name in read])
+            self._tensors.shift(
+                offset, written[-1], [(name, name.removesuffix("weight") + "bias") for name in read]
+            )
         factors = self._tensors.fold(np.abs(heard - offset).max(axis=0), written, read, fold.heads)
         self._folded[fold.value] = offset, factors
 
-    def _judge(self, graph: Graph, mark: Mark, product: Product) -> Verdict:
+    def _judge(self, graph: Graph, mark: Mark, product: Product) -> tuple[bool, Float32]:
         """See graph.Judge."""
         x, heard = product.x, self._heard[product.x]
         offset, factors = self._folded.get(x, (np.float32(0), np.float32(1)))
@@ -307,15 +281,11 @@ class Trial:
         correction = (expected - rows).mean(axis=0)
         limit = ROWS_LIMIT if product.form.is_by_row else PRODUCT_LIMIT
         written = rows + correction if product.is_corrected else rows
-        return Verdict(relative_error([(written, expected)]) <= limit, correction)
+        return relative_error([(written, expected)]) <= limit, correction
 
 
 def check_is_finite(values: Iterable[Float32]) -> None:
-    """Check what the float32 model makes of speech.
-
-    Raises:
-        ConversionError: It is infinite or NaN, so that there is nothing to compare a package with.
-    """
+    """Raise ConversionError if the float32 model makes infinite values or NaN of speech: nothing compares."""
     if not all(np.isfinite(value).all() for value in values):
         raise ConversionError(
             "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN.",
@@ -337,8 +307,9 @@ def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:
     return math.sqrt(off / size)
 
 
-def _bias_of(name: str) -> str:
-    return name.removesuffix("weight") + "bias"
+def error_of(cases: Iterable[Case], name: str) -> float:
+    """How far the value ``name`` is off, over all ``cases``, relative."""
+    return relative_error((case.rounded[name], case.exact[name]) for case in cases)
 
 
 def _some(values: Float32) -> Float32:

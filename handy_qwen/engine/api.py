@@ -210,6 +210,8 @@ class LiveText(Protocol):
     that are no numbers, and EngineError if a run fails.
     """
 
+    settled_samples: int  # how many of those fed are not needed again, because their text is final
+
     def feed(self, block: Samples) -> None:
         """Take in the next samples, shape (n,), float32 in [-1, 1], 16 kHz, any n. The array is kept.
 
@@ -234,10 +236,6 @@ class LiveText(Protocol):
         ``on_step`` is called after each piece of it.
         """
 
-    @property
-    def settled_samples(self) -> int:
-        """How many of the samples fed are not needed again, because their text is final."""
-
     def settled(self) -> Transcript:
         """The text of the ``settled_samples``, also after a failure."""
 
@@ -249,18 +247,9 @@ class Model(Protocol):
     """A loaded model. One transcription at a time: the next begins when the last is finished or cancelled."""
 
     load_s: float
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def notice(self) -> str:
-        """What a user should know before relying on its text; usually empty."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """English names of the languages it knows."""
+    name: str
+    notice: str  # what a user should know before relying on its text; usually empty
+    languages: tuple[str, ...]  # English names of those it knows
 
     def live(
         self,

@@ -27,13 +27,12 @@ from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.devices import FarGraph, PlacedGraph
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
-from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
+from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
-from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
-_DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
 _FAR_ROWS = 24  # for fewer, copying the cache to a device and back takes longer than reading them
 _CACHE_STEP = 512  # rows by which the cache grows at least
 _OTHER_SIZES = "its sizes are not those in the manifest"
@@ -51,7 +50,7 @@ def open_compact(folder: Path, threads: int, placement: Placement | None = None)
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         head = pool.submit(_open_head, folder, config.text, threads)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads, placement)
-        tokenizer = pool.submit(_open_tokenizer, folder, config)
+        tokenizer = pool.submit(load_tokenizer, folder, config.text.vocab)
         layers = _open_layers(folder, config.text, threads)
         far = FarGraph(folder / names.DECODER_FILE, threads, Part.PREFILL, placement)
         table = open_table(folder, config.text, manifest.embedding)
@@ -64,12 +63,6 @@ def open_compact(folder: Path, threads: int, placement: Placement | None = None)
             pass_s=manifest.pass_s,
             notice=manifest.notice,
         )
-
-
-def _open_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
-    tokenizer = load_tokenizer(folder)
-    tokenizer.check_fits(config.text.vocab)
-    return tokenizer
 
 
 def _open_head(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
@@ -151,6 +144,10 @@ class CompactDecoder:
     ``far`` has the layers once more, on a device, for long runs of rows; the cache stays here.
     """
 
+    draft_rows = (
+        32  # a run of more saves little, and the output head, one operator, could not be stopped soon
+    )
+
     def __init__(
         self,
         layers: ort.InferenceSession,
@@ -173,11 +170,6 @@ class CompactDecoder:
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._binding = self._layers.io_binding()
         self._grow(_CACHE_STEP, keep=0)
-
-    @property
-    def draft_rows(self) -> int:
-        """See ``model.TextDecoder``."""
-        return _DRAFT_ROWS
 
     @property
     def length(self) -> int:

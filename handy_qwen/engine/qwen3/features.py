@@ -86,6 +86,11 @@ def log_mel(samples: Float32) -> Float32:
     return np.ascontiguousarray(normalize(raw, float(raw.max())).T)
 
 
+def windows(mel: Float32, frames: int = 800) -> list[Float32]:
+    """A clip's mel, shape (128, any), in windows of at most ``frames``, as the encoder reads them."""
+    return [np.ascontiguousarray(mel[:, first : first + frames]) for first in range(0, mel.shape[1], frames)]
+
+
 def _mirrored(samples: Float32, piece: Float32, left: int, right: int) -> Float32:
     """``piece`` with ``left`` samples before the clip and ``right`` after it, mirrored without the edge."""
     parts = [piece]

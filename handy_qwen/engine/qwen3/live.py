@@ -96,7 +96,7 @@ class LiveTranscription:
         self._answers: list[Answer] = []
         self._passages: list[Passage] = []
         self._tokens: list[int] = []
-        self._settled_samples = 0
+        self.settled_samples = 0
         self._timings = Timings()
         self._preview = PreviewText()
         # Without drafts, a short head is read with what follows it: it costs as much alone as a long one.
@@ -150,16 +150,11 @@ class LiveTranscription:
             self._transcribe_next()
             on_step()
         self._timings.total_s = time.perf_counter() - self._begin_s
-        return self._transcript(self._segmenter.heard_samples)
-
-    @property
-    def settled_samples(self) -> int:
-        """See ``api.LiveText``."""
-        return self._settled_samples
+        return self._transcript(self._segmenter.heard)
 
     def settled(self) -> Transcript:
         """See ``api.LiveText``."""
-        return self._transcript(self._settled_samples)
+        return self._transcript(self.settled_samples)
 
     def _transcript(self, samples: int) -> Transcript:
         """The answers so far, which are those to the first ``samples`` of the take."""
@@ -189,7 +184,7 @@ class LiveTranscription:
                 self._cancel.check()
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
         if not self._closed:  # silence before the first word is not needed again
-            self._settled_samples = self._segmenter.start
+            self.settled_samples = self._segmenter.start
 
     def _transcribe_next(self) -> None:
         """Write the answer to the first closed segment, or divide that, and begin the next."""
@@ -208,14 +203,14 @@ class LiveTranscription:
             in_s = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in speech)
             self._passages += [Passage(text, in_s)] if text else []
             self._tokens += draft.tokens
-        self._settled_samples = closed.start + len(closed.samples)
+        self.settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
         self._preview.end_segment(text)
         self._begin_segment()
 
     def _answer_to(self, closed: ClosedSegment) -> tuple[Draft, Answer]:
         """What was said in a segment; the tokens of it, and their text."""
-        draft, is_unsure = self._draft, closed.is_unsure and self._is_look_possible
+        draft, is_unsure = self._draft, closed.is_unsure and bool(self._prompt.nobody)
         if draft.end is None or (draft.samples, draft.is_unsure) != (closed.end, is_unsure):
             draft = Draft(closed.end, is_unsure)
             self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
@@ -251,10 +246,10 @@ class LiveTranscription:
 
     def _make_draft(self) -> None:
         """Write the answer as if the take had ended here."""
-        samples, old = self._segmenter.open_samples, self._draft
-        is_at_rest = self._segmenter.is_at_rest
-        speech_s = self._segmenter.speech_s() if self._prompt.context else 0.0
-        is_unsure = self._is_look_possible and self._segmenter.is_unsure()
+        segmenter, old = self._segmenter, self._draft
+        samples, is_at_rest, where = segmenter.open_samples, segmenter.is_at_rest, segmenter.where
+        speech_s = segmenter.speech_s(*where) if self._prompt.context else 0.0
+        is_unsure = bool(self._prompt.nobody) and segmenter.is_unsure(*where)
         begin = time.perf_counter()
         self._draft = draft = Draft(len(samples), is_unsure)
         try:
@@ -299,10 +294,6 @@ class LiveTranscription:
     def _is_read_out(self, answer: Answer, speech_s: float) -> bool:
         context = self._prompt.context
         return bool(context) and is_read_out(answer.text, self._prompt.entries, speech_s)
-
-    @property
-    def _is_look_possible(self) -> bool:
-        return bool(self._prompt.nobody)
 
 
 class DraftSchedule:

@@ -27,10 +27,6 @@ _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
 
 
-def _ignore(_bytes: int) -> None:
-    pass
-
-
 @dataclass(frozen=True, slots=True)
 class FileEntry:
     """Size and SHA-256 (hexadecimal) of a file."""
@@ -205,7 +201,7 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
 
 
-def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
+def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> str:
     """SHA-256 of a file, hexadecimal. ``on_read`` is called after each piece with its size in bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -215,6 +211,6 @@ def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
     return digest.hexdigest()
 
 
-def describe(path: Path, on_read: Callable[[int], None] = _ignore) -> FileEntry:
+def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
     """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
     return FileEntry(path.stat().st_size, sha256_of(path, on_read))

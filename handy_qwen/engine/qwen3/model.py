@@ -158,9 +158,7 @@ class TextDecoder(Protocol):
     recorded.
     """
 
-    @property
-    def draft_rows(self) -> int:
-        """Most tokens of a draft worth verifying in one run; 0 if that saves nothing over writing them."""
+    draft_rows: int  # most tokens of a draft worth verifying in one run; 0 if that saves nothing
 
     @property
     def length(self) -> int:

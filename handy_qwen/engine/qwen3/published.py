@@ -323,6 +323,8 @@ class PublishedDecoder:
     values and last logits are still there.
     """
 
+    draft_rows = 0
+
     def __init__(
         self,
         init: ort.InferenceSession,
@@ -343,11 +345,6 @@ class PublishedDecoder:
         self._read: list[int | bytes] = []  # the rows whose keys and values are in the cache
         self._read_at_once = 0  # how many of them decoder_init read
         self._prompt_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (1, vocab)
-
-    @property
-    def draft_rows(self) -> int:
-        """See ``model.TextDecoder``."""
-        return 0
 
     @property
     def length(self) -> int:

@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Placement, Timings, Transcript
 from handy_qwen.engine.qwen3.compact import open_compact
-from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel, windows
 from handy_qwen.engine.qwen3.live import LiveTranscription
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
@@ -42,7 +42,8 @@ class Recognizer:
         self._model = model
         self._voice = voice
         self._files = files
-        self.load_s = load_s
+        self.load_s, self.name = load_s, model.name
+        self.notice, self.languages = model.notice, model.config.languages
 
     @classmethod
     def load(
@@ -66,21 +67,6 @@ class Recognizer:
         voice = open_session(voice_model, threads=1)
         model = replace(model, name=name or model.name)
         return cls(model, voice, time.perf_counter() - begin, files)
-
-    @property
-    def name(self) -> str:
-        """See ``api.Model``."""
-        return self._model.name
-
-    @property
-    def notice(self) -> str:
-        """See ``api.Model``."""
-        return self._model.notice
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """See ``api.Model``."""
-        return self._model.config.languages
 
     def live(
         self,
@@ -185,10 +171,9 @@ class Recognizer:
         model, cancel, prompt = self._model, Cancel(), build_prompt(self._model.tokenizer)
         frames = model.config.audio.window_frames
         with timings.add_to("features_s"):
-            mel = log_mel(samples)
-            windows = [np.ascontiguousarray(mel[:, i : i + frames]) for i in range(0, mel.shape[1], frames)]
+            mels = windows(log_mel(samples), frames)
         with timings.add_to("encoder_s"):
-            features = [model.encoder.encode(window, cancel) for window in windows]
+            features = [model.encoder.encode(mel, cancel) for mel in mels]
         with timings.add_to("prefill_s"):
             model.decoder.truncate(0)
             model.decoder.extend(prompt.head)

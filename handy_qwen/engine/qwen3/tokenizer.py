@@ -209,20 +209,25 @@ class Tokenizer:
         return tuple(symbol for symbol in symbols if symbol != _GONE)
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a package, of a checkpoint or of a published model.
+def load_tokenizer(folder: Path, vocab: int | None = None) -> Tokenizer:
+    """Read the tokenizer of a package, of a checkpoint or of a published model, which has ``vocab`` tokens.
 
-    Raises ModelMissingError, or ModelCorruptError if a file is there but is no tokenizer of Qwen's kind.
+    Raises ModelMissingError, or ModelCorruptError if a file is there but is no tokenizer of Qwen's kind, or
+    that of another model.
     """
     path = folder / TABLE_FILE
     if path.is_file():
         with as_corrupt(path, "it is not the tokenizer of a package"):
-            return Tokenizer(_load_table(path), path)
-    raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
-    if not path.is_file():
-        path, problem = folder / "vocab.json", _NOT_A_VOCABULARY
-    with as_corrupt(path, problem):
-        return Tokenizer(_table_of(raw), path)
+            tokenizer = Tokenizer(_load_table(path), path)
+    else:
+        raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
+        if not path.is_file():
+            path, problem = folder / "vocab.json", _NOT_A_VOCABULARY
+        with as_corrupt(path, problem):
+            tokenizer = Tokenizer(_table_of(raw), path)
+    if vocab is not None:
+        tokenizer.check_fits(vocab)
+    return tokenizer
 
 
 def _load_table(path: Path) -> TokenTable:

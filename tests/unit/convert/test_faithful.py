@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, windows, with_model
+from handy_qwen.bench.fidelity import answer, compare, with_model
 from handy_qwen.convert import check as check_module
 from handy_qwen.convert import package, trial
 from handy_qwen.convert.check_speech import load_check_speech
@@ -22,7 +22,7 @@ from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS, ROWS
 from handy_qwen.convert.trial import Case, FoldedTensors, relative_error
 from handy_qwen.engine.qwen3 import names
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, Fidelity, load_manifest
 from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.errors import CheckSpeechError, ConversionError
@@ -100,7 +100,7 @@ def test_a_product_is_judged_as_it_is_written(tmp_path):
     x = np.full((1, 20, 96), 0.3, np.float32)
     x[..., 0] = 100
     tensors, preset = FoldedTensors(Stored({"w.weight": weights})), PRESETS[DEFAULT_PRESET]
-    with Graph(tmp_path / "product.onnx", tensors) as graph:
+    with Graph(tmp_path / "product.onnx", tensors.read) as graph:
         judged = trial.Trial(graph, tensors, preset, [Case({"x": x}, {"x": x})])
         judged.part(lambda graph, preset: [graph.linear("x", "w", preset.decoder)])
         assert set(graph.forms) == {BLOCKS}
