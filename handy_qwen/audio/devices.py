@@ -124,24 +124,15 @@ class Backend(Protocol):
     """A sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now.
-
-        Raises:
-            MicrophoneError: The sound system is missing or does not answer.
-        """
+        """The microphones there are now. MicrophoneError: the sound system is missing or does not answer."""
 
     def open(self, device: Device) -> Stream:
-        """Begin to listen.
-
-        Raises:
-            MicrophoneError: The device cannot be opened, or there is no sound system.
-        """
+        """Begin to listen. MicrophoneError: the device cannot be opened, or there is no sound system."""
 
     def playing(self) -> Collection[str] | None:
         """Handles of the headsets that play something of another program; None where nobody can tell.
 
-        Raises:
-            MicrophoneError: The sound system isn't responding.
+        MicrophoneError: the sound system isn't responding.
         """
 
     def watch(self, on_change: Callable[[], None]) -> None:
@@ -202,9 +193,7 @@ def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset
     """Handles of the headsets that are to go on playing music. May block.
 
     Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
-
-    Raises:
-        MicrophoneError: The sound system isn't responding.
+    MicrophoneError: the sound system isn't responding.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:

@@ -200,8 +200,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 def files_in(folder: Path) -> list[Path]:
     """The sound files and videos in ``folder`` and the folders in it, by their names, in order; none hidden.
 
-    Raises:
-        OSError: A folder cannot be read.
+    OSError: a folder cannot be read.
     """
 
     def refuse(error: OSError) -> None:
@@ -218,8 +217,7 @@ def files_in(folder: Path) -> list[Path]:
 def check(path: Path | str) -> None:
     """Check, without decoding, that there is a file that ``read`` may open.
 
-    Raises:
-        AudioFileError: It is not there, may not be read, or is empty.
+    AudioFileError: it is not there, may not be read, or is empty.
     """
     if str(path) == STDIN:
         return
@@ -243,9 +241,7 @@ def _opened(path: Path) -> tuple[BinaryIO, bool]:
 def _is_pipe(path: Path) -> bool:
     """Whether it is a named pipe, if it is no file.
 
-    Raises:
-        AudioFileError: It is neither.
-        OSError, ValueError: It is not there, or cannot be.
+    AudioFileError: it is neither. OSError, ValueError: it is not there, or cannot be.
     """
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):

@@ -61,8 +61,7 @@ class Microphones:
     def devices(self) -> Sequence[Device]:
         """The microphones there are now; those there were last if PortAudio does not answer.
 
-        Raises:
-            MicrophoneError: The sound system does not answer, or PortAudio is missing.
+        MicrophoneError: the sound system does not answer, or PortAudio is missing.
         """
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
@@ -124,11 +123,7 @@ class Microphones:
             on_change()
 
     def open(self, device: Device) -> InputStream:
-        """Begin to listen to ``device``.
-
-        Raises:
-            MicrophoneError: It cannot be opened, or PortAudio is missing.
-        """
+        """Begin to listen to ``device``. MicrophoneError: it cannot be opened, or PortAudio is missing."""
         if device.handle.isdecimal():
             return self._open(device, self._place_of)
         self._library.call(self._reach_server)
@@ -184,8 +179,7 @@ class Microphones:
     def playing(self) -> Collection[str] | None:
         """Handles of the headsets that play something of another program; None where nobody can tell.
 
-        Raises:
-            MicrophoneError: The sound system isn't responding.
+        MicrophoneError: the sound system isn't responding.
         """
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)

@@ -77,11 +77,7 @@ class Player:
 
 
 def read(path: Path) -> tuple[Frames, int]:
-    """The frames of a sound file, and their rate in Hz.
-
-    Raises:
-        AudioFileError: It cannot be read.
-    """
+    """The frames of a sound file, and their rate in Hz. AudioFileError: it cannot be read."""
     try:
         frames, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
@@ -94,8 +90,7 @@ def play_to_end(
 ) -> None:
     """Play ``frames`` through the speakers that the system prefers, to the end or until ``stop`` is set.
 
-    Raises:
-        HandyError: The sound system is missing or cannot play.
+    HandyError: the sound system is missing or cannot play.
     """
     sound = _Sound(frames, stop or threading.Event())
 
@@ -194,8 +189,7 @@ class SoundCues:
     def _sound(self, name: str) -> None:
         """Play one file to its end.
 
-        Raises:
-            HandyError: The file cannot be read, or the sound system is missing or cannot play.
+        HandyError: the file cannot be read, or the sound system is missing or cannot play.
         """
         play_to_end(self._library, *read(self._folder / name))
         self._has_failed = False

@@ -117,8 +117,7 @@ class PortAudio:
     def load(self, patience_s: float = math.inf) -> None:
         """Start PortAudio if it is not: ahead of the first key, which need not wait for it.
 
-        Raises:
-            MicrophoneError: It is missing, or its start hangs.
+        MicrophoneError: it is missing, or its start hangs.
         """
         if self._module is None:
             self.call(lambda _: None, patience_s=patience_s)
@@ -126,8 +125,7 @@ class PortAudio:
     def open_stream(self, make: Callable[[ModuleType], T], explain: Explain | None = None) -> T:
         """Open the stream that ``make`` makes. It counts until ``close_stream``.
 
-        Raises:
-            MicrophoneError, HandyError: As for ``call``.
+        MicrophoneError, HandyError: as for ``call``.
         """
 
         def work(module: ModuleType) -> T:

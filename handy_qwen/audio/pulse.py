@@ -36,8 +36,7 @@ _TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume
 def devices() -> list[Device] | None:
     """The sources, or None if there is no sound server of this kind.
 
-    Raises:
-        MicrophoneError: There is one, but it does not answer.
+    MicrophoneError: there is one, but it does not answer.
     """
     listed = pactl("list", "sources")
     default = pactl("get-default-source") if listed is not None else None
@@ -62,8 +61,7 @@ def parse(listed: str, default: str) -> list[Device]:
 def playing(headsets: Iterable[str]) -> frozenset[str]:
     """Those of ``headsets``, names of sources, into which another program plays.
 
-    Raises:
-        MicrophoneError: The server does not answer.
+    MicrophoneError: the server does not answer.
     """
     sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
     used = used_sinks(streams or "", os.getpid())
@@ -116,8 +114,7 @@ def _environment() -> dict[str, str]:
 def pactl(*command: str) -> str | None:
     """What ``pactl`` prints; None if it is not there, or refuses.
 
-    Raises:
-        MicrophoneError: The server does not answer.
+    MicrophoneError: the server does not answer.
     """
     try:
         done = subprocess.run(

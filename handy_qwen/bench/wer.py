@@ -136,13 +136,9 @@ def measure_errors(
     """Transcribe each recording and compare.
 
     Without a ``language``, texts are normalized for the language that the model hears. A recording that
-    cannot be read raises an error, or is left out if there is an ``on_unreadable`` to call.
-
-    Raises:
-        AudioFileError: A recording cannot be read, and there is no ``on_unreadable``.
-        LanguageError: The model does not know ``language``.
-        CancelledError: ``cancel`` was set.
-        EngineError: A run failed.
+    cannot be read raises an error, or is left out if there is an ``on_unreadable`` to call. AudioFileError: a
+    recording cannot be read, and there is no ``on_unreadable``. LanguageError: the model does not know
+    ``language``. CancelledError: ``cancel`` was set. EngineError: a run failed.
     """
     from handy_qwen.audio.files import load
 

@@ -217,11 +217,9 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
     """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
 
     Done before anything is written: a conversion takes minutes, and weights of another model would make a
-    package that looks like a good one until it is run.
-
-    Raises:
-        ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
-        ConversionError: The sizes do not suit the preset, or it is a model for something else.
+    package that looks like a good one until it is run. ModelCorruptError: a tensor is missing or of another
+    shape, or the output head is one of its own. ConversionError: the sizes do not suit the preset, or it is a
+    model for something else.
     """
     shapes = _audio_shapes(config.audio) | _text_shapes(config.text)
     for name, shape in shapes.items():

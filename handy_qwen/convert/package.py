@@ -345,8 +345,7 @@ def _heard(
 def check_destination(destination: Path) -> None:
     """Check that the destination is free or an older package.
 
-    Raises:
-        ConversionError: It is something else, or cannot be looked at.
+    ConversionError: it is something else, or cannot be looked at.
     """
     with _unwritable(destination.parent):
         _tidy(destination)

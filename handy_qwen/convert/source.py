@@ -101,8 +101,7 @@ def opened_source(
 def check_is_source(source: Path) -> None:
     """Refuse what is neither a folder nor called as an archive is.
 
-    Raises:
-        ConversionError: Its title says which it is.
+    ConversionError: its title says which it is.
     """
     if not source.exists():
         raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
@@ -139,11 +138,8 @@ def model_type(config: Path) -> str:
 def check_config(config: Path, called: str) -> None:
     """Refuse a checkpoint whose file ``config`` describes a model that cannot be converted.
 
-    Its weights need not be here yet. ``called`` is the user's name for it.
-
-    Raises:
-        ConversionError: It is a model of ours that is for something else.
-        ModelMissingError, ModelCorruptError: It describes no Qwen3-ASR model.
+    Its weights need not be here yet. ``called`` is the user's name for it. ConversionError: it is a model of
+    ours that is for something else. ModelMissingError, ModelCorruptError: it describes no Qwen3-ASR model.
     """
     _refuse_aligner(config, called)
     hint = "Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B."

@@ -93,8 +93,7 @@ class Catalogue:
     def find(self, name: str) -> CatalogueModel:
         """The entry ``name``, or one for the checkpoint in the repository ``name``, OWNER/NAME.
 
-        Raises:
-            InstallationError: There is none; the hint lists those there are.
+        InstallationError: there is none; the hint lists those there are.
         """
         for model in self.models:
             if name in {model.name, model.repository}:
@@ -125,8 +124,7 @@ def user_catalogue() -> Path:
 def read_catalogue() -> Catalogue:
     """Read both files. Any thread; takes milliseconds.
 
-    Raises:
-        InstallationError: The shipped file is damaged: the program is.
+    InstallationError: the shipped file is damaged: the program is.
     """
     shipped = {model.name: model for model in _read(paths.asset(CATALOGUE_FILE))}
     try:
@@ -159,8 +157,7 @@ def _read(path: Path) -> list[CatalogueModel]:
 def _model(raw: dict[str, Any]) -> CatalogueModel:
     """An entry, checked as if anybody could have written it.
 
-    Raises:
-        ValueError, TypeError, AttributeError: It is not valid.
+    ValueError, TypeError, AttributeError: it is not valid.
     """
     name = _text(raw, "name", _NAME)
     if unknown := sorted(raw.keys() - {field.name for field in fields(CatalogueModel)}):

@@ -203,8 +203,7 @@ class Download:
 def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
     """Do ``work`` until it succeeds; ``meter`` reports each failure at once.
 
-    Raises:
-        DownloadError: It failed too often without having got any further.
+    DownloadError: it failed too often without having got any further.
     """
     failures = 0
     while True:
@@ -235,11 +234,9 @@ class _Fetch:
     def resume(self) -> None:
         """One try.
 
-        Raises:
-            DownloadError: The hub refuses the file; what has come is kept.
-            TransientError: It broke off; ``has_grown`` says whether more is here than ever before.
-            InstallationError: The disk is full, or the file cannot be written.
-            CancelledError: The work is to be given up; what has come is kept.
+        DownloadError: the hub refuses the file; what has come is kept. TransientError: it broke off;
+        ``has_grown`` says whether more is here than ever before. InstallationError: the disk is full, or the
+        file cannot be written. CancelledError: the work is to be given up; what has come is kept.
         """
         try:
             self._resume()

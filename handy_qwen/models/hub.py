@@ -76,8 +76,7 @@ class HubFile:
     def __post_init__(self) -> None:
         """Refuse what cannot be checked or would be written elsewhere.
 
-        Raises:
-            ValueError: A field is out of range.
+        ValueError: a field is out of range.
         """
         is_known = _SHA256.fullmatch(self.sha256) or COMMIT.fullmatch(self.git_sha1)
         if not is_known or self.size_bytes < 0 or Path(self.name).name != self.name or self.name[:1] == ".":
@@ -86,8 +85,7 @@ class HubFile:
     def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
         """Whether ``path`` holds this file, to the last bit. ``on_read`` gets the bytes of each piece.
 
-        Raises:
-            OSError: It cannot be read.
+        OSError: it cannot be read.
         """
         size = path.stat().st_size
         if size != self.size_bytes:
@@ -143,8 +141,7 @@ def _parse_listing(repository: str, revision: str, raw: dict[str, Any]) -> Listi
 def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]:
     """The files of ``listing`` that ``model`` needs, the smallest first: what is wrong shows early.
 
-    Raises:
-        DownloadError: One that it cannot do without is not there.
+    DownloadError: one that it cannot do without is not there.
     """
     wanted: dict[str, HubFile] = {}
     for entry in (*model.files, *model.optional):
@@ -254,9 +251,7 @@ class Hub:
     def ask(self, repository: str, revision: str) -> Listing:
         """What ``repository`` holds at ``revision``.
 
-        Raises:
-            DownloadError: The hub does not say.
-            TransientError: It may say later.
+        DownloadError: the hub does not say. TransientError: it may say later.
         """
         url = f"{self.endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
         with self._get(url, f"{repository} at {revision}", {}) as (_answer, pieces):
@@ -278,9 +273,8 @@ class Hub:
     def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Response, Iterator[bytes]]]:
         """Ask for the file ``name`` from byte ``start`` on; the answer may be from the beginning, or 416.
 
-        Raises:
-            DownloadError: The hub refuses it.
-            TransientError: It may give it later; also while the pieces are read.
+        DownloadError: the hub refuses it. TransientError: it may give it later; also while the pieces are
+        read.
         """
         url = hf_hub_url(
             listing.repository, name, revision=listing.commit, endpoint=self.endpoint, repo_type="model"

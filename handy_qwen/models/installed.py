@@ -70,11 +70,7 @@ class InstalledModel:
 
 
 def installed_models() -> list[InstalledModel]:
-    """All models, by name; the demo model last.
-
-    Raises:
-        EngineError: The folder of models may not be read.
-    """
+    """All models, by name; the demo model last. EngineError: the folder of models may not be read."""
     folder = paths.models_dir()
     try:
         found = sorted(path for path in folder.iterdir() if _is_model(path))
@@ -95,8 +91,7 @@ def demo_model() -> InstalledModel:
 def find_model(asked: str) -> InstalledModel:
     """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
 
-    Raises:
-        EngineError: There is none; the hint lists those there are.
+    EngineError: there is none; the hint lists those there are.
     """
     models = installed_models()
     if not asked:
@@ -118,12 +113,8 @@ def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices:
 
     It is called as its folder is, also if that was renamed: one model, one name. Without ``threads``, those
     that were measured to suit it are used; with ``use_devices``, what was measured to be quicker on a
-    graphics card or the like runs there.
-
-    Raises:
-        EngineError: There is no such model.
-        ModelMissingError: One of its files is missing.
-        ModelCorruptError: One of its files is not what it should be.
+    graphics card or the like runs there. EngineError: there is no such model. ModelMissingError: one of its
+    files is missing. ModelCorruptError: one of its files is not what it should be.
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
@@ -137,8 +128,7 @@ def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices:
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:
     """Which of ``words`` the model that ``find_model`` finds would read. Loads its tokenizer alone.
 
-    Raises:
-        EngineError: There is no such model, or its tokenizer is missing or damaged.
+    EngineError: there is no such model, or its tokenizer is missing or damaged.
     """
     return fit_words(load_tokenizer(find_model(asked).folder), words)
 
@@ -162,11 +152,7 @@ class Origin:
     files: dict[str, str]
 
     def save(self, folder: Path) -> None:
-        """Write it into ``folder``.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write it into ``folder``. OSError: it cannot be written."""
         text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
         (folder / ORIGIN_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -186,9 +172,7 @@ def load_origin(folder: Path) -> Origin | None:
 def check_files(folder: Path) -> bool:
     """Compare the checksum of every file with what was written down of it; False if nothing was.
 
-    Raises:
-        ModelMissingError: A file is not there.
-        ModelCorruptError: A file is not the one that was written.
+    ModelMissingError: a file is not there. ModelCorruptError: a file is not the one that was written.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -210,11 +194,8 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
 
     Any thread; reads the disk.
 
-    What only the running program knows is left out: which one is in use, what is being done.
-
-    Raises:
-        EngineError: The folder of models may not be read.
-        InstallationError: The shipped catalogue is damaged.
+    What only the running program knows is left out: which one is in use, what is being done. EngineError: the
+    folder of models may not be read. InstallationError: the shipped catalogue is damaged.
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
@@ -239,8 +220,7 @@ def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterato
 def find_installable(name: str) -> CatalogueModel:
     """The entry ``name`` of the catalogue, or what was once asked for by the name of its repository.
 
-    Raises:
-        InstallationError: There is neither; the hint lists the entries there are.
+    InstallationError: there is neither; the hint lists the entries there are.
     """
     catalogue = read_catalogue()
     named = _named(catalogue, installed_models())
@@ -302,8 +282,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
 def needed_memory(model: InstalledModel) -> int:
     """About how much memory ``model`` needs, in bytes.
 
-    Raises:
-        InstallationError: The shipped catalogue is damaged.
+    InstallationError: the shipped catalogue is damaged.
     """
     catalogue = read_catalogue()
     models = (*catalogue.models, *_named(catalogue, [model]))
@@ -314,8 +293,7 @@ def needed_memory(model: InstalledModel) -> int:
 def discard_download(name: str) -> None:
     """Delete the unfinished download of ``name``.
 
-    Raises:
-        InstallationError: It could not be deleted, or another process is working on it.
+    InstallationError: it could not be deleted, or another process is working on it.
     """
     places = ModelPaths(name)
     if places.work.exists():
@@ -326,9 +304,8 @@ def discard_download(name: str) -> None:
 def check_removable(name: str) -> None:
     """Refuse what ``remove`` would refuse, before the user is asked.
 
-    Raises:
-        EngineError: There is no such model.
-        InstallationError: It ships with the program, or is a folder that was not installed.
+    EngineError: there is no such model. InstallationError: it ships with the program, or is a folder that was
+    not installed.
     """
     model = find_model(name)
     if model.folder == demo_model().folder:
@@ -343,9 +320,8 @@ def check_removable(name: str) -> None:
 def remove(name: str) -> None:
     """Delete the installed ``name`` and its unfinished download. Whoever has it open keeps it.
 
-    Raises:
-        EngineError: There is no such model.
-        InstallationError: It ships with the program, could not be deleted, or another process works on it.
+    EngineError: there is no such model. InstallationError: it ships with the program, could not be deleted,
+    or another process works on it.
     """
     check_removable(name)
     places = ModelPaths(name)

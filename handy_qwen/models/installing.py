@@ -163,8 +163,7 @@ def name_for(source: Path) -> str:
 def is_whole(folder: Path) -> bool:
     """Whether ``folder`` has a model whose files are all as they were written.
 
-    Raises:
-        InstallationError: It has something else.
+    InstallationError: it has something else.
     """
     if not folder.exists():
         return False
@@ -178,11 +177,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def self_test(folder: Path) -> None:
-    """Load the model in ``folder`` and let it run.
-
-    Raises:
-        EngineError: It does not.
-    """
+    """Load the model in ``folder`` and let it run. EngineError: it does not."""
     recognizer = load_model(folder, voice_model=paths.asset(VOICE_MODEL))
     try:
         recognizer.self_test()
@@ -202,12 +197,9 @@ def _make(
 ) -> InstalledModel:
     """Make the model of ``source``, whatever layout it has, and put it in place.
 
-    ``may_link`` says that nobody else will ever write into the files of ``source``.
-
-    Raises:
-        ModelMissingError, ModelCorruptError, EngineError: ``source`` is no model, or it does not run.
-        ConversionError, InstallationError: It cannot be converted, or written.
-        CancelledError: The work is to be given up.
+    ``may_link`` says that nobody else will ever write into the files of ``source``. ModelMissingError,
+    ModelCorruptError, EngineError: ``source`` is no model, or it does not run. ConversionError,
+    InstallationError: it cannot be converted, or written. CancelledError: the work is to be given up.
     """
     if is_package(source):
         if preset:

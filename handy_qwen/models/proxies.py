@@ -52,11 +52,7 @@ class ProxyChoice:
 
 
 def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice | None:
-    """The proxy for an address; None: none.
-
-    Raises:
-        DownloadError: It cannot be used as it is written.
-    """
+    """The proxy for an address; None: none. DownloadError: it cannot be used as it is written."""
     proxies = getproxies()  # the environment's; without any, those of Windows or macOS
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
     if not kind or _is_direct(host, port or _PORTS.get(scheme, 0), proxies.get("no", "")):

@@ -45,9 +45,7 @@ _POLL_S = 0.2
 class ModelPaths:
     """The folders of the model ``name``.
 
-    Raises:
-        InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such
-            folder.
+    InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such folder.
     """
 
     name: str
@@ -89,8 +87,7 @@ class ModelPaths:
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
         """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
 
-        Raises:
-            InstallationError: The folder of models cannot be written.
+        InstallationError: the folder of models cannot be written.
         """
         incoming = paths.models_dir() / _INCOMING
         with disk_errors(incoming):
@@ -108,8 +105,7 @@ class ModelPaths:
     def begin(self) -> None:
         """Tidy up what a killed process left; call it with the lock held.
 
-        Raises:
-            InstallationError: The folder cannot be written.
+        InstallationError: the folder cannot be written.
         """
         old = self.work / "old"
         with disk_errors(self.work):
@@ -129,8 +125,7 @@ class ModelPaths:
     def remove(self) -> None:
         """Delete the installed model and what is unfinished; call it with the lock held.
 
-        Raises:
-            InstallationError: It could not be deleted; it is as it was, unless files of it cannot be deleted.
+        InstallationError: it could not be deleted; it is as it was, unless files of it cannot be deleted.
         """
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
@@ -152,8 +147,7 @@ class ModelPaths:
     def put_in_place(self) -> None:
         """Make ``package`` the installed model; an older one comes back if that fails.
 
-        Raises:
-            InstallationError: The folder cannot be renamed.
+        InstallationError: the folder cannot be renamed.
         """
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
@@ -167,8 +161,7 @@ class ModelPaths:
     def finish(self, keep: Path | None = None) -> None:
         """Delete what is no longer needed; the source goes to ``keep`` if that is given.
 
-        Raises:
-            InstallationError: The source could not be kept.
+        InstallationError: the source could not be kept.
         """
         if keep is not None:
             try:
@@ -212,8 +205,7 @@ def unfinished_downloads() -> dict[str, str]:
 def check_disk(folder: Path, needed_bytes: int) -> None:
     """Complain if the disk of ``folder`` has no room for ``needed_bytes`` more.
 
-    Raises:
-        InstallationError: It has not, or its free space cannot be found out.
+    InstallationError: it has not, or its free space cannot be found out.
     """
     with disk_errors(folder):
         free_bytes = shutil.disk_usage(folder).free
@@ -228,8 +220,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
 def check_memory(needed_bytes: int) -> None:
     """Complain if the machine could not run a model that takes ``needed_bytes``, even with nothing else.
 
-    Raises:
-        InstallationError: It could not.
+    InstallationError: it could not.
     """
     total_bytes = psutil.virtual_memory().total
     if total_bytes < needed_bytes:
@@ -261,8 +252,7 @@ def left_for_later() -> Iterator[None]:
 def disk_errors(path: Path) -> Iterator[None]:
     """Turn the system's errors inside into ours; ``path`` is what is being written.
 
-    Raises:
-        InstallationError: The disk is full, or ``path`` cannot be written.
+    InstallationError: the disk is full, or ``path`` cannot be written.
     """
     try:
         yield
@@ -284,8 +274,7 @@ def size_of(path: Path) -> int:
 def write_all(out: IO[bytes], data: bytes) -> None:
     """Write all of ``data``: without a buffer, a file may take less at a time.
 
-    Raises:
-        OSError: It cannot be written.
+    OSError: it cannot be written.
     """
     view = memoryview(data)
     while view:
@@ -295,8 +284,7 @@ def write_all(out: IO[bytes], data: bytes) -> None:
 def link_or_copy(found: Path, target: Path) -> None:
     """Make ``target`` the same file as ``found``, or a copy of it where the disk cannot do that.
 
-    Raises:
-        OSError: It cannot be copied either.
+    OSError: it cannot be copied either.
     """
     try:
         os.link(found, target)

@@ -178,8 +178,7 @@ class Ports:
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
         """Carry out one effect, or hand it over to a thread that may wait.
 
-        Raises:
-            HandyError: Whatever the port in question raises.
+        HandyError: whatever the port in question raises.
         """
         match effect:
             case effects.ListenFor():

@@ -84,9 +84,8 @@ class WatchedThread:
     def end(self) -> None:
         """The thread waits for more.
 
-        Raises:
-            SystemExit: Another thread has taken this one's place. Raised here and nowhere else, so that what
-                was taken from an inbox has been done.
+        SystemExit: another thread has taken this one's place. Raised here and nowhere else, so that what was
+        taken from an inbox has been done.
         """
         self._piece = None
         if self._leaving is threading.current_thread():
@@ -109,8 +108,7 @@ class WatchedThread:
     def revive(self) -> None:
         """Start it again, unless it was asked to end; the piece of work it died of is left out.
 
-        Raises:
-            HandyError: It still runs and does not get to its next piece; or the system gives no thread.
+        HandyError: it still runs and does not get to its next piece; or the system gives no thread.
         """
         if self.is_alive():
             self._leaving = self._thread
@@ -175,8 +173,7 @@ class Worker(WatchedThread):
     def do(self, call: Call) -> None:
         """Have ``call`` done after those before it. Any thread; never blocks.
 
-        Raises:
-            RuntimeError: The system gives no thread to a lazy worker; ``call`` will not be done.
+        RuntimeError: the system gives no thread to a lazy worker; ``call`` will not be done.
         """
         if self._is_lazy:
             self.start()

@@ -121,9 +121,8 @@ class Job:
     def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it.
 
-        Raises:
-            HandyError: What the engine raises; CancelledError after ``cancel``.
-            MemoryError: What Python raises itself.
+        HandyError: what the engine raises; CancelledError after ``cancel``. MemoryError: what Python raises
+        itself.
         """
         if (live := self.live) is not None:
             try:

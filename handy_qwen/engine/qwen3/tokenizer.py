@@ -141,8 +141,7 @@ class Tokenizer:
     def marker(self, name: str) -> int:
         """The id of a marker such as ``<|im_start|>``.
 
-        Raises:
-            ModelCorruptError: The tokenizer has no such marker: it is another model's.
+        ModelCorruptError: the tokenizer has no such marker: it is another model's.
         """
         if name not in self._table.markers:
             raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
