@@ -144,11 +144,7 @@ class Connection:
         self._on_listed(listed, error, now_s)
 
     def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
-        """Take the stream that an opening brought. One that is late is used if there is no other.
-
-        Returns:
-            Whether the opening was waited for, or its stream is used nevertheless.
-        """
+        """Take the stream of an opening, also a late one if there is no other; return whether it counts."""
         if opening in self._hanging:
             self._hanging.remove(opening)
             if stream is None or self.stream is not None:

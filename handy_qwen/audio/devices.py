@@ -130,10 +130,7 @@ class Backend(Protocol):
         """Begin to listen. MicrophoneError: the device cannot be opened, or there is no sound system."""
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play something of another program; None where nobody can tell.
-
-        MicrophoneError: the sound system isn't responding.
-        """
+        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
 
     def watch(self, on_change: Callable[[], None]) -> None:
         """Call ``on_change`` (from any thread) when devices or the default may have changed.

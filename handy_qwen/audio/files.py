@@ -198,10 +198,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The sound files and videos in ``folder`` and the folders in it, by their names, in order; none hidden.
-
-    OSError: a folder cannot be read.
-    """
+    """The sound files and videos below ``folder``, in order, without hidden ones; OSError."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -215,10 +212,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def check(path: Path | str) -> None:
-    """Check, without decoding, that there is a file that ``read`` may open.
-
-    AudioFileError: it is not there, may not be read, or is empty.
-    """
+    """Raise AudioFileError if there is no file for ``read``, or it is empty, without decoding it."""
     if str(path) == STDIN:
         return
     name = Path(path)
@@ -239,10 +233,7 @@ def _opened(path: Path) -> tuple[BinaryIO, bool]:
 
 
 def _is_pipe(path: Path) -> bool:
-    """Whether it is a named pipe, if it is no file.
-
-    AudioFileError: it is neither. OSError, ValueError: it is not there, or cannot be.
-    """
+    """Whether it is a named pipe. AudioFileError: no file either. OSError, ValueError: it is not there."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise AudioFileError(

@@ -59,10 +59,7 @@ class Microphones:
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now; those there were last if PortAudio does not answer.
-
-        MicrophoneError: the sound system does not answer, or PortAudio is missing.
-        """
+        """The microphones there are now, or were when PortAudio last answered; MicrophoneError."""
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
@@ -177,10 +174,7 @@ class Microphones:
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play something of another program; None where nobody can tell.
-
-        MicrophoneError: the sound system isn't responding.
-        """
+        """See ``Backend``."""
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)
         if self._platform == "darwin":

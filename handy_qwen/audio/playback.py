@@ -30,10 +30,9 @@ START, STOP = "start.wav", "stop.wav"
 
 
 class Player:
-    """Plays one sound at a time. Methods return at once, on any thread.
+    """Plays one sound at a time.
 
-    Args:
-        library: PortAudio, shared with the recorder.
+    Methods return at once, on any thread. ``library`` is the recorder's, too.
     """
 
     def __init__(self, library: PortAudio) -> None:
@@ -88,10 +87,7 @@ def read(path: Path) -> tuple[Frames, int]:
 def play_to_end(
     library: PortAudio, frames: Frames, rate_hz: int, stop: threading.Event | None = None
 ) -> None:
-    """Play ``frames`` through the speakers that the system prefers, to the end or until ``stop`` is set.
-
-    HandyError: the sound system is missing or cannot play.
-    """
+    """Play ``frames`` to the end, or until ``stop`` is set; HandyError if the sound system cannot."""
     sound = _Sound(frames, stop or threading.Event())
 
     def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -187,10 +183,7 @@ class SoundCues:
             logger.debug("a cue is left out: the one before is not over")
 
     def _sound(self, name: str) -> None:
-        """Play one file to its end.
-
-        HandyError: the file cannot be read, or the sound system is missing or cannot play.
-        """
+        """Play one file to its end; HandyError if it cannot be read or played."""
         play_to_end(self._library, *read(self._folder / name))
         self._has_failed = False
 

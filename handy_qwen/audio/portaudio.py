@@ -115,18 +115,12 @@ class PortAudio:
         raise error
 
     def load(self, patience_s: float = math.inf) -> None:
-        """Start PortAudio if it is not: ahead of the first key, which need not wait for it.
-
-        MicrophoneError: it is missing, or its start hangs.
-        """
+        """Start PortAudio ahead of the first key, which need not wait for it; MicrophoneError."""
         if self._module is None:
             self.call(lambda _: None, patience_s=patience_s)
 
     def open_stream(self, make: Callable[[ModuleType], T], explain: Explain | None = None) -> T:
-        """Open the stream that ``make`` makes. It counts until ``close_stream``.
-
-        MicrophoneError, HandyError: as for ``call``.
-        """
+        """Open the stream that ``make`` makes; it counts until ``close_stream``. Raises as ``call``."""
 
         def work(module: ModuleType) -> T:
             with self._state:
@@ -153,11 +147,7 @@ class PortAudio:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices again, if no stream is open and no other call is inside. Only within ``call``.
-
-        Returns:
-            Whether that was possible.
-        """
+        """Look for devices again and return True, unless a stream is open or another call inside."""
         module = self._started()
         with self._alone() as is_alone:
             if not is_alone or self._streams:

@@ -436,10 +436,7 @@ class MicrophoneRecorder:
             self._take.unresponsive = device.name
 
     def _rest(self, now_s: float) -> None:
-        """Without a take: let whoever wants to listen, or keep the stream as long as the settings say.
-
-        Of a stream that is kept only the pre-roll is.
-        """
+        """Without a take: let a listener listen, or keep the stream, and its pre-roll, for a while."""
         stream = self._connection.stream
         if self._listener is not None:
             if now_s >= self._retry_s:

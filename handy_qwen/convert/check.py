@@ -70,10 +70,7 @@ class Check:
         return cases
 
     def sentences(self, windows: list[Case], weights: Checkpoint, table: EmbeddingTable) -> list[Case]:
-        """What the decoder reads, of what the encoder made of ``windows``, which have ``names.FEATURES``.
-
-        The embeddings are those of the checkpoint ``weights``, and ``table``, those of the package.
-        """
+        """What the decoder reads, of ``windows`` with their ``names.FEATURES``, and of both embeddings."""
         rest, text, cases = iter(windows), self._config.text, []
         prompt = build_prompt(self._tokenizer)
         ids = sorted({token for answer in self._answers for token in (*prompt.head, *prompt.tail, *answer)})

@@ -343,10 +343,7 @@ def _heard(
 
 
 def check_destination(destination: Path) -> None:
-    """Check that the destination is free or an older package.
-
-    ConversionError: it is something else, or cannot be looked at.
-    """
+    """Raise ConversionError unless the destination is free, or an older package."""
     with _unwritable(destination.parent):
         _tidy(destination)
         is_taken = destination.exists() and not is_package(destination)

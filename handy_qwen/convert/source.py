@@ -99,10 +99,7 @@ def opened_source(
 
 
 def check_is_source(source: Path) -> None:
-    """Refuse what is neither a folder nor called as an archive is.
-
-    ConversionError: its title says which it is.
-    """
+    """Raise ConversionError for what is neither a folder nor called as an archive is."""
     if not source.exists():
         raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
     if source.suffix.lower() == ".gguf":

@@ -91,10 +91,7 @@ class Catalogue:
     problem: HandyError | None = None
 
     def find(self, name: str) -> CatalogueModel:
-        """The entry ``name``, or one for the checkpoint in the repository ``name``, OWNER/NAME.
-
-        InstallationError: there is none; the hint lists those there are.
-        """
+        """The entry ``name``, or one for the repository OWNER/NAME; InstallationError if there is none."""
         for model in self.models:
             if name in {model.name, model.repository}:
                 return model
@@ -122,10 +119,7 @@ def user_catalogue() -> Path:
 
 
 def read_catalogue() -> Catalogue:
-    """Read both files. Any thread; takes milliseconds.
-
-    InstallationError: the shipped file is damaged: the program is.
-    """
+    """Read both files, in milliseconds, on any thread; InstallationError if the shipped one is damaged."""
     shipped = {model.name: model for model in _read(paths.asset(CATALOGUE_FILE))}
     try:
         own = {model.name: model for model in _read(user_catalogue())}

@@ -201,10 +201,7 @@ class Download:
 
 
 def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
-    """Do ``work`` until it succeeds; ``meter`` reports each failure at once.
-
-    DownloadError: it failed too often without having got any further.
-    """
+    """Do ``work`` until it succeeds, or fails too often without getting any further: DownloadError."""
     failures = 0
     while True:
         try:

@@ -74,18 +74,15 @@ class HubFile:
     git_sha1: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be checked or would be written elsewhere.
-
-        ValueError: a field is out of range.
-        """
+        """Raise ValueError for what cannot be checked, or would be written elsewhere."""
         is_known = _SHA256.fullmatch(self.sha256) or COMMIT.fullmatch(self.git_sha1)
         if not is_known or self.size_bytes < 0 or Path(self.name).name != self.name or self.name[:1] == ".":
             raise ValueError("a file without size or checksum")
 
     def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
-        """Whether ``path`` holds this file, to the last bit. ``on_read`` gets the bytes of each piece.
+        """Whether ``path`` is this file, to the last bit; OSError.
 
-        OSError: it cannot be read.
+        ``on_read`` gets the bytes of each piece.
         """
         size = path.stat().st_size
         if size != self.size_bytes:
@@ -249,10 +246,7 @@ class Hub:
         return urlsplit(self.endpoint).netloc or self.endpoint
 
     def ask(self, repository: str, revision: str) -> Listing:
-        """What ``repository`` holds at ``revision``.
-
-        DownloadError: the hub does not say. TransientError: it may say later.
-        """
+        """What ``repository`` holds at ``revision``; DownloadError, or TransientError if it may say later."""
         url = f"{self.endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
         with self._get(url, f"{repository} at {revision}", {}) as (_answer, pieces):
             body = b""
@@ -271,10 +265,9 @@ class Hub:
 
     @contextmanager
     def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Response, Iterator[bytes]]]:
-        """Ask for the file ``name`` from byte ``start`` on; the answer may be from the beginning, or 416.
+        """Ask for a file from byte ``start`` on; the answer may be all of it, or 416.
 
-        DownloadError: the hub refuses it. TransientError: it may give it later; also while the pieces are
-        read.
+        Raises as ``ask``, also later.
         """
         url = hf_hub_url(
             listing.repository, name, revision=listing.commit, endpoint=self.endpoint, repo_type="model"

@@ -89,10 +89,7 @@ def demo_model() -> InstalledModel:
 
 
 def find_model(asked: str) -> InstalledModel:
-    """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
-
-    EngineError: there is none; the hint lists those there are.
-    """
+    """The model called ``asked``, or in the folder ``asked``; the first if it is empty. EngineError: none."""
     models = installed_models()
     if not asked:
         return models[0]
@@ -126,10 +123,7 @@ def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices:
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:
-    """Which of ``words`` the model that ``find_model`` finds would read. Loads its tokenizer alone.
-
-    EngineError: there is no such model, or its tokenizer is missing or damaged.
-    """
+    """Which of ``words`` the model ``asked`` reads, by its tokenizer alone; EngineError as ``find_model``."""
     return fit_words(load_tokenizer(find_model(asked).folder), words)
 
 
@@ -170,9 +164,9 @@ def load_origin(folder: Path) -> Origin | None:
 
 
 def check_files(folder: Path) -> bool:
-    """Compare the checksum of every file with what was written down of it; False if nothing was.
+    """Compare all checksums; False if there are none.
 
-    ModelMissingError: a file is not there. ModelCorruptError: a file is not the one that was written.
+    ModelMissingError, ModelCorruptError: a file is wrong.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -218,10 +212,7 @@ def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterato
 
 
 def find_installable(name: str) -> CatalogueModel:
-    """The entry ``name`` of the catalogue, or what was once asked for by the name of its repository.
-
-    InstallationError: there is neither; the hint lists the entries there are.
-    """
+    """The entry ``name``, or what was once asked for by its repository; InstallationError if neither."""
     catalogue = read_catalogue()
     named = _named(catalogue, installed_models())
     return next((model for model in named if model.name == name), None) or catalogue.find(name)
@@ -280,10 +271,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
 
 
 def needed_memory(model: InstalledModel) -> int:
-    """About how much memory ``model`` needs, in bytes.
-
-    InstallationError: the shipped catalogue is damaged.
-    """
+    """About how many bytes of memory ``model`` needs; InstallationError for a damaged catalogue."""
     catalogue = read_catalogue()
     models = (*catalogue.models, *_named(catalogue, [model]))
     known = next((one for one in models if one.name == model.name), None)
@@ -291,10 +279,7 @@ def needed_memory(model: InstalledModel) -> int:
 
 
 def discard_download(name: str) -> None:
-    """Delete the unfinished download of ``name``.
-
-    InstallationError: it could not be deleted, or another process is working on it.
-    """
+    """Delete an unfinished download; InstallationError if it cannot be, or another process works on it."""
     places = ModelPaths(name)
     if places.work.exists():
         with places.locked(lambda: _refuse(name)), disk_errors(places.work):
@@ -302,11 +287,7 @@ def discard_download(name: str) -> None:
 
 
 def check_removable(name: str) -> None:
-    """Refuse what ``remove`` would refuse, before the user is asked.
-
-    EngineError: there is no such model. InstallationError: it ships with the program, or is a folder that was
-    not installed.
-    """
+    """Raise what ``remove`` would: EngineError for no such model, InstallationError for one not installed."""
     model = find_model(name)
     if model.folder == demo_model().folder:
         raise InstallationError(f"{model.name} is part of Handy Qwen and cannot be removed.")

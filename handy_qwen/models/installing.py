@@ -161,10 +161,7 @@ def name_for(source: Path) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether ``folder`` has a model whose files are all as they were written.
-
-    InstallationError: it has something else.
-    """
+    """Whether ``folder`` has a model, all as it was written; InstallationError if it has something else."""
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):

@@ -43,10 +43,7 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
-    """The folders of the model ``name``.
-
-    InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such folder.
-    """
+    """The folders of the model ``name``; InstallationError if it is a path, or Windows has no such folder."""
 
     name: str
 
@@ -85,10 +82,7 @@ class ModelPaths:
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
-
-        InstallationError: the folder of models cannot be written.
-        """
+        """Keep other processes off the model; ``poll`` may end the wait. InstallationError: not writable."""
         incoming = paths.models_dir() / _INCOMING
         with disk_errors(incoming):
             paths.make_private(incoming)
@@ -103,10 +97,7 @@ class ModelPaths:
             os.close(handle)
 
     def begin(self) -> None:
-        """Tidy up what a killed process left; call it with the lock held.
-
-        InstallationError: the folder cannot be written.
-        """
+        """Tidy up what a killed process left, with the lock held; InstallationError if that fails."""
         old = self.work / "old"
         with disk_errors(self.work):
             self.source.mkdir(parents=True, exist_ok=True)
@@ -123,10 +114,7 @@ class ModelPaths:
                     path.unlink()
 
     def remove(self) -> None:
-        """Delete the installed model and what is unfinished; call it with the lock held.
-
-        InstallationError: it could not be deleted; it is as it was, unless files of it cannot be deleted.
-        """
+        """Delete all of the model, with the lock held. InstallationError: it is as it was, if possible."""
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
@@ -145,10 +133,7 @@ class ModelPaths:
             ) from exc
 
     def put_in_place(self) -> None:
-        """Make ``package`` the installed model; an older one comes back if that fails.
-
-        InstallationError: the folder cannot be renamed.
-        """
+        """Make ``package`` the installed model; InstallationError: an older one is back."""
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
             replace_folder(self.package, self.final, self.work / "old")
@@ -159,10 +144,7 @@ class ModelPaths:
             ) from exc
 
     def finish(self, keep: Path | None = None) -> None:
-        """Delete what is no longer needed; the source goes to ``keep`` if that is given.
-
-        InstallationError: the source could not be kept.
-        """
+        """Delete what is left; the source goes to ``keep`` if given, or InstallationError says why not."""
         if keep is not None:
             try:
                 keep.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +164,7 @@ class ModelPaths:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether no folder on Windows can have that name; models are called the same everywhere.
+    """Whether Windows has no such folder.
 
     Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
     """
@@ -203,10 +185,7 @@ def unfinished_downloads() -> dict[str, str]:
 
 
 def check_disk(folder: Path, needed_bytes: int) -> None:
-    """Complain if the disk of ``folder`` has no room for ``needed_bytes`` more.
-
-    InstallationError: it has not, or its free space cannot be found out.
-    """
+    """Raise InstallationError if the disk of ``folder`` has no room for ``needed_bytes`` more."""
     with disk_errors(folder):
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes + SPARE_BYTES:
@@ -218,10 +197,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def check_memory(needed_bytes: int) -> None:
-    """Complain if the machine could not run a model that takes ``needed_bytes``, even with nothing else.
-
-    InstallationError: it could not.
-    """
+    """Raise InstallationError if the machine has less memory than ``needed_bytes`` in all."""
     total_bytes = psutil.virtual_memory().total
     if total_bytes < needed_bytes:
         raise InstallationError(
@@ -250,10 +226,7 @@ def left_for_later() -> Iterator[None]:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the system's errors inside into ours; ``path`` is what is being written.
-
-    InstallationError: the disk is full, or ``path`` cannot be written.
-    """
+    """Turn an OSError inside into an InstallationError about ``path``, which is being written."""
     try:
         yield
     except OSError as exc:
@@ -272,20 +245,14 @@ def size_of(path: Path) -> int:
 
 
 def write_all(out: IO[bytes], data: bytes) -> None:
-    """Write all of ``data``: without a buffer, a file may take less at a time.
-
-    OSError: it cannot be written.
-    """
+    """Write all of ``data``: without a buffer, a file may take less at a time. OSError: it cannot."""
     view = memoryview(data)
     while view:
         view = view[out.write(view) :]
 
 
 def link_or_copy(found: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``found``, or a copy of it where the disk cannot do that.
-
-    OSError: it cannot be copied either.
-    """
+    """Make ``target`` the same file as ``found``, or a copy where the disk has no links; OSError."""
     try:
         os.link(found, target)
     except OSError:  # another disk, another owner, or a file system without links

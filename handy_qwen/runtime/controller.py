@@ -176,10 +176,7 @@ class Ports:
     captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
-        """Carry out one effect, or hand it over to a thread that may wait.
-
-        HandyError: whatever the port in question raises.
-        """
+        """Carry out an effect, or hand it to a thread that may wait. HandyError: what the port raises."""
         match effect:
             case effects.ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))

@@ -73,10 +73,7 @@ class WatchedThread:
             self._thread.join(timeout_s)
 
     def begin(self, *, is_own: bool = False) -> None:
-        """A piece of work begins, or goes on after a step that could have been its last.
-
-        ``is_own``: nobody asked for it; a timer ran out, or there was more to do.
-        """
+        """A piece of work begins, or a next step of it. ``is_own``: nobody asked, as for a timer's."""
         self._count += 1
         self._own_count += is_own
         self._piece = self._count
@@ -106,10 +103,7 @@ class WatchedThread:
         return self._own_count
 
     def revive(self) -> None:
-        """Start it again, unless it was asked to end; the piece of work it died of is left out.
-
-        HandyError: it still runs and does not get to its next piece; or the system gives no thread.
-        """
+        """Start it again without what it died of; HandyError if it still runs, or no thread can be had."""
         if self.is_alive():
             self._leaving = self._thread
             self._thread.join(LEAVE_S)
@@ -171,10 +165,7 @@ class Worker(WatchedThread):
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
     def do(self, call: Call) -> None:
-        """Have ``call`` done after those before it. Any thread; never blocks.
-
-        RuntimeError: the system gives no thread to a lazy worker; ``call`` will not be done.
-        """
+        """Have ``call`` done in turn. Any thread; never blocks. RuntimeError: no thread for a lazy worker."""
         if self._is_lazy:
             self.start()
         self._inbox.put(call)

@@ -158,10 +158,7 @@ def _not_loadable() -> EngineError:
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the system. Takes some milliseconds.
-
-    glibc keeps it for the next allocation until malloc_trim is called; other allocators do that themselves.
-    """
+    """Return to the system what glibc keeps for the next allocation. Takes some milliseconds."""
     gc.collect()
     if not sys.platform.startswith("linux"):
         return

@@ -121,8 +121,7 @@ class Job:
     def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it.
 
-        HandyError: what the engine raises; CancelledError after ``cancel``. MemoryError: what Python raises
-        itself.
+        Raises HandyError as the engine does, also after ``cancel``, and MemoryError.
         """
         if (live := self.live) is not None:
             try:

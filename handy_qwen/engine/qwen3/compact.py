@@ -39,10 +39,7 @@ _OTHER_SIZES = "its sizes are not those in the manifest"
 
 
 def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
-    """Open a package, with what ``placement`` says on a device.
-
-    Raises ModelMissingError, ModelCorruptError and OutOfMemoryError.
-    """
+    """Open a package; raises ModelMissingError, ModelCorruptError and OutOfMemoryError."""
     manifest = load_manifest(folder)
     config = manifest.config
     # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long

@@ -59,10 +59,7 @@ _UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
 
 @dataclass(slots=True)
 class Draft:
-    """An answer to the first ``samples`` samples of a segment.
-
-    All of it if there is an ``end``; otherwise its beginning, continued with the tokens of the draft before.
-    """
+    """An answer to a segment's first ``samples``; without an ``end``, its beginning and the draft before."""
 
     samples: int = 0
     is_unsure: bool = False
@@ -353,10 +350,7 @@ class PreviewText:
         self._show(units[self._continuation(units) :])
 
     def end_segment(self, text: str) -> None:
-        """The open segment ended: all of ``text`` will stay.
-
-        If it was cut before the end of the last draft, what that has beyond it belongs to the next.
-        """
+        """All of ``text`` will stay. What the last draft has beyond it belongs to the next segment."""
         units = _UNIT.findall(text)
         self._committed += units[self._continuation(units) :]
         self._show(self._last[self._continuation(self._last) :] if units else [])

@@ -172,10 +172,7 @@ def is_package(folder: Path) -> bool:
 
 
 def other_files(folder: Path) -> list[str]:
-    """Names of what is in the package ``folder`` and not in its manifest, sorted.
-
-    Raises OSError if the folder cannot be read, and ModelCorruptError if the manifest is damaged.
-    """
+    """Names of what is in ``folder`` and not in its manifest, sorted; OSError or ModelCorruptError."""
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
         known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
@@ -183,10 +180,7 @@ def other_files(folder: Path) -> list[str]:
 
 
 def find_damage(folder: Path, manifest: Manifest) -> None:
-    """Compare the SHA-256 of every file.
-
-    Raises ModelMissingError, and ModelCorruptError for one that is not the one that was written.
-    """
+    """Compare the SHA-256 of every file; ModelMissingError or ModelCorruptError if one is not as written."""
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
         if sha256_of(folder / name) != entry.sha256:

@@ -64,10 +64,7 @@ class TextConfig:
 
     @classmethod
     def from_json(cls, raw: dict[str, Any], layers: str) -> TextConfig:
-        """Read the ``text_config`` of a checkpoint, or the ``decoder`` of a published model.
-
-        ``layers`` is the key of the number of layers. Raises as ``ModelConfig.from_checkpoint``.
-        """
+        """Read a ``text_config``, or the ``decoder`` of a published model; raises as ``from_checkpoint``."""
         rope = raw.get("rope_parameters") or raw
         return cls(
             layers=int(raw[layers]),
@@ -152,11 +149,7 @@ class AudioEncoder(Protocol):
 
 
 class TextDecoder(Protocol):
-    """The language model with its KV cache.
-
-    ``flush`` and ``logits`` raise EngineError, and CancelledError if ``cancel`` was set: the rows stay
-    recorded.
-    """
+    """The language model with its KV cache. After an EngineError or CancelledError, rows stay recorded."""
 
     draft_rows: int  # most tokens of a draft worth verifying in one run; 0 if that saves nothing
 

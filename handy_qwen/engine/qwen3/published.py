@@ -100,10 +100,7 @@ def open_published(folder: Path, threads: int) -> ModelParts:
 
 
 def choose_graphs(folder: Path) -> dict[str, Path]:
-    """The file of each graph in its smallest precision.
-
-    ModelMissingError: there is none; it names the file in the precision of the other graphs.
-    """
+    """The file of each graph in its smallest precision; ModelMissingError if there is none."""
     found = [
         next((infix for infix in _INFIXES if (folder / f"{name}{infix}.onnx").is_file()), None)
         for name in GRAPHS
@@ -259,10 +256,7 @@ def _weights(path: Path) -> dict[str, int]:
 def check_ports(
     path: Path, session: ort.InferenceSession, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> None:
-    """Check that the graph ``path`` has the inputs and outputs expected of it, in their types and sizes.
-
-    ModelCorruptError: it has not: it is another kind of graph, or that of another model.
-    """
+    """Raise ModelCorruptError if the graph ``path`` has inputs or outputs of other types or sizes."""
     found_inputs = {port.name: port for port in session.get_inputs()}
     found_outputs = {port.name: port for port in session.get_outputs()}
     for name in sorted(found_inputs.keys() - inputs.keys()):
@@ -438,10 +432,7 @@ class PublishedDecoder:
         rows: int,
         cancel: Cancel,
     ) -> Float32:
-        """Run a graph that makes a cache of ``rows``; if it fails, the cache stays as it was.
-
-        Returns the logits of the new rows, shape (new_rows, vocab).
-        """
+        """Run a graph; logits of the new rows, (new_rows, vocab). If it fails, the cache stays as it was."""
         logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
         keys, values = self._cache.next(rows)
         binding = session.io_binding()

@@ -84,10 +84,7 @@ class Segmenter:
 
     @property
     def open_samples(self) -> Float32:
-        """The open segment as far as the model has to read it now. Valid until the next ``feed``.
-
-        Never shorter than before, unless the segment was closed meanwhile.
-        """
+        """The open segment as far as it is to be read now; only grows. Valid until the next ``feed``."""
         return self._buffer[: self._open_end()]
 
     @property

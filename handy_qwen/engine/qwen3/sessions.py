@@ -104,11 +104,7 @@ def run(
     cancel: Cancel,
     outputs: Sequence[str] | None = None,
 ) -> list[npt.NDArray[Any]]:
-    """Run a session and return ``outputs``, all of them if None.
-
-    CancelledError: ``cancel`` was set before or during the run. EngineError: the run failed; OutOfMemoryError
-    for lack of memory.
-    """
+    """Run a session and return ``outputs``, all if None; CancelledError, OutOfMemoryError or EngineError."""
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 

@@ -148,10 +148,7 @@ class Tokenizer:
         return self._table.markers[name]
 
     def check_fits(self, vocab: int) -> None:
-        """Raise ModelCorruptError if this cannot be the tokenizer of a model with ``vocab`` tokens.
-
-        It gives ids that the model does not have, or lacks a marker of the prompt.
-        """
+        """Raise ModelCorruptError for ids above ``vocab``, or without a marker: it is another model's."""
         largest = len(self._table) - 1
         if largest >= vocab:
             problem = f"its ids go up to {largest}, those of the model up to {vocab - 1}"
