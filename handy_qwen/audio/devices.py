@@ -17,38 +17,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A microphone.
+    """A microphone."""
 
-    Attributes:
-        name: What the user reads and the settings hold. Survives replugging.
-        handle: What the system calls it; may change with every plugging.
-        rate_hz: The rate it works at by itself.
-        channels: How many it has.
-        is_default: The system uses it unless told otherwise.
-        is_monitor: It hears what the speakers play: no microphone, unless the user says so.
-        is_headset: A Bluetooth headset, which plays music as a telephone does while its microphone is open.
-    """
-
-    name: str
-    handle: str
-    rate_hz: int
+    name: str  # what the user reads and the settings hold; survives replugging
+    handle: str  # what the system calls it; may change with every plugging
+    rate_hz: int  # the rate it works at by itself
     channels: int
-    is_default: bool = False
-    is_monitor: bool = False
-    is_headset: bool = False
+    is_default: bool = False  # the system uses it unless told otherwise
+    is_monitor: bool = False  # it hears what the speakers play: no microphone, unless the user says so
+    is_headset: bool = False  # of Bluetooth: it plays as a telephone does while its microphone is open
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which microphone the user wants: the first of ``names`` that is connected.
+    """Which microphone the user wants: the first of ``names`` that is connected."""
 
-    Attributes:
-        names: Names or handles; "" is the system's default, which also comes after all others.
-        avoids_headsets: Rather use the next one than a headset that plays music.
-    """
-
-    names: tuple[str, ...] = ()
-    avoids_headsets: bool = False
+    names: tuple[str, ...] = ()  # or handles; "" is the system's default, which also comes after all others
+    avoids_headsets: bool = False  # rather use the next one than a headset that plays music
 
 
 Frames: TypeAlias = "npt.NDArray[np.float32]"
@@ -60,15 +45,11 @@ class FrameBuffer:
 
     There is no lock: each end of a deque may be used by another thread. When ``capacity`` frames are waiting,
     the oldest give way.
-
-    Attributes:
-        written: How many frames were ever written. Belongs to the writer, like ``dropped``.
-        dropped: How many of them gave way before they were read.
     """
 
     def __init__(self, capacity: int, channels: int) -> None:
-        self.written = 0
-        self.dropped = 0
+        self.written = 0  # frames in all; belongs to the writer, like ``dropped``
+        self.dropped = 0  # how many of them gave way before they were read
         self._taken = 0  # by the reader
         self._capacity = capacity
         self._channels = channels
@@ -143,15 +124,11 @@ class Backend(Protocol):
 
 
 def in_order(devices: Sequence[Device], names: Sequence[str] = ()) -> list[Device]:
-    """The microphones as they are to be used: those of ``names``, the default one, and then any.
+    """The microphones as they are to be used: those of ``names`` ("" is the default), the default, then any.
 
-    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
-    counts as a microphone if it is among ``names``, or if it is the default although there are microphones,
-    which must be on purpose.
-
-    Args:
-        devices: What there is.
-        names: Names or handles; "" is the default.
+    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It counts
+    as a microphone if it is among ``names``, or if it is the default although there are microphones, which
+    must be on purpose.
     """
     microphones = [device for device in devices if not device.is_monitor]
     found = []
@@ -169,16 +146,9 @@ def pick(
     avoid: Collection[str] = (),
     spare: Collection[str] = (),
 ) -> Device:
-    """The first of ``in_order``.
+    """The first of ``in_order``; MicrophoneError if there is none.
 
-    Args:
-        devices: What there is.
-        names: As for ``in_order``.
-        avoid: Handles of microphones that gave nothing; taken only if there is no other.
-        spare: Handles of headsets that play; they come after the others, but before those to ``avoid``.
-
-    Raises:
-        MicrophoneError: There is none.
+    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, at last.
     """
     order = in_order(devices, names)
     if not order:
@@ -187,10 +157,9 @@ def pick(
 
 
 def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset[str]:
-    """Handles of the headsets that are to go on playing music. May block.
+    """Handles of the headsets that are to go on playing music. May block; MicrophoneError.
 
     Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
-    MicrophoneError: the sound system isn't responding.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:

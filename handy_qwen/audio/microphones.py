@@ -235,7 +235,6 @@ class InputStream:
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:
-    """The host API whose devices are used."""
     hosts: tuple[dict[str, Any], ...] = portaudio.query_hostapis()
     wasapi = [host for host in hosts if "WASAPI" in host["name"]] if platform == "win32" else []
     chosen: dict[str, Any] = (wasapi or [hosts[portaudio.default.hostapi]])[0]

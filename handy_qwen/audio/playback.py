@@ -41,11 +41,9 @@ class Player:
         self.thread = Worker("playback", is_lazy=True)
 
     def play(self, sound: Path | Sequence[Samples], on_end: OnEnd) -> None:
-        """Play ``sound`` in place of what is being played.
+        """Play a file, or blocks of samples at 16 kHz, in place of what is being played.
 
-        Args:
-            sound: A file, or blocks of samples at 16 kHz.
-            on_end: Called on the thread ``playback`` when it is over or was stopped, with what went wrong.
+        ``on_end`` is called on the thread ``playback`` when it is over or was stopped, with what went wrong.
         """
         self.stop()
         stop = self._stop = threading.Event()
@@ -119,7 +117,6 @@ class _Sound:
         self.abort: type[Exception]  # ... and when what was given is not to be heard any more
 
     def on_room(self, room: Any, _frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
         size = min(len(room), len(self._left))
         room[:size] = self._left[:size]
         room[size:] = bytes(len(room) - size)

@@ -52,8 +52,6 @@ Explain = Callable[[Exception], HandyError]
 
 
 class _Call(Generic[T]):
-    """Something to be done on the thread, and what became of it."""
-
     def __init__(self, work: Callable[[ModuleType], T], limit_s: float) -> None:
         self.work = work
         self.limit_s = limit_s
@@ -89,16 +87,12 @@ class PortAudio:
     ) -> T:
         """Run ``work`` with sounddevice on the thread, and wait for it.
 
-        Args:
-            work: One call into PortAudio, not several: each may be the one that hangs.
-            explain: What to raise for a PortAudioError; by default ``worded``.
-            limit_s: How long others wait for it; by default ``LIMIT_S``.
-            patience_s: How long the caller waits. Work that has not begun by then is never done.
+        It is one call into PortAudio, not several: each may be the one that hangs. Others wait ``limit_s``
+        for it, by default ``LIMIT_S``; the caller ``patience_s``, and what has not begun by then is never
+        done. ``explain`` makes an error of a PortAudioError, by default ``worded``.
 
-        Raises:
-            MicrophoneError: PortAudio is missing.
-            HungError: Its start hangs, or the caller's patience is over.
-            HandyError: The call failed.
+        MicrophoneError: PortAudio is missing. HungError: its start hangs, or the caller's patience is over.
+        HandyError: the call failed.
         """
         call = _Call(work, LIMIT_S if limit_s is None else limit_s)
         with self._state:
@@ -200,7 +194,6 @@ class PortAudio:
         raise HungError
 
     def _employ(self) -> None:
-        """Give the queue to a new thread."""
         thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
         thread.start()
         self._current, self._thread = None, thread

@@ -25,6 +25,7 @@ from handy_qwen.core.view import VOICE_DB, Voice
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
+LISTENING = 0  # the take that is none
 MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
 _FRAME = RATE_HZ // 50  # 20 ms
 _RECENT_FRAMES = 100  # 2 s
@@ -39,49 +40,35 @@ _FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
 
 
 class Take:
-    """What is known of the take that is being recorded.
-
-    Attributes:
-        number: The take's number.
-        began: RecordingBegan was posted.
-        stop_s: When its end was asked for; None before.
-        heard_s: When samples arrived last; its start, before the first ones.
-        is_broken: A device was lost and none has taken its place.
-        avoid: Handles of the devices that went silent during this take.
-        unresponsive: The name of a device that did not open, until that is reported.
-        reported_device: The name of the device that was last reported.
-        has_asked_why: The devices were looked at because of the silence.
-        is_silent: Every sample so far was exactly zero.
-        still_s: For how long there was digital silence: nothing but zeros, or another constant.
-        is_muted: Muted was posted.
-        next_heard_s: When Heard may be posted again.
-        tail_s: How much came after the end was asked for.
-        dropped_frames: How many came too fast for us.
-        overflows: How often the device dropped some itself.
-    """
+    """What is known of the take that is being recorded."""
 
     def __init__(self, number: int, sink: Sink, now_s: float) -> None:
         self.number = number
-        self.began = False
-        self.stop_s: float | None = None
-        self.heard_s = now_s
-        self.is_broken = False
-        self.avoid: set[str] = set()
-        self.unresponsive = ""
-        self.reported_device = ""
-        self.has_asked_why = False
-        self.is_silent = True
-        self.still_s = 0.0
-        self.is_muted = False
-        self.next_heard_s = now_s
-        self.tail_s = 0.0
-        self.dropped_frames = 0
-        self.overflows = 0
+        self.began = False  # RecordingBegan was posted
+        self.stop_s: float | None = None  # when its end was asked for
+        self.heard_s = now_s  # when samples arrived last; its start, before the first ones
+        self.is_broken = False  # a device was lost and none has taken its place
+        self.avoid: set[str] = set()  # handles of the devices that went silent during this take
+        self.unresponsive = ""  # the name of a device that did not open, until that is reported
+        self.reported_device = ""  # the name of the device that was last reported
+        self.has_asked_why = False  # the devices were looked at because of the silence
+        self.is_silent = True  # every sample so far was exactly zero
+        self.still_s = 0.0  # for how long there was digital silence: zeros, or another constant
+        self.is_muted = False  # Muted was posted
+        self.next_heard_s = now_s  # when Heard may be posted again
+        self.tail_s = 0.0  # how much came after the end was asked for
+        self.dropped_frames = 0  # how many came too fast for us
+        self.overflows = 0  # how often the device dropped some itself
         self._sink = sink
         self._samples = 0
         self._stream: Stream | None = None
         self._rest = np.zeros(0, np.float32)  # not measured yet, less than a frame
         self._levels: deque[float] = deque(maxlen=_RECENT_FRAMES)  # RMS of the last frames
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is none: somebody only listens."""
+        return self.number == LISTENING
 
     @property
     def duration_s(self) -> float:
@@ -92,10 +79,6 @@ class Take:
     def device(self) -> str:
         """The name of the device it is recorded from, "" if none."""
         return self._stream.device.name if self._stream else ""
-
-    def precede(self, block: Samples) -> None:
-        """Begin with what was heard before. ``block``: shape (n,), float32, 16 kHz."""
-        self._hand_on(block)
 
     def attach(self, stream: Stream, *, is_fresh: bool) -> None:
         """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
@@ -113,7 +96,7 @@ class Take:
             return False
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
-        self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
+        self.hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
         if stream.buffer.written <= self._fresh_from:
             return False
         self.heard_s = now_s
@@ -124,7 +107,7 @@ class Take:
         stream = self._stream
         if stream is not None:
             self.pull(now_s)
-            self._hand_on(self._resampler.flush())
+            self.hand_on(self._resampler.flush())
             self.dropped_frames += stream.buffer.dropped - self._gaps[0]
             self.overflows += stream.overflows - self._gaps[1]
             self._stream = None
@@ -148,7 +131,8 @@ class Take:
         power = float(np.mean(np.square(list(self._levels)[-_METER_FRAMES:]))) if self._levels else 0.0
         return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
 
-    def _hand_on(self, block: Samples) -> None:
+    def hand_on(self, block: Samples) -> None:
+        """Give the sink what was heard. Shape (n,), float32, 16 kHz."""
         if not len(block):
             return
         self._samples += len(block)

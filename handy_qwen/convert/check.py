@@ -105,7 +105,6 @@ class Check:
         return cases
 
     def _answer(self, clip: CheckClip) -> list[int]:
-        """What the model would write."""
         tokenizer = self._tokenizer
         language = tokenizer.encode(f"language {clip.language}")
         end = tokenizer.marker("<|im_end|>")

@@ -74,15 +74,10 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
-        """Read the headers of all files.
+        """Read the headers of all files; ``on_read`` is called with the bytes of each piece of a tensor.
 
-        Args:
-            folder: The checkpoint.
-            on_read: Called after each piece of a tensor with its size in bytes.
-
-        Raises:
-            ModelMissingError: There are no weights, or a shard is missing.
-            ModelCorruptError: A file is truncated or is no safetensors file.
+        ModelMissingError: there are no weights, or a shard is missing. ModelCorruptError: a file is truncated
+        or is no safetensors file.
         """
         self.files = _shards(folder)
         self._on_read = on_read
@@ -129,7 +124,6 @@ class Checkpoint:
         return self._tensors[name]
 
     def _pieces(self, name: str, count: int) -> Iterator[Float32]:
-        """Up to ``count`` numbers at a time."""
         stored = self._stored(name)
         path, total = stored.path, math.prod(stored.shape)
         try:

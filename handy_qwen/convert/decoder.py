@@ -79,7 +79,6 @@ def write_decoder(
 
 
 def _folds(config: TextConfig, index: int) -> list[Fold]:
-    """Those of a layer."""
     name = f"layers.{index}"
     attention, mlp = f"{name}.self_attn", f"{name}.mlp"
     before, between = f"{name}.input_layernorm", f"{name}.post_attention_layernorm"
@@ -142,7 +141,6 @@ def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: li
 
 
 def _add_and_norm(graph: Graph, config: TextConfig, stream: list[str], name: str) -> tuple[str, str]:
-    """Write the norm of the sum of ``stream``; return the sum and the norm."""
     scale, out = graph.weight(f"{name}.weight"), f"{name}.out"
     if len(stream) == 1:
         operator = "SimplifiedLayerNormalization"
@@ -222,7 +220,6 @@ def write_head(path: Path, config: TextConfig, table: TableForm) -> None:
 
 
 def _table_parts(graph: Graph, shape: tuple[int, int], table: TableForm) -> list[str]:
-    """Refer to codes, scales and zero points of the embedding table."""
     vocab, blocks = shape[0], shape[1] // table.block
     parts: list[tuple[str, tuple[int, ...], npt.DTypeLike, int]] = [
         ("codes", (vocab, blocks, table.block * table.bits // 8), np.uint8, 0),

@@ -84,8 +84,6 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
 
 
 class _ConvolutionWriter:
-    """Adds the convolutions, each with its GELU, to a graph."""
-
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._height_and_width = graph.integers([1, 2])

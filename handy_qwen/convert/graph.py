@@ -199,7 +199,6 @@ class Graph:
         return self._shared(".".join(("integers", *map(str, values))), np.array(values, np.int64))
 
     def _shared(self, name: str, values: npt.NDArray[Any]) -> str:
-        """Add a small constant, unless it is there."""
         if all(tensor.name != name for tensor in self._initializers):
             self._initializers.append(onnx.numpy_helper.from_array(values, name))
         return name
@@ -256,7 +255,6 @@ class Graph:
         return out
 
     def _rounded(self, weights: Float32, name: str, form: Precision) -> list[str]:
-        """Add weights; return the names of what they consist of."""
         if form.bits == 32:
             return [self.constant(f"{name}.weight", weights.T)]
         if not form.block:

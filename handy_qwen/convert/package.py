@@ -75,20 +75,14 @@ def convert(
 ) -> Manifest:
     """Convert the checkpoint ``source`` into the package folder ``destination``.
 
-    Args:
-        source: A folder with ``config.json``, a tokenizer in either form, and safetensors.
-        destination: Must not exist, or be an older package (which is then replaced).
-        preset: How precisely to keep each part.
-        details: For the manifest.
-        progress: Called on this thread.
-        speech: Loads what the package is compared with float32 on, or raises CheckSpeechError: then no form
-            is taken that can be too coarse for loud channels, and the manifest says so. None compares
-            nothing; the result then depends on the checkpoint alone, and not on the processor.
+    ``source`` has ``config.json``, a tokenizer in either form, and safetensors; ``destination`` must not
+    exist, or be an older package, which is then replaced. ``progress`` is called on this thread. ``speech``
+    loads what the package is compared with float32 on, or raises CheckSpeechError: then no form is taken that
+    can be too coarse for loud channels, and the manifest says so. None compares nothing; the result then
+    depends on the checkpoint alone, and not on the processor.
 
-    Raises:
-        ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind.
-        ConversionError: ``source`` is a package or an ONNX model, the disk is full, or ``destination`` cannot
-            be written, or is something else.
+    ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind. ConversionError: it is
+    a package or an ONNX model, the disk is full, or ``destination`` cannot be written, or is something else.
     """
     destination = destination.resolve()
     check_destination(destination)
@@ -189,7 +183,6 @@ class _PartsWriter:
         return table, forms, fidelity
 
     def _write_audio(self) -> tuple[dict[str, str], list[Case]]:
-        """Write the convolutions and the encoder."""
         config, check, threads = self._config.audio, self._check, self._threads
         chunks = check.chunks() if check else []
         path = self._folder / names.FRONTEND_FILE
@@ -316,7 +309,6 @@ class _Work:
 
 
 def _config(folder: Path) -> ModelConfig:
-    """What the checkpoint in ``folder`` says of itself."""
     if is_package(folder):
         raise ConversionError(
             f"{folder} is a package already.", "Use it as it is, or convert the official checkpoint."
@@ -354,7 +346,6 @@ def check_destination(destination: Path) -> None:
 
 
 def _make_folder(path: Path, needed_bytes: int) -> None:
-    """Make the folder ``path`` on a disk with room for ``needed_bytes``."""
     with _unwritable(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         free_bytes = shutil.disk_usage(path.parent).free

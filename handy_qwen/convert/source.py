@@ -63,14 +63,10 @@ def opened_source(
 ) -> Iterator[Path]:
     """The folder of the model ``source``: itself, or what is in the archive.
 
-    Args:
-        source: A folder or an archive. In a hub's cache, or a folder around the model, the model is found.
-        beside: A path in the folder where an archive is unpacked; what was unpacked is removed again.
-        on_read: Called with the share of the archive that is unpacked, 0 to 1.
-
-    Raises:
-        ModelCorruptError: The archive is broken, or holds what no checkpoint does.
-        ConversionError: ``source`` is neither, or there is no room for its files.
+    In a hub's cache, or a folder around the model, the model is found. An archive is unpacked beside
+    ``beside``, and what was unpacked is removed again; ``on_read`` is called with the share that is unpacked,
+    0 to 1. ModelCorruptError: the archive is broken, or holds what no checkpoint does. ConversionError:
+    ``source`` is neither, or there is no room for its files.
     """
     check_is_source(source)
     if source.is_dir():
@@ -243,7 +239,6 @@ def _is_pointer(path: Path) -> bool:
 
 
 def _is_sherpa(name: str) -> bool:
-    """Whether only a model for sherpa-onnx has a file of that name."""
     return name.startswith("conv_frontend") and name.endswith(".onnx")
 
 
@@ -338,8 +333,6 @@ def _share(file: IO[bytes], before: int, total: int) -> float:
 
 
 class _Unpacker:
-    """Writes files into a folder as long as they are few and small enough."""
-
     def __init__(self, source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
         self._source = source
         self._folder = folder

@@ -263,7 +263,6 @@ class Trial:
         self._folded[fold.value] = offset, factors
 
     def _judge(self, graph: Graph, mark: Mark, product: Product) -> tuple[bool, Float32]:
-        """See graph.Judge."""
         x, heard = product.x, self._heard[product.x]
         offset, factors = self._folded.get(x, (np.float32(0), np.float32(1)))
         judged = heard[:: -(-len(heard) // _JUDGED)]

@@ -101,7 +101,6 @@ class Catalogue:
         raise InstallationError(f"No model {name!r} can be installed.", f"Available: {names}.")
 
     def _checkpoint(self, repository: str) -> CatalogueModel:
-        """What can be said of a repository that no entry has."""
         owner, _, title = repository.partition("/")
         name = title.lower() if owner == _OFFICIAL else f"{owner}-{title}".lower()
         described = next((one for one in self.models if one.repository == repository.removesuffix(_HF)), None)
@@ -149,10 +148,7 @@ def _read(path: Path) -> list[CatalogueModel]:
 
 
 def _model(raw: dict[str, Any]) -> CatalogueModel:
-    """An entry, checked as if anybody could have written it.
-
-    ValueError, TypeError, AttributeError: it is not valid.
-    """
+    """An entry, which anybody could have written; ValueError, TypeError or AttributeError for a wrong one."""
     name = _text(raw, "name", _NAME)
     if unknown := sorted(raw.keys() - {field.name for field in fields(CatalogueModel)}):
         raise ValueError(f"{name} has an unknown key {unknown[0]}")

@@ -69,14 +69,10 @@ class Download:
     def run(self, look: Callable[[Path], None] = lambda _path: None) -> tuple[Listing, tuple[HubFile, ...]]:
         """Download what is missing and check everything.
 
-        Args:
-            look: Called with the place of config.json as soon as it is here and right, which is before the
-                weights are; may raise to save their download.
-
-        Raises:
-            DownloadError: Something could not be downloaded; what is here is kept, unless it is wrong.
-            InstallationError: The disk is full, or the folder cannot be written.
-            CancelledError: The work is to be given up; what is here is kept.
+        ``look`` is called with the place of config.json as soon as that is here and right, before the weights
+        are; it may raise to save their download. DownloadError: something could not be downloaded.
+        InstallationError: the disk is full, or the folder cannot be written. CancelledError: the work is to
+        be given up. What is here is kept, unless it is wrong.
         """
         self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
@@ -146,7 +142,6 @@ class Download:
         return listing
 
     def _delete_others(self, files: tuple[HubFile, ...]) -> None:
-        """Delete what belongs to another commit."""
         names = {name for file in files for name in (file.name, f"{file.name}.part")}
         for path in self._places.source.iterdir():
             if path.name not in names:
@@ -229,11 +224,11 @@ class _Fetch:
         self._most = size_of(part)
 
     def resume(self) -> None:
-        """One try.
+        """One try; what has come is kept.
 
-        DownloadError: the hub refuses the file; what has come is kept. TransientError: it broke off;
-        ``has_grown`` says whether more is here than ever before. InstallationError: the disk is full, or the
-        file cannot be written. CancelledError: the work is to be given up; what has come is kept.
+        DownloadError: the hub refuses the file. TransientError: it broke off; ``has_grown`` says whether more
+        is here than ever before. InstallationError: the disk is full, or the file cannot be written.
+        CancelledError.
         """
         try:
             self._resume()

@@ -108,10 +108,9 @@ def find_model(asked: str) -> InstalledModel:
 def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
-    It is called as its folder is, also if that was renamed: one model, one name. Without ``threads``, those
-    that were measured to suit it are used; with ``use_devices``, what was measured to be quicker on a
-    graphics card or the like runs there. EngineError: there is no such model. ModelMissingError: one of its
-    files is missing. ModelCorruptError: one of its files is not what it should be.
+    It is called as its folder is, also if that was renamed. Without ``threads``, those that were measured to
+    suit it are used; with ``use_devices``, what was measured to be quicker on a graphics card or the like
+    runs there. EngineError, ModelMissingError, ModelCorruptError.
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
@@ -186,10 +185,8 @@ def check_files(folder: Path) -> bool:
 def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
     """All models, installed or not: the catalogue's in its order, then what else is installed.
 
-    Any thread; reads the disk.
-
-    What only the running program knows is left out: which one is in use, what is being done. EngineError: the
-    folder of models may not be read. InstallationError: the shipped catalogue is damaged.
+    Any thread; reads the disk. What only the running program knows is left out: which one is in use, what is
+    being done. EngineError or InstallationError if models or catalogue cannot be read.
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
@@ -299,11 +296,7 @@ def check_removable(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete the installed ``name`` and its unfinished download. Whoever has it open keeps it.
-
-    EngineError: there is no such model. InstallationError: it ships with the program, could not be deleted,
-    or another process works on it.
-    """
+    """Delete ``name`` and its unfinished download; EngineError or InstallationError if that fails."""
     check_removable(name)
     places = ModelPaths(name)
     with places.locked(lambda: _refuse(name)):
@@ -317,10 +310,7 @@ def _refuse(name: str) -> None:
 def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
     """About how much memory the model in ``folder`` needs, in bytes.
 
-    Args:
-        folder: The model.
-        size_bytes: All its files together.
-        model: Its entry in the catalogue, which knows more.
+    ``size_bytes`` is that of all its files, ``model`` its entry in the catalogue, which knows more.
     """
     known = 0
     if model is not None:

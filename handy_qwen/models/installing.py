@@ -73,17 +73,13 @@ def install(
 ) -> InstalledModel:
     """Install ``model``, resuming an unfinished download. One that is here and whole is left as it is.
 
-    Args:
-        model: What to install.
-        tell: Called on this thread with how far it is; may raise CancelledError.
-        preset: How precisely to keep a checkpoint; "" for the default. A published model has none.
-        keep_source: Where to move what was downloaded; without it, it is deleted once the model is in place.
+    ``tell`` is called on this thread and may raise CancelledError. ``preset`` says how precisely to keep a
+    checkpoint; "" is the default. What was downloaded moves to ``keep_source``; without it, it is deleted
+    once the model is in place.
 
-    Raises:
-        CancelledError: ``tell`` did; what has been downloaded is kept.
-        DownloadError: It could not be downloaded; what has come is kept, unless it is wrong.
-        InstallationError: There is no room for it, or a folder cannot be written.
-        ConversionError, EngineError: The repository has another kind of model, or it does not run.
+    DownloadError: what has come is kept, unless it is wrong. InstallationError: there is no room for it, or a
+    folder cannot be written. ConversionError, EngineError: the repository has another kind of model, or it
+    does not run.
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
@@ -117,16 +113,9 @@ def _ignore(_path: Path) -> None:
 def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str = "") -> InstalledModel:
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
-    Args:
-        source: The folder or archive.
-        tell: Called on this thread with how far it is; may raise CancelledError.
-        name: What to call it; without it, as ``source`` is called.
-        preset: How precisely to keep a checkpoint; "" for the default. A published model has none.
-
-    Raises:
-        CancelledError: ``tell`` did; nothing is left behind.
-        InstallationError, ConversionError, EngineError: It is no model, does not run, or cannot be written;
-            nothing is left behind.
+    It is called ``name``; without it, as ``source`` is. ``tell`` and ``preset`` as for ``install``.
+    InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written;
+    nothing is left behind.
     """
     check_is_source(source)
     places = ModelPaths(name or name_for(source))
@@ -194,9 +183,8 @@ def _make(
 ) -> InstalledModel:
     """Make the model of ``source``, whatever layout it has, and put it in place.
 
-    ``may_link`` says that nobody else will ever write into the files of ``source``. ModelMissingError,
-    ModelCorruptError, EngineError: ``source`` is no model, or it does not run. ConversionError,
-    InstallationError: it cannot be converted, or written. CancelledError: the work is to be given up.
+    ``may_link`` says that nobody else will ever write into the files of ``source``. Raises EngineError,
+    ConversionError, InstallationError or CancelledError.
     """
     if is_package(source):
         if preset:
@@ -231,7 +219,6 @@ def _make(
 
 
 def _take(package: Path, source: Path, names: set[str], meter: Meter, *, may_link: bool) -> None:
-    """Link or copy the files ``names``."""
     total = sum((source / name).stat().st_size for name in names)
     if not may_link:
         check_disk(package.parent, total)

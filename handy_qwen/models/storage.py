@@ -48,7 +48,6 @@ class ModelPaths:
     name: str
 
     def __post_init__(self) -> None:
-        """Refuse what would lead elsewhere."""
         if self.name != Path(self.name).name or self.name[:1] in {"", "."} or is_reserved(self.name):
             raise InstallationError(
                 f"A model cannot be called {self.name!r}.",

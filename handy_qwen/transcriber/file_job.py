@@ -47,9 +47,9 @@ class FileJob:
     # --- the reader's thread -------------------------------------------------------------------------
 
     def feed(self, block: Samples, wait_s: float) -> bool:
-        """Take the next block in, as soon as there is room. False: there was none for ``wait_s``.
+        """Take the next block in; return whether there was room within ``wait_s``.
 
-        HandyError: the job has failed; CancelledError: it was given up.
+        HandyError: the job is over.
         """
         self._room.clear()
         if self._is_ahead() and (not self._room.wait(wait_s) or self._is_ahead()):
@@ -105,10 +105,10 @@ class FileJob:
         self._has_given_way = False
 
     def work(self, model: Model, segment_s: float, on_step: Callable[[], None]) -> bool:
-        """Do one piece of work. True: there is more to do, or it is over; False: more must be fed.
+        """Do one piece of work; return False if more must be fed first.
 
-        CancelledError: it was asked to give way, or given up. HandyError, MemoryError: what the engine
-        raises.
+        CancelledError: it was asked to give way, or given up. Raises HandyError and MemoryError as the engine
+        does.
         """
         if self.model is not model:
             self.pause()

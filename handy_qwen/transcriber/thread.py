@@ -399,7 +399,6 @@ class EngineTranscriber:
         return False
 
     def _open(self, job: Job) -> Model | None:
-        """Let ``job`` use the model, if there is one."""
         model = self._slot.present
         if model is None:
             if job.is_complete:

@@ -65,10 +65,7 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Apply the floor to ``raw``, of any shape, and scale it: the encoder's input.
-
-    ``top`` is the largest logarithm of the clip so far.
-    """
+    """Scale ``raw``, of any shape, with the floor below its largest logarithm ``top``, for the encoder."""
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)
     return scaled

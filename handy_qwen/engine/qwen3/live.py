@@ -174,7 +174,6 @@ class LiveTranscription:
         self._schedule = DraftSchedule()
 
     def _take_in(self) -> None:
-        """Give the segmenter what was fed."""
         while not self._inbox.empty():
             block = self._inbox.get()
             for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
@@ -284,7 +283,6 @@ class LiveTranscription:
             raise CancelledError
 
     def _parsed(self, draft: Draft) -> Answer:
-        """The text of a draft that has an end."""
         assert draft.end is not None
         return parse_answer(draft.tokens, self._model.tokenizer, self._prompt, draft.end)
 

@@ -50,7 +50,6 @@ class TableForm:
     zeros_offset_bytes: int = 0
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         if self.bits not in {4, 8, 32} or min(astuple(self)) < 0 or (self.bits < 32) != (self.block > 0):
             raise ValueError("a table of another form")
 
@@ -71,7 +70,6 @@ class Fidelity:
     notes: tuple[str, ...] = ()  # sentences for the user
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         counts = (self.clips, self.clips_same, self.choices, self.choices_same)
         if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
             raise TypeError("a count that is none")
@@ -107,7 +105,6 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
             raise TypeError("a name that is no text")
         if not (isinstance(self.precision, dict) and isinstance(self.source, dict)):

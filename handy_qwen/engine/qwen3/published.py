@@ -177,7 +177,6 @@ def _open_graph(name: str, path: Path, config: ModelConfig, threads: int) -> ort
 
 
 def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
-    """Inputs and outputs that graph ``name`` must have."""
     text = config.text
     if name == "encoder":
         features = Port(FLOAT, (1, None, text.hidden))
@@ -383,12 +382,10 @@ class PublishedDecoder:
         del self._init, self._step, self._cache, self._table
 
     def _known_rows(self) -> int:
-        """How many of the recorded rows are in the cache."""
         pairs = zip(self._rows, self._read, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _run_init(self, rows: int, cancel: Cancel) -> None:
-        """Read the first ``rows`` rows at once."""
         recorded = self._rows[:rows]
         audio = [row for row in recorded if isinstance(row, bytes)]
         offset = next((i for i, row in enumerate(recorded) if isinstance(row, bytes)), 0)

@@ -219,7 +219,6 @@ class Segment:
         return True
 
     def _loudest(self, samples: Float32, cancel: Cancel) -> float:
-        """The loudest bin of the whole segment."""
         loudest = -math.inf
         for chunk in range(-(-frame_count(len(samples)) // CHUNK_FRAMES)):
             cancel.check()
@@ -337,7 +336,6 @@ class _DraftVerifier:
         self._rows = min(_FIRST_TOKENS, self._max_rows)
 
     def _find(self, token: int, *, only_after: bool) -> int | None:
-        """Where ``token`` is in the draft nearest to where it should be."""
         first = self._next + 1 if only_after else max(0, self._next - _SEARCHED)
         places = range(first, min(len(self._draft), self._next + _SEARCHED + 1))
         found = [place for place in places if self._draft[place] == token]

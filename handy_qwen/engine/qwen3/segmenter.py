@@ -152,7 +152,6 @@ class Segmenter:
 
     @property
     def _size(self) -> int:
-        """Samples in the open segment."""
         return self.heard - self.start
 
     def _judge_frame(self) -> None:
@@ -198,7 +197,6 @@ class Segmenter:
         return self.start + _quietest(self._buffer, first, last)
 
     def _close(self, cut: int) -> ClosedSegment:
-        """End the segment at ``cut``, from which the next begins."""
         speech, size = self.speech(self.start, cut), cut - self.start
         end = size if speech else 0
         if speech and self._trims:

@@ -139,10 +139,7 @@ class Tokenizer:
         self._ids_of_piece = lru_cache(_REMEMBERED_PIECES)(self._merge_piece)
 
     def marker(self, name: str) -> int:
-        """The id of a marker such as ``<|im_start|>``.
-
-        ModelCorruptError: the tokenizer has no such marker: it is another model's.
-        """
+        """The id of a marker such as ``<|im_start|>``; ModelCorruptError if another model's lacks it."""
         if name not in self._table.markers:
             raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
         return self._table.markers[name]
@@ -280,11 +277,7 @@ def _table_of(raw: dict[str, Any]) -> TokenTable:
 
 
 def _read_official(folder: Path) -> dict[str, Any]:
-    """What the ``tokenizer.json`` in ``folder`` says.
-
-    Where there are only ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json``, as in the official
-    checkpoints, it is made of them. Raises ModelMissingError, or ModelCorruptError for what is no tokenizer.
-    """
+    """What ``tokenizer.json`` says, or is made of ``vocab.json``, ``merges.txt`` and the settings."""
     whole, vocab, merges = (folder / name for name in (TOKENIZER_FILE, "vocab.json", "merges.txt"))
     if whole.is_file():
         with as_corrupt(whole, _NOT_A_TOKENIZER):

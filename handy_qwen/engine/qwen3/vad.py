@@ -143,8 +143,6 @@ class VoiceStream:
 
 
 class _Hysteresis:
-    """Turns probabilities into spans of frames."""
-
     def __init__(self) -> None:
         self.end_frame = 0  # the one after the last frame of speech
         self._is_speaking = False

@@ -11,7 +11,7 @@ from handy_qwen.core.events import Delivered, HotkeysDied, Noted
 from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
 from handy_qwen.errors import HandyError
 from handy_qwen.runtime.controller import Controller
-from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Watch, Watchdog
+from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Expected, Watch, Watchdog
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
@@ -48,7 +48,7 @@ class Bench:
         self.part = part
         self.told, self.notes = [], []
         self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
-        self.watchdog.add([Watch("part", part, "The part", stuck_s)])
+        self.watchdog.add([Watch("part", part, Expected("The part", stuck_s))])
 
     def look(self, times=1):
         for _ in range(times):
@@ -149,7 +149,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
             thread.end()
         ran.put(threading.current_thread())
 
-    ran, watch_ = queue.SimpleQueue(), Watch("part", None, "The part", 5.0, most_own=0)
+    ran, watch_ = queue.SimpleQueue(), Watch("part", None, Expected("The part", 5.0, most_own=0))
     thread = watch_.part = WatchedThread("spinning", run, on_revive=is_cured.set)
     thread.start()
     watchdog = Watchdog(pytest.fail, lambda *_: None)
@@ -169,7 +169,9 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     broken = Part()
     broken.has_died = lambda: 1 / 0
     last = Part()
-    desk.watchdog.add([Watch("broken", broken, "It", 1.0), Watch("last", last, "It", 1.0)])
+    desk.watchdog.add(
+        [Watch("broken", broken, Expected("It", 1.0)), Watch("last", last, Expected("It", 1.0))]
+    )
     last.is_dead = True
     desk.look()
     assert last.revived == 1
@@ -178,7 +180,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
 def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
     clock, part = iter([0.0]), Part()
     watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
-    watchdog.add([Watch("part", part, "It", 1.0)])
+    watchdog.add([Watch("part", part, Expected("It", 1.0))])
     part.is_dead = True
     watchdog.look()
     assert part.revived == 1
@@ -202,7 +204,7 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
-    watchdog.add([Watch("part", part, "The part", 5.0)])
+    watchdog.add([Watch("part", part, Expected("The part", 5.0))])
     watchdog.start()
     assert noted.wait(30)
     watchdog.stop(30)
