@@ -19,6 +19,8 @@ from handy_qwen.transcriber import EngineTranscriber
 
 pytestmark = pytest.mark.expects_log
 
+MOST_OWN = Expected("", 0.0).most_own
+
 
 class Part:
     """Dead, busy or well, as told."""
@@ -115,7 +117,7 @@ def test_what_moves_or_waits_is_not_stuck(pieces):
     assert desk.told == []
 
 
-def spin(desk, looks, pieces=Watch.most_own + 1):
+def spin(desk, looks, pieces=MOST_OWN + 1):
     """Let the part begin so many pieces of its own accord before each look."""
     for _ in range(looks):
         desk.part.at, desk.part.own = desk.part.own + 1, desk.part.own + pieces
@@ -136,7 +138,7 @@ def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
 
 def test_what_is_asked_for_much_or_polls_at_its_own_pace_does_not_spin():
     desk = Bench(Part())
-    spin(desk, 10 * SPINNING_LOOKS, pieces=Watch.most_own)
+    spin(desk, 10 * SPINNING_LOOKS, pieces=400)
     assert (desk.part.revived, desk.told) == (0, [])
 
 
