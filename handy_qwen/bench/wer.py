@@ -94,8 +94,7 @@ class Scorer:
             from whisper_normalizer.english import EnglishTextNormalizer
         except ImportError as exc:
             raise HandyError(
-                "Word error rates need two libraries that are not installed.",
-                how_to_get("bench"),
+                "Word error rates need two libraries that are not installed.", how_to_get("bench")
             ) from exc
         self._compare = jiwer.process_words
         self._english: Callable[[str], str] = EnglishTextNormalizer()

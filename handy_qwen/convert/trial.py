@@ -270,10 +270,7 @@ class Trial:
         found = graph.run_piece(mark, [product.out], feeds, self._threads)
         rows, expected = (
             np.concatenate([value.reshape(-1, len(product.weights)) for value in values])
-            for values in (
-                [values for (values,) in found],
-                [feed[x] @ product.weights.T for feed in feeds],
-            )
+            for values in ([values for (values,) in found], [feed[x] @ product.weights.T for feed in feeds])
         )
         if product.bias is not None:
             rows -= product.bias

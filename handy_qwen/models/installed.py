@@ -32,13 +32,7 @@ from handy_qwen.engine.qwen3.manifest import (
 from handy_qwen.engine.qwen3.prompt import fit_words
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
-from handy_qwen.errors import (
-    EngineError,
-    HandyError,
-    InstallationError,
-    ModelCorruptError,
-    ModelMissingError,
-)
+from handy_qwen.errors import EngineError, HandyError, InstallationError, ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.machine import clip_s_of, threads_for

@@ -37,14 +37,7 @@ from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, map_array
 from handy_qwen.engine.qwen3.features import HOP, N_FFT, N_MELS, SAMPLE_RATE
-from handy_qwen.engine.qwen3.model import (
-    AudioConfig,
-    Float32,
-    ModelConfig,
-    ModelParts,
-    Rows,
-    TextConfig,
-)
+from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError

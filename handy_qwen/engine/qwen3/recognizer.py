@@ -111,12 +111,7 @@ class Recognizer:
     ) -> Transcript:
         """See ``api.Model``."""
         live = self.live(
-            language=language,
-            context=context,
-            exact=exact,
-            drafts=False,
-            segment_s=segment_s,
-            cancel=cancel,
+            language=language, context=context, exact=exact, drafts=False, segment_s=segment_s, cancel=cancel
         )
         share = 0.0
         for first in range(0, max(1, samples.size), _BLOCK_SAMPLES):
