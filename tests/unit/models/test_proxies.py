@@ -8,7 +8,7 @@ import pytest
 
 from handy_qwen.errors import DownloadError, DownloadReason
 from handy_qwen.models import proxies
-from handy_qwen.models.proxies import choose_proxy
+from handy_qwen.models.hub import choose_proxy
 from tests.hub.proxy import LocalProxy
 from tests.hub.tiny import download
 
