@@ -21,13 +21,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from handy_qwen.convert.check import Check, compare_choices
 from handy_qwen.convert.check_speech import CheckClip, load_check_speech
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint, check_weights
 from handy_qwen.convert.decoder import write_decoder, write_embedding, write_head
 from handy_qwen.convert.encoder import write_encoder, write_frontend
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
-from handy_qwen.convert.trial import Case, FoldedTensors, TooCoarseError, error_of
+from handy_qwen.convert.trial import Case, Check, FoldedTensors, TooCoarseError, compare_choices, error_of
 from handy_qwen.engine import default_threads
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3 import names

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-import httpx2
 from huggingface_hub import constants, try_to_load_from_cache
 
 from handy_qwen.core.models import InstallStage
@@ -29,6 +28,7 @@ from handy_qwen.models.hub import (
     Hub,
     HubFile,
     Listing,
+    Response,
     TransientError,
     choose_files,
     is_offline,
@@ -246,13 +246,11 @@ class _Fetch:
         if start == self._file.size_bytes and self._part.exists():
             return
         with self._hub.read(self._listing, self._file.name, start) as (answer, pieces):
-            if answer.status_code == 416 or (
-                answer.status_code == 206 and not self._continues(answer, start)
-            ):
+            if answer.status == 416 or (answer.status == 206 and not self._continues(answer, start)):
                 self._part.unlink(missing_ok=True)
                 self._meter.add(-start)
                 raise TransientError(self._damaged("another part than was asked for"))
-            if answer.status_code == 200:  # from the beginning, whatever was asked for
+            if answer.status == 200:  # from the beginning, whatever was asked for
                 self._check_length(answer)
                 self._restart(pieces, start)
             else:
@@ -291,11 +289,11 @@ class _Fetch:
                 write_all(out, piece)
                 self._meter.add(len(piece))
 
-    def _continues(self, answer: httpx2.Response, start: int) -> bool:
+    def _continues(self, answer: Response, start: int) -> bool:
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         return found is not None and int(found[1]) == start and found[2] in {"*", str(self._file.size_bytes)}
 
-    def _check_length(self, answer: httpx2.Response) -> None:
+    def _check_length(self, answer: Response) -> None:
         length = answer.headers.get("content-length", "")
         if length.isdecimal() and int(length) != self._file.size_bytes:
             raise TransientError(self._damaged(f"{length} bytes instead of {self._file.size_bytes}"))

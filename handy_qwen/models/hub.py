@@ -27,8 +27,8 @@ import queue
 import re
 import ssl
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -310,55 +310,78 @@ def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]
     return tuple(sorted(wanted.values(), key=lambda file: (file.size_bytes, file.name)))
 
 
-def _streamed(
-    url: str, headers: Mapping[str, str], timeout_s: float, poll: Callable[[], None]
-) -> Generator[httpx2.Response | bytes]:
-    """The answer to a GET request, and then its body, as it was sent.
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status and headers (names in small letters), after redirects."""
 
-    A read from a network that has gone silent cannot be interrupted. So the thread ``download`` reads, and if
-    the generator is closed, it is left behind: it ends when its time is up, and what it still gets is thrown
-    away.
+    status: int
+    headers: Mapping[str, str]
+
+
+class _Stream:
+    """A GET request, read on the thread ``download`` so that its user can give up at any time.
+
+    A read from a network that has gone silent cannot be interrupted. The thread that waits in it is left
+    behind; it ends when its time is up, and what it still gets is thrown away.
     """
-    items: queue.Queue[httpx2.Response | bytes | Exception | None] = queue.Queue(_PIECES_AHEAD)
-    is_abandoned = threading.Event()
 
-    def put(item: httpx2.Response | bytes | Exception | None) -> None:
-        while not is_abandoned.is_set():
+    def __init__(
+        self, url: str, headers: Mapping[str, str], timeout_s: float, poll: Callable[[], None]
+    ) -> None:
+        self._url, self._headers, self._timeout_s, self._poll = url, dict(headers), timeout_s, poll
+        self._queue: queue.Queue[Response | bytes | Exception | None] = queue.Queue(_PIECES_AHEAD)
+        self._is_abandoned = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="download", daemon=True)
+
+    def open(self) -> Response:
+        self._thread.start()
+        answer = self._next()
+        assert isinstance(answer, Response)
+        return answer
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body, as it was sent."""
+        while (piece := self._next()) is not None:
+            assert isinstance(piece, bytes)
+            yield piece
+
+    def close(self) -> None:
+        """Give up the rest. Never blocks."""
+        self._is_abandoned.set()
+
+    def _next(self) -> Response | bytes | None:
+        while True:
             try:
-                items.put(item, timeout=_POLL_S)
+                item = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                self._poll()
+                continue
+            if isinstance(item, Exception):
+                raise item
+            return item
+
+    def _read(self) -> None:
+        try:
+            with get_session().stream(
+                "GET", self._url, headers=self._headers, timeout=self._timeout_s, follow_redirects=True
+            ) as response:
+                headers = {key.lower(): value for key, value in response.headers.items()}
+                self._put(Response(response.status_code, headers))
+                for piece in response.iter_raw():
+                    if self._is_abandoned.is_set():
+                        return
+                    self._put(piece)
+            self._put(None)
+        except Exception as exc:  # the top of this thread; raised again where the answer is wanted
+            self._put(exc)
+
+    def _put(self, item: Response | bytes | Exception | None) -> None:
+        while not self._is_abandoned.is_set():
+            try:
+                self._queue.put(item, timeout=_POLL_S)
             except queue.Full:
                 continue
             return
-
-    def read() -> None:
-        try:
-            with get_session().stream(
-                "GET", url, headers=headers, timeout=timeout_s, follow_redirects=True
-            ) as response:
-                put(response)
-                for piece in response.iter_raw():
-                    if is_abandoned.is_set():
-                        return
-                    put(piece)
-            put(None)
-        except Exception as exc:  # the top of this thread; raised again where the answer is wanted
-            put(exc)
-
-    threading.Thread(target=read, name="download", daemon=True).start()
-    try:
-        while True:
-            try:
-                item = items.get(timeout=_POLL_S)
-            except queue.Empty:
-                poll()
-                continue
-            if item is None:
-                return
-            if isinstance(item, Exception):
-                raise item
-            yield item
-    finally:
-        is_abandoned.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,9 +417,7 @@ class Hub:
             ) from exc
 
     @contextmanager
-    def read(
-        self, listing: Listing, name: str, start: int
-    ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
+    def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Response, Iterator[bytes]]]:
         """Ask for a file from byte ``start`` on; the answer may be all of it, or 416.
 
         Raises as ``ask``, also later.
@@ -411,25 +432,25 @@ class Hub:
     @contextmanager
     def _get(
         self, url: str, what: str, headers: dict[str, str]
-    ) -> Iterator[tuple[httpx2.Response, Iterator[bytes]]]:
+    ) -> Iterator[tuple[Response, Iterator[bytes]]]:
         headers |= {"User-Agent": f"handy-qwen/{__version__}", "Accept-Encoding": "identity"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        with closing(_streamed(url, headers, self.timeout_s, self.poll)) as stream:
+        stream = _Stream(url, headers, self.timeout_s, self.poll)
+        try:
             with self._translated():
-                answer = next(stream)
-            assert isinstance(answer, httpx2.Response)
+                answer = stream.open()
             self._check_status(answer, what)
             yield answer, self._pieces(stream)
+        finally:
+            stream.close()
 
-    def _pieces(self, stream: Iterator[httpx2.Response | bytes]) -> Iterator[bytes]:
+    def _pieces(self, stream: _Stream) -> Iterator[bytes]:
         with self._translated():
-            for piece in stream:
-                assert isinstance(piece, bytes)
-                yield piece
+            yield from stream.pieces()
 
-    def _check_status(self, answer: httpx2.Response, what: str) -> None:
-        status = answer.status_code
+    def _check_status(self, answer: Response, what: str) -> None:
+        status = answer.status
         if status in {200, 206, 416}:
             return
         if status in _RETRY_STATUS:

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.bench.fidelity import answer, compare, with_model
-from handy_qwen.convert import check as check_module
 from handy_qwen.convert import package, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
@@ -285,10 +284,10 @@ def test_no_more_than_a_layer_is_in_memory(tmp_path, monkeypatch):
 
 def test_speech_in_the_models_languages_is_listened_to_and_no_more_than_enough():
     clips = load_check_speech()
-    chosen = check_module._chosen(clips, ["Korean", "Russian"])
+    chosen = trial._chosen(clips, ["Korean", "Russian"])
     assert {clip.language for clip in chosen} == {"Korean", "Russian"}
-    assert check_module._chosen(clips, []) == check_module._chosen(clips, [c.language for c in clips])
-    seconds = sum(len(clip.samples) for clip in check_module._chosen(clips, [])) / 16_000
+    assert trial._chosen(clips, []) == trial._chosen(clips, [c.language for c in clips])
+    seconds = sum(len(clip.samples) for clip in trial._chosen(clips, [])) / 16_000
     assert 40 <= seconds < 60
 
 
