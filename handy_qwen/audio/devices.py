@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -88,41 +88,6 @@ class FrameBuffer:
             return b""
 
 
-class Stream(Protocol):
-    """A microphone that is open and fills its buffer."""
-
-    device: Device
-    rate_hz: int
-    buffer: FrameBuffer
-    is_finished: bool  # it ended by itself: the device or the sound server went away
-    overflows: int  # how often the system dropped samples because they were not taken in time
-
-    def close(self) -> None:
-        """Give the device back and drop the sound. May block forever if the sound server hangs."""
-
-
-class Backend(Protocol):
-    """A sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
-
-    def devices(self) -> Sequence[Device]:
-        """The microphones there are now. MicrophoneError: the sound system is missing or does not answer."""
-
-    def open(self, device: Device) -> Stream:
-        """Begin to listen. MicrophoneError: the device cannot be opened, or there is no sound system."""
-
-    def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
-
-    def watch(self, on_change: Callable[[], None]) -> None:
-        """Call ``on_change`` (from any thread) when devices or the default may have changed.
-
-        Takes effect with the next call of ``devices``; not all sound systems report changes.
-        """
-
-    def close(self) -> None:
-        """End the watching. Streams that hang are left to the end of the process."""
-
-
 def in_order(devices: Sequence[Device], names: Sequence[str] = ()) -> list[Device]:
     """The microphones as they are to be used: those of ``names`` ("" is the default), the default, then any.
 
@@ -156,18 +121,20 @@ def pick(
     return min(order, key=lambda device: (device.handle in avoid, device.handle in spare))
 
 
-def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset[str]:
+def spared(
+    playing: Callable[[], Collection[str] | None], devices: Sequence[Device], wish: Wish
+) -> frozenset[str]:
     """Handles of the headsets that are to go on playing music. May block; MicrophoneError.
 
-    Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
+    Where ``playing`` (of ``Microphones``) cannot tell, one that the user has asked for by name is used.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:
         return frozenset()
-    playing = backend.playing()
-    if playing is None:
+    in_use = playing()
+    if in_use is None:
         return frozenset(one.handle for one in headsets if not {one.name, one.handle} & {*wish.names})
-    return frozenset(one.handle for one in headsets if one.handle in playing)
+    return frozenset(one.handle for one in headsets if one.handle in in_use)
 
 
 def no_microphone() -> MicrophoneError:

@@ -43,7 +43,7 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 
 
 class Microphones:
-    """The backend of the real recorder."""
+    """The sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
 
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
@@ -174,7 +174,7 @@ class Microphones:
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """See ``Backend``."""
+        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)
         if self._platform == "darwin":
@@ -184,14 +184,14 @@ class Microphones:
 
 
 class InputStream:
-    """A stream of PortAudio that writes into a buffer."""
+    """A microphone that is open and fills its buffer."""
 
     def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
         self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
-        self.is_finished = False
-        self.overflows = 0
+        self.is_finished = False  # it ended by itself: the device or the sound server went away
+        self.overflows = 0  # how often the system dropped samples because they were not taken in time
         self._is_closed = False
         self._library = library
 

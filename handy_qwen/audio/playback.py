@@ -136,12 +136,8 @@ class SoundCues:
 
     A sound is worth something only at its moment: one that finds the thread ``cues`` still busy is left out,
     and so is every one while the sound server hangs. Failure is logged once until a sound plays again: a
-    computer without speakers is no reason for a line of log at every key.
-
-    Args:
-        library: PortAudio, shared with the recorder.
-        folder: Where ``start.wav`` and ``stop.wav`` are.
-        is_on: Whether to play at all; may be changed at any time.
+    computer without speakers is no reason for a line of log at every key. ``folder`` has ``start.wav`` and
+    ``stop.wav``; ``is_on`` may be changed at any time.
     """
 
     def __init__(self, library: PortAudio, folder: Path, *, is_on: bool = False) -> None:

@@ -25,15 +25,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from handy_qwen.audio.connection import Connection, Listed, Opening, Spawn, Work, broken, spawn
 from handy_qwen.audio.devices import (
-    Backend,
     Device,
     HungError,
-    Stream,
     Wish,
     in_order,
     no_microphone,
@@ -55,6 +54,9 @@ from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import HandyError, MicrophoneError
 from handy_qwen.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from handy_qwen.audio.microphones import InputStream, Microphones
 
 logger = logging.getLogger(__name__)
 
@@ -112,23 +114,16 @@ class MicrophoneRecorder:
     A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
     with, and end without; a stream may be kept between takes.
 
-    Args:
-        post: Gets the events.
-        backend: The sound system.
-        wish: Which microphone to use; the system's default is followed.
-        warm_s: How long the stream stays open after a take: 0, seconds, or ``ALWAYS``.
-        on_devices: Called on the microphone's thread with the devices, at first and when they change, and
-            when one is spared or no longer.
-        on_trouble: Called there when there is nothing to record with for longer than a moment, and with None
-            when there is again.
-        clock: ``time.monotonic`` or a stand-in.
-        spawn: Runs jobs that may hang.
+    After a take, the stream stays open for ``warm_s``: 0, seconds, or ``ALWAYS``. On the microphone's thread,
+    ``on_devices`` is called with the devices, at first and when they change, and when one is spared or no
+    longer; ``on_trouble`` when there is nothing to record with for longer than a moment, and with None when
+    there is again. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(
         self,
         post: Post,
-        backend: Backend,
+        backend: Microphones,
         *,
         wish: Wish = Wish(),  # noqa: B008  it cannot change
         warm_s: float = 30.0,
@@ -341,7 +336,7 @@ class MicrophoneRecorder:
     # --- the stream --------------------------------------------------------------------------------
 
     def _on_opened(
-        self, opening: Opening, stream: Stream | None, error: MicrophoneError | None, now_s: float
+        self, opening: Opening, stream: InputStream | None, error: MicrophoneError | None, now_s: float
     ) -> None:
         if not self._connection.accept(opening, stream, now_s):
             self._list_s = min(self._list_s, now_s)  # the device that was late may be the one to use

@@ -14,14 +14,17 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.devices import Stream
 from handy_qwen.core.ports import Sink
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.core.view import VOICE_DB, Voice
+
+if TYPE_CHECKING:
+    from handy_qwen.audio.microphones import InputStream
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
@@ -61,7 +64,7 @@ class Take:
         self.overflows = 0  # how often the device dropped some itself
         self._sink = sink
         self._samples = 0
-        self._stream: Stream | None = None
+        self._stream: InputStream | None = None
         self._rest = np.zeros(0, np.float32)  # not measured yet, less than a frame
         self._levels: deque[float] = deque(maxlen=_RECENT_FRAMES)  # RMS of the last frames
 
@@ -80,7 +83,7 @@ class Take:
         """The name of the device it is recorded from, "" if none."""
         return self._stream.device.name if self._stream else ""
 
-    def attach(self, stream: Stream, *, is_fresh: bool) -> None:
+    def attach(self, stream: InputStream, *, is_fresh: bool) -> None:
         """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
         self._stream = stream
         self._fresh_from = 0 if is_fresh else stream.buffer.written

@@ -116,7 +116,7 @@ def check_microphone(context: Context) -> Iterator[Finding]:
     backend = Microphones(context.library, context.platform)
     try:
         devices = backend.devices()
-        playing = spared(backend, devices, wish)
+        playing = spared(backend.playing, devices, wish)
         device = pick(devices, wish.names, spare=playing)
     except MicrophoneError as error:
         yield failed(MICROPHONE, error, reason=error.reason.name.lower(), device="", level_db=None)

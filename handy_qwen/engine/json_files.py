@@ -41,6 +41,11 @@ def read_object(path: Path) -> dict[str, Any]:
         return parse_object(file.read(min(MAX_BYTES, path.stat().st_size) + 1))
 
 
+def write_object(path: Path, value: dict[str, Any]) -> None:
+    """Write ``value`` into the file ``path``, for people to read; OSError if that fails."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 @contextmanager
 def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = REINSTALL) -> Iterator[None]:
     """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.

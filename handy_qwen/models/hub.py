@@ -21,7 +21,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import ipaddress
-import json
 import os
 import queue
 import re
@@ -40,7 +39,7 @@ from huggingface_hub import constants, get_session, hf_hub_url, set_client_facto
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from handy_qwen import __version__
-from handy_qwen.engine.json_files import MAX_BYTES, parse_object, read_object
+from handy_qwen.engine.json_files import MAX_BYTES, parse_object, read_object, write_object
 from handy_qwen.errors import DownloadError, DownloadReason, HandyError
 from handy_qwen.models.catalogue import CatalogueModel
 
@@ -265,7 +264,7 @@ class Listing:
 
     def save(self, path: Path) -> None:
         """Keep it, so that a download can be finished, and checked, without asking the hub again."""
-        path.write_text(json.dumps(asdict(self), indent=1) + "\n", encoding="utf-8")
+        write_object(path, asdict(self))
 
 
 def load_listing(path: Path) -> Listing | None:

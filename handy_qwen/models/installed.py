@@ -6,7 +6,6 @@ and is always there; it is used only where nothing else is installed, or when it
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,7 +18,7 @@ from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import FittedWords, Model
-from handy_qwen.engine.json_files import read_object
+from handy_qwen.engine.json_files import read_object, write_object
 from handy_qwen.engine.qwen3.manifest import (
     MANIFEST_FILE,
     Fidelity,
@@ -140,8 +139,7 @@ class Origin:
 
     def save(self, folder: Path) -> None:
         """Write it into ``folder``. OSError: it cannot be written."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        (folder / ORIGIN_FILE).write_text(text + "\n", encoding="utf-8")
+        write_object(folder / ORIGIN_FILE, asdict(self))
 
 
 def load_origin(folder: Path) -> Origin | None:

@@ -26,13 +26,11 @@ class WatchedThread:
     It reads no clock. The watchdog sees that the same piece of work goes on and on, or that the thread begins
     more pieces of its own accord than any timer has reason for: it spins.
 
+    ``run`` is what it does: when that returns, the thread ends. ``on_revive`` puts in order what it was at
+    when it died, before it starts again.
+
     Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to its owner,
     ``revive`` to the watchdog. Any thread may read.
-
-    Args:
-        name: The thread's.
-        run: What it does; when it returns, the thread ends.
-        on_revive: Puts in order what it was at when it died, before it starts again.
     """
 
     def __init__(self, name: str, run: Call, on_revive: Call | None = None) -> None:
@@ -133,18 +131,12 @@ class WatchedThread:
 class Worker(WatchedThread):
     """A thread with an inbox of calls, and a routine for when none has come for a while.
 
+    ``routine`` is called when no call has come for ``pause_s``, asked before each wait (None: never), and ``after`` after each call and routine. ``on_error`` gets what they raise, in words for the user; what
+    nobody foresaw is logged, too, and without ``on_error`` everything is. If it ``is_lazy``, the first call
+    starts the thread.
+
     Threads: ``do`` and ``stop`` may be called from any; the calls and all functions handed in run on the
     thread ``name``.
-
-    Args:
-        name: The thread's.
-        routine: Called when no call has come for ``pause_s``.
-        pause_s: After how many seconds; None: never. Asked before each wait.
-        after: Called after each call and each routine.
-        on_error: Called with what a call, the routine or ``after`` raised, in words for the user. What nobody
-            foresaw is logged, too; without ``on_error`` everything is.
-        on_revive: See ``WatchedThread``.
-        is_lazy: The first call starts the thread.
     """
 
     def __init__(

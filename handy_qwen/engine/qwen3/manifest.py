@@ -7,14 +7,13 @@ SHA-256, so that a damaged one is found before its weights are used.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from handy_qwen.engine.json_files import as_corrupt, read_object
+from handy_qwen.engine.json_files import as_corrupt, read_object, write_object
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 
@@ -114,8 +113,7 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        write_object(folder / MANIFEST_FILE, asdict(self))
 
 
 def load_manifest(folder: Path) -> Manifest:
