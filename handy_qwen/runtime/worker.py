@@ -131,7 +131,8 @@ class WatchedThread:
 class Worker(WatchedThread):
     """A thread with an inbox of calls, and a routine for when none has come for a while.
 
-    ``routine`` is called when no call has come for ``pause_s``, asked before each wait (None: never), and ``after`` after each call and routine. ``on_error`` gets what they raise, in words for the user; what
+    ``routine`` is called when no call has come for ``pause_s``, asked before each wait (None: never), and
+    ``after`` after each call and routine. ``on_error`` gets what they raise, in words for the user; what
     nobody foresaw is logged, too, and without ``on_error`` everything is. If it ``is_lazy``, the first call
     starts the thread.
 
