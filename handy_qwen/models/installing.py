@@ -22,6 +22,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
@@ -48,7 +49,6 @@ from handy_qwen.models.installed import (
     check_files,
     demo_model,
 )
-from handy_qwen.models.meter import Meter, OnProgress
 from handy_qwen.models.storage import (
     ModelPaths,
     check_disk,
@@ -58,6 +58,9 @@ from handy_qwen.models.storage import (
     link_or_copy,
     write_all,
 )
+
+if TYPE_CHECKING:
+    from handy_qwen.models.download import Meter, OnProgress
 
 _MOST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -83,7 +86,7 @@ def install(
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
-    from handy_qwen.models.download import Download  # the hub's library takes a while to import
+    from handy_qwen.models.download import Download, Meter  # the hub's library takes a while to import
 
     meter, places = Meter(tell), ModelPaths(model.name)
     check_memory(model.memory_of(preset))
@@ -117,6 +120,8 @@ def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str 
     InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written;
     nothing is left behind.
     """
+    from handy_qwen.models.download import Meter
+
     check_is_source(source)
     places = ModelPaths(name or name_for(source))
     if places.name == DEMO or not _NAME.fullmatch(places.name) or len(places.name) > _MOST_NAME:
