@@ -37,6 +37,7 @@ from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import CheckSpeechError, ConversionError
 from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message, Size
 
 ROWS_LOGITS_LIMIT = 0.025
 """Of a decoder whose activations have a scale for each row: words are worth more than the speed it gains."""
@@ -127,7 +128,8 @@ def convert(
             shutil.rmtree(aside, ignore_errors=True)
         except OSError as exc:
             raise ConversionError(
-                f"The package could not be written: {exc.strerror}.", "Nothing was left behind."
+                Message("The package could not be written: {reason}.", reason=exc.strerror),
+                Message("Nothing was left behind."),
             ) from exc
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -310,15 +312,19 @@ class _Work:
 def _config(folder: Path) -> ModelConfig:
     if is_package(folder):
         raise ConversionError(
-            f"{folder} is a package already.", "Use it as it is, or convert the official checkpoint."
+            Message("{folder} is a package already.", folder=folder),
+            Message("Use it as it is, or convert the official checkpoint."),
         )
     if any(folder.glob("*.onnx")) and not any(folder.glob("*.safetensors")):
         raise ConversionError(
-            f"{folder} is an ONNX model, which is not converted.",
-            "Use it as it is: handy-qwen model import, without --preset. Or convert the official checkpoint.",
+            Message("{folder} is an ONNX model, which is not converted.", folder=folder),
+            Message(
+                "Use it as it is: handy-qwen model import, without --preset. Or convert the "
+                "official checkpoint."
+            ),
         )
-    path, hint = folder / "config.json", "Give the folder of an official checkpoint."
-    with as_corrupt(path, "it does not describe a Qwen3-ASR model", hint, hint):
+    path, hint = folder / "config.json", Message("Give the folder of an official checkpoint.")
+    with as_corrupt(path, Message("it does not describe a Qwen3-ASR model"), hint, hint):
         return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 
@@ -340,7 +346,8 @@ def check_destination(destination: Path) -> None:
         is_taken = destination.exists() and not is_package(destination)
     if is_taken:
         raise ConversionError(
-            f"{destination} exists and is not a package.", "Choose another place or remove it."
+            Message("{folder} exists and is not a package.", folder=destination),
+            Message("Choose another place or remove it."),
         )
 
 
@@ -350,9 +357,12 @@ def _make_folder(path: Path, needed_bytes: int) -> None:
         free_bytes = shutil.disk_usage(path.parent).free
         if free_bytes < needed_bytes:
             raise ConversionError(
-                f"The package needs {needed_bytes / 1e6:.0f} MB, but only {free_bytes / 1e6:.0f} MB"
-                " are free.",
-                "Free some space or choose another disk.",
+                Message(
+                    "The package needs {needed}, but only {free} is free.",
+                    needed=Size(needed_bytes),
+                    free=Size(free_bytes),
+                ),
+                Message("Free some space or choose another disk."),
             )
         path.mkdir()
 
@@ -362,7 +372,9 @@ def _unwritable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise ConversionError(f"{folder} cannot be written to.", "Choose another place.") from exc
+        raise ConversionError(
+            Message("{folder} cannot be written to.", folder=folder), Message("Choose another place.")
+        ) from exc
 
 
 @contextmanager

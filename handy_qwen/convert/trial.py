@@ -37,6 +37,7 @@ from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.sessions import open_session, run
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 from handy_qwen.errors import ConversionError
+from handy_qwen.message import Message
 
 _MOST_BITS = 24  # of a factor, either way: beyond, a channel is as good as silent
 PRODUCT_LIMIT = 0.025
@@ -297,8 +298,10 @@ def check_is_finite(values: Iterable[Float32]) -> None:
     """Raise ConversionError if the float32 model makes infinite values or NaN of speech: nothing compares."""
     if not all(np.isfinite(value).all() for value in values):
         raise ConversionError(
-            "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN.",
-            "Download it again.",
+            Message(
+                "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN."
+            ),
+            Message("Download it again."),
         )
 
 

@@ -33,6 +33,7 @@ from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import EngineError, HandyError, InstallationError, ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message, verbatim
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.machine import clip_s_of, threads_for
 from handy_qwen.models.placement import opening
@@ -46,7 +47,7 @@ WORKING_BYTES = 300_000_000
 """The program itself, and room for a long take."""
 _SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
 _EXACT = "exact"
-UNMEASURED = "How close it comes to full precision was not measured."
+UNMEASURED = Message("How close it comes to full precision was not measured.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,12 @@ def installed_models() -> list[InstalledModel]:
         found = []
     except OSError as exc:
         raise EngineError(
-            f"The folder of models, {folder}, cannot be read: {exc.strerror}.", "Check its permissions."
+            Message(
+                "The folder of models, {folder}, cannot be read: {reason}.",
+                folder=folder,
+                reason=exc.strerror,
+            ),
+            Message("Check its permissions."),
         ) from exc
     return [*(InstalledModel(path.name, path) for path in found), demo_model()]
 
@@ -94,7 +100,8 @@ def find_model(asked: str) -> InstalledModel:
         return InstalledModel(folder.resolve().name, folder)
     names = ", ".join(model.name for model in models)
     raise EngineError(
-        f"There is no model {asked!r}.", f"Give an installed model ({names}) or a model folder."
+        Message("There is no model {asked}.", asked=repr(asked)),
+        Message("Give an installed model ({names}) or a model folder.", names=names),
     )
 
 
@@ -170,7 +177,7 @@ def check_files(folder: Path) -> bool:
         if not path.is_file():
             raise ModelMissingError(path)
         if sha256_of(path) != sha256:
-            raise ModelCorruptError(path, "its contents have changed")
+            raise ModelCorruptError(path, Message("its contents have changed"))
     return True
 
 
@@ -279,11 +286,13 @@ def check_removable(name: str) -> None:
     """Raise what ``remove`` would: EngineError for no such model, InstallationError for one not installed."""
     model = find_model(name)
     if model.folder == demo_model().folder:
-        raise InstallationError(f"{model.name} is part of Handy Qwen and cannot be removed.")
+        raise InstallationError(
+            Message("{name} is part of Handy Qwen and cannot be removed.", name=model.name)
+        )
     if model.folder != ModelPaths(model.name).final:
         raise InstallationError(
-            f"{model.folder} is not among the installed models.",
-            "Delete the folder yourself if you don't need it.",
+            Message("{folder} is not among the installed models.", folder=model.folder),
+            Message("Delete the folder yourself if you don't need it."),
         )
 
 
@@ -296,7 +305,10 @@ def remove(name: str) -> None:
 
 
 def _refuse(name: str) -> None:
-    raise InstallationError(f"{name} is being installed by another process.", "Stop that installation first.")
+    raise InstallationError(
+        Message("{name} is being installed by another process.", name=name),
+        Message("Stop that installation first."),
+    )
 
 
 def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
@@ -312,13 +324,13 @@ def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None
     return known or round(size_bytes * _SHARE) + WORKING_BYTES
 
 
-def fidelity_of(folder: Path) -> tuple[str, ...]:
+def fidelity_of(folder: Path) -> tuple[Message, ...]:
     """How close the model in ``folder`` comes to full precision, in sentences."""
     manifest = _manifest(folder)
     if manifest is None:
         return (UNMEASURED,)
     if manifest.fidelity is None:
-        return ("It is kept in full precision.",) if manifest.preset == _EXACT else (UNMEASURED,)
+        return (Message("It is kept in full precision."),) if manifest.preset == _EXACT else (UNMEASURED,)
     return fidelity_words(manifest.fidelity)
 
 
@@ -328,12 +340,17 @@ def preset_of(folder: Path) -> str:
     return manifest.preset if manifest else ""
 
 
-def fidelity_words(fidelity: Fidelity) -> tuple[str, ...]:
+def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
     """What was measured, in a sentence, and the notes that came with it."""
     if not fidelity.clips:
-        return fidelity.notes or (UNMEASURED,)
-    same = f"The same words as full precision on {fidelity.clips_same} of {fidelity.clips} check sentences"
-    return (f"{same}; {_percent(fidelity.logits)} apart.", *fidelity.notes)
+        return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
+    same = Message(
+        "The same words as full precision on {same} of {all} check sentences; {percent} apart.",
+        same=fidelity.clips_same,
+        all=fidelity.clips,
+        percent=_percent(fidelity.logits),
+    )
+    return (same, *map(verbatim, fidelity.notes))
 
 
 def _percent(share: float) -> str:

@@ -45,6 +45,7 @@ from handy_qwen.engine.qwen3.model import Float32, ModelParts, TextDecoder
 from handy_qwen.engine.qwen3.output import End, loop_start
 from handy_qwen.engine.qwen3.prompt import ANY, Beginnings, Prompt
 from handy_qwen.errors import EngineError
+from handy_qwen.message import Message
 
 _TOKENS_PER_S = 25
 _SPARE_TOKENS = 64
@@ -305,7 +306,9 @@ def first_choices(logits: Float32) -> list[int]:
     """The token with the largest logit, for each row; EngineError if logits are not finite."""
     best = logits.argmax(axis=-1)
     if not np.isfinite(logits[np.arange(len(logits)), best]).all():  # NaN wins every comparison of argmax
-        raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
+        raise EngineError(
+            Message("The model gives numbers that make no sense."), Message("Install or convert it again.")
+        )
     return [int(token) for token in best]
 
 
