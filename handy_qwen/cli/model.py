@@ -490,7 +490,7 @@ def _check_agrees(options: argparse.Namespace, question: str) -> None:
 
 def _run_convert(options: argparse.Namespace) -> int:
     """Convert a model, and say what the rounding costs if asked to."""
-    from handy_qwen.bench.wer import Scorer, find_recordings
+    from handy_qwen.bench.accuracy import Scorer, find_recordings
     from handy_qwen.convert.package import Details, check_destination, convert
     from handy_qwen.convert.source import opened_source
     from handy_qwen.engine.qwen3.manifest import is_package
@@ -557,8 +557,7 @@ def _report(
 ) -> tuple[dict[str, object], list[str]]:
     """What the rounding costs, for programs and for people."""
     from handy_qwen.audio.files import load
-    from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
-    from handy_qwen.bench.wer import find_recordings
+    from handy_qwen.bench.accuracy import find_recordings, measure_fidelity, measure_presets
     from handy_qwen.engine import default_threads
 
     recordings = find_recordings(options.recordings) if options.recordings else []

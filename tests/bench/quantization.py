@@ -29,9 +29,8 @@ import onnxruntime as ort
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, with_model
+from handy_qwen.bench.accuracy import Recording, Scorer, answer, compare, measure_errors, total, with_model
 from handy_qwen.bench.speed import load_now, measure_machine
-from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_frontend
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_channels

@@ -31,8 +31,15 @@ import numpy as np
 from handy_qwen.engine.api import Cancel, Passage, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, is_said_all_the_same, parse_answer
-from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
+from handy_qwen.engine.qwen3.prompt import (
+    Answer,
+    End,
+    Prompt,
+    build_prompt,
+    is_read_out,
+    is_said_all_the_same,
+    parse_answer,
+)
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
 from handy_qwen.errors import AudioFormatError, CancelledError

@@ -42,8 +42,7 @@ from handy_qwen.engine.qwen3.features import (
     samples_needed,
 )
 from handy_qwen.engine.qwen3.model import Float32, ModelParts, TextDecoder
-from handy_qwen.engine.qwen3.output import End, loop_start
-from handy_qwen.engine.qwen3.prompt import ANY, Beginnings, Prompt
+from handy_qwen.engine.qwen3.prompt import ANY, Beginnings, End, Prompt, loop_start
 from handy_qwen.errors import EngineError
 from handy_qwen.message import Message
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, with_model
+from handy_qwen.bench.accuracy import answer, compare, with_model
 from handy_qwen.convert import package, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
