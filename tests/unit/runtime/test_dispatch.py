@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.audio import devices
 from handy_qwen.audio.connection import spawn
+from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.playback import SoundCues
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
@@ -217,7 +217,7 @@ def test_no_effect_is_forgotten_here():
 
 
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
-    hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, PortAudio, Microphones, Backend), queue.SimpleQueue()
     hangs.touched_s = lambda: None  # which asks nobody
 
     def live_mode():
