@@ -20,8 +20,8 @@ from handy_qwen.cli.transcribe import opened
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:
+    from handy_qwen.bench.accuracy import Score
     from handy_qwen.bench.speed import Machine, ModelSpeed
-    from handy_qwen.bench.wer import Score
     from handy_qwen.errors import AudioFileError
 
 _LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
@@ -68,7 +68,7 @@ def _settle(options: argparse.Namespace) -> None:
 
 
 def _run_wer(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.wer import Scorer, find_recordings, measure_errors, sounds_without_text, total
+    from handy_qwen.bench.accuracy import Scorer, find_recordings, measure_errors, sounds_without_text, total
     from handy_qwen.engine.api import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)

@@ -187,8 +187,7 @@ def _size(size_bytes: int) -> str:
 def _run_info(options: argparse.Namespace) -> int:
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import find_model, load_origin, needed_memory
+    from handy_qwen.models.installed import fidelity_of, find_model, load_origin, needed_memory
     from handy_qwen.models.storage import size_text
 
     model = find_model(asked_or_used(options.model))
@@ -218,8 +217,7 @@ def _run_info(options: argparse.Namespace) -> int:
 
 def _run_check(options: argparse.Namespace) -> int:
     """Compare all checksums that are known, load the model, and let it run."""
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import check_files, find_model
+    from handy_qwen.models.installed import check_files, fidelity_of, find_model
     from handy_qwen.models.installing import self_test
 
     model = find_model(asked_or_used(options.model))
@@ -343,8 +341,7 @@ def _tell_if_short(model: InstalledModel) -> None:
     from psutil import virtual_memory
 
     from handy_qwen.core.models import is_short
-    from handy_qwen.models.figures import preset_of
-    from handy_qwen.models.installed import needed_memory
+    from handy_qwen.models.installed import needed_memory, preset_of
 
     machine_bytes, needed_bytes = virtual_memory().total, needed_memory(model)
     if not is_short(machine_bytes, needed_bytes):
@@ -456,7 +453,7 @@ def _check_agrees(options: argparse.Namespace, question: str) -> None:
 
 
 def _run_convert(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.wer import Scorer, find_recordings
+    from handy_qwen.bench.accuracy import Scorer, find_recordings
     from handy_qwen.convert.package import Details, check_destination, convert
     from handy_qwen.convert.source import opened_source
     from handy_qwen.engine.qwen3.manifest import is_package
@@ -522,8 +519,7 @@ def _report(
 ) -> tuple[dict[str, object], list[str]]:
     """What the rounding costs, for programs and for people."""
     from handy_qwen.audio.files import load
-    from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
-    from handy_qwen.bench.wer import find_recordings
+    from handy_qwen.bench.accuracy import find_recordings, measure_fidelity, measure_presets
     from handy_qwen.engine import default_threads
 
     recordings = find_recordings(options.recordings) if options.recordings else []

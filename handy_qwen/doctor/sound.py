@@ -15,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from handy_qwen.audio.devices import Device, HungError, Wish, pick, spared
-from handy_qwen.audio.loudness import is_clipping, loudest_db
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.audio.take import is_clipping, loudest_db
 from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
 from handy_qwen.core.types import Samples
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
@@ -118,7 +118,7 @@ def check_microphone(context: Context) -> Iterator[Finding]:
     backend = Microphones(context.library, context.platform)
     try:
         devices = backend.devices()
-        playing = spared(backend, devices, wish)
+        playing = spared(backend.playing, devices, wish)
         device = pick(devices, wish.names, spare=playing)
     except MicrophoneError as error:
         yield failed(MICROPHONE, error, reason=error.reason.name.lower(), device="", level_db=None)

@@ -122,7 +122,7 @@ def test_modules_stay_small(path):
     ("modules", "kept_out"),
     [
         ("handy_qwen.engine.qwen3.recognizer", "PySide6"),
-        ("handy_qwen.core.ports, handy_qwen.runtime.dispatch", "numpy"),
+        ("handy_qwen.core.ports, handy_qwen.runtime.controller", "numpy"),
     ],
 )
 def test_a_layer_loads_without(modules, kept_out):
