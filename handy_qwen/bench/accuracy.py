@@ -49,8 +49,8 @@ from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.errors import AudioFileError, HandyError
-from handy_qwen.shell import how_to_get
 from handy_qwen.message import Message
+from handy_qwen.shell import how_to_get
 
 Progress = Callable[[str, float], None]
 T = TypeVar("T")
