@@ -315,6 +315,8 @@ class _Finder:
         dotted = module.dotted(node)
         if dotted == "sys.executable":
             return {THIS_PYTHON}
+        if dotted == "launch.command":
+            return {THIS_PYTHON}  # this program, however it was installed
         if node.attr in {"name", "parent"}:
             return self._first(node.value)
         is_own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
