@@ -37,6 +37,7 @@ from handy_qwen.core.orthography import (
     ABBREVIATION,
     CLOSES,
     COMMAS,
+    ENDS,
     NARROW,
     OPENS,
     QUOTES,
@@ -70,6 +71,7 @@ _UNBROKEN = re.compile(  # places inside numbers, e-mail addresses, "don't" and 
     r"""(?<=\d)[.,:]\d|(?<=\d[.,:])\d|(?<=\w)@\w|(?<=\w@)\w|(?<=[nN])['’][tT]\b"""
     """|(?<=[א-ת])["״][א-ת]|(?<=[א-ת]["״])[א-ת]"""
 )
+_SENTENCE_STOPS = re.compile(rf"[^\S\n]*[{re.escape(ENDS)}]+(?=\s|\Z)|[。！？｡．]+")
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 
 
@@ -89,7 +91,9 @@ class Replacement:
     written: str
     is_regex: bool = False
     is_case_sensitive: bool = False
-    is_alone: bool = False  # only where it is said by itself, between pauses; see ``commands.stands_apart``
+    # Only where it is said by itself, between pauses; see ``commands.stands_apart``. One that is a sentence of
+    # its own takes the place of the full stop as well.
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,18 +170,18 @@ def heard(
     text = obeyed.text
     if rules.is_without_fillers:
         text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
+    commands = commands_in(text, language, rules.commands & WRITTEN.keys())
+    breaks = [_Found(one.start, one.end, WRITTEN[one.command]) for one in commands]
     found: list[_Found] = []
     slow = 0
     for replacement in rules.replacements_in(text):
         try:
             matches = _matches(text, replacement, PATTERN_S if slow < MOST_SLOW else HASTY_S)
-            found += _filled(matches, values) if replacement.is_alone else matches
+            found += _snippets(text, matches, breaks, values) if replacement.is_alone else matches
         except TimeoutError:
             slow += 1
             on_slow(replacement)
-    for one in commands_in(text, language, rules.commands & WRITTEN.keys()):
-        found.append(_Found(one.start, one.end, WRITTEN[one.command]))
-    text = _Rewriting(rules, language).rewritten(text, _apart(found))
+    text = _Rewriting(rules, language).rewritten(text, _apart(found + breaks))
     return replace(obeyed, text=unicodedata.normalize("NFC", text))
 
 
@@ -294,9 +298,15 @@ def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) 
     return found
 
 
-def _filled(found: Iterable[_Found], values: Mapping[str, str]) -> Iterator[_Found]:
-    """``found`` with ``values`` for the placeholders."""
+def _snippets(
+    text: str, found: Iterable[_Found], breaks: Iterable[_Found], values: Mapping[str, str]
+) -> Iterator[_Found]:
+    """``found`` with ``values`` for the placeholders; one that is all of its sentence with the end of that."""
+    ends = {each.end for each in breaks}
     for one in found:
+        before, stops = text[: one.start].rstrip(_BLANKS + COMMAS), _SENTENCE_STOPS.match(text, one.end)
+        if stops is not None and (ends_sentence(text[: one.start]) or len(before) in ends):
+            one = replace(one, end=stops.end())  # noqa: PLW2901
         written = _PLACEHOLDER.sub(lambda match: _plain(values.get(match[1], match[0])), one.written)
         yield replace(one, written=written)
 

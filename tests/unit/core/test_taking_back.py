@@ -164,14 +164,14 @@ def test_what_a_placeholder_stands_for_is_looked_up_when_it_is_needed():
     assert asked.names == {"date", "clipboard"}
     assert desk.inserted == []
     desk.play(replace(asked.transcribed, values={"date": "Monday", "clipboard": "a\nb"}))
-    assert desk.inserted == ["It happened. on Monday: a\nb."]
+    assert desk.inserted == ["It happened. on Monday: a\nb"]
     desk.put(1).say(2).hear(2, "No stamp here.")
     assert len(desk.done(fx.LookUp)) == 1
 
 
 def test_a_clipboard_that_hangs_holds_up_no_text_for_long():
     desk = Desk(STAMP).say(1).hear(1, "Stamp.").say(2)
-    assert desk.wait(LOOKING_UP_S + 0.1).inserted == ["on {date}: {clipboard}."]
+    assert desk.wait(LOOKING_UP_S + 0.1).inserted == ["on {date}: {clipboard}"]
     desk.play(ev.Transcribed(1, "Stamp.", "English", False, {"date": "too late"}))
     assert len(desk.inserted) == 1
 
