@@ -19,6 +19,7 @@ from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
+from handy_qwen.core.profiles import rules_for
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.system.opening import open_with_desktop
@@ -103,10 +104,13 @@ class ProgramWindows:
         presenters = (self.models, self.history, self.files, self.upkeep, self.vocabulary)
         return {subject: part for one in presenters for subject, part in one.workers.items()}
 
-    def _transcribe(self, path: Path, model: str, language: str, moves: Callable[[], None]) -> Retried:
+    def _transcribe(
+        self, path: Path, application: str, model: str, language: str, moves: Callable[[], None]
+    ) -> Retried:
         yield_to_others()  # the thread does nothing else
         threads = self._program.store.value.threads or None
-        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
+        rules = rules_for(application, self._program.rules())
+        return transcribe_file(path, model, language, moves, threads=threads, rules=rules)
 
     def _tell_of_work(self, model: str) -> None:
         title, hint = GOES_ON

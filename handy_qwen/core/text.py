@@ -91,8 +91,8 @@ class Replacement:
     written: str
     is_regex: bool = False
     is_case_sensitive: bool = False
-    # Only where it is said by itself, between pauses; see ``commands.stands_apart``. One that is a sentence of
-    # its own takes the place of the full stop as well.
+    # Only where it is said by itself, between pauses; see ``commands.stands_apart``. One that is all of
+    # a sentence takes the place of its full stop as well.
     is_alone: bool = False
 
 
@@ -301,7 +301,7 @@ def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) 
 def _snippets(
     text: str, found: Iterable[_Found], breaks: Iterable[_Found], values: Mapping[str, str]
 ) -> Iterator[_Found]:
-    """``found`` with ``values`` for the placeholders; one that is all of its sentence with the end of that."""
+    """``found`` with ``values`` for placeholders; one that is a whole sentence with its full stop."""
     ends = {each.end for each in breaks}
     for one in found:
         before, stops = text[: one.start].rstrip(_BLANKS + COMMAS), _SENTENCE_STOPS.match(text, one.end)

@@ -393,6 +393,12 @@ class HistoryCommands(Protocol):
             language: "" is automatic, None the one it was recorded in.
         """
 
+    def correct(self, before: str, after: str, number: int = 0) -> None:
+        """The user has corrected the text ``before``: of the entry ``number``, 0: the newest that has it.
+
+        The entry keeps both; the same the other way round undoes it.
+        """
+
     def play(self, entry: Entry) -> None:
         """Play the sound, in place of what is being played. It stops when something is recorded."""
 

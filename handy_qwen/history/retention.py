@@ -105,7 +105,7 @@ def delete(store: Store, takes: Path, row: Row) -> bool:
     Raises:
         sqlite3.Error: The row could not be changed.
     """
-    store.change(row.id, {"is_deleting": 1, "text": ""})
+    store.change(row.id, {"is_deleting": 1, "text": "", "original": ""})
     return _finish(store, takes, row)
 
 

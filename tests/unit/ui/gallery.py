@@ -163,7 +163,7 @@ def history(asked, state):
 
 
 def correction(asked, text):
-    window = CorrectionWindow(asked.vocabulary)
+    window = CorrectionWindow(asked.vocabulary, asked.history)
     window.show_view(VIEW)
     window.show()
     window.correct("Ask Kovach about quen three, um, soon.", "Kovach")
