@@ -31,7 +31,7 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from handy_qwen.core.commands import WRITTEN, Command, Obeyed, commands_in, obey, stands_apart
+from handy_qwen.core.commands import WRITTEN, Command, Obeyed, commands_in, obey, stands_apart, written_as
 from handy_qwen.core.hesitations import hesitations_in
 from handy_qwen.core.orthography import (
     ABBREVIATION,
@@ -105,7 +105,13 @@ class TextRules:
     has_trailing_space: bool = False
     is_fitted: bool = True  # spacing and capital follow the text inserted before
     custom_words: tuple[str, ...] = ()  # keep their capitals, or their small letters
-    commands: frozenset[Command] = frozenset()  # that are listened for
+    commands: frozenset[Command] = frozenset()  # that are listened for ...
+    commands_not_in: tuple[str, ...] = ()  # ... but in these languages
+
+    def commands_in(self, language: str) -> frozenset[Command]:
+        """The commands that are listened for where ``language`` is spoken."""
+        is_off = bool({language, written_as(language)} & {*self.commands_not_in})
+        return frozenset() if is_off else self.commands
 
     def has_custom(self, text: str) -> bool:
         """Whether ``text`` begins with a custom word."""
@@ -166,11 +172,12 @@ def heard(
     Raises:
         regex.error: A replacement's pattern is invalid; ``pattern_error`` finds that beforehand.
     """
-    obeyed = obey(_plain(text).strip(), language, rules.commands)
+    wanted = rules.commands_in(language)
+    obeyed = obey(_plain(text).strip(), language, wanted)
     text = obeyed.text
     if rules.is_without_fillers:
         text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
-    commands = commands_in(text, language, rules.commands & WRITTEN.keys())
+    commands = commands_in(text, language, wanted & WRITTEN.keys())
     breaks = [_Found(one.start, one.end, WRITTEN[one.command]) for one in commands]
     found: list[_Found] = []
     slow = 0

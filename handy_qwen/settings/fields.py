@@ -351,6 +351,14 @@ class Settings:
         "Say it after a pause, as a sentence of its own. In a chat, this sends the message.",
         page=Page.TEXT,
     )
+    commands_not_in: tuple[str, ...] = option(
+        (),
+        Once(one_language),
+        "No spoken commands in these languages",
+        form=Own(lambda names: ", ".join(names) or "None"),
+        page=Page.TEXT,
+        note='A list, such as ["Italian"]; [] to listen for them in all that have some.',
+    )
     custom_words: tuple[str, ...] = option(
         (),
         Several(text),
@@ -474,6 +482,7 @@ class Settings:
             is_fitted=self.smart_spacing,
             custom_words=self.custom_words,
             commands=frozenset(one for one in Command if getattr(self, one)),
+            commands_not_in=self.commands_not_in,
         )
 
 

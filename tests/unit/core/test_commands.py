@@ -4,13 +4,23 @@
 
 import re
 import unicodedata
+from collections import Counter
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.commands import COMMAND_LANGUAGES, WRITTEN, Command, commands_in, obey, phrases_of
+from handy_qwen.core.commands import (
+    COMMAND_LANGUAGES,
+    WRITTEN,
+    Command,
+    Obeyed,
+    commands_in,
+    obey,
+    phrases_of,
+)
 from handy_qwen.core.text import Replacement, TextRules, clean, fit, heard, placeholders_in
+from handy_qwen.settings import Settings
 
 ALL = frozenset(Command)
 RULES = TextRules(commands=ALL)
@@ -183,6 +193,13 @@ ORDINARY = {
         Le nouveau paragraphe de la loi.
         N'efface pas ça.
         Il faut appuyer sur entrée pour continuer.
+        C'est comme ça, point à la ligne.
+        Il faut aller à la ligne après chaque phrase.
+        Chaque nouvelle ligne commence par un tiret.
+        Ajoute une nouvelle ligne au tableau.
+        Efface ça du tableau.
+        Appuyez sur entrée quand vous êtes prêts.
+        Les nouvelles lignes de métro ouvrent demain.
     """,
     "Spanish": """
         Necesitamos una nueva línea.
@@ -191,6 +208,12 @@ ORDINARY = {
         No borra eso nunca.
         Pulsa intro para continuar.
         Cada nueva línea cuenta.
+        Empieza con una nueva línea.
+        Lanzan una nueva línea de productos.
+        Lee el nuevo párrafo de la ley.
+        Borra eso de la pizarra.
+        Para enviar el mensaje, pulsa intro.
+        Las nuevas líneas son más largas.
     """,
     "Portuguese": """
         Precisamos de uma nova linha.
@@ -198,6 +221,12 @@ ORDINARY = {
         É um novo parágrafo.
         Pressione enter para continuar.
         Ele não apaga isso.
+        Comece com uma nova linha.
+        Lançaram uma nova linha de produtos.
+        Cada novo parágrafo tem um título.
+        Apaga isso do quadro.
+        Para enviar, aperte enter.
+        As novas linhas são mais longas.
     """,
     "Italian": """
         Serve una nuova riga.
@@ -207,6 +236,11 @@ ORDINARY = {
         È un nuovo paragrafo.
         Premi invio per continuare.
         Punto e a capo.
+        Vai a capo dopo ogni frase.
+        Aggiungi una nuova riga alla tabella.
+        Ogni nuovo paragrafo ha un titolo.
+        Cancella questo file.
+        Per inviare, premi invio.
     """,
     "Chinese": """
         需要自动换行。
@@ -215,6 +249,12 @@ ORDINARY = {
         换行符是什么？
         我想另起一段新生活。
         不要删掉这句话。
+        我们坐地铁要换行李箱。
+        新的一行代码写完了。
+        新段落要空两格。
+        他按回车键发送了消息。
+        请把新的一段读给我听。
+        新的一行业正在兴起。
     """,
     "Japanese": """
         ここで改行してください。
@@ -222,6 +262,12 @@ ORDINARY = {
         新しい段落を始めます。
         エンターを押してください。
         今のなしでお願いします。
+        改行のしかたを教えてください。
+        新段落の始めは一字下げます。
+        文の途中で改行しないでください。
+        エンターを押してから待ちます。
+        今の消しゴムは新しいです。
+        改行されていません。
     """,
 }
 SENTENCES = [
@@ -237,8 +283,11 @@ def test_the_same_words_in_ordinary_use_are_left_alone(language, text):
     assert said(within, language).text == within
 
 
-def test_fifty_english_sentences_are_among_them():
-    assert sum(language == "English" for language, _ in SENTENCES) >= 50
+def test_fifty_english_sentences_are_among_them_and_ten_of_each_other_language():
+    count = Counter(language for language, _ in SENTENCES)
+    assert count.keys() == {*COMMAND_LANGUAGES}
+    assert min(count.values()) >= 10
+    assert count["English"] >= 50
 
 
 @pytest.mark.parametrize("language", COMMAND_LANGUAGES)
@@ -259,6 +308,67 @@ def test_each_language_has_its_commands(language):
         off = TextRules(commands=ALL - {command})
         text = before + says[command].capitalize() + stop
         assert said(text, language, off).text == text, "switched off, it is a text like any other"
+
+
+def test_commands_can_be_switched_off_for_a_language():
+    rules = TextRules(commands=ALL, commands_not_in=("German", "Chinese"))
+    for text, language in (
+        ("Milch. Neue Zeile. Eier.", "German"),
+        ("你好。换行。", "Cantonese"),
+        ("Streich das.", "German"),
+    ):
+        assert said(text, language, rules) == Obeyed(text)
+    assert said("Milk. New line. Eggs.", rules=rules).text == "Milk.\nEggs."
+    assert Settings(commands_not_in=["de", "German"]).text_rules.commands_not_in == ("German",)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "left"),
+    [
+        ("Milch, neue Zeile, Eier.", "German", "Milch\nEier."),
+        ("Liebe Anna, neuer Absatz, danke.", "German", "Liebe Anna\n\nDanke."),
+        ("Wir kommen. Ach nein, streich das. Wir bleiben.", "German", "Wir bleiben."),
+        ("Bonjour Anna, à la ligne, merci.", "French", "Bonjour Anna\nMerci."),
+        ("Bonjour. À la ligne. Merci.", "French", "Bonjour.\nMerci."),
+        ("Il pleut. Non, attends, efface ça. Il neige.", "French", "Il neige."),
+        ("Leche, nueva línea, huevos.", "Spanish", "Leche\nHuevos."),
+        ("Hola. Nuevo párrafo. ¿Cómo estás?", "Spanish", "Hola.\n\n¿Cómo estás?"),
+        ("Leite, nova linha, ovos.", "Portuguese", "Leite\nOvos."),
+        ("Olá. Novo parágrafo. Tudo bem?", "Portuguese", "Olá.\n\nTudo bem?"),
+        ("Latte, a capo, uova.", "Italian", "Latte\nUova."),
+        ("Ciao. Nuovo paragrafo. Come stai?", "Italian", "Ciao.\n\nCome stai?"),
+        ("牛奶，换行，鸡蛋。", "Chinese", "牛奶\n鸡蛋。"),
+        ("牛奶。換行。雞蛋。", "Chinese", "牛奶。\n雞蛋。"),
+        ("我来了。删掉上一句。我不来。", "Chinese", "我不来。"),
+        ("牛乳、改行、卵。", "Japanese", "牛乳\n卵。"),
+        ("牛乳。改行して。卵。", "Japanese", "牛乳。\n卵。"),
+        ("牛乳。\u3000改行。\u3000卵。", "Japanese", "牛乳。\u3000\n卵。"),
+        ("牛乳｡改行｡卵｡", "Japanese", "牛乳｡\n卵｡"),
+        ("行きます。今のはなし。行きません。", "Japanese", "行きません。"),
+    ],
+)
+def test_commands_in_the_punctuation_of_their_language(text, language, left):
+    assert said(text, language).text == left
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Bis morgen. Eingabetaste drücken.", "German"),
+        ("À demain. Appuie sur Entrée.", "French"),
+        ("Hasta mañana. Dale a Enter.", "Spanish"),
+        ("Até amanhã. Carrega em Enter.", "Portuguese"),
+        ("A domani. Premi Invio.", "Italian"),
+        ("明天见。按 Enter 键。", "Chinese"),
+        ("明天见。按Enter。", "Chinese"),
+        ("また明日。Enterキーを押して。", "Japanese"),
+    ],
+)
+def test_enter_is_pressed_by_the_names_that_the_key_has(text, language):
+    found = said(text, language)
+    assert found.presses_enter
+    assert text.startswith(found.text)
+    assert not said(f"{text} {text}", language, TextRules()).presses_enter
 
 
 def test_a_language_without_commands_has_none():
