@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command
+from handy_qwen.cli.options import Subparsers, add_command, add_target, check_target
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
@@ -43,6 +43,7 @@ def add_parsers(commands: Subparsers) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
     listed = add_command(actions, "list", _list, "all settings; * marks those you changed", has_json=True)
+    listed.add_argument("names", nargs="*", metavar="NAME", help="only these")
     listed.add_argument("--changed", action="store_true", help="only those you changed")
     got = add_command(actions, "get", _get, "the value of one setting", has_json=True)
     got.add_argument("name", metavar="NAME")
@@ -59,7 +60,7 @@ def add_parsers(commands: Subparsers) -> None:
     parts = f"Parts: {', '.join(Part)}."
     about = f"Write a backup. {parts}"
     exported = add_command(actions, "export", _export, "write settings, apps, words and replacements", about)
-    exported.add_argument("file", type=Path, metavar="FILE")
+    add_target(exported)
     about = "Take over a backup, the settings file of another computer, or Handy's settings_store.json. "
     about += f"{parts} Words and replacements are added to those there are."
     imported = add_command(actions, "import", _import, "take over what a file has", about)
@@ -82,7 +83,8 @@ def _list(options: argparse.Namespace) -> int:
     from handy_qwen.settings import OPTIONS
 
     found = _found()
-    rows = [_row(option, found) for option in OPTIONS.values()]
+    options_listed = [_option(name) for name in options.names] or OPTIONS.values()
+    rows = [_row(option, found) for option in options_listed]
     rows = [row for row in rows if row["is_changed"] or not options.changed]
     if options.json:
         write_json(rows)
@@ -157,6 +159,7 @@ def _reset(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.backup import write_backup
 
+    check_target(options)
     write_backup(options.file, _found().settings, options.only or list(Part))
     return 0
 
@@ -288,9 +291,11 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
     from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
+    item = option.read.item
     if len(given) == 1 and isinstance(whole := _toml(given[0]), list):
-        return tuple(_checked(option.read, whole, option.name))
-    return tuple(_read(option.read.item, one, f"An entry of {option.name}") for one in given)
+        entries = [_checked(item, one, f"{_elided(_shown(one))} in {option.name}") for one in whole]
+        return tuple(_checked(option.read, entries, option.name))
+    return tuple(_read(item, one, f"{_elided(repr(one))} in {option.name}") for one in given)
 
 
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command, add_group, read_settings
+from handy_qwen.cli.options import Subparsers, add_command, add_group, add_target, check_target, read_settings
 from handy_qwen.cli.terminal import say, write, write_json
 from handy_qwen.errors import EngineError
 
@@ -21,7 +21,7 @@ def add_parsers(commands: Subparsers) -> None:
     imported = add_command(actions, "import", _import, "add the words and replacements of a file", _FORMS)
     imported.add_argument("file", type=Path, metavar="FILE")
     exported = add_command(actions, "export", _export, "write your words to a file: .txt, .csv or .tsv")
-    exported.add_argument("file", type=Path, metavar="FILE")
+    add_target(exported)
     exported.add_argument("--replacements", action="store_true", help="the replacements: .csv or .tsv")
 
 
@@ -70,6 +70,7 @@ def _import(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.exchange import write_replacements, write_words
 
+    check_target(options)
     settings = read_settings()
     if options.replacements:
         write_replacements(options.file, settings.replacements)

@@ -100,7 +100,7 @@ class Backend:
     """
 
     NAME: ClassVar = "none"
-    REMEDY: ClassVar = "Start the app in a desktop session; install xclip."
+    REMEDY: ClassVar = "Start the app in a desktop session."
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         """Connect.

@@ -313,8 +313,10 @@ def test_a_display_that_does_not_answer_is_told_once():
     assert list(desktop.check_tray(dead)) == []
     (finding,) = keyboard.check_hotkeys(dead)
     assert finding.text == "Hotkeys need a display."
+    assert finding.remedy == "Start the app in a desktop session.", "no key of a desktop that is not there"
     (finding,) = keyboard.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
+    assert "install" not in finding.remedy
 
 
 @pytest.mark.parametrize(
