@@ -64,6 +64,7 @@ class ProgramWindows:
             program.model_in_use,
             copy=program.copy_text,
             open_file=open_with_desktop,
+            post=program.controller.post,
             folder=paths.data_dir() / "files",
         )
         self.upkeep = UpkeepPresenter(
@@ -78,6 +79,7 @@ class ProgramWindows:
         self.upkeep.listener = desk.show_upkeep
         self.vocabulary.listener = desk.show_vocabulary
         self.files.listener = desk.show_files
+        self.files.start()
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:

@@ -73,6 +73,7 @@ class Remedy(enum.Enum):
     MODELS = enum.auto()
     SETTINGS = enum.auto()
     HISTORY = enum.auto()
+    FILES = enum.auto()
     PASTE = enum.auto()
     COPY = enum.auto()
     RESTORE = enum.auto()
