@@ -209,6 +209,8 @@ def test_files_that_wait_when_the_program_ends_are_offered_at_the_next_start(fil
     broken.write_bytes(b"no sound" * 100)
     files.presenter.add([broken, long, REPORT])
     files.until(lambda page: len(page.entries) == 3 and page.entries[1].share)
+    reader = files.presenter._reader
+    reader.stop = lambda _timeout_s, stop=reader.stop: stop(GENEROUS_S)  # so that it ends first
     files.presenter.close(GENEROUS_S)
     assert len(list(files.folder.iterdir())) == 3
     assert all(kept.stat().st_mode & 0o077 == 0 for kept in files.folder.iterdir())
