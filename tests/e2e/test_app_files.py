@@ -58,9 +58,8 @@ def test_files_left_when_the_program_is_killed_go_on_at_the_next_start(desktop, 
         talk.unlink()
         soundfile.write(talk, sound, rate_hz)
     with App(desktop, "files-left") as app:
-        wait_until(lambda: "2 files are not transcribed yet." in str(app.status()["notices"]), "the offer")
         assert app.run("files").returncode == 0
-        files = wait_for_window(desktop, "0 of 2 files")
+        files = wait_for_window(desktop, "Transcribe files: 0 of 2 files")
         desktop.keys.chord("Alt_L", "g")
         wait_until(lambda: "2 of 2 files" in title_of(desktop, files), "the texts", timeout_s=60)
     texts = [json.loads(one.read_text(encoding="utf-8"))["known"]["text"] for one in kept.glob("*.json")]
