@@ -29,6 +29,7 @@ from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
+from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
@@ -44,7 +45,7 @@ MOST_RECENT = 50
 """Entries among which one is looked for by its text."""
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
-RETRIED = "A dictation was transcribed again."
+RETRIED = Message("A dictation was transcribed again.")
 
 
 class Retried(NamedTuple):
@@ -248,7 +249,7 @@ class HistoryPresenter:
             sound = archive.audio(number)
         player = self._player()
         if player is None:
-            raise HandyError("Can't play sound yet.", "Try again in a moment.")
+            raise HandyError(Message("Can't play sound yet."), Message("Try again in a moment."))
         self._played, self._plays = number, self._plays + 1
         player.play(sound, partial(self._has_ended, self._plays))
         self._answer()
@@ -346,7 +347,7 @@ class HistoryPresenter:
                     is_truncated=found.is_truncated,
                     original=found.original,
                 )
-            self._post(Noted(RETRIED, "Its text is in the history.", Remedy.HISTORY))
+            self._post(Noted(RETRIED, Message("Its text is in the history."), Remedy.HISTORY))
             problem = None
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
@@ -430,6 +431,6 @@ def transcribe_again(
         with wav.blocks(sound) as blocks:
             found = transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
-        raise HistoryError(f"Can't read the recording: {exc.strerror}.") from exc
+        raise HistoryError(Message("Can't read the recording: {reason}.", reason=exc.strerror)) from exc
     found.check()
     return found

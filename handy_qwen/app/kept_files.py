@@ -16,6 +16,7 @@ from handy_qwen.core.models import Problem
 from handy_qwen.core.sound_files import FileEntry, FileState
 from handy_qwen.engine.api import Passage
 from handy_qwen.files import replace_file
+from handy_qwen.message import verbatim
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +83,11 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
         Passage(str(text), tuple((float(start), float(end)) for start, end in speech))
         for text, speech in content["passages"]
     ]
-    saved, note = Path(content["saved"]) if content["saved"] else None, str(content["note"])
+    saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
     path, text = Path(known["file"]), str(known["text"])
     state = _STATES.get(content.get("state", "done"), FileState.LEFT)
-    problem = Problem(*map(str, content["problem"])) if state is FileState.FAILED else None
+    told = content["problem"] if state is FileState.FAILED else None
+    problem = Problem(*(verbatim(str(part)) for part in told)) if told else None
     share = 1.0 if state is FileState.DONE else None
     return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, passages)
 

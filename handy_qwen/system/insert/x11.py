@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.accessibility import text_before_cursor
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
@@ -88,11 +89,11 @@ class X11(PastingBackend[FocusedWindow]):
         there, nothing else is deleted.
         """
         if "\n" in text and is_terminal(self._focus.target().application):
-            raise InsertError("The line was entered.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("The line was entered."), InsertReason.NOT_TYPEABLE)
         process = self._focus.process()
         there = text_before_cursor(process, len(text)) if process else None
         if there is not None and there != text:
-            raise InsertError("Another text is there.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
         super().erase(text, may_erase)
 
     def clipboard_text(self) -> str:

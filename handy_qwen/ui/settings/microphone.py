@@ -17,11 +17,11 @@ from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Worded
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import microphone_words as words
-from handy_qwen.ui.settings import words as setting_words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.microphone_list import MicrophoneList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, scaled_font
 
 _LEAST_METER_PX = 120
@@ -68,9 +68,9 @@ class MicrophonePage(SettingsPage):
         form = OPTIONS["while_recording"].described.form
         assert isinstance(form, Worded)
         titles = dict(form.values)
-        quieter = setting_words.said(titles[WhileRecording.LOWER])
+        quieter = translated(titles[WhileRecording.LOWER])
         del titles[WhileRecording.PAUSE]
-        entries = [(value, setting_words.said(title)) for value, title in titles.items()]
+        entries = [(value, translated(title)) for value, title in titles.items()]
         made = self.setting("while_recording", ChoiceControl(entries, lambda _value: quieter))
         made.set_help(f"{made.help.text()} {words.NO_PAUSING}")
         return made

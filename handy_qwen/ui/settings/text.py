@@ -20,6 +20,7 @@ from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Change, Row
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Text, spoken
 
 _SPACE = "␣"  # one that is not followed by anything
@@ -133,7 +134,7 @@ class CommandLanguages(Row):
 def _methods(automatic: Method | None) -> list[tuple[Method | None, str]]:
     """The methods and their titles; ``automatic`` is that of this desktop, if it is known."""
     form = OPTIONS["method"].described.form
-    titles = {method: words.said(form.worded(method)) for method in (None, *Method)}
+    titles = {method: translated(form.worded(method)) for method in (None, *Method)}
     if automatic is not None:
         titles[None] = strings.AUTOMATIC_IS.format(what=titles[automatic])
     return [(method, strings.without_letter(title)) for method, title in titles.items()]
