@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,13 +45,15 @@ class Placement:
     """Which ``parts`` of a model run on a device: ``provider``, as ONNX Runtime calls it.
 
     ``on_failure`` is called, with an error that says why, for each graph that could not be opened or run
-    there. The same work is then done again on the processor, as is all that follows. Called on the threads
-    that load or run the model.
+    there. The same work is then done again on the processor, as is all that follows. ``in_use`` is entered
+    around loading and each run there, for a driver that ends the program: nobody could say so afterwards.
+    Both are called on the threads that load or run the model.
     """
 
     provider: str
     parts: frozenset[Part]
     on_failure: Callable[[EngineError], None]
+    in_use: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Cancel:
