@@ -462,16 +462,16 @@ def test_custom_words_are_read_while_the_first_second_is_spoken(random_recognize
 
 
 @pytest.mark.parametrize(
-    ("slower", "drafts", "windows", "late_s"),
-    [
-        (1, range(18, 25), 3, 0.1),  # a draft each second, but for the windows
-        (4, range(4, 8), 3, 0.1),  # windows and drafts take a third of the time
-        (12, range(1, 3), 3, 0.1),  # windows alone take half of it
-        (40, range(1, 2), 2, 8.0),  # it cannot keep pace: the second waits for the first
+    ("slower", "drafts", "expected"),
+    [  # windows, and by how many seconds one of them is late
+        (1, range(18, 25), (3, 0.1)),  # a draft each second, but for the windows
+        (4, range(4, 8), (3, 0.1)),  # windows and drafts take a third of the time
+        (12, range(1, 3), (3, 0.1)),  # windows alone take half of it
+        (40, range(1, 2), (2, 8.0)),  # it cannot keep pace: the second waits for the first
     ],
 )
 def test_beside_other_programs_drafts_become_rare_and_windows_wait_for_none(
-    random_recognizer, monkeypatch, slower, drafts, windows, late_s
+    random_recognizer, monkeypatch, slower, drafts, expected
 ):
     """With a clock of its own: a window takes 0.3 s, a draft 0.2 s, or so many times as long."""
     clock, seen, waited_s = Mock(now=0.0), Counter(), []
@@ -501,5 +501,6 @@ def test_beside_other_programs_drafts_become_rare_and_windows_wait_for_none(
         live.feed(samples[fed : (fed := min(len(samples), int(clock.now * RATE)))])
         if not live.advance():
             clock.now += 0.03
+    windows, late_s = expected
     assert (seen["windows"], seen["drafts"] in drafts) == (windows, True), seen
     assert max(waited_s) <= late_s
