@@ -465,8 +465,8 @@ def test_custom_words_are_read_while_the_first_second_is_spoken(random_recognize
     ("slower", "drafts", "expected"),
     [  # windows, and by how many seconds one of them is late
         (1, range(18, 25), (3, 0.1)),  # a draft each second, but for the windows
-        (4, range(4, 8), (3, 0.1)),  # windows and drafts take a third of the time
-        (12, range(1, 3), (3, 0.1)),  # windows alone take half of it
+        (4, range(7, 11), (3, 0.1)),  # windows and drafts take less than half of the time
+        (12, range(1, 4), (3, 0.1)),  # windows alone take half of it
         (40, range(1, 2), (2, 8.0)),  # it cannot keep pace: the second waits for the first
     ],
 )
