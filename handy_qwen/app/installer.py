@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
-from handy_qwen.system.autostart import launch_for
+from handy_qwen.system.entries import launch_for
 from handy_qwen.system.priority import in_background
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2

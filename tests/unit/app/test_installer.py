@@ -12,7 +12,7 @@ from handy_qwen.models import device_trial, tuning
 from handy_qwen.models.installed import demo_model
 from handy_qwen.models.machine import threads_for
 from handy_qwen.models.placement import choice_of
-from handy_qwen.system.autostart import Launch
+from handy_qwen.system.entries import Launch
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NAME = "mine"

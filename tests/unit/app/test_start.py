@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from handy_qwen.system.autostart import Launch
+from handy_qwen.system.entries import Launch
 
 from handy_qwen import app, paths
 from handy_qwen.control import ControlServer, Endpoint, InstanceLock
