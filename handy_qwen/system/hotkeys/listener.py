@@ -30,7 +30,6 @@ from handy_qwen.system.hotkeys.chord import (
     labels,
     missing_key,
 )
-from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -38,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
 CHECK_S = 5.0  # between two checks of the hooks, while no key is down
+_START_THERE = Message("Start the app in a desktop session.")
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
@@ -63,7 +63,7 @@ class Listener:
         """See ``HotkeyListener``."""
         if hotkeys:
             raise HotkeyError(
-                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
+                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE
             )
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
@@ -79,9 +79,8 @@ class Listener:
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
-        raise HotkeyError(
-            Message("Without a display no key can be recorded."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
-        )
+        title = Message("Without a display no key can be recorded.")
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE)
 
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""
