@@ -75,9 +75,13 @@ class HotkeysFailed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysAssigned:
-    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
+    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none.
+
+    ``cancel`` is the key that cancels a take.
+    """
 
     keys: tuple[str, ...]
+    cancel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

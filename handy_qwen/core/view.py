@@ -28,6 +28,7 @@ HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 CLIPBOARD = "clipboard"
 """The subject of the notice that a text is there which may not have arrived in its window."""
+ESCAPE = "Esc"
 SETTINGS = "settings"
 """The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
 
@@ -150,6 +151,7 @@ class View:
     keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
     desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
     # nothing; None: the keys are those of the settings
+    cancel_key: str = ESCAPE  # what cancels a take, worded for people; "" if no key does
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     is_hands_free: bool = False  # the recording goes on after the key came up ...
     is_locked: bool = False  # ... also when nothing is said for long

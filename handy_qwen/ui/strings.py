@@ -64,7 +64,7 @@ STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
-FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to cancel")
+FINISH, CANCEL_BY_KEY = tr("{keys} to finish  ·  {cancel}"), tr("{key} to cancel")
 CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
@@ -109,7 +109,7 @@ def how_to_finish(view: View) -> str:
 
     A desktop that assigns the keys (Wayland) tells of no others, so not of Escape.
     """
-    cancel = CANCEL_BY_ESCAPE if view.desktop_keys is None else CANCEL_BY_TRAY
+    cancel = CANCEL_BY_KEY.format(key=view.cancel_key) if view.cancel_key else CANCEL_BY_TRAY
     if not view.finish_keys:
         return cancel[0].upper() + cancel[1:]
     return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)

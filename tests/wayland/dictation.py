@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tests.e2e.desk.processes import wait_until
-from tests.wayland.desk import App, Session, Sway, Target
+from tests.wayland.desk import App, Session, Target
 from tests.wayland.desk.app import APP_PYTHON
 
 SENTENCE = "Please send the report to Anna on Monday."
@@ -42,15 +42,10 @@ class Dictation:
     def hold(self, key: str = "f9") -> float:
         """Hold the key, speak, let go; when that was (``time.time()``)."""
         self.session.keyboard.down(key)
-        if isinstance(self.session, Sway):  # a program is started for each key
-            self.app.wait_for_phase("recording")
         time.sleep(0.4)
         self.session.say(self.speech)
         self.session.keyboard.up(key)
-        released_s = time.time()
-        if isinstance(self.session, Sway):
-            wait_until(lambda: self.app.status().get("phase") != "recording", "the end of the take", 20, 0.1)
-        return released_s
+        return time.time()
 
     def arrives_in(self, target: Target, *, times: int = 1) -> bool:
         """Wait until ``target`` holds what the app has heard, ``times`` times; False: not in time.

@@ -2,6 +2,7 @@
 
     system                 adapter                  swallows chords, hears releases   modifiers alone, buttons
     X11                    x11.X11Hotkeys                      yes                            yes
+    sway                   sway.SwayHotkeys                    yes                            no
     Wayland, with portal   portal.PortalHotkeys                yes                            no
     Windows                windows.WindowsHotkeys              yes                            yes
     macOS                  macos.MacHotkeys                    yes                            yes
@@ -40,6 +41,12 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
 
             return MacHotkeys(post, was_injecting)
         case Kind.WAYLAND:
+            from handy_qwen.system.wayland.sway import sway_socket
+
+            if path := sway_socket():
+                from handy_qwen.system.hotkeys.sway import SwayHotkeys
+
+                return SwayHotkeys(post, path, display=session.display)
             from handy_qwen.system.hotkeys.portal import PortalHotkeys
 
             return PortalHotkeys(post)

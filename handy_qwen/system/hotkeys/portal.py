@@ -46,7 +46,7 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.autostart import APP_ID
-from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
+from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.opening import run
@@ -62,31 +62,6 @@ FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 _BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
-_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
-_KEYSYMS = {
-    "enter": "Return",
-    "tab": "Tab",
-    "backspace": "BackSpace",
-    "escape": "Escape",
-    "page_up": "Page_Up",
-    "page_down": "Page_Down",
-    "scroll_lock": "Scroll_Lock",
-    "num_lock": "Num_Lock",
-    "caps_lock": "Caps_Lock",
-    "print_screen": "Print",
-    "media_play_pause": "XF86AudioPlay",
-    "media_stop": "XF86AudioStop",
-    "media_next": "XF86AudioNext",
-    "media_previous": "XF86AudioPrev",
-    "volume_up": "XF86AudioRaiseVolume",
-    "volume_down": "XF86AudioLowerVolume",
-    "volume_mute": "XF86AudioMute",
-    "microphone_mute": "XF86AudioMicMute",
-}
-_KEYSYMS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
-_KEYSYMS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
-_KEYSYMS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
-_KEYSYMS |= {f"kp_{n}": f"KP_{n}" for n in range(10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +318,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
-        self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
+        given = tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)
+        self._post(HotkeysAssigned(given, _key_in(keys.get(_CANCEL, ""), "")))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
             self._report(_error("Your desktop did not accept the hotkeys.", own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
@@ -420,15 +396,6 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
         description = f"Dictate ({hotkey.language})" if hotkey.language else "Dictate"
         shortcuts.append(Shortcut(name, description, wish))
     return (*shortcuts, Shortcut(_CANCEL, "Cancel the dictation", ""))
-
-
-def trigger(chord: Chord) -> str:
-    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr, mouse buttons."""
-    families = [name.partition("_")[0] for name in chord.modifiers]
-    is_button = chord.key.startswith("mouse")
-    if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
-        return ""
-    return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
 
 
 def _key_in(description: str, wish: str) -> str:

@@ -14,14 +14,13 @@ from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeyDown, KeyU
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import parse_chord
+from handy_qwen.system.hotkeys.chord import parse_chord, trigger
 from handy_qwen.system.hotkeys.portal import (
     PortalHotkeys,
     Shortcut,
     ShortcutsSession,
     Signal,
     shortcuts_for,
-    trigger,
 )
 from handy_qwen.system.portal import NoPortalError, PortalError, RefusedError
 from tests.unit.system.bus import SESSION, FakeBus, response
@@ -368,10 +367,10 @@ def test_what_the_desktop_assigned_is_told_for_each_hotkey_in_its_order(monkeypa
     posted = queue.SimpleQueue()
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9"), Hotkey("ctrl_r")])
-    assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"))
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"), "F9")
     keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate-f9": ""}
     desktop.sessions[0].say(Signal("Changed", keys=keys))
-    assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"))
+    assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"), "Meta+Esc")
     desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F9"}))
     assert isinstance(posted.get(timeout=30), HotkeysFailed)
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))
