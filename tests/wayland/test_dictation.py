@@ -163,6 +163,28 @@ def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
         file.write_text(before, "utf-8")
 
 
+def test_a_new_hotkey_is_recorded_in_the_settings_window(session, dictation):
+    if not isinstance(session, Sway):
+        pytest.skip("the desktop assigns the keys")
+    file = dictation.app.settings_file
+    before = file.read_text("utf-8")
+    try:
+        dictation.app.run("settings")
+        for name in ("Shortcut", "Hotkey 1: F9"):
+            assert "pressed" in session.press_button(name), name
+        time.sleep(1)
+        session.keyboard.tap("f10")
+        wait_until(lambda: dictation.app.status()["hotkeys"] == ["F10"], "the hotkey", 20, 0.3)
+        target = Target(session, "qt")
+        dictation.hold("f10")
+        assert dictation.arrives_in(target), target.text()
+        target.close()
+    finally:
+        file.write_text(before, "utf-8")
+        session.screenshot("/tmp/way-settings.png")
+        wait_until(lambda: dictation.app.status()["hotkeys"] == ["F9"], "the hotkey as before", 20, 0.3)
+
+
 @pytest.mark.repeated
 def test_the_app_is_restarted_and_nothing_is_asked_again(session, dictation):
     dictation.app.stop()

@@ -1,12 +1,16 @@
 """The Wayland backend with tools and a portal of our own."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed on Linux only")
 
+from handy_qwen.core.delivery import INSERTING_S
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import wayland, wayland_clipboard
+from handy_qwen.system import portal
+from handy_qwen.system.insert import portal_keyboard, wayland, wayland_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
 from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, PortalKeyboard
 from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
@@ -478,6 +482,23 @@ def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_w
     with pytest.raises(Unsure if at else InsertError):
         keyboard.press(CHORD)
     assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
+
+
+def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus, permission, monkeypatch):
+    waits = []
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard(permission)
+    monkeypatch.setattr(portal_keyboard, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+
+    def hang(_message, *, timeout):
+        waits.append(timeout)
+        raise TimeoutError
+
+    bus.send_and_get_reply = hang
+    with pytest.raises(InsertError):
+        keyboard.press(CHORD)
+    opening_s = portal.ANSWER_S + portal_keyboard.PORTAL_S + portal_keyboard.CONSENT_S
+    assert opening_s + sum(waits) < INSERTING_S
 
 
 def test_a_keyboard_that_was_taken_away_is_an_error(on_bus, permission):
