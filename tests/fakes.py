@@ -75,6 +75,9 @@ class FakeHotkeys(Idle):
         if self.error:
             raise self.error
 
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``. It asks none."""
+
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         self.is_escape_wanted, self.lock_key = is_wanted, lock_key
 

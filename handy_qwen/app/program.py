@@ -100,7 +100,7 @@ class Program:
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
         self._is_autostarted = False
-        self._is_hidden = is_hidden
+        self._is_hidden, self._is_user_there = is_hidden, not is_hidden
         self._method: Method = DEFAULT_METHOD
         self._models = Choices().models
         self._connected = choices.Connected()
@@ -299,7 +299,8 @@ class Program:
         if session.kind is Kind.WAYLAND:
             machine.write_menu_entry()
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
+        may_ask = self._is_user_there
+        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting, may_ask=may_ask)
         library = self.library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._microphone_list, self.player = Microphones(library), Player(library)
@@ -483,6 +484,9 @@ class Program:
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread; returns at once."""
+        self._is_user_there = True
+        if self._ports is not None:
+            self._ports.hotkeys.allow_questions()
         self._open_window(window)
 
     def open_settings_file(self) -> None:

@@ -74,6 +74,9 @@ class HotkeyListener(Watched, Protocol):
             HotkeyError: It has none that a program could bring up; the hint says where they are.
         """
 
+    def allow_questions(self) -> None:
+        """The user is there, and the desktop may ask about the hotkeys from now on. Any thread; at once."""
+
     def capture(self, on_captured: OnCaptured) -> None:
         """Hear the keys of a new hotkey, which reach no other program where that can be helped.
 

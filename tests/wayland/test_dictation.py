@@ -163,6 +163,28 @@ def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
         file.write_text(before, "utf-8")
 
 
+def test_a_hotkey_that_was_changed_meanwhile_asks_nothing_at_login_but_when_a_window_opens(
+    session, dictation
+):
+    if isinstance(session, Sway):
+        pytest.skip("sway asks nothing")
+    app = dictation.app
+    before = app.settings_file.read_text("utf-8")
+    app.stop()
+    app.settings_file.write_text(f'{SETTINGS}[[hotkeys]]\nchord = "f10"\n', "utf-8")
+    app.start("--hidden")
+    try:
+        assert not session.answer(session.answers_to_hotkeys, 3.0), "nobody is there"
+        assert app.notices() == ["Your new hotkey isn't set yet."]
+        app.run("settings")
+        assert not session.answers_to_hotkeys or session.answer(session.answers_to_hotkeys), "it asks now"
+        wait_until(lambda: app.status()["hotkeys"] == ["F10"], "the hotkey", 20, 0.3)
+    finally:
+        app.stop()
+        app.settings_file.write_text(before, "utf-8")
+        app.start()
+
+
 def test_a_new_hotkey_is_recorded_in_the_settings_window(session, dictation):
     if not isinstance(session, Sway):
         pytest.skip("the desktop assigns the keys")

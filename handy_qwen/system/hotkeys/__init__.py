@@ -21,7 +21,9 @@ from handy_qwen.system.hotkeys.listener import Listener, WasInjecting, never
 from handy_qwen.system.session import Kind, Session
 
 
-def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
+def hotkeys_for(
+    post: Post, session: Session, *, was_injecting: WasInjecting = never, may_ask: bool = True
+) -> Listener:
     """The listener for this system; it does not listen yet.
 
     Args:
@@ -29,6 +31,7 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
         session: The desktop.
         was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
             true from before the first such key until 50 ms after the last was processed, and answer at once.
+        may_ask: Whether the desktop may ask the user about hotkeys before ``allow_questions``.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     match session.kind:
@@ -49,7 +52,7 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
                 return SwayHotkeys(post, path, display=session.display)
             from handy_qwen.system.hotkeys.portal import PortalHotkeys
 
-            return PortalHotkeys(post)
+            return PortalHotkeys(post, may_ask=may_ask)
         case Kind.X11:
             from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 

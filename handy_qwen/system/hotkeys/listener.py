@@ -83,6 +83,9 @@ class Listener:
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         raise HotkeyError(

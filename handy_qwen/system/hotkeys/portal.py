@@ -33,18 +33,21 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jeepney import Message
 from jeepney.low_level import HeaderFields
 
+from handy_qwen import paths
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.files import replace_file
 from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
@@ -186,14 +189,21 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     Args:
         post: Takes the events, on the thread ``hotkeys``.
         bus: Address of the session bus; "SESSION": that of the environment.
+        may_ask: Whether the user is there to answer a question. If not, only what the desktop has bound
+            before is asked for.
+        known: The file with the names of that.
     """
 
     LOST = (PortalError,)
     ANSWER_S = 15.0
 
-    def __init__(self, post: Post, *, bus: str = "SESSION") -> None:
+    def __init__(
+        self, post: Post, *, bus: str = "SESSION", may_ask: bool = True, known: Path | None = None
+    ) -> None:
         super().__init__(post)
         self._bus = bus
+        self._may_ask, self._is_waiting = may_ask, False
+        self._known = known or paths.data_dir() / "known-hotkeys"
         self._is_escape_watched = False
         # Owned by the thread:
         self._shortcuts: tuple[Shortcut, ...] = ()
@@ -241,6 +251,12 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
 
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+        self._may_ask = True
+        if self._is_waiting:
+            self.revive()  # it is started again
+
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``. Keys are the desktop's business."""
         raise _error("Your desktop decides which keys a program gets.", _BY_HAND)
@@ -269,8 +285,14 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
         The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
         """
-        before, self._shortcuts = self._shortcuts, shortcuts
+        self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
+        before, self._shortcuts = self._shortcuts, () if self._is_waiting else shortcuts
         self._disconnect()
+        if self._is_waiting:
+            self._is_reported = True
+            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))
+            hint = "Open Handy Qwen: your desktop may then ask you about it."
+            raise HotkeyError("Your new hotkey isn't set yet.", HotkeyReason.DENIED_BY_USER, hint)
         try:
             self._connection = self._connect()
         except NoPortalError as exc:
@@ -303,6 +325,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 hint = "Allow them in the keyboard settings of your desktop, then restart Handy Qwen."
                 self._report(HotkeyError("The hotkeys were not allowed.", HotkeyReason.DENIED_BY_USER, hint))
             elif signal.kind in ("Bound", "Changed"):
+                if signal.kind == "Bound" and signal.keys:
+                    self._remember(signal.keys)
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
@@ -314,6 +338,18 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 hotkey = names.index(signal.name)
                 self._press(hotkey) if signal.kind == "Activated" else self._release(hotkey)
         connection.look_again_s = self._release_lost(connection)
+
+    def _bound_before(self) -> set[str]:
+        try:
+            return set(self._known.read_text("utf-8").split())
+        except (OSError, ValueError):  # nothing was, or it is no text
+            return set()
+
+    def _remember(self, names: Iterable[str]) -> None:
+        try:
+            replace_file(self._known, "\n".join(names).encode())
+        except OSError as exc:  # a start at login waits until a window is opened
+            logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
         """Report what is missing, or that nothing is any more."""

@@ -158,7 +158,7 @@ class PortalKeyboard:
 
     def _key(self, keysym: int, state: int, until_s: float) -> None:
         """The call is sent also where no time is left for its answer: a key must come up."""
-        body = (self._session.handle, {}, keysym, state)
+        body: tuple[object, ...] = (self._session.handle, {}, keysym, state)
         left_s = max(LEAST_S, until_s - time.monotonic())
         self._session.call("NotifyKeyboardKeysym", "oa{sv}iu", body, wait_s=left_s)
 

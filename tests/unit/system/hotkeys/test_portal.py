@@ -10,7 +10,7 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 
 from jeepney import DBusAddress, new_signal
 
-from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -263,6 +263,34 @@ class OneSession:
         self.is_closed = True
         for end in (self.reader, self.writer):
             os.close(end)
+
+
+def test_nobody_is_asked_about_a_new_hotkey_before_they_are_there(monkeypatch, tmp_path):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    known = tmp_path / "data" / "known"
+
+    def listening(chord, *, may_ask):
+        listener = PortalHotkeys(posted.put, may_ask=may_ask, known=known)
+        listener.start([Hotkey(chord)])
+        assert posted.get(timeout=30) == HotkeysAssigned(("F9",), "F9")
+        return listener
+
+    listening("f9", may_ask=True).stop()
+    listening("f9", may_ask=False).stop()  # at the next login
+    listener = PortalHotkeys(posted.put, may_ask=False, known=known)
+    with pytest.raises(HotkeyError, match="isn't set yet"):
+        listener.start([Hotkey("f10")])  # was set meanwhile
+    assert len(desktop.sessions) == 2, "the desktop has not been asked"
+    assert posted.get(timeout=30) == HotkeysAssigned(("",))
+    listener.allow_questions()
+    assert posted.get(timeout=30) == HotkeysDied()
+    listener.start([Hotkey("f10")])
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9",), "F9")
+    assert posted.get(timeout=30) == Trouble(HOTKEYS, None)
+    listener.allow_questions()
+    listener.stop()
+    assert posted.empty()
+    assert known.read_text().split() == ["dictate-f10", "cancel"]
 
 
 def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch):
