@@ -75,6 +75,9 @@ class FakeHotkeys(Idle):
         if self.error:
             raise self.error
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``. There is nothing to bind."""
+
     def allow_questions(self) -> None:
         """See ``HotkeyListener``. It asks none."""
 

@@ -74,6 +74,13 @@ class HotkeyListener(Watched, Protocol):
             HotkeyError: It has none that a program could bring up; the hint says where they are.
         """
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """Write the binding of ``KeyOffer`` into the desktop's settings, or take it back. May wait.
+
+        Raises:
+            HotkeyError: It is not done.
+        """
+
     def allow_questions(self) -> None:
         """The user is there, and the desktop may ask about the hotkeys from now on. Any thread; at once."""
 

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyPermission, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyOffer, KeyPermission, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 
 MICROPHONE = "recording"
@@ -152,6 +152,7 @@ class View:
     desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
     # nothing; None: the keys are those of the settings
     cancel_key: str = ESCAPE  # what cancels a take, worded for people; "" if no key does
+    key_offer: KeyOffer | None = None  # what the desktop could bind, where it gives programs no keys
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     is_hands_free: bool = False  # the recording goes on after the key came up ...
     is_locked: bool = False  # ... also when nothing is said for long
@@ -213,8 +214,11 @@ class Commands(Protocol):
             Ends it, if it is not over yet.
         """
 
-    def configure_hotkeys(self) -> None:
-        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+    def configure_hotkeys(self, bind: bool | None) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys.
+
+        With ``bind`` not None: have it bind the key of ``View.key_offer`` itself, or not any more.
+        """
 
     def allow_keys(self) -> None:
         """Have the desktop ask the user whether the program may press keys, where it must be asked."""

@@ -6,7 +6,7 @@ import pytest
 
 from tests.e2e.desk.processes import wait_until
 from tests.wayland.desk import Gnome, Kwin, Sway, Target
-from tests.wayland.desk.app import SETTINGS, TARGETS
+from tests.wayland.desk.app import APP_PYTHON, SETTINGS, TARGETS
 
 
 def phase(app, name):
@@ -175,7 +175,7 @@ def test_a_hotkey_that_was_changed_meanwhile_asks_nothing_at_login_but_when_a_wi
     app.start("--hidden")
     try:
         assert not session.answer(session.answers_to_hotkeys, 3.0), "nobody is there"
-        assert app.notices() == ["Your new hotkey isn't set yet."]
+        assert "Your new hotkey isn't set yet." in app.notices()
         app.run("settings")
         assert not session.answers_to_hotkeys or session.answer(session.answers_to_hotkeys), "it asks now"
         wait_until(lambda: app.status()["hotkeys"] == ["F10"], "the hotkey", 20, 0.3)
@@ -232,6 +232,36 @@ def test_the_number_of_questions(session, dictation):
             Sway: [],
         }[type(session)]
     )
+
+
+def test_a_shortcut_of_gnomes_own_is_bound_and_taken_back(session, dictation, target):
+    """As on a GNOME without the portal. Its settings daemon starts the command."""
+    if not isinstance(session, Gnome):
+        pytest.skip("other desktops have other ways")
+    daemon = session.start("gsd-media-keys", "/usr/libexec/gsd-media-keys")
+    wait_until(lambda: session.has_bus_name("org.gnome.SettingsDaemon.MediaKeys"), "the daemon", 20, 0.3)
+
+    def own_key(what):
+        script = f"from handy_qwen.system.hotkeys.own_keys import own_key; print(own_key('F8').{what})"
+        return session.run(APP_PYTHON, "-c", script).strip()
+
+    try:
+        own_key("bind()")
+        assert own_key("is_bound()") == "True"
+        time.sleep(2)
+        session.keyboard.tap("f8")
+        phase(dictation.app, "recording")
+        session.say(dictation.speech)
+        session.keyboard.tap("f8")
+        assert dictation.arrives_in(target), target.text()
+        own_key("unbind()")
+        assert own_key("is_bound()") == "False"
+        time.sleep(2)
+        session.keyboard.tap("f8")
+        time.sleep(3)
+        assert dictation.app.status()["phase"] == "idle"
+    finally:
+        session.processes.stop(daemon)
 
 
 @pytest.mark.usefixtures("dictation")

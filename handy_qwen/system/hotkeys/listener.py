@@ -83,6 +83,9 @@ class Listener:
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+
     def allow_questions(self) -> None:
         """See ``HotkeyListener``."""
 

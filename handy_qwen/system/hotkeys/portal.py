@@ -51,7 +51,7 @@ from handy_qwen.files import replace_file
 from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
-from handy_qwen.system.hotkeys.own_keys import own_keys
+from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
 from handy_qwen.system.opening import run
 from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
@@ -209,6 +209,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._shortcuts: tuple[Shortcut, ...] = ()
         self._down: dict[int, _Press] = {}
         self._is_reported = False  # that a key is missing
+        self._own: OwnKey | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Waits for the portal, not for the user.
@@ -250,6 +251,12 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
+
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+        if self._own is not None:
+            self._own.bind() if is_wanted else self._own.unbind()
+            self.revive()  # it is started again, and finds it
 
     def allow_questions(self) -> None:
         """See ``HotkeyListener``."""
@@ -297,7 +304,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._connection = self._connect()
         except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
-            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))  # the user binds a key to our commands
+            if self._offer_own_key(len(shortcuts) - 1, shortcuts[0].trigger or STAND_IN):
+                return
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
@@ -305,6 +313,15 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 "Your desktop isn't responding to the request for hotkeys.",
                 "They work as soon as it does. If they don't, restart Handy Qwen.",
             ) from exc
+
+    def _offer_own_key(self, count: int, trigger: str) -> bool:
+        """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
+        self._own = own_key(trigger)
+        offer = self._own.offer() if self._own is not None and count else None
+        is_bound = offer is not None and offer.is_bound
+        given = tuple(trigger if is_bound and place == 0 else "" for place in range(count))
+        self._post(HotkeysAssigned(given, offer=offer))
+        return is_bound
 
     def _is_wanted(self) -> bool:
         return bool(self._shortcuts)

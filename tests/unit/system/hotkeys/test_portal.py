@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 from jeepney import DBusAddress, new_signal
 
 from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, KeyOffer
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.chord import parse_chord, trigger
@@ -319,6 +320,44 @@ def test_a_desktop_without_the_portal_is_asked_once(monkeypatch):
     listener.stop()
     assert posted == [HotkeysAssigned(("",))], "no key is ours: the user binds one"
     assert desktop.sessions == []
+
+
+def test_a_desktop_without_the_portal_can_bind_a_key_itself(monkeypatch):
+    class Key:
+        is_bound = False
+
+        def __init__(self, trigger):
+            assert trigger == "F10"
+
+        def offer(self):
+            return KeyOffer("here", ("a line",), Key.is_bound)
+
+        def bind(self):
+            Key.is_bound = True
+
+        def unbind(self):
+            Key.is_bound = False
+
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.own_key", Key)
+    Desktop(monkeypatch, *[NoPortalError("UnknownInterface")] * 3)
+    posted = []
+    listener = PortalHotkeys(posted.append)
+    with pytest.raises(HotkeyError, match="doesn't offer global shortcuts"):
+        listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.bind_own_key(True)
+    listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.bind_own_key(False)
+    with pytest.raises(HotkeyError, match="doesn't offer global shortcuts"):
+        listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.stop()
+    offer = KeyOffer("here", ("a line",), is_bound=False)
+    assert posted == [
+        HotkeysAssigned(("", ""), offer=offer),
+        HotkeysDied(),
+        HotkeysAssigned(("F10", ""), offer=replace(offer, is_bound=True)),
+        HotkeysDied(),
+        HotkeysAssigned(("", ""), offer=offer),
+    ]
 
 
 def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
