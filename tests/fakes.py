@@ -195,7 +195,7 @@ class FakeInserter:
         self.texts: list[str] = []
         self.copied: list[str] = []
         self.prepared: list[Method] = []
-        self.asked = 0
+        self.asked = self.hastened = 0
         self.erased: list[str] = []
         self.clipboard = ""
 
@@ -207,6 +207,9 @@ class FakeInserter:
 
     def prepare(self, method: Method) -> None:
         self.prepared.append(method)
+
+    def hasten(self) -> None:
+        self.hastened += 1
 
     def insert(
         self,

@@ -166,6 +166,9 @@ class Inserter(Protocol):
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
 
+    def hasten(self) -> None:
+        """The recording of that take is over: its text comes soon. Any thread; returns at once."""
+
     def allow_keys(self) -> None:
         """Have the desktop ask the user for the permission to press keys. Posts KeysPermitted."""
 

@@ -66,6 +66,7 @@ class Ports:
                 self.transcriber.adapt(take, languages, context)
             case effects.StopRecording(take):
                 self.recorder.stop(take)
+                self.inserter.hasten()
             case effects.CancelRecording(take):
                 self.recorder.cancel(take)
             case effects.Replay(take, entry, languages, context):

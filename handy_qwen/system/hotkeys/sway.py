@@ -114,12 +114,14 @@ class SwaySession:
             return  # they are made when it ends
         for key in [one for one in self._bound if one not in wanted]:
             del self._bound[key]
-            self._sway.run(f"unbindsym {key[0] if key[0] == _RELEASE else ''} {key[1]}")
+            release = _RELEASE if key[0] == _RELEASE else ""
+            self._sway.run(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
         for key, what in wanted.items():
             how, keys = key
             if key in self._bound or _plain(keys) in self._taken:
                 continue
-            if not self._sway.run(f"bindsym --no-warn {how} {keys} nop {self._name} {what}"):
+            options = f"--no-warn {how} {_by_place(keys)}"
+            if not self._sway.run(f"bindsym {options} {keys} nop {self._name} {what}"):
                 title, hint = f"Sway knows no key {keys}.", "Choose another, such as F9."
                 raise HotkeyError(title, HotkeyReason.INVALID, hint)
             self._bound[key] = what
@@ -350,6 +352,11 @@ def _bindings_in(config: str) -> dict[Key, str]:
         elif not line.startswith("#"):
             depth += line.endswith("{") - line.startswith("}")
     return found
+
+
+def _by_place(keys: str) -> str:
+    """The option for keys with a letter or digit: the key is meant, whatever layout is in force."""
+    return "--to-code" if any(len(name) == 1 for name in keys.split("+")) else ""
 
 
 def _plain(keys: str) -> frozenset[str]:

@@ -99,7 +99,7 @@ def test_every_effect_reaches_its_port():
     ends = [event.cause for event in events if isinstance(event, RecordingEnded)]
     assert ends == [EndCause.CANCELLED, EndCause.STOPPED]
     assert ports.transcriber.cancelled == [1]
-    assert ports.inserter.prepared == [Method.PASTE]
+    assert (ports.inserter.prepared, ports.inserter.hastened) == ([Method.PASTE], 1)
     assert ports.inserter.texts == ports.inserter.copied == ports.history.texts == ["diary"]
     assert ports.history.truncated == [1]
     assert (ports.hotkeys.hotkeys, ports.hotkeys.is_escape_wanted) == ((Hotkey("ctrl_r"),), True)

@@ -239,6 +239,22 @@ def test_the_portals_session_ends_soon_after_the_text_for_the_desktop_shows_it(b
     assert portal.is_closed
 
 
+@pytest.mark.parametrize("has_asked", [True, False])
+def test_a_keyboard_that_was_allowed_is_opened_while_the_text_is_made(backend, permission, has_asked):
+    if has_asked:
+        permission.keep("token")
+    portal = FakeKeyboard()
+    way = backend(FakeTools("own"), portal)
+    way._permission = permission
+    way.hasten()
+    assert backend.asked == has_asked, "no question comes before there is a text"
+    if has_asked:
+        assert 0 < way.rest(is_idle=True) <= wayland.PORTAL_REST_S
+    way.paste_text("said")
+    assert backend.asked == 1
+    assert portal.chords
+
+
 def test_without_any_keyboard_the_clipboard_is_put_back_and_the_error_says_how_to_allow_it(backend):
     tools = FakeTools("own", "ydotool")
     with pytest.raises(InsertError, match="doesn't let") as caught:
