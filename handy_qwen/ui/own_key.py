@@ -8,7 +8,7 @@ from __future__ import annotations
 from handy_qwen.core.types import KeyOffer
 from handy_qwen.core.view import Commands, View
 from handy_qwen.ui.layouts import row
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Message
 
 TITLE = tr("Your desktop can start and stop dictation with a key.")

@@ -24,6 +24,7 @@ import time
 from typing import Any
 
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
@@ -215,7 +216,9 @@ def _require_input_monitoring() -> None:
 
 def _denied(pane: str) -> HotkeyError:
     return HotkeyError(
-        f'Hotkeys need the permission "{pane}", which this program does not have.',
+        Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane),
         HotkeyReason.DENIED_BY_USER,
-        f"Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.",
+        Message(
+            "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
+        ),
     )

@@ -28,16 +28,13 @@ from typing import ClassVar
 from handy_qwen.core.types import KeyOffer
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
+from handy_qwen.message import Message
 from handy_qwen.paths import user_home
 from handy_qwen.system.autostart import SCRIPT, launch_for
 
 logger = logging.getLogger(__name__)
 
-OWN_KEYS = (
-    'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '
-    'when it comes up, or "{command} toggle" on a key.'
-)
-OFFERED = "Settings > Shortcut can add a key of your desktop's for it."
+OFFERED = Message("Settings > Shortcut can add a key of your desktop's for it.")
 TOOL_S = 5.0
 _BEGIN, _END = "begin: Handy Qwen", "end: Handy Qwen"
 
@@ -123,7 +120,8 @@ class _InFile(OwnKey):
         except FileNotFoundError:
             return ""
         except (OSError, ValueError) as exc:
-            raise _not_written(f"{self._path} can't be read ({type(exc).__name__}).") from exc
+            what = Message("{file} can't be read ({problem}).", file=self._path, problem=type(exc).__name__)
+            raise _not_written(what) from exc
 
     def _without(self) -> str:
         kept, is_ours = [], False
@@ -138,7 +136,10 @@ class _InFile(OwnKey):
         try:
             replace_file(self._path, text.encode(), mode=0o644)
         except OSError as exc:
-            raise _not_written(f"{self._path} can't be written ({type(exc).__name__}).") from exc
+            what = Message(
+                "{file} can't be written ({problem}).", file=self._path, problem=type(exc).__name__
+            )
+            raise _not_written(what) from exc
 
 
 class HyprlandKey(_InFile):
@@ -170,7 +171,7 @@ class HyprlandKey(_InFile):
         for line in self.lines():
             how, _, what = line.partition(" = ")
             if _said("hyprctl", "keyword", how, what) != "ok":
-                raise _not_written("Hyprland doesn't take this key.")
+                raise _not_written(Message("Hyprland doesn't take this key."))
 
 
 class NiriKey(_InFile):
@@ -196,7 +197,7 @@ class NiriKey(_InFile):
             file.write(text)
             file.flush()
             if _said("niri", "validate", "--config", file.name) is None:
-                raise _not_written("niri doesn't take this key.")
+                raise _not_written(Message("niri doesn't take this key."))
 
 
 class GnomeKey(OwnKey):
@@ -237,11 +238,11 @@ class GnomeKey(OwnKey):
         try:
             return [str(path) for path in ast.literal_eval(said.removeprefix("@as "))]
         except (ValueError, SyntaxError) as exc:
-            raise _not_written("GNOME doesn't say which shortcuts there are.") from exc
+            raise _not_written(Message("GNOME doesn't say which shortcuts there are.")) from exc
 
     def _set(self, schema: str, name: str, value: str) -> None:
         if _said("gsettings", "set", schema, name, value) is None:
-            raise _not_written("GNOME doesn't take this shortcut.")
+            raise _not_written(Message("GNOME doesn't take this shortcut."))
 
 
 def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey | None:
@@ -258,10 +259,15 @@ def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey
     return None
 
 
-def own_keys(environment: Mapping[str, str] = os.environ) -> str:
+def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
     """What the user can do where no program gets a key."""
-    is_offered = own_key("F9", environment) is not None
-    return OFFERED if is_offered else OWN_KEYS.format(command=_command(environment))
+    if own_key("F9", environment) is not None:
+        return OFFERED
+    return Message(
+        'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '
+        'when it comes up, or "{command} toggle" on a key.',
+        command=_command(environment),
+    )
 
 
 def _command(environment: Mapping[str, str]) -> str:
@@ -278,6 +284,6 @@ def _said(*command: str) -> str | None:
     return done.stdout.strip()
 
 
-def _not_written(title: str) -> HotkeyError:
-    hint = "Nothing was changed. You can bind a key by hand: see Help > Wayland."
+def _not_written(title: Message) -> HotkeyError:
+    hint = Message("Nothing was changed. You can bind a key by hand: see Help > Wayland.")
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)

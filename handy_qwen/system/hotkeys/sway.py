@@ -32,6 +32,7 @@ from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.autostart import SCRIPT
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener, Listener
@@ -100,8 +101,9 @@ class SwaySession:
         """
         for keys, chord in combos.items():
             if _plain(keys) in self._taken:
-                title = f"Your sway configuration uses {chord.label('linux')} already."
-                raise HotkeyError(title, HotkeyReason.TAKEN, "Choose a different key in Settings > Shortcut.")
+                title = Message("Your sway configuration uses {keys} already.", keys=chord.label("linux"))
+                hint = Message("Choose a different key in Settings > Shortcut.")
+                raise HotkeyError(title, HotkeyReason.TAKEN, hint)
 
     def bind(self, wanted: Mapping[Key, str]) -> None:
         """Have just these bindings. What the configuration has bound otherwise is left as it is.
@@ -122,7 +124,8 @@ class SwaySession:
                 continue
             options = f"--no-warn {how} {_by_place(keys)}"
             if not self._sway.run(f"bindsym {options} {keys} nop {self._name} {what}"):
-                title, hint = f"Sway knows no key {keys}.", "Choose another, such as F9."
+                title = Message("Sway knows no key {keys}.", keys=keys)
+                hint = Message("Choose another, such as F9.")
                 raise HotkeyError(title, HotkeyReason.INVALID, hint)
             self._bound[key] = what
 
@@ -197,8 +200,8 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
     def capture(self, on_captured: OnCaptured) -> None:
         """See ``HotkeyListener``."""
         if not self._display:
-            hint = "Write it into the settings file: Settings > General > Open settings file."
-            raise _error("Without XWayland no key can be recorded.", hint)
+            hint = Message("Write it into the settings file: Settings > Help and about > Settings file.")
+            raise _error(Message("Without XWayland no key can be recorded."), hint)
         self._call(lambda: self._capture(on_captured), is_start=True)
 
     def end_capture(self) -> None:
@@ -317,10 +320,12 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
             self._release(hotkey, time.monotonic())
 
     def _lost(self) -> HotkeyError:
-        return _error("Hotkeys stopped working: the connection to sway was lost.", "Restart Handy Qwen.")
+        title = Message("Hotkeys stopped working: the connection to sway was lost.")
+        return _error(title, Message("Restart Handy Qwen."))
 
     def _unresponsive(self) -> HotkeyError:
-        return _error("Can't set up hotkeys: sway isn't responding.", "Try again, or restart Handy Qwen.")
+        title = Message("Can't set up hotkeys: sway isn't responding.")
+        return _error(title, Message("Try again, or restart Handy Qwen."))
 
 
 def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
@@ -328,8 +333,11 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
     for chord in chords_of(hotkeys, knows_own_keys=False):
         keys = trigger(chord)
         if not keys:
-            title = f"Sway can't give {chord.label('linux')} to a program: it needs a key, or a key with it."
-            raise HotkeyError(title, HotkeyReason.INVALID, "Try F9.", "F9")
+            title = Message(
+                "Sway can't give {keys} to a program: it needs a key, or a key with it.",
+                keys=chord.label("linux"),
+            )
+            raise HotkeyError(title, HotkeyReason.INVALID, Message("Try {keys}.", keys="F9"), "F9")
         found[keys] = chord
     return found
 
@@ -364,5 +372,5 @@ def _plain(keys: str) -> frozenset[str]:
     return frozenset(_MASKS.get(name, name) for name in keys.lower().split("+"))
 
 
-def _error(title: str, hint: str) -> HotkeyError:
+def _error(title: Message, hint: Message) -> HotkeyError:
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
