@@ -60,6 +60,8 @@ class FakeHotkeys(Idle):
         self.is_escape_wanted = False
         self.is_stopped = False
         self.configured = 0
+        self.own_keys: list[bool] = []
+        self.may_ask = False
         self.captor: OnCaptured | None = None
         self.touched: float | None = None
 
@@ -76,10 +78,12 @@ class FakeHotkeys(Idle):
             raise self.error
 
     def bind_own_key(self, is_wanted: bool) -> None:
-        """See ``HotkeyListener``. There is nothing to bind."""
+        if self.error:
+            raise self.error
+        self.own_keys.append(is_wanted)
 
     def allow_questions(self) -> None:
-        """See ``HotkeyListener``. It asks none."""
+        self.may_ask = True
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         self.is_escape_wanted, self.lock_key = is_wanted, lock_key

@@ -20,8 +20,8 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
   after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
-Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
-`handy-qwen stop` to a release of a key of theirs.
+Sway has a way of its own (sway.py); other desktops without the portal can bind a key of theirs to our
+commands (own_keys.py).
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
 version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
