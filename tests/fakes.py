@@ -21,7 +21,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
 from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
-from handy_qwen.runtime.dispatch import Attempt, Ports
+from handy_qwen.runtime.controller import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
 
 

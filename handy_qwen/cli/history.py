@@ -208,7 +208,6 @@ def _write_text(text: str) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    """Write entries, oldest first, and copy their sound."""
     with _archive() as archive, stoppable():
         numbers = sorted({_number(archive, one) for one in options.ids})
 
@@ -244,10 +243,9 @@ def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> Non
                 shutil.copyfileobj(source, target)
             wav.repair(copy, wav.Stage.SETTLED)
     except OSError as exc:
-        raise HandyError(
-            Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HandyError(title, hint) from exc
 
 
 # --- changing ----------------------------------------------------------------------------------------
@@ -258,10 +256,9 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
         number = _number(archive, options.id)
         entry = archive.entry(number)
         if is_restore and entry.state is not EntryState.CANCELLED:
-            raise UsageError(
-                Message("Entry {number} was not cancelled.", number=number),
-                Message("To transcribe it again: history retry"),
-            )
+            title = Message("Entry {number} was not cancelled.", number=number)
+            hint = Message("To transcribe it again: history retry")
+            raise UsageError(title, hint)
         archive.check_is_free(number)
         new = _retry(archive, entry, options)
     if options.json:
@@ -272,14 +269,10 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
 
 
 def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
-    """Transcribe ``entry`` in this process, keep the text, and return the entry as it is then.
+    """Transcribe ``entry`` in this process as the app would, keep the text, and return the new entry.
 
-    The text is made as the app would make it, with the user's replacements; the settings' model, words and
-    language are used unless others are given.
-
-    Raises:
-        HandyError: It has no sound, or the model cannot be used; the entry is as it was.
-        KeyboardInterrupt: The user interrupted it; likewise.
+    The settings' model, words and language are used unless others are given. If it is interrupted, or raises
+    a HandyError, the entry is as it was.
     """
     from handy_qwen.app.choices import rules_of
     from handy_qwen.app.history import transcribe_again
@@ -375,7 +368,6 @@ def line(entry: Entry, id_columns: int, columns: int | None) -> str:
 
 
 def _summary(entry: Entry) -> str:
-    """What there is to say of an entry: its text, or why there is none."""
     if entry.state is EntryState.DONE and not entry.text:
         return "[no speech]"
     if entry.state is EntryState.FAILED:

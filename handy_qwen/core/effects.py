@@ -1,4 +1,4 @@
-"""What the dictation cycle asks of the outside, carried out in order by ``handy_qwen.runtime.dispatch``."""
+"""What the dictation cycle asks of the outside, carried out in order by ``handy_qwen.runtime.controller``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
 Every method may be called from the controller's thread and returns at once, unless its docstring says that it
-may wait: ``handy_qwen.runtime.dispatch`` calls those on threads of their own. Slow results arrive as events.
+may wait: those are called on threads of their own (runtime/controller.py). Slow results arrive as events.
 """
 
 from __future__ import annotations

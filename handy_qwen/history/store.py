@@ -1,11 +1,10 @@
 """The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-Knows SQL; knows nothing of threads and rules. Rows are read as if anybody could have written them: what is no
+Knows SQL; nothing of threads and rules. Rows are read as if anybody could have written them: what is no
 number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
 
 SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
 leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
-``PRAGMA user_version`` counts the migrations that were run.
 """
 
 from __future__ import annotations
@@ -58,8 +57,7 @@ MIGRATIONS: Sequence[str] = (
 
 
 _LATEST_S = 32_503_593_600.0
-MOST_CHARS = 1_000_000
-"""Of a text; no take has more."""
+MOST_CHARS = 1_000_000  # of a text; no take has more
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
 T = TypeVar("T", EntryState, Delivery, Keep)
@@ -101,11 +99,7 @@ class Places:
         return self.folder / "takes"
 
     def make(self) -> None:
-        """Create the folders.
-
-        Raises:
-            OSError: That is not possible.
-        """
+        """Create the folders. Raises OSError: that is not possible."""
         paths.make_private(self.folder)
         paths.make_private(self.takes)
 
@@ -167,23 +161,16 @@ _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
 class Store:
-    """An open database. Threads: the one that opened it.
+    """An open database, for the thread that opened it.
 
-    All methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
+    Methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
     """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``, create it if there is none, and bring it up to date.
+        """Open ``path``, create it in its folder if there is none, and bring it up to date.
 
-        Args:
-            path: Its folder must be there.
-            busy_s: How long to wait for another process before giving up.
-
-        Raises:
-            DamagedError: It cannot be used any more.
-            NewerError: Its version is not known.
-            sqlite3.Error: It cannot be opened now: locked, full, not permitted.
-            OSError: It cannot be created.
+        ``busy_s`` is how long to wait for another process. Raises DamagedError: it cannot be used any more;
+        NewerError; sqlite3.Error: not now (locked, full, not permitted); OSError: it cannot be created.
         """
         self.path = path
         self._connection = _connected(path, busy_s)
@@ -192,11 +179,7 @@ class Store:
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole. Reads all of it: for the start.
-
-        Raises:
-            DamagedError: It is not.
-        """
+        """Look whether all of it is whole. Reads all of it: for the start. Raises DamagedError: it is not."""
         try:
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.Error as exc:
@@ -306,8 +289,7 @@ class Store:
         self, condition: str, values: list[Any], *, order: str = "id", most: int = -1
     ) -> Iterator[Row]:
         found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?",
-            [*values, most],
+            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?", [*values, most]
         )
         return map(_row, found)
 
@@ -412,12 +394,7 @@ def _check_columns(connection: sqlite3.Connection) -> None:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Run the migrations that were not run yet, all or none.
-
-    Raises:
-        NewerError: It is further than we are.
-        sqlite3.Error: One of them failed; nothing was changed.
-    """
+    """Run the migrations that were not run yet, all or none. Raises NewerError, sqlite3.Error."""
     version = _version(connection)
     if version > len(migrations):
         raise NewerError
@@ -446,11 +423,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged database, with what belongs to it, so that a new one can be begun.
-
-    Raises:
-        OSError: That is not possible.
-    """
+    """Rename a damaged database, with what belongs to it, so that a new one can be begun. Raises OSError."""
     stem = f"{path.stem}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     aside, count = path.with_name(f"{stem}{path.suffix}"), 1
     while aside.exists():

@@ -108,11 +108,7 @@ _LIVE = Worded(
 
 @dataclass(frozen=True)
 class Settings:
-    """The user's choices. Frozen: ``SettingsStore.update`` makes new ones.
-
-    Raises:
-        ValueError: A value does not pass its check; the message names the field but not the value.
-    """
+    """The user's choices. Raises ValueError: a check failed; the message names the field, not the value."""
 
     mode: Mode = option(
         Mode.AUTO,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from PySide6.QtCore import QLocale
 
@@ -132,6 +132,15 @@ def tip(text: str) -> str:
 def without_letter(title: str) -> str:
     """``title`` without the ampersand that underlines a letter; one that is meant stays."""
     return re.sub("&(.)", r"\1", title)
+
+
+def unlike(titles: Iterable[str]) -> Iterator[str]:
+    """``titles`` with no letter underlined twice: translators cannot see what is beside each other."""
+    seen: set[str] = set()
+    for title in titles:
+        letter = title.replace("&&", "").partition("&")[2][:1].casefold()
+        yield re.sub("&(&?)", r"\1\1", title) if letter in seen else title
+        seen.update(letter)
 
 
 def window_title(title: str) -> str:

@@ -241,6 +241,12 @@ class TrayMenu(QMenu):
         self._help.addAction(strings.VERSION).setEnabled(False)
         self._add_entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
+        self.aboutToShow.connect(self._underline_apart)
+
+    def _underline_apart(self) -> None:
+        shown = [action for action in self.actions() if action.isVisible() and action.text()]
+        for action, apart in zip(shown, strings.unlike(action.text() for action in shown), strict=True):
+            action.setText(apart)
 
     def entries(self) -> list[QAction]:
         """All that can be chosen, and the separators between: the window says the state itself."""

@@ -9,9 +9,7 @@
     none of these          listener.Listener                   -                              -
 
 Each can also hear the keys of a new hotkey (``capture``), but the portal, where the desktop assigns them.
-
-A Wayland session often has an X server for old programs as well (XWayland). It hears keys only while the
-window of such a program has the focus, so it is no alternative: Wayland comes first.
+Wayland comes before its X server for old programs (XWayland), which hears keys only for those.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
 from handy_qwen.paths import user_home
-from handy_qwen.system.autostart import SCRIPT, launch_for
+from handy_qwen.system.entries import SCRIPT, launch_for
 
 logger = logging.getLogger(__name__)
 

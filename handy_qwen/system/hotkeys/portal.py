@@ -12,8 +12,7 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
   part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
-  replaced by ``STAND_IN`` there. Others are asked for without a key: the user sets one in the dialog or in
-  the desktop's keyboard settings.
+  replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
@@ -49,7 +48,7 @@ from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import APP_ID
+from handy_qwen.system.entries import APP_ID
 from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
@@ -79,88 +78,55 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the portal reported.
+    """What the portal reported."""
 
-    Attributes:
-        kind: "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the
-            user; "Refused", by the user; "Closed", the session.
-        name: The shortcut.
-        keys: The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none.
-    """
-
+    # "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the user;
+    # "Refused", by the user; "Closed", the session
     kind: str
-    name: str = ""
+    name: str = ""  # the shortcut
+    # The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Press:
-    """A shortcut that is down."""
-
     seen_s: float  # when Activated came last
     has_repeats: bool = False
     awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
 
 
-class ShortcutsSession:
-    """A session of shortcuts. For one thread.
+class ShortcutsSession(PortalSession):
+    """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
-    Args:
-        bus: Address of the session bus; "SESSION": that of the environment.
-        shortcuts: Asked for at once. The user may be asked before the signal "Bound" or "Refused" comes.
-
-    Attributes:
-        look_again_s: See ``Selectable.timeout_s``.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with global shortcuts.
-        PortalError: It does not answer, or refuses to listen.
+    Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
+    refused.
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+        super().__init__("GlobalShortcuts", bus)
         self.look_again_s: float | None = None
-        self._session = PortalSession("GlobalShortcuts", bus)
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
-            self._binding = self._session.request(
-                "BindShortcuts", "oa(sa{sv})sa{sv}", (self._session.handle, wanted, "")
-            )
+            self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
         except BaseException:
             self.close()
             raise
 
     def filenos(self) -> list[int]:
         """See ``Selectable``."""
-        return [self._session.fileno()]
+        return [self.fileno()]
 
     def timeout_s(self) -> float | None:
         """See ``Selectable``."""
         return self.look_again_s
 
-    def close(self) -> None:
-        """End the session, and with it the shortcuts."""
-        self._session.close()
-
     def configure(self) -> None:
-        """Have the desktop show its settings of the shortcuts; does not wait for the user.
+        """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
+        self.call("ConfigureShortcuts", "osa{sv}", (self.handle, "", {}), wait_s=ANSWER_S)
 
-        Raises:
-            RefusedError: It has version 1 of the portal, which knows no such call.
-            PortalError: The bus or the portal is gone.
-        """
-        self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
-
-    def await_desktop(self) -> None:
-        """See ``PortalSession``."""
-        self._session.await_desktop()
-
-    def receive(self) -> Iterator[Signal]:
-        """What has come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone, or sends nonsense.
-        """
-        for message in self._session.receive():
+    def signals(self) -> Iterator[Signal]:
+        """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
+        for message in self.receive():
             try:
                 signal = self._read(message)
             except _SENSELESS as exc:
@@ -169,7 +135,7 @@ class ShortcutsSession:
                 yield signal
 
     def _read(self, message: BusMessage) -> Signal | None:
-        fields, session = message.header.fields, self._session.handle
+        fields, session = message.header.fields, self.handle
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
         if member == "Response" and path == self._binding:
             code, results = message.body
@@ -213,12 +179,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._own: OwnKey | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits for the portal, not for the user.
+        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
 
-        If the user refuses in the desktop's dialog, or there is no key for them, HotkeysFailed follows.
-
-        Raises:
-            HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
+        Raises HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
         shortcuts = shortcuts_for(hotkeys)
         self._call(lambda: self._use(shortcuts), is_start=True)
@@ -233,10 +196,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(
-                Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc),
-                own_keys(),
-            ) from exc
+            title = Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc)
+            raise _error(title, own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             raise _error(
@@ -319,10 +280,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
-            raise _error(
-                Message("Your desktop isn't responding to the request for hotkeys."),
-                Message("They work as soon as it does. If they don't, restart Handy Qwen."),
-            ) from exc
+            title = Message("Your desktop isn't responding to the request for hotkeys.")
+            hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
+            raise _error(title, hint) from exc
 
     def _offer_own_key(self, count: int, trigger: str) -> bool:
         """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
@@ -345,7 +305,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _hear(self, connection: ShortcutsSession) -> None:
         names = [shortcut.name for shortcut in self._shortcuts]
-        for signal in connection.receive():
+        for signal in connection.signals():
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
@@ -383,7 +343,6 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
-        """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
         given = tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)
         self._post(HotkeysAssigned(given, _key_in(keys.get(_CANCEL, ""), "")))
@@ -448,11 +407,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for. The same wish has the same name, so that the user's choice of keys is kept.
-
-    Raises:
-        HotkeyError: INVALID.
-    """
+    """What to ask the portal for: the same wish has the same name, so that the user's keys are kept."""
     triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
     if triggers and not triggers[0] and STAND_IN not in triggers:
         triggers[0] = STAND_IN

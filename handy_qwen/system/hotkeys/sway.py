@@ -33,7 +33,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import SCRIPT
+from handy_qwen.system.entries import SCRIPT
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener, Listener
 from handy_qwen.system.wayland.sway import (

@@ -29,7 +29,7 @@ from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
 from handy_qwen.system.x11.connection import connect, disconnect
 from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
-from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
@@ -50,7 +50,6 @@ class X11(PastingBackend[FocusedWindow]):
     }
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._display = session.display
         self._focus = FocusReader(self._display)

@@ -16,6 +16,7 @@ from handy_qwen.ui.settings import microphone_words as words
 from handy_qwen.ui.settings.microphone_list import MicrophoneList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, scaled_font
 
 _LEAST_METER_PX = 120
@@ -79,7 +80,7 @@ class MicrophonePage(SettingsPage):
 
     def _show_test(self, test: MicrophoneTest) -> None:
         """Show what is heard; what arrives late, after the page was left, is nothing."""
-        self._test = test if self._is_up else MicrophoneTest()
+        self._test = translated(test) if self._is_up else MicrophoneTest()
         self._follow()
 
     def _follow(self) -> None:
@@ -141,4 +142,8 @@ class _Marks(QWidget):
                 (good, first, last, Qt.AlignmentFlag.AlignHCenter),
                 (loud, last, float(self.width()), Qt.AlignmentFlag.AlignRight),
             ):
-                painter.drawText(QRectF(left, 0, right - left, self.height()), side | middle | line, text)
+                painter.drawText(
+                    QRectF(left, 0, right - left, self.height()),
+                    side | middle | line | Qt.AlignmentFlag.AlignAbsolute,
+                    text,
+                )

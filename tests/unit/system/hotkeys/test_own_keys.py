@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from handy_qwen.errors import HotkeyError
-from handy_qwen.system.autostart import launch_for
+from handy_qwen.system.entries import launch_for
 from handy_qwen.system.hotkeys.own_keys import OFFERED, own_key, own_keys
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the desktops are on Linux only")
