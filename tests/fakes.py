@@ -273,6 +273,7 @@ class FakeHistory:
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
         self.told.append(f"{take} done")
         self.truncated += [take] if is_truncated else []

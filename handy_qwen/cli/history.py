@@ -271,20 +271,21 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
 def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
     """Transcribe ``entry`` in this process as the app would, keep the text, and return the new entry.
 
-    The settings' model, words and language are used unless others are given. If it is interrupted, or raises
-    a HandyError, the entry is as it was.
+    The model and the words are the settings', also those of the program it was dictated in, and the language
+    is the recording's, unless others are given. If it is interrupted, or raises a HandyError, the entry is as
+    it was.
     """
     from handy_qwen.app.choices import rules_of
-    from handy_qwen.app.history import transcribe_again
+    from handy_qwen.app.history import transcribe_again, written_again
     from handy_qwen.cli.transcribe import opened, sample_progress, tell_context
-    from handy_qwen.core.text import clean
+    from handy_qwen.core.profiles import rules_for
     from handy_qwen.core.types import RATE_HZ, Method
     from handy_qwen.engine.api import Cancel
     from handy_qwen.languages import language_name
 
     sound = archive.audio(entry.id)
     settings = read_settings()
-    rules = rules_of(settings, Method.NONE)
+    rules = rules_for(entry.application, rules_of(settings, Method.NONE))
     language = archive.asked_language(entry.id) if options.language is None else options.language
     context = context_of("", options.vocabulary) if options.vocabulary else rules.context
     threads = options.threads or settings.threads or None
@@ -302,8 +303,15 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
         say("handy-qwen: The text may be incomplete: words may be missing where it has […].")
-    text = clean(found.text, rules.text, found.language)
-    archive.transcribed(entry.id, text, language=found.language, model=name, is_truncated=found.is_truncated)
+    text, original = written_again(found, rules)
+    archive.transcribed(
+        entry.id,
+        text,
+        language=found.language,
+        model=name,
+        is_truncated=found.is_truncated,
+        original=original,
+    )
     return archive.entry(entry.id)
 
 
@@ -369,7 +377,7 @@ def line(entry: Entry, id_columns: int, columns: int | None) -> str:
 
 def _summary(entry: Entry) -> str:
     if entry.state is EntryState.DONE and not entry.text:
-        return "[no speech]"
+        return f"[nothing to insert: {entry.original}]" if entry.original else "[no speech]"
     if entry.state is EntryState.FAILED:
         return f"[failed: {entry.error}] {entry.text}".strip()
     if entry.state is EntryState.DONE:

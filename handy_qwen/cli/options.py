@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -194,3 +195,20 @@ def used_folder() -> Path | None:
         return find_model(read_configuration().settings.model).folder.resolve()
     except EngineError:
         return None
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the file that is written, and ``--force``; see ``check_target``."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def check_target(options: argparse.Namespace) -> None:
+    """See that nothing is replaced unasked.
+
+    Raises:
+        UsageError: There is such a file.
+    """
+    if not options.force and os.path.lexists(options.file):
+        title = Message("{file} is there already.", file=options.file)
+        raise UsageError(title, Message("To replace it: --force"))

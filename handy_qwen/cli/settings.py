@@ -16,7 +16,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command, add_group, found_settings, read_settings
+from handy_qwen.cli.options import (
+    Subparsers,
+    add_command,
+    add_group,
+    add_target,
+    check_target,
+    found_settings,
+    read_settings,
+)
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
@@ -44,6 +52,7 @@ def add_parsers(commands: Subparsers) -> None:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
     listed = add_command(actions, "list", _list, "all settings; * marks those you changed", has_json=True)
+    listed.add_argument("names", nargs="*", metavar="NAME", help="only these")
     listed.add_argument("--changed", action="store_true", help="only those you changed")
     got = add_command(actions, "get", _get, "the value of one setting", has_json=True)
     got.add_argument("name", metavar="NAME")
@@ -60,7 +69,7 @@ def add_parsers(commands: Subparsers) -> None:
     parts = f"Parts: {', '.join(Part)}."
     about = f"Write a backup. {parts}"
     exported = add_command(actions, "export", _export, "write settings, apps, words and replacements", about)
-    exported.add_argument("file", type=Path, metavar="FILE")
+    add_target(exported)
     about = "Take over a backup, the settings file of another computer, or Handy's settings_store.json. "
     about += f"{parts} Words and replacements are added to those there are."
     imported = add_command(actions, "import", _import, "take over what a file has", about)
@@ -84,7 +93,8 @@ def _list(options: argparse.Namespace) -> int:
     from handy_qwen.settings import OPTIONS
 
     found = found_settings()
-    rows = [_row(option, found) for option in OPTIONS.values()]
+    options_listed = [_option(name) for name in options.names] or OPTIONS.values()
+    rows = [_row(option, found) for option in options_listed]
     rows = [row for row in rows if row["is_changed"] or not options.changed]
     if options.json:
         write_json(rows)
@@ -163,6 +173,7 @@ def _reset(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.backup import write_backup
 
+    check_target(options)
     write_backup(options.file, read_settings(), options.only or list(Part))
     return 0
 
@@ -291,9 +302,11 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
     from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
+    item = option.read.item
     if len(given) == 1 and isinstance(whole := _toml(given[0]), list):
-        return tuple(_checked(option.read, whole, option.name))
-    return tuple(_read(option.read.item, one, f"An entry of {option.name}") for one in given)
+        entries = [_checked(item, one, f"{_elided(_shown(one))} in {option.name}") for one in whole]
+        return tuple(_checked(option.read, entries, option.name))
+    return tuple(_read(item, one, f"{_elided(repr(one))} in {option.name}") for one in given)
 
 
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
@@ -369,7 +382,7 @@ def _add_words(commands: Subparsers) -> None:
     )
     imported.add_argument("file", type=Path, metavar="FILE")
     exported = add_command(actions, "export", _export_words, "write your words to a file: .txt, .csv or .tsv")
-    exported.add_argument("file", type=Path, metavar="FILE")
+    add_target(exported)
     exported.add_argument("--replacements", action="store_true", help="the replacements: .csv or .tsv")
 
 
@@ -418,6 +431,7 @@ def _import_words(options: argparse.Namespace) -> int:
 def _export_words(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.exchange import write_replacements, write_words
 
+    check_target(options)
     settings = read_settings()
     if options.replacements:
         write_replacements(options.file, settings.replacements)

@@ -162,6 +162,7 @@ class KeepText:
     model: str
     application: str
     is_truncated: bool = False  # words may be missing
+    original: str = field(default="", repr=False)  # what was said, if ``text`` is blank
 
 
 @dataclass(frozen=True, slots=True)

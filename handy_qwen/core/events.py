@@ -355,6 +355,14 @@ class Recalled:
     is_here: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The user has corrected a text: see ``corrections.corrected``."""
+
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+
+
 # --- the program -------------------------------------------------------------------------------------
 
 
@@ -404,6 +412,6 @@ ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
 InsertionEvent = FocusNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
-UserEvent = Requested | Recalled
+UserEvent = Requested | Recalled | Corrected
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept
 Event = HotkeyEvent | MicrophoneEvent | EngineEvent | InsertionEvent | HistoryEvent | UserEvent | ProgramEvent

@@ -242,8 +242,13 @@ class History(Protocol):
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
-        """The text as it is to be delivered; "" if nobody spoke. ``is_truncated``: words may be missing."""
+        """The text as it is to be delivered; "" if there is none.
+
+        ``is_truncated``: words may be missing. ``original``: what was said, if there is nothing in it to
+        insert; "" if nobody spoke.
+        """
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -86,6 +86,14 @@ class Archive:
         """Exempt an entry from being deleted by itself, or no longer."""
         self._change(number, {"is_starred": int(is_starred)})
 
+    def correct(self, number: int, text: str) -> None:
+        """The user has corrected the text; what it was stays beside it, until it is the same again."""
+        row = self._row(number)
+        original = row.original or row.text
+        is_undone = text.strip() == original.strip()
+        columns = {"text": original, "original": ""} if is_undone else {"text": text, "original": original}
+        self._change(number, dict(columns))
+
     def check_is_free(self, number: int) -> None:
         """Raise a HistoryError if the running app is at work on an entry, or there is none."""
         state = self._row(number).state
@@ -112,7 +120,14 @@ class Archive:
                 self._store.checkpoint()
 
     def transcribed(
-        self, number: int, text: str, *, language: str, model: str, is_truncated: bool = False
+        self,
+        number: int,
+        text: str,
+        *,
+        language: str,
+        model: str,
+        is_truncated: bool = False,
+        original: str = "",
     ) -> None:
         """The entry has a new text that the user has seen. Raises HistoryError: an empty one is not taken."""
         row = self._row(number)
@@ -123,6 +138,7 @@ class Archive:
         columns = {
             "state": EntryState.DONE,
             "text": text,
+            "original": original,
             "is_truncated": is_truncated,
             "language": language,
             "model": model,

@@ -118,9 +118,10 @@ class DiskHistory:
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
         """The text is there."""
-        known = {"language": language, "model": model, "application": application}
+        known = {"language": language, "model": model, "application": application, "original": original}
         self.thread.do(partial(self._ledger.done, take, text, known, is_truncated=is_truncated))
 
     def failed(self, take: int, title: str) -> None:

@@ -186,7 +186,7 @@ class Ledger:
             error="",
             whereabouts=Delivery.NOWHERE,
             replays=0,
-            **{name: value for name, value in known.items() if value},
+            **{"original": ""} | {name: value for name, value in known.items() if value},
         )
 
     def failed(self, take: int, title: str) -> None:

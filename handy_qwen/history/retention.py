@@ -96,7 +96,7 @@ def _age_s(row: Row, now_s: float) -> float:
 
 def delete(store: Store, takes: Path, row: Row) -> bool:
     """Delete an entry with its sound. False: the file cannot be deleted now. Raises sqlite3.Error."""
-    store.change(row.id, {"is_deleting": 1, "text": ""})
+    store.change(row.id, {"is_deleting": 1, "text": "", "original": ""})
     return _finish(store, takes, row)
 
 

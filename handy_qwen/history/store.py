@@ -52,6 +52,8 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX take_state ON take (state);
     """,
     "ALTER TABLE take ADD COLUMN is_truncated INTEGER NOT NULL DEFAULT 0",  # words may be missing in its text
+    # What was said, where the text is another: it was corrected, or there was nothing in it to insert.
+    "ALTER TABLE take ADD COLUMN original TEXT NOT NULL DEFAULT ''",
 )
 """Each brings the schema from its index to the next version. Never changed once released."""
 
@@ -132,6 +134,7 @@ class Row:
     is_starred: bool = False
     is_deleting: bool = False
     is_truncated: bool = False
+    original: str = ""
 
     @property
     def entry(self) -> Entry:
@@ -150,11 +153,14 @@ class Row:
             is_starred=self.is_starred,
             has_audio=bool(self.file),
             is_truncated=self.is_truncated,
+            original=self.original,
         )
 
 
 _NAMES = tuple(one.name for one in fields(Row))
-_COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
+_COLUMNS = ", ".join(
+    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else name for name in _NAMES
+)
 
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
@@ -255,7 +261,9 @@ class Store:
     def empty(self) -> Iterator[Row]:
         """Rows of takes of which nothing is left."""
         return self._select(
-            "NOT is_deleting AND file = '' AND text = '' AND state NOT IN ('recording', 'waiting')", []
+            "NOT is_deleting AND file = '' AND text = '' AND original = ''"
+            " AND state NOT IN ('recording', 'waiting')",
+            [],
         )
 
     def newest(self, *, most: int = -1) -> Iterator[Row]:

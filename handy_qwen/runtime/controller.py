@@ -215,7 +215,7 @@ class Ports:
                 self.history.adopt(take, entry)
             case effects.KeepSound(take):
                 self.history.complete(take)
-            case effects.KeepText(take, text, language, model, application, is_truncated):
+            case effects.KeepText(take, text, language, model, application, is_truncated, original):
                 self.history.done(
                     take,
                     text,
@@ -223,6 +223,7 @@ class Ports:
                     model=model,
                     application=application,
                     is_truncated=is_truncated,
+                    original=original,
                 )
             case effects.KeepFailure(take, title):
                 self.history.failed(take, title)

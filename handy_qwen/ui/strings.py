@@ -33,6 +33,7 @@ REMEDIES = {  # what a notice offers to click on
     Remedy.MODELS: tr("Open Models"),
     Remedy.SETTINGS: tr("Open Settings"),
     Remedy.HISTORY: tr("Open History"),
+    Remedy.FILES: tr("Open Transcribe files"),
     Remedy.PASTE: tr("Paste it here"),
     Remedy.COPY: tr("Copy it"),
     Remedy.RESTORE: tr("Restore it"),

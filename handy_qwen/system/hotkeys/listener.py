@@ -30,7 +30,6 @@ from handy_qwen.system.hotkeys.chord import (
     labels,
     missing_key,
 )
-from handy_qwen.system.hotkeys.own_keys import own_keys
 from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -38,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
 CHECK_S = 5.0  # between two checks of the hooks, while no key is down
+_START_THERE = Message("Start the app in a desktop session.")
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
@@ -62,8 +62,9 @@ class Listener:
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         if hotkeys:
-            title = Message("Hotkeys need a display.")
-            raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
+            raise HotkeyError(
+                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE
+            )
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
         """How ``hotkeys`` would be heard here, in a sentence; asks nothing. Raises HotkeyError: not."""
@@ -85,7 +86,7 @@ class Listener:
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         title = Message("Without a display no key can be recorded.")
-        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE)
 
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""

@@ -91,7 +91,7 @@ class Backend:
 
     NAME: ClassVar = "none"  # what it works with, for people: "X11"
     # What the user can do when there is no way to insert text
-    REMEDY: ClassVar[Message] = Message("Start the app in a desktop session; install xclip.")
+    REMEDY: ClassVar[Message] = Message("Start the app in a desktop session.")
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         """Connect. Raises InsertError: the desktop cannot be reached, or lacks what is needed.

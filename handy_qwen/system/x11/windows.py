@@ -52,6 +52,14 @@ class FocusReader:
         except (error.XError, *LOST):
             return Target()  # it closed between two requests
 
+    def process(self) -> int:
+        """The process that owns the window with the focus; 0 if there is none, or that is not known."""
+        try:
+            with self._lock:
+                return _process_of(self._display, _active_window(self._display))
+        except (error.XError, *LOST):
+            return 0
+
     def close(self) -> None:
         """Give the connection back."""
         with self._lock:

@@ -173,7 +173,7 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench,
 def test_only_the_demo_model_being_there_is_told(bench, monkeypatch):
     monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     notices = {one.title: one.hint for one in bench().start().view.notices}
-    assert "tray → Model → Manage models" in notices[program.DEMO_NOTICE]
+    assert "tray → Model → Manage models" in notices[choices.DEMO_NOTICE]
 
 
 def test_nothing_is_told_of_the_demo_model_where_there_is_another(bench):

@@ -312,8 +312,10 @@ def test_a_display_that_does_not_answer_is_told_once():
     assert list(desktop.check_tray(dead)) == []
     (finding,) = desktop.check_hotkeys(dead)
     assert finding.text == "Hotkeys need a display."
+    assert finding.remedy == "Start the app in a desktop session.", "no key of a desktop that is not there"
     (finding,) = desktop.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
+    assert "install" not in finding.remedy
 
 
 @pytest.mark.parametrize(
