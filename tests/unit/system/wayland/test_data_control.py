@@ -32,11 +32,11 @@ def pasted(compositor):
     return [compositor.paste(selection) for selection in (CLIPBOARD, PRIMARY)]
 
 
-def lent(compositor, control):
-    """A text on both clipboards, of which one had something before."""
+def lent(compositor, control, marked=None):
+    """A text on both clipboards, of which one at least had something before."""
     compositor.copied(CLIPBOARD, OLD)
     there = control.save(Deadline())
-    assert there == {CLIPBOARD: OLD, PRIMARY: None}
+    assert there == {CLIPBOARD: OLD, PRIMARY: marked}
     return control.offer(SAID, there)
 
 
@@ -70,6 +70,15 @@ def test_what_the_user_copies_meanwhile_stays(compositor, control):
     assert not offer.is_fetched
     control.withdraw(offer)
     wait_until(lambda: pasted(compositor) == [b"newer", None], "what was there")
+
+
+def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_fetched(compositor, control):
+    compositor.copied(PRIMARY, {"text/plain": b"marked"})
+    offer = lent(compositor, control, marked={"text/plain": b"marked"})
+    compositor.copied(CLIPBOARD, {"text/plain": b"newer"})
+    assert offer.settled.wait(10)
+    control.leave(offer)
+    wait_until(lambda: pasted(compositor) == [b"newer", b"marked"], "what was there")
 
 
 def test_a_text_that_follows_before_the_first_was_given_back_brings_back_what_was_there_first(
