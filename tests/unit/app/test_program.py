@@ -540,7 +540,7 @@ def test_mistakes_in_the_settings_file_are_shown_until_they_are_gone(bench):
         desk.program.store.reload_if_changed()
     (notice,) = [one for one in desk.run().view.notices if one.is_lasting]
     assert notice.title == "2 problems in settings.toml."
-    assert "Line 1: langage is not a setting; did you mean language?" in notice.hint
+    assert "Line 1: langage is not a setting (did you mean language?)." in notice.hint
     assert "mode must be" in notice.hint
     place.write_text(text, encoding="utf-8")
     for _look in range(2):
