@@ -169,8 +169,10 @@ def install_wine(folder: Path) -> None:
         (folder / cache).mkdir(exist_ok=True)
     system = fresh.bare_system(folder, "debian13")
     environment, places = fresh.reach(system, fresh.SUITES["debian13"])
+    # The release alone: mirrors may have updates for one of the two architectures hours before the other.
     script = (
-        "dpkg --add-architecture i386 && apt-get update -qq"
+        "sed -i '/-updates\\|-security/d' /etc/apt/sources.list"
+        " && dpkg --add-architecture i386 && apt-get update -qq"
         f" && apt-get install -y -qq --no-install-recommends {WINE_PACKAGES}"
     )
     if status := fresh.inside(system, folder, environment, places, script):

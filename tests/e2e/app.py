@@ -14,9 +14,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import soundfile
 
 from handy_qwen import paths
+from handy_qwen.control import Endpoint
 from tests.e2e.desk.processes import wait_until
 
 INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
@@ -50,6 +52,7 @@ class App:
             lines.write_text("\n".join(script), encoding="utf-8")
             self._command = [sys.executable, "-m", "tests.e2e.scripted_process", str(lines)]
         self.home = desktop.folder / f"{name}-home"
+        self.endpoint = Endpoint(self.home / "run")
         # What is installed must not find the checkout.
         modules = "" if INSTALLED else os.pathsep.join(sys.path)
         self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": modules}
@@ -95,6 +98,11 @@ class App:
         """Wait until it is in ``phase``."""
         wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
         return self.status()
+
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, open files."""
+        process = psutil.Process(self.process.pid)
+        return process.memory_info().rss, process.num_threads(), process.num_fds()
 
     def output(self) -> str:
         """What it wrote to the terminal: with --debug, the log."""

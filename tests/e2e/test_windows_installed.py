@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from handy_qwen.control import Endpoint
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until
@@ -35,7 +36,7 @@ class Installed(WineApp):
         super().__init__(desktop, name, command=(PROGRAM,))
         self.env = dict(desktop.env)
         local = desktop.prefix / "drive_c/users/root/AppData/Local"
-        self.home, self.runtime = local / "handy-qwen", local / "Temp/handy-qwen"
+        self.home, self.endpoint = local / "handy-qwen", Endpoint(local / "Temp/handy-qwen", is_unix=False)
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "settings.toml").write_text(SETTINGS)
 

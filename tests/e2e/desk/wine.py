@@ -176,7 +176,7 @@ class WineApp(App):
         super().__init__(desktop, name, settings, is_guided=is_guided)
         self.env = desktop.env | {"HANDY_QWEN_HOME": windows_path(self.home)}
         self.command = ["wine", *command] if command else desktop.python("-m", "handy_qwen")
-        self.runtime = self.home / "run"
+        self.endpoint = Endpoint(self.home / "run", is_unix=False)
         self._calls = 0
 
     def __enter__(self) -> Self:
@@ -205,6 +205,11 @@ class WineApp(App):
             assert code == 0, self.output()
             assert "Traceback" not in self.output(), self.output()
 
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, handles."""
+        used = self.desktop.ask("costs", pid=self.status()["pid"])
+        return used["memory_bytes"], used["threads"], used["handles"]
+
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it. All it prints is in ``stdout``."""
         self._calls += 1
@@ -221,7 +226,7 @@ class WineApp(App):
         Asked from this side: a Windows program takes seconds to start.
         """
         try:
-            return dict(ask(Endpoint(self.runtime, is_unix=False), "status")["status"])
+            return dict(ask(self.endpoint, "status")["status"])
         except ControlError:
             return {}
 
