@@ -12,7 +12,6 @@ from types import SimpleNamespace
 import numpy as np
 import onnxruntime as ort
 import pytest
-from jeepney import HeaderFields, new_method_return
 
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
@@ -264,6 +263,8 @@ class Panel:
         pass
 
     def send_and_get_reply(self, message, *, timeout):
+        from jeepney import HeaderFields, new_method_return  # on Linux only
+
         assert timeout > 0
         if self.breaks:
             raise ConnectionResetError
@@ -274,6 +275,7 @@ class Panel:
         return reply
 
 
+@pytest.mark.linux("D-Bus is on Linux only")
 @pytest.mark.parametrize(
     ("pid", "breaks", "said"),
     [(7, False, "shows tray icons"), (8, False, "does not show Handy Qwen"), (8, True, "shows tray icons")],
