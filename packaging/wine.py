@@ -30,10 +30,13 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -52,6 +55,7 @@ LIBRARIES = "numpy==2.0.2\nPySide6-Essentials==6.8.3\nshiboken6==6.8.3\n"
 """What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not."""
 TOOLS = ("setuptools<81", "pytest-timeout>=2.3")
 TEST_S = 120  # a test that takes longer hangs
+COMMAND_S = 2400  # and so does what takes longer than this
 
 IN_SYSTEM = """#!/bin/bash
 # Runs a command in the Debian 13 beside this folder, in a mount namespace of its own, so that nothing stays
@@ -109,19 +113,36 @@ def test_windows(arguments: Sequence[str]) -> int:
     folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
     if len(str(folder).split()) > 1:  # scripts in it name it
         parser.error(f"a folder without spaces: {folder}")
-    steps: dict[str, Callable[[Path], int]] = {"setting up": set_up}
-    steps |= {name: step for name, step in STEPS.items() if name in words or words == folders}
+    set_up(folder)
     results: list[str] = []
     failed = False
-    for name, step in steps.items():
+    for name, step in STEPS.items():
+        if name not in words and words != folders:
+            continue
         print(f"--- {name} ---", flush=True)
-        began_s = time.monotonic()
-        status = step(folder)
+        began_s = time.time()
+        try:
+            status = step(folder)
+        except Exception:  # the other parts are run all the same
+            traceback.print_exc()
+            status = 1
         said = "ok" if status == 0 else f"exit status {status}"
-        results.append(f"{name}: {said}, {(time.monotonic() - began_s) / 60:.1f} min")
+        results.append(f"{name}: {said}, {(time.time() - began_s) / 60:.1f} min")
+        for log in folder.glob("*.log"):
+            results += outcome(log.read_text("utf-8", "replace")) if log.stat().st_mtime >= began_s else []
         failed |= status != 0
-    print(*results, sep="\n")
+    print("--- summary ---", *results, sep="\n")
     return int(failed)
+
+
+def outcome(log: str) -> list[str]:
+    """What pytest has said at its end: which tests failed, and how many there were."""
+    lines = [line.strip() for line in log.splitlines()]
+    return [
+        f"    {line}"
+        for line in lines
+        if line.startswith(("FAILED ", "ERROR ")) or re.fullmatch(r"=* ?\d+ \w+.* in [\d.]+s.*", line)
+    ]
 
 
 def windows_path(path: Path) -> str:
@@ -338,11 +359,16 @@ def logged(folder: Path, name: str, command: Sequence[str], environment: dict[st
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
+            start_new_session=True,
         )
+        end_s = time.monotonic() + COMMAND_S
         with log.open("rb") as said:
             while done.poll() is None:
                 time.sleep(0.5)
                 show(said.read())
+                if time.monotonic() > end_s:
+                    print(f"It hangs: ended after {COMMAND_S} s.")
+                    os.killpg(done.pid, signal.SIGKILL)
             show(said.read())
     print(f"also in {log}")
     return done.returncode

@@ -49,7 +49,6 @@ from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.insert.portal_keyboard import Permission
 from handy_qwen.system.menu_entry import MenuEntry
 from handy_qwen.system.session import session_of
 from tests.conftest import is_private
@@ -288,6 +287,7 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("said", "status", "text"),
     [
@@ -298,6 +298,8 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
 )
 @pytest.mark.usefixtures("app_home")
 def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, said, status, text):
+    from handy_qwen.system.insert.portal_keyboard import Permission
+
     monkeypatch.setattr("handy_qwen.system.portal.version_of", lambda _interface: 2)
     Permission().path.parent.mkdir(parents=True)
     Permission().path.write_text(said, "utf-8")
