@@ -5,11 +5,13 @@ and what is the same code on all systems and drawn by Qt (windows, pages, the gu
 """
 
 import json
+import shutil
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
+from tests.e2e.desk import XtermTarget
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.wine import NotepadTarget, WineApp, WineDesktop, WineQtTarget, windows_path, wine_folder
 
@@ -245,6 +247,19 @@ def test_altgr_is_not_ctrl_and_alt(desk, app, window):
         desk.set_layout("us")
 
 
+def test_a_release_that_no_hook_sees_ends_the_take_and_leaves_no_key_down(desk, app, window):
+    """As on the secure desktop, after Win+L or for a UAC prompt: no program there hears what is let go of."""
+    elsewhere = desk.open(XtermTarget)  # no window of Wine: its keys are none that Wine hears
+    window.focus()
+    desk.hardware.down("Control_R")
+    app.speak("meeting")
+    elsewhere.focus()
+    desk.hardware.up("Control_R")
+    window.focus()
+    assert window.wait_for_text(MEETING, TEXT_S) == MEETING
+    elsewhere.close()
+
+
 def test_a_mouse_button_is_a_hotkey(desk, app, window):
     change(app, settings(chord="mouse4"))
     desk.run("xdotool", "mousemove", "--window", str(window.window), "200", "100", "mousedown", "8")
@@ -266,6 +281,21 @@ def test_a_model_is_imported_used_and_removed(app, window):
     removed = app.run("model", "remove", "mine", "--yes")
     assert removed.returncode == 0, removed.stdout
     assert not (app.home / "data" / "models" / "mine").exists()
+
+
+@pytest.mark.parametrize("place", ["on a server", "beyond 260 characters"])
+def test_files_in_unusual_places_are_transcribed(desk, app, place):
+    if place == "on a server":
+        folder, called = desk.prefix / "dosdevices/unc/server/Jörg 漢字", r"\\server\Jörg 漢字"
+    else:
+        folder = desk.folder.joinpath(*["ein langer Name " + "é" * 40] * 6)
+        called = windows_path(folder)
+        assert len(called) > 260
+    folder.mkdir(parents=True)
+    shutil.copy(app.wav("meeting"), folder / "nul-taste.wav")
+    done = app.run("transcribe", rf"{called}\nul-taste.wav", "--output", rf"{called}\texts")
+    assert done.returncode == 0, done.stdout
+    assert (folder / "texts" / "nul-taste.txt").read_text("utf-8").strip() == MEETING
 
 
 def test_the_history_is_exported_and_the_doctor_is_content(desk, app, window):

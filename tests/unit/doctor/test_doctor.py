@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -468,6 +469,7 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
     assert finding.details["order"] == []
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
@@ -478,6 +480,7 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     assert tried == [here.session]
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
 
@@ -816,12 +819,16 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"prefix": "/home/me/venv", "executable": "/v/python"},
             "/v/python -m pip uninstall handy-qwen",
         ),
-        ("folder", {"executable": "/opt/x/handy-qwen", "is_frozen": True}, "Delete the folder /opt/x."),
+        (
+            "folder",
+            {"executable": "/opt/x/handy-qwen", "is_frozen": True},
+            f"Delete the folder {Path('/opt/x')}.",
+        ),
         ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
         (
             "app",
             {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},
-            "Move /Applications/H.app to the Trash.",
+            f"Move {Path('/Applications/H.app')} to the Trash.",
         ),
     ],
 )
@@ -846,6 +853,7 @@ def no_desktop(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.linux("a session without a display is on Linux only")
 @pytest.mark.usefixtures("no_desktop")
 def test_the_command_tells_problems_and_ends_with_1(capsys):
     assert cli.main(["doctor", "--listen", "0"]) == 1

@@ -6,6 +6,8 @@ from handy_qwen.errors import HandyError
 from handy_qwen.system.autostart import FILE
 from handy_qwen.system.menu_entry import MenuEntry
 
+pytestmark = pytest.mark.linux("the entry is one of XDG")
+
 
 @pytest.fixture
 def environment(tmp_path):

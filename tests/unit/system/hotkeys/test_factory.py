@@ -40,6 +40,7 @@ def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
     assert not listener.has_died()
 
 
+@on_linux
 def test_no_hotkeys_says_so_and_names_a_way_out():
     listener = hotkeys_for(post, Session(Kind.NONE))
     listener.start([])

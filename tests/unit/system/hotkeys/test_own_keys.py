@@ -5,6 +5,8 @@ import pytest
 from handy_qwen.system.autostart import launch_for
 from handy_qwen.system.hotkeys.own_keys import own_keys
 
+pytestmark = pytest.mark.linux("desktops of Linux")
+
 
 @pytest.mark.parametrize(
     ("desktop", "lines"),
