@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -18,7 +17,8 @@ import psutil
 import soundfile
 
 from handy_qwen import paths
-from handy_qwen.control import Endpoint
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.errors import ControlError
 from tests.e2e.desk.processes import wait_until
 
 INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
@@ -52,7 +52,6 @@ class App:
             lines.write_text("\n".join(script), encoding="utf-8")
             self._command = [sys.executable, "-m", "tests.e2e.scripted_process", str(lines)]
         self.home = desktop.folder / f"{name}-home"
-        self.endpoint = Endpoint(self.home / "run")
         # What is installed must not find the checkout.
         modules = "" if INSTALLED else os.pathsep.join(sys.path)
         self.env = desktop.env | {"HANDY_QWEN_HOME": str(self.home), "PYTHONPATH": modules}
@@ -64,6 +63,11 @@ class App:
             (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, and wait until it has nothing more to do."""
         self.process = self.desktop.start(self._name, *self._command, "--debug", env=self.env)
         try:
             wait_until(lambda: self.status().get("is_ready"), "the app", timeout_s=60)
@@ -71,7 +75,6 @@ class App:
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
@@ -89,10 +92,25 @@ class App:
             [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=60
         )
 
+    def ask(self, command: str) -> dict[str, Any]:
+        """Have it carry out ``command``, as ``run`` does, but without the start of another process.
+
+        Raises:
+            ControlError: It is not running, does not answer, or refuses.
+        """
+        return ask(self.endpoint, command)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens to commands."""
+        return Endpoint(self.home / "run")
+
     def status(self) -> dict[str, Any]:
         """What it says it is doing; empty while it is not running."""
-        done = self.run("status", "--json")
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        try:
+            return dict(self.ask("status")["status"])
+        except ControlError:
+            return {}
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""

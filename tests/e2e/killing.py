@@ -19,8 +19,6 @@ from typing import Any
 import psutil
 import soundfile
 
-from handy_qwen.control import ask
-from handy_qwen.errors import ControlError
 from tests.e2e.app import SILENCE_S, SPOKEN, App
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.wine import WineApp
@@ -59,9 +57,10 @@ class Victim(App):
         self.history = self.home / "data" / "history"
         self._is_killed = False
 
-    def __enter__(self) -> Victim:
-        self.start()
-        return self
+    def start(self) -> None:
+        """See ``App``."""
+        super().start()
+        self._is_killed = False
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if self._is_killed:
@@ -73,18 +72,6 @@ class Victim(App):
             self.process.wait(30)
             print(self.output(), (self.home / "log" / "crash.log").read_text(encoding="utf-8"))  # noqa: T201
             raise
-
-    def start(self) -> None:
-        """Start it, and wait until it has nothing more to do."""
-        super().__enter__()
-        self._is_killed = False
-
-    def status(self) -> dict[str, Any]:
-        """Its status, quickly; empty while it is not there."""
-        try:
-            return dict(ask(self.endpoint, "status")["status"])
-        except ControlError:
-            return {}
 
     def kill(self) -> None:
         """End it without a chance to do anything about it, and see that what it started ends as well."""
@@ -212,7 +199,7 @@ def _check_text(victim: Victim, editor: Any, row: dict[str, Any], said: str, *, 
     wait_until(lambda: victim.status().get("held") == 1, "the offer of the text")
     already = editor.text()
     assert already in {"", text}, "half a text, or two"
-    ask(victim.endpoint, "paste")
+    victim.ask("paste")
     assert editor.wait_for_text(already + text, timeout_s=20) == already + text
     wait_until(lambda: victim.status().get("held") == 0, "the delivery")
 

@@ -10,7 +10,6 @@ import time
 
 import pytest
 
-from handy_qwen.control import Endpoint
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
 from tests.e2e.desk.processes import wait_until
@@ -36,7 +35,7 @@ class Installed(WineApp):
         super().__init__(desktop, name, command=(PROGRAM,))
         self.env = dict(desktop.env)
         local = desktop.prefix / "drive_c/users/root/AppData/Local"
-        self.home, self.endpoint = local / "handy-qwen", Endpoint(local / "Temp/handy-qwen", is_unix=False)
+        self.home, self.runtime = local / "handy-qwen", local / "Temp/handy-qwen"
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "settings.toml").write_text(SETTINGS)
 

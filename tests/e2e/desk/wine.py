@@ -28,12 +28,11 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from handy_qwen.control import Endpoint, ask
-from handy_qwen.errors import ControlError
+from handy_qwen.control import Endpoint
 from tests.conftest import ROOT
 from tests.e2e.app import App
 from tests.e2e.desk.desktop import Desktop
@@ -176,10 +175,11 @@ class WineApp(App):
         super().__init__(desktop, name, settings, is_guided=is_guided)
         self.env = desktop.env | {"HANDY_QWEN_HOME": windows_path(self.home)}
         self.command = ["wine", *command] if command else desktop.python("-m", "handy_qwen")
-        self.endpoint = Endpoint(self.home / "run", is_unix=False)
+        self.runtime = self.home / "run"
         self._calls = 0
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """See ``App``."""
         self.process = self.desktop.start(self._name, *self.command, "--debug", "--hidden", env=self.env)
         try:
             wait_until(
@@ -193,7 +193,6 @@ class WineApp(App):
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
@@ -220,15 +219,10 @@ class WineApp(App):
         said = said.replace("Failed to create DXGI factory.\r\n", "")  # Wine has none; ONNX Runtime asks
         return subprocess.CompletedProcess(arguments, code, said, "")
 
-    def status(self) -> dict[str, Any]:
-        """What it says it is doing; empty while it is not running.
-
-        Asked from this side: a Windows program takes seconds to start.
-        """
-        try:
-            return dict(ask(self.endpoint, "status")["status"])
-        except ControlError:
-            return {}
+    @property
+    def endpoint(self) -> Endpoint:
+        """The port of the Windows program, asked from this side."""
+        return Endpoint(self.runtime, is_unix=False)
 
 
 class _WineTarget(Target):
