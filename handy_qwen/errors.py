@@ -6,7 +6,7 @@
     |   |-- ModelCorruptError       .path
     |   |-- OutOfMemoryError
     |   |-- AudioFormatError        (also ValueError)
-    |   |-- LanguageError           (also ValueError)
+    |   |-- LanguageError           .guess (also ValueError)
     |   `-- CancelledError          the caller asked for it
     |-- ConversionError
     |-- CheckSpeechError            .path
@@ -30,17 +30,19 @@ from __future__ import annotations
 import enum
 from pathlib import Path
 
+from handy_qwen.message import Message
+
 
 class HandyError(Exception):
     """Base class. ``title`` says what failed, ``hint`` what the user can do about it."""
 
-    def __init__(self, title: str, hint: str = "") -> None:
+    def __init__(self, title: Message, hint: Message = Message()) -> None:
         super().__init__(f"{title} {hint}".strip())
         self.title = title
         self.hint = hint
 
 
-UNEXPECTED = "Something went wrong.", "See the log for details."
+UNEXPECTED = Message("Something went wrong."), Message("See the log for details.")
 """Title and hint for what nobody foresaw."""
 
 
@@ -51,24 +53,28 @@ class EngineError(HandyError):
 class ModelMissingError(EngineError):
     """A model folder, or a file that belongs in it, is not on disk."""
 
-    def __init__(self, path: Path, hint: str = "Install or convert the model again.") -> None:
-        super().__init__(f"The model file {path} is missing.", hint)
+    def __init__(self, path: Path, hint: Message = Message("Install or convert the model again.")) -> None:
+        super().__init__(Message("The model file {path} is missing.", path=path), hint)
         self.path = path
 
 
 class ModelCorruptError(EngineError):
     """A file of a model is not what it should be: truncated, changed, or something else."""
 
-    def __init__(self, path: Path, problem: str, hint: str = "Install or convert the model again.") -> None:
-        super().__init__(f"The model file {path} cannot be used: {problem}.", hint)
+    def __init__(
+        self, path: Path, problem: Message, hint: Message = Message("Install or convert the model again.")
+    ) -> None:
+        super().__init__(
+            Message("The model file {path} cannot be used: {problem}.", path=path, problem=problem), hint
+        )
         self.path = path
 
 
 class OutOfMemoryError(EngineError):
     """The machine, or a limit set for this program, has no memory left for the engine."""
 
-    def __init__(self, hint: str = "Close other programs or choose a smaller model.") -> None:
-        super().__init__("There is not enough memory for the speech model.", hint)
+    def __init__(self, hint: Message = Message("Close other programs or choose a smaller model.")) -> None:
+        super().__init__(Message("There is not enough memory for the speech model."), hint)
 
 
 class AudioFormatError(EngineError, ValueError):
@@ -76,14 +82,18 @@ class AudioFormatError(EngineError, ValueError):
 
 
 class LanguageError(EngineError, ValueError):
-    """A language the model does not know."""
+    """A language the model does not know. ``guess`` is what may have been meant, "" if nothing is near."""
+
+    def __init__(self, title: Message, hint: Message = Message(), guess: str = "") -> None:
+        super().__init__(title, hint)
+        self.guess = guess
 
 
 class CancelledError(EngineError):
     """The caller gave the work up."""
 
     def __init__(self) -> None:
-        super().__init__("Cancelled.")
+        super().__init__(Message("Cancelled."))
 
 
 class ConversionError(HandyError):
@@ -93,9 +103,10 @@ class ConversionError(HandyError):
 class CheckSpeechError(HandyError):
     """The recordings to check a conversion with, which ship with the program, are missing or damaged."""
 
-    def __init__(self, path: Path, problem: str) -> None:
+    def __init__(self, path: Path, problem: Message) -> None:
         super().__init__(
-            f"The check speech {path} {problem}.", "Install Handy Qwen again to check conversions."
+            Message("The check speech {path} {problem}.", path=path, problem=problem),
+            Message("Install Handy Qwen again to check conversions."),
         )
         self.path = path
 
@@ -117,7 +128,7 @@ class DownloadReason(enum.Enum):
 class DownloadError(InstallationError):
     """A model could not be fetched; what was downloaded is kept."""
 
-    def __init__(self, title: str, reason: DownloadReason, hint: str = "") -> None:
+    def __init__(self, title: Message, reason: DownloadReason, hint: Message = Message()) -> None:
         super().__init__(title, hint)
         self.reason = reason
 
@@ -125,8 +136,8 @@ class DownloadError(InstallationError):
 class AudioFileError(HandyError):
     """A sound file could not be read."""
 
-    def __init__(self, path: Path, problem: str, hint: str = "") -> None:
-        super().__init__(f"{path}: {problem}.", hint)
+    def __init__(self, path: Path, problem: Message, hint: Message = Message()) -> None:
+        super().__init__(Message("{path}: {problem}.", path=path, problem=problem), hint)
         self.path = path
 
 
@@ -142,7 +153,7 @@ class MicrophoneReason(enum.Enum):
 class MicrophoneError(HandyError):
     """Recording could not start or stopped early."""
 
-    def __init__(self, title: str, reason: MicrophoneReason, hint: str = "") -> None:
+    def __init__(self, title: Message, reason: MicrophoneReason, hint: Message = Message()) -> None:
         super().__init__(title, hint)
         self.reason = reason
 
@@ -159,7 +170,9 @@ class HotkeyReason(enum.Enum):
 class HotkeyError(HandyError):
     """A hotkey could not be set up. ``proposal`` is one that could be instead, "" if none is known."""
 
-    def __init__(self, title: str, reason: HotkeyReason, hint: str = "", proposal: str = "") -> None:
+    def __init__(
+        self, title: Message, reason: HotkeyReason, hint: Message = Message(), proposal: str = ""
+    ) -> None:
         super().__init__(title, hint)
         self.reason, self.proposal = reason, proposal
 
@@ -177,7 +190,7 @@ class InsertReason(enum.Enum):
 class InsertError(HandyError):
     """A text could not be put into the focused window."""
 
-    def __init__(self, title: str, reason: InsertReason, hint: str = "") -> None:
+    def __init__(self, title: Message, reason: InsertReason, hint: Message = Message()) -> None:
         super().__init__(title, hint)
         self.reason = reason
 

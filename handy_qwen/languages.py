@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from handy_qwen.errors import LanguageError
+from handy_qwen.message import Message, sentences
 
 _TABLE = {  # English name: codes, the usual one first | its name in its own words | other names
     "Chinese": "zh zho chi cmn | 中文 | Mandarin, Mandarin Chinese, Standard Chinese, Putonghua, "
@@ -101,8 +102,12 @@ def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
     listed = ", ".join(f"{name} ({code_of(name)})" if code_of(name) else name for name in known)
     guess = "" if name else _nearest(wanted, known)
     raise LanguageError(
-        f"The model does not know the language {asked!r}.",
-        f"{f'Did you mean {guess}? ' if guess else ''}It knows: {listed}.",
+        Message("The model does not know the language {asked}.", asked=repr(asked)),
+        sentences(
+            Message("Did you mean {name}?", name=guess) if guess else Message(),
+            Message("It knows: {names}.", names=listed),
+        ),
+        guess,
     )
 
 

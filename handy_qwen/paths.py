@@ -15,6 +15,7 @@ from typing import Literal
 import platformdirs
 
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 APP_NAME = "handy-qwen"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
@@ -30,8 +31,11 @@ def user_home() -> Path:
     home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
         raise HandyError(
-            "This user has no home directory.",
-            f"Set HOME or {HOME_VARIABLE} to a folder for settings and models.",
+            Message("This user has no home directory."),
+            Message(
+                "Set HOME or {variable} to a folder for settings and models.",
+                variable=HOME_VARIABLE,
+            ),
         )
     return home
 

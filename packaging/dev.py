@@ -9,6 +9,7 @@ usage: python3 packaging/dev.py COMMAND
     coverage the tests, and which lines of the program they never reach
     installed the tests of the app, on the handy-qwen of an installed package
     fmt      format the code
+    translations  find the sentences to translate, bring all languages up to date, say what is missing
     lock     write uv.lock, of which packages are built, with the newest libraries that pyproject.toml allows
     test-wayland  the app on GNOME, KDE and sway, headless; see wayland.py
     fresh    run try and ci on bare systems of Debian 12 and 13; see fresh.py
@@ -133,6 +134,12 @@ def test_windows(arguments: Sequence[str]) -> int:
     return run([str(PYTHON), str(ROOT / "packaging" / "wine.py"), *arguments])
 
 
+def translations(_arguments: Sequence[str]) -> int:
+    """Bring what is translated up to date, and let a checkout use it."""
+    need_python(["babel"])
+    return run([str(PYTHON), str(ROOT / "packaging" / "translations.py")])
+
+
 def lock(_arguments: Sequence[str]) -> int:
     """Find the newest versions that fit together, on all systems and Pythons."""
     need_python(["uv"])
@@ -154,6 +161,7 @@ COMMANDS = {
     "coverage": coverage,
     "installed": installed,
     "fmt": fmt,
+    "translations": translations,
     "lock": lock,
     "fresh": fresh.fresh,
     "test-windows": test_windows,

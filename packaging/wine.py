@@ -32,7 +32,6 @@ import hashlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -359,7 +358,6 @@ def logged(folder: Path, name: str, command: Sequence[str], environment: dict[st
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=out,
-            start_new_session=True,
         )
         end_s = time.monotonic() + COMMAND_S
         with log.open("rb") as said:
@@ -368,7 +366,9 @@ def logged(folder: Path, name: str, command: Sequence[str], environment: dict[st
                 show(said.read())
                 if time.monotonic() > end_s:
                     print(f"It hangs: ended after {COMMAND_S} s.")
-                    os.killpg(done.pid, signal.SIGKILL)
+                    done.kill()
+                    wineserver = [str(folder / "bin" / "wineserver"), "--kill"]
+                    subprocess.run(wineserver, env=environment, check=False)
             show(said.read())
     print(f"also in {log}")
     return done.returncode

@@ -14,8 +14,9 @@ from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Profile, Rules, Target
 from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message, verbatim
 
-ERROR = HandyError("It broke.", "Mend it.")
+ERROR = HandyError(Message("It broke."), Message("Mend it."))
 RULES = Rules(
     hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit="enter")),
     mode=Mode.HOLD,
@@ -67,7 +68,7 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
             ev.ModelReady("m", ("English",)),
             ev.ModelLoading("m"),
             ev.ModelFailed("m", ERROR),
-            ev.Noted("Something.", ""),
+            ev.Noted(Message("Something."), Message()),
             ev.Recovered(
                 (Entry(1, 0.0, EntryState.WAITING),), (Entry(2, 0.0, EntryState.DONE, text="Old."),)
             ),
@@ -159,7 +160,7 @@ class Desk:
     def put(self, take: int, how: Delivery = Delivery.TYPED, note: str = "", rest: str = "") -> Self:
         """The inserter has done what it was asked for."""
         has_erased = any(one.take == take and one.erased for one in self.done(fx.Insert))
-        return self.play(ev.Delivered(take, how, note, rest, has_erased=has_erased))
+        return self.play(ev.Delivered(take, how, verbatim(note), rest, has_erased=has_erased))
 
     def done(self, kind: type[AnyEffect]) -> list[AnyEffect]:
         return [effect for effect in self.effects if isinstance(effect, kind)]

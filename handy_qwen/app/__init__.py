@@ -13,12 +13,15 @@ import logging
 import os
 import sys
 import threading
+from typing import NoReturn
 
 from handy_qwen import __version__, paths
 from handy_qwen.app.machine import check_display
 from handy_qwen.control import Endpoint, InstanceLock, ask
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log
+from handy_qwen.message import Message
+from handy_qwen.system.autostart import HIDDEN, Launch, launch_for
 
 logger = logging.getLogger(__name__)
 
@@ -38,26 +41,45 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
         show_running(is_hidden=is_hidden)
         return 0
     try:
-        return _run_alone(is_hidden=is_hidden, is_debug=is_debug)
+        starts_again = _run_alone(is_hidden=is_hidden, is_debug=is_debug)
     finally:
         lock.release()
+    if starts_again:
+        start_again(launch_for())
+    return 0
 
 
-def _run_alone(*, is_hidden: bool, is_debug: bool) -> int:
+def start_again(launch: Launch) -> NoReturn:
+    """Become a new process of the same program. On Windows, end once that is there."""
+    _program, *arguments = (one for one in launch.command if one != HIDDEN)
+    if launch.folder is not None:
+        os.chdir(launch.folder)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(launch.command[0], [launch.command[0], *arguments], {**os.environ, **(launch.variables or {})})
+
+
+def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
     check_display(os.environ)
     try:
         log = Log(paths.log_dir(), is_debug=is_debug, console=sys.stderr if is_debug else None)
     except OSError as exc:
-        raise HandyError(f"Can't write the log to {paths.log_dir()}.", "Check its permissions.") from exc
+        raise HandyError(
+            Message("Can't write the log to {folder}.", folder=paths.log_dir()),
+            Message("Check its permissions."),
+        ) from exc
     logger.info("Handy Qwen %s starts", __version__)
+    starts_again = False
     try:
         from handy_qwen.app.desktop import run  # Qt
 
-        return run(is_hidden=is_hidden)
+        starts_again = run(is_hidden=is_hidden)
     finally:
         logger.info("Handy Qwen has ended")
-        _leave_stuck_threads_behind()
+        if not starts_again:  # which ends them, too
+            _leave_stuck_threads_behind()
         log.close()
+    return starts_again
 
 
 def show_running(*, is_hidden: bool) -> None:

@@ -14,6 +14,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.recovery import NOTHING_HINT
 from handy_qwen.core.view import Phase, View, Window
 from handy_qwen.errors import ControlError
+from handy_qwen.message import Message
 
 REQUESTS = {
     "start": Request.START,
@@ -63,7 +64,7 @@ class Answers:
             return {"status": status_of(view)}
         if command == "last":
             if not view.recent:
-                raise ControlError("There is no text yet.", "Dictate something first.")
+                raise ControlError(Message("There is no text yet."), Message("Dictate something first."))
             return {"text": view.recent[0]}
         if command == "quit":
             self._quit()
@@ -72,17 +73,19 @@ class Answers:
             self._open_window(WINDOWS[command])
             return {}
         if command == "stop" and view.began_s is None:
-            raise ControlError("Nothing is being recorded.")
+            raise ControlError(Message("Nothing is being recorded."))
         if command == "cancel" and view.began_s is None and not view.waiting:
-            raise ControlError("There is nothing to cancel.")
+            raise ControlError(Message("There is nothing to cancel."))
         if command == "retry" and not view.can_retry:
-            raise ControlError("There is nothing to transcribe again.", NOTHING_HINT)
+            raise ControlError(Message("There is nothing to transcribe again."), NOTHING_HINT)
         if command == "bring-back" and not view.can_bring_back:
-            raise ControlError("There is nothing to restore.", NOTHING_HINT)
+            raise ControlError(Message("There is nothing to restore."), NOTHING_HINT)
         if command == "paste" and not (view.recent or view.held):
-            raise ControlError("There is no text yet.", "Dictate something first.")
+            raise ControlError(Message("There is no text yet."), Message("Dictate something first."))
         if command not in REQUESTS:
-            raise ControlError("The running app doesn't know this command.", "Quit and restart it.")
+            raise ControlError(
+                Message("The running app doesn't know this command."), Message("Quit and restart it.")
+            )
         self._post(Requested(REQUESTS[command], time.monotonic()))
         self._wait_for_change(command)
         return {}

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from handy_qwen.core.events import Trouble
+from handy_qwen.core.events import Noted, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Post
 from handy_qwen.core.profiles import effective
 from handy_qwen.core.types import Hotkey, Limits, LiveMode, LockKey, Method, Rules
-from handy_qwen.core.view import Choices, ModelChoice
+from handy_qwen.core.view import Choices, ModelChoice, Remedy
 from handy_qwen.errors import HotkeyError, LanguageError
 from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message
 from handy_qwen.settings import Settings
 from handy_qwen.system.autostart import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
@@ -30,6 +31,9 @@ if TYPE_CHECKING:  # slow to import
 logger = logging.getLogger(__name__)
 
 RECENT_LANGUAGES = 5
+DEMO_NOTICE = Message("Only the demo model is installed. It knows some 300 words.")
+DEMO_HINT = Message("Install a full model: handy-qwen models")
+DEMO_HINT_TRAY = Message("Install a full model: tray → Model → Manage models")
 
 
 def rules_of(settings: Settings, default_method: Method) -> Rules:
@@ -188,10 +192,17 @@ class LanguageCheck:
                 return
             self._unknown = unknown
             error = LanguageError(
-                f"The model {self._offered.model} does not know {unknown}.",
-                "Choose another language or model.",
+                Message(
+                    "The model {model} does not know {language}.", model=self._offered.model, language=unknown
+                ),
+                Message("Choose another language or model."),
             )
             self._post(Trouble("language", error if unknown else None))
+
+
+def demo_notice(*, has_tray: bool) -> Noted:
+    """Where to get a full model, in one line of the overlay."""
+    return Noted(DEMO_NOTICE, DEMO_HINT_TRAY if has_tray else DEMO_HINT, Remedy.MODELS)
 
 
 def chord_title(chord: str, platform: str = sys.platform) -> str:

@@ -19,8 +19,10 @@ from handy_qwen.app.closing import in_order
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
+from handy_qwen.settings.file import read_configuration
 from handy_qwen.system.compositing import compositing_for
 from handy_qwen.system.session import Kind, displays_of, session_of
+from handy_qwen.ui import translation
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +83,8 @@ class WayOut(QObject):
         self.ask()
 
 
-def run(*, is_hidden: bool) -> int:
-    """Show the tray, start the program behind it, and return when it is quit.
+def run(*, is_hidden: bool) -> bool:
+    """Show the tray, start the program behind it, and return when it is quit: whether to start it again.
 
     Raises:
         HandyError: The program cannot start.
@@ -104,6 +106,7 @@ def run(*, is_hidden: bool) -> int:
     app.setDesktopFileName(APP_ID)  # its menu entry, which portals go by
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
+    translation.use(read_configuration().settings.interface_language)
     from handy_qwen.app.windows import ProgramWindows
     from handy_qwen.ui.desk import Desk
 
@@ -146,7 +149,7 @@ def run(*, is_hidden: bool) -> int:
     finally:
         end()
         way_out.close()
-    return 0
+    return program.starts_again
 
 
 def greeting(settings: Settings, *, has_tray: bool) -> str:

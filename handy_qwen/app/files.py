@@ -23,6 +23,7 @@ from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, Fil
 from handy_qwen.core.types import Rules
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.files import replacing
+from handy_qwen.message import Message, messages
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.transcriber.file_job import FileJob
@@ -144,10 +145,13 @@ class FilesPresenter:
                 try:
                     found = files_in(path)
                 except OSError as exc:
-                    self._tell(f"{path.name} can't be read: {exc.strerror}.", is_problem=True)
+                    self._tell(
+                        Message("{name} can't be read: {reason}.", name=path.name, reason=exc.strerror),
+                        is_problem=True,
+                    )
                     continue
                 if not found:
-                    self._tell(f"There is no sound file in {path.name}.", is_problem=True)
+                    self._tell(Message("There is no sound file in {name}.", name=path.name), is_problem=True)
             for one in found:
                 self._last += 1
                 self._files[self._last] = _File(FileEntry(self._last, one))
@@ -191,8 +195,10 @@ class FilesPresenter:
         try:
             self._kept.write(file.entry, file.made)
         except OSError as exc:
-            title = f"The text of {file.entry.path.name} can't be kept: {exc.strerror}."
-            self._tell(title, "Save it before you quit.", is_problem=True)
+            title = Message(
+                "The text of {name} can't be kept: {reason}.", name=file.entry.path.name, reason=exc.strerror
+            )
+            self._tell(title, Message("Save it before you quit."), is_problem=True)
 
     def _remove(self, numbers: tuple[int, ...]) -> None:
         for number in numbers:
@@ -208,7 +214,9 @@ class FilesPresenter:
     def _copy(self, numbers: tuple[int, ...]) -> None:
         texts = [file.entry.text for file in self._done(numbers)]
         self._copy_text("\n\n".join(texts))
-        self._tell("The text is on the clipboard." if len(texts) == 1 else "The texts are on the clipboard.")
+        self._tell(
+            messages("The text is on the clipboard.", "{count} texts are on the clipboard.", len(texts))
+        )
 
     def _save(self, numbers: tuple[int, ...], form: Form, target: Path) -> None:
         files = self._done(numbers)
@@ -222,28 +230,39 @@ class FilesPresenter:
                 with replacing(path) as stream:
                     stream.write(content.encode("utf-8", "surrogateescape"))
             except OSError as exc:
-                title = f"{path.name} can't be written: {exc.strerror}."
-                raise HandyError(title, "Choose another folder.") from exc
+                title = Message("{name} can't be written: {reason}.", name=path.name, reason=exc.strerror)
+                raise HandyError(title, Message("Choose another folder.")) from exc
             file.entry = replace(file.entry, saved=path)
             self._keep(file)
-        several = f"Saved {len(files)} texts in {target.name}."
-        title = f"Saved as {target.name}." if len(numbers) == 1 else several
-        self._tell(title, subtitles.NOTE if form.is_timed else "")
+        title = Message("Saved as {name}.", name=target.name)
+        if len(numbers) > 1:
+            title = messages(
+                "Saved {count} text in {folder}.",
+                "Saved {count} texts in {folder}.",
+                len(files),
+                folder=target.name,
+            )
+        self._tell(title, subtitles.NOTE if form.is_timed else Message())
 
     def _open(self, number: int) -> None:
         path = self._files[number].entry.saved if number in self._files else None
         if path is None:
             return
         if not path.is_file():
-            raise HandyError(f"{path.name} is not there any more.", "Save the text again.")
+            raise HandyError(
+                Message("{name} is not there any more.", name=path.name), Message("Save the text again.")
+            )
         if not self._open_file(path):
-            raise HandyError(f"No program opened {path.name}.", f"It is in {path.parent}.")
+            raise HandyError(
+                Message("No program opened {name}.", name=path.name),
+                Message("It is in {folder}.", folder=path.parent),
+            )
 
     def _done(self, numbers: Sequence[int]) -> list[_File]:
         files = (self._files[number] for number in sorted(numbers) if number in self._files)
         return [file for file in files if file.entry.state is FileState.DONE]
 
-    def _tell(self, title: str, hint: str = "", *, is_problem: bool = False) -> None:
+    def _tell(self, title: Message, hint: Message = Message(), *, is_problem: bool = False) -> None:
         self._told = Told(self._told.number + 1, title, hint, is_problem)
         self._show()
 
@@ -285,11 +304,11 @@ class FilesPresenter:
                 self._moves(number, job, audio)
             found.check()
             is_truncated = audio.is_truncated
-        note = ""
+        note = Message()
         if found.is_truncated or is_truncated:
-            note = "The text may be incomplete: the recording or the model broke off."
+            note = Message("The text may be incomplete: the recording or the model broke off.")
         elif not found.text:
-            note = f"No text: {loudness.why_no_text()}."
+            note = Message("No text: {reason}.", reason=loudness.why_no_text())
         return _Came(None, found, note, self._model(), is_truncated)
 
     def _moves(self, number: int, job: FileJob, audio: AudioFile) -> None:
@@ -304,7 +323,7 @@ class _Came:
 
     problem: Problem | None
     found: Transcript | None = None
-    note: str = ""
+    note: Message = Message()
     model: str = ""
     is_truncated: bool = False
 

@@ -28,6 +28,7 @@ from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
+from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
@@ -41,7 +42,7 @@ DELETE_S = 120.0
 """How long a deletion can be taken back while the window is open."""
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
-RETRIED = "A dictation was transcribed again."
+RETRIED = Message("A dictation was transcribed again.")
 
 
 class Retried(NamedTuple):
@@ -239,7 +240,7 @@ class HistoryPresenter:
             sound = archive.audio(number)
         player = self._player()
         if player is None:
-            raise HandyError("Can't play sound yet.", "Try again in a moment.")
+            raise HandyError(Message("Can't play sound yet."), Message("Try again in a moment."))
         self._played, self._plays = number, self._plays + 1
         player.play(sound, partial(self._has_ended, self._plays))
         self._answer()
@@ -327,7 +328,7 @@ class HistoryPresenter:
                     model=found.model,
                     is_truncated=found.is_truncated,
                 )
-            self._post(Noted(RETRIED, "Its text is in the history.", Remedy.HISTORY))
+            self._post(Noted(RETRIED, Message("Its text is in the history."), Remedy.HISTORY))
             problem = None
         except HandyError as exc:
             problem = Problem(exc.title, exc.hint)
@@ -397,6 +398,6 @@ def transcribe_again(
         with wav.blocks(sound) as blocks:
             found = transcribe_blocks(live, blocks, on_step)
     except OSError as exc:
-        raise HistoryError(f"Can't read the recording: {exc.strerror}.") from exc
+        raise HistoryError(Message("Can't read the recording: {reason}.", reason=exc.strerror)) from exc
     found.check()
     return found

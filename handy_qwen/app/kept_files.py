@@ -15,6 +15,7 @@ from typing import Any
 from handy_qwen.core.sound_files import FileEntry, FileState
 from handy_qwen.engine.api import Passage
 from handy_qwen.files import replace_file
+from handy_qwen.message import verbatim
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
         Passage(str(text), tuple((float(start), float(end)) for start, end in speech))
         for text, speech in content["passages"]
     ]
-    saved, note = Path(content["saved"]) if content["saved"] else None, str(content["note"])
+    saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
     path, text = Path(known["file"]), str(known["text"])
     entry = FileEntry(number, path, FileState.DONE, 1.0, text, note, saved=saved)
     return entry, Transcribed(known, passages)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 from handy_qwen.system.session import Kind, displays_of
 
 logger = logging.getLogger(__name__)
@@ -26,12 +27,12 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
         return
     if session.dead:
         raise HandyError(
-            f"The display {' or '.join(session.dead)} isn't responding.",
-            "Start the app in a desktop session.",
+            Message("The display {names} isn't responding.", names=", ".join(session.dead)),
+            Message("Start the app in a desktop session."),
         )
     raise HandyError(
-        "There is no display.",
-        "Start the app in a desktop session; 'handy-qwen transcribe' works without one.",
+        Message("There is no display."),
+        Message("Start the app in a desktop session; 'handy-qwen transcribe' works without one."),
     )
 
 

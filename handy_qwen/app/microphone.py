@@ -30,6 +30,7 @@ from handy_qwen.core.models import Problem
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.core.view import Doing, MicrophoneListener, MicrophoneTest, Voice
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:  # slow to import: numpy, PortAudio
     from handy_qwen.audio.playback import Player
@@ -37,9 +38,11 @@ if TYPE_CHECKING:  # slow to import: numpy, PortAudio
 
 RECORD_S = 5.0
 JUDGED_S = 3.0  # of sound, for a verdict: it does not change with every word
-BUSY = Problem("A dictation is being recorded.", "Try again when it's finished.")
-INTERRUPTED = Problem("The test stopped because a dictation started.", "Try again when it's finished.")
-STARTING = Problem("The microphone is still starting.", "Try again in a moment.")
+BUSY = Problem(Message("A dictation is being recorded."), Message("Try again when it's finished."))
+INTERRUPTED = Problem(
+    Message("The test stopped because a dictation started."), Message("Try again when it's finished.")
+)
+STARTING = Problem(Message("The microphone is still starting."), Message("Try again in a moment."))
 
 
 class MicrophonePresenter:

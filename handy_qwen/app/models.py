@@ -30,6 +30,7 @@ from handy_qwen.core.models import (
 from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 
@@ -224,8 +225,11 @@ class ModelsPresenter:
         title = next((entry.title for entry in self._found if entry.name == name), name)
         if is_first:
             self._use(name)
-        hint = "It is now in use." if is_first else "To use it, choose it in the Models window."
-        self._post(Noted(f"{title} is installed.", hint, None if is_first else Remedy.MODELS))
+        hint = Message("To use it, choose it in the Models window.")
+        if is_first:
+            hint = Message("It is now in use.")
+        said = Message("{model} is installed.", model=title)
+        self._post(Noted(said, hint, None if is_first else Remedy.MODELS))
         self._measure(name)
 
     def _choose(self, name: str) -> None:

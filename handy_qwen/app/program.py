@@ -39,12 +39,12 @@ from handy_qwen.core.view import (
     Notice,
     NoticeKind,
     Phase,
-    Remedy,
     View,
     Window,
 )
 from handy_qwen.engine.api import Model
 from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
+from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller
 from handy_qwen.runtime.dispatch import Ports
@@ -71,8 +71,6 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-DEMO_NOTICE = "Only the demo model is installed. It knows some 300 words."
-DEMO_HINT = "Install a full model: {how}"  # one line of the overlay
 RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
@@ -112,11 +110,11 @@ class Program:
         self._cues: SoundCues | None = None
         self._history: DiskHistory | None = None
         self.library: PortAudio | None = None  # of which a process has only one; None until it is there
-        self._broken = HandyError("Handy Qwen is still starting.", "Try again in a moment.")
+        self._broken = HandyError(Message("Handy Qwen is still starting."), Message("Try again in a moment."))
         self._applied = Settings()
         self._surroundings: Surroundings | None = None
         self._is_built, self._is_closing = threading.Event(), threading.Event()
-        self._is_revising = False
+        self._is_revising = self.starts_again = False
         self.controller = Controller(self._run_effect, self._show)
         self._languages = LanguageCheck(self.controller.post)
         self.store = SettingsStore(
@@ -281,8 +279,7 @@ class Program:
     def _tell_of_demo(self) -> None:
         """The demo model must not be mistaken for what the program can do, also after a hidden start."""
         if not self._applied.model and self._models and self._models[0].name == DEMO:
-            how = "tray → Model → Manage models" if self._has_tray else "handy-qwen models"
-            self.controller.post(Noted(DEMO_NOTICE, DEMO_HINT.format(how=how), Remedy.MODELS))
+            self.controller.post(choices.demo_notice(has_tray=self._has_tray))
 
     def _build(self) -> None:
         from handy_qwen.app.surroundings import Surroundings
@@ -489,8 +486,9 @@ class Program:
         """Open it in the user's editor. Any thread; returns at once."""
         self.chores.do(self._open_settings_file)
 
-    def quit(self) -> None:
-        """End the program. Any thread; returns at once."""
+    def quit(self, *, and_again: bool = False) -> None:
+        """End the program, and start it again if wanted. Any thread; returns at once."""
+        self.starts_again = and_again
         self._quit_app()
 
     def _open_settings_file(self) -> None:
@@ -498,9 +496,9 @@ class Program:
         path = self.store.path
         if self._open_file(path):
             return
-        hint = f"It is {path}." + (" Its folder is open now." if self._open_file(path.parent) else "")
-        error = SettingsError("No program opened the settings file.", f"Open it in a text editor. {hint}")
-        self.controller.post(Failed(0, error))
+        self._open_file(path.parent)
+        hint = Message("Open {path} in a text editor.", path=path)
+        self.controller.post(Failed(0, SettingsError(Message("No program opened the settings file."), hint)))
 
     # --- settings ------------------------------------------------------------------------------------
 
@@ -508,7 +506,8 @@ class Program:
         try:
             self.store.update(**changes)
         except ValueError as exc:  # names the setting, not the value
-            self.controller.post(Failed(0, HandyError("The setting was not changed.", f"{exc}.")))
+            reason = Message("{problem}.", problem=reason_of(exc))
+            self.controller.post(Failed(0, HandyError(Message("The setting was not changed."), reason)))
 
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on the thread that changed them, never on two at once."""

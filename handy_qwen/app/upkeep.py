@@ -19,6 +19,7 @@ from handy_qwen.core.types import Part
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
 from handy_qwen.history.store import Places
+from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings
@@ -136,7 +137,7 @@ class UpkeepPresenter:
         write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
         self._show(archive=target)
 
-    def _moving(self, work: Callable[[], str]) -> None:
+    def _moving(self, work: Callable[[], Message]) -> None:
         """Do ``work`` on a backup, and tell what came of it."""
         try:
             told = Told(self._shown.moved.number + 1, work())
@@ -149,19 +150,19 @@ class UpkeepPresenter:
 
         self._show(handy=handy.settings_file())
 
-    def _export(self, target: Path, parts: Collection[Part]) -> str:
+    def _export(self, target: Path, parts: Collection[Part]) -> Message:
         from handy_qwen.vocabulary.backup import write_backup
 
         self._taken = {}, {}  # the undo beside the answer would be that of an import before
         write_backup(target, self._settings(), parts)
-        return f"Exported to {target}."
+        return Message("Exported to {path}.", path=target)
 
-    def _import(self, source: Path, parts: Collection[Part]) -> str:
+    def _import(self, source: Path, parts: Collection[Part]) -> Message:
         from handy_qwen.system.hotkeys.chord import parse_chord
         from handy_qwen.vocabulary.backup import read_backup
 
         self._taken = {}, {}
-        backup, told = read_backup(source, parse_chord), ""
+        backup, told = read_backup(source, parse_chord), Message()
 
         def changes(now: Settings) -> dict[str, object]:
             nonlocal told
@@ -172,7 +173,7 @@ class UpkeepPresenter:
         self._revise(changes)
         return told
 
-    def _undo(self) -> str:
+    def _undo(self) -> Message:
         before, after = self._taken
         self._taken = {}, {}
 
@@ -180,7 +181,7 @@ class UpkeepPresenter:
             return {name: before[name] for name in before if getattr(now, name) == after[name]}
 
         self._revise(changes)
-        return "Undone."
+        return Message("Undone.")
 
     def _measure(self) -> None:
         from handy_qwen.history.archive import Archive

@@ -21,10 +21,10 @@ from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message, messages
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings
-from handy_qwen.settings.forms import sentence
 from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
 
@@ -107,16 +107,18 @@ class VocabularyPresenter:
 
     def edit_word(self, was: str, text: str) -> None:
         """Write ``text`` instead of ``was``."""
-        self._do(lambda: self._change(lambda old: lists.reworded(old, was, text), "Word changed."))
+        self._do(lambda: self._change(lambda old: lists.reworded(old, was, text), Message("Word changed.")))
 
     def delete_words(self, words: Sequence[str]) -> None:
         """Delete these."""
-        told = "1 word deleted." if len(words) == 1 else f"{len(words):,} words deleted."
+        told = messages("{count} word deleted.", "{count} words deleted.", len(words))
         self._do(lambda: self._change(lambda old: Outcome(lists.without_words(old, words)), told))
 
     def move_words(self, words: Sequence[str], by: int) -> None:
         """Move these by so many places."""
-        self._do(lambda: self._change(lambda old: Outcome(lists.moved(old, words, by)), "Order changed."))
+        self._do(
+            lambda: self._change(lambda old: Outcome(lists.moved(old, words, by)), Message("Order changed."))
+        )
 
     def set_replacement(self, row: Row | None, entered: Replacement) -> None:
         """Change ``row``, or add one."""
@@ -176,11 +178,14 @@ class VocabularyPresenter:
     def _lists(self) -> Vocabulary:
         return Vocabulary.of(self._settings())
 
-    def _tell(self, title: str, hint: str = "", *, is_problem: bool = False) -> None:
+    def _tell(self, title: Message, hint: Message = Message(), *, is_problem: bool = False) -> None:
         self._told = Told(self._told.number + 1, title, hint, is_problem)
 
     def _change(
-        self, change: Callable[[Vocabulary], Outcome], title: str = "", skipped: Sequence[Skipped] = ()
+        self,
+        change: Callable[[Vocabulary], Outcome],
+        title: Message = Message(),
+        skipped: Sequence[Skipped] = (),
     ) -> None:
         """Change the lists, and tell ``title``, or what was added; also what was ``skipped`` before."""
         before = after = Vocabulary()
@@ -217,24 +222,27 @@ class VocabularyPresenter:
             rules = (*old.replacements[:place], entered, *old.replacements[place + 1 :])
             return Outcome(replace(old, replacements=rules))
 
-        self._change(change, "Replacement changed.")
+        self._change(change, Message("Replacement changed."))
 
-    def _problem(self, saved: Replacement | None, entered: Replacement) -> str:
+    def _problem(self, saved: Replacement | None, entered: Replacement) -> Message:
         """Why the settings do not take ``entered``, as a sentence."""
         others = [one for one in self._lists().replacements if one != saved]
         if reason := pattern_error(entered):
-            return f"Not a valid pattern: {reason}."
+            return Message("Not a valid pattern: {reason}.", reason=reason)
         if reason := lists.refusal(entered):
-            return sentence(reason)
+            return Message("Not saved: {reason}.", reason=reason)
         if twin := lists.twin(others, entered):
-            return f"Row {self._lists().replacements.index(twin) + 1} already replaces the same words."
-        return ""
+            return Message(
+                "Row {number} already replaces the same words.",
+                number=self._lists().replacements.index(twin) + 1,
+            )
+        return Message()
 
     def _delete_rows(self, rows: Sequence[Row]) -> None:
         gone = {row.saved for row in rows}
         for saved in gone:
             self._drafts.pop(saved, None)
-        told = "1 replacement deleted." if len(rows) == 1 else f"{len(rows):,} replacements deleted."
+        told = messages("{count} replacement deleted.", "{count} replacements deleted.", len(rows))
 
         def change(old: Vocabulary) -> Outcome:
             return Outcome(
@@ -250,7 +258,7 @@ class VocabularyPresenter:
 
     def _export(self, path: Path, write: Callable[[], None]) -> None:
         write()
-        self._tell(f"Exported to {path}.")
+        self._tell(Message("Exported to {path}.", path=path))
 
     def _undo(self) -> None:
         if not self._done:
@@ -260,7 +268,9 @@ class VocabularyPresenter:
         def changes(now: Settings) -> dict[str, object]:
             undone = last.before.changes_from(last.after)
             if undone.keys() & last.after.changes_from(Vocabulary.of(now)).keys():
-                raise HandyError("The list was changed elsewhere meanwhile.", "Nothing was undone.")
+                raise HandyError(
+                    Message("The list was changed elsewhere meanwhile."), Message("Nothing was undone.")
+                )
             return undone
 
         try:
@@ -268,7 +278,7 @@ class VocabularyPresenter:
         except HandyError:
             self._done.clear()
             raise
-        self._tell("Undone.")
+        self._tell(Message("Undone."))
 
     def _must_count(self) -> bool:
         return self._is_watched and self._counted != self._to_count()

@@ -21,11 +21,10 @@ from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
+from handy_qwen.message import Message
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import yield_to_others
 from handy_qwen.ui.desk import Desk
-
-GOES_ON = "The installation continues.", "{model}: open Models to see its progress."
 
 
 class ProgramWindows:
@@ -109,8 +108,8 @@ class ProgramWindows:
         return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
 
     def _tell_of_work(self, model: str) -> None:
-        title, hint = GOES_ON
-        self._program.controller.post(Noted(title, hint.format(model=model), Remedy.MODELS))
+        hint = Message("{model}: open Models to see its progress.", model=model)
+        self._program.controller.post(Noted(Message("The installation continues."), hint, Remedy.MODELS))
 
 
 def machine() -> tuple[Path, int, int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import EngineError
+from handy_qwen.message import Count, Message, messages
 from handy_qwen.settings import Settings
 
 if TYPE_CHECKING:  # slow to import
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # slow to import
 
 logger = logging.getLogger(__name__)
 
-HINT = "The rest are not used. Put the most important words first."
+HINT = Message("The rest are not used. Put the most important words first.")
 
 
 def counted(settings: Settings) -> FittedWords | None:
@@ -40,4 +41,10 @@ def tell_of_words(settings: Settings, post: Post) -> None:
         return
     logger.info("custom words: %d of %d, %d of %d tokens", found.used, found.total, found.tokens, found.limit)
     if found.left_out:
-        post(Noted(f"{found.used} of {found.total} custom words fit.", HINT))
+        title = messages(
+            "{used} of {count} custom words fits.",
+            "{used} of {count} custom words fit.",
+            found.total,
+            used=Count(found.used),
+        )
+        post(Noted(title, HINT))

@@ -20,6 +20,7 @@ from typing import TypeVar
 
 from handy_qwen.audio.devices import Backend, Device, Stream, Wish, in_order, pick, spared, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -226,7 +227,7 @@ class Connection:
 def broken() -> MicrophoneError:
     """An unexpected error; the log has it."""
     return MicrophoneError(
-        "The microphone failed. See the log for details.",
+        Message("The microphone failed. See the log for details."),
         MicrophoneReason.UNRESPONSIVE,
-        "Try again, or choose another microphone.",
+        Message("Try again, or choose another microphone."),
     )

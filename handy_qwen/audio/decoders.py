@@ -37,6 +37,7 @@ import soundfile
 
 from handy_qwen.errors import AudioFileError
 from handy_qwen.extras import how_to_get
+from handy_qwen.message import Message, sentences
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,9 @@ class _VideoDecoder:
             raise _NotForFFmpegError from exc
         if first is None:
             self.close()
-            raise AudioFileError(name, "there is no sound in it", "Choose a file that has a sound track.")
+            raise AudioFileError(
+                name, Message("there is no sound in it"), Message("Choose a file that has a sound track.")
+            )
         self.rate_hz: int = first.sample_rate  # the header's is half of it for some AAC
         self.channels: int = first.layout.nb_channels
         length_s = self._length_s()
@@ -263,15 +266,21 @@ def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: 
     is_rare = code == _UNSUPPORTED_ENCODING or any(magic in head for magic in _RARE_MAGIC)
     is_rare |= _WAV_CODEC.match(head) is not None
     is_sound = head.startswith(_SOUND_MAGIC) and (code != _UNRECOGNIZED or len(head) < _LEAST_BYTES)
-    install = "" if has_video else f" PyAV reads M4A, MP4, video and rarer codecs. {how_to_get('video')}"
+    install = Message()
+    if not has_video:
+        install = Message("PyAV reads M4A, MP4, video and rarer codecs. {how}", how=how_to_get("video"))
     if (is_rare and not is_video) or (is_video and not has_video):
-        hint = "Convert it to FLAC or WAV."
-        return AudioFileError(name, "sound of this kind cannot be read", hint + install)
+        hint = Message("Convert it to FLAC or WAV.")
+        return AudioFileError(name, Message("sound of this kind cannot be read"), sentences(hint, install))
     if is_mpeg(head) or is_video or is_sound:
-        hint = "Copy or record it again." + (install if is_mpeg(head) else "")
-        return AudioFileError(name, "the file is damaged, or ends before its first sound", hint)
-    hint = "WAV, FLAC, OGG, Opus, MP3 and AIFF are read" + (", and M4A, MP4 and video." if has_video else ".")
-    return AudioFileError(name, "this is not a sound file, or of an unknown kind", hint + install)
+        hint = sentences(Message("Copy or record it again."), install if is_mpeg(head) else Message())
+        return AudioFileError(name, Message("the file is damaged, or ends before its first sound"), hint)
+    hint = Message("WAV, FLAC, OGG, Opus, MP3 and AIFF are read.")
+    if has_video:
+        hint = Message("WAV, FLAC, OGG, Opus, MP3, AIFF, M4A, MP4 and video are read.")
+    return AudioFileError(
+        name, Message("this is not a sound file, or of an unknown kind"), sentences(hint, install)
+    )
 
 
 # --- the recordings in a file ----------------------------------------------------------------------------

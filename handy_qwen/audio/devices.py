@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -218,9 +219,9 @@ def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset
 def no_microphone() -> MicrophoneError:
     """Nothing to record with."""
     return MicrophoneError(
-        "No microphone was found.",
+        Message("No microphone was found."),
         MicrophoneReason.NO_DEVICE,
-        "Connect one, or switch one on, and try again.",
+        Message("Connect one, or switch one on, and try again."),
     )
 
 
@@ -229,18 +230,18 @@ class HungError(MicrophoneError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The sound system isn't responding.",
+            Message("The sound system isn't responding."),
             MicrophoneReason.UNRESPONSIVE,
-            "If this persists, log out and back in, or restart the sound server.",
+            Message("If this persists, log out and back in, or restart the sound server."),
         )
 
 
 def unresponsive(device: Device) -> MicrophoneError:
     """One microphone does nothing."""
     return MicrophoneError(
-        f"{device.name} isn't responding.",
+        Message("{name} isn't responding.", name=device.name),
         MicrophoneReason.UNRESPONSIVE,
-        "Disconnect and reconnect it, or choose another microphone.",
+        Message("Disconnect and reconnect it, or choose another microphone."),
     )
 
 

@@ -38,6 +38,7 @@ from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
 from handy_qwen.core.sound_files import SUFFIXES
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
+from handy_qwen.message import Message
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,9 @@ class AudioFile:
         rate_hz = self._decoder.rate_hz
         if rate_hz not in _RATES_HZ:
             raise AudioFileError(
-                path, f"its sample rate of {rate_hz} Hz makes no sense", "Convert it to WAV."
+                path,
+                Message("its sample rate of {rate} Hz makes no sense", rate=rate_hz),
+                Message("Convert it to WAV."),
             )
         frames = None if self._further else self._decoder.announced_frames
         self.total_samples = None if frames is None else round(frames * RATE_HZ / rate_hz)
@@ -110,10 +113,10 @@ class AudioFile:
                 yield np.clip(block, -1, 1, out=block)
         self._release()
         if is_empty:
-            problem = "it holds no sound (0 samples)"
+            problem = Message("it holds no sound (0 samples)")
             if self.is_truncated:
-                problem = "it is damaged, or breaks off before its first sound"
-            raise AudioFileError(self.path, problem, "Copy or record it again.")
+                problem = Message("it is damaged, or breaks off before its first sound")
+            raise AudioFileError(self.path, problem, Message("Copy or record it again."))
 
     def _resampled(self) -> Iterator[Samples]:
         """Blocks at 16 kHz, some of them empty."""
@@ -146,8 +149,10 @@ class AudioFile:
                 mono = downmix(block)
             if not np.isfinite(mono).all():
                 at_s = (position + int(np.argmin(np.isfinite(mono)))) / self._decoder.rate_hz
-                problem = f"the sample at {at_s:.3f} s is not a number"
-                raise AudioFileError(self.path, problem, "Export it again from the program that made it.")
+                problem = Message("the sample at {seconds} s is not a number", seconds=f"{at_s:.3f}")
+                raise AudioFileError(
+                    self.path, problem, Message("Export it again from the program that made it.")
+                )
             position += len(mono)
             yield mono
 
@@ -250,10 +255,14 @@ def _is_pipe(path: Path) -> bool:
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise AudioFileError(
-            path, "this is a folder, not a sound file", "Name the files in it, or use --recursive."
+            path,
+            Message("this is a folder, not a sound file"),
+            Message("Name the files in it, or use --recursive."),
         )
     if not stat.S_ISFIFO(mode) and not stat.S_ISREG(mode):
-        raise AudioFileError(path, "this is a device, not a sound file", "Give the path of a file.")
+        raise AudioFileError(
+            path, Message("this is a device, not a sound file"), Message("Give the path of a file.")
+        )
     return stat.S_ISFIFO(mode)
 
 
@@ -263,14 +272,18 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as exc:
-        raise AudioFileError(path, "there is no such file", "Check the spelling of the path.") from exc
+        raise AudioFileError(
+            path, Message("there is no such file"), Message("Check the spelling of the path.")
+        ) from exc
     except PermissionError as exc:
-        hint = "Change its permissions, or copy it to a folder of yours."
-        raise AudioFileError(path, "you may not read this file", hint) from exc
+        hint = Message("Change its permissions, or copy it to a folder of yours.")
+        raise AudioFileError(path, Message("you may not read this file"), hint) from exc
     except (OSError, ValueError) as exc:  # ValueError: a path with a null character
         reason = getattr(exc, "strerror", None) or "the path is not valid"
         raise AudioFileError(
-            path, f"the file cannot be opened ({reason})", "Copy it to another place."
+            path,
+            Message("the file cannot be opened ({reason})", reason=reason),
+            Message("Copy it to another place."),
         ) from exc
 
 
@@ -278,7 +291,9 @@ def _spooled(name: Path, pipe: BinaryIO | None) -> BinaryIO:
     """All that comes through a pipe, as a stream that can be searched, which sound files need."""
     if pipe is None or pipe.isatty():  # a program without a console has no standard input on Windows
         raise AudioFileError(
-            name, "no sound is piped into it", "Such as: handy-qwen transcribe - < speech.wav"
+            name,
+            Message("no sound is piped into it"),
+            Message("Such as: handy-qwen transcribe - < speech.wav"),
         )
     # Lives until AudioFile.close; the system removes it even if the program is killed.
     spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
@@ -286,15 +301,17 @@ def _spooled(name: Path, pipe: BinaryIO | None) -> BinaryIO:
         shutil.copyfileobj(pipe, spool)
     except OSError as exc:
         spool.close()
-        problem = f"what it carries cannot be kept ({exc.strerror})"
-        raise AudioFileError(name, problem, "Free some space on the disk of temporary files.") from exc
+        problem = Message("what it carries cannot be kept ({reason})", reason=exc.strerror)
+        raise AudioFileError(
+            name, problem, Message("Free some space on the disk of temporary files.")
+        ) from exc
     spool.seek(0)
     return cast("BinaryIO", spool)
 
 
 def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
     if not stream.seek(0, os.SEEK_END):
-        raise AudioFileError(name, "it is empty (0 bytes)", "Copy or record it again.")
+        raise AudioFileError(name, Message("it is empty (0 bytes)"), Message("Copy or record it again."))
     stream.seek(0)
 
 
@@ -312,14 +329,16 @@ class Loudness:
             power = float(np.mean(np.square(block[at : at + _LOUDNESS_FRAME], dtype=np.float64)))
             self._loudest = max(self._loudest, power)
 
-    def why_no_text(self) -> str:
+    def why_no_text(self) -> Message:
         """Why nothing was understood in it, as the end of a sentence."""
         duration_s = self._samples / RATE_HZ
         loudest_db = 10 * math.log10(self._loudest) if self._loudest else -math.inf
         if duration_s < _SHORT_S:
-            return f"the recording is too short ({duration_s:.2f} s)"
+            return Message("the recording is too short ({seconds} s)", seconds=f"{duration_s:.2f}")
         if loudest_db < _SILENT_DB:
-            return "the recording is silent"
+            return Message("the recording is silent")
         if loudest_db < _QUIET_DB:
-            return f"the recording is too quiet ({loudest_db:.0f} dBFS at its loudest)"
-        return "no speech was found"
+            return Message(
+                "the recording is too quiet ({level} dBFS at its loudest)", level=f"{loudest_db:.0f}"
+            )
+        return Message("no speech was found")

@@ -20,6 +20,7 @@ from handy_qwen.audio.devices import Frames
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError, HandyError
+from handy_qwen.message import Message, verbatim
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -84,7 +85,7 @@ def read(path: Path) -> tuple[Frames, int]:
     try:
         frames, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
-        raise AudioFileError(path, "it cannot be read") from error
+        raise AudioFileError(path, Message("it cannot be read")) from error
     return frames, rate_hz
 
 
@@ -139,4 +140,4 @@ class _Sound:
 
 
 def _explain(error: Exception) -> HandyError:
-    return HandyError("Can't use the speakers.", str(error.args[0]) if error.args else "")
+    return HandyError(Message("Can't use the speakers."), verbatim(str(error.args[0]) if error.args else ""))

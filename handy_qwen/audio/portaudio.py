@@ -38,6 +38,7 @@ from typing import Any, Generic, TypeVar
 
 from handy_qwen.audio.devices import HungError
 from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -264,9 +265,9 @@ class PortAudio:
             import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
         except Exception as error:  # its own, if PortAudio does not start: its class went with the module
             raise MicrophoneError(
-                "PortAudio, the recording library, is missing or won't start.",
+                Message("PortAudio, the recording library, is missing or won't start."),
                 MicrophoneReason.NO_DEVICE,
-                "Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again.",
+                Message("Install it (Debian, Ubuntu: libportaudio2; Fedora: portaudio) and try again."),
             ) from error
         atexit.unregister(sounddevice._exit_handler)  # it would wait for a sound server that hangs
         atexit.register(self._at_exit)
@@ -315,18 +316,18 @@ def worded(error: Exception) -> MicrophoneError:
     host_code = error.args[2][1] if len(error.args) > 2 else 0
     if host_code == _ACCESS_DENIED:
         return MicrophoneError(
-            "Handy Qwen isn't allowed to use the microphone.",
+            Message("Handy Qwen isn't allowed to use the microphone."),
             MicrophoneReason.DENIED_BY_USER,
-            "Allow desktop apps to use the microphone in the system's privacy settings.",
+            Message("Allow desktop apps to use the microphone in the system's privacy settings."),
         )
     if code == _UNAVAILABLE:
         return MicrophoneError(
-            "Another program is using the microphone.",
+            Message("Another program is using the microphone."),
             MicrophoneReason.BUSY,
-            "Close that program, or choose another microphone.",
+            Message("Close that program, or choose another microphone."),
         )
     return MicrophoneError(
-        f"Can't open the microphone (PortAudio error {code}).",
+        Message("Can't open the microphone (PortAudio error {code}).", code=code),
         MicrophoneReason.UNRESPONSIVE,
-        "Check that it is plugged in and that the sound system works, or choose another microphone.",
+        Message("Check that it is plugged in and that the sound system works, or choose another microphone."),
     )

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from handy_qwen.errors import AudioFileError, HandyError
 from handy_qwen.extras import how_to_get
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel, Model
@@ -72,13 +73,15 @@ def find_recordings(folder: Path) -> list[Recording]:
             else:
                 texts[path.with_suffix("")] = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise HandyError(f"{path} cannot be read as text.", "Save it as text in UTF-8.") from exc
+        raise HandyError(
+            Message("{path} cannot be read as text.", path=path), Message("Save it as text in UTF-8.")
+        ) from exc
     sounds = {base.with_name(base.name + suffix): text for base, text in texts.items() for suffix in _SOUNDS}
     found = [Recording(path, text) for path, text in sorted(sounds.items()) if path.is_file()]
     if not found:
         raise HandyError(
-            f"There are no recordings with texts in {folder}.",
-            "Put a TXT beside each WAV or FLAC, or give a folder in LibriSpeech's layout.",
+            Message("There are no recordings with texts in {folder}.", folder=folder),
+            Message("Put a TXT beside each WAV or FLAC, or give a folder in LibriSpeech's layout."),
         )
     return found
 
@@ -94,7 +97,7 @@ class Scorer:
             from whisper_normalizer.english import EnglishTextNormalizer
         except ImportError as exc:
             raise HandyError(
-                "Word error rates need two libraries that are not installed.",
+                Message("Word error rates need two libraries that are not installed."),
                 how_to_get("bench"),
             ) from exc
         self._compare = jiwer.process_words

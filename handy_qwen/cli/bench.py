@@ -17,6 +17,7 @@ from handy_qwen.cli.options import (
 )
 from handy_qwen.cli.terminal import ProgressLine, UsageError, interruptible, say, write, write_json
 from handy_qwen.cli.transcribe import opened
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.bench.speed import Machine, ModelSpeed
@@ -72,7 +73,7 @@ def _settle(options: argparse.Namespace) -> None:
             setattr(options, name, default)
         elif not is_used:
             use = "doesn't work with" if options.wer else "only works with"
-            raise UsageError(f"--{name} {use} --wer.")
+            raise UsageError(Message("--{name} {use} --wer.", name=name, use=use))
 
 
 def _run_wer(options: argparse.Namespace) -> int:

@@ -27,6 +27,7 @@ from handy_qwen.cli.terminal import UsageError, agrees, complain, interruptible,
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.errors import ControlError, HandyError, HistoryError
 from handy_qwen.history.export import Format, as_json, exported, local_time, save
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:  # numpy and SQLite only when they are needed
     from handy_qwen.engine.api import Transcript
@@ -140,7 +141,7 @@ def _number(archive: Archive, asked: int) -> int:
         return asked
     last = next(archive.newest(1), None)
     if last is None:
-        raise HistoryError("The history is empty.")
+        raise HistoryError(Message("The history is empty."))
     return last.id
 
 
@@ -161,7 +162,7 @@ def _run_search(options: argparse.Namespace) -> int:
     """Show the entries that hold all the words; the exit status is 1 if there are none, as grep's is."""
     words = [word for given in options.words for word in given.split()]
     if not words:
-        raise UsageError("No search words given.")
+        raise UsageError(Message("No search words given."))
     with _archive() as archive:
         if _show(archive.matching(words, options.count), is_json=options.json):
             return 0
@@ -243,7 +244,10 @@ def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> Non
                 shutil.copyfileobj(source, target)
             wav.repair(copy, wav.Stage.SETTLED)
     except OSError as exc:
-        raise HandyError(f"{folder} cannot be written to: {exc.strerror}.", "Choose another place.") from exc
+        raise HandyError(
+            Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror),
+            Message("Choose another place."),
+        ) from exc
 
 
 # --- changing ----------------------------------------------------------------------------------------
@@ -254,7 +258,10 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
         number = _number(archive, options.id)
         entry = archive.entry(number)
         if is_restore and entry.state is not EntryState.CANCELLED:
-            raise UsageError(f"Entry {number} was not cancelled.", "To transcribe it again: history retry")
+            raise UsageError(
+                Message("Entry {number} was not cancelled.", number=number),
+                Message("To transcribe it again: history retry"),
+            )
         archive.check_is_free(number)
         new = _retry(archive, entry, options)
     if options.json:
@@ -317,7 +324,7 @@ def _run_star(options: argparse.Namespace) -> int:
 def _run_delete(options: argparse.Namespace) -> int:
     """Delete entries; one that cannot be deleted does not save the others."""
     if bool(options.ids) == options.all:
-        raise UsageError("Which ones? Give their numbers, or --all.")
+        raise UsageError(Message("Which ones? Give their numbers, or --all."))
     has_failed = False
     with _archive() as archive:
         if options.all:
@@ -346,7 +353,7 @@ def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
     if numbers and not is_agreed:
         question = f"Delete text and sound of all dictations ({len(numbers)}{kept and '; '}{kept})?"
         if not agrees(f"{question} This cannot be undone."):
-            raise HistoryError("Nothing was deleted.")
+            raise HistoryError(Message("Nothing was deleted."))
     elif not entries:
         say(_EMPTY)
     elif kept:

@@ -34,6 +34,7 @@ from handy_qwen.cli.terminal import (
 )
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.errors import ConversionError, EngineError, InstallationError, ModelMissingError
+from handy_qwen.message import Message
 from handy_qwen.shell import quoted
 
 if TYPE_CHECKING:
@@ -276,7 +277,8 @@ def check_sentence(folder: Path) -> None:
         recognizer.close()
     if heard != SENTENCE:
         raise EngineError(
-            "The demo model doesn't transcribe its own sample correctly.", "Install or convert it again."
+            Message("The demo model doesn't transcribe its own sample correctly."),
+            Message("Install or convert it again."),
         )
 
 
@@ -315,11 +317,17 @@ def _run_install(options: argparse.Namespace) -> int:
     is_special = options.revision or options.preset or options.keep_source
     if is_special and model.name in {one.name for one in installed_models()}:
         raise InstallationError(
-            f"{model.name} is installed already.",
-            f"To install it with another preset, remove it first: handy-qwen model remove {model.name}",
+            Message("{name} is installed already.", name=model.name),
+            Message(
+                "To install it with another preset, remove it first: handy-qwen model remove {name}",
+                name=model.name,
+            ),
         )
     if options.keep_source and options.keep_source.exists():
-        raise UsageError(f"{options.keep_source} exists already.", "Name a folder that doesn't exist yet.")
+        raise UsageError(
+            Message("{folder} exists already.", folder=options.keep_source),
+            Message("Name a folder that doesn't exist yet."),
+        )
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     preset = options.preset or _fitting_preset(model)
     wanted = partial(install, model, preset=preset, keep_source=keep)
@@ -346,8 +354,12 @@ def _fitting_preset(model: CatalogueModel) -> str:
     problem = f"{model.title} needs {needed} of memory; this computer has {available}."
     other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}. {form.cost}'.strip()
     if not sys.stdin.isatty():
-        choice = f"Choose one: --preset {form.preset}, or --preset {DEFAULT_PRESET}."
-        raise InstallationError(f"{problem} {other}", choice)
+        choice = Message(
+            "Choose one: --preset {preset}, or --preset {other}.",
+            preset=form.preset,
+            other=DEFAULT_PRESET,
+        )
+        raise InstallationError(Message("{problem} {other}", problem=problem, other=other), choice)
     return form.preset if agrees(f"{problem} {other} Install that form?") else ""
 
 
@@ -385,7 +397,8 @@ def _run_use(options: argparse.Namespace) -> int:
     is_installed = options.model in {one.name for one in installed_models()}
     if is_known and not is_installed:
         raise InstallationError(
-            f"{options.model} is not installed yet.", f"Install it: handy-qwen model install {options.model}"
+            Message("{model} is not installed yet.", model=options.model),
+            Message("Install it: handy-qwen model install {model}", model=options.model),
         )
     model = find_model(options.model)
     _check_is_model(model.folder)
@@ -404,7 +417,8 @@ def _check_is_model(folder: Path) -> None:
         load_manifest(folder)
     elif not is_published_layout(folder):
         raise InstallationError(
-            f"{folder} isn't an installed model.", "Import it: handy-qwen model import FOLDER"
+            Message("{folder} isn't an installed model.", folder=folder),
+            Message("Import it: handy-qwen model import FOLDER"),
         )
 
 
@@ -428,7 +442,8 @@ def _run_remove(options: argparse.Namespace) -> int:
     check_removable(model.name)
     if read_settings().model and used_folder() == model.folder.resolve():  # by its name or its folder
         raise InstallationError(
-            f"{model.name} is in use.", "Choose another one first: handy-qwen model use NAME"
+            Message("{name} is in use.", name=model.name),
+            Message("Choose another one first: handy-qwen model use NAME"),
         )
     _check_agrees(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
     remove(model.name)
@@ -470,7 +485,7 @@ def _write_done(options: argparse.Namespace, model: InstalledModel | None, text:
 
 def _check_agrees(options: argparse.Namespace, question: str) -> None:
     if not (options.yes or agrees(question)):
-        raise InstallationError("Nothing was deleted.")
+        raise InstallationError(Message("Nothing was deleted."))
 
 
 # --- converting --------------------------------------------------------------------------------------
@@ -485,7 +500,7 @@ def _run_convert(options: argparse.Namespace) -> int:
     from handy_qwen.models.installed import InstalledModel
 
     if options.recordings and not options.report:
-        raise UsageError("--recordings only works with --report.")
+        raise UsageError(Message("--recordings only works with --report."))
     progress, place = ProgressLine(), options.destination.resolve()
     check_destination(place)
     if is_package(place):
@@ -528,11 +543,16 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
     from handy_qwen.models.installed import ORIGIN_FILE
 
     if not is_asked:
-        raise UsageError(f"{package} is a package already.", "Name another folder, or pass --replace.")
+        raise UsageError(
+            Message("{folder} is a package already.", folder=package),
+            Message("Name another folder, or pass --replace."),
+        )
     others = [name for name in other_files(package) if name != ORIGIN_FILE]
     if others:
-        problem = f"{package} also holds {others[0]}, which would be lost."
-        raise ConversionError(problem, "Move it somewhere else first.")
+        problem = Message(
+            "{folder} also holds {others}, which would be lost.", folder=package, others=others[0]
+        )
+        raise ConversionError(problem, Message("Move it somewhere else first."))
 
 
 def _report(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from handy_qwen.cli.terminal import UsageError, tell, write
 from handy_qwen.errors import EngineError, SettingsError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.settings import Settings
@@ -146,14 +147,22 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
             raw = file.read(_MAX_VOCABULARY_BYTES + 1)
         lines = raw.decode("utf-8-sig").splitlines()
     except OSError as exc:
-        problem = f"{vocabulary} cannot be read: {exc.strerror}."
-        raise UsageError(problem, "Give a text file with one name or term per line.") from exc
+        problem = Message(
+            "{vocabulary} cannot be read: {reason}.", vocabulary=vocabulary, reason=exc.strerror
+        )
+        raise UsageError(problem, Message("Give a text file with one name or term per line.")) from exc
     except UnicodeDecodeError:
         lines = ["\0"]
     if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(f"{vocabulary} is too large for a word list.", "Use one name or term per line.")
+        raise UsageError(
+            Message("{vocabulary} is too large for a word list.", vocabulary=vocabulary),
+            Message("Use one name or term per line."),
+        )
     if any("\0" in line for line in lines):
-        raise UsageError(f"{vocabulary} is not a text file.", "Save it as text in UTF-8.")
+        raise UsageError(
+            Message("{vocabulary} is not a text file.", vocabulary=vocabulary),
+            Message("Save it as text in UTF-8."),
+        )
     words = [line.strip() for line in lines]
     return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from handy_qwen import manual
 from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import UsageError, write
+from handy_qwen.message import Message
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -23,8 +24,12 @@ def _run(options: argparse.Namespace) -> int:
         write(plain(manual.page(topic)))
     elif topic:
         near = get_close_matches(topic, manual.TOPICS, 1)
-        hint = f"Did you mean {near[0]}?" if near else "handy-qwen help lists the topics."
-        raise UsageError(f"There is no help about {options.topic!r}.", hint)
+        hint = (
+            Message("Did you mean {near}?", near=near[0])
+            if near
+            else Message("handy-qwen help lists the topics.")
+        )
+        raise UsageError(Message("There is no help about {topic}.", topic=repr(options.topic)), hint)
     else:
         rows = [["", name, manual.title(name)] for name in manual.TOPICS]
         about = "Each command explains itself with --help, e.g. handy-qwen transcribe --help."

@@ -21,6 +21,7 @@ from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
 from handy_qwen.errors import ControlError, HotkeyError, SettingsError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.settings import Configuration, Option, Settings
@@ -112,7 +113,10 @@ def _set(options: argparse.Namespace) -> int:
     if _is_list(option):
         _change(option, lambda _before: _entries(option, options.values), is_whole=True)
     elif len(options.values) != 1:
-        raise UsageError(f"{option.name} takes one value.", "Put a value with spaces in quotes.")
+        raise UsageError(
+            Message("{name} takes one value.", name=option.name),
+            Message("Put a value with spaces in quotes."),
+        )
     else:
         (given,) = options.values
         _change(option, lambda _before: _read(option.read, given, option.name), is_whole=True)
@@ -140,7 +144,10 @@ def _remove(options: argparse.Namespace) -> int:
         keys = {_key(entry): entry for entry in before}
         gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
         if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
-            raise UsageError(f"{option.name} has no entry {unknown[0]!r}.", _hint(option.name))
+            raise UsageError(
+                Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0])),
+                _hint(option.name),
+            )
         return tuple(entry for entry in before if _key(entry) not in gone)
 
     _change(option, without)
@@ -191,7 +198,8 @@ def _edit(_options: argparse.Namespace) -> int:
             save(found, {})
         except OSError as exc:
             raise SettingsError(
-                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
+                Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
+                Message("Check its permissions."),
             ) from exc
     elif not path.is_file() and (complaint := found.complaint()):
         raise complaint
@@ -229,14 +237,21 @@ def _option(name: str) -> Option:
     from difflib import get_close_matches
 
     near = get_close_matches(name.replace("-", "_"), OPTIONS, 1)
-    hint = f"Did you mean {near[0]}?" if near else "handy-qwen settings list shows them all."
-    raise UsageError(f"There is no setting {name!r}.", hint)
+    hint = (
+        Message("Did you mean {near}?", near=near[0])
+        if near
+        else Message("handy-qwen settings list shows them all.")
+    )
+    raise UsageError(Message("There is no setting {name}.", name=repr(name)), hint)
 
 
 def _list_option(name: str) -> Option:
     option = _option(name)
     if not _is_list(option):
-        raise UsageError(f"{name} is not a list.", f"Use: handy-qwen settings set {name} VALUE")
+        raise UsageError(
+            Message("{name} is not a list.", name=name),
+            Message("Use: handy-qwen settings set {name} VALUE", name=name),
+        )
     return option
 
 
@@ -315,7 +330,14 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        raise UsageError(f"{called} {exc}{'' if str(exc).endswith('?') else '.'}") from None
+        raise UsageError(
+            Message(
+                "{model} {problem}{value}",
+                model=called,
+                problem=exc,
+                value="" if str(exc).endswith("?") else ".",
+            )
+        ) from None
 
 
 def _toml(given: str) -> object:
@@ -327,8 +349,8 @@ def _toml(given: str) -> object:
     return found["value"] if list(found) == ["value"] else None
 
 
-def _hint(name: str) -> str:
-    return f"To see them: handy-qwen settings get {name}"
+def _hint(name: str) -> Message:
+    return Message("To see them: handy-qwen settings get {name}", name=name)
 
 
 def _change(option: Option, changed: Callable[[Any], Any], *, is_whole: bool = False) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
 from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel
@@ -126,7 +127,7 @@ def agrees(question: str) -> bool:
         UsageError: It is not a terminal.
     """
     if not sys.stdin.isatty():
-        raise UsageError("Can't ask here.", "Pass --yes to delete without a question.")
+        raise UsageError(Message("Can't ask here."), Message("Pass --yes to delete without a question."))
     tell(f"{question} [y/N] ")
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
@@ -152,9 +153,12 @@ def write(text: str) -> None:
     except OSError as exc:
         _abandon(sys.stdout)
         if exc.errno == errno.EBADF:  # closed by who started the program: see ``open_streams``
-            raise HandyError("There is no standard output.", "Redirect it to a file or a terminal.") from exc
+            raise HandyError(
+                Message("There is no standard output."), Message("Redirect it to a file or a terminal.")
+            ) from exc
         raise HandyError(
-            f"Can't write to standard output: {exc.strerror}.", "Redirect it somewhere else."
+            Message("Can't write to standard output: {reason}.", reason=exc.strerror),
+            Message("Redirect it somewhere else."),
         ) from exc
 
 

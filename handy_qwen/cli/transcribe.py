@@ -34,6 +34,7 @@ from handy_qwen.cli.terminal import (
 from handy_qwen.core.sound_files import Form
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
     from handy_qwen.audio.files import Loudness
@@ -112,13 +113,17 @@ def _run(options: argparse.Namespace) -> int:
     form = Form(options.format)
     is_text_on_stdout = options.output == "-" and form is Form.TEXT
     if options.with_filename and not is_text_on_stdout:
-        raise UsageError("--with-filename only works with text on standard output.")
+        raise UsageError(Message("--with-filename only works with text on standard output."))
     if options.exact and form.is_timed:
-        raise UsageError("--exact gives no times.", "Leave it out, or choose another format.")
+        raise UsageError(
+            Message("--exact gives no times."), Message("Leave it out, or choose another format.")
+        )
     options.exact = not form.is_timed if options.exact is None else options.exact
     meant = _meant(options)
     if form.is_timed and options.output == "-" and len(meant) > 1:
-        raise UsageError("Subtitles of several files need a folder.", "Choose one with --output DIR.")
+        raise UsageError(
+            Message("Subtitles of several files need a folder."), Message("Choose one with --output DIR.")
+        )
     places = _places(options, meant)
     names = [name for name, _stem in meant if _succeeds(partial(check, name))]
     if places:
@@ -283,9 +288,15 @@ def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
         try:
             found = files_in(Path(name))
         except OSError as exc:
-            raise HandyError(f"{name} can't be read: {exc.strerror}.", "Check its permissions.") from exc
+            raise HandyError(
+                Message("{name} can't be read: {reason}.", name=name, reason=exc.strerror),
+                Message("Check its permissions."),
+            ) from exc
         if not found:
-            raise HandyError(f"There is no sound file in {name}.", "Name the files in it one by one.")
+            raise HandyError(
+                Message("There is no sound file in {name}.", name=name),
+                Message("Name the files in it one by one."),
+            )
         meant += [(str(file), str(file.relative_to(name))) for file in found]
     return meant
 
@@ -295,7 +306,7 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
     if options.output == "-":
         return {}
     if not options.output:  # a shell's variable that is not set; it would mean the present folder
-        raise UsageError("--output needs a folder.")
+        raise UsageError(Message("--output needs a folder."))
     folder, form = Path(options.output), Form(options.format)
     bases = Counter(form.base(Path(stem)) for _name, stem in meant)
     places: dict[str, Path] = {}
@@ -305,12 +316,19 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
         place = places[name] = folder / f"{base if bases[base] == 1 else stem}{form.suffix}"
         if place in taken:
             raise UsageError(
-                f"{taken[place]} and {name} would both be saved as {place}.",
-                "Transcribe them one after the other, into different folders.",
+                Message(
+                    "{taken} and {name} would both be saved as {path}.",
+                    taken=taken[place],
+                    name=name,
+                    path=place,
+                ),
+                Message("Transcribe them one after the other, into different folders."),
             )
         taken[place] = name
         if place.exists() and any(Path(other).exists() and place.samefile(other) for other, _stem in meant):
-            raise UsageError(f"{place} is one of the sound files.", "Choose another folder.")
+            raise UsageError(
+                Message("{path} is one of the sound files.", path=place), Message("Choose another folder.")
+            )
     return places
 
 
@@ -328,7 +346,10 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as exc:
             reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-            raise HandyError(f"Can't write to {folder}: {reason}.", "Choose another folder.") from exc
+            raise HandyError(
+                Message("Can't write to {folder}: {reason}.", folder=folder, reason=reason),
+                Message("Choose another folder."),
+            ) from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 
@@ -341,9 +362,14 @@ def _check_place(path: Path) -> None:
     except OSError as exc:
         raise _not_written(path, exc) from exc
     if is_folder:
-        raise HandyError(f"{path} cannot be written: it is a folder.", "Rename it, or choose another folder.")
+        raise HandyError(
+            Message("{path} cannot be written: it is a folder.", path=path),
+            Message("Rename it, or choose another folder."),
+        )
     if path.exists() and not os.access(path, os.W_OK):
-        raise HandyError(f"{path} is write-protected.", "Rename it, or choose another folder.")
+        raise HandyError(
+            Message("{path} is write-protected.", path=path), Message("Rename it, or choose another folder.")
+        )
 
 
 def _is_saved(path: Path, text: str) -> bool:
@@ -360,4 +386,7 @@ def _is_saved(path: Path, text: str) -> bool:
 
 
 def _not_written(path: Path, exc: OSError) -> HandyError:
-    return HandyError(f"{path} cannot be written: {exc.strerror}.", "Choose another folder.")
+    return HandyError(
+        Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
+        Message("Choose another folder."),
+    )

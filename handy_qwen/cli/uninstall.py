@@ -20,6 +20,7 @@ from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import agrees, say, write
 from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     from handy_qwen.system.autostart import Autostart
@@ -92,7 +93,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
         return True
     lock = InstanceLock(paths.runtime_dir())
     if not lock.acquire():
-        raise HandyError("Handy Qwen is running.", "Quit it first: handy-qwen quit")
+        raise HandyError(Message("Handy Qwen is running."), Message("Quit it first: handy-qwen quit"))
     try:
         folders = _own_folders()  # with that of the lock
         for what, folder in folders:
@@ -137,8 +138,15 @@ def _check_home() -> None:
     others = sorted(entry.name for entry in home.iterdir() if entry.name not in _OF_A_HOME)
     if others:
         raise HandyError(
-            f"{home} also holds other files, such as {others[0]}. Nothing was deleted.",
-            f"Delete what belongs to Handy Qwen there yourself: {', '.join(sorted(_OF_A_HOME))}.",
+            Message(
+                "{home} also holds other files, such as {others}. Nothing was deleted.",
+                home=home,
+                others=others[0],
+            ),
+            Message(
+                "Delete what belongs to Handy Qwen there yourself: {names}.",
+                names=", ".join(sorted(_OF_A_HOME)),
+            ),
         )
 
 
@@ -150,8 +158,12 @@ def _delete(folder: Path) -> None:
             shutil.rmtree(folder)  # follows no links
     except OSError as exc:
         raise HandyError(
-            f"{exc.filename or folder} cannot be deleted: {exc.strerror}.",
-            "Check its owner and permissions.",
+            Message(
+                "{path} cannot be deleted: {reason}.",
+                path=exc.filename or folder,
+                reason=exc.strerror,
+            ),
+            Message("Check its owner and permissions."),
         ) from exc
 
 

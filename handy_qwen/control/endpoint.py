@@ -20,6 +20,7 @@ from typing import Any
 
 from handy_qwen.errors import ControlError
 from handy_qwen.files import try_lock
+from handy_qwen.message import Message, verbatim
 from handy_qwen.paths import make_private
 
 SOCKET_FILE = "control.sock"
@@ -68,7 +69,9 @@ class Endpoint:
             self.path.unlink(missing_ok=True)
             return self._listen_unix() if self.is_unix else self._listen_tcp()
         except OSError as exc:
-            raise ControlError("Can't open the control socket.", f"Check {self.path.parent}.") from exc
+            raise ControlError(
+                Message("Can't open the control socket."), Message("Check {folder}.", folder=self.path.parent)
+            ) from exc
 
     def _listen_unix(self) -> tuple[socket.socket, str]:
         if sys.platform == "win32":
@@ -138,8 +141,8 @@ class InstanceLock:
             claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as exc:
-            problem = f"Can't write to the folder {self._path.parent}."
-            raise ControlError(problem, "Check its owner and permissions.") from exc
+            problem = Message("Can't write to the folder {folder}.", folder=self._path.parent)
+            raise ControlError(problem, Message("Check its owner and permissions.")) from exc
         if not try_lock(handle):
             os.close(handle)
             return False
@@ -165,7 +168,9 @@ def claim(folder: Path) -> None:
             folder.mkdir(parents=True, mode=0o700)
         status = folder.lstat()
         if status.st_uid != os.geteuid() or not stat.S_ISDIR(status.st_mode):
-            raise ControlError(f"The folder {folder} belongs to another user.", "Remove it.")
+            raise ControlError(
+                Message("The folder {folder} belongs to another user.", folder=folder), Message("Remove it.")
+            )
     make_private(folder)
 
 
@@ -225,14 +230,18 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
     try:
         connection, secret = endpoint.connect(timeout_s)
     except (OSError, ValueError) as exc:
-        raise ControlError("Handy Qwen is not running.", "Start it with: handy-qwen") from exc
+        raise ControlError(
+            Message("Handy Qwen is not running."), Message("Start it with: handy-qwen")
+        ) from exc
     with connection:
         try:
             send_line(connection, {"protocol": PROTOCOL, "command": command, "secret": secret})
             answer = receive_line(connection, MAX_ANSWER_BYTES, timeout_s)
         except (OSError, ValueError) as exc:
-            raise ControlError("Handy Qwen isn't responding.", "Quit and restart it.") from exc
+            raise ControlError(
+                Message("Handy Qwen isn't responding."), Message("Quit and restart it.")
+            ) from exc
     if answer.get("ok") is not True:
-        error = str(answer.get("error", "The running app refused."))
-        raise ControlError(error, str(answer.get("hint", "")))
+        error = verbatim(str(answer.get("error", ""))) or Message("The running app refused.")
+        raise ControlError(error, verbatim(str(answer.get("hint", ""))))
     return answer

@@ -20,6 +20,7 @@ import soundfile
 from handy_qwen.engine.json_files import parse_object
 from handy_qwen.errors import CheckSpeechError
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message
 from handy_qwen.paths import asset
 
 RATE_HZ = 16_000
@@ -51,9 +52,9 @@ def load_check_speech(folder: Path | None = None) -> list[CheckClip]:
     try:
         clips = [_clip(folder, dict(entry)) for entry in _entries(parse_object(_read(index)))]
     except (ValueError, LookupError, TypeError) as exc:
-        raise CheckSpeechError(index, "is damaged") from exc
+        raise CheckSpeechError(index, Message("is damaged")) from exc
     if not clips:
-        raise CheckSpeechError(index, "names no sentences")
+        raise CheckSpeechError(index, Message("names no sentences"))
     return clips
 
 
@@ -67,13 +68,13 @@ def _clip(folder: Path, entry: dict[str, str]) -> CheckClip:
     path = folder / Path(entry["file"]).name
     data = _read(path)
     if hashlib.sha256(data).hexdigest() != entry["sha256"]:
-        raise CheckSpeechError(path, "is damaged")
+        raise CheckSpeechError(path, Message("is damaged"))
     if entry["language"] not in ALL_LANGUAGES:
         raise ValueError("a language of no model")
     try:
         samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
     except soundfile.LibsndfileError as exc:
-        raise CheckSpeechError(path, "cannot be decoded") from exc
+        raise CheckSpeechError(path, Message("cannot be decoded")) from exc
     if rate_hz != RATE_HZ or samples.ndim != 1:
         raise ValueError("not 16 kHz mono")
     return CheckClip(path.stem, entry["language"], entry["text"], samples)
@@ -83,6 +84,6 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError as exc:
-        raise CheckSpeechError(path, "is missing") from exc
+        raise CheckSpeechError(path, Message("is missing")) from exc
     except OSError as exc:
-        raise CheckSpeechError(path, f"cannot be read ({exc.strerror})") from exc
+        raise CheckSpeechError(path, Message("cannot be read ({reason})", reason=exc.strerror)) from exc

@@ -29,6 +29,7 @@ from handy_qwen.convert.presets import Preset
 from handy_qwen.engine.json_files import MAX_BYTES, as_corrupt, parse_object, read_object
 from handy_qwen.engine.qwen3.model import AudioConfig, ModelConfig, TextConfig
 from handy_qwen.errors import ConversionError, ModelCorruptError, ModelMissingError
+from handy_qwen.message import Message
 
 Float32 = npt.NDArray[np.float32]
 OnRead = Callable[[int], None]
@@ -38,7 +39,7 @@ _HEAD = "lm_head.weight"
 
 _PIECE_NUMBERS = 1 << 22  # read at once: 16 MB as float32
 _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "BF16": np.dtype("<u2")}
-_AGAIN = "Download the checkpoint again, with all of its files."
+_AGAIN = Message("Download the checkpoint again, with all of its files.")
 _MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
 _MOST_NUMBERS = 1 << 40
 _PREFIXES = (  # (as a checkpoint may spell it, as we do)
@@ -125,7 +126,9 @@ class Checkpoint:
 
     def _stored(self, name: str) -> _Stored:
         if name not in self._tensors:
-            raise ModelCorruptError(self.files[0], f"it holds no tensor {name}, so it is not Qwen3-ASR's")
+            raise ModelCorruptError(
+                self.files[0], Message("it holds no tensor {name}, so it is not Qwen3-ASR's", name=name)
+            )
         return self._tensors[name]
 
     def _pieces(self, name: str, count: int) -> Iterator[Float32]:
@@ -138,17 +141,20 @@ class Checkpoint:
                 for first in range(0, total, count):
                     raw = np.fromfile(file, _DTYPES[stored.dtype], min(count, total - first))
                     if len(raw) < min(count, total - first):
-                        raise ModelCorruptError(path, "it is truncated")
+                        raise ModelCorruptError(path, Message("it is truncated"))
                     self._on_read(raw.nbytes)
                     if stored.dtype == "BF16":  # the upper half of a float32
                         raw = (raw.astype(np.uint32) << 16).view(np.float32)
                     values = raw.astype(np.float32, copy=False)
                     if not np.isfinite(values).all():
-                        problem = f"its tensor {name} holds infinite values or NaN"
+                        problem = Message("its tensor {name} holds infinite values or NaN", name=name)
                         raise ModelCorruptError(path, problem, _AGAIN)
                     yield values
         except OSError as exc:
-            reason, hint = f"it cannot be read ({exc.strerror})", "Check the disk that it is on."
+            reason, hint = (
+                Message("it cannot be read ({reason})", reason=exc.strerror),
+                Message("Check the disk that it is on."),
+            )
             raise ModelCorruptError(path, reason, hint) from exc
 
 
@@ -157,8 +163,8 @@ def _shards(folder: Path) -> tuple[Path, ...]:
     if single.is_file():
         return (single,)
     if not index.is_file():
-        raise ModelMissingError(single, "Give the folder of an official checkpoint.")
-    with as_corrupt(index, "it lists no weights", _AGAIN):
+        raise ModelMissingError(single, Message("Give the folder of an official checkpoint."))
+    with as_corrupt(index, Message("it lists no weights"), _AGAIN):
         names = sorted(set(read_object(index)["weight_map"].values()))
     paths = tuple(folder / Path(str(name)).name for name in names)  # never outside the folder
     for path in paths:
@@ -169,13 +175,13 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 def _header(path: Path) -> dict[str, _Stored]:
     """What a file says about its tensors, checked against its size."""
-    with as_corrupt(path, "its list of tensors is broken", _AGAIN):
+    with as_corrupt(path, Message("its list of tensors is broken"), _AGAIN):
         size = path.stat().st_size
         with path.open("rb") as file:
             lead = file.read(8)
             length = struct.unpack("<Q", lead)[0] if len(lead) == 8 else 0
             if not 0 < length <= min(MAX_BYTES, size - 8):
-                raise ModelCorruptError(path, "it is not a safetensors file, or truncated", _AGAIN)
+                raise ModelCorruptError(path, Message("it is not a safetensors file, or truncated"), _AGAIN)
             header = file.read(length)
         return {
             _our_name(name): _parsed(path, entry, 8 + length, size)
@@ -188,13 +194,15 @@ def _parsed(path: Path, entry: dict[str, Any], data_bytes: int, file_bytes: int)
     dtype, shape = entry["dtype"], tuple(int(n) for n in entry["shape"])
     begin, end = (int(n) for n in entry["data_offsets"])
     if dtype not in _DTYPES:
-        raise ModelCorruptError(path, f"its tensors are of type {dtype}; bf16, fp16 or fp32 is needed")
+        raise ModelCorruptError(
+            path, Message("its tensors are of type {dtype}; bf16, fp16 or fp32 is needed", dtype=dtype)
+        )
     if len(shape) > _MOST_DIMENSIONS or math.prod(max(1, n) for n in shape) > _MOST_NUMBERS:
-        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
+        raise ModelCorruptError(path, Message("its list of tensors is broken"), _AGAIN)
     if min((*shape, begin), default=0) < 0 or end - begin != math.prod(shape) * _DTYPES[dtype].itemsize:
-        raise ModelCorruptError(path, "its list of tensors is broken", _AGAIN)
+        raise ModelCorruptError(path, Message("its list of tensors is broken"), _AGAIN)
     if data_bytes + end > file_bytes:
-        raise ModelCorruptError(path, "it is truncated", _AGAIN)
+        raise ModelCorruptError(path, Message("it is truncated"), _AGAIN)
     return _Stored(path, data_bytes + begin, dtype, shape)
 
 
@@ -207,9 +215,12 @@ def _our_name(name: str) -> str:
 def aligner_error(called: str) -> ConversionError:
     """What to say of Qwen3-ForcedAligner; ``called`` begins the sentence."""
     return ConversionError(
-        f"{called} is Qwen3-ForcedAligner, which finds when each word of a given text was said and cannot"
-        " transcribe.",
-        "Use Qwen3-ASR instead: handy-qwen model install qwen3-asr-0.6b",
+        Message(
+            "{model} is Qwen3-ForcedAligner, which finds when each word of a given text "
+            "was said and cannot transcribe.",
+            model=called,
+        ),
+        Message("Use Qwen3-ASR instead: handy-qwen model install qwen3-asr-0.6b"),
     )
 
 
@@ -227,12 +238,17 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
     for name, shape in shapes.items():
         found = weights.shape(name)
         if found != shape:
-            problem = f"its tensor {name} has the shape {found}, not {shape} as config.json says"
+            problem = Message(
+                "its tensor {name} has the shape {found}, not {shape} as config.json says",
+                name=name,
+                found=found,
+                shape=shape,
+            )
             raise ModelCorruptError(weights.files[0], problem)
     if _HEAD in weights and weights.shape(_HEAD)[0] < config.text.vocab:  # it chooses among moments
         raise aligner_error("The checkpoint")
     if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
-        problem = f"its tensor {_HEAD} is not the embedding, as in every Qwen3-ASR"
+        problem = Message("its tensor {head} is not the embedding, as in every Qwen3-ASR", head=_HEAD)
         raise ModelCorruptError(weights.files[0], problem)
     audio, text = config.audio, config.text
     widths = {(preset.encoder.block, n) for n in (audio.d_model, audio.ffn, _flattened_channels(audio))}
@@ -241,8 +257,13 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
     for block, width in sorted(widths):
         if block and width % block:
             raise ConversionError(
-                f"The preset {preset.name} needs widths that are multiples of {block}; one is {width}.",
-                "Choose the preset exact.",
+                Message(
+                    "The preset {name} needs widths that are multiples of {block}; one is {width}.",
+                    name=preset.name,
+                    block=block,
+                    width=width,
+                ),
+                Message("Choose the preset exact."),
             )
     return sum(weights.size_bytes(name) for name in shapes)
 

@@ -32,6 +32,7 @@ from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import CheckSpeechError, ConversionError
 from handy_qwen.files import replace_folder, sync_tree
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message, Size
 
 DEFAULT_PASS_S = 180.0
 """The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
@@ -124,7 +125,8 @@ def convert(
             shutil.rmtree(aside, ignore_errors=True)
         except OSError as exc:
             raise ConversionError(
-                f"The package could not be written: {exc.strerror}.", "Nothing was left behind."
+                Message("The package could not be written: {reason}.", reason=exc.strerror),
+                Message("Nothing was left behind."),
             ) from exc
         finally:
             shutil.rmtree(partial, ignore_errors=True)
@@ -179,15 +181,19 @@ def _config(folder: Path) -> ModelConfig:
     """What the checkpoint in ``folder`` says of itself."""
     if is_package(folder):
         raise ConversionError(
-            f"{folder} is a package already.", "Use it as it is, or convert the official checkpoint."
+            Message("{folder} is a package already.", folder=folder),
+            Message("Use it as it is, or convert the official checkpoint."),
         )
     if any(folder.glob("*.onnx")) and not any(folder.glob("*.safetensors")):
         raise ConversionError(
-            f"{folder} is an ONNX model, which is not converted.",
-            "Use it as it is: handy-qwen model import, without --preset. Or convert the official checkpoint.",
+            Message("{folder} is an ONNX model, which is not converted.", folder=folder),
+            Message(
+                "Use it as it is: handy-qwen model import, without --preset. Or convert the "
+                "official checkpoint."
+            ),
         )
-    path, hint = folder / "config.json", "Give the folder of an official checkpoint."
-    with as_corrupt(path, "it does not describe a Qwen3-ASR model", hint, hint):
+    path, hint = folder / "config.json", Message("Give the folder of an official checkpoint.")
+    with as_corrupt(path, Message("it does not describe a Qwen3-ASR model"), hint, hint):
         return ModelConfig.from_checkpoint(read_object(path), ALL_LANGUAGES)
 
 
@@ -213,7 +219,8 @@ def check_destination(destination: Path) -> None:
         is_taken = destination.exists() and not is_package(destination)
     if is_taken:
         raise ConversionError(
-            f"{destination} exists and is not a package.", "Choose another place or remove it."
+            Message("{folder} exists and is not a package.", folder=destination),
+            Message("Choose another place or remove it."),
         )
 
 
@@ -224,9 +231,12 @@ def _make_folder(path: Path, needed_bytes: int) -> None:
         free_bytes = shutil.disk_usage(path.parent).free
         if free_bytes < needed_bytes:
             raise ConversionError(
-                f"The package needs {needed_bytes / 1e6:.0f} MB, but only {free_bytes / 1e6:.0f} MB"
-                " are free.",
-                "Free some space or choose another disk.",
+                Message(
+                    "The package needs {needed}, but only {free} is free.",
+                    needed=Size(needed_bytes),
+                    free=Size(free_bytes),
+                ),
+                Message("Free some space or choose another disk."),
             )
         path.mkdir()
 
@@ -236,7 +246,9 @@ def _unwritable(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
-        raise ConversionError(f"{folder} cannot be written to.", "Choose another place.") from exc
+        raise ConversionError(
+            Message("{folder} cannot be written to.", folder=folder), Message("Choose another place.")
+        ) from exc
 
 
 @contextmanager

@@ -33,6 +33,7 @@ from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.errors import ConversionError, ModelCorruptError
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message, Size, sentences
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
 """How the names of archives end."""
@@ -53,8 +54,11 @@ _SHARD = re.compile(r"(.+)-\d{5}-of-\d{5}\.safetensors")
 _CACHED = re.compile(r"models--[^/]+")
 _ALIGNER = re.compile(r"forced_?aligner|TokenClassification", re.IGNORECASE)
 _KINDS = ("model_type", "architectures")
-_WANTED = "Give an official checkpoint, a published ONNX model or a package"
-_INSTALL = "or let it be downloaded: handy-qwen model install NAME"
+_INSTALL = Message("Or let it be downloaded: handy-qwen model install NAME")
+_WANTED = sentences(
+    Message("Give an official checkpoint, a published ONNX model or a package."),
+    _INSTALL,
+)
 
 
 @contextmanager
@@ -79,7 +83,8 @@ def opened_source(
             _check_layout(folder, source.name or str(source))
         except OSError as exc:
             raise ConversionError(
-                f"{source} cannot be read: {exc.strerror}.", "Check its permissions."
+                Message("{source} cannot be read: {reason}.", source=source, reason=exc.strerror),
+                Message("Check its permissions."),
             ) from exc
         yield folder
         return
@@ -89,7 +94,9 @@ def opened_source(
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=parent))
     except OSError as exc:
-        raise ConversionError(f"{beside.parent} cannot be written to.", "Choose another place.") from exc
+        raise ConversionError(
+            Message("{folder} cannot be written to.", folder=beside.parent), Message("Choose another place.")
+        ) from exc
     try:
         _unpack(source, folder, on_read)
         _check_layout(folder, source.name)
@@ -105,15 +112,22 @@ def check_is_source(source: Path) -> None:
         ConversionError: Its title says which it is.
     """
     if not source.exists():
-        raise ConversionError(f"There is nothing called {source}.", "Give a folder or an archive.")
+        raise ConversionError(
+            Message("There is nothing called {source}.", source=source),
+            Message("Give a folder or an archive."),
+        )
     if source.suffix.lower() == ".gguf":
         raise _gguf_error(source.name)
     if source.suffix.lower() in {".safetensors", ".onnx"}:
-        raise ConversionError(f"{source.name} is one file of a model.", "Give the folder that it is in.")
+        raise ConversionError(
+            Message("{name} is one file of a model.", name=source.name),
+            Message("Give the folder that it is in."),
+        )
     is_archive = source.is_file() and source.name.lower().endswith(SUFFIXES)
     if not (source.is_dir() or is_archive):  # a pipe can be read only once
         raise ConversionError(
-            f"{source} is neither a folder nor an archive.", "Give a folder, .tar.gz or .zip."
+            Message("{source} is neither a folder nor an archive.", source=source),
+            Message("Give a folder, .tar.gz or .zip."),
         )
 
 
@@ -146,8 +160,8 @@ def check_config(config: Path, called: str) -> None:
         ModelMissingError, ModelCorruptError: It describes no Qwen3-ASR model.
     """
     _refuse_aligner(config, called)
-    hint = "Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B."
-    with as_corrupt(config, f"{called} is not a Qwen3-ASR model", hint, hint):
+    hint = Message("Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B.")
+    with as_corrupt(config, Message("{model} is not a Qwen3-ASR model", model=called), hint, hint):
         ModelConfig.from_checkpoint(read_object(config), ALL_LANGUAGES)
 
 
@@ -175,7 +189,10 @@ def _model_folder(source: Path) -> Path:
     inside = [path for path in _folders(source) if _is_cache(path) or _has_model(path)]
     if len(inside) > 1:
         names = ", ".join(path.name for path in inside[:6]) + (", …" if len(inside) > 6 else "")
-        raise ConversionError(f"There are several models in {source}: {names}.", "Give the folder of one.")
+        raise ConversionError(
+            Message("There are several models in {source}: {names}.", source=source, names=names),
+            Message("Give the folder of one."),
+        )
     return _model_folder(inside[0]) if inside else source
 
 
@@ -189,10 +206,11 @@ def _snapshot(cache: Path) -> Path:
     if len(found) == 1:
         return found[0]
     if found:
-        hint = f"Give the folder of one, below {cache / 'snapshots'}."
-        raise ConversionError(f"{cache.name} holds several versions of the model.", hint)
+        hint = Message("Give the folder of one, below {cache}.", cache=cache / "snapshots")
+        raise ConversionError(Message("{name} holds several versions of the model.", name=cache.name), hint)
     raise ConversionError(
-        f"{cache.name} holds no version of the model.", "Download it again, or give another folder."
+        Message("{name} holds no version of the model.", name=cache.name),
+        Message("Download it again, or give another folder."),
     )
 
 
@@ -202,14 +220,25 @@ def _check_layout(folder: Path, called: str) -> None:
     names = {path.name for path in files}
     for path in files:
         if not path.is_file():
-            what = "a link to a file that is not there" if path.is_symlink() else "not a file"
+            told = Message("{model} is incomplete: {name} is not a file.", model=called, name=path.name)
+            if path.is_symlink():
+                told = Message(
+                    "{model} is incomplete: {name} is a link to a file that is not there.",
+                    model=called,
+                    name=path.name,
+                )
             raise ConversionError(
-                f"{called} is incomplete: {path.name} is {what}.", f"Download it again, {_INSTALL}."
+                told,
+                sentences(Message("Download it again."), _INSTALL),
             )
         if _is_pointer(path):
             raise ConversionError(
-                f"{called} is a git clone without its large files: {path.name} is only a pointer.",
-                f"Run git lfs pull in it, {_INSTALL}.",
+                Message(
+                    "{model} is a git clone without its large files: {name} is only a pointer.",
+                    model=called,
+                    name=path.name,
+                ),
+                sentences(Message("Run git lfs pull in it."), _INSTALL),
             )
     if is_package(folder) or is_published_layout(folder):
         return
@@ -217,8 +246,13 @@ def _check_layout(folder: Path, called: str) -> None:
     index = "model.safetensors.index.json"
     if shards and index not in names and "model.safetensors" not in names:
         raise ConversionError(
-            f"{called} lacks {index}, which says what is in which of its {len(shards)} files of weights.",
-            "Download that file as well, from where the others are.",
+            Message(
+                "{model} lacks {index}, which says what is in which of its {count} files of weights.",
+                model=called,
+                index=index,
+                count=len(shards),
+            ),
+            Message("Download that file as well, from where the others are."),
         )
     _refuse_aligner(folder / "config.json", called)
     suffixes = {path.suffix for path in files}
@@ -256,14 +290,17 @@ def _is_sherpa(name: str) -> bool:
 
 def _sherpa_error(called: str) -> ConversionError:
     return ConversionError(
-        f"{called} is a model for sherpa-onnx, whose ONNX files are divided in another way.",
-        f"{_WANTED}, {_INSTALL}.",
+        Message(
+            "{model} is a model for sherpa-onnx, whose ONNX files are divided in another way.", model=called
+        ),
+        _WANTED,
     )
 
 
 def _gguf_error(called: str) -> ConversionError:
     return ConversionError(
-        f"{called} is a GGUF model, for llama.cpp and programs like it.", f"{_WANTED}, {_INSTALL}."
+        Message("{model} is a GGUF model, for llama.cpp and programs like it.", model=called),
+        _WANTED,
     )
 
 
@@ -278,15 +315,20 @@ def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> Non
             if unpacker.is_wanted(name):
                 unpacker.write(name, size, file, share)
     except FileExistsError as exc:
-        raise ModelCorruptError(source, "it holds the same file twice") from exc
+        raise ModelCorruptError(source, Message("it holds the same file twice")) from exc
     except _BROKEN as exc:
-        raise ModelCorruptError(source, "it is no archive, or a broken one", "Download it again.") from exc
+        raise ModelCorruptError(
+            source, Message("it is no archive, or a broken one"), Message("Download it again.")
+        ) from exc
     except RuntimeError as exc:  # zipfile's way to ask for a password
-        raise ModelCorruptError(source, "it needs a password", "Unpack it first.") from exc
+        raise ModelCorruptError(source, Message("it needs a password"), Message("Unpack it first.")) from exc
     except OSError as exc:
         if exc.errno is None:  # gzip's and bz2's way to complain of broken contents
-            raise ModelCorruptError(source, "it is broken", "Download it again.") from exc
-        raise ConversionError(f"{source.name} could not be unpacked: {exc.strerror}.", "") from exc
+            raise ModelCorruptError(source, Message("it is broken"), Message("Download it again.")) from exc
+        raise ConversionError(
+            Message("{name} could not be unpacked: {reason}.", name=source.name, reason=exc.strerror),
+            Message(),
+        ) from exc
 
 
 _Members = Iterator[tuple[str, int, IO[bytes], Callable[[], float]]]
@@ -320,8 +362,8 @@ def _tar_members(source: Path, check_room: Callable[[int], None]) -> _Members:
             if member.isdir():
                 continue
             if not member.isreg():
-                hint = "Pack the files themselves (tar --dereference)."
-                raise ModelCorruptError(source, "it holds links or devices", hint)
+                hint = Message("Pack the files themselves (tar --dereference).")
+                raise ModelCorruptError(source, Message("it holds links or devices"), hint)
             if file := tar.extractfile(member):
                 yield member.name, member.size, file, partial(_share, raw, 0, size)
 
@@ -334,7 +376,9 @@ def _zip_members(source: Path, check_room: Callable[[int], None]) -> _Members:
         for member in members:
             kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not packed on Unix
             if kind not in {0, stat.S_IFREG}:
-                raise ModelCorruptError(source, "it holds links or devices", "Pack the files themselves.")
+                raise ModelCorruptError(
+                    source, Message("it holds links or devices"), Message("Pack the files themselves.")
+                )
             with archive.open(member) as file:
                 yield member.filename, member.file_size, file, partial(_share, file, done, total)
             done += member.file_size
@@ -358,18 +402,18 @@ class _Unpacker:
         """Whether the file belongs to the checkpoint; what programs leave behind (``._x``) does not."""
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in name:
-            self._refuse("it holds a file that would be written outside of the folder")
+            self._refuse(Message("it holds a file that would be written outside of the folder"))
         parts = [part for part in path.parts if part != "."]
         if not parts or any(part.startswith(".") or part == "__MACOSX" for part in parts):
             return False
         self._files += 1
         if self._files > _MAX_FILES:
-            self._refuse("it holds too many files")
+            self._refuse(Message("it holds too many files"))
         if _is_sherpa(parts[-1]) or parts[0].startswith("sherpa-onnx-"):
             raise _sherpa_error(self._source.name)
         parent = PurePosixPath(*parts[:-1])
         if self._top not in {None, parent}:
-            self._refuse("its files are in several folders")
+            self._refuse(Message("its files are in several folders"))
         self._top = parent
         return True
 
@@ -377,14 +421,14 @@ class _Unpacker:
         """Write ``size`` bytes of ``file`` under the last part of ``name``."""
         self._bytes += size
         if self._bytes > _MAX_BYTES:
-            self._refuse("it holds far more than a checkpoint does")
+            self._refuse(Message("it holds far more than a checkpoint does"))
         self.check_room(size)
         target = self._folder / PurePosixPath(name.replace("\\", "/")).name
         with target.open("xb") as out:
             while size:
                 piece = file.read(min(_PIECE_BYTES, size))
                 if not piece:
-                    self._refuse("it is truncated")
+                    self._refuse(Message("it is truncated"))
                 out.write(piece)
                 size -= len(piece)
                 self._on_read(share())
@@ -394,12 +438,18 @@ class _Unpacker:
         free = shutil.disk_usage(self._folder).free
         if size + _SPARE_BYTES > free:
             raise ConversionError(
-                f"Unpacking {self._source.name} needs {size / 1e6:.0f} MB more, but only {free / 1e6:.0f} MB"
-                " are free.",
-                "Free some space or choose another disk.",
+                Message(
+                    "Unpacking {name} needs {size} more, but only {free} is free.",
+                    name=self._source.name,
+                    size=Size(size),
+                    free=Size(free),
+                ),
+                Message("Free some space or choose another disk."),
             )
 
-    def _refuse(self, problem: str) -> NoReturn:
+    def _refuse(self, problem: Message) -> NoReturn:
         raise ModelCorruptError(
-            self._source, problem, "Give the archive of an official checkpoint or published ONNX model."
+            self._source,
+            problem,
+            Message("Give the archive of an official checkpoint or published ONNX model."),
         )

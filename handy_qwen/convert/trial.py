@@ -25,6 +25,7 @@ from handy_qwen.convert.folding import FoldedTensors, PlainTensors
 from handy_qwen.convert.graph import Graph, Mark, Product, Verdict
 from handy_qwen.convert.presets import PRESETS, Preset
 from handy_qwen.errors import ConversionError
+from handy_qwen.message import Message
 
 PRODUCT_LIMIT = 0.025
 """Largest error of one product, relative. With a scale per channel it is 1.4 % on Gaussian numbers; where it
@@ -202,8 +203,10 @@ def check_is_finite(values: Iterable[Float32]) -> None:
     """
     if not all(np.isfinite(value).all() for value in values):
         raise ConversionError(
-            "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN.",
-            "Download it again.",
+            Message(
+                "The checkpoint is damaged: even in full precision, speech becomes infinite values or NaN."
+            ),
+            Message("Download it again."),
         )
 
 

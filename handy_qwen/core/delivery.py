@@ -21,33 +21,46 @@ from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
 from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
 from handy_qwen.core.view import CLIPBOARD, NoticeKind, Remedy
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message, sentences
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
 LOOKING_UP_S = 5.0  # the longest wait for what a placeholder stands for
 MAYBE_COPIED_S = 60.0  # how long a notice stays that a text may have to be pasted by hand
 MOST_THERE = 20  # texts that can be taken back, one after the other
 CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
-TOO_SLOW = ("A replacement took too long and was skipped.", "Simplify its regular expression.")
-UNSURE = ("The text may not have been inserted.", "If it does not appear, paste it from Handy Qwen.")
-ON_CLIPBOARD, PASTE_IT = "The text is on the clipboard.", "Paste it where you want it."
-OUT_OF_REACH = (
-    "Handy Qwen can't type into this window.",
-    "It runs as administrator. Your text will be copied for you to paste.",
+TOO_SLOW = (
+    Message("A replacement took too long and was skipped."),
+    Message("Simplify its regular expression."),
 )
-PARTLY = "Only the first part was inserted."
-HELD_TITLE = "You switched windows, so the text wasn't inserted."
-HELD_HINT = "Paste, copy or discard it in Handy Qwen."
-MISSING, NOT_SENT = "Words may be missing where it has […].", "Look at it, then send it yourself."
+UNSURE = (
+    Message("The text may not have been inserted."),
+    Message("If it does not appear, paste it from Handy Qwen."),
+)
+ON_CLIPBOARD, PASTE_IT = Message("The text is on the clipboard."), Message("Paste it where you want it.")
+OUT_OF_REACH = (
+    Message("Handy Qwen can't type into this window."),
+    Message("It runs as administrator. Your text will be copied for you to paste."),
+)
+PARTLY = Message("Only the first part was inserted.")
+HELD_TITLE = Message("You switched windows, so the text wasn't inserted.")
+HELD_HINT = Message("Paste, copy or discard it in Handy Qwen.")
+MISSING = Message("Words may be missing where it has […].")
+NOT_SENT = Message("Look at it, then send it yourself.")
 NOTHING_ERASED = (
-    "Nothing was deleted.",
-    "A text can be taken back by voice until you type or click, or it is sent.",
+    Message("Nothing was deleted."),
+    Message("A text can be taken back by voice until you type or click, or it is sent."),
 )
 NOT_ERASED = (
-    "The last text couldn't be taken back.",
-    "Look at it, and delete it yourself. If you switched windows meanwhile, a part of it may be gone.",
+    Message("The last text couldn't be taken back."),
+    Message(
+        "Look at it, and delete it yourself. If you switched windows meanwhile, a part of it may be gone."
+    ),
 )
-OTHER_WINDOW = "You switched windows, so no key was pressed.", "Go back to the window and say it again."
-NO_TEXT = ("There is no text yet.", "Dictate something first.")
+OTHER_WINDOW = (
+    Message("You switched windows, so no key was pressed."),
+    Message("Go back to the window and say it again."),
+)
+NO_TEXT = (Message("There is no text yet."), Message("Dictate something first."))
 
 
 def has_text(turn: Turn, event: Transcribed) -> None:
@@ -83,18 +96,22 @@ def has_text(turn: Turn, event: Transcribed) -> None:
         if text:
             _remember(turn, take)
             hold(turn, take)
-            turn.notify(NoticeKind.HELD, "Recovered an unsent dictation.", HELD_HINT)
+            turn.notify(NoticeKind.HELD, Message("Recovered an unsent dictation."), HELD_HINT)
     elif text or take.scratches or spoken.presses_enter:
         if event.is_truncated:
-            hint = MISSING if take.submit is Submit.OFF else f"{MISSING} {NOT_SENT}"
-            turn.notify(NoticeKind.INFO, "The transcript may be incomplete.", hint)
+            hint = MISSING if take.submit is Submit.OFF else sentences(MISSING, NOT_SENT)
+            turn.notify(NoticeKind.INFO, Message("The transcript may be incomplete."), hint)
             take = replace(take, submit=Submit.OFF)
         turn.enter(take, Stage.READY)
     else:
         turn.drop(take)
         is_toggle = turn.now.rules.mode is Mode.TOGGLE
-        hint = "Press the key, speak, then press it again." if is_toggle else "Hold the key while you speak."
-        turn.notify(NoticeKind.NO_SPEECH, "Didn't catch anything.", hint)
+        hint = (
+            Message("Press the key, speak, then press it again.")
+            if is_toggle
+            else Message("Hold the key while you speak.")
+        )
+        turn.notify(NoticeKind.NO_SPEECH, Message("Didn't catch anything."), hint)
     deliver(turn)
 
 
@@ -146,7 +163,7 @@ def deliver(turn: Turn) -> None:
         if take.focus_by_s is None:
             _insert(turn, take)
         elif turn.at_s >= take.focus_by_s:
-            turn.notify(NoticeKind.HELD, "Couldn't tell which window the text is for.", HELD_HINT)
+            turn.notify(NoticeKind.HELD, Message("Couldn't tell which window the text is for."), HELD_HINT)
             was_not_delivered(turn, take)
         return
 
@@ -261,7 +278,9 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
         turn.notify(NoticeKind.INFO, *NOT_ERASED)
     match event.how:
         case Delivery.COPIED if event.rest:
-            turn.notify(NoticeKind.COPIED, PARTLY, "The rest is on the clipboard. Paste it to continue.")
+            turn.notify(
+                NoticeKind.COPIED, PARTLY, Message("The rest is on the clipboard. Paste it to continue.")
+            )
         case Delivery.COPIED if event.may_have_arrived:
             turn.notify(
                 NoticeKind.COPIED,
@@ -283,11 +302,11 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
             turn.notify(NoticeKind.HELD, *UNSURE)
         case Delivery.HELD:
             hold(turn, take)
-            title = "The text wasn't inserted." if event.note else HELD_TITLE
+            title = Message("The text wasn't inserted.") if event.note else HELD_TITLE
             turn.notify(NoticeKind.HELD, title, event.note or HELD_HINT)
         case Delivery.KEPT:
-            hint = event.note or "To copy it, choose it under Recent texts."
-            turn.notify(NoticeKind.INFO, "The text is saved.", hint, remedy=Remedy.COPY)
+            hint = event.note or Message("To copy it, choose it under Recent texts.")
+            turn.notify(NoticeKind.INFO, Message("The text is saved."), hint, remedy=Remedy.COPY)
         case _:
             if event.note:
                 turn.notify(NoticeKind.INFO, event.note)

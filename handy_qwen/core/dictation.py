@@ -42,10 +42,14 @@ from handy_qwen.errors import (
     MicrophoneError,
     SettingsError,
 )
+from handy_qwen.message import Message, sentences
 
 MODEL = "model"  # subject of lasting notices
-NOT_LOADED = "The speech model won't load.", "Check its disk, then quit and restart Handy Qwen."
-TRY_AGAIN = "It's saved: choose Transcribe last recording again."
+NOT_LOADED = (
+    Message("The speech model won't load."),
+    Message("Check its disk, then quit and restart Handy Qwen."),
+)
+TRY_AGAIN = Message("It's saved: choose Transcribe last recording again.")
 LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
 SIGNS_OF_LIFE = (
     events.ModelLoading | events.ModelReady | events.Previewed | events.Progressed | events.Transcribed
@@ -182,7 +186,7 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     if number and take is None:
         return  # it was given up, or delivered, before
     lost = take if take is not None and take.has_sound and take.stage < Stage.READY else None
-    kept_hint = f"{TRY_AGAIN} {error.hint}".strip()
+    kept_hint = sentences(TRY_AGAIN, error.hint)
     remedy = Remedy.RETRY if lost else _remedy_for(error)
     turn.notify(NoticeKind.FAILED, error.title, error.hint, take=lost, kept_hint=kept_hint, remedy=remedy)
     if take is None:
@@ -224,9 +228,9 @@ def _cancel(turn: Turn) -> None:
     kept = cancelled if cancelled != before else None
     turn.notify(
         NoticeKind.INFO,
-        "Cancelled.",
+        Message("Cancelled."),
         take=kept,
-        kept_hint="To get it back, choose Restore cancelled dictation.",
+        kept_hint=Message("To get it back, choose Restore cancelled dictation."),
         remedy=Remedy.RESTORE,
     )
 
@@ -258,10 +262,13 @@ def _answer(turn: Turn, what: Request) -> None:
         case Request.REHEARSE | Request.PERFORM:
             turn.set(is_rehearsing=what is Request.REHEARSE)
         case Request.SHOW:
-            keys = " or ".join(turn.now.choices.hotkeys)
-            verb = "Press" if turn.now.rules.mode is Mode.TOGGLE else "Hold"
-            hint = f"{verb} {keys} and speak." if keys else ""
-            turn.notify(NoticeKind.INFO, "Handy Qwen is running.", hint)
+            keys = " / ".join(turn.now.choices.hotkeys)
+            hint = Message()
+            if keys and turn.now.rules.mode is Mode.TOGGLE:
+                hint = Message("Press {keys} and speak.", keys=keys)
+            elif keys:
+                hint = Message("Hold {keys} and speak.", keys=keys)
+            turn.notify(NoticeKind.INFO, Message("Handy Qwen is running."), hint)
         case _:
             assert_never(what)
 

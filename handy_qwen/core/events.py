@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyPermission, Rules, Target
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 # --- hotkeys -----------------------------------------------------------------------------------------
 
@@ -253,7 +254,7 @@ class Delivered:
 
     take: int
     how: Delivery
-    note: str = ""
+    note: Message = Message()
     rest: str = field(default="", repr=False)
     may_have_arrived: bool = False
     has_erased: bool = False
@@ -364,8 +365,8 @@ class Configured:
 class Noted:
     """The program has something to say that is no failure."""
 
-    title: str
-    hint: str
+    title: Message
+    hint: Message
     remedy: Remedy | None = None
 
 

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from handy_qwen.message import Message
+
 DEMO = "demo"
 """The name of the model that ships with the program."""
 
@@ -60,8 +62,8 @@ class Progress:
 class Problem:
     """What went wrong, and what the user can do about it."""
 
-    title: str
-    hint: str = ""
+    title: Message
+    hint: Message = Message()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Told:
     """What came of the last command. ``number`` grows: a higher one has not been shown yet."""
 
     number: int = 0
-    title: str = ""
-    hint: str = ""
+    title: Message = Message()
+    hint: Message = Message()
     is_problem: bool = False
 
 
@@ -79,7 +81,7 @@ class ModelForm:
     """One of the forms that a model can be kept in. Sizes of 0 are not known."""
 
     preset: str  # for the commands
-    cost: str = ""  # what is lost by it, in a sentence
+    cost: Message = Message()  # what is lost by it, in a sentence
     disk_bytes: int = 0
     memory_bytes: int = 0
 
@@ -90,7 +92,7 @@ class ModelEntry:
 
     name: str  # for the commands
     title: str  # for people
-    summary: str = ""  # what it is good for, in a sentence
+    summary: Message = Message()  # what it is good for, in a sentence
     languages: tuple[str, ...] = ()  # English names
     licence: str = ""
     source: str = ""  # where it comes from: an address, or a repository's name
@@ -107,7 +109,7 @@ class ModelEntry:
     is_damaged: bool = False  # INSTALLED, but it could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
     is_other: bool = False  # another maker's conversion of a model that is here as well
-    fidelity: tuple[str, ...] = ()  # sentences: how near the installed one comes to full precision
+    fidelity: tuple[Message, ...] = ()  # sentences: how near the installed one comes to full precision
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED
     problem: Problem | None = None

@@ -15,9 +15,10 @@ from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
 from handy_qwen.core.view import NoticeKind
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message
 
 MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
-SILENT = "The microphone is silent.", "Unmute it, or choose another microphone."
+SILENT = Message("The microphone is silent."), Message("Unmute it, or choose another microphone.")
 DICTATION_S = 1.0  # a take cancelled earlier was no dictation, but a shortcut or a slip of the finger
 FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
 ENDING_S = 5.0  # the longest wait for a recorder that was asked to stop; it gives up a device after 3 s
@@ -92,8 +93,14 @@ def has_moved(turn: Turn, event: MicrophoneChanged) -> None:
     if take is not None:
         turn.put(replace(take, device=event.device))
         is_slow = bool(event.unresponsive)
-        title = f"{event.unresponsive} isn't responding." if is_slow else "Microphone disconnected."
-        turn.notify(NoticeKind.MICROPHONE_LOST, title, f"{event.device} is used instead.")
+        title = (
+            Message("{device} isn't responding.", device=event.unresponsive)
+            if is_slow
+            else Message("Microphone disconnected.")
+        )
+        turn.notify(
+            NoticeKind.MICROPHONE_LOST, title, Message("{device} is used instead.", device=event.device)
+        )
 
 
 def has_muted(turn: Turn, number: int, *, is_muted: bool) -> None:
@@ -111,8 +118,12 @@ def has_ended(turn: Turn, event: RecordingEnded) -> None:
         return  # cancelled before
     turn.settle(MUTED)  # a notice about the whole take replaces it
     if event.cause is EndCause.DEVICE_LOST:
-        hint = "Nothing was recorded." if event.is_dead else "What you said so far is being transcribed."
-        turn.notify(NoticeKind.MICROPHONE_LOST, "Microphone disconnected.", hint)
+        hint = (
+            Message("Nothing was recorded.")
+            if event.is_dead
+            else Message("What you said so far is being transcribed.")
+        )
+        turn.notify(NoticeKind.MICROPHONE_LOST, Message("Microphone disconnected."), hint)
     elif event.is_dead:
         turn.notify(NoticeKind.DEAD_MICROPHONE, *SILENT)
     if event.is_dead:
@@ -166,15 +177,21 @@ def is_overdue(turn: Turn, take: Take) -> None:
     if take.stage is Stage.ENDING:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,
-            "The microphone isn't responding.",
-            "What you said is being transcribed. Reconnect it, or choose another microphone.",
+            Message("The microphone isn't responding."),
+            Message("What you said is being transcribed. Reconnect it, or choose another microphone."),
         )
         turn.do(effects.CancelRecording(take.number))
         _transcribe(turn, take)
         start_waiting(turn)
         return
     if turn.at_s >= take.since_s + turn.now.rules.max_take_s:
-        turn.notify(NoticeKind.INFO, "Maximum recording length reached.", "Transcribing what you said.")
+        turn.notify(
+            NoticeKind.INFO,
+            Message("Maximum recording length reached."),
+            Message("Transcribing what you said."),
+        )
     else:
-        turn.notify(NoticeKind.INFO, "Recording stopped.", "You hadn't said anything for a while.")
+        turn.notify(
+            NoticeKind.INFO, Message("Recording stopped."), Message("You hadn't said anything for a while.")
+        )
     end(turn, take)

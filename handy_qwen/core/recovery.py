@@ -19,13 +19,14 @@ from handy_qwen.core.state import NO_PROFILE, RECENT, Stage, Take, Turn
 from handy_qwen.core.types import Entry, EntryState, Target
 from handy_qwen.core.view import NoticeKind
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message, messages
 
 REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
 TRANSCRIBING_S = 600.0
 """The longest wait for a sign of life of the engine, not for a text: an hour of speech may take it hours.
 Between two signs it loads a model or reads a minute of sound; a slow machine needs some minutes for either.
 """
-NOTHING_HINT = "You haven't dictated anything since the app started, or the history was paused."
+NOTHING_HINT = Message("You haven't dictated anything since the app started, or the history was paused.")
 
 
 def has_recovered(turn: Turn, event: Recovered) -> None:
@@ -36,7 +37,7 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
     turn.set(recent=tuple(texts)[:RECENT], unfinished=event.unfinished)
     count = len(event.undelivered)
     if count:
-        title = "Recovered an unsent dictation." if count == 1 else f"Recovered {count} unsent dictations."
+        title = messages("Recovered an unsent dictation.", "Recovered {count} unsent dictations.", count)
         turn.notify(NoticeKind.HELD, title, HELD_HINT)
 
 
@@ -55,7 +56,9 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
     if event.is_sound:
         others = (one for one in turn.now.unfinished if one.id != entry.id)
         turn.set(unfinished=(entry, *others))
-        turn.notify(NoticeKind.INFO, "Transcribing it again.", "The text will wait for you.")
+        turn.notify(
+            NoticeKind.INFO, Message("Transcribing it again."), Message("The text will wait for you.")
+        )
         return
     numbers = {number for number, one in turn.now.entries.items() if one == entry.id}
     if not any(numbers & set(held.numbers) for held in turn.now.held):
@@ -63,7 +66,7 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
     if event.is_here:
         insert_held(turn, [held for held in turn.now.held if numbers & set(held.numbers)])
     else:
-        turn.notify(NoticeKind.HELD, "Not inserted yet.", HELD_HINT)
+        turn.notify(NoticeKind.HELD, Message("Not inserted yet."), HELD_HINT)
 
 
 def was_kept(turn: Turn, event: Kept) -> None:
@@ -111,14 +114,14 @@ def retry(turn: Turn) -> None:
         language = "" if language == AUTOMATIC else language
         _replay(turn, replace(now.finished, language=language), now.entry_of(now.finished))
     else:
-        turn.notify(NoticeKind.INFO, "There is nothing to transcribe again.", NOTHING_HINT)
+        turn.notify(NoticeKind.INFO, Message("There is nothing to transcribe again."), NOTHING_HINT)
 
 
 def bring_back(turn: Turn) -> None:
     """Transcribe the take that was cancelled last."""
     cancelled = turn.now.cancelled
     if cancelled is None or not turn.now.entry_of(cancelled):
-        turn.notify(NoticeKind.INFO, "There is nothing to restore.", NOTHING_HINT)
+        turn.notify(NoticeKind.INFO, Message("There is nothing to restore."), NOTHING_HINT)
         return
     turn.set(cancelled=None)
     _replay(turn, cancelled, turn.now.entry_of(cancelled))
@@ -155,14 +158,16 @@ def was_replayed(turn: Turn, event: Replayed) -> None:
 
 def is_not_replayed(turn: Turn, take: Take) -> None:
     """The history did not answer in time."""
-    title = "The recording couldn't be read in time."
-    turn.notify(NoticeKind.FAILED, title, "It's saved: try again later.")
+    title = Message("The recording couldn't be read in time.")
+    turn.notify(NoticeKind.FAILED, title, Message("It's saved: try again later."))
     give_up(turn, take, title)
 
 
 def is_not_transcribed(turn: Turn, take: Take) -> None:
     """The engine has given no sign of life for so long that the text will not come."""
-    title = "The speech engine isn't responding."
-    kept_hint = "The recording is saved. Quit and restart, then choose Transcribe last recording again."
-    turn.notify(NoticeKind.FAILED, title, "Quit and start again.", take=take, kept_hint=kept_hint)
+    title = Message("The speech engine isn't responding.")
+    kept_hint = Message(
+        "The recording is saved. Quit and restart, then choose Transcribe last recording again."
+    )
+    turn.notify(NoticeKind.FAILED, title, Message("Quit and start again."), take=take, kept_hint=kept_hint)
     give_up(turn, take, title)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from handy_qwen.core.models import Problem, Told
+from handy_qwen.message import Message
 
 _SOUNDS = "wav wave flac ogg oga opus mp3 mp2 aif aiff aifc au snd caf w64 rf64 m4a m4b aac wma amr ac3 mka"
 _VIDEOS = "mp4 m4v mov mkv webm avi wmv flv 3gp 3g2 mpg mpeg ts"
@@ -62,7 +63,7 @@ class FileEntry:
     state: FileState = FileState.WAITING
     share: float | None = None  # of it that is transcribed, 0 to 1; None: not known
     text: str = field(default="", repr=False)
-    note: str = ""  # what is to be known of the text, or why there is none
+    note: Message = Message()  # what is to be known of the text, or why there is none
     problem: Problem | None = None
     saved: Path | None = None  # where its text was saved last
 

@@ -22,6 +22,7 @@ from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
 from handy_qwen.core.types import Entry, KeyPermission, Profile, Rules, Submit, Target
 from handy_qwen.core.view import CLIPBOARD, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.message import Message
 
 NOTICE_S = 6.0  # how long a passing notice is shown
 _REMEDIES = {  # unless a notice brings its own
@@ -198,12 +199,12 @@ class Turn:
     def notify(
         self,
         kind: NoticeKind,
-        title: str,
-        hint: str = "",
+        title: Message,
+        hint: Message = Message(),
         *,
         lasting: str = "",
         take: Take | None = None,
-        kept_hint: str = "",
+        kept_hint: Message = Message(),
         remedy: Remedy | None = None,
         most_s: float = math.inf,
     ) -> None:

@@ -21,8 +21,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from handy_qwen.languages import is_unspaced
+from handy_qwen.message import Message
 
-NOTE = "The times come from the pauses in the speech, not from single words."
+NOTE = Message("The times come from the pauses in the speech, not from single words.")
 LINE_COLUMNS, LINES = 42, 2
 MOST_S, LEAST_S = 7.0, 1.0
 _NEAR_S = 1.2  # how far a pause may be from where the text should break

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from handy_qwen.core.models import Problem, Told
 from handy_qwen.core.types import Part
+from handy_qwen.message import Message
 
 
 class Severity(enum.Enum):
@@ -30,8 +31,8 @@ class Check:
 
     name: str  # for programs: "microphone"; several may share it
     severity: Severity
-    text: str
-    remedy: str = ""  # what to do about it
+    text: Message
+    remedy: Message = Message()  # what to do about it
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
 from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyPermission, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 MICROPHONE = "recording"
 """The subject of the notice that there is nothing to record with."""
@@ -85,14 +86,14 @@ class Notice:
 
     number: int
     kind: NoticeKind
-    title: str
-    hint: str = ""
+    title: Message
+    hint: Message = Message()
     is_lasting: bool = False  # stays until its cause is gone; others leave ``View`` after some seconds
     subject: str = ""  # what a lasting one is about; of those about the same only the newest stays
     until_s: float = math.inf  # when it leaves ``View``, also if its cause is not gone
     news_until_s: float = 0.0  # of a lasting one that somebody has run into: until when it is news again
     take: int = 0  # once the history has this take ...
-    kept_hint: str = ""  # ... the hint becomes this one
+    kept_hint: Message = Message()  # ... the hint becomes this one
     remedy: Remedy | None = None  # what a click on it does, if ``View.can`` still do that
 
     @property
@@ -259,8 +260,8 @@ class Commands(Protocol):
     def open_settings_file(self) -> None:
         """Open the settings file in the user's editor; where there is none, show its folder."""
 
-    def quit(self) -> None:
-        """End the program in an orderly way."""
+    def quit(self, *, and_again: bool = False) -> None:
+        """End the program in an orderly way, and start it again if wanted."""
 
 
 class Voice(enum.Enum):

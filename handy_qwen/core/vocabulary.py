@@ -14,6 +14,7 @@ from typing import Protocol
 from handy_qwen.core.corrections import Correction
 from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
+from handy_qwen.message import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Row:
 
     entered: Replacement = field(repr=False)
     saved: Replacement | None = field(default=None, repr=False)
-    problem: str = ""
+    problem: Message = Message()
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from handy_qwen.doctor.findings import Context, Report
 from handy_qwen.doctor.program import versions
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.files import replacing
+from handy_qwen.message import Message
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
 
@@ -75,9 +76,14 @@ def write_bundle(place: Path, context: Context, report: Report, *, may_replace: 
         else:
             _write_new(place, data.getvalue())
     except FileExistsError as exc:
-        raise HandyError(f"{place} is there already.", "Give another name.") from exc
+        raise HandyError(
+            Message("{path} is there already.", path=place), Message("Give another name.")
+        ) from exc
     except OSError as exc:
-        raise HandyError(f"{place} cannot be written: {exc.strerror}.", "Choose another place.") from exc
+        raise HandyError(
+            Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror),
+            Message("Choose another place."),
+        ) from exc
     return [Packed(name, len(text.encode())) for name, text in contents.items()]
 
 

@@ -18,6 +18,7 @@ from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
+from handy_qwen.message import Message, Size, messages, sentences, verbatim
 from handy_qwen.models.device_trial import is_trial_due
 from handy_qwen.models.installed import (
     InstalledModel,
@@ -30,8 +31,8 @@ from handy_qwen.models.placement import choice_of
 
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-KEPT = ("settings", "data", "log")
-NOTHING_YET = "Nothing is kept yet; what will be can be read by you only."
+KEPT = {"settings": Message("settings"), "data": Message("data"), "log": Message("log")}
+NOTHING_YET = Message("Nothing is kept yet; what will be can be read by you only.")
 MOST = 5000  # files looked at; models have few, a long history may have many
 
 
@@ -43,25 +44,38 @@ def check_files(context: Context) -> Iterator[Finding]:
         names = ", ".join(map(str, locked))
         yield problem(
             FILES,
-            f"The program cannot write to {names}.",
-            f"Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}",
+            Message("The program cannot write to {names}.", names=names),
+            Message("Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}", names=names),
             locked=list(map(str, locked)),
         )
     kept = _kept(folders)
     if context.platform == "win32":
-        yield fine(FILES, f"{kept} lie in your own profile." if kept else NOTHING_YET, open=[])
+        yield fine(
+            FILES, Message("In your own profile: {kept}.", kept=kept) if kept else NOTHING_YET, open=[]
+        )
         return
     readable = [str(path) for path in _open_to_others(folders)]
     if readable:
-        more = f" and {len(readable) - 3} more" if len(readable) > 3 else ""
+        names = ", ".join(readable[:3])
+        told = Message("Other users of this machine could read {names}.", names=names)
+        if len(readable) > 3:
+            told = messages(
+                "Other users of this machine could read {names} and {count} more.",
+                "Other users of this machine could read {names} and {count} more.",
+                len(readable) - 3,
+                names=names,
+            )
         yield warning(
             FILES,
-            f"Other users of this machine could read {', '.join(readable[:3])}{more}.",
-            f"chmod -R go= {' '.join(sorted({str(_folder_of(one, folders)) for one in readable}))}",
+            told,
+            Message(
+                "chmod -R go= {names}",
+                names=" ".join(sorted({str(_folder_of(one, folders)) for one in readable})),
+            ),
             open=readable[:50],
         )
     elif not locked:
-        yield fine(FILES, f"{kept} can be read by you only." if kept else NOTHING_YET, open=[])
+        yield fine(FILES, Message("Only you can read: {kept}.", kept=kept) if kept else NOTHING_YET, open=[])
 
 
 def own_folders() -> dict[str, Path]:
@@ -74,10 +88,10 @@ def own_folders() -> dict[str, Path]:
     }
 
 
-def _kept(folders: dict[str, Path]) -> str:
-    """What of the user's there is until now: "Settings, data and log"."""
-    there = [name for name in KEPT if any(path.is_file() for path in folders[name].rglob("*"))]
-    return " and ".join(filter(None, (", ".join(there[:-1]), *there[-1:]))).capitalize()
+def _kept(folders: dict[str, Path]) -> Message:
+    """What of the user's there is until now: "settings, data, log"."""
+    there = [said for name, said in KEPT.items() if any(path.is_file() for path in folders[name].rglob("*"))]
+    return sentences(*there, between=", ")
 
 
 def _is_writable(folder: Path) -> bool:
@@ -115,23 +129,26 @@ def check_settings(context: Context) -> Iterator[Finding]:
     """Look at the file as it was read."""
     found = context.configuration
     path = str(found.path)
-    complaint = found.complaint("The next start uses the defaults until you fix it.")
+    complaint = found.complaint(Message("The next start uses the defaults until you fix it."))
     if complaint and found.error:
         yield problem(SETTINGS, complaint.title, complaint.hint, path=path)
     elif complaint:
-        told = "; ".join(map(str, found.problems))
-        end = "" if told.endswith("?") else "."
+        told = sentences(*(one.told for one in found.problems), between="; ")
         yield warning(
             SETTINGS,
-            f"In {path}, not everything is used as written: {told}{end}",
-            "Look at the comment above each of these settings in the file.",
+            Message("In {path}, not everything is used as written: {problems}.", path=path, problems=told),
+            Message("Look at the comment above each of these settings in the file."),
             path=path,
             problems=[str(one) for one in found.problems],
         )
     elif found.exists:
-        yield fine(SETTINGS, f"{path} is in order.", path=path)
+        yield fine(SETTINGS, Message("{path} is in order.", path=path), path=path)
     else:
-        yield fine(SETTINGS, f"There is no settings file yet: defaults hold. It will be {path}.", path=path)
+        yield fine(
+            SETTINGS,
+            Message("There is no settings file yet: defaults hold. It will be {path}.", path=path),
+            path=path,
+        )
 
 
 HISTORY = "history"
@@ -142,7 +159,7 @@ def check_history(_context: Context) -> Iterator[Finding]:
     """Look at the database without changing it."""
     places = Places(default_folder())
     if not places.database.exists():
-        yield fine(HISTORY, "There is no history yet.", dictations=0, size_bytes=0)
+        yield fine(HISTORY, Message("There is no history yet."), dictations=0, size_bytes=0)
         return
     size = sum(path.stat().st_size for path in places.folder.rglob("*") if path.is_file())
     try:
@@ -150,8 +167,12 @@ def check_history(_context: Context) -> Iterator[Finding]:
     except sqlite3.OperationalError as exc:  # locked for long, or not to be opened
         yield problem(
             HISTORY,
-            f"The history in {places.folder} cannot be opened ({exc.sqlite_errorname}).",
-            "Look at its owner and permissions, and whether another program has it open.",
+            Message(
+                "The history in {folder} cannot be opened ({reason}).",
+                folder=places.folder,
+                reason=exc.sqlite_errorname,
+            ),
+            Message("Look at its owner and permissions, and whether another program has it open."),
             size_bytes=size,
         )
         return
@@ -160,12 +181,17 @@ def check_history(_context: Context) -> Iterator[Finding]:
     if damage:
         yield problem(
             HISTORY,
-            f"The history in {places.folder} is damaged.",
-            "Start the app: it sets the damaged file aside and begins a new one.",
+            Message("The history in {folder} is damaged.", folder=places.folder),
+            Message("Start the app: it sets the damaged file aside and begins a new one."),
             size_bytes=size,
         )
     else:
-        yield fine(HISTORY, f"{count} dictations, {size / 1e6:.1f} MB.", dictations=count, size_bytes=size)
+        yield fine(
+            HISTORY,
+            messages("{count} dictation, {size}.", "{count} dictations, {size}.", count, size=Size(size)),
+            dictations=count,
+            size_bytes=size,
+        )
 
 
 def _look(database: Path) -> tuple[str, int]:
@@ -186,7 +212,9 @@ def _look(database: Path) -> tuple[str, int]:
 MODEL = "model"
 DEVICES = "devices"
 WORDS = "words"
-GET_ONE = "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
+GET_ONE = Message(
+    "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
+)
 
 
 def check_model(context: Context) -> Iterator[Finding]:
@@ -207,9 +235,14 @@ def check_model(context: Context) -> Iterator[Finding]:
         "is_demo": model.name == DEMO,
         "is_thorough": context.is_thorough,
     }
-    text = f"{model.name}, {model.size_bytes / 1e6:.0f} MB: {how}."
+    text = Message("{name}, {size}: {how}.", name=model.name, size=Size(model.size_bytes), how=how)
     if model.name == DEMO:
-        yield warning(MODEL, f"{text} Only this tiny demo model is used: some 300 words.", GET_ONE, **details)
+        yield warning(
+            MODEL,
+            sentences(text, Message("Only this tiny demo model is used: some 300 words.")),
+            GET_ONE,
+            **details,
+        )
     else:
         yield fine(MODEL, text, **details)
 
@@ -227,15 +260,27 @@ def check_devices(context: Context) -> Iterator[Finding]:
         "is_tried": choice is not None,
     }
     if not here:
-        text = "The processor does all the work: ONNX Runtime is here without support for another device."
+        text = Message(
+            "The processor does all the work: ONNX Runtime is here without support for another device."
+        )
     elif not context.configuration.settings.use_devices:
-        text = f"{titles} could be tried, but the settings forbid it (use_devices)."
+        text = Message("{devices} could be tried, but the settings forbid it (use_devices).", devices=titles)
     elif is_due:
-        text = f"{titles} could be tried: measure the model in the Models window, or run handy-qwen bench."
+        text = Message(
+            "{devices} could be tried: measure the model in the Models window, or run handy-qwen bench.",
+            devices=titles,
+        )
     elif choice is None:
-        text = f"The processor does all the work: the model is in a form that does not run on {titles}."
+        text = Message(
+            "The processor does all the work: the model is in a form that does not run on {devices}.",
+            devices=titles,
+        )
     else:
-        text = choice.why if choice.parts else f"The processor does all the work. {choice.why}"
+        text = (
+            verbatim(choice.why)
+            if choice.parts
+            else sentences(Message("The processor does all the work."), verbatim(choice.why))
+        )
     yield fine(DEVICES, text, **details)
 
 
@@ -243,22 +288,22 @@ def check_words(context: Context) -> Iterator[Finding]:
     """Count the custom words that the model reads. The words themselves are in no finding."""
     settings = context.configuration.settings
     if not settings.custom_words:
-        yield fine(WORDS, "There are no custom words.", words=0)
+        yield fine(WORDS, Message("There are no custom words."), words=0)
         return
     try:
         words = fit_custom_words(settings.model, settings.custom_words)
     except EngineError:
         return  # ``check`` says what is wrong with the model
     details = {"words": words.total, "used": words.used, "tokens": words.tokens, "limit": words.limit}
-    text = f"Custom words: {words.summary}"
+    text = Message("Custom words: {summary}", summary=words.summary)
     if words.left_out:
-        hint = "Put the most important words first in custom_words, or remove some."
+        hint = Message("Put the most important words first in custom_words, or remove some.")
         yield warning(WORDS, text, hint, **details)
     else:
         yield fine(WORDS, text, **details)
 
 
-def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:
+def _look_at(model: InstalledModel, *, is_thorough: bool) -> Message:
     """What was compared, in words.
 
     Raises:
@@ -270,7 +315,9 @@ def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:
         raise ModelMissingError(model.folder)
     manifest = load_manifest(model.folder) if has_manifest else None
     if not is_thorough:
-        return "all files are there, of the right size" if manifest else "ONNX files of the published layout"
+        if manifest:
+            return Message("all files are there, of the right size")
+        return Message("ONNX files of the published layout")
     if manifest:
         find_damage(model.folder, manifest)
     recognizer = load_recognizer(str(model.folder))
@@ -278,4 +325,4 @@ def _look_at(model: InstalledModel, *, is_thorough: bool) -> str:
         recognizer.self_test()
     finally:
         recognizer.close()
-    return "all files are as they were made, and it works" if manifest else "it works"
+    return Message("all files are as they were made, and it works") if manifest else Message("it works")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
+from handy_qwen.message import Message, sentences
 from handy_qwen.system.autostart import autostart_for
 from handy_qwen.system.session import Kind
 
@@ -19,7 +20,7 @@ def check_display(context: Context) -> Iterator[Finding]:
     """Say which desktop this is, and which displays answer."""
     session, environment = context.session, context.environment
     if session.kind in (Kind.WINDOWS, Kind.MACOS):
-        yield fine(DISPLAY, "Windows are shown by the system itself.", kind=context.platform)
+        yield fine(DISPLAY, Message("Windows are shown by the system itself."), kind=context.platform)
         return
     details = {
         "session": environment.get("XDG_SESSION_TYPE", ""),
@@ -33,37 +34,43 @@ def check_display(context: Context) -> Iterator[Finding]:
     if session.kind is Kind.NONE and dead:
         yield problem(
             DISPLAY,
-            f"The display {dead} isn't responding.",
-            "Is it left over from another session? Start the app in a desktop session.",
+            Message("The display {display} isn't responding.", display=dead),
+            Message("Is it left over from another session? Start the app in a desktop session."),
             **details,
         )
         return
     if session.kind is Kind.NONE:
         yield problem(
             DISPLAY,
-            "There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set.",
-            "Start the app in a desktop session. Over SSH, handy-qwen transcribe works without one.",
+            Message("There is no display: neither DISPLAY nor WAYLAND_DISPLAY is set."),
+            Message("Start the app in a desktop session. Over SSH, handy-qwen transcribe works without one."),
             **details,
         )
         return
-    desktop = f" on {session.desktop}" if session.desktop else ""
-    rest = f" {dead} is left over from another session." if dead else ""
+    kind = Message("Wayland.")
     if session.kind is Kind.X11:
-        yield fine(DISPLAY, f"X11, display {session.display}{desktop}.{rest}", **details)
+        kind = Message("X11, display {display}.", display=session.display)
+    elif session.display:
+        kind = Message("Wayland, with XWayland.")
+    desktop = Message("The desktop is {name}.", name=session.desktop) if session.desktop else Message()
+    rest = Message("Left over from another session: {display}.", display=dead) if dead else Message()
+    yield fine(DISPLAY, sentences(kind, desktop, rest), **details)
+    if session.kind is Kind.X11:
         return
-    yield fine(DISPLAY, f"Wayland{desktop}{', with XWayland' if session.display else ''}.{rest}", **details)
     if not session.display:
         yield warning(
             DISPLAY,
-            "There is no XWayland: the overlay cannot be placed here.",
-            "Install xwayland if you want the overlay; dictation works without.",
+            Message("There is no XWayland: the overlay cannot be placed here."),
+            Message("Install xwayland if you want the overlay; dictation works without."),
             **details,
         )
     if not session.wayland:
         yield warning(
             DISPLAY,
-            "Only XWayland answers; the Wayland display is not known here, so texts can only be copied.",
-            "Start the app from the desktop, or set WAYLAND_DISPLAY.",
+            Message(
+                "Only XWayland answers; the Wayland display is not known here, so texts can only be copied."
+            ),
+            Message("Start the app from the desktop, or set WAYLAND_DISPLAY."),
             **details,
         )
 
@@ -71,7 +78,7 @@ def check_display(context: Context) -> Iterator[Finding]:
 TRAY = "tray"
 WATCHER = "org.kde.StatusNotifierWatcher"
 BUS_ANSWER_S = 2.0
-TRAY_REMEDY = (
+TRAY_REMEDY = Message(
     "Add the tray to your panel; on GNOME install the extension AppIndicator. Without a tray, start Handy "
     "Qwen once more: its main window has all that the tray's menu has."
 )
@@ -80,7 +87,7 @@ TRAY_REMEDY = (
 def check_tray(context: Context) -> Iterator[Finding]:
     """Look for whoever shows tray icons."""
     if not context.platform.startswith("linux"):
-        yield fine(TRAY, "The system has a place for tray icons.", host="system")
+        yield fine(TRAY, Message("The system has a place for tray icons."), host="system")
         return
     display = context.session.display  # "" if none answers: nobody else need try it, and fail slowly
     if not display and not context.is_wayland:
@@ -90,14 +97,14 @@ def check_tray(context: Context) -> Iterator[Finding]:
     if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
         yield warning(
             TRAY,
-            "The panel does not show Handy Qwen's icon.",
-            "Quit the app and start it again. Its main window has all that the menu has.",
+            Message("The panel does not show Handy Qwen's icon."),
+            Message("Quit the app and start it again. Its main window has all that the menu has."),
             host=host,
         )
     elif host:
-        yield fine(TRAY, f"The panel shows tray icons ({host}).", host=host)
+        yield fine(TRAY, Message("The panel shows tray icons ({host}).", host=host), host=host)
     else:
-        yield warning(TRAY, "No panel of this desktop shows tray icons.", TRAY_REMEDY, host="")
+        yield warning(TRAY, Message("No panel of this desktop shows tray icons."), TRAY_REMEDY, host="")
 
 
 def _host(environment: Mapping[str, str], display: str) -> str:
@@ -174,15 +181,17 @@ def check_autostart(context: Context) -> Iterator[Finding]:
     if state.is_on and state.is_broken:
         yield warning(
             AUTOSTART,
-            f"At login, {state.command[0]} should be started, which is not there.",
-            "Write the entry anew: handy-qwen autostart on",
+            Message("At login, {command} should be started, which is not there.", command=state.command[0]),
+            Message("Write the entry anew: handy-qwen autostart on"),
             **details,
         )
     elif state.is_on:
-        yield fine(AUTOSTART, "The app starts when you log in.", **details)
+        yield fine(AUTOSTART, Message("The app starts when you log in."), **details)
     else:
         yield fine(
-            AUTOSTART, "The app does not start by itself (handy-qwen autostart on changes that).", **details
+            AUTOSTART,
+            Message("The app does not start by itself (handy-qwen autostart on changes that)."),
+            **details,
         )
 
 
@@ -203,7 +212,9 @@ def check_permissions(context: Context) -> Iterator[Finding]:
     elif context.is_wayland:
         yield from _check_portals(context)
     elif context.session.kind is Kind.X11:
-        yield fine(PERMISSIONS, "X11 lets every program hear and press keys: nothing has to be allowed.")
+        yield fine(
+            PERMISSIONS, Message("X11 lets every program hear and press keys: nothing has to be allowed.")
+        )
 
 
 def check_windows(registry: Any) -> Iterator[Finding]:  # noqa: ANN401  winreg, or a stand-in for it
@@ -212,12 +223,17 @@ def check_windows(registry: Any) -> Iterator[Finding]:  # noqa: ANN401  winreg, 
     if denied:
         yield problem(
             PERMISSIONS,
-            "Windows does not let desktop apps use the microphone.",
-            "Settings > Privacy & security > Microphone: turn on “Let desktop apps access your microphone”.",
+            Message("Windows does not let desktop apps use the microphone."),
+            Message(
+                "Settings > Privacy & security > Microphone: turn on “Let desktop apps access "
+                "your microphone”."
+            ),
             microphone="denied",
         )
     else:
-        yield fine(PERMISSIONS, "Windows lets desktop apps use the microphone.", microphone="allowed")
+        yield fine(
+            PERMISSIONS, Message("Windows lets desktop apps use the microphone."), microphone="allowed"
+        )
 
 
 def _value(registry: Any, key: str) -> str:  # noqa: ANN401
@@ -241,12 +257,15 @@ def _check_macos() -> Iterator[Finding]:
     if missing:
         yield problem(
             PERMISSIONS,
-            f"macOS has not allowed: {', '.join(missing)}.",
-            f"System Settings > Privacy & Security > {missing[0]}: turn it on, then start the app again.",
+            Message("macOS has not allowed: {names}.", names=", ".join(missing)),
+            Message(
+                "System Settings > Privacy & Security > {missing}: turn it on, then start the app again.",
+                missing=missing[0],
+            ),
             **rights,
         )
     else:
-        yield fine(PERMISSIONS, f"macOS allows {', '.join(rights)}.", **rights)
+        yield fine(PERMISSIONS, Message("macOS allows {names}.", names=", ".join(rights)), **rights)
 
 
 def _may_record() -> bool:
@@ -270,7 +289,7 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     from handy_qwen.system.wayland.wire import socket_path
 
     if has_virtual_keyboard(socket_path(context.session.wayland)):
-        yield fine(PERMISSIONS, "The desktop lets programs press keys: nothing has to be allowed.")
+        yield fine(PERMISSIONS, Message("The desktop lets programs press keys: nothing has to be allowed."))
         return
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
     permission = Permission()
@@ -278,29 +297,31 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     if missing:
         yield warning(
             PERMISSIONS,
-            f"The desktop's portal offers nothing for {' and '.join(missing)}.",
-            "Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.",
+            Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing)),
+            Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too."),
             **found,
         )
     elif permission.is_refused():
         yield problem(
             PERMISSIONS,
-            "You have refused to let Handy Qwen type, so texts are only copied.",
-            "Allow it: tray > Help > Set up again > First text.",
+            Message("You have refused to let Handy Qwen type, so texts are only copied."),
+            Message("Allow it: tray > Help > Set up again > First text."),
             **found,
         )
     elif permission.token():
-        yield fine(PERMISSIONS, "The desktop lets Handy Qwen press keys.", **found)
+        yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
     else:
         yield fine(
             PERMISSIONS,
-            "The desktop will ask once whether Handy Qwen may press keys, when it first types a text.",
+            Message(
+                "The desktop will ask once whether Handy Qwen may press keys, when it first types a text."
+            ),
             **found,
         )
     if not (entry := MenuEntry(context.environment)).is_there():
         yield warning(
             PERMISSIONS,
-            "There is no menu entry, by which the desktop would know Handy Qwen.",
-            "Start the app: it writes one.",
+            Message("There is no menu entry, by which the desktop would know Handy Qwen."),
+            Message("Start the app: it writes one."),
             place=str(entry.place),
         )

@@ -13,6 +13,7 @@ from handy_qwen import __version__, paths
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.errors import ControlError, HandyError
+from handy_qwen.message import Message
 from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
@@ -42,8 +43,8 @@ class Finding:
 
     name: str
     status: Status
-    text: str
-    remedy: str = ""
+    text: Message
+    remedy: Message = Message()
     details: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -57,17 +58,17 @@ class Finding:
         }
 
 
-def fine(name: str, text: str, **details: object) -> Finding:
+def fine(name: str, text: Message, **details: object) -> Finding:
     """It is as it should be."""
     return Finding(name, Status.OK, text, details=details)
 
 
-def warning(name: str, text: str, remedy: str, **details: object) -> Finding:
+def warning(name: str, text: Message, remedy: Message, **details: object) -> Finding:
     """It works, but not everywhere or not for long."""
     return Finding(name, Status.WARNING, text, remedy, details)
 
 
-def problem(name: str, text: str, remedy: str, **details: object) -> Finding:
+def problem(name: str, text: Message, remedy: Message, **details: object) -> Finding:
     """Dictation does not work until it is fixed."""
     return Finding(name, Status.PROBLEM, text, remedy, details)
 

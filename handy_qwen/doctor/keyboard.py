@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from handy_qwen.core.types import Method
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
+from handy_qwen.message import Message, sentences, verbatim
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import labels
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
@@ -23,7 +24,9 @@ def check_insertion(context: Context) -> Iterator[Finding]:
     method = settings.method or DEFAULT_METHOD
     if method is Method.NONE:
         yield warning(
-            INSERTION, 'Texts are not inserted: method = "none" in the settings.', 'Set method = "auto".'
+            INSERTION,
+            Message('Texts are not inserted: method = "none" in the settings.'),
+            Message('Set method = "auto".'),
         )
         return
     described = describe(context.session)
@@ -31,15 +34,19 @@ def check_insertion(context: Context) -> Iterator[Finding]:
     there = [way.name for way in ways if way.is_available]
     missing = [way.name for way in ways if not way.is_available]
     details = {"backend": described.name, "method": method.value, "order": there, "missing": missing}
-    text = f"Tried in this order: {', '.join(there)}." if there else "No text can be inserted."
+    text = (
+        Message("Tried in this order: {names}.", names=", ".join(there))
+        if there
+        else Message("No text can be inserted.")
+    )
     if missing:
-        text += f" Not here: {', '.join(missing)}."
+        text = sentences(text, Message("Not here: {names}.", names=", ".join(missing)))
     if not there:
         yield problem(INSERTION, text, described.remedy, **details)
     elif (error := _error(context)) is not None:
         yield failed(INSERTION, error, **details)
     elif method is not Method.COPY and all(way.method is Method.COPY for way in ways if way.is_available):
-        text = f"{text} Texts can only be copied, for you to paste."
+        text = sentences(text, Message("Texts can only be copied, for you to paste."))
         yield problem(INSERTION, text, described.remedy, **details)
     else:
         yield fine(INSERTION, text, **details)
@@ -82,7 +89,7 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
     hotkeys = context.configuration.settings.hotkeys
     details: dict[str, object] = {"backend": backend}
     if not hotkeys:
-        yield problem(HOTKEYS, "No hotkey is set.", "Set one: Settings, Shortcut.")
+        yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings, Shortcut."))
         return
     try:
         names = labels(hotkeys, context.platform)
@@ -92,9 +99,9 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
     if context.running is not None:
         told = [one for one in context.running.get("notices", ()) if one.get("subject") in SUBJECTS]
         if told:
-            yield problem(HOTKEYS, str(told[-1]["title"]), str(told[-1].get("hint", "")), **details)
+            yield problem(HOTKEYS, verbatim(told[-1]["title"]), verbatim(told[-1].get("hint", "")), **details)
         else:
-            yield fine(HOTKEYS, f"The running app listens for {names}.", **details)
+            yield fine(HOTKEYS, Message("The running app listens for {names}.", names=names), **details)
     else:
         yield _try(context, details)
 

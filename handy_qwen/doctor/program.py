@@ -19,8 +19,8 @@ from handy_qwen.control import InstanceLock
 from handy_qwen.control.endpoint import LOCK_FILE
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.errors import EngineError
+from handy_qwen.message import Message, Size, messages, sentences, verbatim
 from handy_qwen.models.installed import find_model, needed_memory
-from handy_qwen.models.storage import size_text
 
 PROGRAM = "program"
 OLDEST_PYTHON = (3, 11)
@@ -38,7 +38,13 @@ def check_program(context: Context) -> Iterator[Finding]:
     system = _system()
     yield fine(
         PROGRAM,
-        f"Handy Qwen {__version__}, Python {machine.python_version()}, {system}; installed: {where.text}.",
+        Message(
+            "Handy Qwen {version}, Python {python}, {system}; installed: {how}.",
+            version=__version__,
+            python=machine.python_version(),
+            system=system,
+            how=where.text,
+        ),
         version=__version__,
         python=machine.python_version(),
         system=system,
@@ -49,14 +55,16 @@ def check_program(context: Context) -> Iterator[Finding]:
     if sys.version_info < OLDEST_PYTHON or sys.maxsize < 2**32:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         yield problem(
-            PROGRAM, "This Python is too old, or of 32 bits.", f"Use Python {oldest} of 64 bits or newer."
+            PROGRAM,
+            Message("This Python is too old, or of 32 bits."),
+            Message("Use Python {oldest} of 64 bits or newer.", oldest=oldest),
         )
     missing = [name for name in ASSETS if not paths.asset(name).is_file()]
     if missing:
         yield problem(
             PROGRAM,
-            f"Files that ship with the program are missing: {', '.join(missing)}.",
-            "Install it again.",
+            Message("Files that ship with the program are missing: {names}.", names=", ".join(missing)),
+            Message("Install it again."),
         )
 
 
@@ -161,17 +169,32 @@ def check_instance(context: Context) -> Iterator[Finding]:
     if version != __version__:
         yield warning(
             INSTANCE,
-            f"The app that runs is version {version}, this one is {__version__}.",
-            "Quit it and start it again: handy-qwen quit",
+            Message(
+                "The app that runs is version {version}, this one is {other}.",
+                version=version,
+                other=__version__,
+            ),
+            Message("Quit it and start it again: handy-qwen quit"),
             **details,
         )
     notices = [f"{one.get('title', '')} {one.get('hint', '')}".strip() for one in status.get("notices", ())]
     if phase == "problem":
-        told = " ".join(notices) or "It does not say what."
-        yield problem(INSTANCE, f"The app runs, but something keeps it from working. {told}", "", **details)
+        told = verbatim(" ".join(notices)) or Message("It does not say what.")
+        yield problem(
+            INSTANCE,
+            sentences(Message("The app runs, but something keeps it from working."), told),
+            Message(),
+            **details,
+        )
     else:
-        ready = "ready" if status.get("is_ready") else f"not ready yet ({phase})"
-        yield fine(INSTANCE, f"The app runs (process {status.get('pid')}) and is {ready}.", **details)
+        told = Message("The app runs (process {number}) and is ready.", number=status.get("pid"))
+        if not status.get("is_ready"):
+            told = Message("The app runs (process {number}), but is not ready yet.", number=status.get("pid"))
+        yield fine(
+            INSTANCE,
+            told,
+            **details,
+        )
 
 
 def _silent(context: Context) -> Iterator[Finding]:
@@ -182,13 +205,13 @@ def _silent(context: Context) -> Iterator[Finding]:
         if not lock.acquire():
             yield problem(
                 INSTANCE,
-                f"The app runs, but does not answer: {context.answer}",
-                "End its process and start it again. Its log tells more: see --bundle.",
+                Message("The app runs, but does not answer: {answer}", answer=context.answer),
+                Message("End its process and start it again. Its log tells more: see --bundle."),
                 phase="unresponsive",
             )
             return
         lock.release()
-    yield fine(INSTANCE, "The app does not run at the moment.", phase=None)
+    yield fine(INSTANCE, Message("The app does not run at the moment."), phase=None)
 
 
 GB = 1e9
@@ -207,12 +230,14 @@ def check_memory(context: Context) -> Iterator[Finding]:
     except EngineError:
         needed = 0  # the finding about the model says what is wrong with it
     details["needed_bytes"] = needed
-    room = f"{memory.available / GB:.1f} of {memory.total / GB:.1f} GB of memory are free"
-    text = f"{room}; the model needs about {size_text(needed)}." if needed else f"{room}."
+    free, total = Size(memory.available), Size(memory.total)
+    text = Message("{free} of {total} of memory are free.", free=free, total=total)
+    if needed:
+        text = sentences(text, Message("The model needs about {needed}.", needed=Size(needed)))
     is_loaded = bool(context.running and context.running.get("is_ready"))
     if memory.available < needed and not is_loaded:
         how_bad = problem if memory.total < needed else warning
-        yield how_bad("memory", text, "Close other programs, or use a smaller model.", **details)
+        yield how_bad("memory", text, Message("Close other programs, or use a smaller model."), **details)
     else:
         yield fine("memory", text, **details)
     flags = _processor_flags()
@@ -220,24 +245,31 @@ def check_memory(context: Context) -> Iterator[Finding]:
     if flags and not speed["avx2"]:
         yield warning(
             "processor",
-            "The processor has no AVX2: recognition is several times slower than it could be.",
-            "Use the smaller model, and short dictations.",
+            Message("The processor has no AVX2: recognition is several times slower than it could be."),
+            Message("Use the smaller model, and short dictations."),
             **speed,
         )
     elif cores < FEW_CORES:
-        yield warning("processor", "There is one processor core.", "Expect to wait for the text.", **speed)
+        yield warning(
+            "processor",
+            Message("There is one processor core."),
+            Message("Expect to wait for the text."),
+            **speed,
+        )
     else:
-        extra = ", with VNNI" if speed["vnni"] else ""
-        yield fine("processor", f"{cores} cores{extra}.", **speed)
+        text = messages("{count} core.", "{count} cores.", cores)
+        if speed["vnni"]:
+            text = messages("{count} core, with VNNI.", "{count} cores, with VNNI.", cores)
+        yield fine("processor", text, **speed)
 
 
 def check_disk(_context: Context) -> Iterator[Finding]:
     """Look at the disks that settings, models and log are on."""
     seen = set()
     for what, folder in (
-        ("models and history", paths.data_dir()),
-        ("settings", paths.config_dir()),
-        ("log", paths.log_dir()),
+        (Message("models and history"), paths.data_dir()),
+        (Message("settings"), paths.config_dir()),
+        (Message("log"), paths.log_dir()),
     ):
         there = _nearest(folder)
         device = there.stat().st_dev
@@ -246,12 +278,15 @@ def check_disk(_context: Context) -> Iterator[Finding]:
         seen.add(device)
         free = psutil.disk_usage(str(there)).free
         details = {"folder": str(folder), "free_bytes": free}
-        text = f"{free / GB:.1f} GB are free for {what}, in {folder}."
+        text = Message("{free} are free for {what}, in {folder}.", free=Size(free), what=what, folder=folder)
         if free < SCARCE_BYTES:
-            yield problem("disk", text, "Make room: what you say may not be kept.", **details)
+            yield problem("disk", text, Message("Make room: what you say may not be kept."), **details)
         elif free < LOW_BYTES and what.startswith("models"):
             yield warning(
-                "disk", text, "Too little to download and convert a model: make room first.", **details
+                "disk",
+                text,
+                Message("Too little to download and convert a model: make room first."),
+                **details,
             )
         else:
             yield fine("disk", text, **details)

@@ -16,6 +16,7 @@ from pathlib import Path
 from handy_qwen.doctor import data, desktop, keyboard, program, sound
 from handy_qwen.doctor.findings import Context, Finding, Report, failed, problem
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -87,8 +88,13 @@ def _in_time(name: str, check: Check, context: Context, patience_s: float) -> It
     except queue.Empty:
         yield problem(
             name,
-            f"This could not be looked at: nothing answered within {patience_s:.0f} s.",
-            "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again.",
+            Message(
+                "This could not be looked at: nothing answered within {seconds} s.",
+                seconds=f"{patience_s:.0f}",
+            ),
+            Message(
+                "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again."
+            ),
             error="Timeout",
         )
 
@@ -106,8 +112,8 @@ def _guarded(name: str, check: Check, context: Context) -> Iterable[Finding]:
         logger.debug("the check %s failed", name, exc_info=True)
         yield problem(
             name,
-            f"This could not be looked at: {type(exc).__name__} at {where}.",
-            "Please report this, with the archive that handy-qwen doctor --bundle FILE writes.",
+            Message("This could not be looked at: {name} at {where}.", name=type(exc).__name__, where=where),
+            Message("Please report this, with the archive that handy-qwen doctor --bundle FILE writes."),
             error=type(exc).__name__,
             place=where,
         )

@@ -25,6 +25,7 @@ from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
 from handy_qwen.core.types import Samples
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import MicrophoneError
+from handy_qwen.message import Message, sentences
 
 SOUND = "sound"
 ANSWER_S = 2.0
@@ -41,7 +42,12 @@ def check_sound(context: Context) -> Iterator[Finding]:
         yield failed(SOUND, error)
         return
     yield fine(
-        SOUND, f"{version}, with {', '.join(hosts) or 'no sound system'}.", portaudio=version, hosts=hosts
+        SOUND,
+        Message(
+            "{version}, with {names}.", version=version, names=", ".join(hosts) or Message("no sound system")
+        ),
+        portaudio=version,
+        hosts=hosts,
     )
 
 
@@ -55,24 +61,33 @@ def _server(context: Context) -> Finding:
     if shutil.which("pactl") is None:
         return warning(
             SOUND,
-            "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it.",
-            "Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse).",
+            Message(
+                "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it."
+            ),
+            Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse)."),
             server="",
         )
     told = pactl(context, "info")
     if told is None:
         return warning(
             SOUND,
-            "There is no sound server (PulseAudio or PipeWire), or it isn't responding.",
-            "Log out and in again, or: systemctl --user restart pipewire-pulse; pulseaudio --start.",
+            Message("There is no sound server (PulseAudio or PipeWire), or it isn't responding."),
+            Message("Log out and in again, or: systemctl --user restart pipewire-pulse; pulseaudio --start."),
             server="",
         )
     facts = dict(line.split(": ", 1) for line in told.splitlines() if ": " in line)
-    server = facts.get("Server Name", "a sound server")
+    server = facts.get("Server Name") or Message("a sound server")
     version = facts.get("Server Version", "")
     if not facts.get("Default Source"):
-        return problem(SOUND, f"{server} has no microphone.", "Plug one in, or switch it on.", server=server)
-    return fine(SOUND, f"{server} {version}".strip() + ".", server=server, version=version)
+        return problem(
+            SOUND,
+            Message("{server} has no microphone.", server=server),
+            Message("Plug one in, or switch it on."),
+            server=server,
+        )
+    return fine(
+        SOUND, Message("{server}.", server=f"{server} {version}".strip()), server=server, version=version
+    )
 
 
 def pactl(context: Context, *command: str) -> str | None:
@@ -129,7 +144,10 @@ def check_microphone(context: Context) -> Iterator[Finding]:
         yield (_spared if is_headset else _missing)(device, details)
     if context.listen_s <= 0:
         yield fine(
-            MICROPHONE, f"{device.name} would be used. It was not listened to.", **details, level_db=None
+            MICROPHONE,
+            Message("{name} would be used. It was not listened to.", name=device.name),
+            **details,
+            level_db=None,
         )
         return
     context.ask(f"Say something: {device.name} is listened to for {context.listen_s:g} s.")
@@ -150,8 +168,8 @@ def _wish(context: Context) -> Wish:
 def _missing(device: Device, details: dict[str, object]) -> Finding:
     return warning(
         MICROPHONE,
-        f"The microphone you prefer is not connected; {device.name} is used instead.",
-        "Plug it in, or choose another in Settings, Microphone.",
+        Message("The microphone you prefer is not connected; {name} is used instead.", name=device.name),
+        Message("Plug it in, or choose another in Settings, Microphone."),
         **details,
     )
 
@@ -159,7 +177,9 @@ def _missing(device: Device, details: dict[str, object]) -> Finding:
 def _spared(device: Device, details: dict[str, object]) -> Finding:
     return fine(
         MICROPHONE,
-        f"The headset you prefer plays music and is left to it; {device.name} is used instead.",
+        Message(
+            "The headset you prefer plays music and is left to it; {name} is used instead.", name=device.name
+        ),
         **details,
     )
 
@@ -223,7 +243,7 @@ def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
             return
 
 
-def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object]) -> Finding:
+def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, object]) -> Finding:
     """Put what was heard into words."""
     level_db, peak = loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
     details |= {
@@ -238,34 +258,56 @@ def _judge(heard: Heard, *, is_muted: bool, warm: str, details: dict[str, object
     name = heard.device
     if is_muted:
         return problem(
-            MICROPHONE, f"{name} is muted.", "Unmute it in the system's sound settings.", **details
+            MICROPHONE,
+            Message("{name} is muted.", name=name),
+            Message("Unmute it in the system's sound settings."),
+            **details,
         )
     if heard.is_dead:
         return problem(
             MICROPHONE,
-            f"{name} gives nothing but digital silence.",
-            "Is it switched off by a key or switch of its own, or forbidden in the privacy settings? "
-            "Or choose another one.",
+            Message("{name} gives nothing but digital silence.", name=name),
+            Message(
+                "Is it switched off by a key or switch of its own, or forbidden in the privacy "
+                "settings? Or choose another one."
+            ),
             **details,
         )
     if level_db < FAINT_DB:
         return warning(
             MICROPHONE,
-            f"{name} is very faint: {level_db:.0f} dBFS at its loudest.",
-            "Speak while doctor listens. If it stays like this, raise the input level in the sound settings.",
+            Message("{name} is very faint: {level} dBFS at its loudest.", name=name, level=f"{level_db:.0f}"),
+            Message(
+                "Speak while doctor listens. If it stays like this, raise the input level in "
+                "the sound settings."
+            ),
             **details,
         )
     if is_clipping(heard.samples):
-        return warning(MICROPHONE, f"{name} is too loud: it clips.", "Lower the input level.", **details)
+        return warning(
+            MICROPHONE,
+            Message("{name} is too loud: it clips.", name=name),
+            Message("Lower the input level."),
+            **details,
+        )
     if heard.first_s > SLOW_S:
         return warning(
             MICROPHONE,
-            f"{name} takes {heard.first_s:.1f} s to start (Bluetooth often does): first words may be lost.",
-            "Keep it ready all the time (Settings, Microphone), or choose another one.",
+            Message(
+                "{name} takes {seconds} s to start (Bluetooth often does): first words may be lost.",
+                name=name,
+                seconds=f"{heard.first_s:.1f}",
+            ),
+            Message("Keep it ready all the time (Settings, Microphone), or choose another one."),
             **details,
         )
-    facts = f"{level_db:.0f} dBFS at its loudest, first sound after {heard.first_s:.2f} s"
-    return fine(MICROPHONE, f"{name} hears something: {facts}. It stays open {warm}.", **details)
+    told = Message(
+        "{name} hears something: {level} dBFS at its loudest, first sound after {seconds} s.",
+        name=name,
+        level=f"{level_db:.0f}",
+        seconds=f"{heard.first_s:.2f}",
+    )
+    return fine(MICROPHONE, sentences(told, warm), **details)
 
 
 def _is_muted(context: Context, device: Device) -> bool:
@@ -276,10 +318,12 @@ def _is_muted(context: Context, device: Device) -> bool:
     return told is not None and told.strip().endswith("yes")
 
 
-def _warmth(warm_s: float) -> str:
+def _warmth(warm_s: float) -> Message:
     if warm_s < 0:
-        return "all the time"
-    return f"for {warm_s:.0f} s after use" if warm_s else "only while it records"
+        return Message("It stays open all the time.")
+    if not warm_s:
+        return Message("It is open only while it records.")
+    return Message("It stays open for {seconds} s after use.", seconds=f"{warm_s:.0f}")
 
 
 def _names(devices: Sequence[Device]) -> list[str]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from handy_qwen.errors import CancelledError, EngineError
 from handy_qwen.languages import has_space_between
+from handy_qwen.message import Count, Message, messages
 
 if TYPE_CHECKING:
     import numpy as np
@@ -151,8 +152,8 @@ class Transcript:
         """Raise EngineError if somebody spoke, and the model made nothing of it."""
         if self.is_truncated and not self.text:
             raise EngineError(
-                "The recording could not be transcribed.",
-                "The model stopped without a result; another model or language may help.",
+                Message("The recording could not be transcribed."),
+                Message("The model stopped without a result; another model or language may help."),
             )
 
     def followed_by(self, rest: Transcript) -> Transcript:
@@ -198,11 +199,22 @@ class FittedWords:
         return self.used + len(self.left_out)
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """How many fit, as a sentence."""
         if not self.left_out:
-            return f"All {self.total} words fit, {self.tokens} of {self.limit} tokens."
-        return f"{self.used} of {self.total} words fit; the rest are not used."
+            return messages(
+                "The only word fits, {tokens} of {limit} tokens.",
+                "All {count} words fit, {tokens} of {limit} tokens.",
+                self.total,
+                tokens=Count(self.tokens),
+                limit=Count(self.limit),
+            )
+        return messages(
+            "{used} of {count} words fits; the rest are not used.",
+            "{used} of {count} words fit; the rest are not used.",
+            self.total,
+            used=Count(self.used),
+        )
 
 
 class LiveText(Protocol):

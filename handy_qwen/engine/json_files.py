@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.message import Message
 
 MAX_BYTES = 4 << 20
 """The largest known, the list of tensors of a checkpoint, has 0.1 MB; as objects it is 20 times as much."""
-REINSTALL = "Install or convert the model again."
+REINSTALL = Message("Install or convert the model again.")
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -42,7 +43,9 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 @contextmanager
-def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = REINSTALL) -> Iterator[None]:
+def as_corrupt(
+    path: Path, problem: Message, hint: Message = REINSTALL, missing: Message = REINSTALL
+) -> Iterator[None]:
     """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
 
     Raises:
@@ -54,7 +57,9 @@ def as_corrupt(path: Path, problem: str, hint: str = REINSTALL, missing: str = R
     except FileNotFoundError as exc:
         raise ModelMissingError(path, missing) from exc
     except OSError as exc:
-        raise ModelCorruptError(path, f"it cannot be read ({exc.strerror})", "Check the path.") from exc
+        raise ModelCorruptError(
+            path, Message("it cannot be read ({reason})", reason=exc.strerror), Message("Check the path.")
+        ) from exc
     except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as exc:
         raise ModelCorruptError(path, problem, hint) from exc
 

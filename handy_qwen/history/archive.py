@@ -18,6 +18,7 @@ from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import retention, wav
 from handy_qwen.history.store import Places, Row, Store, is_locked
+from handy_qwen.message import Message
 
 BUSY_S = 5.0
 
@@ -86,7 +87,8 @@ class Archive:
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
             raise HistoryError(
-                f"Entry {number} has no recording.", "It was deleted, or only the text was kept."
+                Message("Entry {number} has no recording.", number=number),
+                Message("It was deleted, or only the text was kept."),
             )
         return path
 
@@ -104,7 +106,10 @@ class Archive:
         """
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
-            raise HistoryError(f"The app is working on entry {number}.", "Wait until it's transcribed.")
+            raise HistoryError(
+                Message("The app is working on entry {number}.", number=number),
+                Message("Wait until it's transcribed."),
+            )
 
     def delete(self, number: int) -> None:
         """Delete an entry and its sound.
@@ -118,7 +123,8 @@ class Archive:
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
                 raise HistoryError(
-                    f"The recording of entry {number} couldn't be deleted.", f"Check {self._places.takes}."
+                    Message("The recording of entry {number} couldn't be deleted.", number=number),
+                    Message("Check {path}.", path=self._places.takes),
                 )
 
     def forget_traces(self) -> None:
@@ -137,7 +143,9 @@ class Archive:
         """
         row = self._row(number)
         if row.text and not text:
-            raise HistoryError("No speech was found this time.", "The previous text is unchanged.")
+            raise HistoryError(
+                Message("No speech was found this time."), Message("The previous text is unchanged.")
+            )
         columns = {
             "state": EntryState.DONE,
             "text": text,
@@ -166,7 +174,9 @@ class Archive:
         with self._explained():
             row = self._store.row(number) if self._store is not None else None
         if row is None:
-            raise HistoryError(f"There is no entry {number}.", "See: handy-qwen history list")
+            raise HistoryError(
+                Message("There is no entry {number}.", number=number), Message("See: handy-qwen history list")
+            )
         return row
 
     def _change(self, number: int, columns: dict[str, object]) -> None:
@@ -182,9 +192,17 @@ class Archive:
             yield
         except sqlite3.Error as exc:
             if is_locked(exc):
-                raise HistoryError("Another program is using the history.", "Try again in a moment.") from exc
-            raise HistoryError("Can't read or write the history.", f"Check {self._places.database}.") from exc
+                raise HistoryError(
+                    Message("Another program is using the history."), Message("Try again in a moment.")
+                ) from exc
+            raise HistoryError(
+                Message("Can't read or write the history."),
+                Message("Check {path}.", path=self._places.database),
+            ) from exc
         except OSError as exc:
             raise HistoryError(
-                f"{self._places.folder} cannot be used: {exc.strerror}.", "Check its permissions."
+                Message(
+                    "{folder} cannot be used: {reason}.", folder=self._places.folder, reason=exc.strerror
+                ),
+                Message("Check its permissions."),
             ) from exc

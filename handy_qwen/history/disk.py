@@ -24,6 +24,7 @@ from handy_qwen.core.types import RATE_HZ, Delivery, Samples
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.ledger import GOES_ON, Complaints, Ledger
 from handy_qwen.history.retention import Rules
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -32,10 +33,13 @@ SLOW_S = 3.0
 """A disk that takes longer than this for one thing is not well, and the user should know."""
 MOST_WAITING_S = 3600.0
 """How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
-SLOW = HistoryError("The disk isn't responding.", GOES_ON)
-FAILED = HistoryError("The history failed.", "Dictation still works. See the log for details.")
+SLOW = HistoryError(Message("The disk isn't responding."), GOES_ON)
+FAILED = HistoryError(
+    Message("The history failed."), Message("Dictation still works. See the log for details.")
+)
 CUT = HistoryError(
-    "Only the start of this recording is saved.", "The disk isn't responding. The text will be complete."
+    Message("Only the start of this recording is saved."),
+    Message("The disk isn't responding. The text will be complete."),
 )
 
 

@@ -16,6 +16,7 @@ from handy_qwen.core.types import Entry
 from handy_qwen.errors import HistoryError
 from handy_qwen.files import replacing
 from handy_qwen.history.store import moment_of
+from handy_qwen.message import Message
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
@@ -83,7 +84,8 @@ def save(target: Path, pieces: Iterable[str]) -> None:
             file.writelines(piece.encode() for piece in pieces)
     except OSError as exc:
         raise HistoryError(
-            f"{target} could not be written: {exc.strerror}.", "Choose another place."
+            Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror),
+            Message("Choose another place."),
         ) from exc
 
 

@@ -33,6 +33,7 @@ from handy_qwen.history.store import (
     new_file_name,
 )
 from handy_qwen.history.wav import Journal, Stage
+from handy_qwen.message import Message, sentences
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +42,13 @@ RETRY_S = 1.0
 TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
 BUSY_S = 0.25  # sound waits meanwhile
 QUIET_S = 600.0  # without an error, before it is reported again
-GOES_ON = "Dictation still works. Recordings stay in memory until they can be saved."
-NO_SOUND = HistoryError("The recording no longer exists.", "It was deleted, or only the text was kept.")
-STILL_SPOKEN = HistoryError("This dictation is still being recorded.", "Try again when it's finished.")
+GOES_ON = Message("Dictation still works. Recordings stay in memory until they can be saved.")
+NO_SOUND = HistoryError(
+    Message("The recording no longer exists."), Message("It was deleted, or only the text was kept.")
+)
+STILL_SPOKEN = HistoryError(
+    Message("This dictation is still being recorded."), Message("Try again when it's finished.")
+)
 _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
@@ -306,7 +311,7 @@ class Ledger:
     def _opened_store(self) -> Store:
         store, damage = recovery.open_or_renew(self.places.database, busy_s=BUSY_S)
         if damage:
-            self._post(Failed(0, HistoryError("The history was damaged.", damage)))
+            self._post(Failed(0, HistoryError(Message("The history was damaged."), damage)))
         try:
             for live in self.live.values():
                 live.has_new_store(store)
@@ -322,8 +327,8 @@ class Ledger:
         self._is_recovered = True
         self.tidy_soon()
         if given_up:
-            hint = "It's saved. See: handy-qwen history list"
-            self._post(Failed(0, HistoryError("A recording couldn't be transcribed.", hint)))
+            hint = Message("It's saved. See: handy-qwen history list")
+            self._post(Failed(0, HistoryError(Message("A recording couldn't be transcribed."), hint)))
         self._post(recovered)
 
     def _row(self, entry: int) -> Row | None:
@@ -499,7 +504,12 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         post(Failed(take, NO_SOUND))
     except Exception:
         logger.exception("a recording could not be replayed")
-        post(Failed(take, HistoryError("The recording couldn't be read.", "See the log for details.")))
+        post(
+            Failed(
+                take,
+                HistoryError(Message("The recording couldn't be read."), Message("See the log for details.")),
+            )
+        )
     else:
         post(Replayed(take, samples / RATE_HZ))
 
@@ -527,13 +537,18 @@ class Complaints:
 
 def _sound_error(exc: OSError, folder: Path) -> HistoryError:
     if exc.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return HistoryError("The disk is full.", GOES_ON)
-    return HistoryError(f"Can't save what you say to {folder}: {exc.strerror}.", GOES_ON)
+        return HistoryError(Message("The disk is full."), GOES_ON)
+    return HistoryError(
+        Message("Can't save what you say to {folder}: {reason}.", folder=folder, reason=exc.strerror), GOES_ON
+    )
 
 
 def _row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
     if is_locked(exc):
-        return HistoryError("Another program is using the history.", GOES_ON)
+        return HistoryError(Message("Another program is using the history."), GOES_ON)
     if error_code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
-        return HistoryError("The disk is full.", GOES_ON)
-    return HistoryError(f"Can't write the history {path}.", f"Check its permissions. {GOES_ON}")
+        return HistoryError(Message("The disk is full."), GOES_ON)
+    return HistoryError(
+        Message("Can't write the history {path}.", path=path),
+        sentences(Message("Check its permissions."), GOES_ON),
+    )

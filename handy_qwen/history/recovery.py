@@ -24,6 +24,7 @@ from handy_qwen.history import retention, wav
 from handy_qwen.history.retention import OFFERED_S
 from handy_qwen.history.store import DamagedError, NewerError, Row, Store, is_file_name, set_aside
 from handy_qwen.history.wav import Stage
+from handy_qwen.message import Message, messages
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ _STATES = {
 }
 
 
-def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, str]:
+def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Message]:
     """Open the history; one that is damaged is set aside, and what can be read of it copied.
 
     Returns:
@@ -56,13 +57,18 @@ def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, str]:
         OSError: It cannot be created, or not be set aside.
     """
     try:
-        return _open_checked(path, busy_s), ""
+        return _open_checked(path, busy_s), Message()
     except DamagedError:
         aside = set_aside(path)
     store = Store(path, busy_s=busy_s)
     copied = sum(1 for row in _readable_rows(aside) if _is_copied(store, row))
     logger.warning("the history was damaged: set aside as %s, %d entries copied", aside.name, copied)
-    return store, f"It was set aside as {aside.name}. {copied} entries could be saved."
+    return store, messages(
+        "It was set aside as {name}. {count} entry could be saved.",
+        "It was set aside as {name}. {count} entries could be saved.",
+        copied,
+        name=aside.name,
+    )
 
 
 def _open_checked(path: Path, busy_s: float) -> Store:

@@ -25,6 +25,7 @@ from handy_qwen import paths
 from handy_qwen.core.search import fold
 from handy_qwen.core.types import Delivery, Entry, EntryState, Keep
 from handy_qwen.errors import HistoryError
+from handy_qwen.message import Message
 
 MIGRATIONS: Sequence[str] = (
     """
@@ -69,7 +70,8 @@ class DamagedError(HistoryError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The history is damaged.", "Start Handy Qwen: it sets it aside and starts a new one."
+            Message("The history is damaged."),
+            Message("Start Handy Qwen: it sets it aside and starts a new one."),
         )
 
 
@@ -77,7 +79,9 @@ class NewerError(HistoryError):
     """A later version of the program has written it; to touch it would be to break it."""
 
     def __init__(self) -> None:
-        super().__init__("The history is from a newer version of Handy Qwen.", "Update this one.")
+        super().__init__(
+            Message("The history is from a newer version of Handy Qwen."), Message("Update this one.")
+        )
 
 
 @dataclass(frozen=True, slots=True)

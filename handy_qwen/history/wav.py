@@ -31,6 +31,7 @@ import numpy as np
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import HistoryError
 from handy_qwen.files import sync_folder
+from handy_qwen.message import Message
 
 SAMPLE_BYTES = 4
 BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
@@ -58,7 +59,10 @@ class NotATakeError(HistoryError):
     """A file is not one of ours, or nothing is left of it."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"Can't read the recording {path.name}.", "It's damaged, or isn't a recording.")
+        super().__init__(
+            Message("Can't read the recording {name}.", name=path.name),
+            Message("It's damaged, or isn't a recording."),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
 from handy_qwen.core.models import ModelForm
 from handy_qwen.errors import HandyError, InstallationError
 from handy_qwen.languages import ALL_LANGUAGES, LANGUAGES
+from handy_qwen.message import Message
 
 CATALOGUE_FILE = "models.toml"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -55,7 +56,7 @@ class CatalogueModel:
     revision: str = "main"
     files: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
-    good_for: str = ""
+    good_for: Message = Message()
     download_bytes: int = 0
     disk_bytes: int = 0
     memory_bytes: int = 0
@@ -69,7 +70,7 @@ class CatalogueModel:
         """What it can be kept in, the usual form first; none if there is no choice."""
         if not self.smaller:
             return ()
-        return (ModelForm(DEFAULT_PRESET, "", self.disk_bytes, self.memory_bytes), *self.smaller)
+        return (ModelForm(DEFAULT_PRESET, Message(), self.disk_bytes, self.memory_bytes), *self.smaller)
 
     def memory_of(self, preset: str) -> int:
         """About how much memory it needs with ``preset``, "" being the usual one; 0 if that is unknown."""
@@ -102,7 +103,10 @@ class Catalogue:
         if "/" in name and _REPOSITORY.fullmatch(name) and ".." not in name:
             return self._checkpoint(name)
         names = ", ".join(model.name for model in self.models if model.layout is not Layout.SHIPPED)
-        raise InstallationError(f"No model {name!r} can be installed.", f"Available: {names}.")
+        raise InstallationError(
+            Message("No model {name} can be installed.", name=repr(name)),
+            Message("Available: {names}.", names=names),
+        )
 
     def _checkpoint(self, repository: str) -> CatalogueModel:
         """What can be said of a repository that no entry has."""
@@ -147,12 +151,13 @@ def _read(path: Path) -> list[CatalogueModel]:
         raise
     except OSError as exc:
         raise InstallationError(
-            f"The catalogue {path} cannot be read: {exc.strerror}.", "Check its permissions."
+            Message("The catalogue {path} cannot be read: {reason}.", path=path, reason=exc.strerror),
+            Message("Check its permissions."),
         ) from exc
     except (ValueError, TypeError, AttributeError, RecursionError) as exc:
         raise InstallationError(
-            f"The catalogue {path} cannot be used: {exc}.",
-            f"Fix or remove it; its form is explained in {paths.asset(CATALOGUE_FILE)}.",
+            Message("The catalogue {path} cannot be used: {problem}.", path=path, problem=exc),
+            Message("Fix or remove it; its form is explained in {path}.", path=paths.asset(CATALOGUE_FILE)),
         ) from exc
 
 
@@ -180,7 +185,7 @@ def _model(raw: dict[str, Any]) -> CatalogueModel:
         revision=_text(raw, "revision", _REVISION, "main"),
         files=files,
         optional=_file_names(raw, "optional"),
-        good_for=_text(raw, "good_for", default=""),
+        good_for=Message(_text(raw, "good_for", default="")),
         download_bytes=_size(raw, "download_bytes"),
         disk_bytes=_size(raw, "disk_bytes"),
         memory_bytes=_size(raw, "memory_bytes"),
@@ -200,7 +205,7 @@ def _forms(raw: dict[str, Any]) -> tuple[ModelForm, ...]:
     return tuple(
         ModelForm(
             preset=form["preset"],
-            cost=_text(form | {"name": raw["name"]}, "cost", default=""),
+            cost=Message(_text(form | {"name": raw["name"]}, "cost", default="")),
             disk_bytes=_size(form | {"name": raw["name"]}, "disk_bytes"),
             memory_bytes=_size(form | {"name": raw["name"]}, "memory_bytes"),
         )

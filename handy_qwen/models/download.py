@@ -22,6 +22,7 @@ from huggingface_hub import constants, try_to_load_from_cache
 
 from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import DownloadError, DownloadReason
+from handy_qwen.message import Message
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 from handy_qwen.models.hub import (
     COMMIT,
@@ -97,10 +98,14 @@ class Download:
             if not wrong:
                 return listing, files
         raise DownloadError(
-            f"{wrong[0].name} comes from {self._hub.host} damaged: its checksum is not that of "
-            f"{listing.repository}.",
+            Message(
+                "{name} comes from {host} damaged: its checksum is not that of {repository}.",
+                name=wrong[0].name,
+                host=self._hub.host,
+                repository=listing.repository,
+            ),
             DownloadReason.DAMAGED,
-            "Nothing of it is used. Try again later, or another hub or mirror (HF_ENDPOINT).",
+            Message("Nothing of it is used. Try again later, or another hub or mirror (HF_ENDPOINT)."),
         )
 
     def _listing(self) -> Listing:
@@ -260,7 +265,7 @@ class _Fetch:
             if answer.status == 416 or (answer.status == 206 and not self._continues(answer, start)):
                 self._part.unlink(missing_ok=True)
                 self._meter.add(-start)
-                raise TransientError(self._damaged("another part than was asked for"))
+                raise TransientError(self._damaged(Message("another part than was asked for")))
             if answer.status == 200:  # from the beginning, whatever was asked for
                 self._check_length(answer)
                 self._restart(pieces, start)
@@ -268,9 +273,9 @@ class _Fetch:
                 self._write(self._part, "ab", pieces)
         if size_of(self._part) < self._file.size_bytes:
             error = DownloadError(
-                f"{self._hub.host} stopped in the middle of {self._file.name}.",
+                Message("{host} stopped in the middle of {name}.", host=self._hub.host, name=self._file.name),
                 DownloadReason.OFFLINE,
-                "What was downloaded is kept; try again.",
+                Message("What was downloaded is kept; try again."),
             )
             raise TransientError(error)
 
@@ -296,7 +301,7 @@ class _Fetch:
                 if size > self._file.size_bytes:
                     out.truncate(0)
                     self._meter.add(len(piece) - size)
-                    raise TransientError(self._damaged("more bytes than it says"))
+                    raise TransientError(self._damaged(Message("more bytes than it says")))
                 write_all(out, piece)
                 self._meter.add(len(piece))
 
@@ -307,11 +312,17 @@ class _Fetch:
     def _check_length(self, answer: Response) -> None:
         length = answer.headers.get("content-length", "")
         if length.isdecimal() and int(length) != self._file.size_bytes:
-            raise TransientError(self._damaged(f"{length} bytes instead of {self._file.size_bytes}"))
+            raise TransientError(
+                self._damaged(
+                    Message(
+                        "{found} bytes instead of {expected}", found=length, expected=self._file.size_bytes
+                    )
+                )
+            )
 
-    def _damaged(self, what: str) -> DownloadError:
+    def _damaged(self, what: Message) -> DownloadError:
         return DownloadError(
-            f"{self._hub.host} sends {what} of {self._file.name}.",
+            Message("{host} sends {what} of {name}.", host=self._hub.host, what=what, name=self._file.name),
             DownloadReason.DAMAGED,
-            "Try again later, or another hub or mirror (HF_ENDPOINT).",
+            Message("Try again later, or another hub or mirror (HF_ENDPOINT)."),
         )

@@ -7,13 +7,14 @@ from pathlib import Path
 from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.engine.qwen3.manifest import Fidelity, Manifest, is_package, load_manifest
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message, verbatim
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 
 WORKING_BYTES = 300_000_000
 """The program itself, and room for a long take."""
 _SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
 _EXACT = "exact"
-UNMEASURED = "How close it comes to full precision was not measured."
+UNMEASURED = Message("How close it comes to full precision was not measured.")
 
 
 def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
@@ -32,13 +33,13 @@ def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None
     return known or round(size_bytes * _SHARE) + WORKING_BYTES
 
 
-def fidelity_of(folder: Path) -> tuple[str, ...]:
+def fidelity_of(folder: Path) -> tuple[Message, ...]:
     """How close the model in ``folder`` comes to full precision, in sentences."""
     manifest = _manifest(folder)
     if manifest is None:
         return (UNMEASURED,)
     if manifest.fidelity is None:
-        return ("It is kept in full precision.",) if manifest.preset == _EXACT else (UNMEASURED,)
+        return (Message("It is kept in full precision."),) if manifest.preset == _EXACT else (UNMEASURED,)
     return fidelity_words(manifest.fidelity)
 
 
@@ -48,12 +49,17 @@ def preset_of(folder: Path) -> str:
     return manifest.preset if manifest else ""
 
 
-def fidelity_words(fidelity: Fidelity) -> tuple[str, ...]:
+def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
     """What was measured, in a sentence, and the notes that came with it."""
     if not fidelity.clips:
-        return fidelity.notes or (UNMEASURED,)
-    same = f"The same words as full precision on {fidelity.clips_same} of {fidelity.clips} check sentences"
-    return (f"{same}; {_percent(fidelity.logits)} apart.", *fidelity.notes)
+        return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
+    same = Message(
+        "The same words as full precision on {same} of {all} check sentences; {percent} apart.",
+        same=fidelity.clips_same,
+        all=fidelity.clips,
+        percent=_percent(fidelity.logits),
+    )
+    return (same, *map(verbatim, fidelity.notes))
 
 
 def _percent(share: float) -> str:

@@ -35,6 +35,7 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 from handy_qwen import __version__
 from handy_qwen.engine.json_files import MAX_BYTES, parse_object, read_object
 from handy_qwen.errors import DownloadError, DownloadReason, HandyError
+from handy_qwen.message import Message, sentences
 from handy_qwen.models.catalogue import CatalogueModel
 from handy_qwen.models.proxies import ProxyFailedError, make_client
 
@@ -44,7 +45,7 @@ _PIECE_BYTES = 1 << 20
 _POLL_S = 0.05
 _PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
-_LATER = "What was downloaded is kept; try again later."
+_LATER = Message("What was downloaded is kept; try again later.")
 _TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError)
 """What a request may raise. UnicodeError is for names that no host can have."""
 set_client_factory(make_client)
@@ -155,9 +156,15 @@ def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]
         found = next(filter(None, matches), [])
         if not found and entry in model.files:
             raise DownloadError(
-                f"{listing.repository} has no file {entry} at {listing.revision} ({listing.commit[:8]}).",
+                Message(
+                    "{repository} has no file {entry} at {revision} ({commit}).",
+                    repository=listing.repository,
+                    entry=entry,
+                    revision=listing.revision,
+                    commit=listing.commit[:8],
+                ),
                 DownloadReason.REFUSED,
-                "It may have been rearranged: choose another model or revision.",
+                Message("It may have been rearranged: choose another model or revision."),
             )
         wanted |= {file.name: file for file in found}
     return tuple(sorted(wanted.values(), key=lambda file: (file.size_bytes, file.name)))
@@ -269,9 +276,9 @@ class Hub:
             return _parse_listing(repository, revision, parse_object(body))
         except (ValueError, TypeError, LookupError, AttributeError) as exc:
             raise DownloadError(
-                f"{self.host} doesn't answer like a model hub.",
+                Message("{host} doesn't answer like a model hub.", host=self.host),
                 DownloadReason.REFUSED,
-                "Check HF_ENDPOINT, or whether the network shows a login page.",
+                Message("Check HF_ENDPOINT, or whether the network shows a login page."),
             ) from exc
 
     @contextmanager
@@ -314,21 +321,29 @@ class Hub:
         if status in {200, 206, 416}:
             return
         if status in _RETRY_STATUS:
-            problem = "is asked too often" if status == 429 else "has an error of its own"
-            error = DownloadError(f"{self.host} {problem} ({status}).", DownloadReason.BUSY, _LATER)
+            told = Message("{host} has an error of its own ({status}).", host=self.host, status=status)
+            if status == 429:
+                told = Message("{host} is asked too often ({status}).", host=self.host, status=status)
+            error = DownloadError(told, DownloadReason.BUSY, _LATER)
             after = answer.headers.get("retry-after", "")
             raise TransientError(error, float(after) if after.isdecimal() and len(after) < 6 else None)
         if status == 407:
-            raise _closed_proxy("The proxy")
+            raise _closed_proxy(Message("The proxy"))
         if status in {401, 403, 404}:
             raise DownloadError(
-                f"{self.host} does not give us {what} ({status}).",
+                Message(
+                    "{host} does not give us {what} ({status}).", host=self.host, what=what, status=status
+                ),
                 DownloadReason.REFUSED,
-                "It is not there, or only for those who have accepted its terms: then set HF_TOKEN to a "
-                "token of yours.",
+                Message(
+                    "It is not there, or only for those who have accepted its terms: then set "
+                    "HF_TOKEN to a token of yours."
+                ),
             )
         raise DownloadError(
-            f"{self.host} refuses to give {what} ({status}).", DownloadReason.REFUSED, "Check HF_ENDPOINT."
+            Message("{host} refuses to give {what} ({status}).", host=self.host, what=what, status=status),
+            DownloadReason.REFUSED,
+            Message("Check HF_ENDPOINT."),
         )
 
     @contextmanager
@@ -343,27 +358,36 @@ class Hub:
             return offline_error()
         if certificate := _certificate_problem(exc):
             return DownloadError(
-                f"{self.host}: certificate verification failed ({certificate}).",
+                Message(
+                    "{host}: certificate verification failed ({certificate}).",
+                    host=self.host,
+                    certificate=certificate,
+                ),
                 DownloadReason.UNTRUSTED,
-                "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if not, stop here.",
+                Message(
+                    "If your network inspects traffic, set SSL_CERT_FILE to its certificate; if "
+                    "not, stop here."
+                ),
             )
         wrong = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError)
         if isinstance(exc, wrong):
             return DownloadError(
-                f"{self.endpoint} is no address of a hub.", DownloadReason.REFUSED, "Check HF_ENDPOINT."
+                Message("{endpoint} is no address of a hub.", endpoint=self.endpoint),
+                DownloadReason.REFUSED,
+                Message("Check HF_ENDPOINT."),
             )
-        peer = self.host
+        peer: str = self.host
         if isinstance(exc, ProxyFailedError):
-            peer = f"The proxy in {exc.source}"
+            peer = proxy = Message("The proxy in {source}", source=exc.source)
             if exc.is_closed:
-                return _closed_proxy(peer)
+                return _closed_proxy(proxy)
         if isinstance(exc, ProxyFailedError) and exc.is_there:
-            title = f"{peer} cannot reach {self.host}."
+            title = Message("{peer} cannot reach {host}.", peer=peer, host=self.host)
         elif isinstance(exc, (httpx2.ReadError, httpx2.RemoteProtocolError, httpx2.ReadTimeout)):
-            title = f"The connection to {peer} broke off."
+            title = Message("The connection to {peer} broke off.", peer=peer)
         else:
-            title = f"{peer} cannot be reached."
-        hint = f"Check your network connection. {_LATER}"
+            title = Message("{peer} cannot be reached.", peer=peer)
+        hint = sentences(Message("Check your network connection."), _LATER)
         return TransientError(DownloadError(title, DownloadReason.OFFLINE, hint))
 
 
@@ -384,17 +408,17 @@ def is_offline() -> bool:
 def offline_error() -> DownloadError:
     """What to say where the network must not be used."""
     return DownloadError(
-        "The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest.",
+        Message("The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest."),
         DownloadReason.OFFLINE,
-        "Unset it, or import the model from a folder or an archive.",
+        Message("Unset it, or import the model from a folder or an archive."),
     )
 
 
-def _closed_proxy(which: str) -> DownloadError:
+def _closed_proxy(which: Message) -> DownloadError:
     return DownloadError(
-        f"{which} needs a name and a password, or different ones.",
+        Message("{proxy} needs a name and a password, or different ones.", proxy=which),
         DownloadReason.REFUSED,
-        "Write them into its address: http://name:password@host:port.",
+        Message("Write them into its address: http://name:password@host:port."),
     )
 
 

@@ -37,6 +37,7 @@ from handy_qwen.errors import (
     ModelMissingError,
 )
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
 from handy_qwen.models.machine import clip_s_of, threads_for
@@ -75,7 +76,12 @@ def installed_models() -> list[InstalledModel]:
         found = []
     except OSError as exc:
         raise EngineError(
-            f"The folder of models, {folder}, cannot be read: {exc.strerror}.", "Check its permissions."
+            Message(
+                "The folder of models, {folder}, cannot be read: {reason}.",
+                folder=folder,
+                reason=exc.strerror,
+            ),
+            Message("Check its permissions."),
         ) from exc
     return [*(InstalledModel(path.name, path) for path in found), demo_model()]
 
@@ -102,7 +108,8 @@ def find_model(asked: str) -> InstalledModel:
         return InstalledModel(folder.resolve().name, folder)
     names = ", ".join(model.name for model in models)
     raise EngineError(
-        f"There is no model {asked!r}.", f"Give an installed model ({names}) or a model folder."
+        Message("There is no model {asked}.", asked=repr(asked)),
+        Message("Give an installed model ({names}) or a model folder.", names=names),
     )
 
 
@@ -194,7 +201,7 @@ def check_files(folder: Path) -> bool:
         if not path.is_file():
             raise ModelMissingError(path)
         if sha256_of(path) != sha256:
-            raise ModelCorruptError(path, "its contents have changed")
+            raise ModelCorruptError(path, Message("its contents have changed"))
     return True
 
 
@@ -325,11 +332,13 @@ def check_removable(name: str) -> None:
     """
     model = find_model(name)
     if model.folder == demo_model().folder:
-        raise InstallationError(f"{model.name} is part of Handy Qwen and cannot be removed.")
+        raise InstallationError(
+            Message("{name} is part of Handy Qwen and cannot be removed.", name=model.name)
+        )
     if model.folder != ModelPaths(model.name).final:
         raise InstallationError(
-            f"{model.folder} is not among the installed models.",
-            "Delete the folder yourself if you don't need it.",
+            Message("{folder} is not among the installed models.", folder=model.folder),
+            Message("Delete the folder yourself if you don't need it."),
         )
 
 
@@ -347,4 +356,7 @@ def remove(name: str) -> None:
 
 
 def _refuse(name: str) -> None:
-    raise InstallationError(f"{name} is being installed by another process.", "Stop that installation first.")
+    raise InstallationError(
+        Message("{name} is being installed by another process.", name=name),
+        Message("Stop that installation first."),
+    )

@@ -39,6 +39,7 @@ from handy_qwen.engine import load_model
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, is_package, load_manifest, sha256_of
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.errors import EngineError, HandyError, InstallationError
+from handy_qwen.message import Message
 from handy_qwen.models.catalogue import CatalogueModel, Layout
 from handy_qwen.models.installed import (
     ORIGIN_FILE,
@@ -131,14 +132,17 @@ def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str 
     check_is_source(source)
     places = ModelPaths(name or name_for(source))
     if places.name == DEMO or not _NAME.fullmatch(places.name) or len(places.name) > _MOST_NAME:
-        raise InstallationError(f"A model cannot be called {places.name!r}.", "Choose another with --name.")
+        raise InstallationError(
+            Message("A model cannot be called {name}.", name=repr(places.name)),
+            Message("Choose another with --name."),
+        )
     meter, origin, is_archive = Meter(tell), Origin(source.name, "", "", {}, {}), not source.is_dir()
     meter.enter(InstallStage.WAITING)
     with places.locked(meter.keep_alive):
         if is_whole(places.final):
             raise InstallationError(
-                f"There is a model {places.name} already.",
-                "Remove it first, or choose another name with --name.",
+                Message("There is a model {name} already.", name=places.name),
+                Message("Remove it first, or choose another name with --name."),
             )
         places.begin()
         try:
@@ -169,7 +173,10 @@ def is_whole(folder: Path) -> bool:
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):
-        raise InstallationError(f"{folder} exists and isn't a model.", "Move it elsewhere or remove it.")
+        raise InstallationError(
+            Message("{folder} exists and isn't a model.", folder=folder),
+            Message("Move it elsewhere or remove it."),
+        )
     try:
         check_files(folder)
     except (EngineError, OSError):  # to be installed again
@@ -212,8 +219,8 @@ def _make(
     if is_package(source):
         if preset:
             raise InstallationError(
-                f"{origin.source} is a package, which cannot be converted again.",
-                "Import it without --preset, or the checkpoint that it was made of.",
+                Message("{source} is a package, which cannot be converted again.", source=origin.source),
+                Message("Import it without --preset, or the checkpoint that it was made of."),
             )
         _take(places.package, source, {*load_manifest(source).files, MANIFEST_FILE}, meter, may_link=may_link)
     elif is_published_layout(source) and not preset:
@@ -275,17 +282,23 @@ def _refusal(source: Path, called: str) -> HandyError:
     pickled = sorted(path.name for path in source.iterdir() if path.suffix in _PICKLES)
     if pickled:
         return InstallationError(
-            f"{called} has its weights in {pickled[0]}, a pickle, which can run any program when it is "
-            "opened; it is never read.",
-            "Get the model with safetensors.",
+            Message(
+                "{model} has its weights in {file}, a pickle, which can run any program "
+                "when it is opened; it is never read.",
+                model=called,
+                file=pickled[0],
+            ),
+            Message("Get the model with safetensors."),
         )
     if model_type(source / "config.json").startswith(_MODEL):
         return InstallationError(
-            f"{called} is incomplete: its weights, model.safetensors, are not there.",
-            "Download it again, or let it be downloaded: handy-qwen model install NAME.",
+            Message("{model} is incomplete: its weights, model.safetensors, are not there.", model=called),
+            Message("Download it again, or let it be downloaded: handy-qwen model install NAME."),
         )
     return InstallationError(
-        f"{called} isn't a model Handy Qwen knows.",
-        "Give an official checkpoint (config.json, safetensors, tokenizer), a published ONNX model "
-        "(decoder_init.onnx, ...), or a Handy Qwen package (manifest.json).",
+        Message("{model} isn't a model Handy Qwen knows.", model=called),
+        Message(
+            "Give an official checkpoint (config.json, safetensors, tokenizer), a published ONNX model "
+            "(decoder_init.onnx, ...), or a Handy Qwen package (manifest.json)."
+        ),
     )

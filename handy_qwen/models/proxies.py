@@ -21,12 +21,13 @@ from huggingface_hub import constants
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from handy_qwen.errors import DownloadError, DownloadReason
+from handy_qwen.message import Message, sentences
 
 _KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
 _SOCKS_PORT = 1080
 _PORTS = {"http": 80, "https": 443}
-_NO_PORT = "its port is not a number from 1 to 65535"
-_SYSTEM = "the system's settings"
+_NO_PORT = Message("its port is not a number from 1 to 65535")
+_SYSTEM = Message("the system's settings")
 
 
 class ProxyFailedError(httpx2.ProxyError):
@@ -95,12 +96,14 @@ def _checked(source: str, address: str) -> ProxyChoice:
         raise _refused(source, address, _NO_PORT) from None
     kind = parts.scheme.lower()
     if kind not in _KINDS:
-        called = kind if kind.startswith("socks4") else "an unknown kind of proxy"
-        raise _refused(source, address, f"it is {called}, and only HTTP and SOCKS 5 can be used")
+        called = kind if kind.startswith("socks4") else Message("an unknown kind of proxy")
+        raise _refused(
+            source, address, Message("it is {kind}, and only HTTP and SOCKS 5 can be used", kind=called)
+        )
     if port == 0:
         raise _refused(source, address, _NO_PORT)
     if not host or not _is_host(host):
-        raise _refused(source, address, "it names no host")
+        raise _refused(source, address, Message("it names no host"))
     kind = _KINDS[kind]
     port = port or (_SOCKS_PORT if kind.startswith("socks") else None)
     url = f"{kind}://" + (f"[{host}]" if ":" in host else host) + (f":{port}" if port else "")
@@ -117,14 +120,18 @@ def _is_host(host: str) -> bool:
         return False
 
 
-def _refused(source: str, address: str, why: str) -> DownloadError:
+def _refused(source: str, address: str, why: Message) -> DownloadError:
     """``address`` may contain a password: nothing of it is shown, nor the library's errors."""
-    unset = "" if source == _SYSTEM else ", or unset it"
-    written = " In a name or password write / as %2F, # as %23, ? as %3F." if "@" in address else ""
+    how = Message("Write it as http://host:port or socks5://host:port, or unset it.")
+    if source == _SYSTEM:
+        how = Message("Write it as http://host:port or socks5://host:port.")
+    written = Message()
+    if "@" in address:
+        written = Message("In a name or password write / as %2F, # as %23, ? as %3F.")
     return DownloadError(
-        f"The proxy in {source} cannot be used: {why}.",
+        Message("The proxy in {source} cannot be used: {why}.", source=source, why=why),
         DownloadReason.REFUSED,
-        f"Write it as http://host:port or socks5://host:port{unset}.{written}",
+        sentences(how, written),
     )
 
 
@@ -155,7 +162,7 @@ class _Transport(httpx2.BaseTransport):
                     proxy = httpx2.Proxy(choice.url, auth=choice.auth) if choice else None
                 except httpx2.InvalidURL:
                     assert choice is not None
-                    raise _refused(choice.source, choice.url, "it names no host") from None
+                    raise _refused(choice.source, choice.url, Message("it names no host")) from None
                 self._transports[choice] = httpx2.HTTPTransport(verify=self._context, proxy=proxy)
             return self._transports[choice]
 

@@ -31,6 +31,7 @@ from handy_qwen import paths
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.errors import InstallationError
 from handy_qwen.files import is_in_use, replace_folder, sync_tree, try_lock
+from handy_qwen.message import Message, Size
 
 SPARE_BYTES = 256 << 20
 """What stays free on the disk."""
@@ -56,8 +57,8 @@ class ModelPaths:
         """Refuse what would lead elsewhere."""
         if self.name != Path(self.name).name or self.name[:1] in {"", "."} or is_reserved(self.name):
             raise InstallationError(
-                f"A model cannot be called {self.name!r}.",
-                "Give its name, as handy-qwen model list shows it.",
+                Message("A model cannot be called {name}.", name=repr(self.name)),
+                Message("Give its name, as handy-qwen model list shows it."),
             )
 
     @property
@@ -142,11 +143,14 @@ class ModelPaths:
         except OSError as exc:
             if is_in_use(exc):
                 raise InstallationError(
-                    f"{self.name} is in use.",
-                    "Choose another model, or quit Handy Qwen and what else has it open, and try again.",
+                    Message("{name} is in use.", name=self.name),
+                    Message(
+                        "Choose another model, or quit Handy Qwen and what else has it open, and try again."
+                    ),
                 ) from exc
             raise InstallationError(
-                f"{self.final} couldn't be deleted: {exc.strerror}.", "Check its permissions."
+                Message("{folder} couldn't be deleted: {reason}.", folder=self.final, reason=exc.strerror),
+                Message("Check its permissions."),
             ) from exc
 
     def put_in_place(self) -> None:
@@ -160,8 +164,12 @@ class ModelPaths:
             replace_folder(self.package, self.final, self.work / "old")
         except OSError as exc:
             raise InstallationError(
-                f"The model could not be put into {self.final}: {exc.strerror}.",
-                "If it is in use, choose another model for a moment, and try again.",
+                Message(
+                    "The model could not be put into {folder}: {reason}.",
+                    folder=self.final,
+                    reason=exc.strerror,
+                ),
+                Message("If it is in use, choose another model for a moment, and try again."),
             ) from exc
 
     def finish(self, keep: Path | None = None) -> None:
@@ -176,8 +184,10 @@ class ModelPaths:
                 shutil.move(self.source, keep)
             except (OSError, shutil.Error) as exc:
                 raise InstallationError(
-                    f"The model is installed, but its source could not be moved to {keep}.",
-                    f"It is in {self.source}.",
+                    Message(
+                        "The model is installed, but its source could not be moved to {folder}.", folder=keep
+                    ),
+                    Message("It is in {source}.", source=self.source),
                 ) from exc
         shutil.rmtree(self.work, ignore_errors=True)  # what is left is deleted by the next installation
 
@@ -219,9 +229,15 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes + SPARE_BYTES:
         raise InstallationError(
-            f"{size_text(needed_bytes)} of disk space are needed, and {size_text(SPARE_BYTES)} to spare; "
-            f"{size_text(free_bytes)} are free on the disk of {folder}.",
-            "Free some space.",
+            Message(
+                "{needed} of disk space are needed, and {spare} to spare; {free} are free on "
+                "the disk of {folder}.",
+                needed=Size(needed_bytes),
+                spare=Size(SPARE_BYTES),
+                free=Size(free_bytes),
+                folder=folder,
+            ),
+            Message("Free some space."),
         )
 
 
@@ -234,15 +250,18 @@ def check_memory(needed_bytes: int) -> None:
     total_bytes = psutil.virtual_memory().total
     if total_bytes < needed_bytes:
         raise InstallationError(
-            f"The model needs {size_text(needed_bytes)} of memory; this machine has "
-            f"{size_text(total_bytes)}.",
-            "Choose a smaller model.",
+            Message(
+                "The model needs {needed} of memory; this machine has {total}.",
+                needed=Size(needed_bytes),
+                total=Size(total_bytes),
+            ),
+            Message("Choose a smaller model."),
         )
 
 
 def size_text(size_bytes: int) -> str:
     """A size for people."""
-    return f"{size_bytes / 1e9:.2f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.1f} MB"
+    return f"{Size(size_bytes)}"
 
 
 @contextmanager
@@ -269,10 +288,12 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as exc:
         if exc.errno in _FULL:
             raise InstallationError(
-                f"The disk of {path.parent} is full.", "Free some space; what was downloaded is kept."
+                Message("The disk of {folder} is full.", folder=path.parent),
+                Message("Free some space; what was downloaded is kept."),
             ) from exc
         raise InstallationError(
-            f"{path} cannot be written: {exc.strerror}.", "Check the permissions of its folder."
+            Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
+            Message("Check the permissions of its folder."),
         ) from exc
 
 

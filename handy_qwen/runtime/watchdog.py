@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -50,9 +51,9 @@ class Watch:
 
     subject: str
     part: Watched
-    title: str
+    title: Message
     stuck_s: float
-    remedy: str = "Quit and restart Handy Qwen."
+    remedy: Message = Message("Quit and restart Handy Qwen.")
     most_own: int = 400
     piece: int | None = field(default=None, init=False)
     looks: int = field(default=0, init=False)  # that saw the same piece
@@ -76,7 +77,7 @@ class Watchdog:
     def __init__(
         self,
         tell: Tell,
-        note: Callable[[str, str], None],
+        note: Callable[[Message, Message], None],
         *,
         asleep_s: Callable[[], float] = lambda: 0.0,
         has_slept: Callable[[float], None] = lambda _: None,
@@ -156,10 +157,15 @@ class Watchdog:
             except HandyError as exc:
                 logger.warning("the %s cannot be started again: %s", watch.subject, exc)
             else:
-                self._note(f"{watch.title} stopped working and was restarted.", "See the log for details.")
+                self._note(
+                    Message("{title} stopped working and was restarted.", title=watch.title),
+                    Message("See the log for details."),
+                )
                 return
         watch.is_lost = True
-        self._tell(watch.subject, HandyError(f"{watch.title} stopped working.", watch.remedy))
+        self._tell(
+            watch.subject, HandyError(Message("{title} stopped working.", title=watch.title), watch.remedy)
+        )
 
     def _look_whether_stuck(self, watch: Watch) -> None:
         piece = watch.part.piece()
@@ -172,7 +178,10 @@ class Watchdog:
         elif not watch.is_stuck and watch.looks * LOOK_S >= watch.stuck_s:
             watch.is_stuck = True
             logger.error("the %s has not moved for %.0f s", watch.subject, watch.stuck_s)
-            self._tell(watch.subject, HandyError(f"{watch.title} isn't responding.", watch.remedy))
+            self._tell(
+                watch.subject,
+                HandyError(Message("{title} isn't responding.", title=watch.title), watch.remedy),
+            )
 
 
 CYCLE = "dictation"
@@ -205,43 +214,54 @@ QUIETING = "other sound"
 class Expected(NamedTuple):
     """What is expected of a part, and what the user reads when it fails; as in ``Watch``."""
 
-    title: str
+    title: Message
     stuck_s: float
-    remedy: str = Watch.remedy
+    remedy: Message = Watch.remedy
     most_own: int = Watch.most_own
 
 
+# Translators of these: each goes before "stopped working." and "isn't responding."
 EXPECTED = {
     # The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
-    CYCLE: Expected("Dictating", 10.0, most_own=40),
-    CHORES: Expected("Changing settings", 120.0),  # to look for models imports the engine
-    CONTROL: Expected("The command line", 30.0),
-    MICROPHONE: Expected("The microphone", 10.0),
+    CYCLE: Expected(Message("Dictating"), 10.0, most_own=40),
+    CHORES: Expected(Message("Changing settings"), 120.0),  # to look for models imports the engine
+    CONTROL: Expected(Message("The command line"), 30.0),
+    MICROPHONE: Expected(Message("The microphone"), 10.0),
     # Beyond what the cycle allows one text.
-    INSERT: Expected("Inserting texts", 70.0, "Copy texts from the menu, or quit and restart."),
-    CLIPBOARD: Expected("The clipboard", 30.0),  # a program may take 20 to hand over what it has copied
+    INSERT: Expected(
+        Message("Inserting texts"), 70.0, Message("Copy texts from the menu, or quit and restart.")
+    ),
+    # A program may take 20 to hand over what it has copied.
+    CLIPBOARD: Expected(Message("The clipboard"), 30.0),
     # A run over a minute of sound with a large model on a slow machine takes two.
-    ENGINE: Expected("The speech engine", 300.0, "Quit and restart. What you said is saved."),
-    HOTKEYS: Expected("Listening for the hotkeys", 60.0),
-    HISTORY: Expected("The history", 60.0),  # a disk that sleeps takes 20
-    FOCUS: Expected("Finding the focused window", 10.0, "Texts wait in Handy Qwen meanwhile."),
+    ENGINE: Expected(
+        Message("The speech engine"), 300.0, Message("Quit and restart. What you said is saved.")
+    ),
+    HOTKEYS: Expected(Message("Listening for the hotkeys"), 60.0),
+    HISTORY: Expected(Message("The history"), 60.0),  # a disk that sleeps takes 20
+    FOCUS: Expected(
+        Message("Finding the focused window"), 10.0, Message("Texts wait in Handy Qwen meanwhile.")
+    ),
     # On Wayland some steps start a program each.
-    COPYING: Expected("Copying texts", 60.0, "Paste texts from the Handy Qwen menu, or quit and restart."),
-    SETTING: Expected("Setting the hotkeys", 30.0),  # a portal has 15 s to answer
-    MODELS: Expected("The list of models", 120.0),  # to look at them imports the engine
-    MODELS_WORK: Expected("Installing models", 600.0),  # measuring one shows no sign meanwhile
-    HISTORY_WINDOW: Expected("The history window", 120.0),  # an export of all
-    HISTORY_RETRY: Expected("Transcribing again", 300.0),  # as the engine, and a model is loaded first
-    FILES: Expected("The list of files", 120.0),
-    FILES_READ: Expected("Transcribing files", 300.0),  # a disk that sleeps, or one far away
-    UPKEEP: Expected("Looking what works here", 120.0),  # a check that hangs is given up after 30
-    VOCABULARY: Expected("The vocabulary", 120.0),  # to count tokens imports the engine
+    COPYING: Expected(
+        Message("Copying texts"), 60.0, Message("Paste texts from the Handy Qwen menu, or quit and restart.")
+    ),
+    SETTING: Expected(Message("Setting the hotkeys"), 30.0),  # a portal has 15 s to answer
+    MODELS: Expected(Message("The list of models"), 120.0),  # to look at them imports the engine
+    MODELS_WORK: Expected(Message("Installing models"), 600.0),  # measuring one shows no sign meanwhile
+    HISTORY_WINDOW: Expected(Message("The history window"), 120.0),  # an export of all
+    # As the engine, and a model is loaded first.
+    HISTORY_RETRY: Expected(Message("Transcribing again"), 300.0),
+    FILES: Expected(Message("The list of files"), 120.0),
+    FILES_READ: Expected(Message("Transcribing files"), 300.0),  # a disk that sleeps, or one far away
+    UPKEEP: Expected(Message("The check of this computer"), 120.0),  # a check that hangs is given up after 30
+    VOCABULARY: Expected(Message("The vocabulary"), 120.0),  # to count tokens imports the engine
     # If the sound system hangs, the microphone reports it.
-    CUES: Expected("The sounds at start and stop", math.inf),
-    PLAYBACK: Expected("Playing recordings", math.inf),
-    HOTPLUG: Expected("Noticing new microphones", 30.0),
-    POWER: Expected("Noticing that the computer sleeps", 30.0),
-    QUIETING: Expected("Pausing other sound", 30.0),
+    CUES: Expected(Message("The sounds at start and stop"), math.inf),
+    PLAYBACK: Expected(Message("Playing recordings"), math.inf),
+    HOTPLUG: Expected(Message("Noticing new microphones"), 30.0),
+    POWER: Expected(Message("Noticing that the computer sleeps"), 30.0),
+    QUIETING: Expected(Message("Pausing other sound"), 30.0),
 }
 
 

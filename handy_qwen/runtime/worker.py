@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 
 from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class WatchedThread:
             self._thread.join(LEAVE_S)
             if self.is_alive():
                 self._leaving = None
-                raise HandyError(f"The thread {self.name} does not end.")
+                raise HandyError(Message("The thread {name} does not end.", name=self.name))
         if self._is_ending:
             return
         self._piece = None
@@ -129,7 +130,7 @@ class WatchedThread:
                 self._thread.start()
             except RuntimeError as exc:
                 self._thread = dead  # it still counts as dead
-                raise HandyError(f"The thread {self.name} cannot be started.") from exc
+                raise HandyError(Message("The thread {name} cannot be started.", name=self.name)) from exc
 
     def _was_started(self) -> bool:
         return self._thread.ident is not None

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from handy_qwen.errors import SettingsError
+from handy_qwen.message import Message
 from handy_qwen.settings.fields import Settings
 from handy_qwen.settings.file import (
     ChangedMeanwhileError,
@@ -49,7 +50,7 @@ def _changed(path: Path, wanted: Callable[[Configuration], Mapping[str, object]]
     for left in reversed(range(_TRIES)):
         found = read_configuration(path)
         if found.document is None:
-            raise found.complaint() or SettingsError(f"{path} cannot be read.")
+            raise found.complaint() or SettingsError(Message("{path} cannot be read.", path=path))
         changes = wanted(found)
         new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
         try:
@@ -58,7 +59,8 @@ def _changed(path: Path, wanted: Callable[[Configuration], Mapping[str, object]]
             if isinstance(exc, ChangedMeanwhileError) and left:
                 continue
             raise SettingsError(
-                f"{path} cannot be written: {exc.strerror}.", "Check its permissions."
+                Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
+                Message("Check its permissions."),
             ) from exc
         return new
     raise AssertionError  # the last try ends above

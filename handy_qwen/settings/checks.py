@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,7 @@ from handy_qwen.core.text import Replacement, pattern_error
 from handy_qwen.core.types import Hotkey, Method, Profile, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
+from handy_qwen.message import Message, Number, messages, reason_of
 
 T = TypeVar("T")
 E = TypeVar("E", bound=enum.StrEnum)
@@ -28,35 +30,45 @@ MAX_ITEMS = 2000
 def text(value: object) -> str:
     """A string of moderate length."""
     if not isinstance(value, str):
-        raise ValueError("must be a text in quotes")  # noqa: TRY004  one kind of error for what a file may hold
+        raise ValueError(Message("must be a text in quotes"))  # noqa: TRY004  one kind of error for what a file may hold
     if len(value) > MAX_TEXT:
-        raise ValueError(f"must not be longer than {MAX_TEXT} characters")
+        raise ValueError(Message("must not be longer than {count} characters", count=MAX_TEXT))
     if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
-        raise ValueError("must be a text in Unicode")
+        raise ValueError(Message("must be a text in Unicode"))
     return str(value)
 
 
-def known_language(value: object, also: str = ', or "auto"') -> str:
+def known_language(value: object, *, may_be_automatic: bool = True) -> str:
     """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
     try:
         return language_name(text(value))
     except LanguageError as exc:
-        guess, asks, _rest = exc.hint.partition("?")
-        meant = f" ({guess[:1].lower()}{guess[1:]}?)" if asks else ""
-        raise ValueError(f'must be a language such as "German" or "de"{also}{meant}') from None
+        problem = Message('must be a language such as "German" or "de"')
+        if may_be_automatic:
+            problem = Message('must be a language such as "German" or "de", or "auto"')
+        if exc.guess:
+            problem = Message("{problem} (did you mean {name}?)", problem=problem, name=exc.guess)
+        raise ValueError(problem) from None
 
 
 def one_language(value: object) -> str:
     """As ``known_language``, but not automatic."""
-    if not (name := known_language(value, also="")):
-        raise ValueError('must be a language such as "German" or "de"')
+    if not (name := known_language(value, may_be_automatic=False)):
+        raise ValueError(Message('must be a language such as "German" or "de"'))
     return name
+
+
+def interface(value: object) -> str:
+    """The code of a language for the windows; "" is the system's."""
+    if not re.fullmatch(r"([a-z]{2,3}(_[A-Z][A-Za-z]{1,3})?)?", text(value)):
+        raise ValueError(Message('must be a code such as "de" or "pt_BR"'))
+    return text(value)
 
 
 def flag(value: object) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise ValueError("must be true or false")  # noqa: TRY004
+        raise ValueError(Message("must be true or false"))  # noqa: TRY004
     return value
 
 
@@ -70,9 +82,11 @@ class number:  # noqa: N801  a check, as the functions are
     def __call__(self, value: object) -> float:
         """``value``, checked."""
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise ValueError("must be a number")
+            raise ValueError(Message("must be a number"))
         if not self.low <= value <= self.high:
-            raise ValueError(f"must be from {self.low:g} to {self.high:g}")
+            raise ValueError(
+                Message("must be from {low} to {high}", low=Number(self.low), high=Number(self.high))
+            )
         return float(value)
 
 
@@ -84,7 +98,7 @@ class whole(number):  # noqa: N801
         """``value``, checked."""
         checked = super().__call__(value)
         if checked != int(checked):
-            raise ValueError("must be a whole number")
+            raise ValueError(Message("must be a whole number"))
         return int(checked)
 
 
@@ -95,7 +109,7 @@ def choice(options: type[E]) -> Reader[E]:
         try:
             return options(text(value).strip().lower())
         except ValueError:
-            raise ValueError(f"must be one of {', '.join(options)}") from None
+            raise ValueError(Message("must be one of {names}", names=", ".join(options))) from None
 
     return read
 
@@ -107,7 +121,7 @@ def insertion(value: object) -> Method | None:
     try:
         return choice(Method)(value)
     except ValueError:
-        raise ValueError(f"must be one of {', '.join([AUTOMATIC, *Method])}") from None
+        raise ValueError(Message("must be one of {names}", names=", ".join([AUTOMATIC, *Method]))) from None
 
 
 @dataclass(frozen=True)
@@ -120,9 +134,9 @@ class Several(Generic[T]):
     def __call__(self, value: object) -> tuple[T, ...]:
         """The entries of ``value``, each checked."""
         if not isinstance(value, list | tuple):
-            raise ValueError("must be a list")  # noqa: TRY004
+            raise ValueError(Message("must be a list"))  # noqa: TRY004
         if len(value) > MAX_ITEMS:
-            raise ValueError(f"must not have more than {MAX_ITEMS} entries")
+            raise ValueError(Message("must not have more than {count} entries", count=MAX_ITEMS))
         return tuple(self.item(item) for item in value)
 
 
@@ -151,7 +165,7 @@ def submit_of(value: object) -> str:
 def named(value: object) -> str:
     """A text that is not empty."""
     if not text(value).strip():
-        raise ValueError("must not be empty")
+        raise ValueError(Message("must not be empty"))
     return text(value)
 
 
@@ -166,7 +180,7 @@ def _own_language(value: object) -> str:
 
 def _spacing(value: object) -> str:
     if text(value) not in {"", "on", "off"}:
-        raise ValueError("must be one of on, off")
+        raise ValueError(Message("must be one of {names}", names="on, off"))
     return text(value)
 
 
@@ -215,7 +229,7 @@ def replacement(value: object) -> Replacement:
     flags = (table.get(key, False) for key in ("regex", "case", "alone"))
     read = Replacement(table["heard"], table.get("written", ""), *flags)
     if pattern_error(read):
-        raise ValueError("is not a valid regular expression")
+        raise ValueError(Message("is not a valid regular expression"))
     return read
 
 
@@ -229,15 +243,24 @@ def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
     if isinstance(value, Hotkey | Replacement | Profile):
         value = item_of(value)
     if not isinstance(value, Mapping):
-        raise ValueError("must be a table")  # noqa: TRY004
+        raise ValueError(Message("must be a table"))  # noqa: TRY004
     if unknown := set(value) - set(known):
-        raise ValueError(f"has {len(unknown)} unknown keys; known are {', '.join(known)}")
+        raise ValueError(
+            messages(
+                "has {count} unknown key; known are {names}",
+                "has {count} unknown keys; known are {names}",
+                len(unknown),
+                names=", ".join(known),
+            )
+        )
     read = {}
     for key, item in value.items():
         try:
             read[key] = known[key](item)
         except ValueError as exc:
-            raise ValueError(f"has a key {key} that {exc}") from None
+            raise ValueError(
+                Message("has a key {key} that {problem}", key=key, problem=reason_of(exc))
+            ) from None
     if (needed := next(iter(known))) not in read:
-        raise ValueError(f"must have a key {needed}")
+        raise ValueError(Message("must have a key {key}", key=needed))
     return read

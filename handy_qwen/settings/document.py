@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from handy_qwen.message import Message
+
 Path = tuple[str | int, ...]
 """Keys from the top, with the number of the entry (from 0) in a list of tables."""
 Entry = Mapping[str, object]
@@ -34,19 +36,19 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REASONS = {  # how tomllib's messages begin, which go on with the user's text -> what the user can do
-    "Invalid value": "the value is missing, or a text is not in quotes",
-    "Expected '=' after a key": "there is no = after the name",
-    "Invalid statement": "there is no name, or one with characters that need quotes",
-    "Cannot overwrite": "the same name is set twice",
-    "Cannot declare": "the same table is opened twice",
-    "Duplicate inline table key": "the same name is set twice",
-    "Unterminated string": "a quotation mark is missing",
-    "Illegal character '\\n'": "a quotation mark is missing",
-    "Unclosed": "a closing bracket or a comma is missing",
-    "Unescaped '\\": "write \\\\ for a backslash, or put the text in single quotes",
-    "Expected ']": "a closing bracket is missing",
-    "Expected \"'": "a quotation mark is missing",
-    "Expected newline": "there is something after the value",
+    "Invalid value": Message("the value is missing, or a text is not in quotes"),
+    "Expected '=' after a key": Message("there is no = after the name"),
+    "Invalid statement": Message("there is no name, or one with characters that need quotes"),
+    "Cannot overwrite": Message("the same name is set twice"),
+    "Cannot declare": Message("the same table is opened twice"),
+    "Duplicate inline table key": Message("the same name is set twice"),
+    "Unterminated string": Message("a quotation mark is missing"),
+    "Illegal character '\\n'": Message("a quotation mark is missing"),
+    "Unclosed": Message("a closing bracket or a comma is missing"),
+    "Unescaped '\\": Message("write \\\\ for a backslash, or put the text in single quotes"),
+    "Expected ']": Message("a closing bracket is missing"),
+    "Expected \"'": Message("a quotation mark is missing"),
+    "Expected newline": Message("there is something after the value"),
 }
 _BYTE_ORDER_MARK = "\ufeff"  # some editors of Windows begin a file with it
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
@@ -57,7 +59,7 @@ _LINE_CHARS = 100  # a longer list is written one entry a line
 class TomlError(ValueError):
     """The text is not TOML. ``line`` counts from 1; ``reason`` says why without quoting the text."""
 
-    def __init__(self, reason: str, line: int) -> None:
+    def __init__(self, reason: Message, line: int) -> None:
         super().__init__(reason)
         self.reason, self.line = reason, line
 
@@ -107,7 +109,7 @@ class Document:
         except tomllib.TOMLDecodeError as exc:
             raise _explained(str(exc), text) from exc
         except (ValueError, RecursionError) as exc:  # a number of 5000 digits, a list in a list in a list …
-            raise TomlError("there is a value that nobody can mean", 1) from exc
+            raise TomlError(Message("there is a value that nobody can mean"), 1) from exc
 
     @cached_property
     def lines(self) -> dict[Path, int]:
@@ -296,7 +298,7 @@ def _sorted(entry: Entry) -> str:
 def _check_depth(text: str) -> None:
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > _MOST_DOTS and re.sub(r"\"[^\"]*\"|'[^']*'", "", line).count(".") > _MOST_DOTS:
-            raise TomlError("it is nested too deeply", number)
+            raise TomlError(Message("it is nested too deeply"), number)
 
 
 def _scanned(text: str) -> Iterator[_Statement]:
@@ -365,7 +367,9 @@ def _resolved(keys: Sequence[str], counts: Mapping[Path, int]) -> Path:
 
 
 def _explained(message: str, text: str) -> TomlError:
-    reason = next((why for start, why in _REASONS.items() if message.startswith(start)), "it is not TOML")
+    reason = next(
+        (why for start, why in _REASONS.items() if message.startswith(start)), Message("it is not TOML")
+    )
     if found := re.search(r"\(at line (\d+), column \d+\)$", message):
         return TomlError(reason, int(found[1]))
     # At the end of the file: what is missing belongs to a quotation mark without a partner, else to the last

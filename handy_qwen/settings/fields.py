@@ -25,6 +25,7 @@ from handy_qwen.core.types import (
     WhileRecording,
 )
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message, messages, reason_of
 from handy_qwen.settings.checks import (
     HOTKEY,
     PROFILE,
@@ -37,6 +38,7 @@ from handy_qwen.settings.checks import (
     flag,
     hotkey,
     insertion,
+    interface,
     known_language,
     number,
     one_language,
@@ -50,7 +52,7 @@ from handy_qwen.settings.forms import Amount, Description, Form, Own, Page, Swit
 T = TypeVar("T")
 
 CORES = min(os.cpu_count() or 1, 64)
-DEFAULT_DEVICE = "System default"  # as a microphone
+DEFAULT_DEVICE = Message("System default")  # as a microphone
 
 
 def default_chord(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> str:
@@ -65,8 +67,8 @@ def default_chord(platform: str = sys.platform, environment: Mapping[str, str] =
 def option(
     default: T,
     read: Reader[T],
-    label: str,
-    help: str = "",  # noqa: A002
+    label: Message,
+    help: Message = Message(),  # noqa: A002
     *,
     form: Form | None = None,
     page: Page | None = None,
@@ -77,13 +79,18 @@ def option(
     return field(default=default, metadata={"read": read, "described": described})
 
 
-def _minutes(value: float) -> str:
-    return f"After {Unit.MINUTES.counted(value)}"
+def _after(seconds: float) -> Message:
+    minutes = seconds / 60
+    if minutes != int(minutes):
+        return messages("After {count} second", "After {count} seconds", seconds)
+    return messages("After {count} minute", "After {count} minutes", minutes)
 
 
-def _seconds(value: float) -> str:
-    minutes = value / 60
-    return Unit.SECONDS.counted(value) if minutes != int(minutes) else Unit.MINUTES.counted(minutes)
+def _for(seconds: float) -> Message:
+    minutes = seconds / 60
+    if minutes != int(minutes):
+        return messages("For {count} second", "For {count} seconds", seconds)
+    return messages("For {count} minute", "For {count} minutes", minutes)
 
 
 def _number(value: float) -> str:
@@ -92,9 +99,9 @@ def _number(value: float) -> str:
 
 _LIVE = Worded(
     {
-        LiveMode.FULL: "Show the text as you speak",
-        LiveMode.FINAL_WINDOWS_ONLY: "Work ahead without showing it",
-        LiveMode.OFF: "Start when you let go",
+        LiveMode.FULL: Message("Show the text as you speak"),
+        LiveMode.FINAL_WINDOWS_ONLY: Message("Work ahead without showing it"),
+        LiveMode.OFF: Message("Start when you let go"),
     }
 )
 
@@ -110,13 +117,14 @@ class Settings:
     mode: Mode = option(
         Mode.AUTO,
         choice(Mode),
-        "The key works by",
-        "A short tap starts and stops a recording, a double tap locks it hands-free.",
+        Message("The key works by"),
+        Message("A short tap starts and stops a recording, a double tap locks it hands-free."),
         form=Worded(
+            # Translators: after "The key works by".
             {
-                Mode.AUTO: "Holding or tapping",
-                Mode.HOLD: "Holding only",
-                Mode.TOGGLE: "Tapping only",
+                Mode.AUTO: Message("Holding or tapping"),
+                Mode.HOLD: Message("Holding only"),
+                Mode.TOGGLE: Message("Tapping only"),
             }
         ),
         page=Page.SHORTCUT,
@@ -124,41 +132,43 @@ class Settings:
     hold_s: float = option(
         0.3,
         number(0.1, 2),
-        "Counts as holding after",
-        "A shorter press counts as a tap.",
+        Message("Counts as holding after"),
+        Message("A shorter press counts as a tap."),
         form=Amount(Unit.SECONDS, step=0.05, decimals=2),
         page=Page.SHORTCUT,
     )
     lock_key: LockKey = option(
         LockKey.SPACE,
         choice(LockKey),
-        "Locks the recording while you hold the hotkey",
-        "Press it, and let go of both: the recording goes on until you tap the hotkey.",
-        form=Worded({LockKey.SPACE: "Space", LockKey.TAB: "Tab", LockKey.OFF: "No key"}),
+        Message("Locks the recording while you hold the hotkey"),
+        Message("Press it, and let go of both: the recording goes on until you tap the hotkey."),
+        form=Worded(
+            {LockKey.SPACE: Message("Space"), LockKey.TAB: Message("Tab"), LockKey.OFF: Message("No key")}
+        ),
         page=Page.SHORTCUT,
     )
     max_take_s: float = option(
         900.0,
         number(5, 7200),
-        "Longest recording",
-        "A recording stops by itself after this time, and its text is inserted as usual.",
+        Message("Longest recording"),
+        Message("A recording stops by itself after this time, and its text is inserted as usual."),
         form=Amount(Unit.MINUTES, Unit.SECONDS, scale=60, decimals=2),
         page=Page.SHORTCUT,
     )
     silence_s: float = option(
         20.0,
         number(0, 3600),
-        "End a tapped recording after silence",
-        "A recording locked hands-free keeps going.",
+        Message("End a tapped recording after silence"),
+        Message("A recording locked hands-free keeps going."),
         form=Worded(
             {
-                5.0: "After 5 seconds",
-                10.0: "After 10 seconds",
-                20.0: "After 20 seconds",
-                60.0: "After 1 minute",
-                0.0: "Never",
+                5.0: Message("After 5 seconds"),
+                10.0: Message("After 10 seconds"),
+                20.0: Message("After 20 seconds"),
+                60.0: Message("After 1 minute"),
+                0.0: Message("Never"),
             },
-            other=lambda value: f"After {_seconds(value)}",
+            other=_after,
             raw=_number,
         ),
         page=Page.SHORTCUT,
@@ -167,8 +177,8 @@ class Settings:
     microphones: tuple[str, ...] = option(
         (),
         InOrder(text),
-        "Microphones",
-        "The first one that is connected is used, and used again when it comes back.",
+        Message("Microphones"),
+        Message("The first one that is connected is used, and used again when it comes back."),
         form=Own(lambda names: ", ".join(name or DEFAULT_DEVICE for name in names) or DEFAULT_DEVICE),
         page=Page.MICROPHONE,
         note='Names, such as ["Jabra Evolve", "Yeti", ""]; "" is the system\'s default, which also comes '
@@ -177,21 +187,24 @@ class Settings:
     avoid_headset: bool = option(
         True,
         flag,
-        "Avoid a headset's microphone while it plays music",
-        "While a Bluetooth headset's microphone is open, its music sounds like a phone call. The next "
-        "microphone is used instead, if there is one.",
+        Message("Avoid a headset's microphone while it plays music"),
+        Message(
+            "While a Bluetooth headset's microphone is open, its music sounds like a phone "
+            "call. The next microphone is used instead, if there is one."
+        ),
         page=Page.MICROPHONE,
     )
     while_recording: WhileRecording = option(
         WhileRecording.OFF,
         choice(WhileRecording),
-        "While you speak, other sound",
-        "What was paused goes on when you have finished, and the volume comes back.",
+        Message("While you speak, other sound"),
+        Message("What was paused goes on when you have finished, and the volume comes back."),
         form=Worded(
             {
-                WhileRecording.OFF: "Stays as it is",
-                WhileRecording.PAUSE: "Pauses",
-                WhileRecording.LOWER: "Gets quieter",
+                # Translators: after "While you speak, other sound".
+                WhileRecording.OFF: Message("Stays as it is"),
+                WhileRecording.PAUSE: Message("Pauses"),
+                WhileRecording.LOWER: Message("Gets quieter"),
             }
         ),
         page=Page.MICROPHONE,
@@ -200,11 +213,16 @@ class Settings:
     warm_s: float = option(
         30.0,
         number(-1, 86_400),
-        "Keep the microphone ready after use",
-        "Catches the first syllable of the next dictation. Half a second is kept, in memory only.",
+        Message("Keep the microphone ready after use"),
+        Message("Catches the first syllable of the next dictation. Half a second is kept, in memory only."),
         form=Worded(
-            {0.0: "Off", 30.0: "For 30 seconds", 300.0: "For 5 minutes", -1.0: "Always"},
-            other=lambda value: "Always" if value < 0 else f"For {_seconds(value)}",
+            {
+                0.0: Message("Off"),
+                30.0: Message("For 30 seconds"),
+                300.0: Message("For 5 minutes"),
+                -1.0: Message("Always"),
+            },
+            other=lambda value: Message("Always") if value < 0 else _for(value),
             raw=_number,
         ),
         page=Page.MICROPHONE,
@@ -213,18 +231,21 @@ class Settings:
     model: str = option(
         "",
         text,
-        "Model",
-        form=Own(lambda value: value or "Automatic"),
+        Message("Model"),
+        form=Own(lambda value: value or Message("Automatic")),
         page=Page.LANGUAGE,
         note='Its name; "": chosen automatically.',
     )
     threads: int = option(
         0,
         whole(0, 256),
-        "Processor threads",
-        "Automatic: as many as were fastest on this computer.",
+        Message("Processor threads"),
+        Message("Automatic: as many as were fastest on this computer."),
         form=Worded(
-            {0: "Automatic", **{count: Unit.THREADS.counted(count) for count in range(1, CORES + 1)}},
+            {
+                0: Message("Automatic"),
+                **{count: Unit.THREADS.counted(count) for count in range(1, CORES + 1)},
+            },
             other=Unit.THREADS.counted,
             raw=_number,
             is_long=True,
@@ -235,24 +256,24 @@ class Settings:
     use_devices: bool = option(
         True,
         flag,
-        "Use the graphics card",
-        "Only where it was measured to be quicker than the processor, and writes the same.",
+        Message("Use the graphics card"),
+        Message("Only where it was measured to be quicker than the processor, and writes the same."),
         note="What there is: handy-qwen doctor",
     )
     idle_unload_min: float = option(
         15.0,
         number(-1, 10_080),
-        "Free the model's memory when unused",
-        "It loads again when you press the key. Nothing you say meanwhile is lost.",
+        Message("Free the model's memory when unused"),
+        Message("It loads again when you press the key. Nothing you say meanwhile is lost."),
         form=Worded(
             {
-                -1.0: "At once",
-                5.0: "After 5 minutes",
-                15.0: "After 15 minutes",
-                60.0: "After 1 hour",
-                0.0: "Never",
+                -1.0: Message("At once"),
+                5.0: Message("After 5 minutes"),
+                15.0: Message("After 15 minutes"),
+                60.0: Message("After 1 hour"),
+                0.0: Message("Never"),
             },
-            other=lambda value: "At once" if value < 0 else _minutes(value),
+            other=lambda value: Message("At once") if value < 0 else _after(60 * value),
             raw=_number,
         ),
         page=Page.LANGUAGE,
@@ -261,8 +282,8 @@ class Settings:
     live: LiveMode = option(
         LiveMode.FULL,
         choice(LiveMode),
-        "While you speak",
-        "Working ahead has most of the text ready when you let go, but keeps the processor busy.",
+        Message("While you speak"),
+        Message("Working ahead has most of the text ready when you let go, but keeps the processor busy."),
         form=_LIVE,
         page=Page.LANGUAGE,
         note="With the 0.6B model on two slow cores, the engine is busy for up to two thirds of the time\n"
@@ -271,41 +292,42 @@ class Settings:
     live_on_battery: LiveMode = option(
         LiveMode.FINAL_WINDOWS_ONLY,
         choice(LiveMode),
-        "While you speak, on battery",
+        Message("While you speak, on battery"),
         form=_LIVE,
         page=Page.LANGUAGE,
     )
     language: str = option(
         "",
         known_language,
-        "I speak",
-        form=Own(lambda value: value or "Detect automatically"),
+        Message("I speak"),
+        form=Own(lambda value: value or Message("Detect automatically")),
         page=Page.LANGUAGE,
         note='A language such as "German" or "de"; "" or "auto": detected automatically.',
     )
     languages: tuple[str, ...] = option(
         (),
         Once(one_language),
-        "Detect only these languages",
-        "Choose those you speak: a short sentence is then never taken for another language.",
-        form=Own(lambda names: ", ".join(names) or "Any language"),
+        Message("Detect only these languages"),
+        Message("Choose those you speak: a short sentence is then never taken for another language."),
+        form=Own(lambda names: ", ".join(names) or Message("Any language")),
         page=Page.LANGUAGE,
         note='A list, such as ["German", "en"]; [] for any. With one, it is always that one.',
     )
     recent_languages: tuple[str, ...] = option(
-        (), Several(known_language), "Recently chosen languages, for the menu", form=Own(", ".join)
+        (), Several(known_language), Message("Recently chosen languages, for the menu"), form=Own(", ".join)
     )
     method: Method | None = option(
         None,
         insertion,
-        "Insert text by",
+        Message("Insert text by"),
         form=Worded(
             {
-                None: "Automatic",
-                Method.PASTE: "Pasting",
-                Method.TYPE: "Typing",
-                Method.COPY: "Copying only",
-                Method.NONE: "Nothing; keep it in History",
+                None: Message("Automatic"),
+                # Translators: after "Insert text by".
+                Method.PASTE: Message("Pasting"),
+                Method.TYPE: Message("Typing"),
+                Method.COPY: Message("Copying only"),
+                Method.NONE: Message("Nothing; keep it in History"),
             },
             raw=lambda value: f'"{value or AUTOMATIC}"',
         ),
@@ -314,14 +336,14 @@ class Settings:
     submit: Submit = option(
         Submit.OFF,
         choice(Submit),
-        "Then press",
-        "In a chat, this can send the message right away.",
+        Message("Then press"),
+        Message("In a chat, this can send the message right away."),
         form=Worded(
             {
-                Submit.OFF: "Nothing",
-                Submit.ENTER: "Enter",
-                Submit.CTRL_ENTER: "Ctrl+Enter",
-                Submit.SUPER_ENTER: "Super+Enter",
+                Submit.OFF: Message("Nothing"),
+                Submit.ENTER: Message("Enter"),
+                Submit.CTRL_ENTER: Message("Ctrl+Enter"),
+                Submit.SUPER_ENTER: Message("Super+Enter"),
             }
         ),
         page=Page.TEXT,
@@ -329,33 +351,37 @@ class Settings:
     smart_spacing: bool = option(
         True,
         flag,
-        "Continue the sentence already there",
-        "Adds a space before the text, and starts it in lower case in the middle of a sentence.",
+        Message("Continue the sentence already there"),
+        Message("Adds a space before the text, and starts it in lower case in the middle of a sentence."),
         page=Page.TEXT,
     )
-    trailing_space: bool = option(False, flag, "Put a space after each text", page=Page.TEXT)
-    remove_fillers: bool = option(False, flag, "Leave out “um”, “uh” and the like", page=Page.TEXT)
-    say_new_line: bool = option(True, flag, "“New line” starts a new line", page=Page.TEXT)
-    say_new_paragraph: bool = option(True, flag, "“New paragraph” leaves a line empty", page=Page.TEXT)
+    trailing_space: bool = option(False, flag, Message("Put a space after each text"), page=Page.TEXT)
+    remove_fillers: bool = option(False, flag, Message("Leave out “um”, “uh” and the like"), page=Page.TEXT)
+    say_new_line: bool = option(True, flag, Message("“New line” starts a new line"), page=Page.TEXT)
+    say_new_paragraph: bool = option(
+        True, flag, Message("“New paragraph” leaves a line empty"), page=Page.TEXT
+    )
     say_scratch_that: bool = option(
         True,
         flag,
-        "“Scratch that” deletes the last sentence",
-        "Said again, it deletes the whole dictation, even one that is inserted, until you type or click.",
+        Message("“Scratch that” deletes the last sentence"),
+        Message(
+            "Said again, it deletes the whole dictation, even one that is inserted, until you type or click."
+        ),
         page=Page.TEXT,
     )
     say_press_enter: bool = option(
         True,
         flag,
-        "“Press enter” at the end presses Enter",
-        "Say it after a pause, as a sentence of its own. In a chat, this sends the message.",
+        Message("“Press enter” at the end presses Enter"),
+        Message("Say it after a pause, as a sentence of its own. In a chat, this sends the message."),
         page=Page.TEXT,
     )
     custom_words: tuple[str, ...] = option(
         (),
         Several(text),
-        "Words",
-        "Names and terms that the model should know, the most important first.",
+        Message("Words"),
+        Message("Names and terms that the model should know, the most important first."),
         form=Own(", ".join),
         page=Page.VOCABULARY,
         note="As many are used as the model reads; to see which: handy-qwen words list",
@@ -363,34 +389,53 @@ class Settings:
     overlay: Overlay = option(
         Overlay.BOTTOM,
         choice(Overlay),
-        "Show the overlay",
-        "A small window that shows what is recorded. It never takes the keyboard.",
+        Message("Show the overlay"),
+        Message("A small window that shows what is recorded. It never takes the keyboard."),
         form=Worded(
             {
-                Overlay.BOTTOM: "At the bottom of the screen",
-                Overlay.TOP: "At the top of the screen",
-                Overlay.OFF: "Never",
+                Overlay.BOTTOM: Message("At the bottom of the screen"),
+                Overlay.TOP: Message("At the top of the screen"),
+                Overlay.OFF: Message("Never"),
             }
         ),
         page=Page.GENERAL,
     )
+    interface_language: str = option(
+        "",
+        interface,
+        Message("Language of the windows"),
+        Message("The manual and the command line stay in English."),
+        form=Own(lambda code: code or Message("System default")),
+        page=Page.GENERAL,
+        note='A code such as "de" or "pt_BR"; "": the system\'s. It changes when Handy Qwen starts.',
+    )
     set_up: bool = option(
-        False, flag, "The first-start guide has been shown", 'To see it again: "handy-qwen setup".'
+        False,
+        flag,
+        Message("The first-start guide has been shown"),
+        Message('To see it again: "handy-qwen setup".'),
     )
     sounds: bool = option(
-        False, flag, "Sounds", "Short sounds when a recording starts and ends.", page=Page.GENERAL
+        False,
+        flag,
+        Message("Sounds"),
+        Message("Short sounds when a recording starts and ends."),
+        page=Page.GENERAL,
     )
     history: Keep = option(
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
-        "Keep",
-        "Until a text is delivered, its sound is on disk in any case, so nothing is lost in a crash."
-        " With text only, it stays a day longer if words may be missing from the text.",
+        # Translators: of a dictation: "Keep: text and sound".
+        Message("Keep"),
+        Message(
+            "Until a text is delivered, its sound is on disk in any case, so nothing is lost in a crash. "
+            "With text only, it stays a day longer if words may be missing from the text."
+        ),
         form=Worded(
             {
-                Keep.AUDIO_AND_TEXT: "Text and sound",
-                Keep.TEXT: "Text only",
-                Keep.NOTHING: "Nothing",
+                Keep.AUDIO_AND_TEXT: Message("Text and sound"),
+                Keep.TEXT: Message("Text only"),
+                Keep.NOTHING: Message("Nothing"),
             }
         ),
         page=Page.HISTORY,
@@ -398,33 +443,37 @@ class Settings:
     history_count: int = option(
         1000,
         whole(0, 1_000_000),
-        "Number of dictations",
-        "Starred ones are not counted and always stay.",
-        form=Amount(Unit.DICTATIONS, step=100, zero="No limit", first=1000),
+        Message("Number of dictations"),
+        Message("Starred ones are not counted and always stay."),
+        form=Amount(Unit.DICTATIONS, step=100, zero=Message("No limit"), first=1000),
         page=Page.HISTORY,
     )
     history_days: float = option(
         90.0,
         number(0, 36_500),
-        "How long they are kept",
-        form=Amount(Unit.DAYS, decimals=2, zero="Forever", first=90),
+        Message("How long they are kept"),
+        form=Amount(Unit.DAYS, decimals=2, zero=Message("Forever"), first=90),
         page=Page.HISTORY,
     )
     history_gb: float = option(
         2.0,
         number(0, 100_000),
-        "Space for their sound",
-        "Nine hours take 2 GB. The oldest sound goes first; its text stays.",
-        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero="No limit", first=2),
+        Message("Space for their sound"),
+        Message("Nine hours take 2 GB. The oldest sound goes first; its text stays."),
+        form=Amount(Unit.GIGABYTES, step=0.5, decimals=2, zero=Message("No limit"), first=2),
         page=Page.HISTORY,
     )
     private: bool = option(
-        False, flag, "Pause the history", "While it is paused, nothing you say is kept.", page=Page.HISTORY
+        False,
+        flag,
+        Message("Pause the history"),
+        Message("While it is paused, nothing you say is kept."),
+        page=Page.HISTORY,
     )
     hotkeys: tuple[Hotkey, ...] = option(
         (Hotkey(default_chord()),),
         Several(hotkey, HOTKEY),
-        "Hotkeys",
+        Message("Hotkeys"),
         form=Own(lambda value: ", ".join(one.chord for one in value)),
         page=Page.SHORTCUT,
         note="From here on each line belongs to the [[...]] above it: add other settings above this line.\n"
@@ -434,9 +483,11 @@ class Settings:
     apps: tuple[Profile, ...] = option(
         (),
         Several(profile, PROFILE),
-        "Apps",
-        "What is different in some programs. The first that fits is used, yours before those that come with "
-        "Handy Qwen.",
+        Message("Apps"),
+        Message(
+            "What is different in some programs. The first that fits is used, yours before "
+            "those that come with Handy Qwen."
+        ),
         form=Own(lambda value: ", ".join(one.name for one in value)),
         page=Page.APPS,
         note='name: "Terminals", "Code editors" and "Chat" replace what comes with Handy Qwen\n'
@@ -446,7 +497,7 @@ class Settings:
     replacements: tuple[Replacement, ...] = option(
         (),
         Several(replacement, REPLACEMENT),
-        "Replacements",
+        Message("Replacements"),
         form=Own(lambda value: ", ".join(one.heard for one in value)),
         page=Page.VOCABULARY,
         note="heard, written: write this wherever that was heard, as whole words\n"
@@ -461,7 +512,9 @@ class Settings:
             try:
                 value = one.metadata["read"](getattr(self, one.name))
             except ValueError as exc:
-                raise ValueError(f"{one.name} {exc}") from None
+                raise ValueError(
+                    Message("{setting} {problem}", setting=one.name, problem=reason_of(exc))
+                ) from None
             object.__setattr__(self, one.name, value)
 
     @property

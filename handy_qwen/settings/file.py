@@ -23,11 +23,11 @@ from handy_qwen import paths
 from handy_qwen.errors import SettingsError
 from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import Message, messages, reason_of, sentences
 from handy_qwen.settings.checks import Reader, Several, item_of
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
-from handy_qwen.settings.forms import sentence
 from handy_qwen.settings.mending import mended, name_at
 
 VERSION = 1
@@ -41,7 +41,6 @@ _TABLES = {
     name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
 }
 _SHOWN_PROBLEMS = 3  # in a notice
-_IN_WINDOW = "Reset the line in the Settings window"
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
 
 
@@ -62,16 +61,25 @@ def stamp_of(path: Path) -> Stamp | None:
 class Problem:
     """Something in the file that is not used as written: one sentence, without any value of the user's."""
 
-    text: str
+    text: Message = Message()
     line: int = 0  # from 1; 0: unknown
-    effect: str = ""  # what is done instead
+    effect: Message = Message()  # what is done instead
     name: str = ""  # of the setting; "" if it is about the file, or a key that is none
     place: Keys = field(default=(), repr=False)  # of a key that is none, for ``put_right``
     meant: str = ""  # what it should be called, or where it is a setting in the wrong place, is called
 
+    @property
+    def told(self) -> Message:
+        """All of it in one line, without a capital and a full stop: see ``forms.sentence``."""
+        text = (
+            Message("{problem}; {effect}", problem=self.text, effect=self.effect)
+            if self.effect
+            else self.text
+        )
+        return Message("line {line}: {problem}", line=self.line, problem=text) if self.line else text
+
     def __str__(self) -> str:
-        where = f"line {self.line}: " if self.line else ""
-        return f"{where}{self.text}" + (f"; {self.effect}" if self.effect else "")
+        return str(self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,24 +129,52 @@ class Configuration:
     problems: tuple[Problem, ...] = ()
     settings: Settings = field(default_factory=Settings)
 
-    def complaint(self, until: str = "") -> SettingsError | None:
+    def complaint(self, until: Message = Message()) -> SettingsError | None:
         """What to tell the user; None if the file is right. ``until``: what holds while it is broken."""
         if self.error:
-            where = f"Line {self.error.line} of {self.path.name} cannot be read:" if self.error.line else ""
-            title = f"{where or self.path.name} {self.error.text}."
-            how = f"{_IN_WINDOW}, or fix it in {self.path}." if until and self.error.line else ""
-            return SettingsError(title, f"{until} {how or f'Fix it in {self.path}.'}".strip())
+            title = Message("{file} {problem}.", file=self.path.name, problem=self.error.text)
+            if self.error.line:
+                title = Message(
+                    "Line {line} of {file} cannot be read: {reason}.",
+                    line=self.error.line,
+                    file=self.path.name,
+                    reason=self.error.text,
+                )
+            if until and self.error.line:
+                how = Message("Reset the line in the Settings window, or fix it in {path}.", path=self.path)
+            else:
+                how = Message("Fix it in {path}.", path=self.path)
+            return SettingsError(title, sentences(until, how))
         if not self.problems:
             return None
         if len(self.problems) == 1:
             (one,) = self.problems
-            hint = f"{sentence(one.effect)} " if one.effect else ""
-            title = sentence(f"line {one.line} of {self.path.name}: {one.text}")
-            return SettingsError(title, f"{hint}Fix it in {self.path}.")
-        told = [sentence(f"line {one.line}: {one.text}") for one in self.problems[:_SHOWN_PROBLEMS]]
-        if len(self.problems) > _SHOWN_PROBLEMS:
-            told.append(f"And {len(self.problems) - _SHOWN_PROBLEMS} more: run handy-qwen doctor.")
-        return SettingsError(f"{len(self.problems)} problems in {self.path.name}.", " ".join(told))
+            hint = Message("Fix it in {path}.", path=self.path)
+            if one.effect:
+                hint = Message("Until then {effect}. Fix it in {path}.", effect=one.effect, path=self.path)
+            title = Message(
+                "Line {line} of {file}: {problem}.", line=one.line, file=self.path.name, problem=one.text
+            )
+            return SettingsError(title, hint)
+        told = [
+            Message("Line {line}: {problem}.", line=one.line, problem=one.text)
+            for one in self.problems[:_SHOWN_PROBLEMS]
+        ]
+        if more := len(self.problems) - len(told):
+            told.append(
+                messages(
+                    "And {count} more: run handy-qwen doctor.",
+                    "And {count} more: run handy-qwen doctor.",
+                    more,
+                )
+            )
+        title = messages(
+            "{count} problem in {file}.",
+            "{count} problems in {file}.",
+            len(self.problems),
+            file=self.path.name,
+        )
+        return SettingsError(title, sentences(*told))
 
 
 def read_configuration(path: Path | None = None) -> Configuration:
@@ -147,14 +183,16 @@ def read_configuration(path: Path | None = None) -> Configuration:
     try:
         stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
-            return Configuration(path, exists=True, error=Problem("is too large"))
+            return Configuration(path, exists=True, error=Problem(Message("is too large")))
         document = _renamed(Document(raw.decode()))
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
-        return Configuration(path, exists=True, error=Problem(f"cannot be opened: {exc.strerror}"))
+        return Configuration(
+            path, exists=True, error=Problem(Message("cannot be opened: {reason}", reason=exc.strerror))
+        )
     except UnicodeError:
-        return Configuration(path, exists=True, error=Problem("is not text in UTF-8"))
+        return Configuration(path, exists=True, error=Problem(Message("is not text in UTF-8")))
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
         error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
@@ -203,31 +241,37 @@ class _Reader:
         """Its value; None if its default is to be used."""
         raw, read = self._document.values[name], _READERS[name]
         if isinstance(raw, Mapping) and name in _TABLES:
-            self._tell(f"write [[{name}]], with two brackets", (name,))
+            self._tell(Message("write [[{name}]], with two brackets", name=name), (name,))
             raw = [raw]
         if isinstance(raw, list) and raw and isinstance(read, Several):
             raw = [item for at in range(len(raw)) if (item := self.entry(name, at, raw[at])) is not None]
             if not raw:
                 return None
-        return self._checked(read, raw, name, (name,), f"{_default(_FIELDS[name])} is used")
+        return self._checked(read, raw, name, (name,), _default_used(_FIELDS[name]))
 
     def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
         """What can be used of an entry of a list; None if nothing can."""
         place: Keys = (name, at)
-        called = f"an entry of {name}" if place in self._document.lines else f"entry {at + 1} of {name}"
+        called = Message("entry {number} of {name}", number=at + 1, name=name)
+        if place in self._document.lines:
+            called = Message("an entry of {name}", name=name)
         read, before = _READERS[name], len(self.problems)
         assert isinstance(read, Several)
         if read.keys and isinstance(entry, Mapping):
 
             def is_good(key: str, value: object) -> bool:
                 found = self._checked(
-                    read.keys[key], value, f"{key} of {name}", (*place, key), "it is not used"
+                    read.keys[key],
+                    value,
+                    Message("{key} of {name}", key=key, name=name),
+                    (*place, key),
+                    Message("it is not used"),
                 )
                 return found is not None
 
             entry = {key: value for key, value in entry.items() if key in read.keys and is_good(key, value)}
         explained = len(self.problems)
-        found = self._checked(read.item, entry, called, place, "it is left out")
+        found = self._checked(read.item, entry, called, place, Message("it is left out"))
         if explained > before:  # one of its keys was bad, which says it all
             del self.problems[explained:]
         return found
@@ -242,8 +286,12 @@ class _Reader:
                 continue
             if name not in _FIELDS and not is_newer:
                 guess = _nearest(name, _FIELDS)
-                meant = f"{_shown(name)} is not a setting; did you mean {guess}?"
-                self._tell_stranger(meant if guess else "this key is not a setting", (name,), guess)
+                told = Message("this key is not a setting")
+                if guess:
+                    told = Message(
+                        "{key} is not a setting; did you mean {name}?", key=_shown(name), name=guess
+                    )
+                self._tell_stranger(told, (name,), guess)
             for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
                 if isinstance(entry, Mapping):
                     self._look_in_table(name, (name, at) if isinstance(raw, list) else (name,), entry)
@@ -256,28 +304,41 @@ class _Reader:
                 continue
             if key in _FIELDS:
                 line = self._document.first_table_line
-                where = (
-                    f"{header} and not used; move it above line {line}" if line else f"{name} and not used"
-                )
-                self._tell_stranger(f"{key} is inside {where}", (*place, key), key)
+                told = Message("{key} is inside {table} and not used", key=key, table=name)
+                if line:
+                    told = Message(
+                        "{key} is inside {table} and not used; move it above line {line}",
+                        key=key,
+                        table=header,
+                        line=line,
+                    )
+                self._tell_stranger(told, (*place, key), key)
             elif known:
                 guess = _nearest(key, known)
-                meant = f"did you mean {guess}?" if guess else f"known are {', '.join(known)}"
-                called = _shown(key) if guess else "a key"  # it may be anything the user says
-                self._tell_stranger(f"{called} is not known in {header}; {meant}", (*place, key), guess)
+                told = Message(  # without its name: it may be anything the user says
+                    "a key is not known in {table}; known are {names}", table=header, names=", ".join(known)
+                )
+                if guess:
+                    told = Message(
+                        "{key} is not known in {table}; did you mean {name}?",
+                        key=_shown(key),
+                        table=header,
+                        name=guess,
+                    )
+                self._tell_stranger(told, (*place, key), guess)
 
-    def _checked(self, read: Reader[T], value: object, called: str, place: Keys, effect: str) -> T | None:
+    def _checked(self, read: Reader[T], value: object, called: str, place: Keys, effect: Message) -> T | None:
         try:
             return read(value)
         except ValueError as exc:
-            self._tell(f"{called} {exc}", place, effect)
+            self._tell(Message("{setting} {problem}", setting=called, problem=reason_of(exc)), place, effect)
             return None
 
-    def _tell(self, text: str, place: Keys, effect: str = "") -> None:
+    def _tell(self, text: Message, place: Keys, effect: Message = Message()) -> None:
         name = place[0] if place[0] in _FIELDS else ""
         self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
 
-    def _tell_stranger(self, text: str, place: Keys, meant: str) -> None:
+    def _tell_stranger(self, text: Message, place: Keys, meant: str) -> None:
         """A key that is none, and if it has a line of its own, what it may have been meant to be."""
         self._tell(text, place)
         if place in self._document.lines:
@@ -296,7 +357,7 @@ class _Reader:
 
 
 def _shown(name: str) -> str:
-    return name if _PLAIN_NAME.fullmatch(name) else "a key"
+    return name if _PLAIN_NAME.fullmatch(name) else Message("a key")
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
@@ -304,9 +365,10 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
-def _default(one: Field[Any]) -> str:
-    is_short = one.default != "" and not isinstance(one.default, tuple)
-    return f"the default, {dump(_plain(one.default))}," if is_short else "the default"
+def _default_used(one: Field[Any]) -> Message:
+    if one.default == "" or isinstance(one.default, tuple):
+        return Message("the default is used")
+    return Message("the default, {value}, is used", value=dump(_plain(one.default)))
 
 
 def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Document:
@@ -398,7 +460,8 @@ def mend(path: Path) -> None:
         _replace(found, mended(path.read_bytes().decode()).encode())
     except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
         raise SettingsError(
-            f"{path.name} cannot be repaired here.", f"Open {path} in a text editor."
+            Message("{name} cannot be repaired here.", name=path.name),
+            Message("Open {path} in a text editor.", path=path),
         ) from exc
 
 
@@ -411,7 +474,7 @@ def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
     found = read_configuration(path)
     problem = next((one for one in found.problems if place and one.place == place), None)
     if found.document is None or problem is None:
-        raise SettingsError(f"{path.name} has changed.", "Look at it again.")
+        raise SettingsError(Message("{name} has changed.", name=path.name), Message("Look at it again."))
     document = found.document
     if not is_meant or not problem.meant:
         document = document.without(place)
@@ -423,7 +486,10 @@ def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
     try:
         _replace(found, f"{document.mark}{document.text}".encode())
     except OSError as exc:
-        raise SettingsError(f"{path} cannot be written: {exc.strerror}.", "Check its permissions.") from exc
+        raise SettingsError(
+            Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
+            Message("Check its permissions."),
+        ) from exc
 
 
 def check_readable(found: Configuration, names: Iterable[str]) -> None:
@@ -432,5 +498,8 @@ def check_readable(found: Configuration, names: Iterable[str]) -> None:
         document = found.document
         if document and name in document.values and _Reader(document).field(name) is None:
             raise SettingsError(
-                f"{name} in {found.path.name} cannot be read, and would be lost.", "Fix or reset it first."
+                Message(
+                    "{name} in {file} cannot be read, and would be lost.", name=name, file=found.path.name
+                ),
+                Message("Fix or reset it first."),
             )

@@ -12,7 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from handy_qwen.message import Message, messages, verbatim
+
 _COMMENT_CHARS = 100
+_ENDS = tuple(".?!…。？！؟")  # noqa: RUF001
 
 
 class Page(enum.StrEnum):
@@ -30,32 +33,51 @@ class Page(enum.StrEnum):
 
 
 class Unit(enum.Enum):
-    """What a number counts: its name beside the number, and its words for one and for several."""
+    """What a number counts."""
 
-    SECONDS = ("s", "second", "seconds")
-    MINUTES = ("min", "minute", "minutes")
-    DAYS = ("days", "day", "days")
-    GIGABYTES = ("GB", "gigabyte", "gigabytes")
-    DICTATIONS = ("dictations", "dictation", "dictations")
-    THREADS = ("threads", "thread", "threads")
+    SECONDS = "seconds"
+    MINUTES = "minutes"
+    DAYS = "days"
+    GIGABYTES = "gigabytes"
+    DICTATIONS = "dictations"
+    THREADS = "threads"
 
     @property
-    def short(self) -> str:
+    def short(self) -> Message:
         """Beside a number: "s"."""
-        return self.value[0]
+        return _SHORT[self]
 
-    def counted(self, number: float) -> str:
+    def counted(self, number: float) -> Message:
         """With its number: "15 minutes"."""
-        return f"{number:g} {self.value[1] if number == 1 else self.value[2]}"
+        return _COUNTED[self](number)
+
+
+# Translators: units beside a field for a number, as in "0.3 s", "15 min", "90 days".
+_SHORT = {
+    Unit.SECONDS: Message("s"),
+    Unit.MINUTES: Message("min"),
+    Unit.DAYS: Message("days"),
+    Unit.GIGABYTES: Message("GB"),
+    Unit.DICTATIONS: Message("dictations"),
+    Unit.THREADS: Message("threads"),
+}
+_COUNTED: dict[Unit, Callable[[float], Message]] = {
+    Unit.SECONDS: lambda count: messages("{count} second", "{count} seconds", count),
+    Unit.MINUTES: lambda count: messages("{count} minute", "{count} minutes", count),
+    Unit.DAYS: lambda count: messages("{count} day", "{count} days", count),
+    Unit.GIGABYTES: lambda count: messages("{count} gigabyte", "{count} gigabytes", count),
+    Unit.DICTATIONS: lambda count: messages("{count} dictation", "{count} dictations", count),
+    Unit.THREADS: lambda count: messages("{count} thread", "{count} threads", count),
+}
 
 
 @dataclass(frozen=True)
 class Switch:
     """On or off."""
 
-    def worded(self, value: object) -> str:
+    def worded(self, value: object) -> Message:
         """Return "On" or "Off"."""
-        return "On" if value else "Off"
+        return Message("On") if value else Message("Off")
 
     def explained(self) -> str:
         """For a comment: nothing; true and false speak for themselves."""
@@ -73,16 +95,16 @@ class Worded:
         is_long: There are too many, or they depend on the machine: a comment does not list them.
     """
 
-    values: Mapping[Any, str]
-    other: Callable[[Any], str] | None = None
+    values: Mapping[Any, Message]
+    other: Callable[[Any], Message] | None = None
     raw: Callable[[Any], str] = lambda value: f'"{value}"'
     is_long: bool = False
 
-    def worded(self, value: Any) -> str:  # noqa: ANN401  of any setting
+    def worded(self, value: Any) -> Message:  # noqa: ANN401  of any setting
         """What ``value`` is called."""
         if value in self.values:
             return self.values[value]
-        return self.other(value) if self.other else str(value)
+        return self.other(value) if self.other else verbatim(str(value))
 
     def explained(self) -> str:
         """For a comment: what the file may say, and what it means."""
@@ -110,16 +132,16 @@ class Amount:
     scale: float = 1.0
     step: float = 1.0
     decimals: int = 0
-    zero: str = ""
+    zero: Message = Message()
     first: float = 0.0
 
-    def worded(self, value: float) -> str:
+    def worded(self, value: float) -> Message:
         """Return "15 minutes", or what 0 means."""
         return self.zero if not value and self.zero else self.unit.counted(value / self.scale)
 
     def explained(self) -> str:
         """For a comment: the unit, and what 0 means."""
-        unit = (self.file_unit or self.unit).value[2]
+        unit = (self.file_unit or self.unit).value
         return f"A number of {unit}; 0: {self.zero.lower()}" if self.zero else f"A number of {unit}"
 
 
@@ -149,8 +171,8 @@ class Description:
         note: What only those need who write the file.
     """
 
-    label: str
-    help: str = ""
+    label: Message
+    help: Message = Message()
     form: Form = field(default_factory=Switch)
     page: Page | None = None
     note: str = ""
@@ -162,8 +184,8 @@ class Description:
 
 
 def sentence(text: str) -> str:
-    """``text`` with a capital and an end: "must be a number" is what a check says."""
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?', '!')) else '.'}"
+    """``text`` with a capital and an end: "must be a number" is what a check says, in any language."""
+    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(_ENDS) else '.'}"
 
 
 def _wrapped(text: str) -> list[str]:

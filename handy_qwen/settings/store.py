@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.errors import HandyError, SettingsError
+from handy_qwen.message import Message
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import Settings
 from handy_qwen.settings.file import (
@@ -40,8 +41,8 @@ logger = logging.getLogger(__name__)
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
 and some file systems show the same time for all that is written within two seconds."""
-_FORMER = "Your previous settings stay active, and changes are not saved, until it is fixed."
-_DEFAULTS = "The defaults are active, and changes are not saved, until it is fixed."
+_FORMER = Message("Your previous settings stay active, and changes are not saved, until it is fixed.")
+_DEFAULTS = Message("The defaults are active, and changes are not saved, until it is fixed.")
 
 
 class SettingsStore:
@@ -233,8 +234,10 @@ class SettingsStore:
         except OSError as exc:
             logger.warning("settings file not written: %s", type(exc).__name__)
             self._refusal = SettingsError(
-                "The settings could not be saved.",
-                f"{self.path}: {exc.strerror}. They hold until Handy Qwen quits.",
+                Message("The settings could not be saved."),
+                Message(
+                    "{path}: {reason}. They hold until Handy Qwen quits.", path=self.path, reason=exc.strerror
+                ),
             )
             self._tell(found)
         else:

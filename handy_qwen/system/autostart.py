@@ -35,6 +35,7 @@ from xml.parsers.expat import ExpatError
 import handy_qwen
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
+from handy_qwen.message import Message
 from handy_qwen.paths import user_home
 
 HIDDEN = "--hidden"
@@ -189,8 +190,12 @@ class FileAutostart(Autostart):
 
     def _unwritable(self, error: OSError) -> HandyError:
         return HandyError(
-            f"The autostart entry {self._path} cannot be changed: {error.strerror}.",
-            f"Check the permissions of {self._path.parent}.",
+            Message(
+                "The autostart entry {path} cannot be changed: {reason}.",
+                path=self._path,
+                reason=error.strerror,
+            ),
+            Message("Check the permissions of {folder}.", folder=self._path.parent),
         )
 
 
@@ -305,16 +310,16 @@ class WindowsAutostart(Autostart):
     def turn_on(self, launch: Launch) -> None:
         """See ``Autostart``. Forgets that it was switched off."""
         if launch.folder is not None or launch.variables:
-            what = HOME_VARIABLE if launch.variables else "a checkout that is not installed"
+            what = HOME_VARIABLE if launch.variables else Message("a checkout that is not installed")
             raise HandyError(
-                f"Windows cannot start {what} at login.",
-                "Install the program: pip install, or its installer.",
+                Message("Windows cannot start {what} at login.", what=what),
+                Message("Install the program: pip install, or its installer."),
             )
         command = subprocess.list2cmdline(launch.command)
         if len(command) > MOST_CHARACTERS:
             raise HandyError(
-                "The program's path is too long for Windows to start it at login.",
-                "Install it in a folder with a shorter name.",
+                Message("The program's path is too long for Windows to start it at login."),
+                Message("Install it in a folder with a shorter name."),
             )
         registry = self._registry
         try:
@@ -359,7 +364,8 @@ def _split(command: str) -> tuple[str, ...]:
 
 def _refused() -> HandyError:
     return HandyError(
-        "Windows won't let Handy Qwen change the startup entry.", "A policy may have locked it."
+        Message("Windows won't let Handy Qwen change the startup entry."),
+        Message("A policy may have locked it."),
     )
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
+from handy_qwen.message import Message
 from handy_qwen.paths import asset, user_home
 from handy_qwen.system.autostart import (
     FILE,
@@ -81,9 +82,15 @@ class MenuEntry:
             replace_file(self.place, content, mode=0o644)  # desktops read it for the user
         except OSError as exc:
             raise HandyError(
-                f"The menu entry {self.place} cannot be written: {exc.strerror}.",
-                "Without it, GNOME and KDE on Wayland don't give the app a hotkey. Check the folder's "
-                "permissions.",
+                Message(
+                    "The menu entry {path} cannot be written: {reason}.",
+                    path=self.place,
+                    reason=exc.strerror,
+                ),
+                Message(
+                    "Without it, GNOME and KDE on Wayland don't give the app a hotkey. Check the "
+                    "folder's permissions."
+                ),
             ) from exc
         logger.info("the menu entry was written")
         return True
@@ -99,7 +106,9 @@ class MenuEntry:
         try:
             self.place.unlink()
         except OSError as exc:
-            raise HandyError(f"{self.place} cannot be deleted: {exc.strerror}.") from exc
+            raise HandyError(
+                Message("{path} cannot be deleted: {reason}.", path=self.place, reason=exc.strerror)
+            ) from exc
         return True
 
 

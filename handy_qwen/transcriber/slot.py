@@ -20,6 +20,7 @@ from handy_qwen.core.events import ModelFailed, ModelLoading, ModelReady, ModelU
 from handy_qwen.core.ports import Post
 from handy_qwen.engine.api import Model
 from handy_qwen.errors import EngineError, HandyError, OutOfMemoryError
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -154,7 +155,7 @@ def _close(model: Model) -> None:
 
 
 def _not_loadable() -> EngineError:
-    return EngineError("The speech model could not be loaded.", "See the log for details.")
+    return EngineError(Message("The speech model could not be loaded."), Message("See the log for details."))
 
 
 def return_freed_memory() -> None:

@@ -28,6 +28,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
 from handy_qwen.engine.api import Cancel, LiveText, Model, Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.transcriber.file_job import FileJob
 from handy_qwen.transcriber.slot import ModelSlot
@@ -522,7 +523,9 @@ class EngineTranscriber:
         if not job.is_complete:
             job.start_over()
             return False
-        self._fail(job, EngineError("The speech engine failed.", "See the log for details."))
+        self._fail(
+            job, EngineError(Message("The speech engine failed."), Message("See the log for details."))
+        )
         return self._has_work()
 
     def _recover(self) -> None:
@@ -541,7 +544,7 @@ class EngineTranscriber:
 
 
 def _failed() -> EngineError:
-    return EngineError("The recording couldn't be transcribed.", "See the log for details.")
+    return EngineError(Message("The recording couldn't be transcribed."), Message("See the log for details."))
 
 
 def _check() -> None:

@@ -29,6 +29,7 @@ from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows.correction import CorrectionWindow
@@ -90,30 +91,33 @@ class Desk(QObject):
 
     def show_view(self, view: View) -> None:
         """Show what the program does. Any thread."""
-        self._called.emit(partial(self._show_view, view))
+        self._called.emit(partial(self._show_view, translated(view)))
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are. Any thread."""
-        self._called.emit(partial(self._show_models, models))
+        self._called.emit(partial(self._show_models, translated(models)))
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say. Any thread."""
-        self._called.emit(partial(self._show_settings, shown))
+        self._called.emit(partial(self._show_settings, translated(shown)))
 
     def show_history(self, page: HistoryPage) -> None:
         """Show an answer of the history. Any thread."""
+        page = translated(page)
         self._to_windows(lambda window: window.show_history(page))
 
     def show_files(self, page: FilesPage) -> None:
         """Show the sound files that are transcribed. Any thread."""
-        self._called.emit(partial(self._show_files, page))
+        self._called.emit(partial(self._show_files, translated(page)))
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
         """Show what is known of the machine and the history as a whole. Any thread."""
+        upkeep = translated(upkeep)
         self._to_windows(lambda window: window.show_upkeep(upkeep))
 
     def show_vocabulary(self, page: VocabularyPage) -> None:
         """Show the words and replacements. Any thread."""
+        page = translated(page)
         self._to_windows(lambda window: window.show_vocabulary(page))
 
     def open(self, window: Window) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QWidget
 
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import confirm
 
 REPLACE, REPLACE_DETAIL = tr("Replace {name}?"), tr("A file with this name already exists.")

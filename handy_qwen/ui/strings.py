@@ -1,26 +1,22 @@
-"""The words that windows share, and sizes, times and rates as people read them, ready to be translated.
+"""The words that windows share, and sizes, times and rates as people read them, in the user's language.
 
-``tr`` is gettext's: a catalog named ``handy-qwen`` in ``assets/locale`` is used if there is one for the
-user's language. The words of one window only are in a module beside it (``windows/model_words.py``); notices
-come worded from the core. An ampersand underlines the letter behind it.
+The words of one window only are in a module beside it (``windows/model_words.py``); notices come worded from
+the core. An ampersand underlines the letter behind it.
 """
 
 from __future__ import annotations
 
-import gettext
 import html
 import re
 from collections.abc import Sequence
 
 from PySide6.QtCore import QLocale
 
-from handy_qwen import __version__, paths
+from handy_qwen import __version__
 from handy_qwen.core.types import Mode
 from handy_qwen.core.view import Choices, Phase, Remedy, View
 from handy_qwen.languages import NATIVE_NAMES
-
-_catalog = gettext.translation("handy-qwen", paths.asset("locale"), fallback=True)
-tr, ntr = _catalog.gettext, _catalog.ngettext
+from handy_qwen.ui.translation import ntr, tr
 
 APP_TITLE = "Handy Qwen"
 VERSION = f"{APP_TITLE} {__version__}"
@@ -31,6 +27,7 @@ PHASES = {
     Phase.PROBLEM: tr("Something needs your attention"),
     Phase.IDLE: tr("Ready"),
 }
+# Translators: {state} is "Ready", {how} "Hold Right Ctrl and speak."
 STATE_AND_KEY = tr("{state}. {how}")
 REMEDIES = {  # what a notice offers to click on
     Remedy.MODELS: tr("Open Models"),
@@ -44,6 +41,7 @@ REMEDIES = {  # what a notice offers to click on
 START, STOP, CANCEL = tr("&Start recording"), tr("&Stop recording"), tr("&Cancel")
 MODEL, LANGUAGE, MICROPHONE = tr("&Model"), tr("&Language"), tr("Micro&phone")
 AUTOMATIC, DEFAULT_DEVICE = tr("&Automatic"), tr("System &default")
+# Translators: {what} is what was chosen automatically.
 AUTOMATIC_IS, NOT_CONNECTED = tr("&Automatic ({what})"), tr("{device} (not connected)")
 ALL_LANGUAGES = tr("All languages")
 _MOST_NAMED = 3
@@ -53,6 +51,7 @@ CORRECT = tr("C&orrect last text…")
 RECENT, NO_RECENT = tr("&Recent texts"), tr("Nothing yet")
 GET_MODEL, MODELS_WINDOW, HISTORY_WINDOW = tr("Get a &full model…"), tr("&Manage models…"), tr("Histor&y…")
 FILES_WINDOW = tr("Transcr&ibe files…")
+# Translators: {state} is "Downloading", "Paused", ...
 MODELS_WORKING = tr("&Manage models… ({model}: {state})")
 SETTINGS_WINDOW, HELP, QUIT = tr("S&ettings…"), tr("&Help"), tr("&Quit")
 HELP_WINDOW, SETUP_WINDOW = tr("&How to…"), tr("&Set up again…")
@@ -63,7 +62,9 @@ NO_MODELS = tr("No model is installed")
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
+# Translators: the second is how loud the microphone is.
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
+# Translators: {cancel} is "Esc to cancel" or "cancel in the tray menu"; the latter stands alone, too.
 FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to cancel")
 CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")

@@ -15,12 +15,13 @@ from typing import Any
 from handy_qwen.core.types import Part
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import replace_file
+from handy_qwen.message import Message, messages
 from handy_qwen.settings.document import Document, TomlError
 from handy_qwen.settings.fields import OPTIONS, Settings
 from handy_qwen.settings.file import edited, new_document, values_in
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.exchange import text_of
-from handy_qwen.vocabulary.lists import Item, Vocabulary, added
+from handy_qwen.vocabulary.lists import Item, Vocabulary, added, listed, replacements_added, words_added
 
 HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or handy-qwen settings import FILE."
 ENDING = ".toml"
@@ -51,7 +52,10 @@ def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> Non
     try:
         replace_file(path, document.text.encode())
     except OSError as exc:
-        raise SettingsError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+        raise SettingsError(
+            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
+            Message("Choose another place."),
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Backup:
     values: dict[str, Any] = field(repr=False)
     unusable: int = 0
 
-    def changes(self, now: Settings, parts: Collection[Part]) -> tuple[dict[str, object], str]:
+    def changes(self, now: Settings, parts: Collection[Part]) -> tuple[dict[str, object], Message]:
         """What becomes of ``now``: the settings that change, and a sentence about it."""
         wanted = {name: self.values[name] for name in names_of(parts) if name in self.values}
         old = Vocabulary.of(now)
@@ -70,14 +74,16 @@ class Backup:
         replaced = {Part.SETTINGS, Part.APPS}
         others = {name: value for name, value in wanted.items() if part_of(name) in replaced}
         changes |= {name: value for name, value in others.items() if value != getattr(now, name)}
-        told = [
-            _counted(sum(name in others for name in changes), "setting changed", "settings changed"),
-            _counted(outcome.words, "word added", "words added"),
-            _counted(outcome.replacements, "replacement added", "replacements added"),
-            _counted(self.unusable + len(outcome.skipped), "entry can't be used", "entries can't be used"),
-        ]
-        told = [part for part in told if part]
-        return changes, f"{', '.join(told)}." if told else "Everything in it is set already."
+        changed, unusable = sum(name in others for name in changes), self.unusable + len(outcome.skipped)
+        told = listed(
+            messages("{count} setting changed", "{count} settings changed", changed),
+            words_added(outcome.words),
+            replacements_added(outcome.replacements),
+            messages("{count} entry can't be used", "{count} entries can't be used", unusable),
+        )
+        if not told:
+            return changes, Message("Everything in it is set already.")
+        return changes, Message("{changes}.", changes=told)
 
 
 def read_backup(path: Path, check_chord: CheckChord) -> Backup:
@@ -93,11 +99,20 @@ def read_backup(path: Path, check_chord: CheckChord) -> Backup:
         values, problems = values_in(Document(text))
     except TomlError as exc:
         raise SettingsError(
-            f"Line {exc.line} of {path.name} cannot be read: {exc.reason}.", "Choose a backup of Handy Qwen."
+            Message(
+                "Line {line} of {name} cannot be read: {reason}.",
+                line=exc.line,
+                name=path.name,
+                reason=exc.reason,
+            ),
+            Message("Choose a backup of Handy Qwen."),
         ) from exc
     usable = {name: value for name, value in values.items() if value is not None}
     if not usable:
-        raise SettingsError(f"{path.name} has no settings.", "Choose a backup of Handy Qwen, or Handy's.")
+        raise SettingsError(
+            Message("{name} has no settings.", name=path.name),
+            Message("Choose a backup of Handy Qwen, or Handy's."),
+        )
     return Backup(usable, len(problems))
 
 
@@ -115,14 +130,13 @@ def _checked(path: Path, values: dict[str, object], stored: Any, check_chord: Ch
     if isinstance(words, list):
         usable["custom_words"] = tuple(word for word in words if isinstance(word, str))
     if not usable:
-        raise SettingsError(f"{path.name} has no settings of Handy's.", "Choose its settings_store.json.")
+        raise SettingsError(
+            Message("{name} has no settings of Handy's.", name=path.name),
+            Message("Choose its settings_store.json."),
+        )
     return Backup(usable, len(values) - sum(name in usable for name in values))
 
 
 def _items(wanted: dict[str, Any]) -> Iterator[Item]:
     for name in ("custom_words", "replacements"):
         yield from (Item(number, value) for number, value in enumerate(wanted.get(name, ()), 1))
-
-
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}" if count else ""

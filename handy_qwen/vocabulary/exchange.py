@@ -23,6 +23,7 @@ from pathlib import Path
 from handy_qwen.core.text import Replacement
 from handy_qwen.errors import SettingsError
 from handy_qwen.files import replacing
+from handy_qwen.message import Message, reason_of
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
@@ -71,10 +72,13 @@ class Found:
     encoding: str = ""  # the one it was taken to have, where it does not say so
 
     @property
-    def warning(self) -> str:
+    def warning(self) -> Message:
         """What the user should look at; "" for nothing."""
-        read = f"The file was read as {self.encoding}. Check accents and special characters."
-        return read if self.encoding else ""
+        if not self.encoding:
+            return Message()
+        return Message(
+            "The file was read as {encoding}. Check accents and special characters.", encoding=self.encoding
+        )
 
 
 def text_of(path: Path) -> str:
@@ -140,34 +144,48 @@ def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
 
 def _write(path: Path, data: bytes) -> None:
     if path.suffix and path.suffix.lower() not in _WRITTEN:
-        kinds = f"{', '.join(_WRITTEN[:-1])} or {_WRITTEN[-1]}"
+        kinds = ", ".join(_WRITTEN)
         raise SettingsError(
-            f"A file {path.suffix} cannot be written.", f"Choose a name that ends with {kinds}."
+            Message("A file {suffix} cannot be written.", suffix=path.suffix),
+            Message("Choose a name that ends with one of {kinds}.", kinds=kinds),
         )
     try:
         with replacing(path, mode=0o600) as file:
             file.write(data)
     except OSError as exc:
-        raise SettingsError(f"{path} could not be written: {exc.strerror}.", "Choose another place.") from exc
+        raise SettingsError(
+            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
+            Message("Choose another place."),
+        ) from exc
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
-            raise SettingsError(f"{path} is not a file.", "Choose a text file, a table or Handy's settings.")
+            raise SettingsError(
+                Message("{path} is not a file.", path=path),
+                Message("Choose a text file, a table or Handy's settings."),
+            )
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError as exc:
-        raise SettingsError(f"There is no file {path}.", "Check its name and folder.") from exc
+        raise SettingsError(
+            Message("There is no file {path}.", path=path), Message("Check its name and folder.")
+        ) from exc
     except OSError as exc:
-        raise SettingsError(f"{path} cannot be read: {exc.strerror}.", "Check its permissions.") from exc
+        raise SettingsError(
+            Message("{path} cannot be read: {reason}.", path=path, reason=exc.strerror),
+            Message("Check its permissions."),
+        ) from exc
     if len(raw) > MOST_BYTES:
         raise _too_large(path)
     return raw
 
 
 def _too_large(path: Path) -> SettingsError:
-    return SettingsError(f"{path.name} is too large for a vocabulary.", "Import a part of it.")
+    return SettingsError(
+        Message("{name} is too large for a vocabulary.", name=path.name), Message("Import a part of it.")
+    )
 
 
 def _decoded(path: Path, raw: bytes) -> tuple[str, str]:
@@ -213,7 +231,8 @@ def _checked(text: str) -> str:
 
 def _refuse(path: Path) -> tuple[str, str]:
     raise SettingsError(
-        f"{path.name} is not a text file.", "Choose a text file, a table or Handy's settings."
+        Message("{name} is not a text file.", name=path.name),
+        Message("Choose a text file, a table or Handy's settings."),
     ) from None
 
 
@@ -248,7 +267,7 @@ def _table(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
         try:
             items.append(Item(line, _entry(cells, columns)))
         except ValueError as exc:
-            skipped.append(Skipped(line, str(exc)))
+            skipped.append(Skipped(line, reason_of(exc)))
     return items, skipped
 
 
@@ -276,11 +295,11 @@ def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
         return cells[place] if place < len(cells) else ""
 
     if columns["written"] >= len(cells):
-        raise ValueError("it does not say what to write")
+        raise ValueError(Message("it does not say what to write"))
     flags = {name: cell(name).strip().casefold() for name in ("regex", "case", "alone")}
     for name, value in flags.items():
         if value not in _YES | _NO:
-            raise ValueError(f"{name} is neither yes nor no")
+            raise ValueError(Message("{column} is neither yes nor no", column=name))
     return Replacement(cell("heard"), cell("written"), *(value in _YES for value in flags.values()))
 
 
@@ -317,8 +336,12 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, 
             begin = reader.line_num
     except csv.Error as exc:
         raise SettingsError(
-            f"Line {begin + first} of {path.name} cannot be read as part of a table.",
-            "Check its quotation marks.",
+            Message(
+                "Line {line} of {name} cannot be read as part of a table.",
+                line=begin + first,
+                name=path.name,
+            ),
+            Message("Check its quotation marks."),
         ) from exc
     return found
 
@@ -343,11 +366,13 @@ def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
     words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
         raise SettingsError(
-            f"{path.name} has no custom words of Handy's.",
-            "Choose Handy's settings_store.json, or a text file.",
+            Message("{name} has no custom words of Handy's.", name=path.name),
+            Message("Choose Handy's settings_store.json, or a text file."),
         )
     items = [Item(number, word) for number, word in enumerate(words, 1) if isinstance(word, str)]
     skipped = [
-        Skipped(number, "no text") for number, word in enumerate(words, 1) if not isinstance(word, str)
+        Skipped(number, Message("no text"))
+        for number, word in enumerate(words, 1)
+        if not isinstance(word, str)
     ]
     return items, skipped

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.text import Replacement, one_line
+from handy_qwen.message import Message, messages, sentences
 from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT, item_of, replacement
 from handy_qwen.settings.checks import text as settings_text
 from handy_qwen.settings.document import dump
@@ -20,12 +21,12 @@ from handy_qwen.settings.fields import Settings
 
 MOST_BYTES = 900_000
 """Of both lists in the settings file, which may have 2 ** 20 with its comments."""
-TOO_LONG = f"longer than {MAX_TEXT} characters"
-NOT_UNICODE = "not Unicode"
-BAD_PATTERN = "not a valid pattern"
-IS_FULL = f"the list is full, {MAX_ITEMS} entries"
-NO_ROOM = "the settings file is full"
-TAKEN = "replaced by something else already"
+TOO_LONG = Message("longer than {count} characters", count=MAX_TEXT)
+NOT_UNICODE = Message("not Unicode")
+BAD_PATTERN = Message("not a valid pattern")
+IS_FULL = Message("the list is full, {count} entries", count=MAX_ITEMS)
+NO_ROOM = Message("the settings file is full")
+TAKEN = Message("replaced by something else already")
 _TOLD = 3  # lines whose reason is told
 
 
@@ -64,7 +65,7 @@ class Skipped:
     """A line of which nothing was taken, and why, as the end of a sentence."""
 
     line: int
-    reason: str
+    reason: Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,24 +85,39 @@ class Outcome:
         return replace(self, skipped=tuple(lines))
 
     @property
-    def summary(self) -> str:
+    def summary(self) -> Message:
         """What was added, what was there and what was left out, with its line and without its content."""
-        told = [
-            _counted(self.words, "word added", "words added"),
-            _counted(self.replacements, "replacement added", "replacements added"),
-            _counted(self.respelled, "spelling changed", "spellings changed"),
-            f"{self.known:,} already there" if self.known else "",
-            _counted(len(self.skipped), "line skipped", "lines skipped"),
+        known, skipped = self.known, len(self.skipped)
+        told = listed(
+            words_added(self.words),
+            replacements_added(self.replacements),
+            messages("{count} spelling changed", "{count} spellings changed", self.respelled),
+            messages("{count} already there", "{count} already there", known),
+            messages("{count} line skipped", "{count} lines skipped", skipped),
+        ) or Message("Nothing to add")
+        if not skipped:
+            return Message("{changes}.", changes=told)
+        lines = [
+            Message("line {line}: {reason}", line=one.line, reason=one.reason) for one in self.skipped[:_TOLD]
         ]
-        told = [part for part in told if part] or ["Nothing to add"]
-        lines = [f"line {one.line}: {one.reason}" for one in self.skipped[:_TOLD]]
-        if len(self.skipped) > _TOLD:
-            lines.append(f"and {len(self.skipped) - _TOLD:,} more")
-        return ", ".join(told) + (f" ({'; '.join(lines)})" if lines else "") + "."
+        if skipped > _TOLD:
+            lines.append(messages("and {count} more", "and {count} more", skipped - _TOLD))
+        return Message("{changes} ({lines}).", changes=told, lines=sentences(*lines, between="; "))
 
 
-def _counted(count: int, one: str, many: str) -> str:
-    return f"{count:,} {one if count == 1 else many}" if count else ""
+def words_added(count: int) -> Message:
+    """So many words are new."""
+    return messages("{count} word added", "{count} words added", count)
+
+
+def replacements_added(count: int) -> Message:
+    """So many replacements are new."""
+    return messages("{count} replacement added", "{count} replacements added", count)
+
+
+def listed(*counted: Message) -> Message:
+    """Those of ``counted``, all from ``messages``, that count any."""
+    return sentences(*(one for one in counted if one.values["count"]), between=", ")
 
 
 def tidy(word: str) -> str:
@@ -192,14 +208,14 @@ class _Adding:
             tuple(self._skipped),
         )
 
-    def _skip(self, line: int, reason: str) -> None:
+    def _skip(self, line: int, reason: Message) -> None:
         self._skipped.append(Skipped(line, reason))
 
-    def _refusal(self, value: str | Replacement) -> str:
-        return refusal(value) or (NO_ROOM if _size(value) > self._room else "")
+    def _refusal(self, value: str | Replacement) -> Message:
+        return refusal(value) or (NO_ROOM if _size(value) > self._room else Message())
 
 
-def refusal(value: str | Replacement) -> str:
+def refusal(value: str | Replacement) -> Message:
     """Why the settings would not take ``value``, as the end of a sentence; "" if they would."""
     texts = (value,) if isinstance(value, str) else (value.heard, value.written)
     if any(len(text) > MAX_TEXT for text in texts):
@@ -210,14 +226,14 @@ def refusal(value: str | Replacement) -> str:
     except ValueError:
         return NOT_UNICODE
     if isinstance(value, str):
-        return ""
+        return Message()
     if not value.heard.strip():
-        return "nothing to listen for"
+        return Message("nothing to listen for")
     try:
         replacement(value)
     except ValueError:
         return BAD_PATTERN
-    return ""
+    return Message()
 
 
 def reworded(old: Vocabulary, was: str, text: str) -> Outcome:

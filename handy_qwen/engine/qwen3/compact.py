@@ -31,12 +31,13 @@ from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, Mod
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.message import Message
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
 _DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
 _FAR_ROWS = 24  # for fewer, copying the cache to a device and back takes longer than reading them
 _CACHE_STEP = 512  # rows by which the cache grows at least
-_OTHER_SIZES = "its sizes are not those in the manifest"
+_OTHER_SIZES = Message("its sizes are not those in the manifest")
 
 
 def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
@@ -371,4 +372,4 @@ def map_array(
     except FileNotFoundError as exc:
         raise ModelMissingError(path) from exc
     except (ValueError, OverflowError, OSError) as exc:
-        raise ModelCorruptError(path, "it is shorter than it should be") from exc
+        raise ModelCorruptError(path, Message("it is shorter than it should be")) from exc

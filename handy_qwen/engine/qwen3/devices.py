@@ -32,6 +32,7 @@ from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3.manifest import Manifest
 from handy_qwen.engine.qwen3.sessions import Device, open_session, run
 from handy_qwen.errors import CancelledError, EngineError
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +109,11 @@ class FarGraph:
             device = next(device for device in devices_here() if device.provider == placement.provider)
             self._session = open_session(path, threads=threads, device=device)
         except StopIteration:
-            self._fail(EngineError(f"This ONNX Runtime was not built for {placement.provider}."))
+            self._fail(
+                EngineError(
+                    Message("This ONNX Runtime was not built for {provider}.", provider=placement.provider)
+                )
+            )
         except EngineError as exc:
             self._fail(exc)
 
@@ -135,7 +140,7 @@ class FarGraph:
             self._fail(exc)
             return None
         if not np.isfinite(found[0]).all():
-            self._fail(EngineError("The device gives numbers that make no sense."))
+            self._fail(EngineError(Message("The device gives numbers that make no sense.")))
             return None
         return found
 

@@ -23,6 +23,7 @@ from handy_qwen.engine.qwen3.model import Float32, TextDecoder
 from handy_qwen.engine.qwen3.output import End, loop_start
 from handy_qwen.engine.qwen3.prompt import ANY, Beginnings
 from handy_qwen.errors import EngineError
+from handy_qwen.message import Message
 
 _FIRST_TOKENS = 4  # verified where the answer seems to be back at the draft; doubled while they are accepted
 _SEARCHED = 6  # tokens to either side of where it should come back
@@ -87,7 +88,9 @@ def first_choices(logits: Float32) -> list[int]:
     """
     best = logits.argmax(axis=-1)
     if not np.isfinite(logits[np.arange(len(logits)), best]).all():  # NaN wins every comparison of argmax
-        raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
+        raise EngineError(
+            Message("The model gives numbers that make no sense."), Message("Install or convert it again.")
+        )
     return [int(token) for token in best]
 
 

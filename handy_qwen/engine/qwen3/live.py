@@ -37,6 +37,7 @@ from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
 from handy_qwen.errors import AudioFormatError, CancelledError
 from handy_qwen.languages import UNSPACED_CLASS
+from handy_qwen.message import Message
 
 _FED_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two checks of ``cancel``
 
@@ -106,7 +107,11 @@ class LiveTranscription:
     def feed(self, block: Float32) -> None:
         """See ``api.LiveText``."""
         if block.ndim != 1 or block.dtype != np.float32:
-            raise AudioFormatError(f"Audio must be 1-D float32, not {block.ndim}-D {block.dtype}.")
+            raise AudioFormatError(
+                Message(
+                    "Audio must be 1-D float32, not {ndim}-D {dtype}.", ndim=block.ndim, dtype=block.dtype
+                )
+            )
         self._inbox.put(block)
 
     def advance(self) -> bool:

@@ -17,12 +17,15 @@ from typing import Any
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.message import Message
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 2
 """Raised when an older program could not run a newer package, or a newer one an older package."""
-_REINSTALL = "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
-_NOT_A_MANIFEST = "it is not the manifest of a package"
+_REINSTALL = Message(
+    "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
+)
+_NOT_A_MANIFEST = Message("it is not the manifest of a package")
 _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
 
@@ -154,10 +157,10 @@ def load_manifest(folder: Path) -> Manifest:
 
 def _check_format(path: Path, found: object) -> None:
     if isinstance(found, int) and 0 < found < FORMAT:
-        raise ModelCorruptError(path, "an older version of the program made the package", _REINSTALL)
+        raise ModelCorruptError(path, Message("an older version of the program made the package"), _REINSTALL)
     if found != FORMAT:
-        problem = f"it is of format {found!r}, not {FORMAT}"
-        raise ModelCorruptError(path, problem, "Update the program or convert again.")
+        problem = Message("it is of format {found}, not {format}", found=repr(found), format=FORMAT)
+        raise ModelCorruptError(path, problem, Message("Update the program or convert again."))
 
 
 def _plain_name(name: object) -> str:
@@ -197,7 +200,7 @@ def find_damage(folder: Path, manifest: Manifest) -> None:
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
         if sha256_of(folder / name) != entry.sha256:
-            raise ModelCorruptError(folder / name, "its contents have changed")
+            raise ModelCorruptError(folder / name, Message("its contents have changed"))
 
 
 def _check_size(path: Path, entry: FileEntry) -> None:
@@ -205,7 +208,9 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         raise ModelMissingError(path)
     size = path.stat().st_size
     if size != entry.size_bytes:
-        raise ModelCorruptError(path, f"it has {size} bytes instead of {entry.size_bytes}")
+        raise ModelCorruptError(
+            path, Message("it has {size} bytes instead of {expected}", size=size, expected=entry.size_bytes)
+        )
 
 
 def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:

@@ -49,6 +49,7 @@ from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
+from handy_qwen.message import Message
 
 GRAPHS = ("encoder", "decoder_init", "decoder_step")
 _INFIXES = (".int4", ".int8", ".fp16", "")
@@ -57,7 +58,7 @@ _INFIXES = (".int4", ".int8", ".fp16", "")
 PASS_S = 60.0
 """Longest segment. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
 
-DOWNLOAD_AGAIN = "Download the package again, with all of its files."
+DOWNLOAD_AGAIN = Message("Download the package again, with all of its files.")
 FLOAT, INT64 = "tensor(float)", "tensor(int64)"
 _LFS = b"version https://git-lfs"
 _MOST_BYTES = 64 << 20  # a larger graph has its weights inside, and would be in memory twice
@@ -125,16 +126,24 @@ def read_config(path: Path) -> tuple[ModelConfig, str]:
     Raises:
         ModelMissingError, ModelCorruptError: It is missing, or describes another kind of model.
     """
-    with as_corrupt(path, "it does not describe a model of this layout", DOWNLOAD_AGAIN, DOWNLOAD_AGAIN):
+    with as_corrupt(
+        path, Message("it does not describe a model of this layout"), DOWNLOAD_AGAIN, DOWNLOAD_AGAIN
+    ):
         raw = read_object(path)
         config, embed_type = _config_from(raw), str(raw.get("embed_tokens_dtype", "float32"))
         mel = dict(raw.get("mel", {}))
     if embed_type not in _EMBED_TYPES:
-        raise ModelCorruptError(path, f"embed_tokens.bin in {embed_type!r} cannot be read", DOWNLOAD_AGAIN)
+        raise ModelCorruptError(
+            path,
+            Message("embed_tokens.bin in {embed_type} cannot be read", embed_type=repr(embed_type)),
+            DOWNLOAD_AGAIN,
+        )
     ours = {"sample_rate": SAMPLE_RATE, "n_fft": N_FFT, "hop_length": HOP, "n_mels": N_MELS}
     for key, expected in ours.items():
         if mel.get(key, expected) != expected:
-            problem = f"it needs features with another {key} than {expected}"
+            problem = Message(
+                "it needs features with another {key} than {expected}", key=key, expected=expected
+            )
             raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
     return config, embed_type
 
@@ -164,7 +173,12 @@ def _open_table(path: Path, config: TextConfig, embed_type: str) -> EmbeddingTab
     expected, found = config.vocab * config.hidden * dtype.itemsize, path.stat().st_size
     if found != expected:
         shape = f"{config.vocab} x {config.hidden} numbers in {embed_type}"
-        problem = f"it has {found} bytes and not the {expected} of {shape}"
+        problem = Message(
+            "it has {found} bytes and not the {expected} of {shape}",
+            found=found,
+            expected=expected,
+            shape=shape,
+        )
         raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
     return EmbeddingTable(map_array(path, (config.vocab, config.hidden), dtype))
 
@@ -175,8 +189,8 @@ def _open_graph(name: str, path: Path, config: ModelConfig, threads: int) -> ort
     if name == "decoder_init" and "input_embeds" in inputs and "input_ids" not in inputs:
         raise ModelCorruptError(
             path,
-            "it is an early export that takes embeddings where current ones take token ids",
-            f"Download a current package: {_CURRENT}.",
+            Message("it is an early export that takes embeddings where current ones take token ids"),
+            Message("Download a current package: {current}.", current=_CURRENT),
         )
     check_ports(path, session, *_ports(name, config))
     return session
@@ -220,23 +234,27 @@ def check_files(path: Path) -> None:
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
     size = path.stat().st_size
     if size == 0:
-        raise ModelCorruptError(path, "it is empty", DOWNLOAD_AGAIN)
+        raise ModelCorruptError(path, Message("it is empty"), DOWNLOAD_AGAIN)
     with path.open("rb") as file:
         if file.read(len(_LFS)) == _LFS:
             raise ModelCorruptError(
                 path,
-                "it is a Git LFS pointer, not the file itself",
-                "Run `git lfs pull` there, or download it.",
+                Message("it is a Git LFS pointer, not the file itself"),
+                Message("Run `git lfs pull` there, or download it."),
             )
     for location, needed in ({} if size > _MOST_BYTES else _weights(path)).items():
         data = path.parent / location
         if not location or Path(location).name != location:
-            raise ModelCorruptError(path, "it looks for weights outside its own folder", DOWNLOAD_AGAIN)
+            raise ModelCorruptError(
+                path, Message("it looks for weights outside its own folder"), DOWNLOAD_AGAIN
+            )
         if not data.is_file():
             raise ModelMissingError(data, DOWNLOAD_AGAIN)
         found = data.stat().st_size
         if found < needed:
-            problem = f"it has {found} bytes where {path.name} needs {needed}"
+            problem = Message(
+                "it has {found} bytes where {name} needs {needed}", found=found, name=path.name, needed=needed
+            )
             raise ModelCorruptError(data, problem, DOWNLOAD_AGAIN)
 
 
@@ -256,7 +274,9 @@ def _weights(path: Path) -> dict[str, int]:
             size = info.length or -(-math.prod(tensor.dims) * item_bits // 8)
             needed[info.location] = max(needed.get(info.location, 0), (info.offset or 0) + size)
     except Exception as exc:  # protobuf has errors of its own
-        raise ModelCorruptError(path, "it is not an ONNX graph, or cut short", DOWNLOAD_AGAIN) from exc
+        raise ModelCorruptError(
+            path, Message("it is not an ONNX graph, or cut short"), DOWNLOAD_AGAIN
+        ) from exc
     return needed
 
 
@@ -271,15 +291,27 @@ def check_ports(
     found_inputs = {port.name: port for port in session.get_inputs()}
     found_outputs = {port.name: port for port in session.get_outputs()}
     for name in sorted(found_inputs.keys() - inputs.keys()):
-        raise ModelCorruptError(path, f"it needs an input {name} that is not known here", DOWNLOAD_AGAIN)
+        raise ModelCorruptError(
+            path, Message("it needs an input {name} that is not known here", name=name), DOWNLOAD_AGAIN
+        )
     for kind, expected, found in (("input", inputs, found_inputs), ("output", outputs, found_outputs)):
         for name, port in expected.items():
             if name not in found:
-                problem = f"it has no {kind} {name}, so it is another kind of graph"
+                problem = Message(
+                    "it has no {kind} {name}, so it is another kind of graph", kind=kind, name=name
+                )
             elif found[name].type != port.dtype:
-                problem = f"its {kind} {name} has the type {found[name].type} and not {port.dtype}"
+                problem = Message(
+                    "its {kind} {name} has the type {type} and not {dtype}",
+                    kind=kind,
+                    name=name,
+                    type=found[name].type,
+                    dtype=port.dtype,
+                )
             elif not _fits(found[name].shape, port.shape):
-                problem = f"its {kind} {name} has sizes that are not those of config.json"
+                problem = Message(
+                    "its {kind} {name} has sizes that are not those of config.json", kind=kind, name=name
+                )
             else:
                 continue
             raise ModelCorruptError(path, problem, DOWNLOAD_AGAIN)
@@ -313,7 +345,12 @@ class PublishedEncoder:
         (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
         expected = (1, self._config.audio.tokens(mel.shape[1]), self._config.text.hidden)
         if features.shape != expected:
-            problem = f"it made features of shape {features.shape} of {mel.shape[1]} frames, not {expected}"
+            problem = Message(
+                "it made features of shape {shape} of {frames} frames, not {expected}",
+                shape=features.shape,
+                frames=mel.shape[1],
+                expected=expected,
+            )
             raise ModelCorruptError(self._path, problem, DOWNLOAD_AGAIN)
         audio_features: Float32 = features[0]
         return audio_features

@@ -29,6 +29,7 @@ from handy_qwen.engine.qwen3.sessions import open_session
 from handy_qwen.engine.qwen3.vad import VoiceStream
 from handy_qwen.errors import EngineError, ModelCorruptError, ModelMissingError
 from handy_qwen.languages import language_name, spoken
+from handy_qwen.message import Message
 
 _BLOCK_SAMPLES = 30 * SAMPLE_RATE
 
@@ -61,7 +62,10 @@ class Recognizer:
             model = open_parts(folder, threads, placement)
         except OSError as exc:
             raise EngineError(
-                f"The model in {folder} cannot be read: {exc.strerror}.", "Check its permissions."
+                Message(
+                    "The model in {folder} cannot be read: {reason}.", folder=folder, reason=exc.strerror
+                ),
+                Message("Check its permissions."),
             ) from exc
         voice = open_session(voice_model, threads=1)
         model = replace(model, name=name or model.name)
@@ -147,7 +151,7 @@ class Recognizer:
         """See ``api.Model``."""
         path = self._files.cut_short() if self._files else None
         if path is not None:
-            raise ModelCorruptError(path, "it was cut short while it was in use")
+            raise ModelCorruptError(path, Message("it was cut short while it was in use"))
 
     def check_language(self, language: str) -> None:
         """See ``api.Model``."""
@@ -167,7 +171,10 @@ class Recognizer:
         tone = np.sin(np.arange(2 * SAMPLE_RATE, dtype=np.float32) * np.float32(0.2)) * np.float32(0.1)
         logits = self._first_logits(tone, Timings())
         if not np.isfinite(logits).all() or np.ptp(logits) == 0:
-            raise EngineError("The model gives numbers that make no sense.", "Install or convert it again.")
+            raise EngineError(
+                Message("The model gives numbers that make no sense."),
+                Message("Install or convert it again."),
+            )
 
     def measure(self, samples: Float32, tokens: int) -> Timings:
         """See ``api.Model``."""
@@ -216,14 +223,16 @@ def open_parts(folder: Path, threads: int, placement: Placement | None = None) -
         OSError: A file cannot be read.
     """
     if not folder.is_dir():
-        raise ModelMissingError(folder, "Name an installed model or the folder of one.")
+        raise ModelMissingError(folder, Message("Name an installed model or the folder of one."))
     if (folder / MANIFEST_FILE).is_file():
         return open_compact(folder, threads, placement)
     if is_published_layout(folder):
         return open_published(folder, threads)
     if (folder / "model.safetensors").exists() or (folder / "model.safetensors.index.json").exists():
         raise ModelCorruptError(
-            folder, "it is an official checkpoint", "Convert it first: handy-qwen model convert SRC DST"
+            folder,
+            Message("it is an official checkpoint"),
+            Message("Convert it first: handy-qwen model convert SRC DST"),
         )
     raise ModelMissingError(folder / MANIFEST_FILE)
 

@@ -24,6 +24,7 @@ from handy_qwen.errors import (
     ModelMissingError,
     OutOfMemoryError,
 )
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
     except _LOAD_ERRORS as exc:
         if _is_out_of_memory(exc):
             raise OutOfMemoryError from exc
-        raise ModelCorruptError(path, "ONNX Runtime cannot load it") from exc
+        raise ModelCorruptError(path, Message("ONNX Runtime cannot load it")) from exc
 
 
 def _open_on(device: Device, path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
@@ -99,9 +100,11 @@ def _open_on(device: Device, path: Path, options: ort.SessionOptions) -> ort.Inf
         session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except (*_LOAD_ERRORS, ValueError) as exc:
         logger.warning("%s: %s", device.provider, exc)
-        raise EngineError(f"{device.title} cannot run {path.name}.") from exc
+        raise EngineError(Message("{title} cannot run {name}.", title=device.title, name=path.name)) from exc
     if device.provider not in session.get_providers():  # which is all that is to be seen of a missing library
-        raise EngineError(f"{device.title} cannot be started: its driver or libraries are missing.")
+        raise EngineError(
+            Message("{title} cannot be started: its driver or libraries are missing.", title=device.title)
+        )
     return session
 
 
@@ -148,7 +151,8 @@ def _translated(exc: Exception, cancel: Cancel) -> EngineError:
         return OutOfMemoryError()
     logger.error("ONNX Runtime: %s", exc)  # names of operators and shapes, never values
     return EngineError(
-        "The speech engine failed while running the model.", "Check it: handy-qwen model check NAME"
+        Message("The speech engine failed while running the model."),
+        Message("Check it: handy-qwen model check NAME"),
     )
 
 

@@ -34,6 +34,7 @@ import regex
 
 from handy_qwen.engine.json_files import as_corrupt, parse_object, read_object
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
+from handy_qwen.message import Message
 
 MARKERS = (
     "<|im_start|>",
@@ -51,8 +52,8 @@ _MOST_BYTES = 64 << 20  # Qwen's tokenizer.json has 11 MB
 _NO_BYTE = 0xFFFF
 _REMEMBERED_PIECES = 4096  # the words of a long list
 _GONE = -1
-_NOT_A_TOKENIZER = "it is not a tokenizer file"
-_NOT_A_VOCABULARY = "it and merges.txt are not a byte-pair vocabulary"
+_NOT_A_TOKENIZER = Message("it is not a tokenizer file")
+_NOT_A_VOCABULARY = Message("it and merges.txt are not a byte-pair vocabulary")
 _PIECES = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
@@ -147,7 +148,9 @@ class Tokenizer:
             ModelCorruptError: The tokenizer has no such marker: it is another model's.
         """
         if name not in self._table.markers:
-            raise ModelCorruptError(self._path, f"it has no token {name}, so it is not Qwen3-ASR's")
+            raise ModelCorruptError(
+                self._path, Message("it has no token {name}, so it is not Qwen3-ASR's", name=name)
+            )
         return self._table.markers[name]
 
     def check_fits(self, vocab: int) -> None:
@@ -158,7 +161,11 @@ class Tokenizer:
         """
         largest = len(self._table) - 1
         if largest >= vocab:
-            problem = f"its ids go up to {largest}, those of the model up to {vocab - 1}"
+            problem = Message(
+                "its ids go up to {largest}, those of the model up to {vocab}",
+                largest=largest,
+                vocab=vocab - 1,
+            )
             raise ModelCorruptError(self._path, problem)
         for name in MARKERS:
             self.marker(name)
@@ -225,7 +232,7 @@ def load_tokenizer(folder: Path) -> Tokenizer:
     """
     path = folder / TABLE_FILE
     if path.is_file():
-        with as_corrupt(path, "it is not the tokenizer of a package"):
+        with as_corrupt(path, Message("it is not the tokenizer of a package")):
             return Tokenizer(_load_table(path), path)
     raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
     if not path.is_file():
@@ -307,7 +314,7 @@ def _read_official(folder: Path) -> dict[str, Any]:
         if not path.is_file():
             raise ModelMissingError(whole if path is vocab else merges)
     settings = folder / "tokenizer_config.json"
-    with as_corrupt(settings, "it lists no added tokens"):
+    with as_corrupt(settings, Message("it lists no added tokens")):
         added = [
             {"id": int(index), **token}
             for index, token in read_object(settings)["added_tokens_decoder"].items()
@@ -317,7 +324,9 @@ def _read_official(folder: Path) -> dict[str, Any]:
         of_text = set(ids.values())
         for token in added:
             if token["id"] in of_text and ids.get(token["content"]) != token["id"]:
-                problem = f"its token {token['content']} does not follow on the vocabulary"
+                problem = Message(
+                    "its token {token} does not follow on the vocabulary", token=token["content"]
+                )
                 raise ModelCorruptError(settings, problem)
         lines = _text(merges).splitlines()
         first = 1 if lines and lines[0].startswith("#version") else 0
@@ -336,7 +345,7 @@ def _check_kind(path: Path, raw: dict[str, Any]) -> None:
     if model.get("type", "BPE") != "BPE" or "vocab" not in model or "merges" not in model:
         raise ValueError("no byte-pair vocabulary")
     if splitter is None or raw["decoder"] is None:
-        raise ModelCorruptError(path, "it does not say how text is split and put together")
+        raise ModelCorruptError(path, Message("it does not say how text is split and put together"))
     split, by_bytes = splitter["pretokenizers"]
     options = ("dropout", "unk_token", "byte_fallback", "ignore_merges")
     affixes = ("continuing_subword_prefix", "end_of_word_suffix")
@@ -348,7 +357,7 @@ def _check_kind(path: Path, raw: dict[str, Any]) -> None:
         and not any(model.get(name) for name in (*options, *affixes))
     )
     if not is_known:
-        raise ModelCorruptError(path, "it is a tokenizer of another kind than Qwen's")
+        raise ModelCorruptError(path, Message("it is a tokenizer of another kind than Qwen's"))
 
 
 def _bytes_of_characters() -> dict[int, int]:

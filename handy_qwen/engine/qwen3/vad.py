@@ -29,6 +29,7 @@ from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE, Float32
 from handy_qwen.engine.qwen3.sessions import run
 from handy_qwen.errors import AudioFormatError
+from handy_qwen.message import Message
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -89,7 +90,13 @@ class VoiceStream:
         if self._is_finished:
             raise ValueError("the stream is finished")
         if block.ndim != 1 or block.dtype != np.float32:
-            raise AudioFormatError(f"Speech is looked for in float32 (n,), not {block.dtype} {block.shape}.")
+            raise AudioFormatError(
+                Message(
+                    "Speech is looked for in float32 (n,), not {dtype} {shape}.",
+                    dtype=block.dtype,
+                    shape=block.shape,
+                )
+            )
         self._fed_samples += block.size
         samples = np.concatenate((self._waiting, block)) if self._waiting.size else block
         end = samples.size - samples.size % FRAME_SAMPLES
@@ -139,7 +146,7 @@ class VoiceStream:
         """The factor that brings faint sound to the level of a clear voice; loud sound stays as it is."""
         peak = float(np.abs(frame).max())
         if not np.isfinite(peak):  # one such value would make every later probability meaningless
-            raise AudioFormatError("The sound holds values that are not numbers.")
+            raise AudioFormatError(Message("The sound holds values that are not numbers."))
         self._peak = max(peak, self._peak * _PEAK_DECAY)
         if self._peak * _MAX_GAIN <= _CLEAR_PEAK:
             return np.float32(_MAX_GAIN)

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 
 SIDES = {  # a modifier's name -> the keys it may stand for
     "ctrl": ("ctrl_l", "ctrl_r"),
@@ -156,16 +157,22 @@ def parse_chord(text: str) -> Chord:
     """
     names = [_name(part, text) for part in _parts(text)]
     if not names:
-        raise _invalid("No hotkey is set.", "Name a key, such as Right Ctrl or F9.")
+        raise _invalid(Message("No hotkey is set."), Message("Name a key, such as Right Ctrl or F9."))
     modifiers = tuple(name for name in MODIFIERS if name in names)
     keys = [name for name in names if name not in MODIFIERS]
     if len(names) != len(set(names)) or _is_redundant(modifiers):
-        raise _invalid(f'The hotkey "{text}" names a key twice.', "Name each key once.")
+        raise _invalid(
+            Message('The hotkey "{text}" names a key twice.', text=text), Message("Name each key once.")
+        )
     if len(keys) > 1:
         raise _invalid(
-            f'The hotkey "{text}" has two keys that are not modifiers: {_LABELS[keys[0]]} and '
-            f"{_LABELS[keys[1]]}.",
-            "Use one key, with Ctrl, Alt, Shift or Super if you like.",
+            Message(
+                'The hotkey "{text}" has two keys that are not modifiers: {one} and {other}.',
+                text=text,
+                one=_LABELS[keys[0]],
+                other=_LABELS[keys[1]],
+            ),
+            Message("Use one key, with Ctrl, Alt, Shift or Super if you like."),
         )
     chord = Chord(modifiers, keys[0] if keys else "")
     _refuse_typing(chord)
@@ -189,14 +196,21 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
         label = chord.label(sys.platform)
         for other in chords:
             if _may_be_same(chord, other):
-                twice = f"The hotkey {label} is set twice."
-                both = f"The same keys make the hotkeys {other.label(sys.platform)} and {label}."
-                raise _invalid(twice if chord == other else both, "Give each language a hotkey of its own.")
+                twice = Message("The hotkey {keys} is set twice.", keys=label)
+                both = Message(
+                    "The same keys make the hotkeys {one} and {other}.",
+                    one=other.label(sys.platform),
+                    other=label,
+                )
+                raise _invalid(
+                    twice if chord == other else both, Message("Give each language a hotkey of its own.")
+                )
         families = frozenset(name.partition("_")[0] for name in chord.modifiers) | {chord.key}
         if not knows_own_keys and families in PRESSED_BY_US:
-            does_paste = chord.key == "insert"
-            purpose = "to insert text" if does_paste else "after a text, if you want that"
-            raise _instead(f"Handy Qwen presses {label} itself, {purpose}.", _LABELS[chord.key])
+            ours = Message("Handy Qwen presses {keys} itself, after a text, if you want that.", keys=label)
+            if chord.key == "insert":
+                ours = Message("Handy Qwen presses {keys} itself, to insert text.", keys=label)
+            raise _instead(ours, _LABELS[chord.key])
         chords.append(chord)
     return chords
 
@@ -211,7 +225,10 @@ def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
     for number, hotkey in enumerate(hotkeys, start=1):
         if number != place + 1 and _may_be(hotkey, chord):
             label = parse_chord(hotkey.chord).label(sys.platform)
-            raise _invalid(f"Hotkey {number} is {label} already.", "Choose a different key for this one.")
+            raise _invalid(
+                Message("Hotkey {number} is {keys} already.", number=number, keys=label),
+                Message("Choose a different key for this one."),
+            )
 
 
 def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
@@ -223,7 +240,10 @@ def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
 
 def missing_key(name: str) -> HotkeyError:
     """The error for a keyboard without the key ``name``."""
-    return _invalid(f"This keyboard has no key {_label(name, sys.platform)}.", "Choose another, such as F9.")
+    return _invalid(
+        Message("This keyboard has no key {key}.", key=_label(name, sys.platform)),
+        Message("Choose another, such as F9."),
+    )
 
 
 def _parts(text: str) -> list[str]:
@@ -241,12 +261,15 @@ def _name(part: str, text: str) -> str:
     known = [*MODIFIERS, *_LABELS, *_ALIASES]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not part:
-        raise _invalid(f'The hotkey "{text}" has a "+" with no key beside it.', "Write it like Ctrl+Alt+D.")
-    hint = "Examples: Right Ctrl, F9, Ctrl+Alt+D."
+        raise _invalid(
+            Message('The hotkey "{text}" has a "+" with no key beside it.', text=text),
+            Message("Write it like Ctrl+Alt+D."),
+        )
+    hint = Message("Examples: Right Ctrl, F9, Ctrl+Alt+D.")
     if close:
         meant = str(close[0])
-        hint = f"Did you mean {_label(_ALIASES.get(meant, meant), sys.platform)}?"
-    raise _invalid(f'There is no key named "{part}" (hotkey "{text}").', hint)
+        hint = Message("Did you mean {key}?", key=_label(_ALIASES.get(meant, meant), sys.platform))
+    raise _invalid(Message('There is no key named "{part}" (hotkey "{text}").', part=part, text=text), hint)
 
 
 def _plain(part: str) -> str:
@@ -286,11 +309,11 @@ def _refuse_typing(chord: Chord) -> None:
     is_shifted = all(name.startswith(("shift", "altgr")) for name in chord.modifiers)
     label, key = chord.label(sys.platform), _LABELS.get(chord.key, "")
     if is_plain and chord.key in _TYPING:
-        raise _instead(f"{label} alone would stop you typing {label}.", key)
+        raise _instead(Message("{key} alone would stop you typing {key}.", key=label), key)
     if is_plain and chord.key in _NEEDS_MODIFIER:
-        raise _instead(f"{label} alone would no longer work in any program.", key)
+        raise _instead(Message("{key} alone would no longer work in any program.", key=label), key)
     if is_shifted and chord.key in _TYPING:
-        raise _instead(f"{label} would stop you typing that character.", key)
+        raise _instead(Message("{keys} would stop you typing that character.", keys=label), key)
 
 
 def _label(name: str, platform: str) -> str:
@@ -301,11 +324,11 @@ def _label(name: str, platform: str) -> str:
     return {"l": "Left ", "r": "Right ", "": ""}[side] + label
 
 
-def _invalid(title: str, hint: str, proposal: str = "") -> HotkeyError:
+def _invalid(title: Message, hint: Message, proposal: str = "") -> HotkeyError:
     return HotkeyError(title, HotkeyReason.INVALID, hint, proposal)
 
 
-def _instead(title: str, key: str) -> HotkeyError:
+def _instead(title: Message, key: str) -> HotkeyError:
     """Refuse ``key``, and propose it together with modifiers."""
     proposal = parse_chord(f"ctrl+alt+{key}").label(sys.platform)
-    return _invalid(title, f"Try {proposal}.", proposal)
+    return _invalid(title, Message("Try {keys}.", keys=proposal), proposal)

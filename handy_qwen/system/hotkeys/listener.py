@@ -19,6 +19,7 @@ from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFai
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import (
@@ -66,9 +67,11 @@ class Listener:
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``."""
         if hotkeys:
-            raise HotkeyError("Hotkeys need a display.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())
+            raise HotkeyError(
+                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
+            )
 
-    def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
+    def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
         """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
 
         Raises:
@@ -78,7 +81,7 @@ class Listener:
             self.start(hotkeys)
         finally:
             self.stop()
-        return f"{labels(hotkeys)} can be used."
+        return Message("{keys} can be used.", keys=labels(hotkeys))
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
@@ -86,7 +89,7 @@ class Listener:
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         raise HotkeyError(
-            "Without a display no key can be recorded.", HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
+            Message("Without a display no key can be recorded."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
         )
 
     def end_capture(self) -> None:
@@ -98,8 +101,10 @@ class Listener:
 
     def configure(self) -> None:
         """See ``HotkeyListener``."""
-        title = "Your desktop has no settings for these hotkeys."
-        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, "Change them in Settings > Shortcut.")
+        title = Message("Your desktop has no settings for these hotkeys.")
+        raise HotkeyError(
+            title, HotkeyReason.UNSUPPORTED_DESKTOP, Message("Change them in Settings > Shortcut.")
+        )
 
     def stop(self) -> None:
         """See ``HotkeyListener``."""
@@ -206,7 +211,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             failure = exc
         except Exception:
             logger.exception("the thread of the hotkeys failed")
-            failure = HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")
+            failure = HandyError(Message("Hotkeys stopped working."), Message("Restart Handy Qwen."))
         finally:
             self._disconnect()
             # First: whoever hears of the failure may start again at once, and must not get this inbox.
@@ -497,7 +502,7 @@ class HookedListener(Listener, ABC):
         except Exception:
             logger.exception("the thread of the hotkeys failed")
             self.end_capture()  # no key comes any more that would end it
-            problem = HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")
+            problem = HandyError(Message("Hotkeys stopped working."), Message("Restart Handy Qwen."))
             self._post(HotkeysFailed(problem))
 
     def _look_again(self, thread: WatchedThread) -> bool:
@@ -529,7 +534,9 @@ class HookedListener(Listener, ABC):
             self._post(HotkeysFailed(exc))
         except Exception:
             logger.exception("the hooks could not be replaced")
-            self._post(HotkeysFailed(HandyError("Hotkeys stopped working.", "Restart Handy Qwen.")))
+            self._post(
+                HotkeysFailed(HandyError(Message("Hotkeys stopped working."), Message("Restart Handy Qwen.")))
+            )
 
     def _replace(self) -> bool:
         """Whether there were hooks to replace; there are none after ``stop``, and after a failure."""

@@ -27,6 +27,7 @@ from typing import Any
 
 from handy_qwen.core.events import Trouble
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
@@ -243,14 +244,16 @@ def _require_input_monitoring() -> None:
 
 def _secured() -> HandyError:
     return HandyError(
-        "Another program keeps all keys to itself, so hotkeys don't work.",
-        "Leave its password field, or turn off Secure Keyboard Entry in Terminal's menu.",
+        Message("Another program keeps all keys to itself, so hotkeys don't work."),
+        Message("Leave its password field, or turn off Secure Keyboard Entry in Terminal's menu."),
     )
 
 
 def _denied(pane: str) -> HotkeyError:
     return HotkeyError(
-        f'Hotkeys need the permission "{pane}", which this program does not have.',
+        Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane),
         HotkeyReason.DENIED_BY_USER,
-        f"Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.",
+        Message(
+            "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
+        ),
     )

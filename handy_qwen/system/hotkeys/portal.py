@@ -36,7 +36,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from jeepney import Message
+from jeepney import Message as BusMessage
 from jeepney.low_level import HeaderFields
 
 from handy_qwen.core.capture import OnCaptured
@@ -45,6 +45,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.autostart import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
 from handy_qwen.system.hotkeys.listener import ConnectedListener
@@ -59,7 +60,7 @@ REPEATS_GONE_S = 0.25  # since the last one, before the desktop is asked whether
 AWAKE_S = 0.15  # and since it has answered
 FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 
-_BY_HAND = "Change them in your desktop's keyboard settings, under Handy Qwen."
+_BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy Qwen.")
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 _MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
@@ -189,7 +190,7 @@ class ShortcutsSession:
             if signal is not None:
                 yield signal
 
-    def _read(self, message: Message) -> Signal | None:
+    def _read(self, message: BusMessage) -> Signal | None:
         fields, session = message.header.fields, self._session.handle
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
         if member == "Response" and path == self._binding:
@@ -240,26 +241,35 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """See ``HotkeyListener``. Only the desktop knows what it will bind, and it may ask the user."""
         shortcuts_for(hotkeys)
 
-    def try_out(self, hotkeys: Sequence[Hotkey]) -> str:
+    def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
         """See ``Listener``. Opens a session and closes it: nothing is bound, so the user is not asked."""
         *shortcuts, _cancel = shortcuts_for(hotkeys)
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(f"This desktop doesn't offer global shortcuts to apps ({exc}).", own_keys()) from exc
+            raise _error(
+                Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc),
+                own_keys(),
+            ) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
-            wanted = '" and "'.join(unsaid)
             raise _error(
-                f"On Wayland a program cannot ask for {names}: a modifier needs another key with it.",
-                f'Set another hotkey, such as F9, or a key for "{wanted}" in your desktop\'s keyboard '
-                "settings.",
+                Message(
+                    "On Wayland a program cannot ask for {keys}: a modifier needs another key with it.",
+                    keys=names,
+                ),
+                Message(
+                    "Set another hotkey, such as F9, or a key for {shortcuts} in your desktop's keyboard "
+                    "settings.",
+                    shortcuts=", ".join(f"“{one}”" for one in unsaid),
+                ),
             )
         if shortcuts and not trigger(chords_of(hotkeys, knows_own_keys=False)[0]):
-            names = f"{STAND_IN} (no program gets {names} on Wayland)"
-        return (
-            f"The desktop's portal takes shortcuts. It asks you to allow {names} when the app first starts; "
-            "the key can be changed in the desktop's keyboard settings."
+            names = Message("{stand_in} (no program gets {keys} on Wayland)", stand_in=STAND_IN, keys=names)
+        return Message(
+            "The desktop's portal takes shortcuts. It asks you to allow {keys} when the app first starts; "
+            "the key can be changed in the desktop's keyboard settings.",
+            keys=names,
         )
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
@@ -268,7 +278,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``. Keys are the desktop's business."""
-        raise _error("Your desktop decides which keys a program gets.", _BY_HAND)
+        raise _error(Message("Your desktop decides which keys a program gets."), _BY_HAND)
 
     def configure(self) -> None:
         """See ``HotkeyListener``. Desktops whose portal cannot do it have a program for it."""
@@ -276,7 +286,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._call(lambda: self._configure(is_shown))
         if not is_shown.is_set() and not _open_settings():
             hint = own_keys() if self._connection is None else _BY_HAND
-            raise _error("Your desktop's settings could not be opened.", hint)
+            raise _error(Message("Your desktop's settings could not be opened."), hint)
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -305,8 +315,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
             raise _error(
-                "Your desktop isn't responding to the request for hotkeys.",
-                "They work as soon as it does. If they don't, restart Handy Qwen.",
+                Message("Your desktop isn't responding to the request for hotkeys."),
+                Message("They work as soon as it does. If they don't, restart Handy Qwen."),
             ) from exc
 
     def _is_wanted(self) -> bool:
@@ -325,8 +335,12 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
-                hint = "Allow them in the keyboard settings of your desktop, then restart Handy Qwen."
-                self._report(HotkeyError("The hotkeys were not allowed.", HotkeyReason.DENIED_BY_USER, hint))
+                hint = Message(
+                    "Allow them in the keyboard settings of your desktop, then restart Handy Qwen."
+                )
+                self._report(
+                    HotkeyError(Message("The hotkeys were not allowed."), HotkeyReason.DENIED_BY_USER, hint)
+                )
             elif signal.kind in ("Bound", "Changed"):
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
@@ -345,10 +359,10 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
         self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
-            self._report(_error("Your desktop did not accept the hotkeys.", own_keys()))
+            self._report(_error(Message("Your desktop did not accept the hotkeys."), own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
-            title = f"Your desktop has no key for “{missing[0].description}” yet."
-            self._report(_error(title, "Set one in its keyboard settings, under Handy Qwen."))
+            title = Message("Your desktop has no key for “{shortcut}” yet.", shortcut=missing[0].description)
+            self._report(_error(title, Message("Set one in its keyboard settings, under Handy Qwen.")))
         elif self._is_reported:
             self._report(None)
 
@@ -397,8 +411,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._release(hotkey)
 
     def _lost(self) -> HotkeyError:
-        title = "Hotkeys stopped working: the desktop ended the global shortcuts session."
-        return _error(title, "Restart Handy Qwen.")
+        title = Message("Hotkeys stopped working: the desktop ended the global shortcuts session.")
+        return _error(title, Message("Restart Handy Qwen."))
 
     def _unresponsive(self) -> HotkeyError:
         return _unsupported()
@@ -458,9 +472,9 @@ def _facts(shortcut: Shortcut) -> dict[str, tuple[str, str]]:
     return facts
 
 
-def _error(title: str, hint: str) -> HotkeyError:
+def _error(title: Message, hint: Message) -> HotkeyError:
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def _unsupported() -> HotkeyError:
-    return _error("This desktop doesn't offer global shortcuts to apps.", own_keys())
+    return _error(Message("This desktop doesn't offer global shortcuts to apps."), own_keys())

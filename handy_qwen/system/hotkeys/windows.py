@@ -24,6 +24,7 @@ import time
 from typing import Any
 
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener
 
 _KEY_DOWN = frozenset({0x0100, 0x0104})  # WM_KEYDOWN, WM_SYSKEYDOWN
@@ -130,9 +131,9 @@ class WindowsHotkeys(HookedListener):
             for hook in hooks:
                 hook.stop()
             raise HotkeyError(
-                "Windows won't let Handy Qwen listen for hotkeys.",
+                Message("Windows won't let Handy Qwen listen for hotkeys."),
                 HotkeyReason.UNSUPPORTED_DESKTOP,
-                "A security program may be blocking it; allow it there.",
+                Message("A security program may be blocking it; allow it there."),
             ) from exc
         was_in_vain = self._heard_ms == self._set_ms
         self._patience_s = min(2 * self._patience_s + CHECK_S, MOST_PATIENCE_S) if was_in_vain else 0.0

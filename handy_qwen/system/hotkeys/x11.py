@@ -32,6 +32,7 @@ from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.chord import Chord, chords_of
 from handy_qwen.system.hotkeys.listener import ConnectedListener, WasInjecting, never
 from handy_qwen.system.hotkeys.x11_session import Session
@@ -147,13 +148,14 @@ class X11Hotkeys(ConnectedListener[Session]):
 
     def _lost(self) -> HotkeyError:
         return _error(
-            "Hotkeys stopped working: the connection to the X server was lost.", "Restart Handy Qwen."
+            Message("Hotkeys stopped working: the connection to the X server was lost."),
+            Message("Restart Handy Qwen."),
         )
 
     def _unresponsive(self) -> HotkeyError:
-        title = "Can't set up hotkeys: the X server isn't responding."
-        return _error(title, "Try again, or restart Handy Qwen.")
+        title = Message("Can't set up hotkeys: the X server isn't responding.")
+        return _error(title, Message("Try again, or restart Handy Qwen."))
 
 
-def _error(title: str, hint: str) -> HotkeyError:
+def _error(title: Message, hint: Message) -> HotkeyError:
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)

@@ -21,6 +21,7 @@ from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
 from handy_qwen.system.hotkeys.own_keys import own_keys
@@ -88,7 +89,7 @@ class Session:
         # A first stamp that nothing has held up. The connection has asked for no other events yet.
         self._clock.at_s(Requestor(self._display).stamp(), time.monotonic())
         if not select_raw(self._display):
-            raise _unsupported("The X server has no X Input 2.1.")
+            raise _unsupported(Message("The X server has no X Input 2.1."))
         self._xtest = xtest_devices(self._display)
         self._locks = Locks(self._display)
         self._grabs = Grabs(self._connect(name), self._is_ours, self._has_caught)
@@ -344,11 +345,11 @@ class Session:
         return all(self._grabs.is_free(grab, keys.lock_masks()) for grab in _grabs(keys, chord))
 
     def _taken(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> HotkeyError:
-        proposal, hint = "", "A modifier alone, such as Right Ctrl, always works."
+        proposal, hint = "", Message("A modifier alone, such as Right Ctrl, always works.")
         if (free := self._free_chord(chord, chords, keys)) is not None:
             proposal = free.label("linux")
-            hint = f"{proposal} is free."
-        title = f"Another program uses {chord.label('linux')}."
+            hint = Message("{keys} is free.", keys=proposal)
+        title = Message("Another program uses {keys}.", keys=chord.label("linux"))
         return HotkeyError(title, HotkeyReason.TAKEN, hint, proposal)
 
     def _free_chord(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> Chord | None:
@@ -554,6 +555,6 @@ def _as_injected(event: Event) -> Event:
     return replace(event, is_injected=True) if isinstance(event, KeyDown) else event
 
 
-def _unsupported(problem: str) -> HotkeyError:
-    title = f"Hotkeys do not work here: {problem}"
+def _unsupported(problem: Message) -> HotkeyError:
+    title = Message("Hotkeys do not work here: {problem}", problem=problem)
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, own_keys())

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Method
 from handy_qwen.errors import InsertError
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import Backend, MayRelease, Pause, Way, always
 from handy_qwen.system.insert.inserter import DesktopInserter, last_resort_way
 from handy_qwen.system.session import Kind, Session
@@ -44,7 +45,7 @@ class Description:
 
     name: str
     ways: tuple[Way, ...]
-    remedy: str
+    remedy: Message
 
 
 def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:

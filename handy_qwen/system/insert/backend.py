@@ -29,6 +29,7 @@ from typing import ClassVar
 
 from handy_qwen.core.types import KeyPermission, Method, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.session import Session
 
@@ -100,7 +101,7 @@ class Backend:
     """
 
     NAME: ClassVar = "none"
-    REMEDY: ClassVar = "Start the app in a desktop session; install xclip."
+    REMEDY: ClassVar[Message] = Message("Start the app in a desktop session; install xclip.")
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         """Connect.
@@ -148,7 +149,7 @@ class Backend:
         Raises:
             InsertError: Nothing was typed.
         """
-        raise unsupported("Typing")
+        raise unsupported(Message("Typing"))
 
     def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
@@ -159,7 +160,7 @@ class Backend:
         Raises:
             InsertError: Nothing was sent. CLIPBOARD_IN_USE: the clipboard could not be saved.
         """
-        raise unsupported("Pasting")
+        raise unsupported(Message("Pasting"))
 
     def copy(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
         """Leave ``text`` on the clipboard.
@@ -167,7 +168,7 @@ class Backend:
         Raises:
             InsertError: There is no clipboard.
         """
-        raise unsupported("A clipboard")
+        raise unsupported(Message("A clipboard"))
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
         """Delete ``text``, which is right before the cursor, by pressing Backspace.
@@ -177,7 +178,7 @@ class Backend:
         Raises:
             InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.
         """
-        raise unsupported("Deleting")
+        raise unsupported(Message("Deleting"))
 
     def clipboard_text(self) -> str:
         """The text on the clipboard; "" if there is none.
@@ -190,7 +191,9 @@ class Backend:
         try:
             return str(pyperclip.paste())
         except (pyperclip.PyperclipException, OSError):
-            raise unsupported("Reading the clipboard") from None  # a tool's complaint may quote what is there
+            raise unsupported(
+                Message("Reading the clipboard")
+            ) from None  # a tool's complaint may quote what is there
 
     def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
         """Press the key after the text.
@@ -198,7 +201,7 @@ class Backend:
         Raises:
             InsertError: It cannot be pressed.
         """
-        raise unsupported("Pressing keys")
+        raise unsupported(Message("Pressing keys"))
 
     def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)
         """Tidy up between texts. Returns in how many seconds to call again; None: after the next text.
@@ -329,16 +332,20 @@ def has_tool(tool: str) -> bool:
     return shutil.which(tool) is not None
 
 
-def unsupported(what: str, hint: str = "") -> InsertError:
+def unsupported(what: Message, hint: Message = Message()) -> InsertError:
     """The error for a desktop that lacks ``what``."""
-    return InsertError(f"{what} is not available on this desktop.", InsertReason.UNSUPPORTED_DESKTOP, hint)
+    return InsertError(
+        Message("{what} is not available on this desktop.", what=what), InsertReason.UNSUPPORTED_DESKTOP, hint
+    )
 
 
 def clipboard_in_use() -> InsertError:
     """The error for a paste that would destroy what the user has copied."""
-    return InsertError("What you had copied couldn't be preserved.", InsertReason.CLIPBOARD_IN_USE)
+    return InsertError(Message("What you had copied couldn't be preserved."), InsertReason.CLIPBOARD_IN_USE)
 
 
 def no_focus() -> InsertError:
     """The error for a text without a window."""
-    return InsertError("No window has the focus.", InsertReason.NO_FOCUS, "Click into a text field.")
+    return InsertError(
+        Message("No window has the focus."), InsertReason.NO_FOCUS, Message("Click into a text field.")
+    )

@@ -18,6 +18,7 @@ from handy_qwen.core.events import Delivered, Failed, KeysPermitted
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import (
     CHAINS,
@@ -36,12 +37,12 @@ logger = logging.getLogger(__name__)
 
 MOST_READ = 100_000  # characters of the clipboard
 DELIVERIES = {Method.TYPE: Delivery.TYPED, Method.PASTE: Delivery.PASTED}
-COPIED_NOTE = "It couldn't be inserted. Paste it where you want it."
+COPIED_NOTE = Message("It couldn't be inserted. Paste it where you want it.")
 _KEYS = "Cmd+V" if sys.platform == "darwin" else "Ctrl+V"
-UNKNOWN_NOTE = f"If it doesn't appear, press {_KEYS}: it is on the clipboard."
-IN_USE_NOTE = "It would replace what you copied. Copy it from the Handy Qwen menu."
-NO_KEY_NOTE = "The key couldn't be pressed."
-KEY_NOTE = "The text was inserted, but the key after it wasn't pressed."
+UNKNOWN_NOTE = Message("If it doesn't appear, press {keys}: it is on the clipboard.", keys=_KEYS)
+IN_USE_NOTE = Message("It would replace what you copied. Copy it from the Handy Qwen menu.")
+NO_KEY_NOTE = Message("The key couldn't be pressed.")
+KEY_NOTE = Message("The text was inserted, but the key after it wasn't pressed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,9 @@ class DesktopInserter:
         is_pressed = job.submit is Submit.OFF or self._try(
             "submitting", partial(self._press, job.submit, window)
         )
-        return Delivered(job.take, Delivery.TYPED, "" if is_pressed else NO_KEY_NOTE, has_erased=has_erased)
+        return Delivered(
+            job.take, Delivery.TYPED, Message() if is_pressed else NO_KEY_NOTE, has_erased=has_erased
+        )
 
     def _deliver_text(self, job: _Job) -> Delivered:
         if job.method is Method.NONE or not job.text:
@@ -268,12 +271,12 @@ class DesktopInserter:
     def _has_copied(self, text: str) -> bool:
         return self._try("copying", partial(self._copy, text))
 
-    def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> str:
+    def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> Message:
         """Press the key after the text, if ``window`` still has the focus; returns a note if not."""
         if submit is Submit.OFF:
-            return ""
+            return Message()
         is_pressed = has_focus and self._try("submitting", partial(self._press, submit, window))
-        return "" if is_pressed else KEY_NOTE
+        return Message() if is_pressed else KEY_NOTE
 
     def _press(self, submit: Submit, window: int) -> None:
         if self._has_lost_focus(window):
@@ -299,9 +302,9 @@ class DesktopInserter:
 
 def _failed() -> InsertError:
     return InsertError(
-        "The text couldn't be inserted.",
+        Message("The text couldn't be inserted."),
         InsertReason.UNSUPPORTED_DESKTOP,
-        "Copy it from Recent texts in Handy Qwen's menu.",
+        Message("Copy it from Recent texts in Handy Qwen's menu."),
     )
 
 
@@ -321,9 +324,9 @@ def copy_with_pyperclip(text: str) -> None:
     else:
         return
     raise InsertError(
-        f"The text couldn't be copied ({kind}).",
+        Message("The text couldn't be copied ({kind}).", kind=kind),
         InsertReason.UNSUPPORTED_DESKTOP,
-        "On Linux, install xclip or wl-clipboard.",
+        Message("On Linux, install xclip or wl-clipboard."),
     )
 
 

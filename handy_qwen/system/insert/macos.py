@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import (
     KEEP_BYTES,
     Deadline,
@@ -281,9 +282,9 @@ class MacOS(PastingBackend[int]):
 def not_allowed() -> InsertError:
     """The error for a missing permission."""
     return InsertError(
-        "macOS won't let Handy Qwen press keys.",
+        Message("macOS won't let Handy Qwen press keys."),
         InsertReason.DENIED_BY_USER,
-        "Allow it in System Settings, Privacy & Security, Accessibility.",
+        Message("Allow it in System Settings, Privacy & Security, Accessibility."),
     )
 
 

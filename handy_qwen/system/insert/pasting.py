@@ -19,6 +19,7 @@ from typing import ClassVar, Generic, TypeVar
 
 from handy_qwen.core.types import Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.system.inbox import Inbox, Result
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
@@ -113,19 +114,19 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
             try:
                 self._press(self.SUBMIT[submit], self._await_focus())
             except Unsure:
-                raise unsupported("A keyboard that answers") from None
+                raise unsupported(Message("A keyboard that answers")) from None
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
         """See ``Backend``."""
         if not self.BACKSPACE or not is_deletable(text):
-            raise unsupported("Deleting these characters")
+            raise unsupported(Message("Deleting these characters"))
         focus = self._await_focus()
         if not may_erase():  # the user has typed or clicked while this waited
-            raise InsertError("The text may have changed.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("The text may have changed."), InsertReason.NOT_TYPEABLE)
         try:
             self._press_often(self.BACKSPACE, len(text), focus)
         except Unsure:
-            raise unsupported("A keyboard that answers") from None
+            raise unsupported(Message("A keyboard that answers")) from None
 
     def rest(self, is_idle: bool) -> float | None:
         """See ``Backend``: restore the clipboard a moment after the text was fetched."""
@@ -292,9 +293,9 @@ def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = No
         except InsertError:
             raise
         except Exception:  # the thread has logged it; its message may quote the clipboard
-            raise InsertError("The clipboard refused.", InsertReason.UNSUPPORTED_DESKTOP) from None
+            raise InsertError(Message("The clipboard refused."), InsertReason.UNSUPPORTED_DESKTOP) from None
     future.cancel()
-    raise unsupported("An answering clipboard")
+    raise unsupported(Message("An answering clipboard"))
 
 
 def described(problem: BaseException) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 from handy_qwen import paths
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.files import replace_file
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import Unsure, unsupported
 from handy_qwen.system.insert.pasting import Chord
 from handy_qwen.system.portal import DeniedError, PortalError, PortalSession, RefusedError, value_in
@@ -95,7 +96,7 @@ class PortalKeyboard:
         try:
             self._session = PortalSession("RemoteDesktop")
         except PortalError as problem:
-            raise unsupported("The desktop portal") from problem
+            raise unsupported(Message("The desktop portal")) from problem
         try:
             self._open(permission)
         except PortalError as problem:
@@ -103,7 +104,7 @@ class PortalKeyboard:
             if isinstance(problem, DeniedError):
                 permission.refuse()
                 raise _denied() from problem
-            raise unsupported("An answering desktop portal") from problem
+            raise unsupported(Message("An answering desktop portal")) from problem
 
     def press(self, chord: Chord) -> None:
         """Press keys, given as keysyms, one after the other, and release them, the last first.
@@ -125,7 +126,7 @@ class PortalKeyboard:
                 logger.info("keys may be down in the desktop portal: %s", again)
             if pressed == len(chord) or (pressed == len(chord) - 1 and not isinstance(problem, RefusedError)):
                 raise Unsure from problem
-            raise unsupported("Pressing keys through the desktop portal") from problem
+            raise unsupported(Message("Pressing keys through the desktop portal")) from problem
 
     def answers(self) -> bool:
         """True: one that is gone refuses the first key, and is opened anew for the next text."""
@@ -161,4 +162,4 @@ class PortalKeyboard:
 
 
 def _denied() -> InsertError:
-    return InsertError("Pressing keys was not allowed.", InsertReason.DENIED_BY_USER)
+    return InsertError(Message("Pressing keys was not allowed."), InsertReason.DENIED_BY_USER)

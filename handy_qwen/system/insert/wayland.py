@@ -25,6 +25,7 @@ from typing import ClassVar, Protocol
 
 from handy_qwen.core.types import KeyPermission, Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message, verbatim
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
@@ -97,7 +98,7 @@ class OwnKeyboard:
         try:
             self._keyboard = VirtualKeyboard(path)
         except WaylandError as problem:
-            raise unsupported("A virtual keyboard") from problem
+            raise unsupported(Message("A virtual keyboard")) from problem
 
     def press(self, chord: Chord) -> None:
         """See ``Keyboard``."""
@@ -137,7 +138,7 @@ class Wayland(PastingBackend[None]):
     """The back end for Wayland."""
 
     NAME, PASTE_LABEL = "Wayland", "Shift+Insert"
-    REMEDY = (
+    REMEDY = Message(
         "On GNOME and KDE install xdg-desktop-portal and the portal of your desktop, and allow Handy Qwen to "
         "press keys; elsewhere install wl-clipboard, and ydotool with its daemon."
     )
@@ -157,7 +158,7 @@ class Wayland(PastingBackend[None]):
         """See ``Backend``."""
         super().__init__(session, pause, may_release)
         if not session.wayland:
-            raise unsupported("A Wayland display")
+            raise unsupported(Message("A Wayland display"))
         self._path = socket_path(session.wayland)
         self._clipboards = clipboards_for(session)
         if not self._clipboards.tells_fetches:
@@ -262,14 +263,14 @@ class Wayland(PastingBackend[None]):
                 return
         if is_denied:
             raise InsertError(
-                "Your desktop doesn't let Handy Qwen press keys.",
+                Message("Your desktop doesn't let Handy Qwen press keys."),
                 InsertReason.DENIED_BY_USER,
-                "Allow it: tray → Help → Set up again…",
+                Message("Allow it: tray → Help → Set up again…"),
             )
         raise InsertError(
-            "No way to press keys on this desktop.",
+            Message("No way to press keys on this desktop."),
             InsertReason.UNSUPPORTED_DESKTOP,
-            "Install your desktop's portal, or ydotool with its daemon.",
+            Message("Install your desktop's portal, or ydotool with its daemon."),
         )
 
     def _open_own(self) -> Keyboard:
@@ -284,7 +285,7 @@ class Wayland(PastingBackend[None]):
 
     def _open_ydotool(self) -> Keyboard:
         if not has_tool("ydotool"):
-            raise unsupported("ydotool")
+            raise unsupported(verbatim("ydotool"))
         return Ydotool()
 
     def _press(self, chord: Chord, _focus: None) -> None:
@@ -293,7 +294,7 @@ class Wayland(PastingBackend[None]):
         self._pause(self.RELEASE_PAUSE_S)
         self._clipboards.arm()
         if self._keyboard is None:
-            raise unsupported("A keyboard")
+            raise unsupported(Message("A keyboard"))
         try:
             with self._injection.under_way():
                 self._keyboard.press(chord)

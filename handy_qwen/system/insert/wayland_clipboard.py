@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message, verbatim
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, Unsure, clipboard_in_use, unsupported
 from handy_qwen.system.session import Session
@@ -200,7 +201,7 @@ class XSelections(ServedClipboards):
 
     def __init__(self, session: Session) -> None:
         if not session.display or "GNOME" not in session.desktop.split(":"):
-            raise unsupported("GNOME's XWayland")
+            raise unsupported(Message("GNOME's XWayland"))
         self._display = session.display
         self._clipboard = Clipboard(self._display)
         super().__init__(self._clipboard)
@@ -243,7 +244,8 @@ class ToolError(InsertError):
 
     def __init__(self, name: str, complaint: bytes) -> None:
         super().__init__(
-            f"A working {name} is not available on this desktop.", InsertReason.UNSUPPORTED_DESKTOP
+            Message("A working {name} is not available on this desktop.", name=name),
+            InsertReason.UNSUPPORTED_DESKTOP,
         )
         self.complaint = complaint
 
@@ -257,7 +259,7 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
     """
     path = shutil.which(command[0])
     if path is None:
-        raise unsupported(command[0])
+        raise unsupported(verbatim(command[0]))
     # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
     output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
     complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
@@ -267,7 +269,7 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
             [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
         )
     except OSError:
-        raise unsupported(f"A working {command[0]}") from None
+        raise unsupported(Message("A working {command}", command=command[0])) from None
     except subprocess.TimeoutExpired:
         raise Unsure from None
     if done.returncode < 0:
@@ -346,7 +348,7 @@ class ToolClipboards(Clipboards):
         try:
             return run_tool(command, data, wait_s)
         except Unsure:
-            raise unsupported(f"An answering {command[0]}") from None
+            raise unsupported(Message("An answering {command}", command=command[0])) from None
 
     def _write(self, options: Options, content: _Saved) -> None:
         if content.is_private:

@@ -19,6 +19,7 @@ from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
     Deadline,
@@ -85,9 +86,11 @@ class Windows(PastingBackend[int]):
         """See ``Backend``."""
         window = self._await_focus()
         if self._api.filters_keys():
-            raise InsertError("Filter Keys is on.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("Filter Keys is on."), InsertReason.NOT_TYPEABLE)
         if max(text, default="") > "\uffff" and self._api.window_class(window).startswith(QT):
-            raise InsertError("The window would misplace some characters.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(
+                Message("The window would misplace some characters."), InsertReason.NOT_TYPEABLE
+            )
         typed = 0
         with self._injection.under_way():
             for chunk in chunks(text, len, CHUNK):
@@ -106,7 +109,7 @@ class Windows(PastingBackend[int]):
         if not typed and not has_focus:
             raise no_focus()
         if not typed:
-            raise InsertError("Windows refused the keys.", InsertReason.DENIED_BY_USER)
+            raise InsertError(Message("Windows refused the keys."), InsertReason.DENIED_BY_USER)
         return Inserted(typed, has_focus=has_focus)
 
     def _type(self, chunk: str) -> int:
@@ -131,10 +134,10 @@ class Windows(PastingBackend[int]):
         if not window:
             raise no_focus()
         if self._is_out_of_reach(self._api.process(window)):
-            raise InsertError("The window belongs to an administrator.", InsertReason.DENIED_BY_USER)
+            raise InsertError(Message("The window belongs to an administrator."), InsertReason.DENIED_BY_USER)
         self._await_release(self._held)
         if self._held() and not self._has_released():
-            raise InsertError("A modifier key is locked.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("A modifier key is locked."), InsertReason.NOT_TYPEABLE)
         if self._api.foreground() != window:
             raise no_focus()
         return window
@@ -156,7 +159,7 @@ class Windows(PastingBackend[int]):
             if sent < len(chord):  # the last key, for which the others are held, was not pressed
                 if sent:
                     self._api.send([key_event(key, is_press=False) for key in reversed(chord[:sent])])
-                raise InsertError("Windows refused the keys.", InsertReason.DENIED_BY_USER)
+                raise InsertError(Message("Windows refused the keys."), InsertReason.DENIED_BY_USER)
             if sent < len(events):
                 self._api.send(events[sent:])
 

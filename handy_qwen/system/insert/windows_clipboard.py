@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.inbox import Inbox
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
@@ -98,7 +99,7 @@ class WindowsClipboard:
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
         self.thread.start()
         if not self._ready.wait(ANSWER_S) or not self._window:
-            raise unsupported("The clipboard")
+            raise unsupported(Message("The clipboard"))
 
     # --- any thread ----------------------------------------------------------------------------------
 
@@ -196,7 +197,7 @@ class WindowsClipboard:
         except Exception as problem:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
-            self.inbox.reject(unsupported("The clipboard"))
+            self.inbox.reject(unsupported(Message("The clipboard")))
             self._ready.set()
 
     def _on_ready(self, window: int) -> None:
@@ -229,7 +230,9 @@ class WindowsClipboard:
             time.sleep(OPEN_PAUSE_S)  # other programs hold it for moments only
         else:
             raise InsertError(
-                "Another program keeps the clipboard open.", InsertReason.UNSUPPORTED_DESKTOP, "Try again."
+                Message("Another program keeps the clipboard open."),
+                InsertReason.UNSUPPORTED_DESKTOP,
+                Message("Try again."),
             )
         try:
             yield
@@ -252,7 +255,7 @@ class WindowsClipboard:
         for name, value in CONCEAL.items():
             self._api.set(self._api.register(name), value)
         if not self._api.set(CF_UNICODETEXT, data):
-            raise InsertError("Windows refused the text.", InsertReason.UNSUPPORTED_DESKTOP)
+            raise InsertError(Message("Windows refused the text."), InsertReason.UNSUPPORTED_DESKTOP)
 
     def _put_back(self) -> None:
         self._api.empty_clipboard()

@@ -20,6 +20,7 @@ from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
@@ -83,7 +84,7 @@ class X11(PastingBackend[FocusedWindow]):
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
         """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
         if "\n" in text and is_terminal(self._focus.target().application):
-            raise InsertError("The line was entered.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("The line was entered."), InsertReason.NOT_TYPEABLE)
         super().erase(text, may_erase)
 
     def clipboard_text(self) -> str:

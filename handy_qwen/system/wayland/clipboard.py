@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.inbox import Result, SelectableInbox
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
@@ -121,11 +122,11 @@ class DataControl:
         try:
             connection = Connection(self._path)
         except WaylandError as exc:
-            raise unsupported("A Wayland compositor that answers") from exc
+            raise unsupported(Message("A Wayland compositor that answers")) from exc
         names = next((one for one in PROTOCOLS if one.manager.name in connection.offered), None)
         if names is None:
             connection.close()
-            raise unsupported("A clipboard without a window")
+            raise unsupported(Message("A clipboard without a window"))
         self._names, self._connection = names, connection
         self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # what others offer
         self._kinds: dict[int, list[str]] = {}  # of each of these
@@ -143,7 +144,7 @@ class DataControl:
             connection.roundtrip()
         except WaylandError as exc:
             connection.close()
-            raise unsupported("The clipboard of this compositor") from exc
+            raise unsupported(Message("The clipboard of this compositor")) from exc
         if self._inbox.is_over:  # only now: one that no thread empties lets its callers wait
             self._inbox.close()
             self._inbox = SelectableInbox()
@@ -196,7 +197,7 @@ class DataControl:
             try:
                 return call()
             except WaylandError as exc:
-                raise unsupported("The clipboard of this compositor") from exc
+                raise unsupported(Message("The clipboard of this compositor")) from exc
 
         return ask(self._inbox, guardedly, deadline)
 
@@ -219,7 +220,7 @@ class DataControl:
             for descriptor in list(self._sendings):
                 self._end_sending(descriptor)
             self._connection.close()
-            self._inbox.reject(unsupported("The clipboard"))
+            self._inbox.reject(unsupported(Message("The clipboard")))
 
     def _step(self) -> None:
         """Wait for something to happen and deal with it."""

@@ -22,6 +22,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.inbox import Result, SelectableInbox
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
@@ -135,7 +136,7 @@ class Clipboard:
 
     def _do(self, call: Callable[[], Result]) -> Result:
         def guardedly() -> Result:
-            with guarded("Using the clipboard"):
+            with guarded(Message("Using the clipboard")):
                 return call()
 
         return ask(self._inbox, guardedly)
@@ -155,7 +156,7 @@ class Clipboard:
         finally:
             self._lose_offer()
             self._owner.close()
-            self._inbox.reject(unsupported("The clipboard"))
+            self._inbox.reject(unsupported(Message("The clipboard")))
 
     def _step(self) -> None:
         """Wait for something to happen and deal with it."""

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from Xlib import display, error
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
@@ -34,9 +35,9 @@ def connect(name: str) -> XObject:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:
         raise InsertError(
-            "Can't reach the X server.",
+            Message("Can't reach the X server."),
             InsertReason.UNSUPPORTED_DESKTOP,
-            "Start Handy Qwen from your desktop session.",
+            Message("Start Handy Qwen from your desktop session."),
         ) from problem
     connection.set_error_handler(lambda problem, _request: log_error(problem))
     return connection
@@ -54,13 +55,13 @@ def log_error(problem: Exception) -> None:
 
 
 @contextmanager
-def guarded(what: str) -> Iterator[None]:
+def guarded(what: Message) -> Iterator[None]:
     """Turn an X error inside into an InsertError saying that ``what`` failed."""
     try:
         yield
     except (error.XError, *LOST) as problem:
         raise InsertError(
-            f"{what} failed: the X server refused it.", InsertReason.UNSUPPORTED_DESKTOP
+            Message("{what} failed: the X server refused it.", what=what), InsertReason.UNSUPPORTED_DESKTOP
         ) from problem
 
 

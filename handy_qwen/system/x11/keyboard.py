@@ -31,6 +31,7 @@ from Xlib import X, Xatom
 from Xlib.ext import xtest
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import Injection, Inserted, MayRelease, Pause, no_focus, unsupported
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.connection import XObject, guarded, server_grab
@@ -88,7 +89,7 @@ class Keyboard:
         self._may_release = may_release
         self._modifiers: dict[int, int] = {}  # keycode -> mask, as of when they were last waited for
         if not connection.has_extension("XTEST"):
-            raise unsupported("Pressing keys (the XTEST extension)")
+            raise unsupported(Message("Pressing keys (the XTEST extension)"))
         self._xkb = Xkb(connection)
         self._spare = SpareKeys(connection)
 
@@ -98,7 +99,7 @@ class Keyboard:
         Raises:
             InsertError: No window has the focus, or another one since.
         """
-        with guarded("Looking at the keyboard"):
+        with guarded(Message("Looking at the keyboard")):
             window = FocusedWindow(self._display)
             if not window.window:
                 raise no_focus()
@@ -113,11 +114,11 @@ class Keyboard:
         Raises:
             InsertError: Nothing was pressed.
         """
-        with guarded("Pressing a key"), self._sending(), self._without_locks():
+        with guarded(Message("Pressing a key")), self._sending(), self._without_locks():
             keys = self._keys(self._xkb.keymap())
             codes = [keys[keysym].code for keysym in keysyms if keysym in keys]
             if len(codes) < len(keysyms):
-                raise unsupported("A key of the chord")
+                raise unsupported(Message("A key of the chord"))
             access = self._xkb.access()
             if access.bounce_s:
                 self._pause(access.bounce_s + ACCEPTED_S)  # since a key of ours or the user's
@@ -125,7 +126,7 @@ class Keyboard:
                 if not window.still_is():
                     raise no_focus()
                 if not self._release_held():
-                    raise InsertError("A key is held.", InsertReason.NOT_TYPEABLE)
+                    raise InsertError(Message("A key is held."), InsertReason.NOT_TYPEABLE)
                 if not (access.slow_s or access.bounce_s):
                     for _ in range(times):
                         self._strike(codes, access)
@@ -139,10 +140,10 @@ class Keyboard:
             InsertError: It cannot be typed here; nothing was.
         """
         self._typed = 0
-        problem = InsertError("The keyboard layout keeps changing.", InsertReason.NOT_TYPEABLE)
+        problem = InsertError(Message("The keyboard layout keeps changing."), InsertReason.NOT_TYPEABLE)
         try:
             for _ in range(MAX_PLANS):
-                with guarded("Typing"):
+                with guarded(Message("Typing")):
                     self._wait_for_release()
                     with self._sending(), self._without_locks():
                         if self._follow(self._plan(text[self._typed :]), window):
@@ -158,7 +159,7 @@ class Keyboard:
     def rest(self) -> None:
         """Take the characters off the spare keycodes."""
         if not self.is_resting:
-            with guarded("Freeing keys"):
+            with guarded(Message("Freeing keys")):
                 self._spare.release()
 
     @property
@@ -260,7 +261,7 @@ class Keyboard:
     def _plan(self, text: str) -> _Plan:
         access = self._xkb.access()
         if access.slow_s or access.bounce_s:
-            raise InsertError("Slow Keys or Bounce Keys is on.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(Message("Slow Keys or Bounce Keys is on."), InsertReason.NOT_TYPEABLE)
         self._has_map_changed()  # what changed until now is in the map that is read next
         layout = self._xkb.keymap()
         modifiers = self._modifier_codes(layout)
@@ -340,7 +341,9 @@ class Keyboard:
         # In several batches, one half of the places rests while the other is used.
         limit = capacity if different <= capacity else capacity // 2
         if different and (not limit or different > limit * MAX_BATCHES):
-            raise InsertError("The text has characters that cannot be typed.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(
+                Message("The text has characters that cannot be typed."), InsertReason.NOT_TYPEABLE
+            )
         batches: list[tuple[str, list[int]]] = []
         start, wanted = 0, dict[int, None]()
         for place, keysym in enumerate(missing):
@@ -352,7 +355,9 @@ class Keyboard:
             wanted[keysym] = None
         batches.append((text[start:], list(wanted)))
         if len(batches) > MAX_BATCHES * 2:
-            raise InsertError("The text has too many different characters.", InsertReason.NOT_TYPEABLE)
+            raise InsertError(
+                Message("The text has too many different characters."), InsertReason.NOT_TYPEABLE
+            )
         return batches
 
     @contextmanager

@@ -21,6 +21,7 @@ from Xlib import X, Xatom, error
 from Xlib.protocol import event, request
 
 from handy_qwen.errors import InsertError, InsertReason
+from handy_qwen.message import Message
 from handy_qwen.system.x11.connection import XObject, disconnect, log_error
 
 PIECE_BYTES = 1 << 16  # four pieces fit the smallest maximum request (262,140 bytes)
@@ -149,7 +150,9 @@ class Requestor:
                 lambda e: e.type == X.PropertyNotify and e.atom == prop, lambda: time.monotonic() > end_s
             )
         except NotFetchedError as problem:
-            raise InsertError("The X server isn't responding.", InsertReason.UNSUPPORTED_DESKTOP) from problem
+            raise InsertError(
+                Message("The X server isn't responding."), InsertReason.UNSUPPORTED_DESKTOP
+            ) from problem
         return int(found.time)
 
     def convert(
@@ -288,7 +291,7 @@ class SelectionOwner(Requestor):
         self._take(selection, content, self.stamp() if stamp is None else stamp)
         if self.owner_of(selection) != self.window.id:
             del self.owned[selection]
-            raise InsertError("Can't use the clipboard.", InsertReason.UNSUPPORTED_DESKTOP)
+            raise InsertError(Message("Can't use the clipboard."), InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
         """Serve ``content`` again, or leave the selection without an owner, as it was before.

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from Xlib.ext import xfixes
 
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
 from handy_qwen.system.x11.connection import XObject, guarded
 from handy_qwen.system.x11.selection import (
@@ -69,7 +70,7 @@ class SelectionCache(Requestor):
     def __init__(self, connection: XObject) -> None:
         super().__init__(connection)
         if not connection.has_extension(xfixes.extname):
-            raise unsupported("Seeing who owns the clipboard (the XFIXES extension)")
+            raise unsupported(Message("Seeing who owns the clipboard (the XFIXES extension)"))
         connection.xfixes_query_version()
         self._changed = connection.extension_event.SetSelectionOwnerNotify[0]
         for selection in SELECTIONS:
@@ -83,7 +84,7 @@ class SelectionCache(Requestor):
         Raises:
             InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
         """
-        with guarded("Looking at the clipboard"):
+        with guarded(Message("Looking at the clipboard")):
             while True:
                 self._has_changed = False
                 taken = {selection: self._snapshot(selection, ours, deadline) for selection in selections}

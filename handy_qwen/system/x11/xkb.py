@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from Xlib.protocol import rq
 
+from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import unsupported
 from handy_qwen.system.x11.connection import XObject
 from handy_qwen.system.x11.keymap import Keymap, parse
@@ -137,7 +138,7 @@ class Xkb:
     def __init__(self, connection: XObject, kinds: Collection[int] = (NEW_KEYBOARD, MAP)) -> None:
         found = _find(connection)
         if found is None:
-            raise unsupported("The keyboard extension of the X server")
+            raise unsupported(Message("The keyboard extension of the X server"))
         self.event_type = int(found.first_event)
         connection.extension_add_event(self.event_type, _Notify)
         extension = {"display": connection.display, "opcode": found.major_opcode}

@@ -7,12 +7,13 @@ from pathlib import Path
 from handy_qwen import paths
 from handy_qwen.core.upkeep import Severity, Upkeep
 from handy_qwen.ui.settings.words import HELP_PAGES, OPEN_FILE, SETTINGS_FILE
-from handy_qwen.ui.strings import ntr, tr
+from handy_qwen.ui.translation import ntr, tr
 
 __all__ = ["HELP_PAGES", "OPEN_FILE", "SETTINGS_FILE"]
 HEALTH, HELP, FOLDERS, ABOUT = tr("Health"), tr("Help"), tr("Folders"), tr("About")
 CHECKS, CHECK_AGAIN = tr("What works on this computer"), tr("Check again")
 NOT_CHECKED, CHECKING, ALL_WELL = tr("Not checked yet."), tr("Checking…"), tr("Everything works.")
+# Translators: what came of a check of this computer.
 SEVERITIES = {Severity.FINE: tr("Fine"), Severity.WARNING: tr("Warning"), Severity.PROBLEM: tr("Problem")}
 FIX_MODEL, FIX_FILE = tr("Open Models…"), tr("Open the settings file")
 FIX_MICROPHONE, FIX_HOTKEYS = tr("Choose a microphone"), tr("Choose another key")
@@ -25,6 +26,7 @@ ARCHIVE_HELP = tr(
 )
 ARCHIVE_NAME, ARCHIVE_KIND = "handy-qwen-support", tr("Zip archive (*.zip)")
 ARCHIVE_WRITTEN = tr("Saved as {file}.")
+# Translators: a button: open the folder.
 OPEN_FOLDER = tr("Open")
 LICENCES = tr(
     "Free software under the MIT licence. The speech models are Qwen3-ASR by Alibaba Cloud, under the Apache "

@@ -24,8 +24,9 @@ from handy_qwen.ui.settings import apps_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.settings.words import DETECT, said
+from handy_qwen.ui.settings.words import DETECT
 from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Outcome
 
 _SHIPPED = {one.name: one for one in BUILT_IN}
@@ -261,7 +262,7 @@ def _languages(choices: Choices) -> Entries:
 
 def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
     option = OPTIONS[name]
-    titles = ((str(one), without_letter(said(option.worded(one)))) for one in values)
+    titles = ((str(one), without_letter(translated(option.worded(one)))) for one in values)
     return [("", words.AS_USUAL), *titles]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 PROFILES = tr("Apps")
 PROFILES_HELP = tr(
@@ -29,4 +29,10 @@ WORDS, WORDS_HELP = tr("Words"), tr("Names and terms for this app, read before y
 AS_USUAL, ON, OFF = tr("As in the settings"), tr("Yes"), tr("No")
 NO_NAME, NAME_TAKEN = tr("Enter a name."), tr("There is an app of that name already.")
 NO_PROGRAMS = tr("Say for which programs it is.")
+# Translators: the programs that these settings are for come with Handy Qwen.
+SHIPPED = {
+    "Terminals": tr("Terminals"),
+    "Code editors": tr("Code editors"),
+    "Chat": tr("Chat"),
+}
 UNUSABLE = tr("This can't be used: {reason}.")

@@ -15,12 +15,14 @@ from PySide6.QtGui import QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QWidget
 
 from handy_qwen.core.view import Choices
+from handy_qwen.message import reason_of
 from handy_qwen.settings.checks import number
 from handy_qwen.settings.fields import Option
 from handy_qwen.settings.forms import Amount, Switch, Worded, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, row
 from handy_qwen.ui.settings import words
+from handy_qwen.ui.translation import translated
 
 Choose = Callable[[object], None]
 """Called with what the user chose, not checked yet."""
@@ -52,7 +54,7 @@ class Control(abc.ABC):
 
     def reason(self, error: ValueError) -> str:
         """Why a value was refused, in words that fit what is seen."""
-        return sentence(str(error))
+        return sentence(translated(reason_of(error)))
 
 
 def control_for(option: Option) -> Control:
@@ -64,8 +66,8 @@ def control_for(option: Option) -> Control:
         return AmountControl(form, option.read)
     assert isinstance(form, Worded), f"{option.name} needs a control of its own"
     return ChoiceControl(
-        [(value, words.said(title)) for value, title in form.values.items()],
-        lambda value: words.said(form.worded(value)),
+        [(value, translated(title)) for value, title in form.values.items()],
+        lambda value: translated(form.worded(value)),
     )
 
 
@@ -146,7 +148,7 @@ class AmountControl(Control):
         self._number.limit(check.low / form.scale, check.high / form.scale)
         self._number.setDecimals(form.decimals)
         self._number.setSingleStep(form.step)
-        self._number.setSuffix(f" {words.said(form.unit.short)}")
+        self._number.setSuffix(f" {translated(form.unit.short)}")
         self._number.setKeyboardTracking(False)
         self._number.setGroupSeparatorShown(True)
         super().__init__(_Together(self._box, self._number) if self._box else self._number)
@@ -154,7 +156,7 @@ class AmountControl(Control):
     @property
     def words(self) -> str:
         """See ``Control``."""
-        return f"{words.said(self._form.zero)} {words.said(self._form.unit.short)}"
+        return f"{translated(self._form.zero)} {translated(self._form.unit.short)}"
 
     def connect(self, choose: Choose) -> None:
         """See ``Control``."""
@@ -181,7 +183,7 @@ class AmountControl(Control):
         low = math.ceil(self._check.low / self._form.scale * steps) / steps
         high = math.floor(self._check.high / self._form.scale * steps) / steps
         limits = [self._number.textFromValue(limit) for limit in (low, high)]
-        unit = words.said(self._form.unit.short)
+        unit = translated(self._form.unit.short)
         return words.MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
 
     def _raw(self, shown: float) -> float:

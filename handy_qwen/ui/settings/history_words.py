@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from handy_qwen.core.upkeep import HistoryUse
-from handy_qwen.ui.strings import ntr, size, tr
+from handy_qwen.ui.strings import size
+from handy_qwen.ui.translation import ntr, tr
 
 STAYS_HERE, LIMITS, NOW = (
     tr("Everything stays on this computer"),

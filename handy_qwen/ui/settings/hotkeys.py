@@ -28,7 +28,8 @@ from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.key_cell import KeyCell
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.row import ResetButton
-from handy_qwen.ui.settings.words import DETECT, said
+from handy_qwen.ui.settings.words import DETECT
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, Text
 
 _WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
@@ -93,7 +94,7 @@ class HotkeyRow(QWidget):
     def refuse(self, error: HandyError) -> None:
         """Say why the key that was pressed cannot be the hotkey, until another one is; offer one that can."""
         self.proposed = error.proposal if isinstance(error, HotkeyError) else ""
-        self.trouble.say(error.title, hint="" if self.proposed else error.hint)
+        self.trouble.say(translated(error.title), hint="" if self.proposed else translated(error.hint))
         self.proposal.setText(strings.literal(words.USE_KEYS.format(keys=self.proposed)))
         self.proposal.setVisible(bool(self.proposed))
 
@@ -425,7 +426,7 @@ def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
 
 
 def _submits(settings: Settings) -> list[tuple[str, str]]:
-    titles = {one: said(OPTIONS["submit"].worded(one)) for one in Submit}
+    titles = {one: translated(OPTIONS["submit"].worded(one)) for one in Submit}
     usual = words.NOTHING if settings.submit is Submit.OFF else titles[settings.submit]
     return [("", words.DEFAULT.format(what=usual)), *((str(one), title) for one, title in titles.items())]
 

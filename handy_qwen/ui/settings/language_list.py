@@ -14,6 +14,7 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import Choose, Control
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, spoken
 
 _ROWS = 7
@@ -62,7 +63,7 @@ class LanguagesControl(Control):
         """See ``Control``."""
         self._value = value
         said = strings.languages(value) or words.ANY_LANGUAGE
-        label, opens = words.said(OPTIONS["languages"].described.label), words.OPENS.format(what=said)
+        label, opens = translated(OPTIONS["languages"].described.label), words.OPENS.format(what=said)
         self._button.setText(strings.literal(opens))
         self._button.setToolTip(", ".join(map(strings.language_title, value)))
         self._button.setAccessibleName(spoken(f"{label}: {opens}"))
@@ -92,7 +93,7 @@ class _Panel(QWidget):
         self.search.setAccessibleName(words.FIND_LANGUAGE)
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self._seek)
-        self.rows.setAccessibleName(words.said(OPTIONS["languages"].described.label))
+        self.rows.setAccessibleName(translated(OPTIONS["languages"].described.label))
         column(self.search, self.rows, gap_px=SMALL_GAP_PX, parent=self)
 
     def offer(self, names: Sequence[str], ticked: Sequence[str]) -> None:

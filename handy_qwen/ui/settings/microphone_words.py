@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.view import Doing, Voice
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 ORDER = tr("Microphones")
 ORDER_HELP = tr(

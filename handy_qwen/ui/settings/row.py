@@ -19,6 +19,7 @@ from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import Control, control_for
 from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, spoken
 
 _GAP_PX = 4
@@ -89,7 +90,7 @@ class Row(QWidget):
     def show_problem(self, problem: Problem | None) -> None:
         """Say what the settings file has wrong; None: nothing."""
         if self.setting_name:
-            self.refuse(sentence(str(problem)) if problem else "")
+            self.refuse(sentence(translated(problem.told)) if problem else "")
 
     def set_help(self, text: str) -> None:
         """Say something else below the label, to the eye and to a screen reader."""
@@ -138,9 +139,9 @@ class SettingRow(Row):
         self.setting = control or control_for(self.option)
         self.reset = ResetButton(self._reset)
         super().__init__(
-            words.said(described.label),
+            translated(described.label),
             self.setting.widget,
-            help=words.said(described.help),
+            help=translated(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
             below=below,
             also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
@@ -191,7 +192,7 @@ class SettingRow(Row):
         self._change(**{self.option.name: value})
 
     def _show_reset(self) -> None:
-        default = words.said(self.option.worded(self.option.default))
+        default = translated(self.option.worded(self.option.default))
         self.reset.explain(self.label.text(), default)
         self.reset.set_shown(self._value != self.option.default or self._problem is not None)
 

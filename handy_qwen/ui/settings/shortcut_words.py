@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 HOTKEYS = tr("Hotkeys")
 HOTKEYS_HELP = tr("Click a key to change it. A second hotkey can have its own language.")
@@ -13,7 +13,9 @@ KEY_NAME = tr("Hotkey {number}: {keys}")
 LANGUAGE_NAME, SUBMIT_NAME = tr("Language of hotkey {number}"), tr("Key pressed after hotkey {number}")
 NO_KEY = tr("Choose a key…")
 DEFAULT = tr("Default ({what})")
+# Translators: in "Default (nothing)": no key is pressed after a text.
 NOTHING = tr("nothing")
+# Translators: in "Default (automatic)": the language is detected.
 AUTOMATIC = tr("automatic")
 REMOVE, REMOVE_NAME = tr("Remove"), tr("Remove hotkey {number}, {keys}")
 ADD, UNDO = tr("A&dd a hotkey"), tr("Und&o")

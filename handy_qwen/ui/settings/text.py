@@ -16,6 +16,7 @@ from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Text
 
 _SPACE = "␣"  # one that is not followed by anything
@@ -91,7 +92,7 @@ def _phrases(choices: Choices) -> str:
 def _methods(automatic: Method | None) -> list[tuple[Method | None, str]]:
     """The methods and their titles; ``automatic`` is that of this desktop, if it is known."""
     form = OPTIONS["method"].described.form
-    titles = {method: words.said(form.worded(method)) for method in (None, *Method)}
+    titles = {method: translated(form.worded(method)) for method in (None, *Method)}
     if automatic is not None:
         titles[None] = strings.AUTOMATIC_IS.format(what=titles[automatic])
     return [(method, strings.without_letter(title)) for method, title in titles.items()]

@@ -25,6 +25,7 @@ from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable
 from handy_qwen.ui.settings.word_list import LinesField, WordList
 from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
 
 _TYPING_MS = 150  # a text is tried when the fingers rest
@@ -267,7 +268,7 @@ class _Rules(_Part):
 
     def show_problem(self, problem: Problem | None) -> None:
         """See ``Row``."""
-        self._problem = sentence(str(problem)) if problem else ""
+        self._problem = sentence(translated(problem.told)) if problem else ""
         self._update()
 
     def rest(self) -> None:

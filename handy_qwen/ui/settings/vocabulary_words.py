@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.vocabulary import Fit
-from handy_qwen.ui.strings import ntr, tr
+from handy_qwen.ui.translation import ntr, tr
 
 WORDS = tr("Words")
 WORDS_HELP = tr(
@@ -27,6 +27,7 @@ REPLACEMENTS_HELP = tr(
     "its name by itself: your address for “my address”, the date for {date}. Shift+Enter starts a new line."
 )
 REPLACEMENTS_ALSO = tr("replace snippets text blocks regular expression pattern autocorrect abbreviation")
+# Translators: columns of a table: when I say "Kovach", write "Kovács"; the rest are boxes to tick.
 HEARD, WRITTEN, CASE, PATTERN = tr("When I say"), tr("Write"), tr("Match case"), tr("Pattern")
 ALONE = tr("By itself")
 ALONE_TIP = tr(
@@ -40,7 +41,7 @@ NOTHING = tr("(nothing)")
 NOT_SAVED = tr("Row {row} isn't saved. {reason}")
 FORMER_APPLIES = tr("Until then, the previous one applies.")
 SAY_WHAT_TO_WRITE = tr("Enter what to write.")
-WRONG = tr("⚠ {text}")
+WRONG = "⚠ {text}"
 WRONG_SPOKEN = tr("{text}, not saved: {reason}")
 
 TRY, TRY_HINT = tr("Tr&y it"), tr("Type or dictate a sentence")
@@ -63,6 +64,7 @@ IMPORT_KINDS = (
     tr("Words, tables and Handy's settings (*.txt *.csv *.tsv *.json)"),
     tr("All files (*)"),
 )
+# Translators: names of files, without spaces.
 WORDS_NAME, RULES_NAME = tr("words"), tr("replacements")
 WORDS_KINDS = {".txt": tr("Text (*.txt)"), ".csv": tr("Table (*.csv)")}
 RULES_KINDS = {".csv": tr("Table (*.csv)"), ".tsv": tr("Table with tabs (*.tsv)")}

@@ -39,7 +39,7 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage
 from handy_qwen.ui.settings.vocabulary import VocabularyPage
-from handy_qwen.ui.strings import ntr
+from handy_qwen.ui.translation import ntr, translated
 from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
 from handy_qwen.ui.window import AppWindow
 
@@ -292,7 +292,7 @@ class _Trouble(Card):
         self.mend = Button("", commands.mend_settings)
         self.show_it = Button(words.SHOW_IT, lambda: show_setting(self._name))
         self.open = Button(words.OPEN_FILE, commands.open_settings_file)
-        self._stranger = Problem("")  # the first key that is no setting
+        self._stranger = Problem()  # the first key that is no setting
         self.correct = Button("", lambda: commands.put_right(self._stranger.place, is_meant=True))
         self.remove = Button("", lambda: commands.put_right(self._stranger.place, is_meant=False))
         self.remove.setToolTip(words.REMOVE_TIP)
@@ -316,11 +316,11 @@ class _Trouble(Card):
             title = where.format(file=name, line=error.line, reason=error.text)
             self.message.say(title, hint=words.BROKEN_HINT if error.line else words.BROKEN_HINT_OTHER)
             option = OPTIONS.get(error.name)
-            known = words.said(option.described.label) if option else ""
+            known = translated(option.described.label) if option else ""
             self.mend.setText(words.MEND.format(setting=known) if known else words.MEND_LINE)
             self.mend.setToolTip(words.MEND_TIP)
         elif shown.problems:
-            told = "\n".join(sentence(str(one)) for one in shown.problems[:_SHOWN_PROBLEMS])
+            told = "\n".join(sentence(translated(one.told)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
             title = ntr(
                 "{count} line of {file} can't be used as written.",
@@ -329,12 +329,12 @@ class _Trouble(Card):
             )
             self.message.say(title.format(count=count, file=name), hint=told)
         elif shown.refusal is not None:
-            self.message.say(shown.refusal.title, hint=shown.refusal.hint)
+            self.message.say(translated(shown.refusal.title), hint=translated(shown.refusal.hint))
 
     def _show_stranger(self, shown: SettingsView) -> None:
         """Offer to put the first key right that is no setting."""
         strangers = [one for one in shown.problems if one.place and not shown.error]
-        one = self._stranger = strangers[0] if strangers else Problem("")
+        one = self._stranger = strangers[0] if strangers else Problem()
         place = words.MOVE_KEY if one.place[-1:] == (one.meant,) else words.RENAME_KEY
         self.correct.setText(place.format(line=one.line, name=one.meant))
         self.correct.setVisible(bool(one.meant))

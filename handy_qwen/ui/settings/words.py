@@ -6,7 +6,7 @@ from handy_qwen.core.models import ModelEntry
 from handy_qwen.core.types import Part
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 TITLE = tr("Settings")
 PAGES = {
@@ -24,10 +24,13 @@ PAGE_LIST = tr("Pages")
 SEARCH = tr("Search (Ctrl+F)")
 SEARCH_NAME = tr("Search settings")
 NOTHING_FOUND = tr("No setting matches.")
+# Translators: a button that sets a setting back to its default.
 RESET_TO = tr("Reset {setting} to {value}")
+# Translators: {unit} is "s", "min", "days", "GB", ...
 MUST_BE = tr("Must be from {low} to {high} {unit}.")
+# Translators: beside a box before a number: "Number of dictations: at most".
 LIMITED = tr("At most")
-FOUND_BY = {  # what else a setting is searched by
+FOUND_BY = {  # what else a setting is searched by; translators: words that people may search for
     "autostart": tr("autostart startup boot background"),
     "overlay": tr("popup indicator"),
     "sounds": tr("beep cue tone"),
@@ -61,11 +64,7 @@ REMOVE_LINE, REMOVE_TIP = tr("Remove line {line}"), tr("It becomes a comment.")
 MEND_TIP = tr("The line becomes a comment, and its setting goes back to the default.")
 
 
-def said(words: str) -> str:
-    """The words of a setting in the user's language."""
-    return tr(words) if words else ""
-
-
+RESTART, RESTART_HINT = tr("&Restart Handy Qwen"), tr("The new language shows after a restart.")
 AUTOSTART = tr("Start when I log in")
 AUTOSTART_HELP = tr("Starts in the background, without a window.")
 PLAY, PLAY_NAME = tr("▶ Play"), tr("Play the sounds")
@@ -80,12 +79,13 @@ PARTS = {
     Part.REPLACEMENTS: tr("Replacements"),
 }
 EXPORT, IMPORT, IMPORT_HANDY = tr("&Export…"), tr("&Import…"), tr("Import from &Handy")
-UNDO, BACKUP_NAME, BACKUP_KIND = tr("Und&o"), tr("handy-qwen"), tr("Backup (*.toml)")
+UNDO, BACKUP_NAME, BACKUP_KIND = tr("Und&o"), "handy-qwen", tr("Backup (*.toml)")
 IMPORT_TITLE = tr("Import a backup")
 IMPORT_KINDS = (tr("Backups and Handy's settings (*.toml *.json)"), tr("All files (*)"))
+# Translators: heading above settings about how long things take.
 TIMES = tr("Times")
 DETECT, MANAGE_MODELS = tr("Detect automatically"), tr("Manage models…")
-ANY_LANGUAGE, FIND_LANGUAGE, OPENS = tr("Any language"), tr("Find a language"), tr("{what}…")
+ANY_LANGUAGE, FIND_LANGUAGE, OPENS = tr("Any language"), tr("Find a language"), "{what}…"
 WORK, RESOURCES = tr("Live transcription"), tr("Memory and processor")
 INSERTION, WORDING, COMMANDS = tr("Insertion"), tr("Wording"), tr("Spoken commands")
 
@@ -94,7 +94,10 @@ COMMANDS_HELP = tr("Pause before and after a command. In a sentence, the same wo
 SAY_IN = tr("{language}: {phrases}")
 EXAMPLE, LAST = tr("Example"), tr("Your last dictation")
 EXAMPLE_HELP = tr("What these settings make of it.")
-EXAMPLE_BEFORE, EXAMPLE_HEARD = tr("Please send it to Anna"), tr("If you can, um, today.")
+EXAMPLE_BEFORE, EXAMPLE_HEARD = (
+    "Please send it to Anna",
+    "If you can, um, today.",
+)  # the rules are for English
 EXAMPLE_SHOWN = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
 LAST_SHOWN = tr("You said: {heard}\nThe result: {result}")
 MODEL_DISK, MODEL_MEMORY = tr("{amount} on disk"), tr("about {amount} of memory in use")

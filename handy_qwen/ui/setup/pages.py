@@ -35,6 +35,7 @@ from handy_qwen.ui.setup.page import (
     spoken_words,
 )
 from handy_qwen.ui.setup.typing import TypingPermission
+from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Card, Icon, Message, MeterBar, SecondaryText, Text, Title, labelled
 from handy_qwen.ui.windows import model_words
 from handy_qwen.ui.windows.models import ModelCards
@@ -329,7 +330,7 @@ class HotkeyPage(Page):
     def _on_refused(self, error: HandyError) -> None:
         """The key stays as it is. Said until another one is chosen."""
         self._has_menu_key = False
-        self.objection.say(error.title, hint=error.hint)
+        self.objection.say(translated(error.title), hint=translated(error.hint))
 
     def _on_capture_ended(self) -> None:
         if self.cap.hasFocus():

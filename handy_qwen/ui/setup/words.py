@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.types import Mode
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 TITLE, TITLE_OF_STEP = tr("Set up"), tr("Set up: {step}")
 LATER, BACK, NEXT, SKIP, FINISH = tr("Close set&up"), tr("&Back"), tr("&Next"), tr("S&kip"), tr("&Finish")
@@ -11,6 +11,8 @@ STEP = tr("Step {number} of {count}")
 STEP_DONE, STEP_HERE = tr("{title}, done"), tr("{title}, current step")
 TRY_AGAIN = tr("Go back")
 
+DEMO_SENTENCE = "The meeting starts at five o'clock."  # of the English that the demo model knows
+# Translators: a sentence to read aloud into the microphone; numbers in words.
 SENTENCE = tr("The meeting starts at five o'clock.")
 
 MICROPHONE = tr("Microphone")
@@ -47,6 +49,7 @@ HOTKEY_WORKS = {
     Mode.TOGGLE: tr("It works. Tap it to start, and tap again to stop."),
 }
 NOT_SEEN = tr("Nothing happens? Another program may be using the key. Choose another one.")
+# Translators: no key is set; in a list at the end: "Hotkey: none".
 NO_HOTKEY = tr("none")
 
 DICTATION = tr("First text")
@@ -77,6 +80,7 @@ MODEL_LEAD = tr(
     "You download it once."
 )
 MORE_MODELS = tr("&More models…")
+# Translators: in a list at the end: "Model: installed".
 MODEL_FULL, MODEL_DEMO = tr("installed"), tr("demo model only")
 MODEL_HERE = tr("A full model is installed.")
 MODEL_COMES = tr("Go on to the next step. The installation continues in the background.")
@@ -85,6 +89,7 @@ AUTOSTART = tr("At login")
 AUTOSTART_TITLE = tr("Always at hand")
 AUTOSTART_LEAD = tr("Handy Qwen waits in the background and uses no processor time until you press the key.")
 AT_LOGIN = tr("Start Handy Qwen when I &log in")
+# Translators: in a list at the end, after "Handy Qwen".
 AT_LOGIN_ON, AT_LOGIN_OFF = tr("starts when you log in"), tr("starts when you open it")
 AT_LOGIN_HINT = tr("Starts in the background, without a window. You can change this at any time.")
 
@@ -92,6 +97,8 @@ DONE = tr("Done")
 DONE_TITLE = tr("You're ready")
 DONE_TITLE_OPEN = tr("Almost ready")
 DONE_LEAD = tr("Your words appear in the focused window.")
+# Translators: in a list at the end: "First text: not done yet".
 STEP_IS_OPEN = tr("not done yet")
+# Translators: in a list at the end: "Microphone: works".
 STEP_IS_DONE = tr("works")
 FIND_AGAIN = tr("To run this guide again, choose Help → Set up again….")

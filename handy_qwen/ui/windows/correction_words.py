@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from handy_qwen.core.corrections import Change
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 
 TITLE = tr("Correct and add")
 HELP = tr(

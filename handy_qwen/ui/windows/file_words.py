@@ -5,7 +5,7 @@ from __future__ import annotations
 from handy_qwen.core.sound_files import FileEntry, FileState, Form
 from handy_qwen.core.view import Phase
 from handy_qwen.ui import strings
-from handy_qwen.ui.strings import ntr, tr
+from handy_qwen.ui.translation import ntr, tr
 
 TITLE, TITLE_PROGRESS = tr("Transcribe files"), tr("{title}: {progress}")
 INTRODUCTION = tr("Drop sound files, videos or folders here, or choose them.")
@@ -30,7 +30,9 @@ KINDS = {
     Form.JSON: tr("JSON (*.json)"),
 }
 SAVE_TITLE, SAVE_FOLDER = tr("Save the text"), tr("Choose a folder for the texts")
+# Translators: states of a file in the list.
 WAITING, WORKING, DONE, EMPTY, FAILED = tr("Waiting"), tr("Working"), tr("Done"), tr("No text"), tr("Failed")
+# Translators: the state of a file: its text is saved.
 SAVED = tr("Saved")
 DICTATION_FIRST = tr("Your dictation goes first.")
 REMOVE_QUESTION = tr("Remove a text that is not saved?")

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QListWidget, QListWidgetItem, QSplitter, QTextBrow
 
 from handy_qwen import manual
 from handy_qwen.ui.layouts import MARGIN_PX
-from handy_qwen.ui.strings import tr
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.window import AppWindow
 
 TITLE, TOPICS = tr("Help"), tr("Topics")

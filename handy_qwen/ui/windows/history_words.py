@@ -6,7 +6,8 @@ from PySide6.QtCore import QDateTime, QLocale
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import Choices, HistoryFilter, HistoryQuery
-from handy_qwen.ui.strings import clock, how_to_dictate, ntr, tr
+from handy_qwen.ui.strings import clock, how_to_dictate
+from handy_qwen.ui.translation import ntr, tr
 
 TITLE = tr("History")
 SEARCH, SEARCH_HINT = tr("&Search"), tr("Words in the text or the application (Ctrl+F)")

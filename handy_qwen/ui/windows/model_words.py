@@ -16,7 +16,7 @@ from handy_qwen.core.models import (
 )
 from handy_qwen.languages import NATIVE_NAMES
 from handy_qwen.ui import strings
-from handy_qwen.ui.strings import ntr, tr
+from handy_qwen.ui.translation import ntr, tr
 
 TITLE = tr("Models")
 INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
@@ -27,14 +27,18 @@ ONLY_DEMO = tr(
 )
 
 LOOKING = tr("Looking for models…")
+# Translators: in front of sizes: "Download 1.9 GB", "On disk 1.2 GB", "In memory 2.0 GB".
 DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed on this computer")
 UNKNOWN, NOTHING = tr("unknown"), "—"
 SPEED_VALUE, NOT_MEASURED, MEASURING = tr("{factor}x real time"), tr("not measured"), tr("measuring…")
 SPEED_TIP = tr("How many seconds of speech this computer transcribes in a second")
 MEASURE = tr("Measure")
 
+# Translators: buttons.
 INSTALL, RETRY, RESUME, INSTALL_AGAIN = tr("Install"), tr("Try again"), tr("Resume"), tr("Install again")
+# Translators: buttons.
 PAUSE, CANCEL, DISCARD = tr("Pause"), tr("Cancel"), tr("Discard")
+# Translators: buttons.
 USE, REMOVE, KEEP = tr("Use"), tr("Remove"), tr("Keep")
 IMPORT = tr("&Import…")
 IMPORT_FOLDER, IMPORT_ARCHIVE = tr("From a &folder…"), tr("From an &archive (.zip, .tar.gz)…")

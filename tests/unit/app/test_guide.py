@@ -3,8 +3,7 @@
 import pytest
 
 from handy_qwen.app import choices
-from handy_qwen.app.choices import hotkeys_with, is_guide_due
-from handy_qwen.app.program import DEMO_HINT, DEMO_NOTICE
+from handy_qwen.app.choices import DEMO_HINT, DEMO_HINT_TRAY, DEMO_NOTICE, hotkeys_with, is_guide_due
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import ModelChoice, Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -96,17 +95,17 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
 
 
 @pytest.mark.parametrize(
-    ("is_hidden", "has_tray", "how"),
-    [(False, True, "tray → Model → Manage models"), (True, False, "handy-qwen models"), (False, False, None)],
+    ("is_hidden", "has_tray", "hint"),
+    [(False, True, DEMO_HINT_TRAY), (True, False, DEMO_HINT), (False, False, None)],
 )
-def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, how):  # noqa: F811
+def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, hint):  # noqa: F811
     desk = bench(models=("demo",))
     desk.program.store.path.parent.mkdir(parents=True, exist_ok=True)
     desk.program.store.path.write_text("set_up = true\n", encoding="utf-8")
     desk.program._is_hidden = is_hidden
     desk.program.start(desk.views.append, has_tray=has_tray)
     hints = [one.hint for one in desk.run().view.notices if one.title == DEMO_NOTICE]
-    assert hints == ([DEMO_HINT.format(how=how)] if how else [])
+    assert hints == ([hint] if hint else [])
 
 
 def test_it_can_be_asked_for_at_any_time(desk):

@@ -800,7 +800,7 @@ def test_a_take_without_speech_shows_how_the_key_works(mode, hint):
 
 def test_the_greeting_says_that_the_program_runs_and_how_to_use_it():
     desk = Desk(choices=Choices(hotkeys=("Right Ctrl", "F9"))).ask(Request.SHOW)
-    assert desk.view.notices[0].hint == "Hold Right Ctrl or F9 and speak."
+    assert desk.view.notices[0].hint == "Hold Right Ctrl / F9 and speak."
     assert Desk().ask(Request.SHOW).view.notices[0].hint == ""
     toggled = ev.Configured(replace(RULES, mode=Mode.TOGGLE), Choices(hotkeys=("F9",)))
     assert Desk().play(toggled).ask(Request.SHOW).view.notices[0].hint == "Press F9 and speak."
