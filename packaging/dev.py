@@ -82,11 +82,7 @@ def need_all() -> None:
 
 def check(_arguments: Sequence[str]) -> int:
     """Lint, formatting, types."""
-    commands = [
-        ["-m", "ruff", "check", "."],
-        ["-m", "ruff", "format", "--check", "."],
-        ["-m", "mypy"],
-    ]
+    commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]]
     for system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
         own = ["--platform", system, "--cache-dir", f".mypy_cache/{system}", "--no-warn-unreachable"]
         commands.append(["-m", "mypy", *own, "handy_qwen", "packaging"])

@@ -28,22 +28,28 @@ MARK = "Translators:"
 HEADER = """\
 Handy Qwen: what windows, the tray, the overlay and desktop notifications say.
 
-Handy Qwen is a dictation program: hold a key, speak, release, and the words appear in the focused window.
-Translate as a program of your language's desktop would say it: short, active, plain; address the user as
-such programs do (German Sie, French vous, Spanish tú, Brazilian Portuguese você, ...), and the same
-throughout. One English term has one word: take (a recording), hotkey, overlay, tray, model, insert (put the
-text into the window where the cursor is), transcribe, dictation.
+Handy Qwen is a dictation program: hold a key, speak, release, and the words appear in the
+focused window. Translate as a program of your language's desktop would say it: short, active,
+plain. Address the user as such programs do (German Sie, French vous, Spanish tú, Brazilian
+Portuguese você, ...), and the same throughout. One English term has one word: take (a
+recording), hotkey, overlay, tray, model, insert (put the text into the window where the cursor
+is), transcribe, dictation.
 
-* {names} stay as they are, each exactly once or as often as in English, where the sentence wants them.
-* & underlines the letter behind it, which opens the entry with Alt. Put one before a letter of your word if
-  the English has one; && is a plain ampersand. Two in one menu may collide: the program drops the second.
-* "…" at the end of a button or menu entry says that it opens something; keep it. Keep line breaks (\\n).
-* A sentence without a capital or a full stop goes into another one, which has {problem} or {reason} in that
-  place: "The model file {path} cannot be used: {problem}." with "it is truncated".
-* Not translated: Handy Qwen, Qwen3-ASR, file names, commands (handy-qwen model list), names of settings
-  (max_take_s), environment variables. Key names (Ctrl, Space) as keyboards of your country print them.
+* {names} stay as they are, each as often as in English, where the sentence wants them.
+* & underlines the letter behind it, which opens the entry with Alt. Put one before a letter of
+  your word if the English has one; && is a plain ampersand. Two in one menu may collide: the
+  program drops the second.
+* "…" at the end of a button or menu entry says that it opens something; keep it, and line
+  breaks (\\n).
+* A sentence without a capital or a full stop goes into another one, which has {problem} or
+  {reason} in that place: "The model file {path} cannot be used: {problem}." and "it is
+  truncated".
+* Not translated: Handy Qwen, Qwen3-ASR, file names, commands (handy-qwen model list), names of
+  settings (max_take_s), environment variables. Key names (Ctrl, Space) as keyboards of your
+  country print them.
 * Words to search by (beep cue tone) become what people would type to find the setting.
-* Spoken commands in quotation marks (“New line”) stay English only where the program listens to English.
+* Spoken commands in quotation marks (“New line”) become what people say in your language, where
+  the program knows it (Settings, Text lists them); else they stay English.
 """
 
 

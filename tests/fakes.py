@@ -21,7 +21,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
 from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
-from handy_qwen.runtime.dispatch import Attempt, Ports
+from handy_qwen.runtime.controller import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
 
 
@@ -260,6 +260,7 @@ class FakeHistory:
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
         self.told.append(f"{take} done")
         self.truncated += [take] if is_truncated else []

@@ -21,7 +21,7 @@ from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message
 from handy_qwen.settings import Settings
-from handy_qwen.system.autostart import autostart_for, launch_for
+from handy_qwen.system.entries import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import

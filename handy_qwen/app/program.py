@@ -46,8 +46,7 @@ from handy_qwen.engine.api import Model
 from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
 from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.controller import Controller
-from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
@@ -62,9 +61,8 @@ from handy_qwen.transcriber import EngineTranscriber
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.app.surroundings import Surroundings
     from handy_qwen.audio.connection import Listed
-    from handy_qwen.audio.cues import SoundCues
     from handy_qwen.audio.microphones import Microphones
-    from handy_qwen.audio.playback import Player
+    from handy_qwen.audio.playback import Player, SoundCues
     from handy_qwen.audio.portaudio import PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
     from handy_qwen.history.disk import DiskHistory
@@ -283,9 +281,8 @@ class Program:
 
     def _build(self) -> None:
         from handy_qwen.app.surroundings import Surroundings
-        from handy_qwen.audio.cues import SoundCues
         from handy_qwen.audio.microphones import Microphones
-        from handy_qwen.audio.playback import Player
+        from handy_qwen.audio.playback import Player, SoundCues
         from handy_qwen.audio.portaudio import PortAudio
         from handy_qwen.audio.recorder import MicrophoneRecorder
         from handy_qwen.history.disk import DiskHistory

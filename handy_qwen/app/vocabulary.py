@@ -230,7 +230,7 @@ class VocabularyPresenter:
         if reason := pattern_error(entered):
             return Message("Not a valid pattern: {reason}.", reason=reason)
         if reason := lists.refusal(entered):
-            return Message("Not saved: {reason}.", reason=reason)
+            return Message("This can't be used: {reason}.", reason=reason)
         if twin := lists.twin(others, entered):
             return Message(
                 "Row {number} already replaces the same words.",

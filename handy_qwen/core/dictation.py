@@ -162,6 +162,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             recovery.was_replayed(turn, event)
         case events.Requested(what):
             _answer(turn, what)
+        case events.Corrected():
+            delivery.was_corrected(turn, event)
         case events.Recalled():
             recovery.was_recalled(turn, event)
         case events.Configured():

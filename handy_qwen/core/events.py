@@ -350,6 +350,14 @@ class Recalled:
     is_here: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The user has corrected a text: see ``corrections.corrected``."""
+
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+
+
 # --- the program -------------------------------------------------------------------------------------
 
 
@@ -399,6 +407,6 @@ ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
 InsertionEvent = FocusNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
-UserEvent = Requested | Recalled
+UserEvent = Requested | Recalled | Corrected
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept
 Event = HotkeyEvent | MicrophoneEvent | EngineEvent | InsertionEvent | HistoryEvent | UserEvent | ProgramEvent

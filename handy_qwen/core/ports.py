@@ -1,7 +1,7 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
 Every method may be called from the controller's thread and returns at once, unless its docstring says that it
-may wait: ``handy_qwen.runtime.dispatch`` calls those on threads of their own. Slow results arrive as events.
+may wait: those are called on threads of their own (runtime/controller.py). Slow results arrive as events.
 """
 
 from __future__ import annotations
@@ -229,8 +229,13 @@ class History(Protocol):
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
-        """The text as it is to be delivered; "" if nobody spoke. ``is_truncated``: words may be missing."""
+        """The text as it is to be delivered; "" if there is none.
+
+        ``is_truncated``: words may be missing. ``original``: what was said, if there is nothing in it to
+        insert; "" if nobody spoke.
+        """
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -163,6 +163,10 @@ class Rules:
     text: TextRules = field(default_factory=_default_text_rules)
     profiles: tuple[Profile, ...] = ()
 
+    def hotkey(self, place: int | None) -> Hotkey | None:
+        """The hotkey at ``place``; None: there is none."""
+        return self.hotkeys[place] if place is not None and place < len(self.hotkeys) else None
+
     def spoken(self, language: str) -> tuple[str, ...]:
         """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
         return (language,) if language else self.languages
@@ -225,6 +229,8 @@ class Entry:
     is_starred: bool = False
     has_audio: bool = False
     is_truncated: bool = False  # words may be missing in the text
+    # What was said, where the text is another: it was corrected, or was all commands and hesitations.
+    original: str = field(default="", repr=False)
 
     @property
     def is_blank(self) -> bool:

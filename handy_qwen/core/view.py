@@ -74,6 +74,7 @@ class Remedy(enum.Enum):
     MODELS = enum.auto()
     SETTINGS = enum.auto()
     HISTORY = enum.auto()
+    FILES = enum.auto()
     PASTE = enum.auto()
     COPY = enum.auto()
     RESTORE = enum.auto()
@@ -392,6 +393,12 @@ class HistoryCommands(Protocol):
             entry: Whose sound.
             model: "" is the one in use.
             language: "" is automatic, None the one it was recorded in.
+        """
+
+    def correct(self, before: str, after: str, number: int = 0) -> None:
+        """The user has corrected the text ``before``: of the entry ``number``, 0: the newest that has it.
+
+        The entry keeps both; the same the other way round undoes it.
         """
 
     def play(self, entry: Entry) -> None:

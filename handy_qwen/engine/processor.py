@@ -91,7 +91,7 @@ def _apple() -> int:
 
 
 def _cpu_sets() -> bytes:
-    """What GetSystemCpuSetInformation writes; nothing on other systems and before Windows 10."""
+    """What GetSystemCpuSetInformation writes; nothing before Windows 10."""
     data = b""
     if sys.platform == "win32":
         ask = getattr(ctypes.windll.kernel32, "GetSystemCpuSetInformation", None)

@@ -23,6 +23,7 @@ from PySide6.QtGui import (
     QBitmap,
     QFont,
     QFontMetricsF,
+    QGuiApplication,
     QPainter,
     QPen,
     QRegion,
@@ -206,18 +207,21 @@ class CardPainter:
     ) -> None:
         """Paint everything. ``level`` (0 to 1) and ``frame`` (a count) move the mark."""
         card = QRectF(card_of(window))
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # else right would be left
         _paint_background(painter, card, scheme)
         mark = QRectF(card.left() + _PADDING_PX, 0.0, self._mark_px, self._mark_px)
         mark.moveTop(card.center().y() - mark.height() / 2)
-        _paint_mark(painter, mark, content.mark, scheme, level=level, frame=frame)
         aside = QRectF(card)
         aside.setLeft(card.right() - _PADDING_PX - self._aside_width(content))
         aside.setRight(card.right() - _PADDING_PX)
-        if aside.width():
-            self._paint_aside(painter, aside, content, scheme, clock)
         text = QRectF(card)
         text.setLeft(mark.right() + _GAP_PX)
         text.setRight(aside.left())
+        for area in (mark, aside, text) if _is_mirrored() else ():
+            area.moveRight(card.left() + card.right() - area.left())
+        _paint_mark(painter, mark, content.mark, scheme, level=level, frame=frame)
+        if aside.width():
+            self._paint_aside(painter, aside, content, scheme, clock)
         self._paint_text(painter, text, content, scheme)
 
     def _paint_aside(
@@ -225,7 +229,8 @@ class CardPainter:
     ) -> None:
         """The clock, and below it what else is to be known of the recording."""
         remark = content.remark
-        flags = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        side = Qt.AlignmentFlag.AlignLeft if _is_mirrored() else Qt.AlignmentFlag.AlignRight
+        flags = side | Qt.AlignmentFlag.AlignVCenter
         middle, line_px = area.center().y(), QFontMetricsF(self._small).height()
         painter.setFont(self._small)
         if clock:
@@ -335,6 +340,10 @@ def fitted(content: Content, lines_of: Callable[[str], int]) -> tuple[str, int]:
     # From the start of a word, if one is near: scripts without spaces are cut between any two characters.
     cut = text.find(" ", cut, cut + _LONGEST_WORD) + 1 or cut
     return _ELLIPSIS + text[cut:], max(0, len(title) - cut) + len(_ELLIPSIS)
+
+
+def _is_mirrored() -> bool:
+    return QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
 
 
 def is_right_to_left(text: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from PySide6.QtCore import QLocale
 
@@ -33,6 +33,7 @@ REMEDIES = {  # what a notice offers to click on
     Remedy.MODELS: tr("Open Models"),
     Remedy.SETTINGS: tr("Open Settings"),
     Remedy.HISTORY: tr("Open History"),
+    Remedy.FILES: tr("Open Transcribe files"),
     Remedy.PASTE: tr("Paste it here"),
     Remedy.COPY: tr("Copy it"),
     Remedy.RESTORE: tr("Restore it"),
@@ -129,6 +130,15 @@ def tip(text: str) -> str:
 def without_letter(title: str) -> str:
     """``title`` without the ampersand that underlines a letter; one that is meant stays."""
     return re.sub("&(.)", r"\1", title)
+
+
+def unlike(titles: Iterable[str]) -> Iterator[str]:
+    """``titles`` with no letter underlined twice: translators cannot see what is beside each other."""
+    seen: set[str] = set()
+    for title in titles:
+        letter = title.replace("&&", "").partition("&")[2][:1].casefold()
+        yield re.sub("&(&?)", r"\1\1", title) if letter in seen else title
+        seen.update(letter)
 
 
 def window_title(title: str) -> str:

@@ -42,6 +42,7 @@ _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
     Remedy.SETTINGS: Window.SETTINGS,
     Remedy.HISTORY: Window.HISTORY,
+    Remedy.FILES: Window.FILES,
 }
 Entry = tuple[str, str]
 """What is chosen, and its title."""
@@ -241,6 +242,12 @@ class TrayMenu(QMenu):
         self._help.addAction(strings.VERSION).setEnabled(False)
         self._add_entry(strings.QUIT, commands.quit)
         self.aboutToShow.connect(commands.refresh_choices)
+        self.aboutToShow.connect(self._underline_apart)
+
+    def _underline_apart(self) -> None:
+        shown = [action for action in self.actions() if action.isVisible() and action.text()]
+        for action, apart in zip(shown, strings.unlike(action.text() for action in shown), strict=True):
+            action.setText(apart)
 
     def entries(self) -> list[QAction]:
         """All that can be chosen, and the separators between: the window says the state itself."""

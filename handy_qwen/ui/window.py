@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QFrame,
+    QLabel,
     QLayout,
     QPushButton,
     QScrollArea,
@@ -132,6 +133,19 @@ class AppWindow(QDialog):
         stops = [one for one in _by_eye(self) if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
+        self._underline_apart()
+
+    def _underline_apart(self) -> None:
+        """Underline each letter once."""
+        titled = [
+            one
+            for one in _by_eye(self)
+            if isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None)
+        ]
+        texts = [one.text() for one in titled]
+        for one, text, apart in zip(titled, texts, strings.unlike(texts), strict=True):
+            if apart != text:
+                one.setText(apart)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
         """Let Enter press the button that has the keyboard, or else the default one. Called by Qt.

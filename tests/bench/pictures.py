@@ -1,6 +1,6 @@
 """Pictures of every window, the overlay and the tray menu, as they look to people with different eyes.
 
-    python -m tests.bench.pictures FOLDER [--look LOOK] [--only WORD]
+    python -m tests.bench.pictures FOLDER [--look LOOK] [--only WORD] [--language CODE]
 
 ``dark`` and ``contrast`` are palettes that desktops really have; ``double`` is a screen of 1280x800 at 200 %,
 ``large`` letters of 24 points on one of 1024x600. Beside the single pictures there are sheets of several, to
@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--look", choices=LOOKS, action="append")
     parser.add_argument("--only", default="", help="only pictures with this word in their name")
+    parser.add_argument("--language", default="en", help="of the windows, such as de or pt_BR")
     options = parser.parse_args()
     for look in options.look or LOOKS:
         folder = (options.folder / look).resolve()
@@ -43,7 +44,7 @@ def main() -> None:
                 "HANDY_QWEN_HOME": home,
             }
             command = [sys.executable, "-c", f"from {__spec__.name} import draw; draw()"]
-            subprocess.run([*command, look, str(folder), options.only], env=env, check=True)
+            subprocess.run([*command, look, str(folder), options.only, options.language], env=env, check=True)
 
 
 def draw() -> None:
@@ -51,10 +52,13 @@ def draw() -> None:
     from PySide6.QtGui import QFont, QPalette
     from PySide6.QtWidgets import QApplication
 
+    from handy_qwen.ui import translation
+
+    look, folder, only, language = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
+    app = QApplication([])
+    translation.use(language)
     from handy_qwen.ui.style import use_outlines
 
-    look, folder, only = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
-    app = QApplication([])
     use_outlines()
     if look in {"dark", "contrast"}:
         from tests.unit.ui.test_contrast import PALETTES

@@ -139,6 +139,26 @@ def test_music_pauses_while_somebody_speaks_and_goes_on_unless_the_user_has_stop
         assert player.said()[-1] == "is Playing"
 
 
+def test_music_goes_on_after_a_crash_unless_the_user_has_stopped_it(desktop, player):
+    settings = f'{SETTINGS}while_recording = "pause"\n'
+    for is_stopped in (False, True):
+        crashed = App(desktop, "pausing-crasher", settings)
+        crashed.__enter__()
+        crashed.run("start")
+        player.wait_for("Pause", 1 + is_stopped)
+        crashed.process.kill()
+        crashed.process.wait(10)
+        if is_stopped:
+            player.tell("Stopped")
+            player.wait_for("is Stopped")
+        with running(desktop, "pausing-crasher", settings) as app:
+            if is_stopped:
+                wait_until(lambda: not (app.home / "data" / "players.json").exists(), "the note to be read")
+            else:
+                player.wait_for("Play")
+    assert player.said() == ["ready", "Pause", "Play", "Pause", "is Stopped"]
+
+
 def test_the_volume_is_lowered_and_put_back_also_after_a_crash(desktop):
     sound = desktop.sound
 

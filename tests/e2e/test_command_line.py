@@ -512,7 +512,7 @@ def test_a_full_disk_is_noticed_before_converting(run, tmp_path):
     finally:
         subprocess.run(["umount", str(disk)], check=True)
     assert done.returncode == 1
-    assert "but only 1 MB are free. Free some space or choose another disk." in done.stderr
+    assert "but only 1.0 MB is free. Free some space or choose another disk." in done.stderr
 
 
 def test_a_disk_that_fills_up_while_converting_leaves_nothing(run, tmp_path):

@@ -14,7 +14,7 @@ from handy_qwen.core.events import Delivered, Delivery
 from handy_qwen.core.types import Method, Target
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert.x11 import X11
-from handy_qwen.system.x11 import snapshot
+from handy_qwen.system.x11 import selection
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import every_window, insertion_on
@@ -180,7 +180,7 @@ def test_what_cannot_be_fetched_in_time_stays_where_it_is_and_the_text_is_typed(
 
 def test_what_is_too_large_to_keep_stays_where_it_is(bench, window, monkeypatch):
     desk, insertion = bench
-    monkeypatch.setattr(snapshot, "KEEP_BYTES", 1 << 20)
+    monkeypatch.setattr(selection, "KEEP_BYTES", 1 << 20)
     with owner(desk):
         before = desk.clipboard("image/png")
         assert insertion.insert(TEXT, Method.PASTE) is Delivery.TYPED

@@ -60,18 +60,11 @@ class Device:
 
 
 def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
-    """Load a graph.
+    """Load the graph ``path``, whose weights may be in files beside it, for at least one thread.
 
-    Args:
-        path: The .onnx file; its weights may be in files beside it.
-        threads: At least 1.
-        device: Where it runs, but for operators that do not exist there; None for the processor alone.
-
-    Raises:
-        ModelMissingError: There is no such file.
-        ModelCorruptError: It is not a graph that ONNX Runtime can load, or its weights are missing.
-        OutOfMemoryError: There is not enough memory for it.
-        EngineError: The device cannot be used.
+    It runs on ``device``, but for operators that do not exist there; None for the processor alone.
+    ModelMissingError: there is no such file. ModelCorruptError: ONNX Runtime cannot load it, or its weights
+    are missing. OutOfMemoryError: there is no room for it. EngineError: the device cannot be used.
     """
     if not path.is_file():
         raise ModelMissingError(path)
@@ -114,12 +107,7 @@ def run(
     cancel: Cancel,
     outputs: Sequence[str] | None = None,
 ) -> list[npt.NDArray[Any]]:
-    """Run a session and return ``outputs`` (all of them if None).
-
-    Raises:
-        CancelledError: ``cancel`` was set before or during the run.
-        EngineError: The run failed; OutOfMemoryError for lack of memory.
-    """
+    """Run a session and return ``outputs``, all if None; CancelledError, OutOfMemoryError or EngineError."""
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 

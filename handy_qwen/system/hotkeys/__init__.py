@@ -8,9 +8,7 @@
     none of these          listener.Listener                   -                              -
 
 Each can also hear the keys of a new hotkey (``capture``), but the portal, where the desktop assigns them.
-
-A Wayland session often has an X server for old programs as well (XWayland). It hears keys only while the
-window of such a program has the focus, so it is no alternative: Wayland comes first.
+Wayland comes before its X server for old programs (XWayland), which hears keys only for those.
 """
 
 from __future__ import annotations
@@ -21,13 +19,10 @@ from handy_qwen.system.session import Kind, Session
 
 
 def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
-    """The listener for this system; it does not listen yet.
+    """The listener for this system, which posts on a thread of its own; it does not listen yet.
 
-    Args:
-        post: Takes the events, on a thread of the listener's.
-        session: The desktop.
-        was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
-            true from before the first such key until 50 ms after the last was processed, and answer at once.
+    ``was_injecting``: whether this program was pressing keys at a time (``time.monotonic()``); true from
+    before the first such key until 50 ms after the last was processed, answered at once.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     match session.kind:

@@ -6,15 +6,13 @@ Left and right modifiers differ in the device bits of the event's flags; pynput 
 which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
 writes it on a US keyboard. Our own keys are recognized by the process they come from.
 
-A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; both are
-requested, and missing ones reported by name. The system disables a tap that answers late and reports it; the
-tap is then replaced. While Secure Input is on, for a password field or in Terminal, no program hears keys;
-if it stays on, the user is told. Media keys are no key events but events of the system, whose state cannot
-be asked.
+A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
+ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
+While Secure Input is on, for a password field or in Terminal, no program hears keys; if it stays on, the user
+is told. Media keys are events of the system, whose state cannot be asked.
 
-Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz.
-
-Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
+Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz. Source:
+CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 """
 
 from __future__ import annotations
@@ -52,42 +50,13 @@ _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK .
     0x3E: 0x2000,
 }
 
-KEY_CODES = {
-    "ctrl_l": 0x3B,
-    "ctrl_r": 0x3E,
-    "shift_l": 0x38,
-    "shift_r": 0x3C,
-    "alt_l": 0x3A,
-    "alt_r": 0x3D,
-    "altgr": 0x3D,
-    "super_l": 0x37,
-    "super_r": 0x36,
-    "space": 0x31,
-    "enter": 0x24,
-    "tab": 0x30,
-    "backspace": 0x33,
-    "escape": 0x35,
-    "delete": 0x75,
-    "home": 0x73,
-    "end": 0x77,
-    "page_up": 0x74,
-    "page_down": 0x79,
-    "up": 0x7E,
-    "down": 0x7D,
-    "left": 0x7B,
-    "right": 0x7C,
-    "minus": 0x1B,
-    "equal": 0x18,
-    "comma": 0x2B,
-    "period": 0x2F,
-    "slash": 0x2C,
-    "semicolon": 0x29,
-    "apostrophe": 0x27,
-    "grave": 0x32,
-    "backslash": 0x2A,
-    "bracketleft": 0x21,
-    "bracketright": 0x1E,
-}
+_CODES = """
+    ctrl_l=3B ctrl_r=3E shift_l=38 shift_r=3C alt_l=3A alt_r=3D altgr=3D super_l=37 super_r=36
+    space=31 enter=24 tab=30 backspace=33 escape=35 delete=75 home=73 end=77 page_up=74 page_down=79
+    up=7E down=7D left=7B right=7C minus=1B equal=18 comma=2B period=2F slash=2C semicolon=29
+    apostrophe=27 grave=32 backslash=2A bracketleft=21 bracketright=1E
+"""
+KEY_CODES = {name: int(code, 16) for name, code in (one.split("=") for one in _CODES.split())}
 _BUTTON_CODES = {"left": -1, "right": -2, "middle": -3}  # by pynput's names
 _LETTER_CODES = (
     "a00 b0B c08 d02 e0E f03 g05 h04 i22 j26 k28 l25 m2E n2D o1F p23 q0C r0F s01 t11 u20 v09 w0D x07 y10 z06"
@@ -250,10 +219,8 @@ def _secured() -> HandyError:
 
 
 def _denied(pane: str) -> HotkeyError:
-    return HotkeyError(
-        Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane),
-        HotkeyReason.DENIED_BY_USER,
-        Message(
-            "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
-        ),
+    title = Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane)
+    hint = Message(
+        "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
     )
+    return HotkeyError(title, HotkeyReason.DENIED_BY_USER, hint)

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping
 
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import SCRIPT, launch_for
+from handy_qwen.system.entries import SCRIPT, launch_for
 
 
 def own_keys(environment: Mapping[str, str] = os.environ) -> Message:

@@ -12,16 +12,13 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
   part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
-  replaced by ``STAND_IN`` there. Others are asked for without a key: the user sets one in the dialog or in
-  the desktop's keyboard settings.
+  replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
   after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
-Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
-`handy-qwen stop` to a release of a key of theirs.
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
 version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
@@ -46,7 +43,7 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import APP_ID
+from handy_qwen.system.entries import APP_ID
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import own_keys
@@ -64,26 +61,14 @@ _BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 _MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
-_KEYSYMS = {
-    "enter": "Return",
-    "tab": "Tab",
-    "backspace": "BackSpace",
-    "escape": "Escape",
-    "page_up": "Page_Up",
-    "page_down": "Page_Down",
-    "scroll_lock": "Scroll_Lock",
-    "num_lock": "Num_Lock",
-    "caps_lock": "Caps_Lock",
-    "print_screen": "Print",
-    "media_play_pause": "XF86AudioPlay",
-    "media_stop": "XF86AudioStop",
-    "media_next": "XF86AudioNext",
-    "media_previous": "XF86AudioPrev",
-    "volume_up": "XF86AudioRaiseVolume",
-    "volume_down": "XF86AudioLowerVolume",
-    "volume_mute": "XF86AudioMute",
-    "microphone_mute": "XF86AudioMicMute",
-}
+_NAMED = """
+    enter=Return tab=Tab backspace=BackSpace escape=Escape page_up=Page_Up page_down=Page_Down
+    scroll_lock=Scroll_Lock num_lock=Num_Lock caps_lock=Caps_Lock print_screen=Print
+    media_play_pause=XF86AudioPlay media_stop=XF86AudioStop media_next=XF86AudioNext
+    media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
+    volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
+"""
+_KEYSYMS = dict(one.split("=") for one in _NAMED.split())
 _KEYSYMS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
 _KEYSYMS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
 _KEYSYMS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
@@ -101,88 +86,55 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the portal reported.
+    """What the portal reported."""
 
-    Attributes:
-        kind: "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the
-            user; "Refused", by the user; "Closed", the session.
-        name: The shortcut.
-        keys: The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none.
-    """
-
+    # "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the user;
+    # "Refused", by the user; "Closed", the session
     kind: str
-    name: str = ""
+    name: str = ""  # the shortcut
+    # The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Press:
-    """A shortcut that is down."""
-
     seen_s: float  # when Activated came last
     has_repeats: bool = False
     awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
 
 
-class ShortcutsSession:
-    """A session of shortcuts. For one thread.
+class ShortcutsSession(PortalSession):
+    """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
-    Args:
-        bus: Address of the session bus; "SESSION": that of the environment.
-        shortcuts: Asked for at once. The user may be asked before the signal "Bound" or "Refused" comes.
-
-    Attributes:
-        look_again_s: See ``Selectable.timeout_s``.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with global shortcuts.
-        PortalError: It does not answer, or refuses to listen.
+    Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
+    refused.
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+        super().__init__("GlobalShortcuts", bus)
         self.look_again_s: float | None = None
-        self._session = PortalSession("GlobalShortcuts", bus)
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
-            self._binding = self._session.request(
-                "BindShortcuts", "oa(sa{sv})sa{sv}", (self._session.handle, wanted, "")
-            )
+            self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
         except BaseException:
             self.close()
             raise
 
     def filenos(self) -> list[int]:
         """See ``Selectable``."""
-        return [self._session.fileno()]
+        return [self.fileno()]
 
     def timeout_s(self) -> float | None:
         """See ``Selectable``."""
         return self.look_again_s
 
-    def close(self) -> None:
-        """End the session, and with it the shortcuts."""
-        self._session.close()
-
     def configure(self) -> None:
-        """Have the desktop show its settings of the shortcuts; does not wait for the user.
+        """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
+        self.call("ConfigureShortcuts", "osa{sv}", (self.handle, "", {}), wait_s=ANSWER_S)
 
-        Raises:
-            RefusedError: It has version 1 of the portal, which knows no such call.
-            PortalError: The bus or the portal is gone.
-        """
-        self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
-
-    def await_desktop(self) -> None:
-        """See ``PortalSession``."""
-        self._session.await_desktop()
-
-    def receive(self) -> Iterator[Signal]:
-        """What has come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone, or sends nonsense.
-        """
-        for message in self._session.receive():
+    def signals(self) -> Iterator[Signal]:
+        """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
+        for message in self.receive():
             try:
                 signal = self._read(message)
             except _SENSELESS as exc:
@@ -191,7 +143,7 @@ class ShortcutsSession:
                 yield signal
 
     def _read(self, message: BusMessage) -> Signal | None:
-        fields, session = message.header.fields, self._session.handle
+        fields, session = message.header.fields, self.handle
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
         if member == "Response" and path == self._binding:
             code, results = message.body
@@ -207,12 +159,7 @@ class ShortcutsSession:
 
 
 class PortalHotkeys(ConnectedListener[ShortcutsSession]):
-    """Listens for hotkeys through the portal.
-
-    Args:
-        post: Takes the events, on the thread ``hotkeys``.
-        bus: Address of the session bus; "SESSION": that of the environment.
-    """
+    """Listens for hotkeys through the portal on the session bus ``bus``; posts on the thread ``hotkeys``."""
 
     LOST = (PortalError,)
     ANSWER_S = 15.0
@@ -227,12 +174,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._is_reported = False  # that a key is missing
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits for the portal, not for the user.
+        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
 
-        If the user refuses in the desktop's dialog, or there is no key for them, HotkeysFailed follows.
-
-        Raises:
-            HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
+        Raises HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
         shortcuts = shortcuts_for(hotkeys)
         self._call(lambda: self._use(shortcuts), is_start=True)
@@ -247,10 +191,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(
-                Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc),
-                own_keys(),
-            ) from exc
+            title = Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc)
+            raise _error(title, own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             raise _error(
@@ -314,10 +256,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
-            raise _error(
-                Message("Your desktop isn't responding to the request for hotkeys."),
-                Message("They work as soon as it does. If they don't, restart Handy Qwen."),
-            ) from exc
+            title = Message("Your desktop isn't responding to the request for hotkeys.")
+            hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
+            raise _error(title, hint) from exc
 
     def _is_wanted(self) -> bool:
         return bool(self._shortcuts)
@@ -331,7 +272,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _hear(self, connection: ShortcutsSession) -> None:
         names = [shortcut.name for shortcut in self._shortcuts]
-        for signal in connection.receive():
+        for signal in connection.signals():
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
@@ -355,7 +296,6 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         connection.look_again_s = self._release_lost(connection)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
-        """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
         self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
@@ -419,11 +359,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for. The same wish has the same name, so that the user's choice of keys is kept.
-
-    Raises:
-        HotkeyError: INVALID.
-    """
+    """What to ask the portal for: the same wish has the same name, so that the user's keys are kept."""
     triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
     if triggers and not triggers[0] and STAND_IN not in triggers:
         triggers[0] = STAND_IN

@@ -59,11 +59,8 @@ class _Job:
 class DesktopInserter:
     """Implements ``Inserter`` with a ``Backend``. Starts its thread.
 
-    Args:
-        post: Takes Delivered and Failed.
-        backend: How it is done here.
-        stopping: Set by ``close``; ends the pauses of the back end.
-        last_resort: Copies when the back end cannot. Raises InsertError.
+    ``close`` sets ``stopping``, which ends the pauses of the back end. ``last_resort`` copies when that
+    cannot.
     """
 
     def __init__(
@@ -125,11 +122,7 @@ class DesktopInserter:
         self.thread.do(partial(self._read_clipboard, on_read))
 
     def copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard.
-
-        Raises:
-            InsertError: There is no clipboard.
-        """
+        """Put ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
         self._copy(printable(text))
 
     def was_injecting(self, at_s: float) -> bool:
@@ -301,19 +294,13 @@ class DesktopInserter:
 
 
 def _failed() -> InsertError:
-    return InsertError(
-        Message("The text couldn't be inserted."),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("Copy it from Recent texts in Handy Qwen's menu."),
-    )
+    title = Message("The text couldn't be inserted.")
+    hint = Message("Copy it from Recent texts in Handy Qwen's menu.")
+    return InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def copy_with_pyperclip(text: str) -> None:
-    """Put ``text`` on the clipboard, for good and unmarked.
-
-    Raises:
-        InsertError: pyperclip finds nothing that it could copy with.
-    """
+    """Put ``text`` on the clipboard, for good and unmarked. Raises InsertError: there is no tool for it."""
     import pyperclip  # slow: looks for programs when imported
 
     try:
@@ -323,11 +310,9 @@ def copy_with_pyperclip(text: str) -> None:
         kind = type(problem).__name__
     else:
         return
-    raise InsertError(
-        Message("The text couldn't be copied ({kind}).", kind=kind),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("On Linux, install xclip or wl-clipboard."),
-    )
+    title = Message("The text couldn't be copied ({kind}).", kind=kind)
+    hint = Message("On Linux, install xclip or wl-clipboard.")
+    raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def last_resort_way(session: Session) -> Way:

@@ -33,9 +33,9 @@ from handy_qwen.system.x11.selection import (
     Content,
     NotFetchedError,
     SelectionOwner,
+    Snapshot,
     text_content,
 )
-from handy_qwen.system.x11.snapshot import Snapshot
 from handy_qwen.system.x11.windows import is_same_program
 
 logger = logging.getLogger(__name__)

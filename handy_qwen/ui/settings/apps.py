@@ -16,6 +16,7 @@ from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
 from handy_qwen.core.types import Method, Profile, Submit
 from handy_qwen.core.view import Choices, View
 from handy_qwen.languages import AUTOMATIC
+from handy_qwen.message import reason_of
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.checks import profile as checked
 from handy_qwen.ui import strings
@@ -125,10 +126,11 @@ class AppsPage(SettingsPage):
     def _show_profiles(self) -> None:
         chosen, self._shown = self.chosen.name, effective(self._own)
         names = [one.name for one in self._shown]
-        if names != [self.list.item(row).text() for row in range(self.list.count())]:
+        titles = [words.title(name) for name in names]
+        if titles != [self.list.item(row).text() for row in range(self.list.count())]:
             with QSignalBlocker(self.list):
                 self.list.clear()
-                self.list.addItems(names)
+                self.list.addItems(titles)
                 self.list.setCurrentRow(names.index(chosen) if chosen in names else 0)
         self._show_chosen()
 
@@ -137,7 +139,7 @@ class AppsPage(SettingsPage):
         self.method.set_entries(_titled("method", Method))
         self.submit.set_entries(_titled("submit", Submit))
         self.spacing.set_entries([("", words.AS_USUAL), ("on", words.ON), ("off", words.OFF)])
-        for line, text in ((self.name, one.name), (self.programs, _joined(one.programs))):
+        for line, text in ((self.name, words.title(one.name)), (self.programs, _joined(one.programs))):
             line.show_text(text)
         self.words.show_text(_joined(one.words))
         for control, value in (
@@ -175,7 +177,7 @@ class AppsPage(SettingsPage):
         try:
             new = checked(new)
         except ValueError as exc:
-            row.refuse(words.UNUSABLE.format(reason=exc))
+            row.refuse(words.UNUSABLE.format(reason=translated(reason_of(exc))))
             return
         self.told.say("")
         shipped = _SHIPPED.get(new.name)
@@ -187,7 +189,7 @@ class AppsPage(SettingsPage):
 
     def _rename(self) -> None:
         name = " ".join(self.name.text().split())
-        if name == self.chosen.name:
+        if name == words.title(self.chosen.name):
             return
         if not name or any(one.name == name for one in self._shown):
             self.name_row.refuse(words.NAME_TAKEN if name else words.NO_NAME)
@@ -218,7 +220,7 @@ class AppsPage(SettingsPage):
         title = words.WAS_RESET if gone.name in _SHIPPED else words.REMOVED
         self._use(left, gone.name)
         self._before = before
-        self.told.say(title.format(name=gone.name), can_undo=True)
+        self.told.say(title.format(name=words.title(gone.name)), can_undo=True)
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:

@@ -36,3 +36,8 @@ SHIPPED = {
     "Chat": tr("Chat"),
 }
 UNUSABLE = tr("This can't be used: {reason}.")
+
+
+def title(name: str) -> str:
+    """What the app ``name`` of the settings is called: those that come with Handy Qwen are translated."""
+    return SHIPPED.get(name, name)

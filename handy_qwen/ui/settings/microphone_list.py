@@ -264,5 +264,5 @@ class _RowPainter(QStyledItemDelegate):
         painter.setPen((palette.highlightedText() if is_selected else palette.text()).color())
         elided = QFontMetricsF(option.font).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
-        painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter, elided)
+        painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute, elided)
         painter.restore()

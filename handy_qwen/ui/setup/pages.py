@@ -98,7 +98,7 @@ class ReadingPage(Page):
 
     def __init__(self, name: str, title: str, lead: str) -> None:
         super().__init__(name, title, lead)
-        self.task, self.sentence = SecondaryText(), Title(words.SENTENCE, scale=1.35)
+        self.task, self.sentence = SecondaryText(), Title(words.DEMO_SENTENCE, scale=1.35)
         self.verdict = Message()
         self._is_demo = True
         self._last_text = ""
@@ -109,6 +109,7 @@ class ReadingPage(Page):
         super().show_view(view)
         self._is_demo = is_demo(view.choices)
         self.task.setText(words.SAY_EXACTLY if self._is_demo else words.READ_THIS)
+        self.sentence.setText(words.DEMO_SENTENCE if self._is_demo else words.SENTENCE)
         self._last_text = view.recent[0] if view.recent else ""
         self._has_dictated = self._has_dictated or view.phase is Phase.TRANSCRIBING
         self._judge()
@@ -221,7 +222,8 @@ class MicrophonePage(ReadingPage):
 
     def _verdict(self, text: str) -> tuple[str, str]:
         """How much of the sentence was heard; the user's own words only the user can judge."""
-        total, not_heard = len(spoken_words(words.SENTENCE)), missed(words.SENTENCE, text)
+        sentence = self.sentence.text()
+        total, not_heard = len(spoken_words(sentence)), missed(sentence, text)
         right = total - len(not_heard)
         if not not_heard:
             return words.HEARD_WELL, "good"
@@ -398,7 +400,7 @@ class DictationPage(ReadingPage):
         text = self.field.toPlainText()
         if not self._is_dictated(text):
             self.verdict.say("")
-        elif self._is_demo and missed(words.SENTENCE, text):
+        elif self._is_demo and missed(words.DEMO_SENTENCE, text):
             self.verdict.say(words.DEMO_MISHEARD)
         else:
             self.verdict.say(words.DICTATION_WORKS, "good")

@@ -250,6 +250,10 @@ class _StepEntry(QAbstractButton):
         background = colors.color("working", _HERE_ALPHA if self.is_here else _HOVER_ALPHA)
         is_marked = self.is_here or self.underMouse()
         dot = QRectF(_INSET_PX, (self.height() - self._dot_px) / 2, self._dot_px, self._dot_px)
+        text = QRectF(self.rect()).adjusted(dot.right() + _GAP_PX, 0, 0, 0)
+        if self.isRightToLeft():
+            for area in (dot, text):
+                area.moveRight(self.width() - area.left())
         is_open = self.progress is Progress.OPEN
         with QPainter(self) as painter:
             area = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
@@ -266,7 +270,6 @@ class _StepEntry(QAbstractButton):
             font.setBold(self.is_here)
             painter.setFont(font)
             painter.setPen(colors.color("quiet" if is_open and not self.is_here else "text"))
-            text = QRectF(dot.right() + _GAP_PX, 0, self.width(), self.height())
             painter.drawText(text, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, self.text())
 
     @property

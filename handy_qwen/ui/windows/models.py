@@ -294,11 +294,12 @@ class _Disclosure(QToolButton):
         self.setCheckable(True)
         self.setAutoRaise(True)
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.setArrowType(Qt.ArrowType.RightArrow)
         self.toggled.connect(self._on_toggled)
+        self._on_toggled(False)
 
     def _on_toggled(self, is_open: bool) -> None:
-        self.setArrowType(Qt.ArrowType.DownArrow if is_open else Qt.ArrowType.RightArrow)
+        closed = Qt.ArrowType.LeftArrow if self.isRightToLeft() else Qt.ArrowType.RightArrow
+        self.setArrowType(Qt.ArrowType.DownArrow if is_open else closed)
 
 
 class _Forms(QWidget):

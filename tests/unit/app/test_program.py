@@ -14,10 +14,9 @@ from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
-from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones
-from handy_qwen.audio.playback import Player
+from handy_qwen.audio.playback import Player, SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import (
     Configured,
@@ -34,7 +33,7 @@ from handy_qwen.core.types import KeyPermission, LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.controller import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
@@ -174,7 +173,7 @@ def test_it_starts_with_the_hotkeys_of_the_settings_and_the_model_loading(bench,
 def test_only_the_demo_model_being_there_is_told(bench, monkeypatch):
     monkeypatch.setattr(program.choices, "is_guide_due", lambda *_, **__: False)
     notices = {one.title: one.hint for one in bench().start().view.notices}
-    assert "tray → Model → Manage models" in notices[program.DEMO_NOTICE]
+    assert "tray → Model → Manage models" in notices[choices.DEMO_NOTICE]
 
 
 def test_nothing_is_told_of_the_demo_model_where_there_is_another(bench):

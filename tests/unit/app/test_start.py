@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from handy_qwen.system.autostart import Launch
 
 from handy_qwen import app, paths
 from handy_qwen.control import ControlServer, Endpoint, InstanceLock
@@ -63,3 +65,21 @@ def test_without_a_display_the_app_says_so_and_lets_go_of_the_lock(app_home, mon
     lock.release()
     assert not paths.log_dir().exists()
     assert app_home.exists()
+
+
+def test_a_restart_becomes_the_program_anew_once_the_lock_is_free(app_home, tmp_path, monkeypatch):  # noqa: ARG001
+    begun = []
+    launch = Launch(("/opt/handy-qwen", "--hidden"), tmp_path, {"HANDY_QWEN_HOME": "/second"})
+
+    def execute(program, command, environment):
+        lock = InstanceLock(paths.runtime_dir())
+        assert lock.acquire(), "the next one finds it taken"
+        lock.release()
+        begun.append((program, command, environment["HANDY_QWEN_HOME"], Path.cwd()))
+
+    monkeypatch.setattr(app, "_run_alone", lambda **_: True)
+    monkeypatch.setattr(app, "launch_for", lambda: launch)
+    monkeypatch.setattr(app.os, "execve", execute)
+    monkeypatch.chdir(tmp_path.parent)
+    app.main(is_hidden=True)
+    assert begun == [("/opt/handy-qwen", ["/opt/handy-qwen"], "/second", tmp_path)]

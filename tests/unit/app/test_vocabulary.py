@@ -121,8 +121,8 @@ def test_a_model_that_cannot_be_read_is_not_counted_again_and_again(app_home):
     [
         (Replacement("(", "x", is_regex=True), "Not a valid pattern: missing ), unterminated subpattern"),
         (Replacement("(a)", r"\2", is_regex=True), "Not a valid pattern: invalid group reference"),
-        (Replacement(" ", "x"), "Nothing to listen for."),
-        (Replacement("x", "y" * 501), "Longer than 500 characters."),
+        (Replacement(" ", "x"), "This can't be used: nothing to listen for."),
+        (Replacement("x", "y" * 501), "This can't be used: longer than 500 characters."),
         (Replacement("CHAIRS ", "stools"), "Row 1 already replaces the same words."),
     ],
 )
@@ -158,7 +158,7 @@ def test_a_row_that_vanished_from_the_file_is_still_there_to_be_saved(reader):
     reader.presenter.set_replacement(None, SOFAS)
     row = reader.told("added").rows[0]
     reader.presenter.set_replacement(row, Replacement("", "x"))
-    reader.told("Nothing to listen for")
+    reader.told("nothing to listen for")
     reader.store.update(replacements=())
     reader.presenter.look()
     row = reader.page(lambda page: page.rows[0].saved is None).rows[0]

@@ -128,7 +128,7 @@ def test_room_is_looked_at_before_a_file_is_written(packed, place, monkeypatch, 
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     error = refused(packed[suffix], place)
     assert isinstance(error, ConversionError)
-    assert error.title.endswith("but only 68 MB are free.")
+    assert error.title.endswith("but only 67.5 MB is free.")
     assert error.hint == "Free some space or choose another disk."
 
 

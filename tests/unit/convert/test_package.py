@@ -316,7 +316,7 @@ def test_too_small_a_disk_is_noticed_before_anything_is_written(original, place,
     usage = shutil.disk_usage(place)._replace(free=1_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
     error = refusal(original, place)
-    assert error.title.endswith("but only 1 MB are free.")
+    assert error.title.endswith("but only 1.0 MB is free.")
 
 
 @pytest.mark.parametrize("name", PRESETS)

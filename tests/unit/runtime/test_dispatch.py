@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.audio import devices
 from handy_qwen.audio.connection import spawn
-from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.playback import SoundCues
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
@@ -34,8 +34,7 @@ from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Ta
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
-from handy_qwen.runtime.controller import Controller
-from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber import EngineTranscriber
@@ -218,7 +217,7 @@ def test_no_effect_is_forgotten_here():
 
 
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
-    hangs, events = Blocked(gate, HotkeyListener, PortAudio, devices.Backend, Backend), queue.SimpleQueue()
+    hangs, events = Blocked(gate, HotkeyListener, PortAudio, Microphones, Backend), queue.SimpleQueue()
     hangs.touched_s = hangs.key_permission = lambda: None  # which ask nobody
 
     def live_mode():

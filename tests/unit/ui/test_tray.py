@@ -239,6 +239,7 @@ REMEDIES = {
     Remedy.MODELS: ("open_window", Window.MODELS),
     Remedy.SETTINGS: ("open_window", Window.SETTINGS),
     Remedy.HISTORY: ("open_window", Window.HISTORY),
+    Remedy.FILES: ("open_window", Window.FILES),
     Remedy.PASTE: Request.PASTE_AGAIN,
     Remedy.COPY: Request.COPY_LAST,
     Remedy.RESTORE: Request.BRING_BACK,

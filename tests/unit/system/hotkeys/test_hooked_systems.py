@@ -11,8 +11,8 @@ from handy_qwen.core.capture import CaptureStep
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys import capture, macos
 from handy_qwen.system.hotkeys import listener as listener_module
+from handy_qwen.system.hotkeys import macos, tracker
 from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
@@ -409,7 +409,7 @@ def test_a_capture_ends_with_whatever_ends_it(machine, how):
 
 
 def test_a_capture_ends_by_itself_if_no_key_comes(machine, monkeypatch):
-    monkeypatch.setattr(capture, "PATIENCE_S", 0.1)
+    monkeypatch.setattr(tracker, "PATIENCE_S", 0.1)
     one, is_over = machine("f9"), threading.Event()
     one.listener.capture(lambda captured: is_over.set() if captured.is_last else None)
     assert is_over.wait(20)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handy_qwen.system.autostart import launch_for
+from handy_qwen.system.entries import launch_for
 from handy_qwen.system.hotkeys.own_keys import own_keys
 
 pytestmark = pytest.mark.linux("desktops of Linux")

@@ -110,7 +110,7 @@ def signal(member, *body, path=SESSION):
 def session_on(bus, *coming):
     """A session that has asked for a shortcut, with the signals that come next."""
     session = ShortcutsSession("SESSION", [Shortcut("dictate", "Dictate", "F9")])
-    list(session.receive())
+    list(session.signals())
     bus.coming.extend(coming)
     return session
 
@@ -144,7 +144,7 @@ def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_
     bus = on_bus(FakeBus())
     session = session_on(bus, broken)
     with pytest.raises(PortalError):
-        list(session.receive())
+        list(session.signals())
     session.close()
     assert bus.is_closed
 
@@ -154,7 +154,7 @@ def test_after_a_crash_of_the_portal_gnomes_part_of_it_lets_go_of_the_keys(on_bu
     bus = on_bus(FakeBus())
     session = session_on(bus, signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""))
     with pytest.raises(PortalError, match="gone"):
-        list(session.receive())
+        list(session.signals())
     assert bus.sent == [("org.freedesktop.impl.portal.desktop.gnome", SESSION, "Close")]
 
 
@@ -179,7 +179,7 @@ def test_an_answer_without_sense_is_an_error_of_the_portal(on_bus, body):
     answer.body = body
     bus.coming.append(answer)
     with pytest.raises(PortalError):
-        list(session.receive())
+        list(session.signals())
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_the_answer_to_a_wish_is_read_by_its_list(on_bus, code, shortcuts, expec
     bus = on_bus(FakeBus())
     session = session_on(bus)
     bus.coming.append(response(bound(bus), code, {"shortcuts": ("a(sa{sv})", shortcuts)}))
-    assert list(session.receive()) == [expected]
+    assert list(session.signals()) == [expected]
 
 
 @pytest.mark.expects_log
@@ -254,7 +254,7 @@ class OneSession:
         self.said += signals
         os.write(self.writer, b"\0")
 
-    def receive(self):
+    def signals(self):
         with contextlib.suppress(BlockingIOError):
             os.read(self.reader, 100)  # first: what is said from now on wakes it again
         while self.said:

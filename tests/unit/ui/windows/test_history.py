@@ -423,7 +423,7 @@ def test_the_words_selected_are_to_be_corrected_in_the_whole_text(window):
     cursor.setPosition(len(text.split()[0]) + 1, QTextCursor.MoveMode.KeepAnchor)
     window.detail.text.setTextCursor(cursor)
     window.detail.correct_button.click()
-    assert asked_for == [(text, text.split()[0])]
+    assert asked_for == [(text, text.split()[0], window.list.chosen()[0].id)]
 
 
 def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
@@ -439,7 +439,26 @@ def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
     asked_for = []
     window.correction_asked.connect(lambda *what: asked_for.append(what))
     next(one for one in menu.actions() if one.text() == words.CORRECT).trigger()
-    assert asked_for == [(ENTRIES[STARRED].text, text.selected())]
+    assert asked_for == [(ENTRIES[STARRED].text, text.selected(), ENTRIES[STARRED].id)]
+
+
+def test_a_corrected_text_says_what_it_was_and_can_be_that_again(window, asked):
+    entry = replace(ENTRIES[STARRED], original="twenty file chairs")
+    window.show_history(replace(FULL, entries=tuple(entry if one.id == entry.id else one for one in ENTRIES)))
+    choose(window, FAILED)
+    assert not window.detail.restore_button.isVisible()
+    choose(window, STARRED)
+    assert "twenty file chairs" in window.detail.original.text()
+    window.detail.restore_button.click()
+    assert asked.calls == [("correct", entry.text, "twenty file chairs", entry.id)]
+    assert window.detail.text.hasFocus()
+
+
+def test_a_take_of_commands_only_is_not_called_silence():
+    entry = Entry(1, 0.0, EntryState.DONE, original="Hello. Scratch that.")
+    assert words.headline(entry) == words.NOTHING_LEFT.format(said="Hello. Scratch that.")
+    assert words.headline(replace(entry, text="\n", original="New line.")).count("New line.") == 1
+    assert words.headline(replace(entry, original="")) == words.NO_TEXT
 
 
 def context_menu(text, reason=QContextMenuEvent.Reason.Keyboard, place=None):
