@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import soundfile
 
 from handy_qwen import paths
@@ -128,6 +129,11 @@ class App:
         """Wait until it is in ``phase``."""
         wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
         return self.status()
+
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, open files."""
+        process = psutil.Process(self.process.pid)
+        return process.memory_info().rss, process.num_threads(), process.num_fds()
 
     def output(self) -> str:
         """What it wrote to the terminal: with --debug, the log."""

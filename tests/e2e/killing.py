@@ -21,6 +21,7 @@ import soundfile
 
 from tests.e2e.app import SILENCE_S, SPOKEN, App
 from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.wine import WineApp
 
 SAFE_S = 1.0
 """What was recorded this long before a kill must outlast it."""
@@ -54,9 +55,15 @@ class Victim(App):
     def __init__(self, desktop: Any, name: str = "victim") -> None:
         super().__init__(desktop, name, settings=SETTINGS)
         self.history = self.home / "data" / "history"
+        self._is_killed = False
+
+    def start(self) -> None:
+        """See ``App``."""
+        super().start()
+        self._is_killed = False
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self.process.poll() == -signal.SIGKILL:
+        if self._is_killed:
             return
         try:
             super().__exit__(kind, *rest)
@@ -73,6 +80,7 @@ class Victim(App):
         assert self.process.wait(30) == -signal.SIGKILL
         _, left = psutil.wait_procs(children, timeout=20)
         assert not left, f"left behind: {left}"
+        self._is_killed = True
 
     def rows(self, folder: Path | None = None) -> list[dict[str, Any]]:
         """What stands in the history."""
@@ -93,6 +101,25 @@ class Victim(App):
         now = self.status()
         is_idle = now.get("phase") == "idle" and not now["waiting"]
         return is_idle and not any(row["state"] in UNSETTLED for row in self.rows())
+
+
+class WineVictim(Victim, WineApp):
+    """The Windows program, under Wine."""
+
+    def start(self) -> None:
+        """Start it, and learn its number there, which is not that of its process here."""
+        super().start()
+        self._pid = self.status()["pid"]
+
+    def kill(self) -> None:
+        """TerminateProcess."""
+        self.desktop.ask("kill", pid=self._pid)
+        self.process.wait(30)
+        self._is_killed = True
+
+    def rows(self, folder: Path | None = None) -> list[dict[str, Any]]:
+        """What stands in the history, of a copy: SQLite here may not see the locks of SQLite under Wine."""
+        return super().rows(folder) if folder else self.rows_as_they_lie()
 
 
 def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:

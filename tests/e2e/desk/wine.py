@@ -28,7 +28,7 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
@@ -180,7 +180,8 @@ class WineApp(App):
         self.runtime = self.home / "run"
         self._calls = 0
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """See ``App``."""
         self.process = self.desktop.start(self._name, *self.command, "--debug", "--hidden", env=self.env)
         try:
             wait_until(
@@ -194,11 +195,15 @@ class WineApp(App):
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
     def tell_to_end(self) -> None:
         """By command: Windows has no SIGTERM."""
         self.run("quit")
+
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, handles."""
+        used = self.desktop.ask("costs", pid=self.status()["pid"])
+        return used["memory_bytes"], used["threads"], used["handles"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it. All it prints is in ``stdout``."""

@@ -691,7 +691,7 @@ def _is_shell(module: _Module, node: ast.Call) -> bool:
 def sources_under(root: Path, *folders: str) -> dict[str, str]:
     """All Python sources and shell scripts in ``folders``."""
     return {
-        str(path.relative_to(root)): path.read_text(encoding="utf-8")
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
         for folder in folders
         for path in sorted((root / folder).rglob("*"))
         if path.suffix in {".py", ".sh"}

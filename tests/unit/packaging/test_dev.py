@@ -1,5 +1,6 @@
 """What the developer's commands show while they work."""
 
+import os
 import sys
 
 import pytest
@@ -67,3 +68,30 @@ def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_count
     monkeypatch.setattr(wine, "STEPS", steps)
     assert wine.test_windows([str(tmp_path), *words]) == status
     assert ran == expected
+
+
+def test_a_step_on_windows_that_breaks_hides_no_other_and_what_failed_stands_at_the_end(
+    builder, monkeypatch, tmp_path, capsys
+):
+    wine = builder("wine")
+    monkeypatch.setattr(wine.fresh, "lacks_for_chroot", lambda: "")
+    monkeypatch.setattr(wine, "set_up", lambda _folder: 0)
+
+    def breaks(_folder):
+        raise OSError("no room")
+
+    def fails(folder):
+        (folder / "app.log").write_text("FAILED tests/a.py::test_it - no\n== 1 failed, 2 passed in 3.5s ==\n")
+        return 1
+
+    (tmp_path / "old.log").write_text("FAILED of an earlier run")
+    os.utime(tmp_path / "old.log", (0, 0))
+    monkeypatch.setattr(wine, "STEPS", {"unit": breaks, "app": fails})
+    assert wine.test_windows([str(tmp_path)]) == 1
+    summary = capsys.readouterr().out.partition("--- summary ---")[2].split("\n")
+    assert [line.split(", ")[0].strip() for line in summary if line] == [
+        "unit: exit status 1",
+        "app: exit status 1",
+        "FAILED tests/a.py::test_it - no",
+        "== 1 failed",
+    ]

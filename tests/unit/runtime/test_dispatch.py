@@ -230,7 +230,7 @@ def test_no_effect_is_forgotten_here():
 
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
     hangs, events = Blocked(gate, HotkeyListener, PortAudio, Microphones, Backend), queue.SimpleQueue()
-    hangs.touched_s = lambda: None  # which asks nobody
+    hangs.touched_s = hangs.key_permission = lambda: None  # which ask nobody
 
     def live_mode():
         hangs.block("live mode")

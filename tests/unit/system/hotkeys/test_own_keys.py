@@ -48,6 +48,8 @@ def desktop(monkeypatch, tmp_path):
     make.store, make.config, make.programs = store, tmp_path / "config", programs
     return make
 
+pytestmark = pytest.mark.linux("desktops of Linux")
+
 
 @pytest.mark.parametrize(
     ("name", "trigger", "lines"),

@@ -1,14 +1,19 @@
 """The clipboards by data control, in front of a compositor of our own."""
 
+import sys
+
 import pytest
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("Wayland is on Linux only", allow_module_level=True)
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert.backend import Deadline
 from handy_qwen.system.wayland import clipboard
 from handy_qwen.system.wayland.clipboard import CLIPBOARD, PRIMARY, DataControl, has_data_control
-from tests.e2e.desk.processes import wait_until
 from tests.unit.system.wayland.compositor import PROTOCOL, Compositor
+from tests.waiting import wait_until
 
 OLD = {"text/html": b"<b>old</b>", "text/plain": b"old"}
 SAID = "said 🙂"
