@@ -48,6 +48,7 @@ def desktop(monkeypatch, tmp_path):
     make.store, make.config, make.programs = store, tmp_path / "config", programs
     return make
 
+
 pytestmark = pytest.mark.linux("desktops of Linux")
 
 
