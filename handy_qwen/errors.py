@@ -1,28 +1,7 @@
-"""Every error this program raises on purpose.
+"""Every error this program raises on purpose: HandyErrors, with a title and a hint.
 
-    HandyError                      .title, .hint
-    |-- EngineError
-    |   |-- ModelMissingError       .path
-    |   |-- ModelCorruptError       .path
-    |   |-- OutOfMemoryError
-    |   |-- AudioFormatError        (also ValueError)
-    |   |-- LanguageError           .guess (also ValueError)
-    |   `-- CancelledError          the caller asked for it
-    |-- ConversionError
-    |-- CheckSpeechError            .path
-    |-- InstallationError           a model cannot be installed, imported or removed
-    |   `-- DownloadError           .reason: DownloadReason
-    |-- AudioFileError              .path
-    |-- MicrophoneError             .reason: MicrophoneReason
-    |-- HotkeyError                 .reason: HotkeyReason, .proposal
-    |-- InsertError                 .reason: InsertReason
-    |-- HistoryError                the history could not be read, written or kept in order
-    |-- SettingsError               the settings file cannot be read or written as it is
-    `-- ControlError                the running program could not be reached
-
-Kept free of heavy imports so that the tray can show an error even when the
-engine could not be imported. No message ever holds what the user said, a
-prompt, or the contents of the clipboard.
+Kept free of heavy imports so that the tray can show an error even when the engine could not be imported. No
+message ever holds what the user said, a prompt, or the contents of the clipboard.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Brings what was written through a power cut: without being asked, a system may keep it in memory for long.
+"""Files that outlive a power cut, and a lock between processes.
 
-A file that takes another's place, or whose source is deleted then, must be on the disk before.
+Unasked, a system may keep what was written in memory for long: a file that takes another's place, or whose
+source is deleted then, must be on the disk before.
 """
 
 from __future__ import annotations
@@ -23,11 +24,7 @@ _MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is ope
 def replace_file(
     path: Path, data: bytes, *, mode: int = 0o600, check: Callable[[], None] = lambda: None
 ) -> None:
-    """Put ``data`` into ``path`` as ``replacing`` does. Makes its folder.
-
-    Raises:
-        OSError: It cannot be written; what there was is unchanged.
-    """
+    """Put ``data`` into ``path`` as ``replacing`` does, and make its folder. Raises OSError as that does."""
     Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with replacing(path, mode=mode, check=check) as file:
         file.write(data)
@@ -37,19 +34,12 @@ def replace_file(
 def replacing(
     path: Path, *, mode: int = 0o666, check: Callable[[], None] = lambda: None
 ) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of ``path`` at the end, whole; not if the body raises.
+    """A file to write that takes the place of ``path`` at the end, whole; not if body or ``check`` raises.
 
     Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
-    files in another folder. A file that is write-protected stays as well, though its folder would allow it.
-    A pipe or a device, such as /dev/stdout, is written to.
-
-    Args:
-        path: What to replace, or make.
-        mode: For POSIX, less the umask and what the file that is replaced does not allow.
-        check: Called last; may raise.
-
-    Raises:
-        OSError: It cannot be written; what there was is unchanged.
+    files in another folder. A file that is write-protected stays as well, though its folder would allow it. A
+    pipe or a device, such as /dev/stdout, is written to. ``mode`` is for POSIX, less the umask and what the
+    replaced file does not allow. Raises OSError: it cannot be written; what there was is unchanged.
     """
     if path.parent in _STREAMS or (path.exists() and not path.is_file()):
         with path.open("ab") as stream:  # behind what the shell has in it, where it is a file
@@ -75,11 +65,7 @@ def replacing(
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until the files in ``folder``, and their names, are on the disk.
-
-    Raises:
-        OSError: The disk is full, or fails.
-    """
+    """Wait until all in ``folder`` is on the disk. Raises OSError: the disk is full, or fails."""
     for path in folder.rglob("*"):
         if path.is_file():
             _sync_file(path)
@@ -89,11 +75,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace_folder(new: Path, place: Path, aside: Path) -> None:
-    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back if that fails.
-
-    Raises:
-        OSError: A folder cannot be renamed.
-    """
+    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back before an OSError."""
     is_replacing = place.exists()
     if is_replacing:
         place.rename(aside)
@@ -107,11 +89,7 @@ def replace_folder(new: Path, place: Path, aside: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk, where the system can.
-
-    Raises:
-        OSError: The disk fails.
-    """
+    """Wait until the names in ``folder`` are on the disk, where the system can. Raises OSError: it fails."""
     if _MAY_SYNC_WHAT_IT_READS:
         _sync(folder, os.O_RDONLY)
 

@@ -82,15 +82,10 @@ def code_of(name: str) -> str:
 
 
 def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
-    """The English name for ``asked``; "" if that means to find it out.
+    """The English name for ``asked``; "" if that means to find it out. Raises LanguageError: not ``known``.
 
-    Args:
-        asked: A name in English or in the language itself, an ISO 639 code, or a tag such as "pt-BR" or
-            "de_AT.UTF-8", in any case; "", "auto" or "automatic" to find it out.
-        known: The languages of the model, by their English names.
-
-    Raises:
-        LanguageError: ``asked`` is not among ``known``; the message lists those that are.
+    It may be a name in English or in the language itself, an ISO 639 code, or a tag such as "pt-BR" or
+    "de_AT.UTF-8", in any case; or "", "auto" or "automatic". ``known``: English names.
     """
     wanted = _key(asked)
     if wanted in _AUTOMATIC:
@@ -112,14 +107,9 @@ def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
 
 
 def spoken(asked: str | Sequence[str], known: Sequence[str] = ALL_LANGUAGES) -> tuple[str, ...]:
-    """The English names of the languages that may be spoken; () is any.
+    """The English names of the languages that may be spoken; () is any. Raises LanguageError: none ``known``.
 
-    Args:
-        asked: One, as for ``language_name``, or several: those that are not ``known`` are passed over.
-        known: The languages of the model, by their English names.
-
-    Raises:
-        LanguageError: None of them is among ``known``.
+    ``asked`` is one, as for ``language_name``, or several: those that are not ``known`` are passed over.
     """
     wanted = [asked] if isinstance(asked, str) else list(asked)
     names: dict[str, None] = {}

@@ -1,8 +1,7 @@
 """The log: a small rotating file that only its owner can read.
 
-Uncaught errors of the main thread, of other threads and of destructors end here, and so do crashes in
-native code (``crash.log``, written by faulthandler). What the user said, pasted or typed is never
-logged: events and effects by their names only, errors by their worded titles.
+Uncaught errors of threads and destructors end here, and crashes in native code in ``crash.log``. What the
+user said, pasted or typed is never logged: events and effects by their names only, errors by their titles.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from handy_qwen import paths
 
 TOPICS = (
@@ -27,3 +29,16 @@ def page(topic: str) -> str:
 def title(topic: str) -> str:
     """What the page about ``topic`` is called."""
     return page(topic).partition("\n")[0].removeprefix("# ")
+
+
+def topic_about(word: str) -> str:
+    """The topic whose page has the most to say about ``word``, first of all in its headings; "": none has."""
+    stem = word.casefold().removesuffix("s")
+    said = re.compile(rf"(?<!\w){re.escape(stem)}", re.IGNORECASE)
+    scores = {}
+    for topic in TOPICS:
+        text = page(topic)
+        titles = said.findall("\n".join(re.findall(r"^#+ .*|\*\*.+?\*\*", text, re.MULTILINE)))
+        scores[topic] = len(titles), len(said.findall(text))
+    best = max(TOPICS, key=lambda topic: scores[topic])
+    return best if len(stem) > 1 and any(scores[best]) else ""

@@ -1,7 +1,7 @@
 """Where things are kept on this machine.
 
-HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance
-that shares nothing with the first (for tests, or to try a setting).
+HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance, sharing nothing with the
+first (for tests, or to try a setting).
 """
 
 from __future__ import annotations
@@ -22,21 +22,13 @@ HOME_VARIABLE = "HANDY_QWEN_HOME"
 
 
 def user_home() -> Path:
-    """The user's own folder. Without one, paths in it would begin with a plain ``~``, wherever that is.
-
-    Raises:
-        HandyError: There is none.
-    """
+    """The user's own folder. Raises HandyError: none, and paths in it would begin with a plain ``~``."""
     named = None if os.name == "nt" else os.environ.get("HOME")
     home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
-        raise HandyError(
-            Message("This user has no home directory."),
-            Message(
-                "Set HOME or {variable} to a folder for settings and models.",
-                variable=HOME_VARIABLE,
-            ),
-        )
+        title = Message("This user has no home directory.")
+        hint = Message("Set HOME or {variable} to a folder for settings and models.", variable=HOME_VARIABLE)
+        raise HandyError(title, hint)
     return home
 
 
@@ -52,11 +44,7 @@ def _folder(name: str, variable: str, usual: Callable[[str, Literal[False]], Pat
 
 
 def config_dir() -> Path:
-    """The folder of the settings file.
-
-    Raises:
-        HandyError: The user has no home directory. So do all functions here that lead to the user's folders.
-    """
+    """The folder of the settings file. Raises HandyError, as all here: the user has no home directory."""
     return _folder("config", "XDG_CONFIG_HOME", platformdirs.user_config_path)
 
 
@@ -81,10 +69,7 @@ def log_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of the control socket.
-
-    Where the system gives the user none, it is with the data: never in a folder that others can write to.
-    """
+    """The folder of the control socket, with the data if need be: never one that others can write to."""
     is_linux, names = sys.platform.startswith("linux"), (HOME_VARIABLE, "XDG_RUNTIME_DIR")
     if is_linux and not any(map(os.environ.get, names)):
         return data_dir() / "run"
@@ -92,20 +77,13 @@ def runtime_dir() -> Path:
 
 
 def asset(name: str) -> Path:
-    """A file or folder that ships with the program, such as ``icons/tray-idle.svg``.
-
-    An installed program has the assets inside the package; a checkout, beside it.
-    """
+    """A file or folder that ships with the program, inside the package or, in a checkout, beside it."""
     inside = Path(__file__).parent / "assets"
     return (inside if inside.is_dir() else Path(__file__).parents[1] / "assets") / name
 
 
 def make_private(folder: Path) -> Path:
-    """Create ``folder`` readable by its owner only, and return it.
-
-    Raises:
-        OSError: The folder cannot be created.
-    """
+    """Create ``folder`` readable by its owner only, and return it. Raises OSError: it cannot be created."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.name == "posix":
         folder.chmod(0o700)

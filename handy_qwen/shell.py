@@ -1,19 +1,20 @@
-"""Commands for people to run, quoted for the shell of their system."""
+"""Commands for people to run, quoted for the shell of their system; how to get a library that is missing."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shlex
+import sys
+
+from handy_qwen.message import Message
 
 _PLAIN = re.compile(r"[\w.:\\/+=-]+")
 
 
 def quoted(word: str) -> str:
-    """One word of a command.
-
-    On Windows the shell is cmd or PowerShell. Both take double quotes, and no name of a file has one in it.
-    """
+    """One word of a command. Both shells of Windows take double quotes, and no file's name has one in it."""
     if os.name != "nt":
         return shlex.quote(word)
     return word if _PLAIN.fullmatch(word) else f'"{word}"'
@@ -24,3 +25,23 @@ def command_of(program: str, *words: str) -> str:
     command = " ".join(quoted(word) for word in (program, *words))
     is_for_cmd_only = os.name == "nt" and command.startswith('"')  # for PowerShell, that is a text
     return f"{command} (in PowerShell, with & and a space before it)" if is_for_cmd_only else command
+
+
+EXTRAS = {"video": ("av",), "bench": ("jiwer", "whisper-normalizer")}
+"""The extras of ``pyproject.toml``, and what they install."""
+
+
+def how_to_get(extra: str) -> Message:
+    """What the user should do to have the libraries of ``extra``, a key of ``EXTRAS``."""
+    libraries = EXTRAS[extra]
+    if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
+        names = " ".join(libraries)
+        return Message(
+            "This package cannot take up libraries: install from the source (README.md), and {names}.",
+            names=names,
+        )
+    if importlib.util.find_spec("pip") is None:  # uv makes its environments without it
+        command = command_of("uv", "pip", "install", "--python", sys.executable, *libraries)
+    else:
+        command = command_of(sys.executable, "-m", "pip", "install", *libraries)
+    return Message("Install with: {command}", command=command)

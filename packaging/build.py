@@ -28,6 +28,11 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import deb
+import flatpak
+import frozen
+import installers
+import linux_files
 import product
 
 ENVIRONMENT = product.BUILD / "environment"
@@ -49,10 +54,9 @@ def main(kinds: Sequence[str]) -> int:
 
 
 def make_environment() -> None:
-    """Make build/environment: what the program needs, the tools, and the program as it is now.
+    """Make build/environment, anew if Python has changed, or uv.lock with the versions and checksums.
 
-    What is in it decides what is shipped: uv.lock names every version and its checksum. It is made anew when
-    those or Python have changed.
+    What is in it decides what is shipped: what the program needs, the tools, and the program as it is now.
     """
     made_of = f"{sys.version} {hashlib.sha256((product.ROOT / 'uv.lock').read_bytes()).hexdigest()}"
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
@@ -76,66 +80,24 @@ def build_wheel() -> None:
 
 def build_frozen() -> None:
     """Build the folder."""
-    import frozen
-
     frozen.build()
     if sys.platform == "linux":
         print(f"It needs glibc {frozen.lowest_glibc(frozen.FOLDER)} or newer.")
 
 
-def build_deb() -> None:
-    """Build the .deb."""
-    import deb
+def packed(*builders: Callable[[], Path]) -> Callable[[], None]:
+    """Builds packages from the folder, which is built first unless it is that of the sources as they are."""
 
-    need_frozen()
-    made(deb.build())
+    def build() -> None:
+        sources = [file for name in ("handy_qwen", "assets") for file in (product.ROOT / name).rglob("*")]
+        newest = max(file.stat().st_mtime for file in (*sources, MADE_OF) if file.suffix != ".pyc")
+        if not frozen.ORIGINS.is_file() or frozen.ORIGINS.stat().st_mtime < newest:
+            build_frozen()
+        for builder in builders:
+            file = builder()
+            print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
-
-def build_tar() -> None:
-    """Build the .tar.gz."""
-    import archives
-
-    need_frozen()
-    made(archives.build_tar())
-
-
-def build_appimage() -> None:
-    """Build the AppImage."""
-    import archives
-
-    need_frozen()
-    made(archives.build_appimage())
-
-
-def build_flatpak() -> None:
-    """Write the manifest of the Flatpak, and the files beside it."""
-    import flatpak
-
-    flatpak.build()
-
-
-def build_windows() -> None:
-    """Build the installer for Windows and the portable .zip."""
-    import installers
-
-    need_frozen()
-    made(installers.build_windows())
-    made(installers.build_portable())
-
-
-def build_macos() -> None:
-    """Build the .dmg for macOS."""
-    import installers
-
-    need_frozen()
-    made(installers.build_macos())
-
-
-def check_linux() -> None:
-    """Have the distribution's tools look at what was made."""
-    import linux_check
-
-    linux_check.check()
+    return build
 
 
 def write_sums() -> None:
@@ -146,30 +108,15 @@ def write_sums() -> None:
 KINDS: dict[str, Callable[[], None]] = {
     "wheel": build_wheel,
     "frozen": build_frozen,
-    "deb": build_deb,
-    "tar": build_tar,
-    "appimage": build_appimage,
-    "flatpak": build_flatpak,
-    "windows": build_windows,
-    "macos": build_macos,
-    "check": check_linux,
+    "deb": packed(deb.build),
+    "tar": packed(linux_files.build_tar),
+    "appimage": packed(linux_files.build_appimage),
+    "flatpak": flatpak.build,
+    "windows": packed(installers.build_windows, installers.build_portable),
+    "macos": packed(installers.build_macos),
+    "check": linux_files.check,
     "sums": write_sums,
 }
-
-
-def need_frozen() -> None:
-    """Build the folder, unless there is one of the sources and libraries as they are now."""
-    import frozen
-
-    sources = [file for name in ("handy_qwen", "assets") for file in (product.ROOT / name).rglob("*")]
-    newest = max(file.stat().st_mtime for file in (*sources, MADE_OF) if file.suffix != ".pyc")
-    if not frozen.ORIGINS.is_file() or frozen.ORIGINS.stat().st_mtime < newest:
-        build_frozen()
-
-
-def made(file: Path) -> None:
-    """Tell of a package."""
-    print(f"{file}: {file.stat().st_size / 1e6:.1f} MB")
 
 
 def run(command: Sequence[str]) -> None:

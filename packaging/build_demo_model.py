@@ -1,7 +1,4 @@
-"""Converts tests/data/demo-checkpoint into assets/demo-model, the model that ships with the program.
-
-usage: python packaging/build_demo_model.py
-"""
+"""Converts tests/data/demo-checkpoint into assets/demo-model, which ships with the program."""
 
 from __future__ import annotations
 

@@ -12,20 +12,19 @@ PortAudio is loaded by name at run time, where dpkg-shlibdeps does not see it.
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterable
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from pathlib import Path
 
-import contents
 import linux_files
 import product
-from frozen import FOLDER, ORIGINS
+from frozen import FOLDER, ORIGINS, elf_files, is_of_the_system
 
 LOADED_BY_NAME = "libportaudio2"
 OPTIONAL = ("libqgtk3.so",)  # Qt leaves a plugin out whose libraries are missing: GTK is where GNOME is
@@ -89,11 +88,7 @@ def changelog() -> str:
 
 def libraries_of_debian(files: dict[str, str]) -> list[str]:
     """The places of those libraries in the folder that Debian has itself: all but Python's."""
-    return [
-        place
-        for place, source in files.items()
-        if contents.is_of_the_system(source) and "libpython" not in place
-    ]
+    return [place for place, source in files.items() if is_of_the_system(source) and "libpython" not in place]
 
 
 def set_modes(root: Path) -> None:
@@ -107,11 +102,7 @@ def set_modes(root: Path) -> None:
 
 
 def depends_of(program: Path, work: Path) -> str:
-    """The packages that the libraries and programs under ``program`` need, with versions.
-
-    Raises:
-        subprocess.CalledProcessError: A library is found nowhere.
-    """
+    """The packages that the libraries and programs under ``program`` need, with versions."""
     (work / "debian").mkdir()
     (work / "debian" / "control").write_text(
         f"Source: {product.NAME}\n\nPackage: {product.NAME}\nArchitecture: any\n"
@@ -125,15 +116,6 @@ def depends_of(program: Path, work: Path) -> str:
         raise SystemExit(f"dpkg-shlibdeps failed:\n{done.stderr}")
     found = done.stdout.strip().removeprefix("shlibs:Depends=").split(", ")
     return ", ".join(sorted({*found, LOADED_BY_NAME}))
-
-
-def elf_files(folder: Path) -> Iterable[Path]:
-    """All programs and libraries under ``folder``."""
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and not file.is_symlink():
-            with file.open("rb") as content:
-                if content.read(4) == b"\x7fELF":
-                    yield file
 
 
 def write_control(root: Path, depends: str) -> None:
@@ -155,11 +137,5 @@ def write_control(root: Path, depends: str) -> None:
         f"Description: {product.SUMMARY[0].lower() + product.SUMMARY[1:]}\n{DESCRIPTION}",
         encoding="utf-8",
     )
-    done = subprocess.run(
-        ["md5sum", *(str(path.relative_to(root)) for path in files)],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    (folder / "md5sums").write_text(done.stdout, encoding="utf-8")
+    sums = (f"{hashlib.md5(path.read_bytes()).hexdigest()}  {path.relative_to(root)}\n" for path in files)
+    (folder / "md5sums").write_text("".join(sums), encoding="utf-8")

@@ -1,8 +1,7 @@
 """Where the frozen program begins.
 
-``--self-test`` imports every module of the program, in the frozen program as well as beside the
-interpreter (``python entry.py --self-test``); frozen.py compares the two, so that nothing that is imported
-late is missing.
+``--self-test`` imports every module of the program, here as beside the interpreter (``python entry.py
+--self-test``); frozen.py compares the two, so that nothing that is imported late is missing.
 """
 
 from __future__ import annotations

@@ -91,11 +91,7 @@ def manifest_of(files: tuple[str, ...]) -> dict[str, Any]:
 
 
 def sources_of(lock: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The libraries that the program needs on Linux, for each processor that all of them are there for.
-
-    Raises:
-        LookupError: One has no wheel for a processor.
-    """
+    """The libraries that the program needs on Linux, for each processor. Raises LookupError: no wheel."""
     for package in needed(lock):
         for arch in ARCHES:
             wheel = best_wheel(package, arch)
@@ -134,11 +130,7 @@ def needed(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
-    """The wheel of ``package`` that pip would take in the runtime, on the processor ``arch``.
-
-    Raises:
-        LookupError: There is none.
-    """
+    """The wheel of ``package`` that pip would take in the runtime, on ``arch``. Raises LookupError: none."""
     from packaging.tags import compatible_tags, cpython_tags
     from packaging.utils import parse_wheel_filename
 

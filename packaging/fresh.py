@@ -3,10 +3,9 @@
     sudo python3 packaging/dev.py fresh [debian12|debian13] [try|ci] [--folder DIR]
 
 Without a release, or a command, all of them run, each on a bare system of its own, which is deleted
-afterwards. What runs is a clone of the last commit; what is not committed is not tested. The bare systems
-and the downloads of apt and pip are kept in DIR (default: build/fresh), so that the next time is quicker.
-How this machine reaches Debian and PyPI (apt's and pip's configuration, proxies, certificates) holds in
-there, too.
+afterwards. What runs is a clone of the last commit. The bare systems and the downloads of apt and pip are
+kept in DIR (default: build/fresh). How this machine reaches Debian and PyPI (apt's and pip's configuration,
+proxies, certificates) holds in there, too.
 
 Needs root and debootstrap. Mounts and processes are in namespaces of their own and end with this command,
 however it ends.
@@ -30,8 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 COMMANDS = ("try", "ci")
 HOST_FILES = "host-files"
-CHECKOUT = "src/handy_qwen"
-"""In the bare system. The recordings for tests are beside it, as they are here."""
+CHECKOUT = "src/handy_qwen"  # in the bare system. The recordings for tests are beside it, as they are here.
 
 MOUNTS = """
 set -eu
@@ -168,8 +166,7 @@ def inside(
 def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
     """Let the bare system reach what this one reaches, in the same way.
 
-    Returns:
-        The environment for it, and the folders that must be found there as they are here.
+    Returns the environment for it, and the folders that must be found there as they are here.
     """
     debian, security = archives().get("Debian"), archives().get("Debian-Security")
     lines = [f"deb {debian[0]} {name} main" for name in (suite, f"{suite}-updates")] if debian else []

@@ -20,18 +20,9 @@ import product
 APP_SIZES_PX = (16, 22, 24, 32, 48, 64, 128, 256, 512)
 TRAY_SIZES_PX = (16, 22, 24, 32, 48)
 ICO_SIZES_PX = (16, 20, 24, 32, 40, 48, 64, 128, 256)
-ICNS_TYPES = (  # type, pixels; those for screens of double density have double the pixels of their name
-    ("icp4", 16),
-    ("icp5", 32),
-    ("ic11", 32),
-    ("ic12", 64),
-    ("ic07", 128),
-    ("ic13", 256),
-    ("ic08", 256),
-    ("ic14", 512),
-    ("ic09", 512),
-    ("ic10", 1024),
-)
+_ICNS = "icp4=16 icp5=32 ic11=32 ic12=64 ic07=128 ic13=256 ic08=256 ic14=512 ic09=512 ic10=1024"
+ICNS_TYPES = tuple((kind, int(size)) for kind, size in (one.split("=") for one in _ICNS.split()))
+"""Type, pixels; those for screens of double density have double the pixels of their name."""
 STATES = ("idle", "loading", "recording", "transcribing", "problem")
 DRAWINGS = product.ROOT / "assets" / "icons"
 INK = "#2b2e34"  # of the drawings for the tray

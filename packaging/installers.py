@@ -16,18 +16,11 @@ import product
 
 INNO_SETUP = "ISCC"  # the environment variable that names its compiler, if it is not where it installs itself
 COMPRESSION = "COMPRESSION"  # the environment variable that names another, which takes minutes less: "none"
-_INNO_PLACES = (
-    r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe",
-    r"C:\Program Files\Inno Setup 6\ISCC.exe",
-)
+_INNO_PLACES = (r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe", r"C:\Program Files\Inno Setup 6\ISCC.exe")
 
 
 def build_windows() -> Path:
-    """Build the installer and return its file.
-
-    Raises:
-        SystemExit: Inno Setup is not there.
-    """
+    """Build the installer with Inno Setup, and return its file."""
     known = [os.environ.get(INNO_SETUP), shutil.which("ISCC"), *_INNO_PLACES]
     compiler = next((place for place in known if place and Path(place).is_file()), None)
     if compiler is None:

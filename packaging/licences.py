@@ -1,7 +1,7 @@
 """Collects the licence of everything in the frozen program into one text. Whatever has none stops the build.
 
-Each file that PyInstaller took has an origin: this project, a Python package, Python itself, or a package of
-Debian. The texts come from there; where a package ships without, ``licences/`` has them.
+Each file that PyInstaller took comes from this project, a Python package, Python itself, or a package of
+Debian, and so does its text; where a package ships without, ``licences/`` has it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
-import contents
 import product
+from frozen import is_of_the_system
 
 TEXTS = product.PACKAGING / "licences"
 LACKING = {  # Python packages whose wheels bring no text, and those that here are in ``licences/``
@@ -37,14 +37,9 @@ class LicenceError(Exception):
 
 
 def collect(origins: Path, *, has_system: bool) -> str:
-    """The text for a program whose files' origins are in ``origins``.
+    """The text for a program whose files' origins, as the .spec wrote them, are in ``origins``.
 
-    Args:
-        origins: What the .spec wrote: the source of each file and module.
-        has_system: Whether libraries of Debian are in it besides Python's own.
-
-    Raises:
-        LicenceError: A file comes from nowhere that is known, or from where no licence is told.
+    ``has_system``: libraries of Debian are in it besides Python's own. Raises LicenceError: none is told.
     """
     table = json.loads(origins.read_text(encoding="utf-8"))
     modules = {source for source in table["modules"].values() if source not in {None, "", "-"}}  # namespaces
@@ -69,7 +64,7 @@ def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
         path = Path(source).resolve()
         if source in owners or str(path) in owners:
             packages.add(owners.get(source) or owners[str(path)])
-        elif contents.is_of_the_system(source) and "libpython" not in path.name:
+        elif is_of_the_system(source) and "libpython" not in path.name:
             system.add(source)
         elif _is_python(path, standard):
             has_python = True
@@ -82,11 +77,7 @@ def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
 
 
 def package_text(name: str) -> str:
-    """The licence of a Python package.
-
-    Raises:
-        LicenceError: None is known.
-    """
+    """The licence of a Python package. Raises LicenceError: none is known."""
     files = metadata.distribution(name).files or []
     texts = [file for file in files if _NAME.fullmatch(file.name) and file.suffix not in {".py", ".pyc"}]
     if texts:
@@ -97,11 +88,7 @@ def package_text(name: str) -> str:
 
 
 def python_text() -> str:
-    """The licence of the Python that is in the program.
-
-    Raises:
-        LicenceError: It is not to be found.
-    """
+    """The licence of the Python that is in the program. Raises LicenceError: not to be found."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for place in (
         Path(f"/usr/share/doc/libpython{version}-stdlib/copyright"),
@@ -114,11 +101,7 @@ def python_text() -> str:
 
 
 def debian_packages(sources: Iterable[str]) -> set[str]:
-    """The Debian packages that libraries of the system belong to.
-
-    Raises:
-        LicenceError: One belongs to none.
-    """
+    """The Debian packages that libraries of the system belong to. Raises LicenceError: one to none."""
     found = set()
     for source in sources:
         path = str(Path(source).resolve())
@@ -133,11 +116,7 @@ def debian_packages(sources: Iterable[str]) -> set[str]:
 
 
 def debian_text(package: str) -> str:
-    """The licence of a Debian package.
-
-    Raises:
-        LicenceError: It is not to be found.
-    """
+    """The licence of a Debian package. Raises LicenceError: not to be found."""
     copyright_file = Path(f"/usr/share/doc/{package}/copyright")
     if not copyright_file.is_file():
         raise LicenceError(f"{copyright_file} is missing.")

@@ -33,10 +33,7 @@ def version() -> str:
 
 
 def libraries() -> str:
-    """The folder beside the frozen program with all it is made of.
-
-    On Windows each version has one of its own: see windows/handy-qwen.iss.
-    """
+    """The folder beside the frozen program with all it is made of; on Windows, one for each version."""
     return f"_internal-{version()}" if sys.platform == "win32" else "_internal"
 
 
@@ -58,11 +55,7 @@ def file_name(system: str, suffix: str) -> str:
 
 
 def filled(template: Path) -> str:
-    """The text of ``template`` with ``@NAME@``, ``@VERSION@`` and the like replaced.
-
-    Raises:
-        KeyError: It names something that is not known.
-    """
+    """The text of ``template`` with ``@NAME@``, ``@VERSION@`` and the like replaced."""
     facts = {
         "NAME": NAME,
         "TITLE": TITLE,

@@ -22,102 +22,42 @@ class Use(Enum):
     WAYLAND = "the tests on Wayland desktops, in a Debian 13 of their own"
 
 
-PROGRAMS: dict[Use, dict[str, str]] = {  # package -> its programs
-    Use.TRY: {"dash": "sh"},
-    Use.CI: {
-        "at-spi2-core": "at-spi-bus-launcher",
-        "bash": "bash",
-        "coreutils": "cat env false sleep",
-        "dash": "sh",
-        "dbus-bin": "dbus-send",
-        "dbus-daemon": "dbus-daemon",
-        "dpkg-dev": "dpkg-parsechangelog",
-        "fish": "fish",
-        "groff-base": "groff",
-        "imagemagick": "import",
-        "libglib2.0-bin": "gio",
-        "mount": "mount umount",
-        "openbox": "openbox",
-        "openssl": "openssl",
-        "pulseaudio": "pulseaudio",
-        "pulseaudio-utils": "pactl paplay parec parecord",
-        "python3": "python3",
-        "strace": "strace",
-        "trayer": "trayer",
-        "x11-xkb-utils": "setxkbmap",
-        "x11-xserver-utils": "xset xsetroot",
-        "xclip": "xclip",
-        "xdg-desktop-portal": "xdg-desktop-portal",
-        "xdotool": "xdotool",
-        "xinput": "xinput",
-        "xterm": "xterm",
-        "xvfb": "Xvfb",
-        "zsh": "zsh",
-    },
-    Use.OPTIONAL: {
-        "gnome-control-center": "gnome-control-center",
-        "pulseaudio-utils": "pactl",
-        "systemsettings": "systemsettings",
-        "wl-clipboard": "wl-copy wl-paste",
-        "wtype": "wtype",
-        "xclip": "xclip",
-        "xdg-utils": "xdg-open",
-        "xsel": "xsel",
-        "ydotool": "ydotool",
-    },
-    Use.PACKAGING: {
-        "appstream": "appstreamcli",
-        "apt": "apt-config apt-get",
-        "binutils": "objdump",
-        "coreutils": "basename chroot cp dirname ln md5sum mkdir mktemp mv rm true",
-        "dash": "sh",
-        "debootstrap": "debootstrap",
-        "desktop-file-utils": "desktop-file-validate",
-        "dpkg": "dpkg dpkg-deb dpkg-query",
-        "dpkg-dev": "dpkg-shlibdeps",
-        "espeak-ng": "espeak-ng",
-        "findutils": "find xargs",
-        "git": "git",
-        "lintian": "lintian",
-        "man-db": "man",
-        "mount": "mount",
-        "sed": "sed",
-        "sudo": "sudo",
-        "util-linux": "unshare",
-    },
-    Use.WINE: {
-        "binutils": "as ld",
-        "git": "git",
-        "xvfb": "xvfb-run",
-    },
-    Use.BENCH: {
-        "apt": "apt-get",
-        "coreutils": "chroot cp env",
-        "debootstrap": "debootstrap",
-        "dpkg": "dpkg-query",
-        "mount": "mount umount",
-    },
-    Use.WAYLAND: {
-        "coreutils": "dd stty",
-        "dbus-bin": "dbus-send dbus-update-activation-environment",
-        "dbus-daemon": "dbus-daemon",
-        "foot": "foot",
-        "gnome-shell": "gnome-extensions gnome-shell",
-        "grim": "grim",
-        "kded6": "kded6",
-        "kwin-wayland": "kwin_wayland",
-        "libglib2.0-bin": "gdbus gsettings",
-        "pipewire": "pipewire",
-        "pipewire-pulse": "pipewire-pulse",
-        "plasma-workspace": "plasmashell",
-        "python3": "python3",
-        "pulseaudio-utils": "pactl paplay",
-        "sway": "sway swaymsg",
-        "wireplumber": "wireplumber",
-        "wl-clipboard": "wl-copy wl-paste",
-        "xterm": "xterm",
-    },
+_PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of the same name
+    Use.TRY: "dash=sh",
+    Use.CI: """
+        at-spi2-core=at-spi-bus-launcher bash coreutils=cat,env,false,sleep dash=sh dbus-bin=dbus-send
+        dbus-daemon dpkg-dev=dpkg-parsechangelog fish groff-base=groff imagemagick=import libglib2.0-bin=gio
+        mount=mount,umount openbox openssl pulseaudio pulseaudio-utils=pactl,paplay,parec,parecord python3
+        strace trayer x11-xkb-utils=setxkbmap x11-xserver-utils=xset,xsetroot xclip xdg-desktop-portal
+        xdotool xinput xterm xvfb=Xvfb zsh
+    """,
+    Use.OPTIONAL: """
+        gnome-control-center pulseaudio-utils=pactl systemsettings wl-clipboard=wl-copy,wl-paste wtype xclip
+        xdg-utils=xdg-open xsel ydotool
+    """,
+    Use.PACKAGING: """
+        appstream=appstreamcli apt=apt-config,apt-get binutils=objdump
+        coreutils=basename,chroot,cp,dirname,ln,mkdir,mktemp,mv,rm,true dash=sh debootstrap
+        desktop-file-utils=desktop-file-validate dpkg=dpkg,dpkg-deb,dpkg-query dpkg-dev=dpkg-shlibdeps
+        espeak-ng findutils=find,xargs git lintian man-db=man mount sed sudo util-linux=unshare
+    """,
+    Use.WINE: "binutils=as,ld git xvfb=xvfb-run",
+    Use.BENCH: "apt=apt-get coreutils=chroot,cp,env debootstrap dpkg=dpkg-query mount=mount,umount",
+    Use.WAYLAND: """
+        coreutils=dd,stty dbus-bin=dbus-send,dbus-update-activation-environment dbus-daemon foot
+        gnome-shell=gnome-extensions,gnome-shell grim kded6 kwin-wayland=kwin_wayland
+        libglib2.0-bin=gdbus,gsettings pipewire pipewire-pulse plasma-workspace=plasmashell python3
+        pulseaudio-utils=pactl,paplay sway=sway,swaymsg wireplumber wl-clipboard=wl-copy,wl-paste xterm
+    """,
 }
+PROGRAMS: dict[Use, dict[str, str]] = {
+    use: {
+        package: (programs or package).replace(",", " ")
+        for package, _, programs in (one.partition("=") for one in packages.split())
+    }
+    for use, packages in _PROGRAMS.items()
+}
+"""Of each package the programs, with spaces between."""
 
 ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open osascript"
 """Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand.

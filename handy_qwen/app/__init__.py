@@ -21,7 +21,7 @@ from handy_qwen.control import Endpoint, InstanceLock, ask
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import HIDDEN, Launch, launch_for
+from handy_qwen.system.entries import HIDDEN, Launch, launch_for
 
 logger = logging.getLogger(__name__)
 

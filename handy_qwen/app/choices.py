@@ -21,7 +21,7 @@ from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message
 from handy_qwen.settings import Settings
-from handy_qwen.system.autostart import autostart_for, launch_for
+from handy_qwen.system.entries import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import
@@ -108,6 +108,11 @@ def wish_of(settings: Settings) -> Wish:
     from handy_qwen.audio.devices import Wish
 
     return Wish(settings.microphones, settings.avoid_headset)
+
+
+def loaded_with(settings: Settings) -> tuple[object, ...]:
+    """What a model has to be loaded anew for."""
+    return settings.model, settings.threads, settings.use_devices
 
 
 def recorded_with(settings: Settings) -> tuple[object, ...]:

@@ -20,8 +20,7 @@ from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.settings.file import read_configuration
-from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import Kind, displays_of, session_of
+from handy_qwen.system.session import Kind, compositing_for, displays_of, session_of
 from handy_qwen.ui import translation
 
 logger = logging.getLogger(__name__)

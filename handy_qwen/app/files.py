@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Protocol
 from handy_qwen.app.kept_files import KeptFiles, Transcribed
 from handy_qwen.app.transcripts import described, rendered
 from handy_qwen.core import subtitles
+from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.ports import Watched
+from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
 from handy_qwen.core.types import Rules
+from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.files import replacing
 from handy_qwen.message import Message, messages
@@ -34,6 +36,7 @@ if TYPE_CHECKING:  # slow to import
 
 logger = logging.getLogger(__name__)
 
+LEFT_HINT = Message("Go on in Transcribe files…")
 WAIT_S = 0.25  # between two looks how far the engine is
 
 
@@ -65,7 +68,8 @@ class FilesPresenter:
         model: The name of the model in use.
         copy: Puts a text on the clipboard. Any thread.
         open_file: Opens a file as the user would; False: no program does.
-        folder: Where texts are kept until they are taken off the list.
+        post: To the dictation cycle.
+        folder: Where files and texts are kept until they are taken off the list.
     """
 
     def __init__(
@@ -76,16 +80,17 @@ class FilesPresenter:
         *,
         copy: Callable[[str], None],
         open_file: Callable[[Path], bool],
+        post: Post,
         folder: Path,
     ) -> None:
         self.listener: FilesListener = lambda _page: None  # until there is one
         self._engine, self._rules, self._model = engine, rules, model
-        self._copy_text, self._open_file = copy, open_file
+        self._copy_text, self._open_file, self._post = copy, open_file, post
         self._files: dict[int, _File] = {}
         self._kept, self._has_looked = KeptFiles(folder), False
         self._last = 0  # the number given last
         self._working = 0  # the number of the file that the reader is at; 0: none
-        self._told = Told()
+        self._told, self._is_closing = Told(), False
         self._worker = Worker(
             "files", is_lazy=True, on_error=lambda error: self._tell(error.title, error.hint, is_problem=True)
         )
@@ -94,13 +99,22 @@ class FilesPresenter:
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
+    def start(self) -> None:
+        """Say so if an earlier session has left files that were not transcribed."""
+        if self._kept.numbers():
+            self._worker.do(self._tell_of_left)
+
     def look(self) -> None:
-        """Show what there is, also what earlier sessions left."""
+        """Show what there is, also of earlier sessions."""
         self._worker.do(self._look)
 
     def add(self, paths: Sequence[Path]) -> None:
         """Transcribe these files, and those in these folders."""
         self._worker.do(partial(self._add, tuple(paths)))
+
+    def transcribe(self, numbers: Sequence[int]) -> None:
+        """Go on with files that were left or failed."""
+        self._worker.do(partial(self._transcribe, tuple(numbers)))
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Take files off the list."""
@@ -120,6 +134,7 @@ class FilesPresenter:
 
     def close(self, timeout_s: float) -> None:
         """Give up what is not done, finish what was asked for, and end the threads. Safe to call twice."""
+        self._is_closing = True
         for file in list(self._files.values()):
             if file.job is not None:
                 file.job.cancel()
@@ -135,10 +150,26 @@ class FilesPresenter:
             self._last = max(self._kept.numbers(), default=0)
         self._show()
 
+    def _tell_of_left(self) -> None:
+        self._look()
+        if count := sum(file.entry.state is FileState.LEFT for file in self._files.values()):
+            title = messages(
+                "{count} file is not transcribed yet.", "{count} files are not transcribed yet.", count
+            )
+            self._post(Noted(title, LEFT_HINT, Remedy.FILES))
+
+    def _transcribe(self, numbers: tuple[int, ...]) -> None:
+        for file in (self._files[number] for number in numbers if number in self._files):
+            if file.entry.state in {FileState.LEFT, FileState.FAILED}:
+                file.entry = replace(file.entry, state=FileState.WAITING, share=None, problem=None)
+                self._keep(file)
+        self._go_on()
+
     def _add(self, paths: tuple[Path, ...]) -> None:
         from handy_qwen.audio.files import files_in
 
         self._look()
+        before = self._last
         for path in paths:
             found = [path]
             if path.is_dir():
@@ -154,8 +185,11 @@ class FilesPresenter:
                     self._tell(Message("There is no sound file in {name}.", name=path.name), is_problem=True)
             for one in found:
                 self._last += 1
-                self._files[self._last] = _File(FileEntry(self._last, one))
+                self._files[self._last] = _File(FileEntry(self._last, one.absolute()))
         self._go_on()
+        for file in self._files.values():
+            if file.entry.number > before:
+                self._keep(file)
 
     def _go_on(self) -> None:
         """Begin with the next file, if none is being read, and show what there is."""
@@ -175,6 +209,8 @@ class FilesPresenter:
 
     def _has_ended(self, number: int, came: _Came) -> None:
         self._working = 0
+        if self._is_closing:
+            return  # what was given up is still to be transcribed
         if (file := self._files.get(number)) is not None:
             file.job = None
             if came.problem is not None:
@@ -185,15 +221,16 @@ class FilesPresenter:
                 file.made = Transcribed(known, found.passages)
                 done = {"state": FileState.DONE, "share": 1.0, "text": found.text, "note": came.note}
                 file.entry = replace(file.entry, **done)  # type: ignore[arg-type]  # names of its fields
-                self._keep(file)
+            self._keep(file)
         self._go_on()
 
     def _keep(self, file: _File) -> None:
-        """Let the text outlive a crash, unless nothing is to be kept."""
-        if not file.entry.text or self._rules().is_private:
-            return
+        """Let the file outlive a crash, unless nothing is to be kept."""
         try:
-            self._kept.write(file.entry, file.made)
+            if self._rules().is_private:
+                self._kept.remove(file.entry.number)
+            else:
+                self._kept.write(file.entry, file.made)
         except OSError as exc:
             title = Message(
                 "The text of {name} can't be kept: {reason}.", name=file.entry.path.name, reason=exc.strerror

@@ -20,10 +20,11 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from handy_qwen.core.events import Failed, Noted, Recalled
+from handy_qwen.core.corrections import corrected
+from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post, Watched
-from handy_qwen.core.text import clean
+from handy_qwen.core.text import heard, placeholders_in
 from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
@@ -40,22 +41,25 @@ logger = logging.getLogger(__name__)
 
 DELETE_S = 120.0
 """How long a deletion can be taken back while the window is open."""
+MOST_RECENT = 50
+"""Entries among which one is looked for by its text."""
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
 RETRIED = Message("A dictation was transcribed again.")
 
 
 class Retried(NamedTuple):
-    """What came of transcribing a recording again. ``is_truncated``: words may be missing in ``text``."""
+    """What came of transcribing a recording again. ``original``, ``is_truncated``: those of ``Entry``."""
 
     text: str
     language: str
     model: str
     is_truncated: bool = False
+    original: str = ""
 
 
-Transcribe = Callable[[Path, str, str, Callable[[], None]], Retried]
-"""(file, model, language, moves) -> text. Slow; raises HandyError.
+Transcribe = Callable[[Path, str, str, str, Callable[[], None]], Retried]
+"""(file, application, model, language, moves) -> text. Slow; raises HandyError.
 
 ``moves`` is called now and then, as long as there is progress.
 """
@@ -136,6 +140,11 @@ class HistoryPresenter:
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
         """Transcribe the sound again."""
         self._chores.do(partial(self._retry, entry, model, language))
+
+    def correct(self, before: str, after: str, number: int = 0) -> None:
+        """Keep a correction, and offer the corrected text from now on."""
+        self._post(Corrected(before, after))
+        self._chores.do(partial(self._correct, before, after, number))
 
     def play(self, entry: Entry) -> None:
         """Play the sound."""
@@ -254,6 +263,15 @@ class HistoryPresenter:
             self._played = 0
         self._answer(problem=Problem(error.title, error.hint) if error else None)
 
+    def _correct(self, before: str, after: str, number: int) -> None:
+        with self._open() as archive:
+            entries = [archive.entry(number)] if number else islice(archive.newest(), MOST_RECENT)
+            for entry in entries:
+                if (text := corrected(entry.text, before, after)) is not None:
+                    archive.correct(entry.id, text)
+                    break
+        self._answer(is_routine=not self._is_watched)
+
     def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
         with self._open() as archive:
             for number in ids:
@@ -319,7 +337,7 @@ class HistoryPresenter:
     def _transcribe_again(self, entry: Entry, path: Path, model: str, language: str) -> None:
         problem: Problem | None = Problem(*UNEXPECTED)  # also if it ends the thread
         try:
-            found = self._transcribe(path, model, language, self._retries.begin)
+            found = self._transcribe(path, entry.application, model, language, self._retries.begin)
             with self._open() as archive:
                 archive.transcribed(
                     entry.id,
@@ -327,6 +345,7 @@ class HistoryPresenter:
                     language=found.language,
                     model=found.model,
                     is_truncated=found.is_truncated,
+                    original=found.original,
                 )
             self._post(Noted(RETRIED, Message("Its text is in the history."), Remedy.HISTORY))
             problem = None
@@ -354,7 +373,10 @@ def _stamp_of(path: Path) -> tuple[int, int] | None:
 def transcribe_file(
     sound: Path, model: str, language: str, moves: Callable[[], None], *, threads: int | None, rules: Rules
 ) -> Retried:
-    """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``."""
+    """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``.
+
+    ``rules`` are those for the program that it was dictated in.
+    """
     from handy_qwen.models.installed import load_recognizer
 
     loaded = load_recognizer(model, threads)
@@ -362,10 +384,21 @@ def transcribe_file(
         found = transcribe_again(
             loaded, sound, language=rules.spoken(language), context=rules.context, on_step=lambda _: moves()
         )
-        text = clean(found.text, rules.text, found.language)
-        return Retried(text, found.language, loaded.name, found.is_truncated)
+        text, original = written_again(found, rules)
+        return Retried(text, found.language, loaded.name, found.is_truncated, original)
     finally:
         loaded.close()
+
+
+def written_again(found: Transcript, rules: Rules) -> tuple[str, str]:
+    """The text of a recording that was transcribed again, as today's settings write it, and the original."""
+    values: dict[str, str] = {}
+    if placeholders_in(found.text, rules.text):
+        from handy_qwen.app.moment import moment
+
+        values = moment()
+    text = heard(found.text, rules.text, found.language, values=values).text
+    return text, "" if text.strip() else found.text
 
 
 def transcribe_again(

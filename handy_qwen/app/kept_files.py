@@ -1,4 +1,4 @@
-"""The texts of sound files on disk, until they are taken off the list: an hour's work outlives a crash.
+"""The list of sound files on disk, with their texts, until they are taken off it: it outlives a crash.
 
 One file for each, readable by the user alone. What cannot be read is left alone.
 """
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from handy_qwen.core.models import Problem
 from handy_qwen.core.sound_files import FileEntry, FileState
 from handy_qwen.engine.api import Passage
 from handy_qwen.files import replace_file
@@ -35,21 +36,24 @@ class KeptFiles:
         self._folder = folder
 
     def write(self, entry: FileEntry, made: Transcribed) -> None:
-        """Keep the text of ``entry``, in place of what was kept of it.
+        """Keep ``entry`` with its text, in place of what was kept of it.
 
         Raises:
             OSError: It cannot be written.
         """
+        problem = entry.problem
         content = {
+            "state": entry.state.name.lower(),
+            "problem": [problem.title, problem.hint] if problem else None,
             "note": entry.note,
             "saved": str(entry.saved or ""),
-            "known": made.known,
+            "known": made.known or {"file": str(entry.path), "text": ""},
             "passages": [[passage.text, passage.speech_s] for passage in made.passages],
         }
         replace_file(self._place(entry.number), json.dumps(content).encode())
 
     def remove(self, number: int) -> None:
-        """Keep no text of the file ``number``.
+        """Keep nothing of the file ``number``.
 
         Raises:
             OSError: It cannot be deleted.
@@ -62,7 +66,7 @@ class KeptFiles:
             try:
                 yield _read(number, json.loads(self._place(number).read_bytes()))
             except (OSError, ValueError, TypeError, KeyError) as exc:  # cut short, or of another version
-                logger.warning("the text of a file cannot be read: %s", type(exc).__name__)
+                logger.warning("what was kept of a file cannot be read: %s", type(exc).__name__)
 
     def numbers(self) -> list[int]:
         """Those that are in use, also for what cannot be read."""
@@ -81,5 +85,11 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
     ]
     saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
     path, text = Path(known["file"]), str(known["text"])
-    entry = FileEntry(number, path, FileState.DONE, 1.0, text, note, saved=saved)
-    return entry, Transcribed(known, passages)
+    state = _STATES.get(content.get("state", "done"), FileState.LEFT)
+    told = content["problem"] if state is FileState.FAILED else None
+    problem = Problem(*(verbatim(str(part)) for part in told)) if told else None
+    share = 1.0 if state is FileState.DONE else None
+    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, passages)
+
+
+_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # any other was not finished

@@ -38,7 +38,7 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
 
 def write_menu_entry() -> None:
     """See ``MenuEntry.write``. What goes wrong is logged, and found by doctor."""
-    from handy_qwen.system.menu_entry import MenuEntry  # on Linux only
+    from handy_qwen.system.entries import MenuEntry  # on Linux only
 
     try:
         MenuEntry().write()

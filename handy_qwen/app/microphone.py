@@ -147,7 +147,7 @@ class MicrophonePresenter:
                     problem = None if test.problem is not INTERRUPTED else INTERRUPTED
                     self._show(replace(test, device=device, voice=Voice.UNKNOWN, problem=problem))
                 case Heard():
-                    from handy_qwen.audio.loudness import judged  # numpy, which is there by now
+                    from handy_qwen.audio.take import judged  # numpy, which is there by now
 
                     self._show(replace(test, voice=judged(self._recent)))
                 case Muted(_, is_muted):

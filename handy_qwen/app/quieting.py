@@ -5,6 +5,7 @@
 A press that is over at once, such as the hotkey used in a shortcut, quiets nothing: what is wanted must have
 been so for ``SETTLE_S``. Only what was paused here goes on, and only a volume that is still as it was set
 here is put back: later, or by the next start, if the program ended or the sound system hung in between.
+Players go on at a start only within ``FORGOTTEN_S``: nobody wants yesterday's music to begin by itself.
 Where players cannot be paused, the volume is lowered instead.
 """
 
@@ -14,9 +15,11 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 from handy_qwen.audio.volume import Lowered, Speakers, apply, plan, restore, speakers_for
 from handy_qwen.core.types import WhileRecording
@@ -26,7 +29,23 @@ from handy_qwen.runtime.worker import Worker
 logger = logging.getLogger(__name__)
 
 SETTLE_S = 0.15
+FORGOTTEN_S = 900.0  # after a crash; by the clock on the wall
 RETURN_S = 0.6  # the end of the last word is still being recorded
+
+
+VOLUME_FILE, PLAYERS_FILE = "volume.json", "players.json"
+Paused = Sequence[Mapping[str, str]]
+"""Players, each by what it is known by, for a file."""
+
+
+class Players(Protocol):
+    """Music and videos of other programs. All may wait for them, though not for long."""
+
+    def pause(self, note: Callable[[Paused], None]) -> None:
+        """Pause all that play, after ``note`` was told which these are."""
+
+    def resume(self, paused: Paused) -> None:
+        """Let those go on that are still as they were paused."""
 
 
 class Quieting:
@@ -34,22 +53,23 @@ class Quieting:
 
     Args:
         how: What the settings say.
-        notes: The file that has the volume to be put back.
+        folder: Has the files that say what is to be brought back.
         speakers: The sound system.
-        pause: Pauses other programs' players, and returns what lets them go on; None: that of this system.
+        players: Other programs' players; None: those of this system.
     """
 
     def __init__(
         self,
         how: Callable[[], WhileRecording],
-        notes: Path,
+        folder: Path,
         *,
         speakers: Speakers | None = None,
-        pause: Callable[[], Callable[[], None]] | None = None,
+        players: Players | None = None,
     ) -> None:
-        self._how, self._notes = how, notes
+        self._how = how
+        self._notes, self._paused_notes = folder / VOLUME_FILE, folder / PLAYERS_FILE
         self._speakers = speakers or speakers_for()
-        self._pause = pause or (_pause if sys.platform.startswith("linux") else None)
+        self._players = players or (_Mpris() if sys.platform.startswith("linux") else None)
         self._is_wanted = self._is_quiet = False
         self._since_s = 0.0  # when it was wanted, or no longer
         self._undo: Callable[[], None] | None = None
@@ -59,6 +79,8 @@ class Quieting:
         """Put back what a former run of the program did not."""
         if self._notes.exists():
             self.thread.do(self._recover)
+        if self._paused_notes.exists():
+            self.thread.do(self._recover_players)
 
     def want(self, is_wanted: bool) -> None:
         """Somebody speaks now, or no longer. Any one thread; returns at once."""
@@ -86,8 +108,8 @@ class Quieting:
         if self._is_wanted and not self._is_quiet:
             self._is_quiet = True
             how = self._how()
-            if how is WhileRecording.PAUSE and self._pause is not None:
-                self._undo = self._pause()
+            if how is WhileRecording.PAUSE and self._players is not None:
+                self._players.pause(self._note_players)
             elif how is not WhileRecording.OFF:
                 self._lower()
         elif not self._is_wanted:
@@ -97,6 +119,30 @@ class Quieting:
         undo, self._undo, self._is_quiet = self._undo, None, False
         if undo is not None:
             undo()
+
+    def _note_players(self, paused: Paused) -> None:
+        """Remember those that are about to be paused."""
+        self._undo = partial(self._resume, paused)
+        if paused:
+            try:
+                content = json.dumps({"at_s": time.time(), "paused": list(paused)})
+                replace_file(self._paused_notes, content.encode())
+            except OSError as exc:
+                logger.warning("players that are paused stay so after a crash: %s", exc.strerror)
+
+    def _resume(self, paused: Paused) -> None:
+        if paused and self._players is not None:
+            self._players.resume(paused)
+        self._paused_notes.unlink(missing_ok=True)
+
+    def _recover_players(self) -> None:
+        try:
+            noted = json.loads(self._paused_notes.read_bytes())
+            is_recent = 0 <= time.time() - noted["at_s"] < FORGOTTEN_S
+            self._resume(noted["paused"] if is_recent else ())
+        except (OSError, ValueError, TypeError, KeyError) as exc:
+            logger.warning("what was noted of players cannot be read: %s", type(exc).__name__)
+            self._paused_notes.unlink(missing_ok=True)
 
     def _lower(self) -> None:
         if self._notes.exists():  # else what is lowered already would be noted as the volume to be put back
@@ -127,8 +173,15 @@ class Quieting:
         self._restore(noted)
 
 
-def _pause() -> Callable[[], None]:
-    from handy_qwen.system.players import pause_players, resume_players
+class _Mpris:
+    """Those of Linux. See ``Players``."""
 
-    paused = pause_players()
-    return lambda: resume_players(paused)
+    def pause(self, note: Callable[[Paused], None]) -> None:
+        from handy_qwen.system.players import pause_players
+
+        pause_players(lambda playing: note([asdict(one) for one in playing]))
+
+    def resume(self, paused: Paused) -> None:
+        from handy_qwen.system.players import Player, resume_players
+
+        resume_players(Player(one["name"], one["owner"], one["bus"]) for one in paused)

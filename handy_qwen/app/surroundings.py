@@ -24,7 +24,6 @@ from handy_qwen.system.power import power_watch_for, wait_while
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.recorder import MicrophoneRecorder
 
-VOLUME_FILE = "volume.json"
 ENDING_S = 1.5  # for a recording to end before a sleep
 
 
@@ -48,7 +47,7 @@ class Surroundings:
         self._post, self._recorder = post, recorder
         self._is_forgetful = platform in {"win32", "darwin"}
         self._power = power_watch_for(self._on_sleep, self._on_wake)
-        self._quieting = Quieting(how, paths.data_dir() / VOLUME_FILE)
+        self._quieting = Quieting(how, paths.data_dir())
 
     def start(self) -> None:
         """Begin; the parts are there."""

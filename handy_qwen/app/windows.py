@@ -19,6 +19,7 @@ from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.ports import Watched
+from handy_qwen.core.profiles import rules_for
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.message import Message
@@ -62,6 +63,7 @@ class ProgramWindows:
             program.model_in_use,
             copy=program.copy_text,
             open_file=open_with_desktop,
+            post=program.controller.post,
             folder=paths.data_dir() / "files",
         )
         self.upkeep = UpkeepPresenter(
@@ -76,6 +78,7 @@ class ProgramWindows:
         self.upkeep.listener = desk.show_upkeep
         self.vocabulary.listener = desk.show_vocabulary
         self.files.listener = desk.show_files
+        self.files.start()
         desk.left_at_work.connect(self._tell_of_work)
 
     def call(self, window: Window) -> None:
@@ -102,10 +105,13 @@ class ProgramWindows:
         presenters = (self.models, self.history, self.files, self.upkeep, self.vocabulary)
         return {subject: part for one in presenters for subject, part in one.workers.items()}
 
-    def _transcribe(self, path: Path, model: str, language: str, moves: Callable[[], None]) -> Retried:
+    def _transcribe(
+        self, path: Path, application: str, model: str, language: str, moves: Callable[[], None]
+    ) -> Retried:
         yield_to_others()  # the thread does nothing else
         threads = self._program.store.value.threads or None
-        return transcribe_file(path, model, language, moves, threads=threads, rules=self._program.rules())
+        rules = rules_for(application, self._program.rules())
+        return transcribe_file(path, model, language, moves, threads=threads, rules=rules)
 
     def _tell_of_work(self, model: str) -> None:
         hint = Message("{model}: open Models to see its progress.", model=model)

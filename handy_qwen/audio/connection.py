@@ -16,11 +16,14 @@ import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from handy_qwen.audio.devices import Backend, Device, Stream, Wish, in_order, pick, spared, unresponsive
+from handy_qwen.audio.devices import Device, Wish, in_order, pick, spared, unresponsive
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 from handy_qwen.message import Message
+
+if TYPE_CHECKING:
+    from handy_qwen.audio.microphones import InputStream, Microphones
 
 logger = logging.getLogger(__name__)
 
@@ -63,19 +66,16 @@ def spawn(job: Callable[[], None], name: str) -> Join:
 class Connection:
     """At most one open stream, and at most one opening that is waited for.
 
-    Args:
-        backend: The sound system.
-        do: Has work done on the microphone's thread. Any thread.
-        on_opened: Gets the opening, its stream or None, and why it failed; is to call ``accept``.
-        on_listed: Gets the devices there are, or why there is no list.
-        spawn: Runs jobs that may hang.
+    ``do`` has work done on the microphone's thread, from any. ``on_opened`` gets the opening, its stream or
+    None, and why it failed, and is to call ``accept``; ``on_listed`` the devices there are, or why there is
+    no list. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(
         self,
-        backend: Backend,
+        backend: Microphones,
         do: Callable[[Work], None],
-        on_opened: Callable[[Opening, Stream | None, MicrophoneError | None, float], None],
+        on_opened: Callable[[Opening, InputStream | None, MicrophoneError | None, float], None],
         on_listed: Callable[[Listed | None, MicrophoneError | None, float], None],
         spawn: Spawn = spawn,
     ) -> None:
@@ -89,7 +89,7 @@ class Connection:
         self._closing: Join | None = None
         self._opening: Opening | None = None
         self._hanging: list[Opening] = []
-        self.stream: Stream | None = None
+        self.stream: InputStream | None = None
         self.is_listing = False
 
     @property
@@ -106,10 +106,12 @@ class Connection:
         work = partial(self._open, opening, wish, hanging.union(avoid), hanging)
         self._start("microphone-open", work, partial(self._on_opened, opening))
 
-    def _open(self, opening: Opening, wish: Wish, avoid: Collection[str], hanging: Collection[str]) -> Stream:
+    def _open(
+        self, opening: Opening, wish: Wish, avoid: Collection[str], hanging: Collection[str]
+    ) -> InputStream:
         """Runs on a thread of its own."""
         devices = self._backend.devices()
-        device = pick(devices, wish.names, avoid, spared(self._backend, devices, wish))
+        device = pick(devices, wish.names, avoid, spared(self._backend.playing, devices, wish))
         if device.handle in hanging:  # there is no other
             raise unresponsive(device)
         others = {one.handle for one in in_order(devices, wish.names)} - {device.handle, *avoid}
@@ -138,18 +140,14 @@ class Connection:
     def _list(self, wish: Wish) -> Listed:
         """Runs on a thread of its own."""
         devices = self._backend.devices()
-        return Listed(devices, spared(self._backend, devices, wish))
+        return Listed(devices, spared(self._backend.playing, devices, wish))
 
     def _note_list(self, listed: Listed | None, error: MicrophoneError | None, now_s: float) -> None:
         self.is_listing = False
         self._on_listed(listed, error, now_s)
 
-    def accept(self, opening: Opening, stream: Stream | None, now_s: float) -> bool:
-        """Take the stream that an opening brought. One that is late is used if there is no other.
-
-        Returns:
-            Whether the opening was waited for, or its stream is used nevertheless.
-        """
+    def accept(self, opening: Opening, stream: InputStream | None, now_s: float) -> bool:
+        """Take the stream of an opening, also a late one if there is no other; return whether it counts."""
         if opening in self._hanging:
             self._hanging.remove(opening)
             if stream is None or self.stream is not None:
@@ -169,7 +167,7 @@ class Connection:
         stream, self.stream = self.stream, None
         self._close(stream)
 
-    def _close(self, stream: Stream | None) -> None:
+    def _close(self, stream: InputStream | None) -> None:
         if stream is not None:
             self._closing = self._start("microphone-close", stream.close, lambda *_: None)
 

@@ -36,14 +36,7 @@ class Downmix:
         self._weights: Frames | None = None  # the share of each channel. Shape (channels,)
 
     def __call__(self, frames: Frames) -> Samples:
-        """Mix one block.
-
-        Args:
-            frames: Shape (n, channels), as many channels in each block.
-
-        Returns:
-            Shape (n,), float32, at the rate of ``frames``.
-        """
+        """Mix a block, shape (n, channels), as many in each, to shape (n,), float32, at the same rate."""
         if frames.shape[1] == 1 or not len(frames):
             return np.ascontiguousarray(frames[:, 0])
         steps = [self._mix(frames[at : at + self._step]) for at in range(0, len(frames), self._step)]
@@ -90,14 +83,7 @@ class Resampler:
             )
 
     def feed(self, block: Samples) -> Samples:
-        """Take the next samples and return what is ready.
-
-        Args:
-            block: Mono, at the rate given to the constructor. Shape (n,), float32; any n.
-
-        Returns:
-            Shape (m,), float32, 16 kHz; m may be 0. Never shares memory with ``block``.
-        """
+        """Take the next mono samples, shape (n,), float32, any n; return what is ready, a copy at 16 kHz."""
         return block.copy() if self._stream is None else self._run(block)
 
     def flush(self) -> Samples:

@@ -45,7 +45,6 @@ def playing_headsets() -> frozenset[str] | None:
 
 @cache
 def _libraries() -> tuple[Any, Any] | None:
-    """CoreAudio and CoreFoundation."""
     try:
         audio, foundation = (
             ctypes.CDLL(f"/System/Library/Frameworks/{name}.framework/{name}")
@@ -71,7 +70,6 @@ def _libraries() -> tuple[Any, Any] | None:
 
 
 def _bluetooth() -> Iterator[int]:
-    """The numbers of the Bluetooth devices."""
     size = _size(_SYSTEM, "dev#")
     devices = (ctypes.c_uint32 * (size // 4))()
     if size and _read(_SYSTEM, "dev#", devices):

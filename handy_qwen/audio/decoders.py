@@ -36,8 +36,8 @@ import numpy.typing as npt
 import soundfile
 
 from handy_qwen.errors import AudioFileError
-from handy_qwen.extras import how_to_get
 from handy_qwen.message import Message, sentences
+from handy_qwen.shell import how_to_get
 
 log = logging.getLogger(__name__)
 
@@ -81,15 +81,10 @@ class Decoder(Protocol):
 
 
 def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
-    """Find out what kind of file it is.
+    """Find out what kind of file it is; AudioFileError for one that cannot be read.
 
-    Args:
-        stream: Seekable; must stay open while the decoder is used.
-        part: What of it to read.
-        name: What to call it in errors.
-
-    Raises:
-        AudioFileError: It is of no kind that can be read, or damaged.
+    ``stream`` must be seekable and stay open while the decoder is used; ``part`` of it is read, and called
+    ``name`` in errors.
     """
     try:
         return _SoundFileDecoder(stream, part)
@@ -327,7 +322,6 @@ class _Kind(NamedTuple):
 
     @property
     def header_bytes(self) -> int:
-        """Of a chunk."""
         return self.name_bytes + struct.calcsize(self.size)
 
 
@@ -351,9 +345,7 @@ class _Chunk(NamedTuple):
 def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
     """The recordings in a file, at least one; a file of an unknown kind is one. Rewinds ``stream``.
 
-    Args:
-        stream: Seekable.
-        is_piped: It came through a pipe: whoever wrote it could not go back to fill in the size.
+    ``is_piped``: whoever wrote it could not go back to fill in the size.
     """
     file = _File(stream, is_piped=is_piped)
     parts, start = [file.part(0)], 0
@@ -373,7 +365,6 @@ class _File:
         self._size = stream.seek(0, os.SEEK_END)
 
     def part(self, start: int) -> Part:
-        """The recording that begins at ``start``."""
         magic = self._read(start, 4)
         if magic in _KINDS and (magic != b"FORM" or self._read(start + 8, 3) == b"AIF"):
             return self._chunked(start, _KINDS[magic])
@@ -473,13 +464,10 @@ class _File:
         return Part(start, end, start + 8, _packed(">I", end - body), is_cut)
 
     def _extent(self, body: int, claimed: int, preface: int, tail: int) -> tuple[int, bool]:
-        """Where the samples that begin at ``body`` end, and whether they are cut off there.
+        """Where the samples that begin at ``body`` end, in bytes, and whether they are cut off there.
 
-        Args:
-            body: In bytes from the beginning of the file.
-            claimed: Their size according to the header, with the preface.
-            preface: The size of a chunk without samples.
-            tail: Where the chunks behind them end; -1 if there are none, nor another recording.
+        ``claimed`` is their size according to the header, with the ``preface`` of a chunk without samples;
+        ``tail`` where the chunks behind them end, or -1 if there are none, nor another recording.
         """
         left = self._size - body
         is_unknown = claimed < 0 or claimed <= preface < left or claimed > max(left, _UNKNOWN_BYTES)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -18,38 +18,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A microphone.
+    """A microphone."""
 
-    Attributes:
-        name: What the user reads and the settings hold. Survives replugging.
-        handle: What the system calls it; may change with every plugging.
-        rate_hz: The rate it works at by itself.
-        channels: How many it has.
-        is_default: The system uses it unless told otherwise.
-        is_monitor: It hears what the speakers play: no microphone, unless the user says so.
-        is_headset: A Bluetooth headset, which plays music as a telephone does while its microphone is open.
-    """
-
-    name: str
-    handle: str
-    rate_hz: int
+    name: str  # what the user reads and the settings hold; survives replugging
+    handle: str  # what the system calls it; may change with every plugging
+    rate_hz: int  # the rate it works at by itself
     channels: int
-    is_default: bool = False
-    is_monitor: bool = False
-    is_headset: bool = False
+    is_default: bool = False  # the system uses it unless told otherwise
+    is_monitor: bool = False  # it hears what the speakers play: no microphone, unless the user says so
+    is_headset: bool = False  # of Bluetooth: it plays as a telephone does while its microphone is open
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which microphone the user wants: the first of ``names`` that is connected.
+    """Which microphone the user wants: the first of ``names`` that is connected."""
 
-    Attributes:
-        names: Names or handles; "" is the system's default, which also comes after all others.
-        avoids_headsets: Rather use the next one than a headset that plays music.
-    """
-
-    names: tuple[str, ...] = ()
-    avoids_headsets: bool = False
+    names: tuple[str, ...] = ()  # or handles; "" is the system's default, which also comes after all others
+    avoids_headsets: bool = False  # rather use the next one than a headset that plays music
 
 
 Frames: TypeAlias = "npt.NDArray[np.float32]"
@@ -61,15 +46,11 @@ class FrameBuffer:
 
     There is no lock: each end of a deque may be used by another thread. When ``capacity`` frames are waiting,
     the oldest give way.
-
-    Attributes:
-        written: How many frames were ever written. Belongs to the writer, like ``dropped``.
-        dropped: How many of them gave way before they were read.
     """
 
     def __init__(self, capacity: int, channels: int) -> None:
-        self.written = 0
-        self.dropped = 0
+        self.written = 0  # frames in all; belongs to the writer, like ``dropped``
+        self.dropped = 0  # how many of them gave way before they were read
         self._taken = 0  # by the reader
         self._capacity = capacity
         self._channels = channels
@@ -108,63 +89,12 @@ class FrameBuffer:
             return b""
 
 
-class Stream(Protocol):
-    """A microphone that is open and fills its buffer."""
-
-    device: Device
-    rate_hz: int
-    buffer: FrameBuffer
-    is_finished: bool  # it ended by itself: the device or the sound server went away
-    overflows: int  # how often the system dropped samples because they were not taken in time
-
-    def close(self) -> None:
-        """Give the device back and drop the sound. May block forever if the sound server hangs."""
-
-
-class Backend(Protocol):
-    """A sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
-
-    def devices(self) -> Sequence[Device]:
-        """The microphones there are now.
-
-        Raises:
-            MicrophoneError: The sound system is missing or does not answer.
-        """
-
-    def open(self, device: Device) -> Stream:
-        """Begin to listen.
-
-        Raises:
-            MicrophoneError: The device cannot be opened, or there is no sound system.
-        """
-
-    def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play something of another program; None where nobody can tell.
-
-        Raises:
-            MicrophoneError: The sound system isn't responding.
-        """
-
-    def watch(self, on_change: Callable[[], None]) -> None:
-        """Call ``on_change`` (from any thread) when devices or the default may have changed.
-
-        Takes effect with the next call of ``devices``; not all sound systems report changes.
-        """
-
-    def close(self) -> None:
-        """End the watching. Streams that hang are left to the end of the process."""
-
-
 def in_order(devices: Sequence[Device], names: Sequence[str] = ()) -> list[Device]:
-    """The microphones as they are to be used: those of ``names``, the default one, and then any.
+    """The microphones as they are to be used: those of ``names`` ("" is the default), the default, then any.
 
-    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It
-    counts as a microphone if it is among ``names``, or if it is the default although there are microphones,
-    which must be on purpose.
-
-    Args:
-        devices: What there is.
-        names: Names or handles; "" is the default.
+    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It counts
+    as a microphone if it is among ``names``, or if it is the default although there are microphones, which
+    must be on purpose.
     """
     microphones = [device for device in devices if not device.is_monitor]
     found = []
@@ -182,16 +112,9 @@ def pick(
     avoid: Collection[str] = (),
     spare: Collection[str] = (),
 ) -> Device:
-    """The first of ``in_order``.
+    """The first of ``in_order``; MicrophoneError if there is none.
 
-    Args:
-        devices: What there is.
-        names: As for ``in_order``.
-        avoid: Handles of microphones that gave nothing; taken only if there is no other.
-        spare: Handles of headsets that play; they come after the others, but before those to ``avoid``.
-
-    Raises:
-        MicrophoneError: There is none.
+    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, at last.
     """
     order = in_order(devices, names)
     if not order:
@@ -199,21 +122,20 @@ def pick(
     return min(order, key=lambda device: (device.handle in avoid, device.handle in spare))
 
 
-def spared(backend: Backend, devices: Sequence[Device], wish: Wish) -> frozenset[str]:
-    """Handles of the headsets that are to go on playing music. May block.
+def spared(
+    playing: Callable[[], Collection[str] | None], devices: Sequence[Device], wish: Wish
+) -> frozenset[str]:
+    """Handles of the headsets that are to go on playing music. May block; MicrophoneError.
 
-    Where nobody can tell whether a headset plays, one that the user has asked for by name is used.
-
-    Raises:
-        MicrophoneError: The sound system isn't responding.
+    Where ``playing`` (of ``Microphones``) cannot tell, one that the user has asked for by name is used.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:
         return frozenset()
-    playing = backend.playing()
-    if playing is None:
+    in_use = playing()
+    if in_use is None:
         return frozenset(one.handle for one in headsets if not {one.name, one.handle} & {*wish.names})
-    return frozenset(one.handle for one in headsets if one.handle in playing)
+    return frozenset(one.handle for one in headsets if one.handle in in_use)
 
 
 def no_microphone() -> MicrophoneError:

@@ -59,12 +59,9 @@ class AudioFile:
     raises AudioFileError for samples that are not numbers. The file is closed at the end of the iteration,
     or by ``close`` or ``with``. Belongs to one thread at a time.
 
-    Attributes:
-        path: Where it came from.
-        total_samples: How many samples at 16 kHz will come, None if unknown. From the header: within one
-            for WAV and FLAC, about right for others, too many if the file breaks off. Unknown as well if it
-            holds more than one recording.
-        is_truncated: The file broke off, or was damaged from there on. Known after the last block.
+    ``total_samples``: how many samples at 16 kHz will come, None if unknown, as of several recordings. From
+    the header: within one for WAV and FLAC, about right for others, too many if the file breaks off.
+    ``is_truncated``: it broke off, or was damaged from there on; known after the last block.
     """
 
     def __init__(self, path: Path, stream: BinaryIO, *, is_piped: bool = False) -> None:
@@ -132,7 +129,6 @@ class AudioFile:
             yield from self._resampled_part()
 
     def _resampled_part(self) -> Iterator[Samples]:
-        """The recording that the decoder is at."""
         peak = self._peak() if self._decoder.has_free_scale else 1.0
         resampler = Resampler(self._decoder.rate_hz)
         for mono in self._mono():
@@ -157,20 +153,14 @@ class AudioFile:
             yield mono
 
     def _peak(self) -> float:
-        """The largest magnitude of all samples."""
         return max((float(np.abs(mono).max()) for mono in self._mono()), default=0.0)
 
 
 def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
-    """Open a sound file and read its beginning.
+    """Open a sound file and read its beginning; AudioFileError if it is not there, or is none.
 
-    Args:
-        path: A file or a named pipe; ``"-"`` is standard input, which is read to its end first. Both pipes
-            carry the bytes of a file of any kind, not bare samples.
-        stdin: What to read for ``"-"``, instead of this process's own.
-
-    Raises:
-        AudioFileError: It is not there, may not be read, or is no sound file.
+    ``path`` is a file or a named pipe; ``"-"`` is ``stdin``, or this process's own, which is read to its end
+    first. Both pipes carry the bytes of a file of any kind, not bare samples.
     """
     if str(path) == STDIN:
         name, is_piped = _STDIN_NAME, True
@@ -203,11 +193,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The sound files and videos in ``folder`` and the folders in it, by their names, in order; none hidden.
-
-    Raises:
-        OSError: A folder cannot be read.
-    """
+    """The sound files and videos below ``folder``, in order, without hidden ones; OSError."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -221,11 +207,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def check(path: Path | str) -> None:
-    """Check, without decoding, that there is a file that ``read`` may open.
-
-    Raises:
-        AudioFileError: It is not there, may not be read, or is empty.
-    """
+    """Raise AudioFileError if there is no file for ``read``, or it is empty, without decoding it."""
     if str(path) == STDIN:
         return
     name = Path(path)
@@ -246,12 +228,7 @@ def _opened(path: Path) -> tuple[BinaryIO, bool]:
 
 
 def _is_pipe(path: Path) -> bool:
-    """Whether it is a named pipe, if it is no file.
-
-    Raises:
-        AudioFileError: It is neither.
-        OSError, ValueError: It is not there, or cannot be.
-    """
+    """Whether it is a named pipe. AudioFileError: no file either. OSError, ValueError: it is not there."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise AudioFileError(

@@ -43,7 +43,7 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 
 
 class Microphones:
-    """The backend of the real recorder."""
+    """The sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
 
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
@@ -59,11 +59,7 @@ class Microphones:
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now; those there were last if PortAudio does not answer.
-
-        Raises:
-            MicrophoneError: The sound system does not answer, or PortAudio is missing.
-        """
+        """The microphones there are now, or were when PortAudio last answered; MicrophoneError."""
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
@@ -124,11 +120,7 @@ class Microphones:
             on_change()
 
     def open(self, device: Device) -> InputStream:
-        """Begin to listen to ``device``.
-
-        Raises:
-            MicrophoneError: It cannot be opened, or PortAudio is missing.
-        """
+        """Begin to listen to ``device``. MicrophoneError: it cannot be opened, or PortAudio is missing."""
         if device.handle.isdecimal():
             return self._open(device, self._place_of)
         self._library.call(self._reach_server)
@@ -182,11 +174,7 @@ class Microphones:
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play something of another program; None where nobody can tell.
-
-        Raises:
-            MicrophoneError: The sound system isn't responding.
-        """
+        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)
         if self._platform == "darwin":
@@ -196,14 +184,14 @@ class Microphones:
 
 
 class InputStream:
-    """A stream of PortAudio that writes into a buffer."""
+    """A microphone that is open and fills its buffer."""
 
     def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
         self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
-        self.is_finished = False
-        self.overflows = 0
+        self.is_finished = False  # it ended by itself: the device or the sound server went away
+        self.overflows = 0  # how often the system dropped samples because they were not taken in time
         self._is_closed = False
         self._library = library
 
@@ -247,7 +235,6 @@ class InputStream:
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:
-    """The host API whose devices are used."""
     hosts: tuple[dict[str, Any], ...] = portaudio.query_hostapis()
     wasapi = [host for host in hosts if "WASAPI" in host["name"]] if platform == "win32" else []
     chosen: dict[str, Any] = (wasapi or [hosts[portaudio.default.hostapi]])[0]

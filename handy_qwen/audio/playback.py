@@ -1,6 +1,6 @@
 """Sound for the ears of the user: what was recorded, and the cues.
 
-Threads: ``Player`` has one of its own, ``playback``; ``play_to_end`` blocks.
+Threads: ``Player`` and ``SoundCues`` have one of their own each; ``play_to_end`` blocks.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ logger = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # beyond the length of the sound
 OnEnd = Callable[[HandyError | None], None]
+START, STOP = "start.wav", "stop.wav"
 
 
 class Player:
-    """Plays one sound at a time. Methods return at once, on any thread.
+    """Plays one sound at a time.
 
-    Args:
-        library: PortAudio, shared with the recorder.
+    Methods return at once, on any thread. ``library`` is the recorder's, too.
     """
 
     def __init__(self, library: PortAudio) -> None:
@@ -42,11 +42,9 @@ class Player:
         self.thread = Worker("playback", is_lazy=True)
 
     def play(self, sound: Path | Sequence[Samples], on_end: OnEnd) -> None:
-        """Play ``sound`` in place of what is being played.
+        """Play a file, or blocks of samples at 16 kHz, in place of what is being played.
 
-        Args:
-            sound: A file, or blocks of samples at 16 kHz.
-            on_end: Called on the thread ``playback`` when it is over or was stopped, with what went wrong.
+        ``on_end`` is called on the thread ``playback`` when it is over or was stopped, with what went wrong.
         """
         self.stop()
         stop = self._stop = threading.Event()
@@ -77,11 +75,7 @@ class Player:
 
 
 def read(path: Path) -> tuple[Frames, int]:
-    """The frames of a sound file, and their rate in Hz.
-
-    Raises:
-        AudioFileError: It cannot be read.
-    """
+    """The frames of a sound file, and their rate in Hz. AudioFileError: it cannot be read."""
     try:
         frames, rate_hz = soundfile.read(path, dtype="float32", always_2d=True)
     except (OSError, soundfile.SoundFileError) as error:
@@ -92,11 +86,7 @@ def read(path: Path) -> tuple[Frames, int]:
 def play_to_end(
     library: PortAudio, frames: Frames, rate_hz: int, stop: threading.Event | None = None
 ) -> None:
-    """Play ``frames`` through the speakers that the system prefers, to the end or until ``stop`` is set.
-
-    Raises:
-        HandyError: The sound system is missing or cannot play.
-    """
+    """Play ``frames`` to the end, or until ``stop`` is set; HandyError if the sound system cannot."""
     sound = _Sound(frames, stop or threading.Event())
 
     def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -128,7 +118,6 @@ class _Sound:
         self.abort: type[Exception]  # ... and when what was given is not to be heard any more
 
     def on_room(self, room: Any, _frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401 cffi's
-        """Called on PortAudio's thread."""
         size = min(len(room), len(self._left))
         room[:size] = self._left[:size]
         room[size:] = bytes(len(room) - size)
@@ -141,3 +130,58 @@ class _Sound:
 
 def _explain(error: Exception) -> HandyError:
     return HandyError(Message("Can't use the speakers."), verbatim(str(error.args[0]) if error.args else ""))
+
+
+class SoundCues:
+    """Short sounds when a take begins and ends; implements ``core.ports.Cues``. Any thread; returns at once.
+
+    A sound is worth something only at its moment: one that finds the thread ``cues`` still busy is left out,
+    and so is every one while the sound server hangs. Failure is logged once until a sound plays again: a
+    computer without speakers is no reason for a line of log at every key. ``folder`` has ``start.wav`` and
+    ``stop.wav``; ``is_on`` may be changed at any time.
+    """
+
+    def __init__(self, library: PortAudio, folder: Path, *, is_on: bool = False) -> None:
+        self.is_on = is_on
+        self._library = library
+        self._folder = folder
+        self._has_failed = False
+        self.thread = Worker("cues", is_lazy=True, on_error=self._note_failure)
+
+    def started(self) -> None:
+        """A take began to record."""
+        self._play(START)
+
+    def stopped(self) -> None:
+        """A take ended."""
+        self._play(STOP)
+
+    def preview(self) -> None:
+        """Play both, one after the other, also while they are off."""
+        if self.thread.is_idle():
+            for name in (START, STOP):
+                self.thread.do(partial(self._sound, name))
+
+    def stop(self, timeout_s: float) -> None:
+        """End the thread after the sound that is playing. Safe to call twice."""
+        self.thread.stop(timeout_s)
+        if self.thread.is_alive():
+            logger.info("the sound system hangs; its thread is left behind")
+
+    def _play(self, name: str) -> None:
+        if not self.is_on:
+            return
+        if self.thread.is_idle():
+            self.thread.do(partial(self._sound, name))
+        else:
+            logger.debug("a cue is left out: the one before is not over")
+
+    def _sound(self, name: str) -> None:
+        """Play one file to its end; HandyError if it cannot be read or played."""
+        play_to_end(self._library, *read(self._folder / name))
+        self._has_failed = False
+
+    def _note_failure(self, error: HandyError) -> None:
+        level = logging.DEBUG if self._has_failed else logging.WARNING
+        logger.log(level, "no sound could be played: %s", error)
+        self._has_failed = True

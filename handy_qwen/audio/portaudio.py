@@ -53,8 +53,6 @@ Explain = Callable[[Exception], HandyError]
 
 
 class _Call(Generic[T]):
-    """Something to be done on the thread, and what became of it."""
-
     def __init__(self, work: Callable[[ModuleType], T], limit_s: float) -> None:
         self.work = work
         self.limit_s = limit_s
@@ -90,16 +88,12 @@ class PortAudio:
     ) -> T:
         """Run ``work`` with sounddevice on the thread, and wait for it.
 
-        Args:
-            work: One call into PortAudio, not several: each may be the one that hangs.
-            explain: What to raise for a PortAudioError; by default ``worded``.
-            limit_s: How long others wait for it; by default ``LIMIT_S``.
-            patience_s: How long the caller waits. Work that has not begun by then is never done.
+        It is one call into PortAudio, not several: each may be the one that hangs. Others wait ``limit_s``
+        for it, by default ``LIMIT_S``; the caller ``patience_s``, and what has not begun by then is never
+        done. ``explain`` makes an error of a PortAudioError, by default ``worded``.
 
-        Raises:
-            MicrophoneError: PortAudio is missing.
-            HungError: Its start hangs, or the caller's patience is over.
-            HandyError: The call failed.
+        MicrophoneError: PortAudio is missing. HungError: its start hangs, or the caller's patience is over.
+        HandyError: the call failed.
         """
         call = _Call(work, LIMIT_S if limit_s is None else limit_s)
         with self._state:
@@ -116,20 +110,12 @@ class PortAudio:
         raise error
 
     def load(self, patience_s: float = math.inf) -> None:
-        """Start PortAudio if it is not: ahead of the first key, which need not wait for it.
-
-        Raises:
-            MicrophoneError: It is missing, or its start hangs.
-        """
+        """Start PortAudio ahead of the first key, which need not wait for it; MicrophoneError."""
         if self._module is None:
             self.call(lambda _: None, patience_s=patience_s)
 
     def open_stream(self, make: Callable[[ModuleType], T], explain: Explain | None = None) -> T:
-        """Open the stream that ``make`` makes. It counts until ``close_stream``.
-
-        Raises:
-            MicrophoneError, HandyError: As for ``call``.
-        """
+        """Open the stream that ``make`` makes; it counts until ``close_stream``. Raises as ``call``."""
 
         def work(module: ModuleType) -> T:
             with self._state:
@@ -156,11 +142,7 @@ class PortAudio:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices again, if no stream is open and no other call is inside. Only within ``call``.
-
-        Returns:
-            Whether that was possible.
-        """
+        """Look for devices again and return True, unless a stream is open or another call inside."""
         module = self._started()
         with self._alone() as is_alone:
             if not is_alone or self._streams:
@@ -213,7 +195,6 @@ class PortAudio:
         raise HungError
 
     def _employ(self) -> None:
-        """Give the queue to a new thread."""
         thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
         thread.start()
         self._current, self._thread = None, thread

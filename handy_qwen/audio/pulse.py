@@ -34,11 +34,7 @@ _TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume
 
 
 def devices() -> list[Device] | None:
-    """The sources, or None if there is no sound server of this kind.
-
-    Raises:
-        MicrophoneError: There is one, but it does not answer.
-    """
+    """The sources; None if there is no such sound server. MicrophoneError: it does not answer."""
     listed = pactl("list", "sources")
     default = pactl("get-default-source") if listed is not None else None
     return None if listed is None else parse(listed, (default or "").strip())
@@ -60,11 +56,7 @@ def parse(listed: str, default: str) -> list[Device]:
 
 
 def playing(headsets: Iterable[str]) -> frozenset[str]:
-    """Those of ``headsets``, names of sources, into which another program plays.
-
-    Raises:
-        MicrophoneError: The server does not answer.
-    """
+    """Those of ``headsets``, names of sources, into which another program plays; MicrophoneError."""
     sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
     used = used_sinks(streams or "", os.getpid())
     lines = (line.split("\t") for line in (sinks or "").splitlines())
@@ -114,11 +106,7 @@ def _environment() -> dict[str, str]:
 
 
 def pactl(*command: str) -> str | None:
-    """What ``pactl`` prints; None if it is not there, or refuses.
-
-    Raises:
-        MicrophoneError: The server does not answer.
-    """
+    """What ``pactl`` prints; None if it is not there, or refuses. MicrophoneError: no answer."""
     try:
         done = subprocess.run(
             ["pactl", *command],

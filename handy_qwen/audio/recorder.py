@@ -25,22 +25,21 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from handy_qwen.audio.connection import Connection, Listed, Opening, Spawn, Work, broken, spawn
 from handy_qwen.audio.devices import (
-    Backend,
     Device,
     HungError,
-    Stream,
     Wish,
     in_order,
     no_microphone,
     pick,
     unresponsive,
 )
-from handy_qwen.audio.take import SILENCE_DB, TAIL_S, Take
+from handy_qwen.audio.take import LISTENING, SILENCE_DB, TAIL_S, Take
 from handy_qwen.core.events import (
     EndCause,
     Event,
@@ -55,6 +54,9 @@ from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import HandyError, MicrophoneError
 from handy_qwen.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from handy_qwen.audio.microphones import InputStream, Microphones
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +78,6 @@ HEADSET_S = 5.0  # between two looks whether a headset plays, while a microphone
 STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
 SETTLE_S = 0.1  # one unplugging is many changes
 EXIT_S = 1.0
-LISTENING = 0  # the take that is none
 
 
 class _Listener:
@@ -89,7 +90,6 @@ class _Listener:
         self._kept = 0  # samples in the blocks
 
     def hear(self, block: Samples) -> None:
-        """The next block."""
         self._blocks.append(block)
         self._kept += len(block)
         while self._kept - len(self._blocks[0]) >= PREROLL_S * RATE_HZ:
@@ -114,23 +114,16 @@ class MicrophoneRecorder:
     A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
     with, and end without; a stream may be kept between takes.
 
-    Args:
-        post: Gets the events.
-        backend: The sound system.
-        wish: Which microphone to use; the system's default is followed.
-        warm_s: How long the stream stays open after a take: 0, seconds, or ``ALWAYS``.
-        on_devices: Called on the microphone's thread with the devices, at first and when they change, and
-            when one is spared or no longer.
-        on_trouble: Called there when there is nothing to record with for longer than a moment, and with None
-            when there is again.
-        clock: ``time.monotonic`` or a stand-in.
-        spawn: Runs jobs that may hang.
+    After a take, the stream stays open for ``warm_s``: 0, seconds, or ``ALWAYS``. On the microphone's thread,
+    ``on_devices`` is called with the devices, at first and when they change, and when one is spared or no
+    longer; ``on_trouble`` when there is nothing to record with for longer than a moment, and with None when
+    there is again. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(
         self,
         post: Post,
-        backend: Backend,
+        backend: Microphones,
         *,
         wish: Wish = Wish(),  # noqa: B008  it cannot change
         warm_s: float = 30.0,
@@ -217,7 +210,7 @@ class MicrophoneRecorder:
     def is_recording(self) -> bool:
         """Whether a take is recorded. Any thread."""
         take = self._take
-        return take is not None and not self._is_listening(take)
+        return take is not None and not take.is_listening
 
     def close(self, timeout_s: float) -> None:
         """End the take, give the device back and end the thread. Waits. Safe to call twice."""
@@ -249,7 +242,6 @@ class MicrophoneRecorder:
         return max(POLL_IDLE_S, self._list_s - now_s) if self._list_s < math.inf else None
 
     def _step(self, work: Work | None) -> None:
-        """Do ``work``, if there is any, and then whatever is due."""
         now_s = self._clock()
         self._notice_pause(now_s)
         self._connection.watch(now_s)
@@ -287,7 +279,7 @@ class MicrophoneRecorder:
     def _start(self, number: int, sink: Sink, now_s: float) -> None:
         before = np.zeros(0, np.float32)
         if self._take is not None:
-            is_listening = self._is_listening(self._take)
+            is_listening = self._take.is_listening
             self._end(self._take, EndCause.STOPPED, now_s)
             if is_listening and self._listener is not None:
                 before = self._listener.take_out()
@@ -299,7 +291,7 @@ class MicrophoneRecorder:
             return  # the step that follows opens one
         is_recent = self._connection.silent_s(now_s) <= PREROLL_S  # else it is not what came before the key
         if is_recent:
-            take.precede(before)
+            take.hand_on(before)
         stream.buffer.keep(int(PREROLL_S * stream.rate_hz) if is_recent else 0)
         take.attach(stream, is_fresh=False)
 
@@ -319,20 +311,16 @@ class MicrophoneRecorder:
         self._list_s = now_s
 
     def _listen(self, listener: _Listener | None, now_s: float) -> None:
-        if self._take is not None and self._is_listening(self._take):
+        if self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         self._listener = listener
         self._retry_s = now_s
-
-    def _is_listening(self, take: Take) -> bool:
-        """Whether ``take`` is none: somebody only listens."""
-        return take.number == LISTENING
 
     def _list_soon(self, now_s: float) -> None:
         self._list_s = min(self._list_s, now_s + SETTLE_S)
 
     def _wake(self, now_s: float) -> None:
-        if self._take is not None and self._is_listening(self._take):
+        if self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         if self._take is None:
             self._connection.drop()
@@ -348,7 +336,7 @@ class MicrophoneRecorder:
     # --- the stream --------------------------------------------------------------------------------
 
     def _on_opened(
-        self, opening: Opening, stream: Stream | None, error: MicrophoneError | None, now_s: float
+        self, opening: Opening, stream: InputStream | None, error: MicrophoneError | None, now_s: float
     ) -> None:
         if not self._connection.accept(opening, stream, now_s):
             self._list_s = min(self._list_s, now_s)  # the device that was late may be the one to use
@@ -394,7 +382,7 @@ class MicrophoneRecorder:
             self._is_outdated = wanted.handle != used
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
-        if self._is_outdated and self._take is not None and self._is_listening(self._take):
+        if self._is_outdated and self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         elif self._is_outdated and self._take is None:
             self._connection.drop()
@@ -415,7 +403,6 @@ class MicrophoneRecorder:
             self._on_trouble(error)
 
     def _lose(self, now_s: float) -> None:
-        """Give up a dead stream."""
         stream, take = self._connection.stream, self._take
         assert stream is not None
         logger.info("the stream of the microphone is dead (finished: %s)", stream.is_finished)
@@ -436,10 +423,7 @@ class MicrophoneRecorder:
             self._take.unresponsive = device.name
 
     def _rest(self, now_s: float) -> None:
-        """Without a take: let whoever wants to listen, or keep the stream as long as the settings say.
-
-        Of a stream that is kept only the pre-roll is.
-        """
+        """Without a take: let a listener listen, or keep the stream, and its pre-roll, for a while."""
         stream = self._connection.stream
         if self._listener is not None:
             if now_s >= self._retry_s:
@@ -500,7 +484,6 @@ class MicrophoneRecorder:
         take.is_broken = False
 
     def _report_activity(self, take: Take, now_s: float) -> None:
-        """Post when somebody speaks, and when the microphone is muted."""
         if now_s >= take.next_heard_s and take.is_speaking():
             take.next_heard_s = now_s + HEARD_EVERY_S
             self._tell(take, Heard(take.number, now_s))
@@ -527,14 +510,14 @@ class MicrophoneRecorder:
         take = self._take
         if take is not None:
             self._release(take, now_s)
-            if self._is_listening(take):
+            if take.is_listening:
                 self._retry_s = now_s + RETRY_LISTENING_S
             self._tell(take, Failed(take.number, error))
 
     def _release(self, take: Take, now_s: float) -> None:
         """The take is over: keep its sound out of the next one, and the stream for a while."""
         self._take = None
-        if not self._is_listening(take):
+        if not take.is_listening:
             self._keep_until_s = now_s + self._warm_s
             if self._connection.stream is not None:
                 self._connection.stream.buffer.keep(0)
@@ -543,7 +526,7 @@ class MicrophoneRecorder:
             self._connection.drop()
 
     def _tell(self, take: Take, event: Event) -> None:
-        if not self._is_listening(take):
+        if not take.is_listening:
             self._post(event)
         elif self._listener is not None:
             self._listener.post(event)

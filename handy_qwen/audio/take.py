@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
-from handy_qwen.audio.devices import Stream
 from handy_qwen.core.ports import Sink
 from handy_qwen.core.types import RATE_HZ, Samples
+from handy_qwen.core.view import VOICE_DB, Voice
+
+if TYPE_CHECKING:
+    from handy_qwen.audio.microphones import InputStream
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
+LISTENING = 0  # the take that is none
 MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
 _FRAME = RATE_HZ // 50  # 20 ms
 _RECENT_FRAMES = 100  # 2 s
@@ -31,52 +37,41 @@ _METER_FRAMES = 3
 _ABOVE_FLOOR = 3.0  # 9.5 dB
 _QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
 _STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
+_TENTH_S = 1600  # 0.1 s at 16 kHz
+_CLIPPED = 0.995
+_FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
 
 
 class Take:
-    """What is known of the take that is being recorded.
-
-    Attributes:
-        number: The take's number.
-        began: RecordingBegan was posted.
-        stop_s: When its end was asked for; None before.
-        heard_s: When samples arrived last; its start, before the first ones.
-        is_broken: A device was lost and none has taken its place.
-        avoid: Handles of the devices that went silent during this take.
-        unresponsive: The name of a device that did not open, until that is reported.
-        reported_device: The name of the device that was last reported.
-        has_asked_why: The devices were looked at because of the silence.
-        is_silent: Every sample so far was exactly zero.
-        still_s: For how long there was digital silence: nothing but zeros, or another constant.
-        is_muted: Muted was posted.
-        next_heard_s: When Heard may be posted again.
-        tail_s: How much came after the end was asked for.
-        dropped_frames: How many came too fast for us.
-        overflows: How often the device dropped some itself.
-    """
+    """What is known of the take that is being recorded."""
 
     def __init__(self, number: int, sink: Sink, now_s: float) -> None:
         self.number = number
-        self.began = False
-        self.stop_s: float | None = None
-        self.heard_s = now_s
-        self.is_broken = False
-        self.avoid: set[str] = set()
-        self.unresponsive = ""
-        self.reported_device = ""
-        self.has_asked_why = False
-        self.is_silent = True
-        self.still_s = 0.0
-        self.is_muted = False
-        self.next_heard_s = now_s
-        self.tail_s = 0.0
-        self.dropped_frames = 0
-        self.overflows = 0
+        self.began = False  # RecordingBegan was posted
+        self.stop_s: float | None = None  # when its end was asked for
+        self.heard_s = now_s  # when samples arrived last; its start, before the first ones
+        self.is_broken = False  # a device was lost and none has taken its place
+        self.avoid: set[str] = set()  # handles of the devices that went silent during this take
+        self.unresponsive = ""  # the name of a device that did not open, until that is reported
+        self.reported_device = ""  # the name of the device that was last reported
+        self.has_asked_why = False  # the devices were looked at because of the silence
+        self.is_silent = True  # every sample so far was exactly zero
+        self.still_s = 0.0  # for how long there was digital silence: zeros, or another constant
+        self.is_muted = False  # Muted was posted
+        self.next_heard_s = now_s  # when Heard may be posted again
+        self.tail_s = 0.0  # how much came after the end was asked for
+        self.dropped_frames = 0  # how many came too fast for us
+        self.overflows = 0  # how often the device dropped some itself
         self._sink = sink
         self._samples = 0
-        self._stream: Stream | None = None
+        self._stream: InputStream | None = None
         self._rest = np.zeros(0, np.float32)  # not measured yet, less than a frame
         self._levels: deque[float] = deque(maxlen=_RECENT_FRAMES)  # RMS of the last frames
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is none: somebody only listens."""
+        return self.number == LISTENING
 
     @property
     def duration_s(self) -> float:
@@ -88,11 +83,7 @@ class Take:
         """The name of the device it is recorded from, "" if none."""
         return self._stream.device.name if self._stream else ""
 
-    def precede(self, block: Samples) -> None:
-        """Begin with what was heard before. ``block``: shape (n,), float32, 16 kHz."""
-        self._hand_on(block)
-
-    def attach(self, stream: Stream, *, is_fresh: bool) -> None:
+    def attach(self, stream: InputStream, *, is_fresh: bool) -> None:
         """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
         self._stream = stream
         self._fresh_from = 0 if is_fresh else stream.buffer.written
@@ -108,7 +99,7 @@ class Take:
             return False
         if self.stop_s is not None:
             self.tail_s += len(frames) / stream.rate_hz
-        self._hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
+        self.hand_on(self._resampler.feed(self._downmix(frames[:, :MIXED_CHANNELS])))
         if stream.buffer.written <= self._fresh_from:
             return False
         self.heard_s = now_s
@@ -119,7 +110,7 @@ class Take:
         stream = self._stream
         if stream is not None:
             self.pull(now_s)
-            self._hand_on(self._resampler.flush())
+            self.hand_on(self._resampler.flush())
             self.dropped_frames += stream.buffer.dropped - self._gaps[0]
             self.overflows += stream.overflows - self._gaps[1]
             self._stream = None
@@ -143,7 +134,8 @@ class Take:
         power = float(np.mean(np.square(list(self._levels)[-_METER_FRAMES:]))) if self._levels else 0.0
         return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
 
-    def _hand_on(self, block: Samples) -> None:
+    def hand_on(self, block: Samples) -> None:
+        """Give the sink what was heard. Shape (n,), float32, 16 kHz."""
         if not len(block):
             return
         self._samples += len(block)
@@ -156,3 +148,26 @@ class Take:
         frames = whole[: count * _FRAME].reshape(count, _FRAME)
         self._levels.extend(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).tolist())
         self._rest = whole[count * _FRAME :]
+
+
+def loudest_db(samples: Samples) -> float:
+    """Level of the loudest tenth of a second, in dBFS from -100 to 0."""
+    count = len(samples) // _TENTH_S
+    if not count:
+        return SILENCE_DB
+    frames = samples[: count * _TENTH_S].reshape(count, _TENTH_S)
+    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).max())
+    return max(SILENCE_DB, 20 * math.log10(rms)) if rms else SILENCE_DB
+
+
+def judged(blocks: Sequence[Samples]) -> Voice:
+    """How a voice arrives that is heard in ``blocks``."""
+    samples = np.concatenate(list(blocks))
+    if is_clipping(samples):
+        return Voice.CLIPPING
+    return Voice.GOOD if loudest_db(samples) >= VOICE_DB else Voice.QUIET
+
+
+def is_clipping(samples: Samples) -> bool:
+    """Whether the peaks are cut off, and not just once."""
+    return bool(len(samples)) and float(np.mean(np.abs(samples) >= _CLIPPED)) > _FULL_SCALE_SHARE

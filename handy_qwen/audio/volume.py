@@ -10,6 +10,7 @@ functions is that of endpointvolume.h and mmdeviceapi.h.
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import re
 import subprocess
@@ -17,6 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
+from uuid import UUID
 
 from handy_qwen.audio import pulse
 from handy_qwen.errors import HandyError
@@ -133,22 +135,16 @@ class WindowsSpeakers:
 
     def volume(self) -> tuple[str, list[float]] | None:
         """See ``Speakers``."""
-        import ctypes
-
         level = ctypes.c_float()
         is_known = self._with_endpoint(lambda call: call(_GET_SCALAR, ctypes.byref(level)))
         return ("default", [float(level.value)]) if is_known else None
 
     def set_volume(self, _device: str, channels: list[float]) -> bool:
         """See ``Speakers``."""
-        import ctypes
-
         return self._with_endpoint(lambda call: call(_SET_SCALAR, ctypes.c_float(channels[0]), None))
 
     def _with_endpoint(self, use: Callable[[Callable[..., None]], None]) -> bool:
         """``use`` gets what calls a method of IAudioEndpointVolume. Whether all went well."""
-        import ctypes
-
         ole32 = ctypes.windll.ole32  # type: ignore[attr-defined,unused-ignore]
         ole32.CoInitializeEx(None, 0)  # COINIT_MULTITHREADED; once more does no harm
         held: list[Any] = []
@@ -169,7 +165,7 @@ class WindowsSpeakers:
             return False
         finally:
             for one in reversed(held):
-                _release(one)
+                _function(one, _RELEASE)(one)
         return True
 
 
@@ -182,35 +178,19 @@ _RELEASE = 2
 
 
 def _guid(text: str) -> Any:  # noqa: ANN401  of ctypes
-    import ctypes
-    from uuid import UUID
-
     return (ctypes.c_byte * 16).from_buffer_copy(UUID(text).bytes_le)
 
 
 def _function(pointer: Any, place: int, *kinds: Any) -> Any:  # noqa: ANN401
-    import ctypes
-
     table = ctypes.cast(pointer, ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p)))[0]
     kind = ctypes.WINFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *kinds)  # type: ignore[attr-defined,unused-ignore]
     return kind(table[place])
 
 
 def _method(pointer: Any, place: int, *arguments: Any) -> None:  # noqa: ANN401
-    import ctypes
-
-    kinds = [ctypes.c_int if isinstance(one, int) else _kind(one) for one in arguments]
+    by_type = {int: ctypes.c_int, ctypes.c_float: ctypes.c_float}
+    kinds = [by_type.get(type(one), ctypes.c_void_p) for one in arguments]
     _require(_function(pointer, place, *kinds)(pointer, *arguments))
-
-
-def _kind(argument: Any) -> Any:  # noqa: ANN401
-    import ctypes
-
-    return ctypes.c_float if isinstance(argument, ctypes.c_float) else ctypes.c_void_p
-
-
-def _release(pointer: Any) -> None:  # noqa: ANN401
-    _function(pointer, _RELEASE)(pointer)
 
 
 def _require(result: int) -> None:

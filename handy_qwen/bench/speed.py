@@ -65,10 +65,7 @@ def measure_model(
     """Load the model in ``folder`` and run it on noise.
 
     Noise takes as long as speech, and the number of tokens is fixed, so that models of random weights can be
-    measured as well.
-
-    Raises:
-        EngineError: The model cannot be loaded or run.
+    measured as well. EngineError: the model cannot be loaded or run.
     """
     voice_model = paths.asset(VOICE_MODEL)
     model = load_model(folder, voice_model=voice_model, threads=threads, placement=placement)

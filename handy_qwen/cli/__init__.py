@@ -1,8 +1,7 @@
 """The command line. Text goes to stdout, everything else to stderr, both in UTF-8.
 
-Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end).
-
-Nothing heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
+Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end). Nothing
+heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
 """
 
 from __future__ import annotations
@@ -12,40 +11,17 @@ from collections.abc import Sequence
 from typing import cast
 
 from handy_qwen import __version__
-from handy_qwen.cli import (
-    bench,
-    doctor,
-    history,
-    model,
-    pages,
-    running,
-    settings,
-    transcribe,
-    uninstall,
-    words,
-)
+from handy_qwen.cli import bench, doctor, history, model, pages, running, settings, transcribe, uninstall
 from handy_qwen.cli.options import Command, Parser
 from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
 from handy_qwen.errors import HandyError, LanguageError
 
 _GROUPS = {
-    "dictation": (
-        "start",
-        "stop",
-        "toggle",
-        "cancel",
-        "paste",
-        "last",
-        "retry",
-        "bring-back",
-        "history",
-        "correct",
-        "words",
-    ),
-    "files": ("transcribe", "files"),
-    "models": ("model", "models", "demo", "bench"),
-    "app": ("status", "setup", "settings", "autostart", "quit"),
-    "trouble": ("doctor", "help", "uninstall"),
+    "dictation": "start stop toggle cancel paste last retry bring-back history correct words",
+    "files": "transcribe files",
+    "models": "model models demo bench",
+    "app": "status setup settings autostart quit",
+    "trouble": "doctor help uninstall",
 }
 _EXAMPLES = (
     "handy-qwen                                # start the app in the tray",
@@ -86,6 +62,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     running.add_app_options(parser)
-    for module in (running, settings, words, transcribe, history, model, bench, doctor, uninstall, pages):
+    for module in (running, settings, transcribe, history, model, bench, doctor, uninstall, pages):
         module.add_parsers(commands)
     return parser

@@ -20,8 +20,8 @@ from handy_qwen.cli.transcribe import opened
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:
+    from handy_qwen.bench.accuracy import Score
     from handy_qwen.bench.speed import Machine, ModelSpeed
-    from handy_qwen.bench.wer import Score
     from handy_qwen.errors import AudioFileError
 
 _LEAST_S, _MOST_S, _MOST = 0.1, 3600.0, 10_000
@@ -40,12 +40,8 @@ def add_parsers(commands: Subparsers) -> None:
     summary = "measure how fast and accurate a model is on this computer"
     parser = add_command(commands, "bench", _run, summary, _DESCRIPTION, has_json=True)
     add_model_options(parser)
-    parser.add_argument(
-        "--wer",
-        type=Path,
-        metavar="DIR",
-        help="word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout",
-    )
+    meaning = "word error rate on the recordings there: WAV or FLAC beside TXT, or LibriSpeech's layout"
+    parser.add_argument("--wer", type=Path, metavar="DIR", help=meaning)
     for name, kind, metavar, meaning in (
         ("--language", str, "L", "for --wer: language of the recordings (default: detect)"),
         ("--seconds", _lengths, "S,S,…", "lengths of the clips (default: 2,10,30)"),
@@ -56,17 +52,12 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Measure the machine and the model, or the model's errors."""
     _settle(options)
     return _run_wer(options) if options.wer else _run_speed(options)
 
 
 def _settle(options: argparse.Namespace) -> None:
-    """Fill in what was not asked for; refuse what this kind of measurement has no use for.
-
-    Raises:
-        UsageError: An option belongs to the other kind.
-    """
+    """Fill in what was not asked for. Raises UsageError: an option is of no use for this measurement."""
     for name, default in _DEFAULTS.items():
         is_used = (name in _OF_ERRORS) == bool(options.wer)
         if getattr(options, name) is None:
@@ -77,7 +68,7 @@ def _settle(options: argparse.Namespace) -> None:
 
 
 def _run_wer(options: argparse.Namespace) -> int:
-    from handy_qwen.bench.wer import Scorer, find_recordings, measure_errors, sounds_without_text, total
+    from handy_qwen.bench.accuracy import Scorer, find_recordings, measure_errors, sounds_without_text, total
     from handy_qwen.engine.api import Cancel
 
     scorer, recordings = Scorer(), find_recordings(options.wer)

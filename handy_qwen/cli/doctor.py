@@ -32,21 +32,14 @@ def add_parsers(commands: Subparsers) -> None:
         "Exits with 1 if there is a problem."
     )
     parser = add_command(commands, "doctor", _run, summary, about, has_json=True)
-    parser.add_argument(
-        "--bundle",
-        type=Path,
-        metavar="FILE.zip",
-        help="also write a support archive to attach to a question: report, versions, logs, settings; "
-        "never your texts or recordings",
+    meaning = (
+        "also write a support archive to attach to a question: report, versions, logs, settings; "
+        "never your texts or recordings"
     )
+    parser.add_argument("--bundle", type=Path, metavar="FILE.zip", help=meaning)
     parser.add_argument("--thorough", action="store_true", help="also read the whole model and run it")
-    parser.add_argument(
-        "--listen",
-        type=_seconds,
-        default=LISTEN_S,
-        metavar="S",
-        help="seconds to listen to the microphone; 0 to skip (default: %(default)s)",
-    )
+    meaning = "seconds to listen to the microphone; 0 to skip (default: %(default)s)"
+    parser.add_argument("--listen", type=_seconds, default=LISTEN_S, metavar="S", help=meaning)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -73,8 +66,8 @@ def _write_bundle(place: Path, context: Context, report: Report) -> None:
 
     packed = write_bundle(place, context, report)
     say(f"{place} contains the following. Look through it before you send it:")
-    for one in packed:
-        say(f"  {one.name:26} {one.size_bytes / 1000:8.1f} kB")
+    for name, size_bytes in packed.items():
+        say(f"  {name:26} {size_bytes / 1000:8.1f} kB")
     say("It has none of your texts, recordings, history, custom words or replacements (see CONTENTS.txt).")
 
 
@@ -87,7 +80,6 @@ class _Page:
         self._last = ""
 
     def show(self, finding: Finding) -> None:
-        """Write one."""
         sign = f"{SIGNS[finding.status]:8}"
         if self._is_colored:
             sign = f"\x1b[{COLORS[finding.status]}m{sign}\x1b[0m"

@@ -208,7 +208,6 @@ def _write_text(text: str) -> None:
 
 
 def _run_export(options: argparse.Namespace) -> int:
-    """Write entries, oldest first, and copy their sound."""
     with _archive() as archive, stoppable():
         numbers = sorted({_number(archive, one) for one in options.ids})
 
@@ -244,10 +243,9 @@ def _copy_sound(archive: Archive, entries: Iterable[Entry], folder: Path) -> Non
                 shutil.copyfileobj(source, target)
             wav.repair(copy, wav.Stage.SETTLED)
     except OSError as exc:
-        raise HandyError(
-            Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{folder} cannot be written to: {reason}.", folder=folder, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HandyError(title, hint) from exc
 
 
 # --- changing ----------------------------------------------------------------------------------------
@@ -258,10 +256,9 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
         number = _number(archive, options.id)
         entry = archive.entry(number)
         if is_restore and entry.state is not EntryState.CANCELLED:
-            raise UsageError(
-                Message("Entry {number} was not cancelled.", number=number),
-                Message("To transcribe it again: history retry"),
-            )
+            title = Message("Entry {number} was not cancelled.", number=number)
+            hint = Message("To transcribe it again: history retry")
+            raise UsageError(title, hint)
         archive.check_is_free(number)
         new = _retry(archive, entry, options)
     if options.json:
@@ -272,26 +269,23 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
 
 
 def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
-    """Transcribe ``entry`` in this process, keep the text, and return the entry as it is then.
+    """Transcribe ``entry`` in this process as the app would, keep the text, and return the new entry.
 
-    The text is made as the app would make it, with the user's replacements; the settings' model, words and
-    language are used unless others are given.
-
-    Raises:
-        HandyError: It has no sound, or the model cannot be used; the entry is as it was.
-        KeyboardInterrupt: The user interrupted it; likewise.
+    The model and the words are the settings', also those of the program it was dictated in, and the language
+    is the recording's, unless others are given. If it is interrupted, or raises a HandyError, the entry is as
+    it was.
     """
     from handy_qwen.app.choices import rules_of
-    from handy_qwen.app.history import transcribe_again
+    from handy_qwen.app.history import transcribe_again, written_again
     from handy_qwen.cli.transcribe import opened, sample_progress, tell_context
-    from handy_qwen.core.text import clean
+    from handy_qwen.core.profiles import rules_for
     from handy_qwen.core.types import RATE_HZ, Method
     from handy_qwen.engine.api import Cancel
     from handy_qwen.languages import language_name
 
     sound = archive.audio(entry.id)
     settings = read_settings()
-    rules = rules_of(settings, Method.NONE)
+    rules = rules_for(entry.application, rules_of(settings, Method.NONE))
     language = archive.asked_language(entry.id) if options.language is None else options.language
     context = context_of("", options.vocabulary) if options.vocabulary else rules.context
     threads = options.threads or settings.threads or None
@@ -309,8 +303,15 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
         say("handy-qwen: The text may be incomplete: words may be missing where it has […].")
-    text = clean(found.text, rules.text, found.language)
-    archive.transcribed(entry.id, text, language=found.language, model=name, is_truncated=found.is_truncated)
+    text, original = written_again(found, rules)
+    archive.transcribed(
+        entry.id,
+        text,
+        language=found.language,
+        model=name,
+        is_truncated=found.is_truncated,
+        original=original,
+    )
     return archive.entry(entry.id)
 
 
@@ -375,9 +376,8 @@ def line(entry: Entry, id_columns: int, columns: int | None) -> str:
 
 
 def _summary(entry: Entry) -> str:
-    """What there is to say of an entry: its text, or why there is none."""
     if entry.state is EntryState.DONE and not entry.text:
-        return "[no speech]"
+        return f"[nothing to insert: {entry.original}]" if entry.original else "[no speech]"
     if entry.state is EntryState.FAILED:
         return f"[failed: {entry.error}] {entry.text}".strip()
     if entry.state is EntryState.DONE:

@@ -69,12 +69,8 @@ def add_parsers(commands: Subparsers) -> None:
     install = add_command(verbs, "install", _run_install, meaning, _INSTALLING, has_json=True)
     install.add_argument("model", metavar="NAME", help="as shown by: handy-qwen model list")
     install.add_argument("--revision", help="a branch, tag or commit of its repository")
-    install.add_argument(
-        "--keep-source",
-        type=Path,
-        metavar="DIR",
-        help="keep the downloaded files there (default: delete them)",
-    )
+    meaning = "keep the downloaded files there (default: delete them)"
+    install.add_argument("--keep-source", type=Path, metavar="DIR", help=meaning)
     meaning = "install a model from a folder or an archive"
     importing = add_command(verbs, "import", _run_import, meaning, has_json=True)
     importing.add_argument(
@@ -84,12 +80,8 @@ def add_parsers(commands: Subparsers) -> None:
         "--name", default="", help="its name here (default: the name of the folder or archive)"
     )
     for parser in (install, importing):
-        parser.add_argument(
-            "--preset",
-            choices=tuple(PRESETS),
-            default="",
-            help=f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)",
-        )
+        meaning = f"see: convert (default: {DEFAULT_PRESET}; not for published ONNX models)"
+        parser.add_argument("--preset", choices=tuple(PRESETS), default="", help=meaning)
     meaning = "switch to this model, also in the running app"
     add_command(verbs, "use", _run_use, meaning, has_json=True).add_argument("model", metavar="NAME|DIR")
     meaning = "delete a model or an unfinished download"
@@ -114,26 +106,15 @@ def _add_convert(verbs: Subparsers) -> None:
     )
     parser.add_argument("destination", type=Path, metavar="DST", help="folder to create for the package")
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
-    parser.add_argument(
-        "--preset",
-        choices=tuple(PRESETS),
-        default=DEFAULT_PRESET,
-        help=f"how precisely to keep it. {summaries}",
-    )
+    meaning = f"how precisely to keep it. {summaries}"
+    parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=meaning)
     parser.add_argument(
         "--replace", action="store_true", help="put the new package in the place of the one that DST is"
     )
-    parser.add_argument(
-        "--report",
-        action="store_true",
-        help="compare each part with float32 on real speech; needs room for the model in float32",
-    )
-    parser.add_argument(
-        "--recordings",
-        type=Path,
-        metavar="DIR",
-        help="with --report: word error rate of each preset on these",
-    )
+    meaning = "compare each part with float32 on real speech; needs room for the model in float32"
+    parser.add_argument("--report", action="store_true", help=meaning)
+    meaning = "with --report: word error rate of each preset on these"
+    parser.add_argument("--recordings", type=Path, metavar="DIR", help=meaning)
 
 
 # --- looking -----------------------------------------------------------------------------------------
@@ -204,11 +185,9 @@ def _size(size_bytes: int) -> str:
 
 
 def _run_info(options: argparse.Namespace) -> int:
-    """Show what is known of a model without loading it."""
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import find_model, load_origin, needed_memory
+    from handy_qwen.models.installed import fidelity_of, find_model, load_origin, needed_memory
     from handy_qwen.models.storage import size_text
 
     model = find_model(asked_or_used(options.model))
@@ -238,8 +217,7 @@ def _run_info(options: argparse.Namespace) -> int:
 
 def _run_check(options: argparse.Namespace) -> int:
     """Compare all checksums that are known, load the model, and let it run."""
-    from handy_qwen.models.figures import fidelity_of
-    from handy_qwen.models.installed import check_files, find_model
+    from handy_qwen.models.installed import check_files, fidelity_of, find_model
     from handy_qwen.models.installing import self_test
 
     model = find_model(asked_or_used(options.model))
@@ -258,11 +236,7 @@ def _run_check(options: argparse.Namespace) -> int:
 
 
 def check_sentence(folder: Path) -> None:
-    """If ``folder`` is a package of the demo model, have it write what is known to be said.
-
-    Raises:
-        EngineError: It writes something else, or cannot be run.
-    """
+    """Raise an EngineError if ``folder`` is the demo model and does not write what is known to be said."""
     from handy_qwen.audio.files import load
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.models.installed import demo_model, load_recognizer
@@ -276,14 +250,12 @@ def check_sentence(folder: Path) -> None:
     finally:
         recognizer.close()
     if heard != SENTENCE:
-        raise EngineError(
-            Message("The demo model doesn't transcribe its own sample correctly."),
-            Message("Install or convert it again."),
-        )
+        title = Message("The demo model doesn't transcribe its own sample correctly.")
+        hint = Message("Install or convert it again.")
+        raise EngineError(title, hint)
 
 
 def _run_demo(_options: argparse.Namespace) -> int:
-    """Transcribe the recordings that ship with the program, with the demo model."""
     from handy_qwen.audio.files import load
     from handy_qwen.cli.transcribe import opened
     from handy_qwen.core.models import DEMO
@@ -324,10 +296,9 @@ def _run_install(options: argparse.Namespace) -> int:
             ),
         )
     if options.keep_source and options.keep_source.exists():
-        raise UsageError(
-            Message("{folder} exists already.", folder=options.keep_source),
-            Message("Name a folder that doesn't exist yet."),
-        )
+        title = Message("{folder} exists already.", folder=options.keep_source)
+        hint = Message("Name a folder that doesn't exist yet.")
+        raise UsageError(title, hint)
     keep: Path | None = options.keep_source.absolute() if options.keep_source else None
     preset = options.preset or _fitting_preset(model)
     wanted = partial(install, model, preset=preset, keep_source=keep)
@@ -336,11 +307,7 @@ def _run_install(options: argparse.Namespace) -> int:
 
 
 def _fitting_preset(model: CatalogueModel) -> str:
-    """The preset for this machine's memory; "" for the usual one. One that costs words is asked for.
-
-    Raises:
-        InstallationError: There is a choice, and nobody to ask.
-    """
+    """The preset for this machine's memory; "" for the usual. Asks, or fails, before one that costs words."""
     from psutil import virtual_memory
 
     from handy_qwen.core.models import fitting_form, is_short
@@ -355,9 +322,7 @@ def _fitting_preset(model: CatalogueModel) -> str:
     other = f'The form "{form.preset}" needs {size_text(form.memory_bytes)}. {form.cost}'.strip()
     if not sys.stdin.isatty():
         choice = Message(
-            "Choose one: --preset {preset}, or --preset {other}.",
-            preset=form.preset,
-            other=DEFAULT_PRESET,
+            "Choose one: --preset {preset}, or --preset {other}.", preset=form.preset, other=DEFAULT_PRESET
         )
         raise InstallationError(Message("{problem} {other}", problem=problem, other=other), choice)
     return form.preset if agrees(f"{problem} {other} Install that form?") else ""
@@ -376,8 +341,7 @@ def _tell_if_short(model: InstalledModel) -> None:
     from psutil import virtual_memory
 
     from handy_qwen.core.models import is_short
-    from handy_qwen.models.figures import preset_of
-    from handy_qwen.models.installed import needed_memory
+    from handy_qwen.models.installed import needed_memory, preset_of
 
     machine_bytes, needed_bytes = virtual_memory().total, needed_memory(model)
     if not is_short(machine_bytes, needed_bytes):
@@ -396,10 +360,9 @@ def _run_use(options: argparse.Namespace) -> int:
     is_known = options.model in {one.name for one in read_catalogue().models}
     is_installed = options.model in {one.name for one in installed_models()}
     if is_known and not is_installed:
-        raise InstallationError(
-            Message("{model} is not installed yet.", model=options.model),
-            Message("Install it: handy-qwen model install {model}", model=options.model),
-        )
+        title = Message("{model} is not installed yet.", model=options.model)
+        hint = Message("Install it: handy-qwen model install {model}", model=options.model)
+        raise InstallationError(title, hint)
     model = find_model(options.model)
     _check_is_model(model.folder)
     named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
@@ -416,10 +379,9 @@ def _check_is_model(folder: Path) -> None:
     if (folder / MANIFEST_FILE).is_file():
         load_manifest(folder)
     elif not is_published_layout(folder):
-        raise InstallationError(
-            Message("{folder} isn't an installed model.", folder=folder),
-            Message("Import it: handy-qwen model import FOLDER"),
-        )
+        title = Message("{folder} isn't an installed model.", folder=folder)
+        hint = Message("Import it: handy-qwen model import FOLDER")
+        raise InstallationError(title, hint)
 
 
 def _run_remove(options: argparse.Namespace) -> int:
@@ -441,10 +403,9 @@ def _run_remove(options: argparse.Namespace) -> int:
     model = find_model(options.model)
     check_removable(model.name)
     if read_settings().model and used_folder() == model.folder.resolve():  # by its name or its folder
-        raise InstallationError(
-            Message("{name} is in use.", name=model.name),
-            Message("Choose another one first: handy-qwen model use NAME"),
-        )
+        title = Message("{name} is in use.", name=model.name)
+        hint = Message("Choose another one first: handy-qwen model use NAME")
+        raise InstallationError(title, hint)
     _check_agrees(options, f"Delete {model.name}, {size_text(model.size_bytes)}?")
     remove(model.name)
     _write_done(options, model, f"{model.name} is deleted\n")
@@ -492,8 +453,7 @@ def _check_agrees(options: argparse.Namespace, question: str) -> None:
 
 
 def _run_convert(options: argparse.Namespace) -> int:
-    """Convert a model, and say what the rounding costs if asked to."""
-    from handy_qwen.bench.wer import Scorer, find_recordings
+    from handy_qwen.bench.accuracy import Scorer, find_recordings
     from handy_qwen.convert.package import Details, check_destination, convert
     from handy_qwen.convert.source import opened_source
     from handy_qwen.engine.qwen3.manifest import is_package
@@ -543,10 +503,9 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
     from handy_qwen.models.installed import ORIGIN_FILE
 
     if not is_asked:
-        raise UsageError(
-            Message("{folder} is a package already.", folder=package),
-            Message("Name another folder, or pass --replace."),
-        )
+        title = Message("{folder} is a package already.", folder=package)
+        hint = Message("Name another folder, or pass --replace.")
+        raise UsageError(title, hint)
     others = [name for name in other_files(package) if name != ORIGIN_FILE]
     if others:
         problem = Message(
@@ -560,8 +519,7 @@ def _report(
 ) -> tuple[dict[str, object], list[str]]:
     """What the rounding costs, for programs and for people."""
     from handy_qwen.audio.files import load
-    from handy_qwen.bench.fidelity import measure_fidelity, measure_presets
-    from handy_qwen.bench.wer import find_recordings
+    from handy_qwen.bench.accuracy import find_recordings, measure_fidelity, measure_presets
     from handy_qwen.engine import default_threads
 
     recordings = find_recordings(options.recordings) if options.recordings else []

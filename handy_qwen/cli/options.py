@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
@@ -14,12 +15,11 @@ from handy_qwen.errors import EngineError, SettingsError
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:
-    from handy_qwen.settings import Settings
+    from handy_qwen.settings import Configuration, Settings
 
 Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 Command = Callable[[argparse.Namespace], int]
-Context: TypeAlias = str | tuple[str, ...]
-"""A text, or words of which as many as fit are read."""
+Context: TypeAlias = str | tuple[str, ...]  # a text, or words of which as many as fit are read
 
 _MAX_VOCABULARY_BYTES = 1_000_000
 _MAX_THREADS = 256
@@ -28,16 +28,13 @@ _MAX_THREADS = 256
 class Parser(argparse.ArgumentParser):
     """Writes as the commands do, so that a missing output means the same, and names the nearest choice.
 
-    Args:
-        groups: The headings under which its commands are listed, with their names; else they are one list.
-        examples: Command lines, shown at the end of the help.
-        **options: argparse's own.
+    ``groups``: the headings under which its commands are listed, with their names; ``examples`` end the help.
     """
 
     def __init__(
         self,
         *,
-        groups: Mapping[str, Sequence[str]] | None = None,
+        groups: Mapping[str, str] | None = None,
         examples: Sequence[str] = (),
         **options: Any,  # noqa: ANN401  argparse's own
     ) -> None:
@@ -62,7 +59,7 @@ class Parser(argparse.ArgumentParser):
             else:
                 sections["options"].append(action)
         for title, names in self._command_groups.items():
-            sections[title] = [one for name in names for one in commands if one.dest == name]
+            sections[title] = [one for name in names.split() for one in commands if one.dest == name]
         for title, actions in sections.items():
             formatter.start_section(title)
             formatter.add_arguments(actions)
@@ -135,11 +132,7 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
 
 def context_of(text: str, vocabulary: Path | None) -> Context:
-    """The context given, and the vocabulary's entries behind it.
-
-    Raises:
-        UsageError: The vocabulary is no text file of moderate size.
-    """
+    """``text``, and the vocabulary's entries behind it. Raises UsageError: no text file, or too large."""
     if vocabulary is None:
         return text
     try:
@@ -154,39 +147,34 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
     except UnicodeDecodeError:
         lines = ["\0"]
     if len(raw) > _MAX_VOCABULARY_BYTES:
-        raise UsageError(
-            Message("{vocabulary} is too large for a word list.", vocabulary=vocabulary),
-            Message("Use one name or term per line."),
-        )
+        title = Message("{vocabulary} is too large for a word list.", vocabulary=vocabulary)
+        hint = Message("Use one name or term per line.")
+        raise UsageError(title, hint)
     if any("\0" in line for line in lines):
-        raise UsageError(
-            Message("{vocabulary} is not a text file.", vocabulary=vocabulary),
-            Message("Save it as text in UTF-8."),
-        )
+        title = Message("{vocabulary} is not a text file.", vocabulary=vocabulary)
+        hint = Message("Save it as text in UTF-8.")
+        raise UsageError(title, hint)
     words = [line.strip() for line in lines]
     return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))
 
 
-def read_settings() -> Settings:
-    """The user's settings, which no command writes unasked.
-
-    Raises:
-        SettingsError: The file cannot be read: nobody can know which model and which words are wanted.
-    """
+def found_settings() -> Configuration:
+    """The settings file, which no command writes unasked. Raises SettingsError: it cannot be read."""
     from handy_qwen.settings import read_configuration
 
     found = read_configuration()
     if found.error and (complaint := found.complaint()):
         raise complaint
-    return found.settings
+    return found
+
+
+def read_settings() -> Settings:
+    """The user's settings. Raises SettingsError: they cannot be read."""
+    return found_settings().settings
 
 
 def asked_or_used(asked: str) -> str:
-    """``asked``; if it is empty, the model in use, as the settings name it; "" if neither names one.
-
-    Raises:
-        SettingsError: Nothing was asked for, and the settings file cannot be read.
-    """
+    """``asked``, or else the model of the settings; "" if neither names one. Raises SettingsError."""
     return asked or read_settings().model
 
 
@@ -199,10 +187,7 @@ def may_use_devices() -> bool:
 
 
 def used_folder() -> Path | None:
-    """The folder of the model in use; None if the settings name one that is not there.
-
-    Of settings that cannot be read, the model that the app would start with now.
-    """
+    """The folder of the model that the app uses or would use; None if it is not there."""
     from handy_qwen.models.installed import find_model
     from handy_qwen.settings import read_configuration
 
@@ -210,3 +195,20 @@ def used_folder() -> Path | None:
         return find_model(read_configuration().settings.model).folder.resolve()
     except EngineError:
         return None
+
+
+def add_target(parser: argparse.ArgumentParser) -> None:
+    """Add the file that is written, and ``--force``; see ``check_target``."""
+    parser.add_argument("file", type=Path, metavar="FILE")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+
+
+def check_target(options: argparse.Namespace) -> None:
+    """See that nothing is replaced unasked.
+
+    Raises:
+        UsageError: There is such a file.
+    """
+    if not options.force and os.path.lexists(options.file):
+        title = Message("{file} is there already.", file=options.file)
+        raise UsageError(title, Message("To replace it: --force"))

@@ -20,8 +20,8 @@ def add_parsers(commands: Subparsers) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     topic = options.topic.lower()
-    if topic in manual.TOPICS:
-        write(plain(manual.page(topic)))
+    if found := topic if topic in manual.TOPICS else manual.topic_about(topic):
+        write(plain(manual.page(found)))
     elif topic:
         near = get_close_matches(topic, manual.TOPICS, 1)
         hint = (

@@ -54,11 +54,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def ask_app(command: str) -> dict[str, Any]:
-    """Have the running app carry out ``command`` and return its answer.
-
-    Raises:
-        ControlError: It is not running, does not answer, or refuses.
-    """
+    """The running app's answer to ``command``. Raises ControlError: it does not run or answer, or refuses."""
     return ask(Endpoint(paths.runtime_dir()), command)
 
 
@@ -91,7 +87,7 @@ def _run_last(_options: argparse.Namespace) -> int:
 
 
 def _run_autostart(options: argparse.Namespace) -> int:
-    from handy_qwen.system.autostart import autostart_for, launch_for
+    from handy_qwen.system.entries import autostart_for, launch_for
 
     autostart = autostart_for()
     if options.what == "on":

@@ -1,6 +1,6 @@
-"""``handy-qwen settings``: the window of the running app, and every setting on the terminal.
+"""``handy-qwen settings`` and ``words``: every setting on the terminal, and the window of the running app.
 
-What is changed here is written into the settings file, where a running app finds it within two seconds.
+What is changed is written into the settings file, where a running app finds it within two seconds.
 """
 
 from __future__ import annotations
@@ -16,11 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen import paths
-from handy_qwen.cli.options import Subparsers, add_command
+from handy_qwen.cli.options import (
+    Subparsers,
+    add_command,
+    add_group,
+    add_target,
+    check_target,
+    found_settings,
+    read_settings,
+)
 from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, say, write, write_json
 from handy_qwen.core.types import Part
-from handy_qwen.errors import ControlError, HotkeyError, SettingsError
+from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:
@@ -37,13 +45,14 @@ _EXAMPLES = """examples:
 
 
 def add_parsers(commands: Subparsers) -> None:
-    """Add the command to the program's parser."""
+    """Add the commands to the program's parser."""
     about = "Without a command, open the Settings window of the running app."
     parser = add_command(commands, "settings", _open, "open the settings, or list and change them", about)
     parser.epilog = _EXAMPLES
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
     listed = add_command(actions, "list", _list, "all settings; * marks those you changed", has_json=True)
+    listed.add_argument("names", nargs="*", metavar="NAME", help="only these")
     listed.add_argument("--changed", action="store_true", help="only those you changed")
     got = add_command(actions, "get", _get, "the value of one setting", has_json=True)
     got.add_argument("name", metavar="NAME")
@@ -60,7 +69,7 @@ def add_parsers(commands: Subparsers) -> None:
     parts = f"Parts: {', '.join(Part)}."
     about = f"Write a backup. {parts}"
     exported = add_command(actions, "export", _export, "write settings, apps, words and replacements", about)
-    exported.add_argument("file", type=Path, metavar="FILE")
+    add_target(exported)
     about = "Take over a backup, the settings file of another computer, or Handy's settings_store.json. "
     about += f"{parts} Words and replacements are added to those there are."
     imported = add_command(actions, "import", _import, "take over what a file has", about)
@@ -68,6 +77,7 @@ def add_parsers(commands: Subparsers) -> None:
     for one in (exported, imported):
         one.add_argument("--only", nargs="+", choices=list(Part), metavar="PART", help="only these parts")
     add_command(actions, "edit", _edit, "open the settings file in your editor")
+    _add_words(commands)
 
 
 def _open(_options: argparse.Namespace) -> int:
@@ -82,8 +92,9 @@ def _open(_options: argparse.Namespace) -> int:
 def _list(options: argparse.Namespace) -> int:
     from handy_qwen.settings import OPTIONS
 
-    found = _found()
-    rows = [_row(option, found) for option in OPTIONS.values()]
+    found = found_settings()
+    options_listed = [_option(name) for name in options.names] or OPTIONS.values()
+    rows = [_row(option, found) for option in options_listed]
     rows = [row for row in rows if row["is_changed"] or not options.changed]
     if options.json:
         write_json(rows)
@@ -99,7 +110,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _get(options: argparse.Namespace) -> int:
-    value = _row(_option(options.name), _found())["value"]
+    value = _row(_option(options.name), found_settings())["value"]
     if options.json:
         write_json(value)
         return 0
@@ -113,10 +124,9 @@ def _set(options: argparse.Namespace) -> int:
     if _is_list(option):
         _change(option, lambda _before: _entries(option, options.values), is_whole=True)
     elif len(options.values) != 1:
-        raise UsageError(
-            Message("{name} takes one value.", name=option.name),
-            Message("Put a value with spaces in quotes."),
-        )
+        title = Message("{name} takes one value.", name=option.name)
+        hint = Message("Put a value with spaces in quotes.")
+        raise UsageError(title, hint)
     else:
         (given,) = options.values
         _change(option, lambda _before: _read(option.read, given, option.name), is_whole=True)
@@ -144,10 +154,9 @@ def _remove(options: argparse.Namespace) -> int:
         keys = {_key(entry): entry for entry in before}
         gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
         if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
-            raise UsageError(
-                Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0])),
-                _hint(option.name),
-            )
+            title = Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0]))
+            hint = Message("To see them: handy-qwen settings get {name}", name=option.name)
+            raise UsageError(title, hint)
         return tuple(entry for entry in before if _key(entry) not in gone)
 
     _change(option, without)
@@ -164,7 +173,8 @@ def _reset(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.backup import write_backup
 
-    write_backup(options.file, _found().settings, options.only or list(Part))
+    check_target(options)
+    write_backup(options.file, read_settings(), options.only or list(Part))
     return 0
 
 
@@ -197,10 +207,9 @@ def _edit(_options: argparse.Namespace) -> int:
         try:
             save(found, {})
         except OSError as exc:
-            raise SettingsError(
-                Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise SettingsError(title, hint) from exc
     elif not path.is_file() and (complaint := found.complaint()):
         raise complaint
     named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
@@ -218,15 +227,6 @@ def _edit(_options: argparse.Namespace) -> int:
 
 
 # --- values ------------------------------------------------------------------------------------------
-
-
-def _found() -> Configuration:
-    from handy_qwen.settings import read_configuration
-
-    found = read_configuration()
-    if found.error and (complaint := found.complaint()):
-        raise complaint
-    return found
 
 
 def _option(name: str) -> Option:
@@ -248,10 +248,9 @@ def _option(name: str) -> Option:
 def _list_option(name: str) -> Option:
     option = _option(name)
     if not _is_list(option):
-        raise UsageError(
-            Message("{name} is not a list.", name=name),
-            Message("Use: handy-qwen settings set {name} VALUE", name=name),
-        )
+        title = Message("{name} is not a list.", name=name)
+        hint = Message("Use: handy-qwen settings set {name} VALUE", name=name)
+        raise UsageError(title, hint)
     return option
 
 
@@ -303,17 +302,15 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
     from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
+    item = option.read.item
     if len(given) == 1 and isinstance(whole := _toml(given[0]), list):
-        return tuple(_checked(option.read, whole, option.name))
-    return tuple(_read(option.read.item, one, f"An entry of {option.name}") for one in given)
+        entries = [_checked(item, one, f"{_elided(_shown(one))} in {option.name}") for one in whole]
+        return tuple(_checked(option.read, entries, option.name))
+    return tuple(_read(item, one, f"{_elided(repr(one))} in {option.name}") for one in given)
 
 
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
-    """``given`` as a value of the file, or as it is; on and off are true and false.
-
-    Raises:
-        UsageError: The check refuses both.
-    """
+    """``given`` as a value of the file, or as it is; on and off are true and false. Raises UsageError."""
     switches = {"on": True, "yes": True, "off": False, "no": False}
     readings = [_toml(given), given, switches.get(given.lower())]
     for reading in readings:
@@ -330,14 +327,10 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        raise UsageError(
-            Message(
-                "{model} {problem}{value}",
-                model=called,
-                problem=exc,
-                value="" if str(exc).endswith("?") else ".",
-            )
-        ) from None
+        title = Message(
+            "{model} {problem}{value}", model=called, problem=exc, value="" if str(exc).endswith("?") else "."
+        )
+        raise UsageError(title) from None
 
 
 def _toml(given: str) -> object:
@@ -347,10 +340,6 @@ def _toml(given: str) -> object:
     except (ValueError, RecursionError):
         return None
     return found["value"] if list(found) == ["value"] else None
-
-
-def _hint(name: str) -> Message:
-    return Message("To see them: handy-qwen settings get {name}", name=name)
 
 
 def _change(option: Option, changed: Callable[[Any], Any], *, is_whole: bool = False) -> None:
@@ -377,3 +366,75 @@ def _check_chords(chords: Iterable[str]) -> None:
             parse_chord(chord)
         except HotkeyError as exc:
             raise UsageError(exc.title, exc.hint) from exc
+
+
+# --- the words --------------------------------------------------------------------------------------
+
+_FORMS = "a word a line (.txt), a table (.csv, .tsv) of heard, written, regex and case, or Handy's settings"
+
+
+def _add_words(commands: Subparsers) -> None:
+    summary = "list your custom words, import and export words and replacements"
+    _parser, actions = add_group(commands, "words", summary)
+    add_command(actions, "list", _list_words, "your words, and whether the model reads them", has_json=True)
+    imported = add_command(
+        actions, "import", _import_words, "add the words and replacements of a file", _FORMS
+    )
+    imported.add_argument("file", type=Path, metavar="FILE")
+    exported = add_command(actions, "export", _export_words, "write your words to a file: .txt, .csv or .tsv")
+    add_target(exported)
+    exported.add_argument("--replacements", action="store_true", help="the replacements: .csv or .tsv")
+
+
+def _list_words(options: argparse.Namespace) -> int:
+    """The words as they are in the settings; how many tokens they take goes to the user."""
+    from handy_qwen.models.installed import fit_custom_words
+
+    settings = read_settings()
+    left_out: set[int] = set()
+    try:
+        fitted = fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
+        say(f"Not counted: {exc}")
+    else:
+        left_out = set(fitted.left_out)
+        say(f"{fitted.tokens} of {fitted.limit} tokens used.")
+    words = list(enumerate(settings.custom_words))
+    if options.json:
+        write_json([{"word": word, "is_used": place not in left_out} for place, word in words])
+        return 0
+    write("".join(f"{word}{' (not used)' if place in left_out else ''}\n" for place, word in words))
+    return 0
+
+
+def _import_words(options: argparse.Namespace) -> int:
+    from handy_qwen.settings import revise
+    from handy_qwen.vocabulary.exchange import read_file
+    from handy_qwen.vocabulary.lists import Outcome, Vocabulary, added
+
+    found = read_file(options.file)
+    outcome = Outcome(Vocabulary())
+
+    def changes(now: Settings) -> dict[str, object]:
+        nonlocal outcome
+        old = Vocabulary.of(now)
+        outcome = added(old, found.items).after(found.skipped)
+        return outcome.vocabulary.changes_from(old)
+
+    revise(paths.settings_file(), changes)
+    say(outcome.summary)
+    if found.warning:
+        say(found.warning)
+    return 0
+
+
+def _export_words(options: argparse.Namespace) -> int:
+    from handy_qwen.vocabulary.exchange import write_replacements, write_words
+
+    check_target(options)
+    settings = read_settings()
+    if options.replacements:
+        write_replacements(options.file, settings.replacements)
+    else:
+        write_words(options.file, settings.custom_words)
+    return 0

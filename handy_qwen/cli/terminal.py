@@ -25,8 +25,7 @@ from handy_qwen.message import Message
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel
 
-SIGNALED = 128
-"""Added to a signal's number, the exit status of a program that the signal ended."""
+SIGNALED = 128  # added to a signal's number, the exit status of a program that the signal ended
 _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _GRACE_S = 3.0
 _BAR_CHARS = 24
@@ -121,11 +120,7 @@ def tell(text: str) -> None:
 
 
 def agrees(question: str) -> bool:
-    """Ask the user; only a plain yes is one.
-
-    Raises:
-        UsageError: It is not a terminal.
-    """
+    """Ask the user; only a plain yes is one. Raises UsageError: it is not a terminal."""
     if not sys.stdin.isatty():
         raise UsageError(Message("Can't ask here."), Message("Pass --yes to delete without a question."))
     tell(f"{question} [y/N] ")
@@ -138,12 +133,7 @@ def _harmless(text: str) -> str:
 
 
 def write(text: str) -> None:
-    """Write a result to stdout, at once.
-
-    Raises:
-        BrokenPipeError: Whoever read it has gone.
-        HandyError: It cannot be written.
-    """
+    """Write a result to stdout, at once. Raises HandyError; BrokenPipeError: whoever read it has gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -156,10 +146,9 @@ def write(text: str) -> None:
             raise HandyError(
                 Message("There is no standard output."), Message("Redirect it to a file or a terminal.")
             ) from exc
-        raise HandyError(
-            Message("Can't write to standard output: {reason}.", reason=exc.strerror),
-            Message("Redirect it somewhere else."),
-        ) from exc
+        title = Message("Can't write to standard output: {reason}.", reason=exc.strerror)
+        hint = Message("Redirect it somewhere else.")
+        raise HandyError(title, hint) from exc
 
 
 def write_json(value: object) -> None:
@@ -198,19 +187,14 @@ class ProgressLine:
 
 
 def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
-    """Do ``work`` on another thread; Ctrl-C sets ``cancel``, waits for the thread and goes on up.
+    """Do ``work`` on another thread, with its result or error; Ctrl-C sets ``cancel``, waits and goes on up.
 
     A long run of the model cannot be interrupted from within: Python looks at signals only between its own
-    instructions, and on the main thread. And an interruption in the middle of an import of native code is an
-    ImportError.
+    instructions, and on the main thread. And an interrupted import of native code is an ImportError.
 
-    Work that does not end, because it waits for a pipe into which nobody writes, cannot be stopped from
-    here, and Python would wait for it at its end; the process is then left without it. So it is if Ctrl-C
-    is pressed again: nobody may close the model while the thread still runs it.
-
-    Raises:
-        KeyboardInterrupt: The user pressed Ctrl-C; the work has ended.
-        Exception: Whatever ``work`` raised.
+    Work that does not end (it waits for a pipe into which nobody writes) cannot be stopped from here, and
+    Python would wait for it at its end: the process is left without it, as after a second Ctrl-C, since
+    nobody may close the model while the thread still runs it.
     """
     future: Future[T] = Future()
 
@@ -243,10 +227,7 @@ def exit_status(interrupt: KeyboardInterrupt) -> int:
 
 
 class InstallProgress:
-    """Shows ``Progress`` on stderr: one line that is redrawn on a terminal, a line now and then in a log.
-
-    Used on one thread.
-    """
+    """Shows ``Progress`` on stderr: one line redrawn on a terminal, some in a log. For one thread."""
 
     def __init__(self) -> None:
         self._line = ProgressLine()

@@ -22,15 +22,7 @@ from handy_qwen.cli.options import (
     context_of,
     may_use_devices,
 )
-from handy_qwen.cli.terminal import (
-    ProgressLine,
-    UsageError,
-    complain,
-    interruptible,
-    say,
-    stoppable,
-    write,
-)
+from handy_qwen.cli.terminal import ProgressLine, UsageError, complain, interruptible, say, stoppable, write
 from handy_qwen.core.sound_files import Form
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
@@ -58,13 +50,8 @@ def add_parsers(commands: Subparsers) -> None:
         "files", nargs="+", metavar="FILE", help="a sound file or video, or - for standard input"
     )
     add_model_options(parser)
-    parser.add_argument(
-        "--language",
-        "--languages",
-        default="",
-        metavar="L[,L…]",
-        help="name or ISO code; of several, the one that is spoken (default: detect)",
-    )
+    meaning = "name or ISO code; of several, the one that is spoken (default: detect)"
+    parser.add_argument("--language", "--languages", default="", metavar="L[,L…]", help=meaning)
     parser.add_argument("--context", default="", metavar="TEXT", help="names and terms that may come up")
     parser.add_argument(
         "--vocabulary",
@@ -81,27 +68,16 @@ def add_parsers(commands: Subparsers) -> None:
     parser.add_argument(
         "-r", "--recursive", action="store_true", help="take the sound files and videos in folders as well"
     )
-    parser.add_argument(
-        "--output",
-        default="-",
-        metavar="DIR",
-        help="write one text file per sound file there (default: - for stdout)",
-    )
+    meaning = "write one text file per sound file there (default: - for stdout)"
+    parser.add_argument("--output", default="-", metavar="DIR", help=meaning)
     parser.add_argument(
         "-H", "--with-filename", action="store_true", help="print the file name before each text"
     )
     features = parser.add_mutually_exclusive_group()
+    meaning = "process the whole recording at once (default, but for subtitles)"
+    features.add_argument("--exact", action="store_true", default=None, help=meaning)
     features.add_argument(
-        "--exact",
-        action="store_true",
-        default=None,
-        help="process the whole recording at once (default, but for subtitles)",
-    )
-    features.add_argument(
-        "--live",
-        dest="exact",
-        action="store_false",
-        help="process it piece by piece, exactly as a dictation",
+        "--live", dest="exact", action="store_false", help="process it piece by piece, exactly as a dictation"
     )
 
 
@@ -154,7 +130,6 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _succeeds(work: Callable[[], None]) -> bool:
-    """Do ``work``; say what failed."""
     try:
         work()
     except HandyError as error:
@@ -189,12 +164,7 @@ def _results(
 
 @contextmanager
 def opened(model: str, threads: int | None, language: str | Sequence[str] = "") -> Iterator[Model]:
-    """Load a model, tell what should be known about it, and close it at the end.
-
-    Raises:
-        EngineError: It cannot be loaded.
-        LanguageError: It does not know ``language``, or one of several.
-    """
+    """Load a model, tell what should be known about it, and close it at the end. Raises EngineError."""
 
     def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
@@ -213,16 +183,7 @@ def opened(model: str, threads: int | None, language: str | Sequence[str] = "") 
 
 
 def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = False) -> FittedWords | None:
-    """Say what of ``context`` the model does not read.
-
-    Args:
-        recognizer: Whose model it is.
-        context: A text, or words.
-        is_for_file: Whether more words are read than in dictation.
-
-    Returns:
-        How the words fit; None for a text.
-    """
+    """Say what of ``context`` the model does not read; how words fit, None for a text. Files take more."""
     if isinstance(context, str):
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is too long for the model; its end is ignored.")
@@ -273,11 +234,7 @@ def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[
 
 
 def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """All files that are meant, and what their texts are called below --output: as they are in their folders.
-
-    Raises:
-        HandyError: A folder cannot be read, or has no sound file.
-    """
+    """All files that are meant, and the names of their texts below --output: as they are in their folders."""
     from handy_qwen.audio.files import files_in
 
     meant: list[tuple[str, str]] = []
@@ -288,15 +245,13 @@ def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
         try:
             found = files_in(Path(name))
         except OSError as exc:
-            raise HandyError(
-                Message("{name} can't be read: {reason}.", name=name, reason=exc.strerror),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message("{name} can't be read: {reason}.", name=name, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise HandyError(title, hint) from exc
         if not found:
-            raise HandyError(
-                Message("There is no sound file in {name}.", name=name),
-                Message("Name the files in it one by one."),
-            )
+            title = Message("There is no sound file in {name}.", name=name)
+            hint = Message("Name the files in it one by one.")
+            raise HandyError(title, hint)
         meant += [(str(file), str(file.relative_to(name))) for file in found]
     return meant
 
@@ -315,15 +270,11 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
         base = form.base(Path(stem))
         place = places[name] = folder / f"{base if bases[base] == 1 else stem}{form.suffix}"
         if place in taken:
-            raise UsageError(
-                Message(
-                    "{taken} and {name} would both be saved as {path}.",
-                    taken=taken[place],
-                    name=name,
-                    path=place,
-                ),
-                Message("Transcribe them one after the other, into different folders."),
+            title = Message(
+                "{taken} and {name} would both be saved as {path}.", taken=taken[place], name=name, path=place
             )
+            hint = Message("Transcribe them one after the other, into different folders.")
+            raise UsageError(title, hint)
         taken[place] = name
         if place.exists() and any(Path(other).exists() and place.samefile(other) for other, _stem in meant):
             raise UsageError(
@@ -333,11 +284,7 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
 
 
 def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
-    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder.
-
-    Raises:
-        HandyError: Nothing can be written there.
-    """
+    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder."""
     if not names:
         return []
     for folder in dict.fromkeys(places[name].parent for name in names):
@@ -346,10 +293,9 @@ def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
             tempfile.TemporaryFile(dir=folder).close()
         except OSError as exc:
             reason = "it is not a folder" if isinstance(exc, FileExistsError) else exc.strerror
-            raise HandyError(
-                Message("Can't write to {folder}: {reason}.", folder=folder, reason=reason),
-                Message("Choose another folder."),
-            ) from exc
+            title = Message("Can't write to {folder}: {reason}.", folder=folder, reason=reason)
+            hint = Message("Choose another folder.")
+            raise HandyError(title, hint) from exc
     return [name for name in names if _succeeds(partial(_check_place, places[name]))]
 
 
@@ -362,10 +308,9 @@ def _check_place(path: Path) -> None:
     except OSError as exc:
         raise _not_written(path, exc) from exc
     if is_folder:
-        raise HandyError(
-            Message("{path} cannot be written: it is a folder.", path=path),
-            Message("Rename it, or choose another folder."),
-        )
+        title = Message("{path} cannot be written: it is a folder.", path=path)
+        hint = Message("Rename it, or choose another folder.")
+        raise HandyError(title, hint)
     if path.exists() and not os.access(path, os.W_OK):
         raise HandyError(
             Message("{path} is write-protected.", path=path), Message("Rename it, or choose another folder.")
@@ -386,7 +331,6 @@ def _is_saved(path: Path, text: str) -> bool:
 
 
 def _not_written(path: Path, exc: OSError) -> HandyError:
-    return HandyError(
-        Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-        Message("Choose another folder."),
-    )
+    title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+    hint = Message("Choose another folder.")
+    return HandyError(title, hint)

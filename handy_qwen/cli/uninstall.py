@@ -13,7 +13,6 @@ import shutil
 import sys
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.cli.options import Subparsers, add_command
@@ -21,9 +20,6 @@ from handy_qwen.cli.terminal import agrees, say, write
 from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
-
-if TYPE_CHECKING:
-    from handy_qwen.system.autostart import Autostart
 
 _OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME holds
 
@@ -39,11 +35,10 @@ def add_parsers(commands: Subparsers) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from handy_qwen.doctor.program import installation
-    from handy_qwen.system.autostart import autostart_for
 
     if options.data and not _remove_data(is_agreed=options.yes):
         return 1
-    _remove_autostart(autostart_for())
+    _remove_autostart()
     _remove_menu_entry()
     way = installation()
     write(f"The program itself is {way.text}.\n{way.removal}\n")
@@ -55,8 +50,11 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _remove_autostart(autostart: Autostart) -> None:
+def _remove_autostart() -> None:
     """There is one entry for all instances of a user: a second one may not take away the first's."""
+    from handy_qwen.system.entries import autostart_for
+
+    autostart = autostart_for()
     state = autostart.state()
     if not (state.is_on or state.command):
         return
@@ -72,7 +70,7 @@ def _remove_autostart(autostart: Autostart) -> None:
 
 def _remove_menu_entry() -> None:
     """The one that the program itself has written, for this instance."""
-    from handy_qwen.system.menu_entry import MenuEntry
+    from handy_qwen.system.entries import MenuEntry
 
     if sys.platform.startswith("linux") and not os.environ.get(paths.HOME_VARIABLE):
         entry = MenuEntry()
@@ -81,11 +79,7 @@ def _remove_menu_entry() -> None:
 
 
 def _remove_data(*, is_agreed: bool) -> bool:
-    """Delete the folders, if the user agrees. False: nothing was done.
-
-    Raises:
-        HandyError: The app runs, a folder is not the program's alone, or something cannot be deleted.
-    """
+    """Delete the folders, if the user agrees. False: nothing was done. Raises HandyError: they cannot go."""
     _check_home()
     folders = _own_folders()
     if not folders:
@@ -127,11 +121,7 @@ def _own_folders() -> list[tuple[str, Path]]:
 
 
 def _check_home() -> None:
-    """Refuse where HANDY_QWEN_HOME is a folder that was not made for the program alone.
-
-    Raises:
-        HandyError: It is.
-    """
+    """Raise a HandyError where HANDY_QWEN_HOME is a folder that was not made for the program alone."""
     home = paths.config_dir().parent
     if not os.environ.get(paths.HOME_VARIABLE) or not home.is_dir():
         return
@@ -157,14 +147,11 @@ def _delete(folder: Path) -> None:
         elif folder.is_dir():  # one that lay in another is gone with it
             shutil.rmtree(folder)  # follows no links
     except OSError as exc:
-        raise HandyError(
-            Message(
-                "{path} cannot be deleted: {reason}.",
-                path=exc.filename or folder,
-                reason=exc.strerror,
-            ),
-            Message("Check its owner and permissions."),
-        ) from exc
+        title = Message(
+            "{path} cannot be deleted: {reason}.", path=exc.filename or folder, reason=exc.strerror
+        )
+        hint = Message("Check its owner and permissions.")
+        raise HandyError(title, hint) from exc
 
 
 def _prune(folder: Path) -> None:

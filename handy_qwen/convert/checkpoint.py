@@ -75,15 +75,10 @@ class Checkpoint:
     """
 
     def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
-        """Read the headers of all files.
+        """Read the headers of all files; ``on_read`` is called with the bytes of each piece of a tensor.
 
-        Args:
-            folder: The checkpoint.
-            on_read: Called after each piece of a tensor with its size in bytes.
-
-        Raises:
-            ModelMissingError: There are no weights, or a shard is missing.
-            ModelCorruptError: A file is truncated or is no safetensors file.
+        ModelMissingError: there are no weights, or a shard is missing. ModelCorruptError: a file is truncated
+        or is no safetensors file.
         """
         self.files = _shards(folder)
         self._on_read = on_read
@@ -132,7 +127,6 @@ class Checkpoint:
         return self._tensors[name]
 
     def _pieces(self, name: str, count: int) -> Iterator[Float32]:
-        """Up to ``count`` numbers at a time."""
         stored = self._stored(name)
         path, total = stored.path, math.prod(stored.shape)
         try:
@@ -228,11 +222,9 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
     """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
 
     Done before anything is written: a conversion takes minutes, and weights of another model would make a
-    package that looks like a good one until it is run.
-
-    Raises:
-        ModelCorruptError: A tensor is missing or of another shape, or the output head is one of its own.
-        ConversionError: The sizes do not suit the preset, or it is a model for something else.
+    package that looks like a good one until it is run. ModelCorruptError: a tensor is missing or of another
+    shape, or the output head is one of its own. ConversionError: the sizes do not suit the preset, or it is a
+    model for something else.
     """
     shapes = _audio_shapes(config.audio) | _text_shapes(config.text)
     for name, shape in shapes.items():

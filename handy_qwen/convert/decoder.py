@@ -27,10 +27,9 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph, append_aligned, quantize_blocks, write_array
 from handy_qwen.convert.presets import Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, TooCoarseError, Trial
+from handy_qwen.convert.trial import Case, Fold, FoldedTensors, TooCoarseError, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm
 from handy_qwen.engine.qwen3.model import TextConfig
@@ -48,24 +47,13 @@ def write_decoder(
     limit: float = math.inf,
     threads: int = 1,
 ) -> Counter[Precision]:
-    """Write the graph of the layers.
+    """Write the graph of the layers; return how many products have which form.
 
-    Args:
-        path: Where to.
-        tensors: Those of the checkpoint.
-        config: The decoder's sizes.
-        preset: How precisely, at least.
-        cases: Check speech: all inputs of the graph. Gets ``names.HIDDEN``.
-        limit: How far the layers may be off; hardly any is nearer than the one before it.
-        threads: For sessions.
-
-    Returns:
-        How many products have which form.
-
-    Raises:
-        TooCoarseError: A layer is further off.
+    ``preset`` says how precisely, at least. ``cases``, check speech, have all inputs of the graph and get
+    ``names.HIDDEN``. TooCoarseError if a layer is further off than ``limit``; hardly any is nearer than the
+    one before it.
     """
-    with Graph(path, tensors, _PREFIX) as graph:
+    with Graph(path, tensors.read, _PREFIX) as graph:
         graph.input(names.EMBEDS, [1, "rows", config.hidden])
         graph.input(names.SEQLENS_K, [1], TensorProto.INT32)
         graph.input(names.TOTAL_LENGTH, [], TensorProto.INT32)
@@ -91,7 +79,6 @@ def write_decoder(
 
 
 def _folds(config: TextConfig, index: int) -> list[Fold]:
-    """Those of a layer."""
     name = f"layers.{index}"
     attention, mlp = f"{name}.self_attn", f"{name}.mlp"
     before, between = f"{name}.input_layernorm", f"{name}.post_attention_layernorm"
@@ -154,7 +141,6 @@ def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: li
 
 
 def _add_and_norm(graph: Graph, config: TextConfig, stream: list[str], name: str) -> tuple[str, str]:
-    """Write the norm of the sum of ``stream``; return the sum and the norm."""
     scale, out = graph.weight(f"{name}.weight"), f"{name}.out"
     if len(stream) == 1:
         operator = "SimplifiedLayerNormalization"
@@ -234,7 +220,6 @@ def write_head(path: Path, config: TextConfig, table: TableForm) -> None:
 
 
 def _table_parts(graph: Graph, shape: tuple[int, int], table: TableForm) -> list[str]:
-    """Refer to codes, scales and zero points of the embedding table."""
     vocab, blocks = shape[0], shape[1] // table.block
     parts: list[tuple[str, tuple[int, ...], npt.DTypeLike, int]] = [
         ("codes", (vocab, blocks, table.block * table.bits // 8), np.uint8, 0),

@@ -23,10 +23,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, TO_THE_END, Graph
 from handy_qwen.convert.presets import PLAIN, Precision, Preset
-from handy_qwen.convert.trial import Case, Fold, Trial
+from handy_qwen.convert.trial import Case, Fold, FoldedTensors, Trial
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig
 
@@ -46,19 +45,11 @@ def write_frontend(
 ) -> tuple[Precision, Counter[Precision]]:
     """Write the graph of the convolutions and of their projection to the encoder's width.
 
-    Args:
-        path: Where to.
-        tensors: Those of the checkpoint.
-        config: The encoder's sizes.
-        preset: How precisely, at least.
-        cases: Check speech: ``names.MEL``. Gets ``names.TOKENS``.
-        threads: For sessions.
-
-    Returns:
-        The form of the convolutions, but for the first, which is never rounded, and how many products have
-        which form.
+    ``preset`` says how precisely, at least. ``cases``, check speech, have ``names.MEL`` and get
+    ``names.TOKENS``. Returns the form of the convolutions, but for the first, which is never rounded, and how
+    many products have which form.
     """
-    with Graph(path, tensors, _TOWER) as graph:
+    with Graph(path, tensors.read, _TOWER) as graph:
         trial = Trial(graph, tensors, preset, cases, prefix=_TOWER, threads=threads)
         graph.input(names.MEL, ["chunks", 1, config.mel_bins, config.chunk_frames])
         write = partial(_chunk, config=config)
@@ -93,8 +84,6 @@ def sinusoids(length: int, width: int) -> npt.NDArray[np.float32]:
 
 
 class _ConvolutionWriter:
-    """Adds the convolutions, each with its GELU, to a graph."""
-
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
         self._height_and_width = graph.integers([1, 2])
@@ -144,12 +133,9 @@ def write_encoder(
 ) -> Counter[Precision]:
     """Write the graph of the transformer layers and the projection to the decoder's width.
 
-    For arguments see ``write_frontend``; cases have ``names.HIDDEN`` and get ``names.FEATURES``.
-
-    Returns:
-        How many products have which form.
+    As ``write_frontend``; cases have ``names.HIDDEN`` and get ``names.FEATURES``.
     """
-    with Graph(path, tensors, _TOWER) as graph:
+    with Graph(path, tensors.read, _TOWER) as graph:
         trial = Trial(graph, tensors, preset, cases, prefix=_TOWER, threads=threads)
         x = graph.input(names.HIDDEN, [1, "tokens", config.d_model])
         for layer in range(config.layers):

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from functools import partial
 from os import SEEK_END
 from pathlib import Path
-from types import TracebackType
-from typing import Any, BinaryIO, Protocol, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -55,13 +54,6 @@ _PAIR = np.float32(127.999)  # a hair less than 128, as a quotient may be rounde
 _PIECE_NUMBERS = 1 << 21  # quantized at once: bounds the memory for intermediate copies
 
 
-class Tensors(Protocol):
-    """Where a graph finds weights, by their names in the checkpoint."""
-
-    def read(self, name: str) -> Float32:
-        """Tensor ``name``."""
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
     """x @ weights.T + bias, as it was before rounding, and the values' names. Shapes (N, K) and (N,)."""
@@ -78,16 +70,8 @@ class Product:
         return self.bias is not None or not self.form.is_by_row
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
-    """Whether a rounded product is near enough, and what to add so that it is right on average (N,)."""
-
-    is_near: bool
-    correction: Float32
-
-
-Judge = Callable[["Graph", "Mark", Product], Verdict]
-"""Looks at the product that was added since the mark."""
+Judge = Callable[["Graph", "Mark", Product], tuple[bool, Float32]]
+"""Whether the product added since the mark is near enough, and what to add to be right on average (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +85,15 @@ class Mark:
 
 
 class Graph:
-    """A graph under construction. A context manager: leaving it closes the file of weights."""
+    """A graph under construction. A context manager: leaving it closes the file of weights.
 
-    def __init__(self, path: Path, weights: Tensors | None = None, prefix: str = "") -> None:
-        """Start a graph.
+    Args:
+        path: The .onnx file to be; its weights go to the same name with ``.data``.
+        tensor: Reads the checkpoint's tensor of a name, for ``read``.
+        prefix: In front of the names.
+    """
 
-        Args:
-            path: The .onnx file to be; its weights go to the same name with ``.data``.
-            weights: Where ``weight`` and ``linear`` find tensors.
-            prefix: In front of their names there.
-        """
+    def __init__(self, path: Path, tensor: Callable[[str], Float32] | None = None, prefix: str = "") -> None:
         self.path = path
         self.judge: Judge | None = None
         """Asked about each product; those that it refuses are written more precisely."""
@@ -118,8 +101,7 @@ class Graph:
         """How many products have which form."""
         self.multiplied: list[str] = []
         """What the products read, one after the other."""
-        self._weights = weights
-        self._prefix = prefix
+        self._tensor, self._prefix = tensor, prefix
         self._data_path = path.with_suffix(".data")
         self._data: BinaryIO = self._data_path.open("wb")
         self._nodes: list[onnx.NodeProto] = []
@@ -130,9 +112,7 @@ class Graph:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._data.close()
 
     def mark(self) -> Mark:
@@ -153,19 +133,10 @@ class Graph:
         feeds: Sequence[Mapping[str, npt.NDArray[Any]]],
         threads: int,
     ) -> list[list[npt.NDArray[Any]]]:
-        """Run what was added since ``mark`` as a graph of its own.
+        """Run what was added since ``mark`` as a graph of its own; EngineError if it cannot be run.
 
-        Args:
-            mark: Of this graph.
-            outputs: The values wanted, float32.
-            feeds: For each run, at least the values that it reads from before ``mark``.
-            threads: At least 1.
-
-        Returns:
-            For each run, the values of ``outputs``.
-
-        Raises:
-            EngineError: It cannot be run.
+        ``feeds`` are, for each run, at least the values that it reads from before ``mark``. Returns, for each
+        run, the values of ``outputs``, float32.
         """
         nodes = self._nodes[mark.nodes :]
         read = {name for node in nodes for name in node.input if name}
@@ -228,7 +199,6 @@ class Graph:
         return self._shared(".".join(("integers", *map(str, values))), np.array(values, np.int64))
 
     def _shared(self, name: str, values: npt.NDArray[Any]) -> str:
-        """Add a small constant, unless it is there."""
         if all(tensor.name != name for tensor in self._initializers):
             self._initializers.append(onnx.numpy_helper.from_array(values, name))
         return name
@@ -246,13 +216,9 @@ class Graph:
         return name
 
     def read(self, name: str) -> Float32:
-        """The checkpoint's tensor ``name``.
-
-        Raises:
-            ModelCorruptError: There is no such tensor, or its file cannot be read.
-        """
-        assert self._weights is not None
-        return self._weights.read(f"{self._prefix}{name}")
+        """The checkpoint's tensor ``name``; ModelCorruptError if it is not there, or cannot be read."""
+        assert self._tensor is not None
+        return self._tensor(f"{self._prefix}{name}")
 
     def weight(self, name: str) -> str:
         """Add the checkpoint's tensor ``name`` as it is."""
@@ -279,18 +245,16 @@ class Graph:
             if self.judge is None or form.bits == 32:
                 break
             product = Product(form, x, weights, bias, out)
-            verdict = self.judge(self, mark, product)
-            if verdict.is_near or form is forms[-1]:
-                if not product.is_corrected:
-                    break
-                self.rewind(behind)
-                out = multiply(verdict.correction if bias is None else bias + verdict.correction)
+            is_near, correction = self.judge(self, mark, product)
+            if is_near or form is forms[-1]:
+                if product.is_corrected:
+                    self.rewind(behind)
+                    out = multiply(correction if bias is None else bias + correction)
                 break
         self.forms[form] += 1
         return out
 
     def _rounded(self, weights: Float32, name: str, form: Precision) -> list[str]:
-        """Add weights; return the names of what they consist of."""
         if form.bits == 32:
             return [self.constant(f"{name}.weight", weights.T)]
         if not form.block:
@@ -311,11 +275,8 @@ class Graph:
     ) -> str:
         added = "" if bias is None else self.constant(f"{name}.bias", bias)
         if form.bits == 32:
-            if not added:
-                return self.node("MatMul", [x, *parts], f"{name}.out")
-            return self.node(
-                "Add", [self.node("MatMul", [x, *parts], f"{name}.product"), added], f"{name}.out"
-            )
+            product = self.node("MatMul", [x, *parts], f"{name}.product" if added else f"{name}.out")
+            return self.node("Add", [product, added], f"{name}.out") if added else product
         if form.block:
             return self.block_product(x, parts, name=name, shape=shape, precision=form, bias=added)
         if form.is_by_row:
@@ -339,9 +300,8 @@ class Graph:
         rounded = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
         inputs = [rounded, codes, step, scales, zero]
         product = self.node("MatMulIntegerToFloat", inputs, f"{name}.product", CONTRIB)
-        if not bias:
-            return self.node("Mul", [product, largest], f"{name}.out")
-        return self.node("Add", [self.node("Mul", [product, largest], f"{name}.scaled"), bias], f"{name}.out")
+        scaled = self.node("Mul", [product, largest], f"{name}.scaled" if bias else f"{name}.out")
+        return self.node("Add", [scaled, bias], f"{name}.out") if bias else scaled
 
     def channels(self, weights: Float32, name: str) -> list[str]:
         """Add weights of shape (N, K) with a scale per channel; return codes (K, N) and scales (N,)."""
@@ -426,16 +386,9 @@ class Blocks:
 
 
 def quantize_blocks(weights: Float32, *, bits: int, block: int, is_symmetric: bool = False) -> Blocks:
-    """Round ``weights``, shape (N, K), to the nearest codes, block by block.
+    """Round ``weights``, shape (N, K), to the nearest codes of 4 or 8 ``bits``, block by block.
 
-    Args:
-        weights: K is a multiple of ``block``.
-        bits: 4 or 8.
-        block: Weights that share a scale.
-        is_symmetric: Without zero points; 8 bits always are.
-
-    Raises:
-        ValueError: K is no multiple of ``block``.
+    ``is_symmetric``: without zero points; 8 bits always are. ValueError if K is no multiple of ``block``.
     """
     rows, columns = weights.shape
     if columns % block:

@@ -31,10 +31,7 @@ class Precision:
         return replace(self, block=smaller) if self.block and smaller >= _SMALLEST_BLOCK else self
 
     def and_finer(self, width: int) -> tuple[Precision, ...]:
-        """This form, and those to take in its place where it is too coarse, for rows of ``width``.
-
-        Whoever asks for 4 bits knows what they cost and gets them.
-        """
+        """This form, and those to take in its place where it is too coarse, for rows of ``width``."""
         if self.bits != 8:
             return (self,)
         blocks = BLOCKS.fitting(width)

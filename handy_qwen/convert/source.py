@@ -67,14 +67,10 @@ def opened_source(
 ) -> Iterator[Path]:
     """The folder of the model ``source``: itself, or what is in the archive.
 
-    Args:
-        source: A folder or an archive. In a hub's cache, or a folder around the model, the model is found.
-        beside: A path in the folder where an archive is unpacked; what was unpacked is removed again.
-        on_read: Called with the share of the archive that is unpacked, 0 to 1.
-
-    Raises:
-        ModelCorruptError: The archive is broken, or holds what no checkpoint does.
-        ConversionError: ``source`` is neither, or there is no room for its files.
+    In a hub's cache, or a folder around the model, the model is found. An archive is unpacked beside
+    ``beside``, and what was unpacked is removed again; ``on_read`` is called with the share that is unpacked,
+    0 to 1. ModelCorruptError: the archive is broken, or holds what no checkpoint does. ConversionError:
+    ``source`` is neither, or there is no room for its files.
     """
     check_is_source(source)
     if source.is_dir():
@@ -106,11 +102,7 @@ def opened_source(
 
 
 def check_is_source(source: Path) -> None:
-    """Refuse what is neither a folder nor called as an archive is.
-
-    Raises:
-        ConversionError: Its title says which it is.
-    """
+    """Raise ConversionError for what is neither a folder nor called as an archive is."""
     if not source.exists():
         raise ConversionError(
             Message("There is nothing called {source}.", source=source),
@@ -153,11 +145,8 @@ def model_type(config: Path) -> str:
 def check_config(config: Path, called: str) -> None:
     """Refuse a checkpoint whose file ``config`` describes a model that cannot be converted.
 
-    Its weights need not be here yet. ``called`` is the user's name for it.
-
-    Raises:
-        ConversionError: It is a model of ours that is for something else.
-        ModelMissingError, ModelCorruptError: It describes no Qwen3-ASR model.
+    Its weights need not be here yet. ``called`` is the user's name for it. ConversionError: it is a model of
+    ours that is for something else. ModelMissingError, ModelCorruptError: it describes no Qwen3-ASR model.
     """
     _refuse_aligner(config, called)
     hint = Message("Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B.")
@@ -284,7 +273,6 @@ def _is_pointer(path: Path) -> bool:
 
 
 def _is_sherpa(name: str) -> bool:
-    """Whether only a model for sherpa-onnx has a file of that name."""
     return name.startswith("conv_frontend") and name.endswith(".onnx")
 
 
@@ -389,8 +377,6 @@ def _share(file: IO[bytes], before: int, total: int) -> float:
 
 
 class _Unpacker:
-    """Writes files into a folder as long as they are few and small enough."""
-
     def __init__(self, source: Path, folder: Path, on_read: Callable[[float], None]) -> None:
         self._source = source
         self._folder = folder

@@ -3,11 +3,13 @@
 Each layer is written twice, by the same code: in float32, into a graph that holds nothing else, and as the
 package will have it. Both run on what the layers before them made of the speech. In between,
 
-    loud channels   are found among the values of the float32 layer and folded (folding.py);
+    loud channels   are found among the values of the float32 layer and folded (FoldedTensors);
     each product    is run alone on those values. If it is off by more than ``PRODUCT_LIMIT``, it is written
                     again in the next finer form.
 
 So no more than a layer is in memory, and what is judged is what is on the disk.
+
+Source of the folding: Xiao et al., SmoothQuant (2023), with alpha = 0.5.
 """
 
 from __future__ import annotations
@@ -15,18 +17,29 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from handy_qwen.convert.checkpoint import Float32
-from handy_qwen.convert.folding import FoldedTensors, PlainTensors
-from handy_qwen.convert.graph import Graph, Mark, Product, Verdict
+from handy_qwen.convert.check_speech import RATE_HZ, CheckClip
+from handy_qwen.convert.checkpoint import EMBEDDING, Checkpoint, Float32
+from handy_qwen.convert.graph import Graph, Mark, Product
 from handy_qwen.convert.presets import PRESETS, Preset
+from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.qwen3 import names
+from handy_qwen.engine.qwen3.compact import EmbeddingTable, rotary_tables
+from handy_qwen.engine.qwen3.features import log_mel, windows
+from handy_qwen.engine.qwen3.manifest import Fidelity
+from handy_qwen.engine.qwen3.model import ModelConfig
+from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.sessions import open_session, run
+from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 from handy_qwen.errors import ConversionError
 from handy_qwen.message import Message
 
+_MOST_BITS = 24  # of a factor, either way: beyond, a channel is as good as silent
 PRODUCT_LIMIT = 0.025
 """Largest error of one product, relative. With a scale per channel it is 1.4 % on Gaussian numbers; where it
 is much more, a channel is so loud that it leaves the others too few steps."""
@@ -35,6 +48,107 @@ ROWS_LIMIT = 0.016
 finer form costs little in a step, and because all of the decoder takes it if the logits are too far off."""
 _JUDGED, _ROWS = 6, 104  # pieces of speech that a product is judged by, and rows of each
 Values = dict[str, npt.NDArray[Any]]
+Outputs = TypeVar("Outputs", bound=Sequence[str])
+_ENOUGH_S = 40.0
+"""Speech that is listened to, about."""
+
+
+class FoldedTensors:
+    """Tensors of a checkpoint whose loud channels are made quieter, without changing what the model computes.
+
+    Where one layer writes what the next one multiplies, each channel can be divided by a factor at its source
+    and the weights that read it multiplied by the same:
+
+        gain, bias of a norm   -> queries, keys and values; first layer of a feed-forward; gate and up
+        rows of the values     -> output projection (a key/value head serves several query heads)
+        rows of up             -> down
+
+    Trained models have channels that are a hundred times as loud as the others. Activations share an 8-bit
+    scale, so that such a channel leaves the others a few steps only. Half of its loudness (in decibels,
+    relative to its weights) therefore moves into the weights. Factors are powers of two: in float32, nothing
+    is rounded.
+
+    Remembers what was read until ``forget``, so that a layer that is looked at several times is read once.
+    """
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        self._seen: dict[str, Float32] = {}
+        self._rows: dict[str, Float32] = {}
+        self._columns: dict[str, Float32] = {}
+        self._added: dict[str, Float32] = {}
+
+    def plain(self, name: str) -> Float32:
+        """Tensor ``name`` as the checkpoint has it. Not to be changed in place."""
+        if name not in self._seen:
+            self._seen[name] = self._checkpoint.read(name)
+        return self._seen[name]
+
+    def read(self, name: str) -> Float32:
+        """Tensor ``name`` with all that was folded into it."""
+        values = self.plain(name)
+        if name in self._added:
+            values = values + self._added[name]
+        if name in self._rows:
+            values = (values.T * self._rows[name]).T
+        if name in self._columns:
+            values = values * self._columns[name]
+        return values
+
+    def fold(
+        self, loudness: Float32, written: Sequence[str], read: Sequence[str], heads: tuple[int, int] = (1, 1)
+    ) -> Float32:
+        """Divide what ``written`` give by a factor per channel, and multiply what ``read`` expect by it.
+
+        ``loudness`` is the largest absolute value heard of each channel that is read, shape (K,). ``written``
+        are gains, biases and weights, whose first axis is the channels; ``read`` weights of shape (N, K).
+        ``heads``: how many heads the channels read are, and how many those written, of which each serves as
+        many of the former as there are for one. Returns the factors, shape (K,), powers of two.
+        """
+        weights = np.sqrt(np.mean([_column_power(self.plain(name)) for name in read], axis=0))
+        shape = (heads[1], heads[0] // heads[1], -1)  # written, readers of each, channels
+        per_writer = _factors(loudness.reshape(shape).max(axis=1), weights.reshape(shape).max(axis=1))
+        factors = np.repeat(per_writer[:, None], shape[1], axis=1).reshape(-1)
+        for name in written:
+            self._rows[name] = np.float32(1) / per_writer.reshape(-1)
+        for name in read:
+            self._columns[name] = factors
+        return factors
+
+    def shift(self, offset: Float32, written: str, read: Sequence[tuple[str, str]]) -> None:
+        """Take ``offset`` off what is written, and add what readers would have made of it to their biases.
+
+        ``offset``, shape (K,), is what each channel is on average, ``written`` the bias of what is written
+        (K,), and ``read``, of each reader, the names of weights (N, K) and of the bias (N,).
+        """
+        self._add(written, -offset)
+        for weights, bias in read:
+            made = np.matmul(self.plain(weights), offset, dtype=np.float64)
+            self._add(bias, made.astype(np.float32))
+
+    def _add(self, name: str, values: Float32) -> None:
+        self._added[name] = self._added.get(name, np.float32(0)) + values
+
+    def forget(self) -> None:
+        """Free the memory of what was read; factors stay."""
+        self._seen.clear()
+
+
+def _factors(loudness: Float32, weights: Float32) -> Float32:
+    """Powers of two near the root of loudness / weights, about 1 on average; 1 where either is silent."""
+    is_heard = (loudness > 0) & (weights > 0)
+    exponents = np.zeros(loudness.shape, np.float64)
+    exponents[is_heard] = np.log2(loudness[is_heard].astype(np.float64) / weights[is_heard]) / 2
+    exponents[is_heard] -= np.median(exponents[is_heard]) if is_heard.any() else 0
+    factors: Float32 = np.exp2(np.clip(np.rint(exponents), -_MOST_BITS, _MOST_BITS)).astype(np.float32)
+    return factors
+
+
+def _column_power(weights: Float32) -> Float32:
+    """Mean square of each column, of rows that are made equally loud: each has a scale of its own anyway."""
+    power = np.square(weights).mean(axis=1)
+    power[power == 0] = 1
+    return np.asarray(np.einsum("ij,ij,i->j", weights, weights, 1 / power) / len(weights), np.float32)
 
 
 class TooCoarseError(Exception):
@@ -65,11 +179,13 @@ class Fold:
     is_shifted: bool = False  # by the last of ``written``, a bias; all that read have one, too
 
 
-Outputs = TypeVar("Outputs", bound=Sequence[str])
-
-
 class Trial:
-    """Writes a graph part by part, each beside its float32 form. Without cases, it only writes."""
+    """Writes a graph part by part, each beside its float32 form. Without cases, it only writes.
+
+    ``graph`` is the package's and reads from ``tensors``, with ``prefix`` in front of their names; ``preset``
+    says how precisely to write each part, at least. ``cases`` hold what the first part reads; after each
+    part, what it returned. ``threads`` are for sessions.
+    """
 
     def __init__(
         self,
@@ -81,16 +197,6 @@ class Trial:
         prefix: str = "",
         threads: int = 1,
     ) -> None:
-        """Begin.
-
-        Args:
-            graph: The package's. Reads from ``tensors``.
-            tensors: Those of the checkpoint.
-            preset: How precisely to write each part, at least.
-            cases: What the first part reads. After each part, they hold what it returned.
-            prefix: That of ``graph``.
-            threads: For sessions.
-        """
         self._graph, self._tensors, self._preset = graph, tensors, preset
         self.taken = preset
         """What the last part was written as."""
@@ -106,16 +212,11 @@ class Trial:
         folds: Sequence[Fold] = (),
         finer: Preset | None = None,
     ) -> Outputs:
-        """Write a part and run it.
+        """Write a part and run it; return what ``write`` returned.
 
-        Args:
-            write: Adds the part to a graph and returns its outputs. All values have the same names in every
-                graph.
-            folds: Places inside the part.
-            finer: What to write instead if the part as a whole is off by more than ``PRODUCT_LIMIT``.
-
-        Returns:
-            What ``write`` returned.
+        ``write`` adds the part to a graph and returns its outputs; all values have the same names in every
+        graph. ``folds`` are places inside the part. ``finer`` is what to write instead if the part as a whole
+        is off by more than ``PRODUCT_LIMIT``.
         """
         if self._cases:
             self._run_exact(write)
@@ -139,12 +240,12 @@ class Trial:
 
     def error(self, name: str) -> float:
         """How far the value ``name`` is off, over all cases, relative."""
-        return relative_error((case.rounded[name], case.exact[name]) for case in self._cases)
+        return error_of(self._cases, name)
 
     def _run_exact(self, write: Callable[[Graph, Preset], Outputs]) -> None:
         """Run the part in float32, and keep what its products read."""
         path = self._graph.path.with_suffix(".exact.onnx")
-        with Graph(path, PlainTensors(self._tensors), self._prefix) as graph:
+        with Graph(path, self._tensors.plain, self._prefix) as graph:
             mark = graph.mark()
             outputs = list(write(graph, PRESETS["exact"]))
             made = [name for name in graph.multiplied if name not in self._cases[0].exact]
@@ -169,12 +270,13 @@ class Trial:
         offset = np.zeros(heard.shape[1], np.float32)
         if fold.is_shifted:
             offset = heard.mean(axis=0, dtype=np.float64).astype(np.float32)
-            self._tensors.shift(offset, written[-1], [(name, _bias_of(name)) for name in read])
+            self._tensors.shift(
+                offset, written[-1], [(name, name.removesuffix("weight") + "bias") for name in read]
+            )
         factors = self._tensors.fold(np.abs(heard - offset).max(axis=0), written, read, fold.heads)
         self._folded[fold.value] = offset, factors
 
-    def _judge(self, graph: Graph, mark: Mark, product: Product) -> Verdict:
-        """See graph.Judge."""
+    def _judge(self, graph: Graph, mark: Mark, product: Product) -> tuple[bool, Float32]:
         x, heard = product.x, self._heard[product.x]
         offset, factors = self._folded.get(x, (np.float32(0), np.float32(1)))
         judged = heard[:: -(-len(heard) // _JUDGED)]
@@ -182,25 +284,18 @@ class Trial:
         found = graph.run_piece(mark, [product.out], feeds, self._threads)
         rows, expected = (
             np.concatenate([value.reshape(-1, len(product.weights)) for value in values])
-            for values in (
-                [values for (values,) in found],
-                [feed[x] @ product.weights.T for feed in feeds],
-            )
+            for values in ([values for (values,) in found], [feed[x] @ product.weights.T for feed in feeds])
         )
         if product.bias is not None:
             rows -= product.bias
         correction = (expected - rows).mean(axis=0)
         limit = ROWS_LIMIT if product.form.is_by_row else PRODUCT_LIMIT
         written = rows + correction if product.is_corrected else rows
-        return Verdict(relative_error([(written, expected)]) <= limit, correction)
+        return relative_error([(written, expected)]) <= limit, correction
 
 
 def check_is_finite(values: Iterable[Float32]) -> None:
-    """Check what the float32 model makes of speech.
-
-    Raises:
-        ConversionError: It is infinite or NaN, so that there is nothing to compare a package with.
-    """
+    """Raise ConversionError if the float32 model makes infinite values or NaN of speech: nothing compares."""
     if not all(np.isfinite(value).all() for value in values):
         raise ConversionError(
             Message(
@@ -224,10 +319,158 @@ def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:
     return math.sqrt(off / size)
 
 
-def _bias_of(name: str) -> str:
-    return name.removesuffix("weight") + "bias"
+def error_of(cases: Iterable[Case], name: str) -> float:
+    """How far the value ``name`` is off, over all ``cases``, relative."""
+    return relative_error((case.rounded[name], case.exact[name]) for case in cases)
 
 
 def _some(values: Float32) -> Float32:
     """Up to ``_ROWS`` rows from all over a piece of speech."""
     return values[:, :: -(-values.shape[1] // _ROWS)]
+
+
+class Check:
+    """The check speech on its way through a model, in float32 and in the package. Methods in their order.
+
+        chunks  -> frontend, both forms side by side -> windows -> encoder -> features
+        prompt, features and the text that was spoken -> embeddings -> decoder -> hidden -> head -> logits
+
+    The text is read along with the audio, as if the model had written it, so that one pass over the layers
+    shows what would be the first choice at each of its tokens. Where all first choices of a sentence are the
+    same, so are the words.
+    """
+
+    def __init__(self, clips: Sequence[CheckClip], config: ModelConfig, tokenizer: Tokenizer) -> None:
+        """Begin with those of ``clips`` that are in the model's languages, and as many as are enough."""
+        self._config, self._tokenizer = config, tokenizer
+        clips = _chosen(clips, config.languages)
+        self._mels = [windows(log_mel(clip.samples), config.audio.window_frames) for clip in clips]
+        self._answers = [self._answer(clip) for clip in clips]
+
+    def chunks(self) -> list[Case]:
+        """What the frontend reads: each second of each window."""
+        frames = self._config.audio.chunk_frames
+        cases = []
+        for mel in (mel for mels in self._mels for mel in mels):
+            count = -(-mel.shape[1] // frames)
+            padded = np.zeros((mel.shape[0], count * frames), np.float32)  # as the engine fills it up
+            padded[:, : mel.shape[1]] = mel
+            for first in range(0, padded.shape[1], frames):
+                values = {names.MEL: padded[None, None, :, first : first + frames]}
+                cases.append(Case(dict(values), dict(values)))
+        return cases
+
+    def windows(self, chunks: list[Case]) -> list[Case]:
+        """What the encoder reads, of what the frontend made of ``chunks``."""
+        config, cases, rest = self._config.audio, [], iter(chunks)
+        for mel in (mel for mels in self._mels for mel in mels):
+            frames = mel.shape[1]
+            own = [next(rest) for _ in range(-(-frames // config.chunk_frames))]
+            tokens = config.tokens(frames)
+            exact = np.concatenate([case.exact[names.TOKENS][0] for case in own])[None, :tokens]
+            rounded = np.concatenate([case.rounded[names.TOKENS][0] for case in own])[None, :tokens]
+            cases.append(Case({names.HIDDEN: exact}, {names.HIDDEN: rounded}))
+        return cases
+
+    def sentences(self, windows: list[Case], weights: Checkpoint, table: EmbeddingTable) -> list[Case]:
+        """What the decoder reads, of ``windows`` with their ``names.FEATURES``, and of both embeddings."""
+        rest, text, cases = iter(windows), self._config.text, []
+        prompt = build_prompt(self._tokenizer)
+        ids = sorted({token for answer in self._answers for token in (*prompt.head, *prompt.tail, *answer)})
+        exact = dict(zip(ids, _rows(weights, ids), strict=True))
+        rounded = dict(zip(ids, table.rows(ids), strict=True))
+        for mels, answer in zip(self._mels, self._answers, strict=True):
+            own = [next(rest) for _ in mels]
+            before, behind = list(prompt.head), [*prompt.tail, *answer[:-1]]
+            both = [
+                np.concatenate(
+                    [[rows[token] for token in before], *features, [rows[token] for token in behind]],
+                    dtype=np.float32,
+                )[None]
+                for rows, features in (
+                    (exact, [case.exact[names.FEATURES][0] for case in own]),
+                    (rounded, [case.rounded[names.FEATURES][0] for case in own]),
+                )
+            ]
+            length = both[0].shape[1]
+            cosine, sine = rotary_tables(text, length)
+            empty = np.zeros((1, text.kv_heads, length, text.head_dim), np.float32)
+            fixed: Values = {
+                names.SEQLENS_K: np.array([length - 1], np.int32),
+                names.TOTAL_LENGTH: np.array(length, np.int32),
+                names.COUNT: np.array([-len(answer)], np.int64),
+                names.COSINE: cosine,
+                names.SINE: sine,
+            }
+            for layer in range(text.layers):
+                fixed |= {past: empty for past, _ in names.cache_names(layer)}
+            cases.append(Case({names.EMBEDS: both[0]}, {names.EMBEDS: both[1]}, fixed))
+        return cases
+
+    def _answer(self, clip: CheckClip) -> list[int]:
+        tokenizer = self._tokenizer
+        language = tokenizer.encode(f"language {clip.language}")
+        end = tokenizer.marker("<|im_end|>")
+        return [*language, tokenizer.marker("<asr_text>"), *tokenizer.encode(clip.text), end]
+
+
+def _chosen(clips: Sequence[CheckClip], languages: Sequence[str]) -> list[CheckClip]:
+    known = [clip for clip in clips if clip.language in languages] or list(clips)
+    seconds = np.cumsum([len(clip.samples) / RATE_HZ for clip in known])
+    return known[: int(np.searchsorted(seconds, _ENOUGH_S)) + 1]
+
+
+def _rows(weights: Checkpoint, ids: Sequence[int]) -> Float32:
+    """Rows ``ids`` (in order) of the embedding."""
+    wanted, found, first = np.asarray(ids), [], 0
+    for rows in weights.read_rows(EMBEDDING):
+        found.append(rows[wanted[(wanted >= first) & (wanted < first + len(rows))] - first])
+        first += len(rows)
+    return np.concatenate(found)
+
+
+def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], threads: int) -> Fidelity:
+    """Compare what the output heads make of ``names.HIDDEN`` of ``sentences``, at each token of each.
+
+    The error is that of logits without their mean, which changes no choice. In memory are a few thousand rows
+    of the table at a time, and the package's logits of all tokens. ConversionError if those of float32 are
+    infinite or NaN.
+    """
+    session = open_session(folder / names.HEAD_FILE, threads=threads)
+    hidden = np.concatenate([case.exact[names.HIDDEN] for case in sentences])
+    rounded = np.concatenate([case.rounded[names.HIDDEN] for case in sentences])
+    (found,) = run(session, {names.HIDDEN: rounded}, Cancel())
+    del session
+    best, choice = np.full(len(hidden), -np.inf, np.float32), np.zeros(len(hidden), np.int64)
+    exact_sums, found_sums = (np.zeros((2, len(hidden))) for _ in range(2))
+    first = 0
+    for rows in weights.read_rows(EMBEDDING):
+        exact = hidden @ rows.T
+        check_is_finite([exact])
+        exact_sums += _sums(exact)
+        found_sums += _sums(found[:, first : first + len(rows)] - exact)
+        top = exact.argmax(axis=1)
+        values = np.take_along_axis(exact, top[:, None], axis=1)[:, 0]
+        choice = np.where(values > best, first + top, choice)
+        best = np.maximum(values, best)
+        first += len(rows)
+    power = _variance(exact_sums, first) or 1.0
+    same = found.argmax(axis=1) == choice
+    ends = np.cumsum([len(case.exact[names.HIDDEN]) for case in sentences])[:-1]
+    return Fidelity(
+        clips=len(sentences),
+        clips_same=sum(bool(of_one.all()) for of_one in np.split(same, ends)),
+        choices=len(same),
+        choices_same=int(same.sum()),
+        logits=math.sqrt(_variance(found_sums, first) / power),
+    )
+
+
+def _sums(values: Float32) -> npt.NDArray[np.float64]:
+    """Of each row, the sum and that of squares. Shape (2, rows)."""
+    return np.stack([values.sum(axis=1, dtype=np.float64), np.square(values).sum(axis=1, dtype=np.float64)])
+
+
+def _variance(sums: npt.NDArray[np.float64], count: int) -> float:
+    """Of all rows together: squares of differences from each row's mean, summed up."""
+    return float((sums[1] - sums[0] ** 2 / count).clip(0).sum())

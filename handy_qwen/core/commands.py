@@ -129,7 +129,7 @@ def last_sentence(text: str, breaks: Collection[tuple[int, int]] = ()) -> int:
 
 def commands_in(text: str, language: str, wanted: Collection[Command]) -> list[Spoken]:
     """The ``wanted`` commands in ``text``, in order."""
-    words = _LANGUAGES.get("Chinese" if language == "Cantonese" else language)
+    words = _LANGUAGES.get(written_as(language))
     if words is None or not wanted:
         return []
     found: list[Spoken] = []
@@ -177,11 +177,11 @@ def stands_apart(text: str, start: int, end: int) -> bool:
 
 # ---- the place of a command -----------------------------------------------------------------------------
 
-_BLANKS = " \t\u00a0" + NARROW
+_BLANKS = " \t\u00a0\u3000" + NARROW
 _DASHES = "–—―"
 _SEEN = 80  # characters beside a command that decide about it
 _PAUSE = re.compile(
-    rf"[{re.escape(STOPS)}](?=\s|\Z|[{re.escape(QUOTES + CLOSES)}])|[、。，！？；：]|[{_DASHES}]"
+    rf"[{re.escape(STOPS)}](?=\s|\Z|[{re.escape(QUOTES + CLOSES)}])|[、。，！？；：．｡､]|[{_DASHES}]"
 )
 _PAUSES = re.compile(rf"[{_BLANKS}{re.escape(STOPS)}{_DASHES}]*")
 _CLOSING = re.escape(QUOTES + CLOSES)
@@ -292,7 +292,7 @@ class _Words:
         """Finds each command in the group of its name."""
         groups: list[str] = []
         for command, phrases in self.phrases.items():
-            longest = sorted(phrases.split("|"), key=len, reverse=True)
+            longest = sorted(map(str.strip, phrases.split("|")), key=len, reverse=True)
             said = "|".join(r"\s+".join(map(re.escape, one.split())) for one in longest)
             if command is Command.SCRATCH_THAT and self.lead:
                 said = rf"(?:(?:{self.lead})[\s,…{_DASHES}-]+)*(?:{said})"
@@ -352,7 +352,8 @@ _LANGUAGES = {  # by their English names
         "neue Zeile",
         "neuer Absatz",
         "streich das|streiche das|lösch das|lösche das",
-        "Enter drücken|Eingabe drücken|drücke Enter|drück Enter|drücke Eingabe",
+        """Enter drücken|Eingabe drücken|Eingabetaste drücken|drücke Enter|drück Enter|drücke Eingabe
+        |drücke die Eingabetaste""",
         lead="nein|ach|warte|moment|sorry|ähm|äh|hm",
         articles="""
             ein eine einen einem einer eines der die das den dem des diese dieser dieses diesen diesem jede
@@ -381,14 +382,15 @@ _LANGUAGES = {  # by their English names
             sont était sera aller va vas vais allez allons va-t-il revenir reviens revient revenez passer
             passe passez passons retourner retourne retours pêche pêcher pêcheur pêcheurs pêchait pêchent
             facture insérer insère ajouter ajoute ajoutez écrire écris écrit créer crée commencer commence
-            toute toutes ne n'efface pas puis je tu il elle on nous vous toujours aussi""",
+            toute toutes point ne n'efface pas puis je tu il elle on nous vous toujours aussi""",
         after="""de du des d'une d'un est sont était sera qui que dans en pour avec et ou parce s'il""",
     ),
     "Spanish": _words(
         "nueva línea|nueva linea",
         "nuevo párrafo|nuevo parrafo",
         "borra eso|borrar eso|tacha eso",
-        "pulsa intro|pulsa enter|pulsar intro|pulsar enter|presiona enter|presionar enter",
+        """pulsa intro|pulsa enter|pulsar intro|pulsar enter|presiona intro|presiona enter|presionar enter
+        |dale a intro|dale a enter""",
         lead="no|espera|perdón|eh|bueno",
         articles="""
             un una el la los las este esta estos estas ese esa esos esas cada mi mis tu tus su sus nuestro
@@ -402,9 +404,10 @@ _LANGUAGES = {  # by their English names
     ),
     "Portuguese": _words(
         "nova linha",
-        "novo parágrafo",
+        "novo parágrafo|novo paragrafo",
         "apaga isso|apague isso|risca isso",
-        "pressione enter|pressiona enter|aperte enter|aperta enter|tecle enter|prima enter",
+        """pressione enter|pressiona enter|aperte enter|aperta enter|tecle enter|prima enter|carrega em enter
+        |carregue em enter|dá enter""",
         lead="não|espera|desculpa|eh|bom",
         articles="""
             um uma o a os as este esta estes estas esse essa cada meu minha teu tua seu sua nosso nossa
@@ -436,16 +439,23 @@ _LANGUAGES = {  # by their English names
     "Chinese": _words(
         "换行|換行|另起一行|新的一行",
         "新段落|另起一段|新的一段|换段|換段",
-        "删掉这句|删除这句|删掉刚才那句|刪掉這句|刪除這句",
-        "按回车|按回车键|按下回车|按下回车键|按回車|按回車鍵|按下回車鍵",
+        """删掉这句|删除这句|删掉这句话|删除这句话|删掉上一句|删除上一句|删掉刚才那句|刪掉這句|刪除這句|刪掉這句話
+        |刪除這句話|刪掉上一句|刪除上一句|刪掉剛才那句""",
+        """按回车|按回车键|按下回车|按下回车键|敲回车|按回車|按回車鍵|按下回車|按下回車鍵|按enter|按 enter
+        |按enter键|按 enter 键|按enter鍵|按 enter 鍵""",
     ),
     "Japanese": _words(
-        "改行",
+        "改行|改行して",
         "新しい段落|新段落|改段落",
-        "今のなし|今の取り消し|今の消して|今のを消して|今の文を消して",
-        "エンターを押して|エンター押して|エンターキーを押して",
+        "今のなし|今のはなし|今の取り消し|今の消して|今のを消して|今の文を消して|さっきのなし",
+        "エンターを押して|エンター押して|エンターキーを押して|enterを押して|enter押して|enterキーを押して",
     ),
 }
+
+
+def written_as(language: str) -> str:
+    """The language whose commands are those of ``language``: Cantonese is written as Chinese is."""
+    return "Chinese" if language == "Cantonese" else language
 
 
 def phrases_of(language: str) -> dict[Command, str]:

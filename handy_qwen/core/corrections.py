@@ -32,6 +32,21 @@ class Correction:
     is_word: bool
 
 
+def corrected(text: str, before: str, after: str) -> str | None:
+    """``text`` with the correction of ``before`` to ``after``; None: it is another text.
+
+    Only the first letter's case and the white space around may differ, as they do between what is kept and
+    what was fitted to the words before it.
+    """
+    core, before, after = text.strip(), before.strip(), after.strip()
+    if not before or core[1:] != before[1:] or core[:1].casefold() != before[:1].casefold():
+        return None
+    if after[:1] == before[:1]:
+        after = core[:1] + after[1:]
+    lead = len(text) - len(text.lstrip())
+    return text[:lead] + after + text[lead + len(core) :]
+
+
 def changes(before: str, after: str) -> tuple[Change, ...]:
     """The words of ``before`` that are others in ``after``, in order. Punctuation and spaces do not count."""
     if max(len(before), len(after)) > MOST_CHARACTERS:

@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
-from handy_qwen.core.events import Copied, Delivered, FocusNoted, Transcribed
+from handy_qwen.core.corrections import corrected
+from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, Transcribed
 from handy_qwen.core.orthography import join
 from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
@@ -80,7 +81,8 @@ def has_text(turn: Turn, event: Transcribed) -> None:
     )
     text = spoken.text
     model, application = turn.now.choices.model, take.target.application
-    turn.do(effects.KeepText(take.number, text, language, model, application, event.is_truncated))
+    known = text, language, model, application, event.is_truncated
+    turn.do(effects.KeepText(take.number, *known, original="" if text.strip() else event.text))
     take = replace(take, unfilled=None)
     turn.set(finished=take)
     take = replace(
@@ -131,7 +133,7 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
 def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
     """``take`` as ``profile`` has it; what its hotkey asks for comes first."""
     rules = turn.now.rules
-    key = rules.hotkeys[take.hotkey] if take.hotkey is not None and take.hotkey < len(rules.hotkeys) else None
+    key = rules.hotkey(take.hotkey)
     language, submit = take.language, take.submit
     if profile.language and not (key and key.language):
         language = "" if profile.language == AUTOMATIC else profile.language
@@ -369,6 +371,18 @@ def hold(turn: Turn, take: Take) -> None:
 
 def _unhold(turn: Turn, chosen: Sequence[Take]) -> None:
     turn.set(held=tuple(one for one in turn.now.held if one not in chosen))
+
+
+def was_corrected(turn: Turn, event: Corrected) -> None:
+    """A text is another now, for whoever wants it again."""
+
+    def now(text: str) -> str:
+        return corrected(text, event.before, event.after) or text
+
+    turn.set(
+        recent=tuple(dict.fromkeys(map(now, turn.now.recent))),
+        held=tuple(replace(one, text=now(one.text)) for one in turn.now.held),
+    )
 
 
 def _remember(turn: Turn, take: Take) -> None:

@@ -107,8 +107,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
-        case events.HotkeysAssigned(keys):
-            turn.set(desktop_keys=keys)
+        case events.HotkeysAssigned(keys, cancel, offer):
+            turn.set(desktop_keys=keys, cancel_key=cancel, key_offer=offer)
         case events.KeysPermitted(permission):
             turn.set(key_permission=permission)
         case events.HotkeysDied():
@@ -162,6 +162,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             recovery.was_replayed(turn, event)
         case events.Requested(what):
             _answer(turn, what)
+        case events.Corrected():
+            delivery.was_corrected(turn, event)
         case events.Recalled():
             recovery.was_recalled(turn, event)
         case events.Configured():

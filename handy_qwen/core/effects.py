@@ -1,4 +1,4 @@
-"""What the dictation cycle asks of the outside, carried out in order by ``handy_qwen.runtime.dispatch``."""
+"""What the dictation cycle asks of the outside, carried out in order by ``handy_qwen.runtime.controller``."""
 
 from __future__ import annotations
 
@@ -162,6 +162,7 @@ class KeepText:
     model: str
     application: str
     is_truncated: bool = False  # words may be missing
+    original: str = field(default="", repr=False)  # what was said, if ``text`` is blank
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyPermission, Rules, Target
+from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyOffer, KeyPermission, Rules, Target
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
@@ -76,9 +76,14 @@ class HotkeysFailed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysAssigned:
-    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
+    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none.
+
+    ``cancel`` is the key that cancels a take; ``offer`` is there where the desktop can bind a key itself.
+    """
 
     keys: tuple[str, ...]
+    cancel: str = ""
+    offer: KeyOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +355,14 @@ class Recalled:
     is_here: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """The user has corrected a text: see ``corrections.corrected``."""
+
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+
+
 # --- the program -------------------------------------------------------------------------------------
 
 
@@ -399,6 +412,6 @@ ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
 InsertionEvent = FocusNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
-UserEvent = Requested | Recalled
+UserEvent = Requested | Recalled | Corrected
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept
 Event = HotkeyEvent | MicrophoneEvent | EngineEvent | InsertionEvent | HistoryEvent | UserEvent | ProgramEvent

@@ -1,7 +1,7 @@
 """What the dictation cycle needs from the outside, as Protocols.
 
 Every method may be called from the controller's thread and returns at once, unless its docstring says that it
-may wait: ``handy_qwen.runtime.dispatch`` calls those on threads of their own. Slow results arrive as events.
+may wait: those are called on threads of their own (runtime/controller.py). Slow results arrive as events.
 """
 
 from __future__ import annotations
@@ -73,6 +73,16 @@ class HotkeyListener(Watched, Protocol):
         Raises:
             HotkeyError: It has none that a program could bring up; the hint says where they are.
         """
+
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """Write the binding of ``KeyOffer`` into the desktop's settings, or take it back. May wait.
+
+        Raises:
+            HotkeyError: It is not done.
+        """
+
+    def allow_questions(self) -> None:
+        """The user is there, and the desktop may ask about the hotkeys from now on. Any thread; at once."""
 
     def capture(self, on_captured: OnCaptured) -> None:
         """Hear the keys of a new hotkey, which reach no other program where that can be helped.
@@ -156,6 +166,9 @@ class Inserter(Protocol):
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
 
+    def hasten(self) -> None:
+        """The recording of that take is over: its text comes soon. Any thread; returns at once."""
+
     def allow_keys(self) -> None:
         """Have the desktop ask the user for the permission to press keys. Posts KeysPermitted."""
 
@@ -229,8 +242,13 @@ class History(Protocol):
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
-        """The text as it is to be delivered; "" if nobody spoke. ``is_truncated``: words may be missing."""
+        """The text as it is to be delivered; "" if there is none.
+
+        ``is_truncated``: words may be missing. ``original``: what was said, if there is nothing in it to
+        insert; "" if nobody spoke.
+        """
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from handy_qwen.core.types import Method, Profile, Submit
+from handy_qwen.core.types import Method, Profile, Rules, Submit
 
 _TERMINALS = """
     alacritty com.mitchellh.ghostty ghostty cool-retro-term deepin-terminal eterm foot gnome-terminal*
@@ -68,6 +68,14 @@ def profile_of(application: str, profiles: Iterable[Profile]) -> Profile | None:
     return next(
         (one for one in profiles if any(_fits(plain_name(each), names) for each in one.programs)), None
     )
+
+
+def rules_for(application: str, rules: Rules) -> Rules:
+    """``rules`` with the words of the profile for ``application``."""
+    found = profile_of(application, rules.profiles)
+    words = found.words if found else ()
+    text = replace(rules.text, custom_words=(*words, *rules.text.custom_words))
+    return replace(rules, context=(*words, *rules.context), text=text)
 
 
 def _fits(pattern: str, names: Iterable[str]) -> bool:

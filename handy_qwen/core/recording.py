@@ -32,7 +32,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         turn.put(replace(waiting, is_to_end=False))
         return
     rules = turn.now.rules
-    key = rules.hotkeys[hotkey] if hotkey is not None and hotkey < len(rules.hotkeys) else None
+    key = rules.hotkey(hotkey)
     language = (key.language if key else "") or rules.language
     take = Take(
         turn.number_take(),

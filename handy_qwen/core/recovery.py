@@ -110,7 +110,8 @@ def retry(turn: Turn) -> None:
         turn.set(failed=None)
         _replay(turn, now.failed, now.entry_of(now.failed))
     elif now.finished is not None and now.entry_of(now.finished):
-        language = now.finished.profile.language or now.rules.language
+        key = now.rules.hotkey(now.finished.hotkey)
+        language = (key and key.language) or now.finished.profile.language or now.rules.language
         language = "" if language == AUTOMATIC else language
         _replay(turn, replace(now.finished, language=language), now.entry_of(now.finished))
     else:
@@ -135,6 +136,7 @@ def _replay(turn: Turn, past: Take, entry: int) -> None:
         turn.at_s,
         turn.at_s,
         language=past.language,
+        hotkey=past.hotkey,
         submit=past.submit,
         profile=past.profile,
         target=past.target,

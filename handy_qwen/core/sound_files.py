@@ -48,6 +48,7 @@ class Form(enum.StrEnum):
 class FileState(enum.Enum):
     """How far a file has come."""
 
+    LEFT = enum.auto()  # it waited when the program ended, and does until the user goes on
     WAITING = enum.auto()
     WORKING = enum.auto()
     DONE = enum.auto()
@@ -89,10 +90,13 @@ class FilesCommands(Protocol):
     """What the window for sound files asks for. Called on Qt's thread; every method returns at once."""
 
     def look(self) -> None:
-        """Show the files that there are: texts of earlier sessions stay until they are removed."""
+        """Show the files that there are: those of earlier sessions stay until they are removed."""
 
     def add(self, paths: Sequence[Path]) -> None:
         """Transcribe these files, and those in these folders, after those that are there."""
+
+    def transcribe(self, numbers: Sequence[int]) -> None:
+        """Go on with files that were left, and try again those that failed."""
 
     def remove(self, numbers: Sequence[int]) -> None:
         """Take files off the list. One that is being transcribed is given up."""

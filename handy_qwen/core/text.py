@@ -31,12 +31,13 @@ from functools import cached_property, lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from handy_qwen.core.commands import WRITTEN, Command, Obeyed, commands_in, obey, stands_apart
+from handy_qwen.core.commands import WRITTEN, Command, Obeyed, commands_in, obey, stands_apart, written_as
 from handy_qwen.core.hesitations import hesitations_in
 from handy_qwen.core.orthography import (
     ABBREVIATION,
     CLOSES,
     COMMAS,
+    ENDS,
     NARROW,
     OPENS,
     QUOTES,
@@ -70,6 +71,7 @@ _UNBROKEN = re.compile(  # places inside numbers, e-mail addresses, "don't" and 
     r"""(?<=\d)[.,:]\d|(?<=\d[.,:])\d|(?<=\w)@\w|(?<=\w@)\w|(?<=[nN])['’][tT]\b"""
     """|(?<=[א-ת])["״][א-ת]|(?<=[א-ת]["״])[א-ת]"""
 )
+_SENTENCE_STOPS = re.compile(rf"[^\S\n]*[{re.escape(ENDS)}]+(?=\s|\Z)|[。！？｡．]+")
 _PLAIN_WORDS = re.compile(r"[^\W\d_]+(?:[ '’-][^\W\d_]+)*[,.!?…]*")
 
 
@@ -89,7 +91,9 @@ class Replacement:
     written: str
     is_regex: bool = False
     is_case_sensitive: bool = False
-    is_alone: bool = False  # only where it is said by itself, between pauses; see ``commands.stands_apart``
+    # Only where it is said by itself, between pauses; see ``commands.stands_apart``. One that is all of
+    # a sentence takes the place of its full stop as well.
+    is_alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -101,7 +105,13 @@ class TextRules:
     has_trailing_space: bool = False
     is_fitted: bool = True  # spacing and capital follow the text inserted before
     custom_words: tuple[str, ...] = ()  # keep their capitals, or their small letters
-    commands: frozenset[Command] = frozenset()  # that are listened for
+    commands: frozenset[Command] = frozenset()  # that are listened for ...
+    commands_not_in: tuple[str, ...] = ()  # ... but in these languages
+
+    def commands_in(self, language: str) -> frozenset[Command]:
+        """The commands that are listened for where ``language`` is spoken."""
+        is_off = bool({language, written_as(language)} & {*self.commands_not_in})
+        return frozenset() if is_off else self.commands
 
     def has_custom(self, text: str) -> bool:
         """Whether ``text`` begins with a custom word."""
@@ -162,22 +172,23 @@ def heard(
     Raises:
         regex.error: A replacement's pattern is invalid; ``pattern_error`` finds that beforehand.
     """
-    obeyed = obey(_plain(text).strip(), language, rules.commands)
+    wanted = rules.commands_in(language)
+    obeyed = obey(_plain(text).strip(), language, wanted)
     text = obeyed.text
     if rules.is_without_fillers:
         text = _Rewriting(rules, language).rewritten(text, _fillers(text, rules, language))
+    commands = commands_in(text, language, wanted & WRITTEN.keys())
+    breaks = [_Found(one.start, one.end, WRITTEN[one.command]) for one in commands]
     found: list[_Found] = []
     slow = 0
     for replacement in rules.replacements_in(text):
         try:
             matches = _matches(text, replacement, PATTERN_S if slow < MOST_SLOW else HASTY_S)
-            found += _filled(matches, values) if replacement.is_alone else matches
+            found += _snippets(text, matches, breaks, values) if replacement.is_alone else matches
         except TimeoutError:
             slow += 1
             on_slow(replacement)
-    for one in commands_in(text, language, rules.commands & WRITTEN.keys()):
-        found.append(_Found(one.start, one.end, WRITTEN[one.command]))
-    text = _Rewriting(rules, language).rewritten(text, _apart(found))
+    text = _Rewriting(rules, language).rewritten(text, _apart(found + breaks))
     return replace(obeyed, text=unicodedata.normalize("NFC", text))
 
 
@@ -294,9 +305,15 @@ def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) 
     return found
 
 
-def _filled(found: Iterable[_Found], values: Mapping[str, str]) -> Iterator[_Found]:
-    """``found`` with ``values`` for the placeholders."""
+def _snippets(
+    text: str, found: Iterable[_Found], breaks: Iterable[_Found], values: Mapping[str, str]
+) -> Iterator[_Found]:
+    """``found`` with ``values`` for placeholders; one that is a whole sentence with its full stop."""
+    ends = {each.end for each in breaks}
     for one in found:
+        before, stops = text[: one.start].rstrip(_BLANKS + COMMAS), _SENTENCE_STOPS.match(text, one.end)
+        if stops is not None and (ends_sentence(text[: one.start]) or len(before) in ends):
+            one = replace(one, end=stops.end())  # noqa: PLW2901
         written = _PLACEHOLDER.sub(lambda match: _plain(values.get(match[1], match[0])), one.written)
         yield replace(one, written=written)
 

@@ -76,6 +76,21 @@ class KeyPermission(enum.Enum):
     REFUSED = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class KeyOffer:
+    """A key that the desktop itself can bind to the program, where programs get none.
+
+    Attributes:
+        where: What would be changed, for people: "~/.config/niri/config.kdl".
+        lines: What would be added.
+        is_bound: Whether it has been.
+    """
+
+    where: str
+    lines: tuple[str, ...]
+    is_bound: bool
+
+
 class Overlay(enum.StrEnum):
     """Where the overlay is shown."""
 
@@ -163,6 +178,10 @@ class Rules:
     text: TextRules = field(default_factory=_default_text_rules)
     profiles: tuple[Profile, ...] = ()
 
+    def hotkey(self, place: int | None) -> Hotkey | None:
+        """The hotkey at ``place``; None: there is none."""
+        return self.hotkeys[place] if place is not None and place < len(self.hotkeys) else None
+
     def spoken(self, language: str) -> tuple[str, ...]:
         """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
         return (language,) if language else self.languages
@@ -225,6 +244,8 @@ class Entry:
     is_starred: bool = False
     has_audio: bool = False
     is_truncated: bool = False  # words may be missing in the text
+    # What was said, where the text is another: it was corrected, or was all commands and hesitations.
+    original: str = field(default="", repr=False)
 
     @property
     def is_blank(self) -> bool:

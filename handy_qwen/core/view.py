@@ -19,7 +19,7 @@ from typing import Protocol
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyPermission, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyOffer, KeyPermission, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
@@ -29,6 +29,7 @@ HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 CLIPBOARD = "clipboard"
 """The subject of the notice that a text is there which may not have arrived in its window."""
+ESCAPE = "Esc"
 SETTINGS = "settings"
 """The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
 
@@ -74,6 +75,7 @@ class Remedy(enum.Enum):
     MODELS = enum.auto()
     SETTINGS = enum.auto()
     HISTORY = enum.auto()
+    FILES = enum.auto()
     PASTE = enum.auto()
     COPY = enum.auto()
     RESTORE = enum.auto()
@@ -151,6 +153,8 @@ class View:
     keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
     desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
     # nothing; None: the keys are those of the settings
+    cancel_key: str = ESCAPE  # what cancels a take, worded for people; "" if no key does
+    key_offer: KeyOffer | None = None  # what the desktop could bind, where it gives programs no keys
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     is_hands_free: bool = False  # the recording goes on after the key came up ...
     is_locked: bool = False  # ... also when nothing is said for long
@@ -212,8 +216,11 @@ class Commands(Protocol):
             Ends it, if it is not over yet.
         """
 
-    def configure_hotkeys(self) -> None:
-        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+    def configure_hotkeys(self, bind: bool | None) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys.
+
+        With ``bind`` not None: have it bind the key of ``View.key_offer`` itself, or not any more.
+        """
 
     def allow_keys(self) -> None:
         """Have the desktop ask the user whether the program may press keys, where it must be asked."""
@@ -392,6 +399,12 @@ class HistoryCommands(Protocol):
             entry: Whose sound.
             model: "" is the one in use.
             language: "" is automatic, None the one it was recorded in.
+        """
+
+    def correct(self, before: str, after: str, number: int = 0) -> None:
+        """The user has corrected the text ``before``: of the entry ``number``, 0: the newest that has it.
+
+        The entry keeps both; the same the other way round undoes it.
         """
 
     def play(self, entry: Entry) -> None:

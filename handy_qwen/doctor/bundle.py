@@ -1,8 +1,7 @@
 """An archive to send along with a question: report, versions, logs, settings without the user's words.
 
-Left out: custom words, replacements, history, audio, models. Of the settings, what is put in is chosen by
-kind (numbers, switches, choices), so that one added later is left out until it is known to be harmless.
-The home folder and the user's name are replaced in every file.
+Of the settings, what is put in is chosen by kind (numbers, switches, choices), so that one added later is
+left out until it is known to be harmless. The home folder and the user's name are replaced in every file.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import os
 import re
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -47,20 +46,10 @@ It is plain text: have a look before you send it.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """A file of the archive."""
-
-    name: str
-    size_bytes: int
-
-
-def write_bundle(place: Path, context: Context, report: Report, *, may_replace: bool = False) -> list[Packed]:
-    """Write the archive, readable by its owner only, and return what is in it.
-
-    Raises:
-        HandyError: It cannot be written, or something is there already that it may not replace.
-    """
+def write_bundle(
+    place: Path, context: Context, report: Report, *, may_replace: bool = False
+) -> dict[str, int]:
+    """Write the archive, readable by its owner only; what is in it, in bytes. Raises HandyError: it can't."""
     contents = {name: scrubbed(text) for name, text in _contents(context, report).items()}
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -69,33 +58,16 @@ def write_bundle(place: Path, context: Context, report: Report, *, may_replace: 
             entry.external_attr = PRIVATE << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
+    if not may_replace and os.path.lexists(place):
+        raise HandyError(Message("{path} is there already.", path=place), Message("Give another name."))
     try:
-        if may_replace:
-            with replacing(place, mode=PRIVATE) as file:
-                file.write(data.getvalue())
-        else:
-            _write_new(place, data.getvalue())
-    except FileExistsError as exc:
-        raise HandyError(
-            Message("{path} is there already.", path=place), Message("Give another name.")
-        ) from exc
+        with replacing(place, mode=PRIVATE) as file:
+            file.write(data.getvalue())
     except OSError as exc:
-        raise HandyError(
-            Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
-    return [Packed(name, len(text.encode())) for name, text in contents.items()]
-
-
-def _write_new(place: Path, data: bytes) -> None:
-    """Write all of it or nothing: half an archive is of no use to anybody, and in the way of the next try."""
-    handle = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-    except BaseException:  # passed on: a full disk, or Ctrl-C
-        place.unlink(missing_ok=True)
-        raise
+        title = Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HandyError(title, hint) from exc
+    return {name: len(text.encode()) for name, text in contents.items()}
 
 
 def _contents(context: Context, report: Report) -> dict[str, str]:
@@ -154,15 +126,15 @@ def _end_of(path: Path) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """``text`` without the user's name: home folder as "~", the name itself as "user"."""
+    """``text`` without the user's name: home folder as "~", the name itself as "user", in whatever case."""
     own = os.path.expanduser("~")  # noqa: PTH111  Path's own raises where there is none
     homes = {own, json.dumps(own)[1:-1]}  # as text, and as JSON writes it
     for home in sorted(homes, key=len, reverse=True):
         if len(home) > 1:
-            text = re.sub(rf"{re.escape(home)}(?!\w)", "~", text)
+            text = re.sub(rf"(?i){re.escape(home)}(?!\w)", "~", text)
     try:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name
         return text
     ordinary = len(name) < 3 or name in {"root", "user"}  # would hit other words, or tells nothing
-    return text if ordinary else re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", "user", text)
+    return text if ordinary else re.sub(rf"(?i)(?<![\w]){re.escape(name)}(?![\w])", "user", text)

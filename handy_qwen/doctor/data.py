@@ -14,6 +14,7 @@ from urllib.parse import quote
 from handy_qwen import paths
 from handy_qwen.core.models import DEMO
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
+from handy_qwen.doctor.program import nearest
 from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
 from handy_qwen.errors import EngineError, ModelMissingError
@@ -42,12 +43,9 @@ def check_files(context: Context) -> Iterator[Finding]:
     locked = [folder for folder in folders.values() if not _is_writable(folder)]
     if locked:
         names = ", ".join(map(str, locked))
-        yield problem(
-            FILES,
-            Message("The program cannot write to {names}.", names=names),
-            Message("Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}", names=names),
-            locked=list(map(str, locked)),
-        )
+        text = Message("The program cannot write to {names}.", names=names)
+        hint = Message("Take it back: sudo chown -R $USER {names} && chmod -R u+rwX {names}", names=names)
+        yield problem(FILES, text, hint, locked=list(map(str, locked)))
     kept = _kept(folders)
     if context.platform == "win32":
         yield fine(
@@ -95,8 +93,7 @@ def _kept(folders: dict[str, Path]) -> Message:
 
 
 def _is_writable(folder: Path) -> bool:
-    there = next(one for one in (folder, *folder.parents) if one.exists())
-    return os.access(there, os.W_OK | os.X_OK)
+    return os.access(nearest(folder), os.W_OK | os.X_OK)
 
 
 def _open_to_others(folders: dict[str, Path]) -> Iterator[Path]:
@@ -134,21 +131,14 @@ def check_settings(context: Context) -> Iterator[Finding]:
         yield problem(SETTINGS, complaint.title, complaint.hint, path=path)
     elif complaint:
         told = sentences(*(one.told for one in found.problems), between="; ")
-        yield warning(
-            SETTINGS,
-            Message("In {path}, not everything is used as written: {problems}.", path=path, problems=told),
-            Message("Look at the comment above each of these settings in the file."),
-            path=path,
-            problems=[str(one) for one in found.problems],
-        )
+        text = Message("In {path}, not everything is used as written: {problems}.", path=path, problems=told)
+        hint = Message("Look at the comment above each of these settings in the file.")
+        yield warning(SETTINGS, text, hint, path=path, problems=[str(one) for one in found.problems])
     elif found.exists:
         yield fine(SETTINGS, Message("{path} is in order.", path=path), path=path)
     else:
-        yield fine(
-            SETTINGS,
-            Message("There is no settings file yet: defaults hold. It will be {path}.", path=path),
-            path=path,
-        )
+        text = Message("There is no settings file yet: defaults hold. It will be {path}.", path=path)
+        yield fine(SETTINGS, text, path=path)
 
 
 HISTORY = "history"
@@ -179,27 +169,16 @@ def check_history(_context: Context) -> Iterator[Finding]:
     except sqlite3.DatabaseError:
         damage, count = "it is no database any more", 0
     if damage:
-        yield problem(
-            HISTORY,
-            Message("The history in {folder} is damaged.", folder=places.folder),
-            Message("Start the app: it sets the damaged file aside and begins a new one."),
-            size_bytes=size,
-        )
+        text = Message("The history in {folder} is damaged.", folder=places.folder)
+        hint = Message("Start the app: it sets the damaged file aside and begins a new one.")
+        yield problem(HISTORY, text, hint, size_bytes=size)
     else:
-        yield fine(
-            HISTORY,
-            messages("{count} dictation, {size}.", "{count} dictations, {size}.", count, size=Size(size)),
-            dictations=count,
-            size_bytes=size,
-        )
+        text = messages("{count} dictation, {size}.", "{count} dictations, {size}.", count, size=Size(size))
+        yield fine(HISTORY, text, dictations=count, size_bytes=size)
 
 
 def _look(database: Path) -> tuple[str, int]:
-    """What SQLite finds wrong ("" if nothing), and the number of rows.
-
-    Raises:
-        sqlite3.DatabaseError: It cannot be read.
-    """
+    """What SQLite finds wrong ("" if nothing), and the number of rows. sqlite3.DatabaseError: unreadable."""
     # Without a journal beside it nobody writes, and SQLite need not make files of its own to read it.
     is_resting = not database.with_name(f"{database.name}-wal").exists()
     address = f"file:{quote(str(database))}?mode=ro{'&immutable=1' if is_resting else ''}"
@@ -237,12 +216,8 @@ def check_model(context: Context) -> Iterator[Finding]:
     }
     text = Message("{name}, {size}: {how}.", name=model.name, size=Size(model.size_bytes), how=how)
     if model.name == DEMO:
-        yield warning(
-            MODEL,
-            sentences(text, Message("Only this tiny demo model is used: some 300 words.")),
-            GET_ONE,
-            **details,
-        )
+        problem = sentences(text, Message("Only this tiny demo model is used: some 300 words."))
+        yield warning(MODEL, problem, GET_ONE, **details)
     else:
         yield fine(MODEL, text, **details)
 
@@ -304,12 +279,7 @@ def check_words(context: Context) -> Iterator[Finding]:
 
 
 def _look_at(model: InstalledModel, *, is_thorough: bool) -> Message:
-    """What was compared, in words.
-
-    Raises:
-        ModelMissingError, ModelCorruptError: It is not whole.
-        EngineError: It does not run.
-    """
+    """What was compared, in words; raises EngineError if the model is not whole, or does not run."""
     has_manifest = (model.folder / MANIFEST_FILE).is_file()
     if not model.folder.is_dir():
         raise ModelMissingError(model.folder)

@@ -1,15 +1,23 @@
-"""The desktop: display, tray, start at login, and what it lets the program do."""
+"""The desktop: display, tray, hotkeys, insertion, start at login, and what it lets the program do."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
-from handy_qwen.message import Message, sentences
-from handy_qwen.system.autostart import autostart_for
+from handy_qwen.core.types import Method
+from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
+from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
+from handy_qwen.message import Message, sentences, verbatim
+from handy_qwen.system.entries import autostart_for
+from handy_qwen.system.hotkeys import hotkeys_for
+from handy_qwen.system.hotkeys.chord import labels
+from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
+from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
+from handy_qwen.system.wayland.sway import sway_socket
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +40,9 @@ def check_display(context: Context) -> Iterator[Finding]:
     }
     dead = " and ".join(session.dead)
     if session.kind is Kind.NONE and dead:
-        yield problem(
-            DISPLAY,
-            Message("The display {display} isn't responding.", display=dead),
-            Message("Is it left over from another session? Start the app in a desktop session."),
-            **details,
-        )
+        text = Message("The display {display} isn't responding.", display=dead)
+        hint = Message("Is it left over from another session? Start the app in a desktop session.")
+        yield problem(DISPLAY, text, hint, **details)
         return
     if session.kind is Kind.NONE:
         yield problem(
@@ -58,21 +63,15 @@ def check_display(context: Context) -> Iterator[Finding]:
     if session.kind is Kind.X11:
         return
     if not session.display:
-        yield warning(
-            DISPLAY,
-            Message("There is no XWayland: the overlay cannot be placed here."),
-            Message("Install xwayland if you want the overlay; dictation works without."),
-            **details,
-        )
+        text = Message("There is no XWayland: the overlay cannot be placed here.")
+        hint = Message("Install xwayland if you want the overlay; dictation works without.")
+        yield warning(DISPLAY, text, hint, **details)
     if not session.wayland:
-        yield warning(
-            DISPLAY,
-            Message(
-                "Only XWayland answers; the Wayland display is not known here, so texts can only be copied."
-            ),
-            Message("Start the app from the desktop, or set WAYLAND_DISPLAY."),
-            **details,
+        text = Message(
+            "Only XWayland answers; the Wayland display is not known here, so texts can only be copied."
         )
+        hint = Message("Start the app from the desktop, or set WAYLAND_DISPLAY.")
+        yield warning(DISPLAY, text, hint, **details)
 
 
 TRAY = "tray"
@@ -95,12 +94,9 @@ def check_tray(context: Context) -> Iterator[Finding]:
     host = _host(context.environment, display)
     pid = (context.running or {}).get("pid")
     if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
-        yield warning(
-            TRAY,
-            Message("The panel does not show Handy Qwen's icon."),
-            Message("Quit the app and start it again. Its main window has all that the menu has."),
-            host=host,
-        )
+        text = Message("The panel does not show Handy Qwen's icon.")
+        hint = Message("Quit the app and start it again. Its main window has all that the menu has.")
+        yield warning(TRAY, text, hint, host=host)
     elif host:
         yield fine(TRAY, Message("The panel shows tray icons ({host}).", host=host), host=host)
     else:
@@ -179,20 +175,14 @@ def check_autostart(context: Context) -> Iterator[Finding]:
     state = entry.state()
     details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
     if state.is_on and state.is_broken:
-        yield warning(
-            AUTOSTART,
-            Message("At login, {command} should be started, which is not there.", command=state.command[0]),
-            Message("Write the entry anew: handy-qwen autostart on"),
-            **details,
-        )
+        text = Message("At login, {command} should be started, which is not there.", command=state.command[0])
+        hint = Message("Write the entry anew: handy-qwen autostart on")
+        yield warning(AUTOSTART, text, hint, **details)
     elif state.is_on:
         yield fine(AUTOSTART, Message("The app starts when you log in."), **details)
     else:
-        yield fine(
-            AUTOSTART,
-            Message("The app does not start by itself (handy-qwen autostart on changes that)."),
-            **details,
-        )
+        text = Message("The app does not start by itself (handy-qwen autostart on changes that).")
+        yield fine(AUTOSTART, text, **details)
 
 
 PERMISSIONS = "permissions"
@@ -271,10 +261,7 @@ def _check_macos() -> Iterator[Finding]:
 def _may_record() -> bool:
     """Whether the microphone is not forbidden; what was not asked yet is asked at the first recording."""
     try:
-        from AVFoundation import (  # type: ignore[import-not-found,unused-ignore]
-            AVCaptureDevice,
-            AVMediaTypeAudio,
-        )
+        from AVFoundation import AVCaptureDevice, AVMediaTypeAudio  # type: ignore[import-not-found,unused-ignore]
     except ImportError:  # pyobjc's part for it is not needed otherwise; silence tells as well
         return True
     return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED
@@ -282,8 +269,8 @@ def _may_record() -> bool:
 
 def _check_portals(context: Context) -> Iterator[Finding]:
     # On Linux only:
+    from handy_qwen.system.entries import MenuEntry
     from handy_qwen.system.insert.portal_keyboard import Permission
-    from handy_qwen.system.menu_entry import MenuEntry
     from handy_qwen.system.portal import version_of
     from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
     from handy_qwen.system.wayland.wire import socket_path
@@ -295,33 +282,118 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     permission = Permission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
-        yield warning(
-            PERMISSIONS,
-            Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing)),
-            Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too."),
-            **found,
-        )
+        text = Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing))
+        hint = Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.")
+        yield warning(PERMISSIONS, text, hint, **found)
     elif permission.is_refused():
-        yield problem(
-            PERMISSIONS,
-            Message("You have refused to let Handy Qwen type, so texts are only copied."),
-            Message("Allow it: tray > Help > Set up again > First text."),
-            **found,
-        )
+        text = Message("You have refused to let Handy Qwen type, so texts are only copied.")
+        hint = Message("Allow it: tray > Help > Set up again > First text.")
+        yield problem(PERMISSIONS, text, hint, **found)
     elif permission.token():
         yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
     else:
-        yield fine(
-            PERMISSIONS,
-            Message(
-                "The desktop will ask once whether Handy Qwen may press keys, when it first types a text."
-            ),
-            **found,
+        text = Message(
+            "The desktop will ask once whether Handy Qwen may press keys, when it first types a text."
         )
+        yield fine(PERMISSIONS, text, **found)
     if not (entry := MenuEntry(context.environment)).is_there():
+        text = Message("There is no menu entry, by which the desktop would know Handy Qwen.")
+        hint = Message("Start the app: it writes one.")
+        yield warning(PERMISSIONS, text, hint, place=str(entry.place))
+
+
+# --- hotkeys and insertion, as the back ends describe them ------------------------------------------
+
+INSERTION = "insertion"
+
+
+def check_insertion(context: Context) -> Iterator[Finding]:
+    """Say how text gets into a window here, as the insertion back end describes it."""
+    settings = context.configuration.settings
+    method = settings.method or DEFAULT_METHOD
+    if method is Method.NONE:
         yield warning(
-            PERMISSIONS,
-            Message("There is no menu entry, by which the desktop would know Handy Qwen."),
-            Message("Start the app: it writes one."),
-            place=str(entry.place),
+            INSERTION,
+            Message('Texts are not inserted: method = "none" in the settings.'),
+            Message('Set method = "auto".'),
         )
+        return
+    described = describe(context.session)
+    ways = [way for one in CHAINS[method] for way in described.ways if way.method is one]
+    there = [way.name for way in ways if way.is_available]
+    missing = [way.name for way in ways if not way.is_available]
+    details = {"backend": described.name, "method": method.value, "order": there, "missing": missing}
+    text = Message("No text can be inserted.")
+    if there:
+        text = Message("Tried in this order: {names}.", names=", ".join(there))
+    if missing:
+        text = sentences(text, Message("Not here: {names}.", names=", ".join(missing)))
+    if not there:
+        yield problem(INSERTION, text, described.remedy, **details)
+    elif (error := _error(context)) is not None:
+        yield failed(INSERTION, error, **details)
+    elif method is not Method.COPY and all(way.method is Method.COPY for way in ways if way.is_available):
+        text = sentences(text, Message("Texts can only be copied, for you to paste."))
+        yield problem(INSERTION, text, described.remedy, **details)
+    else:
+        yield fine(INSERTION, text, **details)
+
+
+def _error(context: Context) -> InsertError | None:
+    if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
+        return None
+    try:
+        if context.platform == "darwin":
+            _require_accessibility()
+        backend_for(context.session, threading.Event().wait).close()
+    except InsertError as error:
+        return error
+    return None
+
+
+def _require_accessibility() -> None:
+    """Say what is missing, without asking the user for it as the app does."""
+    import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
+
+    from handy_qwen.system.insert.macos import not_allowed
+
+    if not Quartz.CGPreflightPostEventAccess():
+        raise not_allowed()
+
+
+HOTKEYS = "hotkeys"
+SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
+
+
+def check_hotkeys(context: Context) -> Iterator[Finding]:
+    """Look whether the hotkeys of the settings can be used."""
+    kind = context.session.kind
+    backend = ("sway" if sway_socket() else "portal") if kind is Kind.WAYLAND else kind.value
+    hotkeys = context.configuration.settings.hotkeys
+    details: dict[str, object] = {"backend": backend}
+    if not hotkeys:
+        yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings, Shortcut."))
+        return
+    try:
+        names = labels(hotkeys, context.platform)
+    except HotkeyError as error:
+        yield failed(HOTKEYS, error, **details)
+        return
+    if context.running is not None:
+        told = [one for one in context.running.get("notices", ()) if one.get("subject") in SUBJECTS]
+        if told:
+            yield problem(HOTKEYS, verbatim(told[-1]["title"]), verbatim(told[-1].get("hint", "")), **details)
+        else:
+            yield fine(HOTKEYS, Message("The running app listens for {names}.", names=names), **details)
+    else:
+        yield _try(context, details)
+
+
+def _try(context: Context, details: dict[str, object]) -> Finding:
+    listener = hotkeys_for(lambda _event: None, context.session)
+    try:
+        text = listener.try_out(context.configuration.settings.hotkeys)
+    except HotkeyError as error:
+        reason, is_taken = error.reason.name.lower(), error.reason is HotkeyReason.TAKEN
+        return failed(HOTKEYS, error, **details, reason=reason, is_taken=is_taken)
+    return fine(HOTKEYS, text, **details, is_taken=False)

@@ -6,7 +6,7 @@ import enum
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from handy_qwen import __version__, paths
@@ -17,8 +17,7 @@ from handy_qwen.message import Message
 from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
-FORMAT = 1
-"""Raised when what ``Report.as_dict`` gives changes its meaning."""
+FORMAT = 1  # raised when what ``Report.as_dict`` gives changes its meaning
 
 
 class Status(enum.StrEnum):
@@ -31,31 +30,14 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at.
+    """One thing that was looked at."""
 
-    Attributes:
-        name: The check, for programs: "microphone". Several findings may share it.
-        status: How bad it is.
-        text: What was found, in a sentence or two.
-        remedy: What to do about it; "" if there is nothing to be done.
-        details: Facts behind the text, for programs: numbers, names, flags. No text of the user's.
-    """
-
-    name: str
+    name: str  # of the check, for programs: "microphone"; several findings may share it
     status: Status
-    text: Message
-    remedy: Message = Message()
+    text: Message  # what was found, in a sentence or two
+    remedy: Message = Message()  # what to do about it; none if there is nothing to be done
+    # Facts behind the text, for programs: numbers, names, flags. No text of the user's.
     details: Mapping[str, Any] = field(default_factory=dict)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "name": self.name,
-            "status": self.status.value,
-            "text": self.text,
-            "remedy": self.remedy,
-            "details": dict(self.details),
-        }
 
 
 def fine(name: str, text: Message, **details: object) -> Finding:
@@ -96,7 +78,7 @@ class Report:
             "format": FORMAT,
             "version": __version__,
             "status": self.status.value,
-            "findings": [finding.as_dict() for finding in self.findings],
+            "findings": list(map(asdict, self.findings)),
         }
 
 
@@ -106,31 +88,18 @@ NOWHERE = Session(Kind.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What there is to look at.
-
-    Attributes:
-        environment: As ``os.environ``.
-        platform: As ``sys.platform``.
-        session: Which desktop this is, as the app sees it.
-        configuration: The settings, read without touching the file.
-        running: What the running instance says it is doing; None if there is none.
-        answer: Why the running instance gave no status: "" if it gave one.
-        listen_s: How long to listen to the microphone; 0: only look which there are.
-        is_thorough: Compare the hashes of the model's files and let it run.
-        library: PortAudio, of which a process has only one.
-        ask: Tells the user what to do meanwhile, in a sentence; takes no answer.
-    """
+    """What there is to look at."""
 
     environment: Mapping[str, str]
     platform: str = sys.platform
-    session: Session = NOWHERE
-    configuration: Configuration = field(default_factory=Configuration)
-    running: Mapping[str, Any] | None = None
-    answer: str = ""
-    listen_s: float = 1.5
-    is_thorough: bool = False
-    library: PortAudio = field(default_factory=PortAudio)
-    ask: Callable[[str], None] = lambda _: None
+    session: Session = NOWHERE  # which desktop this is, as the app sees it
+    configuration: Configuration = field(default_factory=Configuration)  # read without touching the file
+    running: Mapping[str, Any] | None = None  # what the running instance says it does; None: there is none
+    answer: str = ""  # why the running instance gave no status; "" if it gave one
+    listen_s: float = 1.5  # to the microphone; 0: only look which there are
+    is_thorough: bool = False  # compare the hashes of the model's files and let it run
+    library: PortAudio = field(default_factory=PortAudio)  # of which a process has only one
+    ask: Callable[[str], None] = lambda _: None  # tells the user what to do meanwhile; takes no answer
 
     @classmethod
     def here(

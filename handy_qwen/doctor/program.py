@@ -15,8 +15,7 @@ import psutil
 
 import handy_qwen
 from handy_qwen import __version__, paths
-from handy_qwen.control import InstanceLock
-from handy_qwen.control.endpoint import LOCK_FILE
+from handy_qwen.control import LOCK_FILE, InstanceLock
 from handy_qwen.doctor.findings import Context, Finding, fine, problem, warning
 from handy_qwen.errors import EngineError
 from handy_qwen.message import Message, Size, messages, sentences, verbatim
@@ -54,18 +53,14 @@ def check_program(context: Context) -> Iterator[Finding]:
     )
     if sys.version_info < OLDEST_PYTHON or sys.maxsize < 2**32:
         oldest = ".".join(map(str, OLDEST_PYTHON))
-        yield problem(
-            PROGRAM,
-            Message("This Python is too old, or of 32 bits."),
-            Message("Use Python {oldest} of 64 bits or newer.", oldest=oldest),
-        )
+        text = Message("This Python is too old, or of 32 bits.")
+        hint = Message("Use Python {oldest} of 64 bits or newer.", oldest=oldest)
+        yield problem(PROGRAM, text, hint)
     missing = [name for name in ASSETS if not paths.asset(name).is_file()]
     if missing:
-        yield problem(
-            PROGRAM,
-            Message("Files that ship with the program are missing: {names}.", names=", ".join(missing)),
-            Message("Install it again."),
-        )
+        text = Message("Files that ship with the program are missing: {names}.", names=", ".join(missing))
+        hint = Message("Install it again.")
+        yield problem(PROGRAM, text, hint)
 
 
 def versions() -> dict[str, str]:
@@ -73,14 +68,7 @@ def versions() -> dict[str, str]:
     try:
         required = metadata.requires(paths.APP_NAME) or []
     except metadata.PackageNotFoundError:  # run from a checkout, or frozen without its own metadata
-        required = [
-            "numpy",
-            "onnxruntime",
-            "PySide6-Essentials",
-            "sounddevice",
-            "soxr",
-            "regex",
-        ]
+        required = ["numpy", "onnxruntime", "PySide6-Essentials", "sounddevice", "soxr", "regex"]
     found = {}
     for line in required:
         name = re.split(r"[ ;<>=!~\[(]", line, maxsplit=1)[0]
@@ -167,34 +155,22 @@ def check_instance(context: Context) -> Iterator[Finding]:
     version, phase = str(status.get("version", "")), str(status.get("phase", ""))
     details = {name: status.get(name) for name in ("version", "pid", "phase", "is_ready", "waiting", "held")}
     if version != __version__:
-        yield warning(
-            INSTANCE,
-            Message(
-                "The app that runs is version {version}, this one is {other}.",
-                version=version,
-                other=__version__,
-            ),
-            Message("Quit it and start it again: handy-qwen quit"),
-            **details,
+        text = Message(
+            "The app that runs is version {version}, this one is {other}.", version=version, other=__version__
         )
+        hint = Message("Quit it and start it again: handy-qwen quit")
+        yield warning(INSTANCE, text, hint, **details)
     notices = [f"{one.get('title', '')} {one.get('hint', '')}".strip() for one in status.get("notices", ())]
     if phase == "problem":
         told = verbatim(" ".join(notices)) or Message("It does not say what.")
-        yield problem(
-            INSTANCE,
-            sentences(Message("The app runs, but something keeps it from working."), told),
-            Message(),
-            **details,
-        )
+        text = sentences(Message("The app runs, but something keeps it from working."), told)
+        hint = Message()
+        yield problem(INSTANCE, text, hint, **details)
     else:
         told = Message("The app runs (process {number}) and is ready.", number=status.get("pid"))
         if not status.get("is_ready"):
             told = Message("The app runs (process {number}), but is not ready yet.", number=status.get("pid"))
-        yield fine(
-            INSTANCE,
-            told,
-            **details,
-        )
+        yield fine(INSTANCE, told, **details)
 
 
 def _silent(context: Context) -> Iterator[Finding]:
@@ -203,12 +179,9 @@ def _silent(context: Context) -> Iterator[Finding]:
     if (folder / LOCK_FILE).exists():  # else nothing has ever run here, and looking must not make the folder
         lock = InstanceLock(folder)
         if not lock.acquire():
-            yield problem(
-                INSTANCE,
-                Message("The app runs, but does not answer: {answer}", answer=context.answer),
-                Message("End its process and start it again. Its log tells more: see --bundle."),
-                phase="unresponsive",
-            )
+            text = Message("The app runs, but does not answer: {answer}", answer=context.answer)
+            hint = Message("End its process and start it again. Its log tells more: see --bundle.")
+            yield problem(INSTANCE, text, hint, phase="unresponsive")
             return
         lock.release()
     yield fine(INSTANCE, Message("The app does not run at the moment."), phase=None)
@@ -271,7 +244,7 @@ def check_disk(_context: Context) -> Iterator[Finding]:
         (Message("settings"), paths.config_dir()),
         (Message("log"), paths.log_dir()),
     ):
-        there = _nearest(folder)
+        there = nearest(folder)
         device = there.stat().st_dev
         if device in seen:
             continue
@@ -292,7 +265,7 @@ def check_disk(_context: Context) -> Iterator[Finding]:
             yield fine("disk", text, **details)
 
 
-def _nearest(folder: Path) -> Path:
+def nearest(folder: Path) -> Path:
     """``folder``, or the part of its path that is there already."""
     return next(one for one in (folder, *folder.parents) if one.exists())
 

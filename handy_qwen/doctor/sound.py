@@ -1,7 +1,4 @@
-"""The sound system, and the microphone: which one, and what it hears for a moment.
-
-Of what is heard only the loudness is used.
-"""
+"""The sound system, and what the microphone hears for a moment: only its loudness is used."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import queue
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TypeVar
@@ -18,9 +15,9 @@ from typing import TypeVar
 import numpy as np
 
 from handy_qwen.audio.devices import Device, HungError, Wish, pick, spared
-from handy_qwen.audio.loudness import is_clipping, loudest_db
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.audio.take import is_clipping, loudest_db
 from handy_qwen.core.events import Event, Failed, RecordingBegan, RecordingEnded
 from handy_qwen.core.types import Samples
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
@@ -41,14 +38,10 @@ def check_sound(context: Context) -> Iterator[Finding]:
     except MicrophoneError as error:
         yield failed(SOUND, error)
         return
-    yield fine(
-        SOUND,
-        Message(
-            "{version}, with {names}.", version=version, names=", ".join(hosts) or Message("no sound system")
-        ),
-        portaudio=version,
-        hosts=hosts,
+    text = Message(
+        "{version}, with {names}.", version=version, names=", ".join(hosts) or Message("no sound system")
     )
+    yield fine(SOUND, text, portaudio=version, hosts=hosts)
 
 
 def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
@@ -59,14 +52,11 @@ def _facts(portaudio: ModuleType) -> tuple[str, list[str]]:
 
 def _server(context: Context) -> Finding:
     if shutil.which("pactl") is None:
-        return warning(
-            SOUND,
-            Message(
-                "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it."
-            ),
-            Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse)."),
-            server="",
+        text = Message(
+            "pactl is missing: with PulseAudio or PipeWire, microphones cannot be told apart without it."
         )
+        hint = Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse).")
+        return warning(SOUND, text, hint, server="")
     told = pactl(context, "info")
     if told is None:
         return warning(
@@ -79,12 +69,9 @@ def _server(context: Context) -> Finding:
     server = facts.get("Server Name") or Message("a sound server")
     version = facts.get("Server Version", "")
     if not facts.get("Default Source"):
-        return problem(
-            SOUND,
-            Message("{server} has no microphone.", server=server),
-            Message("Plug one in, or switch it on."),
-            server=server,
-        )
+        text = Message("{server} has no microphone.", server=server)
+        hint = Message("Plug one in, or switch it on.")
+        return problem(SOUND, text, hint, server=server)
     return fine(
         SOUND, Message("{server}.", server=f"{server} {version}".strip()), server=server, version=version
     )
@@ -131,24 +118,31 @@ def check_microphone(context: Context) -> Iterator[Finding]:
     backend = Microphones(context.library, context.platform)
     try:
         devices = backend.devices()
-        playing = spared(backend, devices, wish)
+        playing = spared(backend.playing, devices, wish)
         device = pick(devices, wish.names, spare=playing)
     except MicrophoneError as error:
         yield failed(MICROPHONE, error, reason=error.reason.name.lower(), device="", level_db=None)
         return
     finally:
         backend.close()
-    details = {"device": device.name, "devices": _names(devices), "is_default": device.is_default}
+    names = [one.name for one in devices if not one.is_monitor]
+    details = {"device": device.name, "devices": names, "is_default": device.is_default}
     if wish.names and wish.names[0] and wish.names[0] not in (device.name, device.handle):
-        is_headset = pick(devices, wish.names).handle in playing
-        yield (_spared if is_headset else _missing)(device, details)
+        if pick(devices, wish.names).handle in playing:
+            text = Message(
+                "The headset you prefer plays music and is left to it; {name} is used instead.",
+                name=device.name,
+            )
+            yield fine(MICROPHONE, text, **details)
+        else:
+            problem = Message(
+                "The microphone you prefer is not connected; {name} is used instead.", name=device.name
+            )
+            remedy = Message("Plug it in, or choose another in Settings, Microphone.")
+            yield warning(MICROPHONE, problem, remedy, **details)
     if context.listen_s <= 0:
-        yield fine(
-            MICROPHONE,
-            Message("{name} would be used. It was not listened to.", name=device.name),
-            **details,
-            level_db=None,
-        )
+        problem = Message("{name} would be used. It was not listened to.", name=device.name)
+        yield fine(MICROPHONE, problem, **details, level_db=None)
         return
     context.ask(f"Say something: {device.name} is listened to for {context.listen_s:g} s.")
     try:
@@ -165,31 +159,8 @@ def _wish(context: Context) -> Wish:
     return Wish(settings.microphones, settings.avoid_headset)
 
 
-def _missing(device: Device, details: dict[str, object]) -> Finding:
-    return warning(
-        MICROPHONE,
-        Message("The microphone you prefer is not connected; {name} is used instead.", name=device.name),
-        Message("Plug it in, or choose another in Settings, Microphone."),
-        **details,
-    )
-
-
-def _spared(device: Device, details: dict[str, object]) -> Finding:
-    return fine(
-        MICROPHONE,
-        Message(
-            "The headset you prefer plays music and is left to it; {name} is used instead.", name=device.name
-        ),
-        **details,
-    )
-
-
 def listen(context: Context) -> Heard:
-    """Record for ``context.listen_s`` with the app's own recorder.
-
-    Raises:
-        MicrophoneError: It cannot be recorded with.
-    """
+    """Record for ``context.listen_s`` with the app's own recorder. Raises MicrophoneError: it cannot."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     blocks: list[Samples] = []
     backend = Microphones(context.library, context.platform)
@@ -200,7 +171,10 @@ def listen(context: Context) -> Heard:
         recorder.start(1, blocks.append)
         device = _wait_for(events, RecordingBegan).device
         first_s = time.monotonic() - begin_s
-        _hear(events, context.listen_s)
+        for event in _within(events, context.listen_s):
+            if isinstance(event, RecordingEnded):
+                events.put(event)  # it ended early: whoever waits for the end takes it
+                break
         recorder.stop(1)
         is_dead = _wait_for(events, RecordingEnded).is_dead
     finally:
@@ -209,27 +183,8 @@ def listen(context: Context) -> Heard:
     return Heard(device, first_s, is_dead, samples)
 
 
-def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
-    """The next event of ``kind``.
-
-    Raises:
-        MicrophoneError: Recording failed, or the recorder says nothing.
-    """
-    end_s = time.monotonic() + PATIENCE_S
-    while (left_s := end_s - time.monotonic()) > 0:
-        try:
-            event = events.get(timeout=left_s)
-        except queue.Empty:
-            break
-        if isinstance(event, kind):
-            return event
-        if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
-            raise event.error
-    raise HungError
-
-
-def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
-    """Let ``seconds`` pass, unless the recording fails before."""
+def _within(events: queue.SimpleQueue[Event], seconds: float) -> Iterator[Event]:
+    """What comes within ``seconds``; raises MicrophoneError if recording failed."""
     end_s = time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0:
         try:
@@ -238,13 +193,18 @@ def _hear(events: queue.SimpleQueue[Event], seconds: float) -> None:
             return
         if isinstance(event, Failed) and isinstance(event.error, MicrophoneError):
             raise event.error
-        if isinstance(event, RecordingEnded):
-            events.put(event)  # it ended early: whoever waits for the end takes it
-            return
+        yield event
+
+
+def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
+    """The next event of ``kind``; raises MicrophoneError if recording failed, or nothing comes."""
+    for event in _within(events, PATIENCE_S):
+        if isinstance(event, kind):
+            return event
+    raise HungError
 
 
 def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, object]) -> Finding:
-    """Put what was heard into words."""
     level_db, peak = loudest_db(heard.samples), float(np.abs(heard.samples).max(initial=0.0))
     details |= {
         "device": heard.device,
@@ -257,12 +217,9 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
     }
     name = heard.device
     if is_muted:
-        return problem(
-            MICROPHONE,
-            Message("{name} is muted.", name=name),
-            Message("Unmute it in the system's sound settings."),
-            **details,
-        )
+        text = Message("{name} is muted.", name=name)
+        hint = Message("Unmute it in the system's sound settings.")
+        return problem(MICROPHONE, text, hint, **details)
     if heard.is_dead:
         return problem(
             MICROPHONE,
@@ -284,12 +241,9 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
             **details,
         )
     if is_clipping(heard.samples):
-        return warning(
-            MICROPHONE,
-            Message("{name} is too loud: it clips.", name=name),
-            Message("Lower the input level."),
-            **details,
-        )
+        text = Message("{name} is too loud: it clips.", name=name)
+        hint = Message("Lower the input level.")
+        return warning(MICROPHONE, text, hint, **details)
     if heard.first_s > SLOW_S:
         return warning(
             MICROPHONE,
@@ -324,7 +278,3 @@ def _warmth(warm_s: float) -> Message:
     if not warm_s:
         return Message("It is open only while it records.")
     return Message("It stays open for {seconds} s after use.", seconds=f"{warm_s:.0f}")
-
-
-def _names(devices: Sequence[Device]) -> list[str]:
-    return [device.name for device in devices if not device.is_monitor]

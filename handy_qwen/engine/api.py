@@ -1,7 +1,6 @@
 """What the rest of the program uses of the engine: a model, live transcription, and what they return.
 
-A family of models is a package beside this module; ``handy_qwen.engine.load_model`` opens a model folder of
-any. Importing this module loads no library.
+A family of models is a package beside this module, opened by ``engine.load_model``. Loads no library.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -45,14 +44,15 @@ class Part(enum.StrEnum):
 class Placement:
     """Which ``parts`` of a model run on a device: ``provider``, as ONNX Runtime calls it.
 
-    ``on_failure`` is called, with an error that says why, for each graph that could not be opened or run
-    there. The same work is then done again on the processor, as is all that follows. Called on the threads
-    that load or run the model.
+    ``on_failure`` is called with the reason why a graph could not be opened or run there. The same work is
+    then done on the processor, as is all that follows. ``in_use`` is entered around loading and each run
+    there, for a driver that ends the program. Both on the thread that loads or runs the model.
     """
 
     provider: str
     parts: frozenset[Part]
     on_failure: Callable[[EngineError], None]
+    in_use: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Cancel:
@@ -97,8 +97,7 @@ class Cancel:
 class Timings:
     """Seconds spent in each stage, drafts included, and from the beginning to the text (``total_s``).
 
-    ``prefill_s`` is the time to read prompt and audio and to write the first token, ``decode_s`` the time to
-    write the others.
+    ``prefill_s``: to read prompt and audio and to write the first token; ``decode_s``: to write the others.
     """
 
     features_s: float = 0.0
@@ -109,7 +108,7 @@ class Timings:
 
     @contextmanager
     def add_to(self, stage: str) -> Iterator[None]:
-        """Add the time that the block takes to ``stage``, the name of a field."""
+        """Add the time that the block takes to the field ``stage``."""
         begin = time.perf_counter()
         try:
             yield
@@ -225,11 +224,12 @@ class LiveText(Protocol):
     that are no numbers, and EngineError if a run fails.
     """
 
-    def feed(self, block: Samples) -> None:
-        """Take in the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n. The array is kept.
+    settled_samples: int  # how many of those fed are not needed again, because their text is final
 
-        Raises:
-            AudioFormatError: ``block`` has another shape or dtype.
+    def feed(self, block: Samples) -> None:
+        """Take in the next samples, shape (n,), float32 in [-1, 1], 16 kHz, any n. The array is kept.
+
+        AudioFormatError: ``block`` has another shape or dtype.
         """
 
     def advance(self) -> bool:
@@ -241,19 +241,14 @@ class LiveText(Protocol):
     def stop_drafting(self) -> None:
         """Start no more drafts and stop the current one, keeping its tokens: ``finish`` comes next.
 
-        A draft made at a pause goes on as long as nothing was said since: ``finish`` would have to do the
-        same.
+        A draft made at a pause goes on as long as nothing was said since: ``finish`` would have to do it.
         """
 
     def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
-        """Transcribe the rest. Nothing may be fed afterwards.
+        """Transcribe the rest; nothing may be fed afterwards.
 
-        ``on_step`` is called after each piece of it: there are several where the model loses its place.
+        ``on_step`` is called after each piece of it.
         """
-
-    @property
-    def settled_samples(self) -> int:
-        """How many of the samples fed are not needed again, because their text is final."""
 
     def settled(self) -> Transcript:
         """The text of the ``settled_samples``, also after a failure."""
@@ -266,18 +261,9 @@ class Model(Protocol):
     """A loaded model. One transcription at a time: the next begins when the last is finished or cancelled."""
 
     load_s: float
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    @property
-    def notice(self) -> str:
-        """What a user should know before relying on its text; usually empty."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """English names of the languages it knows."""
+    name: str
+    notice: str  # what a user should know before relying on its text; usually empty
+    languages: tuple[str, ...]  # English names of those it knows
 
     def live(
         self,
@@ -320,13 +306,8 @@ class Model(Protocol):
         """Transcribe a whole clip: ``samples``, shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
 
         For the other arguments see ``live``. ``on_progress`` is called on this thread with the share of the
-        samples that is done, 0 to 1.
-
-        Raises:
-            AudioFormatError: ``samples`` are something else.
-            LanguageError: The model does not know ``language``.
-            CancelledError: ``cancel`` was set.
-            EngineError: A run failed.
+        samples that is done, 0 to 1. Raises AudioFormatError for other samples, LanguageError,
+        CancelledError, and EngineError if a run failed.
         """
 
     def check_files(self) -> None:
@@ -349,11 +330,7 @@ class Model(Protocol):
         """
 
     def measure(self, samples: Samples, tokens: int) -> Timings:
-        """Run each stage once on ``samples`` and write exactly ``tokens`` tokens, whatever they are.
-
-        Raises:
-            EngineError: A run failed.
-        """
+        """Run each stage once on ``samples``, writing ``tokens`` tokens; EngineError if a run fails."""
 
     def close(self) -> None:
         """Free the memory. Nothing may be called afterwards."""

@@ -42,15 +42,19 @@ def read_object(path: Path) -> dict[str, Any]:
         return parse_object(file.read(min(MAX_BYTES, path.stat().st_size) + 1))
 
 
+def write_object(path: Path, value: dict[str, Any]) -> None:
+    """Write ``value`` into the file ``path``, for people to read; OSError if that fails."""
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
 @contextmanager
 def as_corrupt(
     path: Path, problem: Message, hint: Message = REINSTALL, missing: Message = REINSTALL
 ) -> Iterator[None]:
     """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
 
-    Raises:
-        ModelMissingError: It is missing; the hint is ``missing``.
-        ModelCorruptError: It cannot be read, or has the ``problem``; then the hint is ``hint``.
+    ModelMissingError if it is missing, with the hint ``missing``; ModelCorruptError if it cannot be read, or
+    has the ``problem``, with the hint ``hint``.
     """
     try:
         yield

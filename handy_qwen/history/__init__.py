@@ -3,8 +3,6 @@ r"""What was said, kept on disk: no take is lost, whatever happens after its fir
     microphone --feed--> inbox --> thread "history" --> takes/*.wav       every block, as it comes
     controller --begin, done, delivered ...-->      \-> history.db       one row per take
 
-``disk.DiskHistory`` is the running program's side of it (the port ``core.ports.History``);
-``archive.Archive`` is for whoever wants to look at entries, change or delete them: the command line, a
-window. Both may be at work at once, in two processes. Nothing is imported here: the command line must be
-quick.
+``disk.DiskHistory`` is the running program's side; ``archive.Archive`` is for whoever looks at entries or
+changes them, perhaps in another process. Nothing is imported here: the command line must be quick.
 """

@@ -1,9 +1,7 @@
 """The history for whoever wants to look at entries or change them: the command line, a window.
 
-May be used while the program runs, from another process: SQLite orders who writes when. Does not put
-anything in order and creates nothing; that is the running program's part.
-
-Threads: the one that opened it.
+May be used while the program runs, which alone puts things in order and creates files: SQLite orders who
+writes when. For the thread that opened it.
 """
 
 from __future__ import annotations
@@ -24,11 +22,10 @@ BUSY_S = 5.0
 
 
 class Archive:
-    """The entries of a history. All methods raise ``HistoryError`` if it cannot be read or written.
+    """The entries of a history; none if there is none in ``folder`` yet.
 
-    Args:
-        folder: Of the history; if there is none yet, there are no entries.
-        is_app_running: Whether the app may be working on entries; called when it matters.
+    All methods raise ``HistoryError`` if it cannot be read or written. ``is_app_running``: whether the app
+    may be working on entries; called when it matters.
     """
 
     def __init__(self, folder: Path, *, is_app_running: Callable[[], bool] = lambda: True) -> None:
@@ -66,11 +63,7 @@ class Archive:
         return self._entries(lambda store: store.matching(words, most=most))
 
     def entry(self, number: int) -> Entry:
-        """The entry with this id.
-
-        Raises:
-            HistoryError: There is none.
-        """
+        """The entry with this id. Raises HistoryError: there is none."""
         return self._row(number).entry
 
     def asked_language(self, number: int) -> str:
@@ -78,18 +71,13 @@ class Archive:
         return self._row(number).asked_language
 
     def audio(self, number: int) -> Path:
-        """The file with its sound.
-
-        Raises:
-            HistoryError: There is none.
-        """
+        """The file with its sound. Raises HistoryError: there is none."""
         row = self._row(number)
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
-            raise HistoryError(
-                Message("Entry {number} has no recording.", number=number),
-                Message("It was deleted, or only the text was kept."),
-            )
+            title = Message("Entry {number} has no recording.", number=number)
+            hint = Message("It was deleted, or only the text was kept.")
+            raise HistoryError(title, hint)
         return path
 
     # --- changing ------------------------------------------------------------------------------------
@@ -98,34 +86,32 @@ class Archive:
         """Exempt an entry from being deleted by itself, or no longer."""
         self._change(number, {"is_starred": int(is_starred)})
 
-    def check_is_free(self, number: int) -> None:
-        """See that the running app is not at work on an entry.
+    def correct(self, number: int, text: str) -> None:
+        """The user has corrected the text; what it was stays beside it, until it is the same again."""
+        row = self._row(number)
+        original = row.original or row.text
+        is_undone = text.strip() == original.strip()
+        columns = {"text": original, "original": ""} if is_undone else {"text": text, "original": original}
+        self._change(number, dict(columns))
 
-        Raises:
-            HistoryError: It is, or there is no such entry.
-        """
+    def check_is_free(self, number: int) -> None:
+        """Raise a HistoryError if the running app is at work on an entry, or there is none."""
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
-            raise HistoryError(
-                Message("The app is working on entry {number}.", number=number),
-                Message("Wait until it's transcribed."),
-            )
+            title = Message("The app is working on entry {number}.", number=number)
+            hint = Message("Wait until it's transcribed.")
+            raise HistoryError(title, hint)
 
     def delete(self, number: int) -> None:
-        """Delete an entry and its sound.
-
-        Raises:
-            HistoryError: There is none, it is in work, or its file cannot be deleted.
-        """
+        """Delete an entry and its sound. Raises HistoryError: there is none, it is in work, or locked."""
         self.check_is_free(number)
         row = self._row(number)
         with self._explained():
             assert self._store is not None, "it has a row"
             if not retention.delete(self._store, self._places.takes, row):
-                raise HistoryError(
-                    Message("The recording of entry {number} couldn't be deleted.", number=number),
-                    Message("Check {path}.", path=self._places.takes),
-                )
+                title = Message("The recording of entry {number} couldn't be deleted.", number=number)
+                hint = Message("Check {path}.", path=self._places.takes)
+                raise HistoryError(title, hint)
 
     def forget_traces(self) -> None:
         """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
@@ -134,13 +120,16 @@ class Archive:
                 self._store.checkpoint()
 
     def transcribed(
-        self, number: int, text: str, *, language: str, model: str, is_truncated: bool = False
+        self,
+        number: int,
+        text: str,
+        *,
+        language: str,
+        model: str,
+        is_truncated: bool = False,
+        original: str = "",
     ) -> None:
-        """The entry has been transcribed (again) and the user has seen its text.
-
-        Raises:
-            HistoryError: ``text`` is empty, and the entry has one: that stays.
-        """
+        """The entry has a new text that the user has seen. Raises HistoryError: an empty one is not taken."""
         row = self._row(number)
         if row.text and not text:
             raise HistoryError(
@@ -149,6 +138,7 @@ class Archive:
         columns = {
             "state": EntryState.DONE,
             "text": text,
+            "original": original,
             "is_truncated": is_truncated,
             "language": language,
             "model": model,
@@ -187,7 +177,6 @@ class Archive:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Say what went wrong in the user's words."""
         try:
             yield
         except sqlite3.Error as exc:
@@ -195,14 +184,12 @@ class Archive:
                 raise HistoryError(
                     Message("Another program is using the history."), Message("Try again in a moment.")
                 ) from exc
-            raise HistoryError(
-                Message("Can't read or write the history."),
-                Message("Check {path}.", path=self._places.database),
-            ) from exc
+            title = Message("Can't read or write the history.")
+            hint = Message("Check {path}.", path=self._places.database)
+            raise HistoryError(title, hint) from exc
         except OSError as exc:
-            raise HistoryError(
-                Message(
-                    "{folder} cannot be used: {reason}.", folder=self._places.folder, reason=exc.strerror
-                ),
-                Message("Check its permissions."),
-            ) from exc
+            title = Message(
+                "{folder} cannot be used: {reason}.", folder=self._places.folder, reason=exc.strerror
+            )
+            hint = Message("Check its permissions.")
+            raise HistoryError(title, hint) from exc

@@ -2,9 +2,8 @@
 
     any method --> inbox --> thread "history" --> ledger: a file for the sound, a row for the rest
 
-Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second;
-the user is notified once. Sound is synced to the disk once a second while it is recorded, and at its end;
-rows where text is at stake.
+Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second; the
+user is notified once. Sound is synced once a second and at its end; rows where text is at stake.
 
 With "keep nothing", and with "text only" until the text was delivered, the sound is on the disk all the
 same: a crash must not cost a dictation. In private nothing is ever written.
@@ -29,8 +28,7 @@ from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-SLOW_S = 3.0
-"""A disk that takes longer than this for one thing is not well, and the user should know."""
+SLOW_S = 3.0  # a disk that takes longer than this for one thing is not well, and the user should know
 MOST_WAITING_S = 3600.0
 """How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
 SLOW = HistoryError(Message("The disk isn't responding."), GOES_ON)
@@ -44,14 +42,9 @@ CUT = HistoryError(
 
 
 class DiskHistory:
-    """Implements ``core.ports.History`` in a folder.
+    """Implements ``core.ports.History`` in ``folder``, which is created, readable by its owner only.
 
-    Args:
-        post: Where the events go.
-        folder: Is created, readable by its owner only.
-        rules: What is to be kept; asked when it matters.
-        clock: Monotonic seconds.
-        wall_s: Seconds since 1970.
+    ``rules`` says what is to be kept, when it matters; ``clock`` is monotonic, ``wall_s`` counts from 1970.
     """
 
     def __init__(
@@ -125,9 +118,10 @@ class DiskHistory:
         model: str = "",
         application: str = "",
         is_truncated: bool = False,
+        original: str = "",
     ) -> None:
         """The text is there."""
-        known = {"language": language, "model": model, "application": application}
+        known = {"language": language, "model": model, "application": application, "original": original}
         self.thread.do(partial(self._ledger.done, take, text, known, is_truncated=is_truncated))
 
     def failed(self, take: int, title: str) -> None:

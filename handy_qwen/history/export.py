@@ -1,4 +1,4 @@
-"""Entries as text, CSV and JSON Lines, one after the other: a long history needs no more memory than a short.
+"""Entries as text, CSV and JSON Lines, one after the other: memory does not grow with the history.
 
 Times are written in UTC where programs read them, and in the user's own where people do.
 """
@@ -74,19 +74,14 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
 
 
 def save(target: Path, pieces: Iterable[str]) -> None:
-    """Write all of it or nothing, readable by the user only: it is what he said.
-
-    Raises:
-        HistoryError: It cannot be written.
-    """
+    """Write all of it or nothing, readable by the user only. Raises HistoryError: it cannot be written."""
     try:
         with replacing(target, mode=0o600) as file:
             file.writelines(piece.encode() for piece in pieces)
     except OSError as exc:
-        raise HistoryError(
-            Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise HistoryError(title, hint) from exc
 
 
 def local_time(entry: Entry) -> str:

@@ -1,7 +1,6 @@
 """The takes of the running program, as far as the history has to know them: a row and a file for each.
 
-Everything here may wait for the disk, and runs on the history's thread. What fails because of the disk stays
-due in memory and is reported once; ``work`` tries again.
+Runs on the history's thread, and may wait for the disk. What fails there stays due and is reported once.
 """
 
 from __future__ import annotations
@@ -53,26 +52,16 @@ _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
 class LiveTake:
-    """A take to which something can still happen. What cannot be written now stays here as due.
-
-    Attributes:
-        take: Its number in this session.
-        row: What its row should say; its id is 0 until it was added.
-        before: Of a take that is replayed: its row before.
-        journal: Its sound, None if that was written in an earlier session.
-        is_gone: The user has deleted it.
-        is_leaving: All has happened to it that will, whatever its state says.
-        is_unwanted: It is only to be deleted.
-    """
+    """A take to which something can still happen. What cannot be written now stays here as due."""
 
     def __init__(self, take: int, row: Row, journal: Journal | None = None) -> None:
-        self.take = take
-        self.row = row
-        self.before: Row | None = None
-        self.journal = journal
-        self.is_gone = False
-        self.is_leaving = False
-        self.is_unwanted = False
+        self.take = take  # its number in this session
+        self.row = row  # what its row should say; its id is 0 until it was added
+        self.before: Row | None = None  # of a take that is replayed: its row before
+        self.journal = journal  # its sound, None if that was written in an earlier session
+        self.is_gone = False  # the user has deleted it
+        self.is_leaving = False  # all has happened to it that will, whatever its state says
+        self.is_unwanted = False  # it is only to be deleted
         self._due = set() if row.id else set(_COLUMNS)
         self._is_urgent = False
 
@@ -104,11 +93,7 @@ class LiveTake:
         self._is_urgent |= is_urgent
 
     def save(self, store: Store) -> None:
-        """Make its row say so.
-
-        Raises:
-            sqlite3.Error: Not possible now; it stays due.
-        """
+        """Make its row say so. Raises sqlite3.Error: not possible now; it stays due."""
         columns = {name: getattr(self.row, name) for name in self._due}
         if not self.row.id:
             self.row = replace(self.row, id=store.add(columns))
@@ -127,13 +112,7 @@ class LiveTake:
 
 
 class Ledger:
-    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``.
-
-    Attributes:
-        live: The takes of this session to which something can still happen, by number.
-        fed_samples: How much was fed.
-        taken_samples: How much of that is written, or not wanted any more.
-    """
+    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``."""
 
     def __init__(
         self,
@@ -147,9 +126,10 @@ class Ledger:
     ) -> None:
         self.places = Places(folder)
         self.store: Store | None = None
+        # The takes of this session to which something can still happen, by number
         self.live: dict[int, LiveTake] = {}
-        self.fed_samples = 0
-        self.taken_samples = 0
+        self.fed_samples = 0  # how much was fed
+        self.taken_samples = 0  # how much of that is written, or not wanted any more
         self._post = post
         self._rules = rules
         self._complaints = complaints
@@ -206,7 +186,7 @@ class Ledger:
             error="",
             whereabouts=Delivery.NOWHERE,
             replays=0,
-            **{name: value for name, value in known.items() if value},
+            **{"original": ""} | {name: value for name, value in known.items() if value},
         )
 
     def failed(self, take: int, title: str) -> None:
@@ -446,7 +426,6 @@ class Ledger:
             self._sync_at_s = min(self._sync_at_s, self._clock() + SYNC_S)
 
     def _write_all(self) -> None:
-        """Try once more what did not work."""
         self.open()
         for live in list(self.live.values()):
             self._settle(live)
@@ -515,10 +494,7 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
 
 
 class Complaints:
-    """Reports what does not work to the user: once while it lasts, and again if it returns after a while.
-
-    Threads: any.
-    """
+    """Reports what does not work: once while it lasts, and again if it returns after a while. Any thread."""
 
     def __init__(self, post: Post, clock: Callable[[], float]) -> None:
         self._post = post
@@ -548,7 +524,6 @@ def _row_error(exc: sqlite3.Error | OSError, path: Path) -> HistoryError:
         return HistoryError(Message("Another program is using the history."), GOES_ON)
     if error_code(exc) == sqlite3.SQLITE_FULL or getattr(exc, "errno", None) in {errno.ENOSPC, errno.EDQUOT}:
         return HistoryError(Message("The disk is full."), GOES_ON)
-    return HistoryError(
-        Message("Can't write the history {path}.", path=path),
-        sentences(Message("Check its permissions."), GOES_ON),
-    )
+    title = Message("Can't write the history {path}.", path=path)
+    hint = sentences(Message("Check its permissions."), GOES_ON)
+    return HistoryError(title, hint)

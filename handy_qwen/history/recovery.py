@@ -28,8 +28,7 @@ from handy_qwen.message import Message, messages
 
 logger = logging.getLogger(__name__)
 
-MOST_REPLAYS = 2
-"""A take during whose transcription the program ended this often may be what ends it."""
+MOST_REPLAYS = 2  # a take during whose transcription the program ended this often may be what ends it
 RECENT = 10
 LOST = "The text was lost when the history was damaged."
 GAVE_UP = "Handy Qwen crashed each time it transcribed this."
@@ -46,15 +45,9 @@ _STATES = {
 
 
 def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Message]:
-    """Open the history; one that is damaged is set aside, and what can be read of it copied.
+    """Open the history, and say what to tell the user if it was damaged.
 
-    Returns:
-        The history, and what to tell the user if it was damaged.
-
-    Raises:
-        NewerError: A later version has written it.
-        sqlite3.Error: It cannot be opened now.
-        OSError: It cannot be created, or not be set aside.
+    It is set aside then, and what can be read is copied. Raises NewerError, sqlite3.Error, OSError.
     """
     try:
         return _open_checked(path, busy_s), Message()
@@ -125,20 +118,10 @@ def _is_copied(store: Store, row: Row) -> bool:
 def put_in_order(
     store: Store, takes: Path, *, in_use: Collection[str] = (), now_s: float | None = None
 ) -> tuple[Recovered, int]:
-    """Bring rows and files together again.
+    """Bring rows and files together again; returns what to offer, and how many takes were given up.
 
-    Args:
-        store: Nobody else may be adding to it.
-        takes: The folder of the files.
-        in_use: Names of files that are being written right now.
-        now_s: Seconds since 1970; None: what the clock says.
-
-    Returns:
-        What is to be offered, and how many takes were given up.
-
-    Raises:
-        sqlite3.Error: The database cannot be written.
-        OSError: The folder of takes cannot be read.
+    Nobody else may be adding to ``store``. ``in_use``: names of files that are being written. ``now_s``:
+    since 1970. Raises sqlite3.Error: the database cannot be written; OSError: ``takes`` cannot be read.
     """
     now_s = time.time() if now_s is None else now_s
     retention.finish_deletions(store, takes)

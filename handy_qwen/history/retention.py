@@ -1,12 +1,11 @@
 """What is kept and for how long, and deleting what is not.
 
 Never touched by the rules: starred entries, and takes that are recorded or wait for their text. A text that
-the user may never have got goes by age only. What was kept by an earlier choice of "keep" is left as it is:
-who keeps nothing from today on has not said that the past is to go.
+the user may never have got goes by age only. What was kept by an earlier choice of "keep" stays: who keeps
+nothing from today on has not said that the past is to go.
 
-Deleting survives a kill anywhere: mark the row, delete the file, delete the row. A row that is marked is seen
-by nobody; whoever finds one finishes the work. So a file without a row is never a leftover of deleting,
-but sound whose row was lost: see ``recovery``.
+Deleting survives a kill anywhere: mark the row, delete the file, delete the row. Nobody sees a marked row but
+who finishes the work. So a file without a row is sound whose row was lost: see ``recovery``.
 """
 
 from __future__ import annotations
@@ -22,8 +21,7 @@ from handy_qwen.history.store import Row, Store
 
 logger = logging.getLogger(__name__)
 
-CANCELLED_S = 3600.0
-"""For how long a cancelled take can be brought back."""
+CANCELLED_S = 3600.0  # for how long a cancelled take can be brought back
 FAILED_S = 86_400.0
 """For how long a take that failed is there to be tried again, if nothing is to be kept; likewise, if the text
 is to be kept, the sound of one in which words may be missing."""
@@ -51,12 +49,9 @@ class Going(enum.Enum):
 
 
 def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row, Going]]:
-    """What has to go.
+    """What has to go, of ``rows`` from the newest on.
 
-    Args:
-        rows: Newest first.
-        rules: The user's.
-        now_s: Seconds since 1970. May be wrong: what seems to come from the future is not old.
+    ``now_s``, since 1970, may be wrong: what seems to come from the future is not old.
     """
     entries = size_bytes = 0
     for row in rows:
@@ -100,21 +95,13 @@ def _age_s(row: Row, now_s: float) -> float:
 
 
 def delete(store: Store, takes: Path, row: Row) -> bool:
-    """Delete an entry with its sound. False: the file could not be deleted; it is tried again later.
-
-    Raises:
-        sqlite3.Error: The row could not be changed.
-    """
-    store.change(row.id, {"is_deleting": 1, "text": ""})
+    """Delete an entry with its sound. False: the file cannot be deleted now. Raises sqlite3.Error."""
+    store.change(row.id, {"is_deleting": 1, "text": "", "original": ""})
     return _finish(store, takes, row)
 
 
 def delete_audio(store: Store, takes: Path, row: Row) -> bool:
-    """Delete the sound of an entry; its text stays. False: the file could not be deleted.
-
-    Raises:
-        sqlite3.Error: The row could not be changed; it is cleaned at the next start.
-    """
+    """Delete the sound of an entry; its text stays. False: it cannot be deleted. Raises sqlite3.Error."""
     if not _unlink(takes, row.file):
         return False
     store.change(row.id, {"file": "", "size_bytes": 0})
@@ -122,20 +109,12 @@ def delete_audio(store: Store, takes: Path, row: Row) -> bool:
 
 
 def finish_deletions(store: Store, takes: Path) -> int:
-    """Finish what was begun before, and return how many were finished.
-
-    Raises:
-        sqlite3.Error: A row could not be changed.
-    """
+    """Finish deletions that were begun before; how many. Raises sqlite3.Error: a row cannot be changed."""
     return sum(_finish(store, takes, row) for row in list(store.being_deleted()))
 
 
 def tidy(store: Store, takes: Path, rules: Rules, now_s: float) -> int:
-    """Let go of what the rules say, and return how many entries that concerned.
-
-    Raises:
-        sqlite3.Error: A row could not be changed.
-    """
+    """Let go of what the rules say; how many entries. Raises sqlite3.Error: a row cannot be changed."""
     gone = finish_deletions(store, takes)
     for row, going in list(plan(store.newest(), rules, now_s)):
         act = delete if going is Going.ENTRY else delete_audio

@@ -1,11 +1,10 @@
 """The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-Knows SQL; knows nothing of threads and rules. Rows are read as if anybody could have written them: what is no
+Knows SQL; nothing of threads and rules. Rows are read as if anybody could have written them: what is no
 number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
 
 SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
 leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
-``PRAGMA user_version`` counts the migrations that were run.
 """
 
 from __future__ import annotations
@@ -53,13 +52,14 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX take_state ON take (state);
     """,
     "ALTER TABLE take ADD COLUMN is_truncated INTEGER NOT NULL DEFAULT 0",  # words may be missing in its text
+    # What was said, where the text is another: it was corrected, or there was nothing in it to insert.
+    "ALTER TABLE take ADD COLUMN original TEXT NOT NULL DEFAULT ''",
 )
 """Each brings the schema from its index to the next version. Never changed once released."""
 
 
 _LATEST_S = 32_503_593_600.0
-MOST_CHARS = 1_000_000
-"""Of a text; no take has more."""
+MOST_CHARS = 1_000_000  # of a text; no take has more
 _MOST_INT = 2**62
 _FILE_NAME = re.compile(r"take-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}\.wav")
 T = TypeVar("T", EntryState, Delivery, Keep)
@@ -101,11 +101,7 @@ class Places:
         return self.folder / "takes"
 
     def make(self) -> None:
-        """Create the folders.
-
-        Raises:
-            OSError: That is not possible.
-        """
+        """Create the folders. Raises OSError: that is not possible."""
         paths.make_private(self.folder)
         paths.make_private(self.takes)
 
@@ -138,6 +134,7 @@ class Row:
     is_starred: bool = False
     is_deleting: bool = False
     is_truncated: bool = False
+    original: str = ""
 
     @property
     def entry(self) -> Entry:
@@ -156,34 +153,30 @@ class Row:
             is_starred=self.is_starred,
             has_audio=bool(self.file),
             is_truncated=self.is_truncated,
+            original=self.original,
         )
 
 
 _NAMES = tuple(one.name for one in fields(Row))
-_COLUMNS = ", ".join(f"substr({name}, 1, {MOST_CHARS})" if name == "text" else name for name in _NAMES)
+_COLUMNS = ", ".join(
+    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else name for name in _NAMES
+)
 
 # As bytes: whoever wrote them, they need not be UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
 class Store:
-    """An open database. Threads: the one that opened it.
+    """An open database, for the thread that opened it.
 
-    All methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
+    Methods raise ``sqlite3.Error`` if it is locked, full, damaged or not there.
     """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``, create it if there is none, and bring it up to date.
+        """Open ``path``, create it in its folder if there is none, and bring it up to date.
 
-        Args:
-            path: Its folder must be there.
-            busy_s: How long to wait for another process before giving up.
-
-        Raises:
-            DamagedError: It cannot be used any more.
-            NewerError: Its version is not known.
-            sqlite3.Error: It cannot be opened now: locked, full, not permitted.
-            OSError: It cannot be created.
+        ``busy_s`` is how long to wait for another process. Raises DamagedError: it cannot be used any more;
+        NewerError; sqlite3.Error: not now (locked, full, not permitted); OSError: it cannot be created.
         """
         self.path = path
         self._connection = _connected(path, busy_s)
@@ -192,11 +185,7 @@ class Store:
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole. Reads all of it: for the start.
-
-        Raises:
-            DamagedError: It is not.
-        """
+        """Look whether all of it is whole. Reads all of it: for the start. Raises DamagedError: it is not."""
         try:
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.Error as exc:
@@ -272,7 +261,9 @@ class Store:
     def empty(self) -> Iterator[Row]:
         """Rows of takes of which nothing is left."""
         return self._select(
-            "NOT is_deleting AND file = '' AND text = '' AND state NOT IN ('recording', 'waiting')", []
+            "NOT is_deleting AND file = '' AND text = '' AND original = ''"
+            " AND state NOT IN ('recording', 'waiting')",
+            [],
         )
 
     def newest(self, *, most: int = -1) -> Iterator[Row]:
@@ -306,8 +297,7 @@ class Store:
         self, condition: str, values: list[Any], *, order: str = "id", most: int = -1
     ) -> Iterator[Row]:
         found = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?",
-            [*values, most],
+            f"SELECT {_COLUMNS} FROM take WHERE {condition} ORDER BY {order} LIMIT ?", [*values, most]
         )
         return map(_row, found)
 
@@ -412,12 +402,7 @@ def _check_columns(connection: sqlite3.Connection) -> None:
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Run the migrations that were not run yet, all or none.
-
-    Raises:
-        NewerError: It is further than we are.
-        sqlite3.Error: One of them failed; nothing was changed.
-    """
+    """Run the migrations that were not run yet, all or none. Raises NewerError, sqlite3.Error."""
     version = _version(connection)
     if version > len(migrations):
         raise NewerError
@@ -446,11 +431,7 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged database, with what belongs to it, so that a new one can be begun.
-
-    Raises:
-        OSError: That is not possible.
-    """
+    """Rename a damaged database, with what belongs to it, so that a new one can be begun. Raises OSError."""
     stem = f"{path.stem}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     aside, count = path.with_name(f"{stem}{path.suffix}"), 1
     while aside.exists():

@@ -2,13 +2,12 @@
 
     RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
 
-Samples are the very float32 values that the engine got, so that transcribing a take again with the same model
-gives the same text; 16 bits would round and clip them. It costs 64 kB/s, and every common player reads it.
+Samples are the very float32 values that the engine got, for the same model to give the same text again; 16
+bits would round and clip them. It costs 64 kB/s, and every common player reads it.
 
 While a take is recorded the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the
-file says how much there is, and part of a sample at its end is cut off. The header is completed when the
-recording ends, or by ``repair`` after a crash. Our own chunk says how far the take had come, so that rows can
-be rebuilt from the files.
+file counts. The header is completed when the recording ends, or by ``repair`` after a crash. Our own chunk
+says how far the take had come, so that rows can be rebuilt from the files.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
 """
@@ -96,34 +95,20 @@ def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
 
 
 def note_stage(path: Path, stage: Stage) -> None:
-    """Note how far the take has come, and nothing else.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Note how far the take has come, and nothing else. Raises OSError: it cannot be written."""
     with path.open("r+b") as file:
         file.seek(_STAGE_AT)
         file.write(bytes([stage]))
 
 
 def look(path: Path) -> Sound:
-    """What is in the file. Goes by its length, not by its header.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be read.
-    """
+    """What is in the file, by its length, not its header. Raises NotATakeError: none of ours; OSError."""
     with path.open("rb") as file:
         return _read_header(path, file)
 
 
 def repair(path: Path, stage: Stage) -> Sound:
-    """Complete the header by the length of the file, cut off what is no whole sample, note ``stage``.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be written.
-    """
+    """Complete the header, cut off what is no whole sample, note ``stage``. Raises NotATakeError, OSError."""
     with path.open("r+b") as file:
         sound = _read_header(path, file)
         file.truncate(HEADER_BYTES + sound.samples * SAMPLE_BYTES)
@@ -134,12 +119,7 @@ def repair(path: Path, stage: Stage) -> Sound:
 
 @contextmanager
 def blocks(path: Path) -> Iterator[Iterator[Samples]]:
-    """The samples, in blocks of a second: shape (n,), float32, 16 kHz. Never holds more than one.
-
-    Raises:
-        NotATakeError: It is none of ours.
-        OSError: It cannot be read.
-    """
+    """Samples in blocks of a second: (n,), float32, 16 kHz; one at a time. Raises NotATakeError, OSError."""
     with path.open("rb") as file:
         sound = _read_header(path, file)
         file.seek(HEADER_BYTES)
@@ -176,18 +156,13 @@ class Journal:
     Blocks that cannot be written wait here, in memory, until they can. Writing goes straight to the system,
     so a process that is killed leaves every block behind that was written; ``sync`` brings them through a
     power cut.
-
-    Attributes:
-        samples: How many were fed; all of them are in the file or wait.
-        is_synced: What was written is on the disk.
-        is_of_before: It was recorded in an earlier session: only its stage can change.
     """
 
     def __init__(self, path: Path, created_ms: int = 0, *, is_of_before: bool = False) -> None:
         self.path = path
-        self.samples = 0
-        self.is_synced = True
-        self.is_of_before = is_of_before
+        self.samples = 0  # how many were fed; all of them are in the file or wait
+        self.is_synced = True  # what was written is on the disk
+        self.is_of_before = is_of_before  # it was recorded in an earlier session: only its stage can change
         self._created_ms = created_ms
         self._descriptor: int | None = None
         self._waiting: deque[memoryview] = deque()
@@ -221,11 +196,7 @@ class Journal:
         self._waiting.append(memoryview(little).cast("B"))  # type: ignore[arg-type,unused-ignore]  # an array
 
     def write(self) -> None:
-        """Write what waits.
-
-        Raises:
-            OSError: Not all of it could be written; the rest waits.
-        """
+        """Write what waits. Raises OSError: not all of it could be written; the rest waits."""
         if self._is_gone:
             return
         is_due = bool(self._waiting) or self._noted is not self._stage
@@ -244,11 +215,7 @@ class Journal:
             self._end()
 
     def sync(self) -> None:
-        """See that what was written outlasts a power cut. Waits for the disk.
-
-        Raises:
-            OSError: The disk failed.
-        """
+        """See that what was written outlasts a power cut. Waits for the disk. Raises OSError: it failed."""
         self.is_synced = True  # also if it fails: to try again says nothing new
         if self._descriptor is None:
             return

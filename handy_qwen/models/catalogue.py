@@ -92,11 +92,7 @@ class Catalogue:
     problem: HandyError | None = None
 
     def find(self, name: str) -> CatalogueModel:
-        """The entry ``name``, or one for the checkpoint in the repository ``name``, OWNER/NAME.
-
-        Raises:
-            InstallationError: There is none; the hint lists those there are.
-        """
+        """The entry ``name``, or one for the repository OWNER/NAME; InstallationError if there is none."""
         for model in self.models:
             if name in {model.name, model.repository}:
                 return model
@@ -109,7 +105,6 @@ class Catalogue:
         )
 
     def _checkpoint(self, repository: str) -> CatalogueModel:
-        """What can be said of a repository that no entry has."""
         owner, _, title = repository.partition("/")
         name = title.lower() if owner == _OFFICIAL else f"{owner}-{title}".lower()
         described = next((one for one in self.models if one.repository == repository.removesuffix(_HF)), None)
@@ -127,11 +122,7 @@ def user_catalogue() -> Path:
 
 
 def read_catalogue() -> Catalogue:
-    """Read both files. Any thread; takes milliseconds.
-
-    Raises:
-        InstallationError: The shipped file is damaged: the program is.
-    """
+    """Read both files, in milliseconds, on any thread; InstallationError if the shipped one is damaged."""
     shipped = {model.name: model for model in _read(paths.asset(CATALOGUE_FILE))}
     try:
         own = {model.name: model for model in _read(user_catalogue())}
@@ -162,11 +153,7 @@ def _read(path: Path) -> list[CatalogueModel]:
 
 
 def _model(raw: dict[str, Any]) -> CatalogueModel:
-    """An entry, checked as if anybody could have written it.
-
-    Raises:
-        ValueError, TypeError, AttributeError: It is not valid.
-    """
+    """An entry, which anybody could have written; ValueError, TypeError or AttributeError for a wrong one."""
     name = _text(raw, "name", _NAME)
     if unknown := sorted(raw.keys() - {field.name for field in fields(CatalogueModel)}):
         raise ValueError(f"{name} has an unknown key {unknown[0]}")

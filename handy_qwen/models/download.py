@@ -6,13 +6,15 @@
 
 A download is finished at the commit at which it was begun, even if the branch has moved on: files of two
 commits do not belong together. What is in the cache shared with other programs (HF_HOME) is linked instead of
-downloaded, and checked like the rest.
+downloaded, and checked like the rest. ``Meter`` says how far all of it is, and the rest of an installation.
 """
 
 from __future__ import annotations
 
 import re
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +22,7 @@ from typing import TypeVar
 
 from huggingface_hub import constants, try_to_load_from_cache
 
-from handy_qwen.core.models import InstallStage
+from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.errors import DownloadError, DownloadReason
 from handy_qwen.message import Message
 from handy_qwen.models.catalogue import CatalogueModel, Layout
@@ -37,7 +39,6 @@ from handy_qwen.models.hub import (
     offline_error,
     open_hub,
 )
-from handy_qwen.models.meter import Meter
 from handy_qwen.models.storage import ModelPaths, check_disk, disk_errors, link_or_copy, size_of, write_all
 
 T = TypeVar("T")
@@ -45,6 +46,12 @@ CONFIG_FILE = "config.json"
 """What a checkpoint says of itself."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _POLL_S = 0.1
+OnProgress = Callable[[Progress], None]
+"""Gets how far the work is. Raises CancelledError to give it up."""
+_EVERY_S = 0.1
+_WINDOW_S = 8.0  # over which a rate is measured: longer than a hiccup, shorter than a change of network
+_FIRST_RATE_S = 1.0
+_SILENT_S = 3.0  # a download that has brought nothing for so long is stalled
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,89 @@ class RetryPolicy:
     first_s: float = 1.0
     most_s: float = 30.0
     most_asked_s: float = 300.0  # where a hub asks for a longer wait, the download fails
+
+
+class Meter:
+    """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds.
+
+    Every method reports, and raises CancelledError if the work is to be given up.
+    """
+
+    def __init__(self, tell: OnProgress, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._stage = InstallStage.WAITING
+        self._done = self._total = 0
+        self._share: float | None = None
+        self._told_s = self._began_s = self._moved_s = clock()
+        self._samples: deque[tuple[float, int]] = deque()
+        self._is_lost = False
+
+    def enter(self, stage: InstallStage, total_bytes: int = 0, done_bytes: int = 0) -> None:
+        """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
+        self._stage, self._total, self._done, self._share = stage, total_bytes, done_bytes, None
+        self._began_s = self._moved_s = self._clock()
+        self._samples = deque([(self._began_s, done_bytes)])
+        self._is_lost = False
+        self._report()
+
+    def add(self, size_bytes: int) -> None:
+        """Count ``size_bytes`` more; fewer, if what was there turned out to be useless."""
+        self._done += size_bytes
+        if size_bytes < 0:
+            self._samples = deque([(self._clock(), self._done)])
+        elif size_bytes:
+            self._is_lost = False
+            self._moved_s = self._clock()
+        self.keep_alive()
+
+    def lose(self) -> None:
+        """Report at once that the connection is lost, and will be tried again."""
+        self._is_lost = True
+        self._samples = deque([(self._clock(), self._done)])
+        self._report()
+
+    def share(self, part: float) -> None:
+        """``part`` (0 to 1) of a stage that is not measured in bytes is done."""
+        self._share = part
+        self.keep_alive()
+
+    def keep_alive(self) -> None:
+        """Report if it is time: also while nothing happens, so that the work can be given up."""
+        if self._clock() - self._told_s >= _EVERY_S:
+            self._report()
+
+    def _report(self) -> None:
+        now = self._told_s = self._clock()
+        is_silent = self._stage is InstallStage.DOWNLOADING and now - self._moved_s > _SILENT_S
+        is_stalled = self._is_lost or is_silent
+        rate = 0.0 if is_stalled else self._rate(now)
+        self._tell(
+            Progress(
+                self._stage,
+                share=min(self._done / self._total, 1.0) if self._total else self._share,
+                done_bytes=self._done if self._total else 0,
+                total_bytes=self._total,
+                rate_bytes_s=rate,
+                remaining_s=self._remaining_s(now, rate),
+                is_stalled=is_stalled,
+            )
+        )
+
+    def _rate(self, now: float) -> float:
+        self._samples.append((now, self._done))
+        while len(self._samples) > 2 and now - self._samples[0][0] > _WINDOW_S:
+            self._samples.popleft()
+        first_s, first = self._samples[0]
+        return (self._done - first) / (now - first_s) if now - first_s >= _FIRST_RATE_S else 0.0
+
+    def _remaining_s(self, now: float, rate: float) -> float | None:
+        if self._total:
+            return (self._total - self._done) / rate if rate > 0 else None
+        spent_s = now - self._began_s
+        if self._share and spent_s >= _FIRST_RATE_S:
+            return spent_s * (1 - self._share) / self._share
+        return None
 
 
 class Download:
@@ -70,14 +160,10 @@ class Download:
     def run(self, look: Callable[[Path], None] = lambda _path: None) -> tuple[Listing, tuple[HubFile, ...]]:
         """Download what is missing and check everything.
 
-        Args:
-            look: Called with the place of config.json as soon as it is here and right, which is before the
-                weights are; may raise to save their download.
-
-        Raises:
-            DownloadError: Something could not be downloaded; what is here is kept, unless it is wrong.
-            InstallationError: The disk is full, or the folder cannot be written.
-            CancelledError: The work is to be given up; what is here is kept.
+        ``look`` is called with the place of config.json as soon as that is here and right, before the weights
+        are; it may raise to save their download. DownloadError: something could not be downloaded.
+        InstallationError: the disk is full, or the folder cannot be written. CancelledError: the work is to
+        be given up. What is here is kept, unless it is wrong.
         """
         self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
@@ -151,7 +237,6 @@ class Download:
         return listing
 
     def _delete_others(self, files: tuple[HubFile, ...]) -> None:
-        """Delete what belongs to another commit."""
         names = {name for file in files for name in (file.name, f"{file.name}.part")}
         for path in self._places.source.iterdir():
             if path.name not in names:
@@ -206,11 +291,7 @@ class Download:
 
 
 def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
-    """Do ``work`` until it succeeds; ``meter`` reports each failure at once.
-
-    Raises:
-        DownloadError: It failed too often without having got any further.
-    """
+    """Do ``work`` until it succeeds, or fails too often without getting any further: DownloadError."""
     failures = 0
     while True:
         try:
@@ -238,13 +319,11 @@ class _Fetch:
         self._most = size_of(part)
 
     def resume(self) -> None:
-        """One try.
+        """One try; what has come is kept.
 
-        Raises:
-            DownloadError: The hub refuses the file; what has come is kept.
-            TransientError: It broke off; ``has_grown`` says whether more is here than ever before.
-            InstallationError: The disk is full, or the file cannot be written.
-            CancelledError: The work is to be given up; what has come is kept.
+        DownloadError: the hub refuses the file. TransientError: it broke off; ``has_grown`` says whether more
+        is here than ever before. InstallationError: the disk is full, or the file cannot be written.
+        CancelledError.
         """
         try:
             self._resume()

@@ -6,21 +6,23 @@ and is always there; it is used only where nothing else is installed, or when it
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from handy_qwen import paths
+from handy_qwen.convert.presets import DEFAULT_PRESET
 from handy_qwen.core.models import DEMO, ModelEntry, ModelStatus
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import FittedWords, Model
-from handy_qwen.engine.json_files import read_object
+from handy_qwen.engine.json_files import read_object, write_object
 from handy_qwen.engine.qwen3.manifest import (
     MANIFEST_FILE,
+    Fidelity,
+    Manifest,
     find_damage,
     is_package,
     load_manifest,
@@ -29,25 +31,23 @@ from handy_qwen.engine.qwen3.manifest import (
 from handy_qwen.engine.qwen3.prompt import fit_words
 from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
-from handy_qwen.errors import (
-    EngineError,
-    HandyError,
-    InstallationError,
-    ModelCorruptError,
-    ModelMissingError,
-)
+from handy_qwen.errors import EngineError, HandyError, InstallationError, ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
-from handy_qwen.message import Message
+from handy_qwen.message import Message, verbatim
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.figures import fidelity_of, memory_of, preset_of
 from handy_qwen.models.machine import clip_s_of, threads_for
-from handy_qwen.models.placement import opening
+from handy_qwen.models.placement import placement_of
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
 ORIGIN_FILE = "origin.json"
 """Where an installed model comes from. A published model has no manifest: its checksums are here, too."""
+WORKING_BYTES = 300_000_000
+"""The program itself, and room for a long take."""
+_SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
+_EXACT = "exact"
+UNMEASURED = Message("How close it comes to full precision was not measured.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +64,7 @@ class InstalledModel:
 
 
 def installed_models() -> list[InstalledModel]:
-    """All models, by name; the demo model last.
-
-    Raises:
-        EngineError: The folder of models may not be read.
-    """
+    """All models, by name; the demo model last. EngineError: the folder of models may not be read."""
     folder = paths.models_dir()
     try:
         found = sorted(path for path in folder.iterdir() if _is_model(path))
@@ -92,11 +88,7 @@ def demo_model() -> InstalledModel:
 
 
 def find_model(asked: str) -> InstalledModel:
-    """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
-
-    Raises:
-        EngineError: There is none; the hint lists those there are.
-    """
+    """The model called ``asked``, or in the folder ``asked``; the first if it is empty. EngineError: none."""
     models = installed_models()
     if not asked:
         return models[0]
@@ -116,30 +108,21 @@ def find_model(asked: str) -> InstalledModel:
 def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
     """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
 
-    It is called as its folder is, also if that was renamed: one model, one name. Without ``threads``, those
-    that were measured to suit it are used; with ``use_devices``, what was measured to be quicker on a
-    graphics card or the like runs there.
-
-    Raises:
-        EngineError: There is no such model.
-        ModelMissingError: One of its files is missing.
-        ModelCorruptError: One of its files is not what it should be.
+    It is called as its folder is, also if that was renamed. Without ``threads``, those that were measured to
+    suit it are used; with ``use_devices``, what was measured to be quicker on a graphics card or the like
+    runs there. EngineError, ModelMissingError, ModelCorruptError.
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
     threads = threads or threads_for(found.folder)
-    with opening(found.folder) if use_devices else nullcontext() as placement:
-        return load_model(
-            found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
-        )
+    placement = placement_of(found.folder) if use_devices else None
+    return load_model(
+        found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
+    )
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:
-    """Which of ``words`` the model that ``find_model`` finds would read. Loads its tokenizer alone.
-
-    Raises:
-        EngineError: There is no such model, or its tokenizer is missing or damaged.
-    """
+    """Which of ``words`` the model ``asked`` reads, by its tokenizer alone; EngineError as ``find_model``."""
     return fit_words(load_tokenizer(find_model(asked).folder), words)
 
 
@@ -162,13 +145,8 @@ class Origin:
     files: dict[str, str]
 
     def save(self, folder: Path) -> None:
-        """Write it into ``folder``.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        (folder / ORIGIN_FILE).write_text(text + "\n", encoding="utf-8")
+        """Write it into ``folder``. OSError: it cannot be written."""
+        write_object(folder / ORIGIN_FILE, asdict(self))
 
 
 def load_origin(folder: Path) -> Origin | None:
@@ -184,11 +162,9 @@ def load_origin(folder: Path) -> Origin | None:
 
 
 def check_files(folder: Path) -> bool:
-    """Compare the checksum of every file with what was written down of it; False if nothing was.
+    """Compare all checksums; False if there are none.
 
-    Raises:
-        ModelMissingError: A file is not there.
-        ModelCorruptError: A file is not the one that was written.
+    ModelMissingError, ModelCorruptError: a file is wrong.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -208,13 +184,8 @@ def check_files(folder: Path) -> bool:
 def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
     """All models, installed or not: the catalogue's in its order, then what else is installed.
 
-    Any thread; reads the disk.
-
-    What only the running program knows is left out: which one is in use, what is being done.
-
-    Raises:
-        EngineError: The folder of models may not be read.
-        InstallationError: The shipped catalogue is damaged.
+    Any thread; reads the disk. What only the running program knows is left out: which one is in use, what is
+    being done. EngineError or InstallationError if models or catalogue cannot be read.
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
@@ -237,11 +208,7 @@ def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterato
 
 
 def find_installable(name: str) -> CatalogueModel:
-    """The entry ``name`` of the catalogue, or what was once asked for by the name of its repository.
-
-    Raises:
-        InstallationError: There is neither; the hint lists the entries there are.
-    """
+    """The entry ``name``, or what was once asked for by its repository; InstallationError if neither."""
     catalogue = read_catalogue()
     named = _named(catalogue, installed_models())
     return next((model for model in named if model.name == name), None) or catalogue.find(name)
@@ -300,11 +267,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
 
 
 def needed_memory(model: InstalledModel) -> int:
-    """About how much memory ``model`` needs, in bytes.
-
-    Raises:
-        InstallationError: The shipped catalogue is damaged.
-    """
+    """About how many bytes of memory ``model`` needs; InstallationError for a damaged catalogue."""
     catalogue = read_catalogue()
     models = (*catalogue.models, *_named(catalogue, [model]))
     known = next((one for one in models if one.name == model.name), None)
@@ -312,11 +275,7 @@ def needed_memory(model: InstalledModel) -> int:
 
 
 def discard_download(name: str) -> None:
-    """Delete the unfinished download of ``name``.
-
-    Raises:
-        InstallationError: It could not be deleted, or another process is working on it.
-    """
+    """Delete an unfinished download; InstallationError if it cannot be, or another process works on it."""
     places = ModelPaths(name)
     if places.work.exists():
         with places.locked(lambda: _refuse(name)), disk_errors(places.work):
@@ -324,12 +283,7 @@ def discard_download(name: str) -> None:
 
 
 def check_removable(name: str) -> None:
-    """Refuse what ``remove`` would refuse, before the user is asked.
-
-    Raises:
-        EngineError: There is no such model.
-        InstallationError: It ships with the program, or is a folder that was not installed.
-    """
+    """Raise what ``remove`` would: EngineError for no such model, InstallationError for one not installed."""
     model = find_model(name)
     if model.folder == demo_model().folder:
         raise InstallationError(
@@ -343,12 +297,7 @@ def check_removable(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete the installed ``name`` and its unfinished download. Whoever has it open keeps it.
-
-    Raises:
-        EngineError: There is no such model.
-        InstallationError: It ships with the program, could not be deleted, or another process works on it.
-    """
+    """Delete ``name`` and its unfinished download; EngineError or InstallationError if that fails."""
     check_removable(name)
     places = ModelPaths(name)
     with places.locked(lambda: _refuse(name)):
@@ -360,3 +309,59 @@ def _refuse(name: str) -> None:
         Message("{name} is being installed by another process.", name=name),
         Message("Stop that installation first."),
     )
+
+
+def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
+    """About how much memory the model in ``folder`` needs, in bytes.
+
+    ``size_bytes`` is that of all its files, ``model`` its entry in the catalogue, which knows more.
+    """
+    known = 0
+    if model is not None:
+        manifest = _manifest(folder)
+        is_ours = model.layout is Layout.CHECKPOINT
+        known = model.memory_of(manifest.preset if manifest and is_ours else DEFAULT_PRESET)
+    return known or round(size_bytes * _SHARE) + WORKING_BYTES
+
+
+def fidelity_of(folder: Path) -> tuple[Message, ...]:
+    """How close the model in ``folder`` comes to full precision, in sentences."""
+    manifest = _manifest(folder)
+    if manifest is None:
+        return (UNMEASURED,)
+    if manifest.fidelity is None:
+        return (Message("It is kept in full precision."),) if manifest.preset == _EXACT else (UNMEASURED,)
+    return fidelity_words(manifest.fidelity)
+
+
+def preset_of(folder: Path) -> str:
+    """The preset of the package in ``folder``; "" if that cannot be read, or it has none."""
+    manifest = _manifest(folder)
+    return manifest.preset if manifest else ""
+
+
+def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
+    """What was measured, in a sentence, and the notes that came with it."""
+    if not fidelity.clips:
+        return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
+    same = Message(
+        "The same words as full precision on {same} of {all} check sentences; {percent} apart.",
+        same=fidelity.clips_same,
+        all=fidelity.clips,
+        percent=_percent(fidelity.logits),
+    )
+    return (same, *map(verbatim, fidelity.notes))
+
+
+def _percent(share: float) -> str:
+    """One digit behind the point, two where that would be none of it."""
+    percent = 100 * share
+    return f"{percent:.1f} %" if percent >= 0.1 or percent == 0 else f"{percent:.2g} %"
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    """That of a package which is whole; whoever loads another says what is wrong with it."""
+    try:
+        return load_manifest(folder) if is_package(folder) else None
+    except HandyError:
+        return None

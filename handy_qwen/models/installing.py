@@ -22,6 +22,7 @@ import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from handy_qwen import paths
 from handy_qwen.convert.package import Details, convert
@@ -49,7 +50,6 @@ from handy_qwen.models.installed import (
     check_files,
     demo_model,
 )
-from handy_qwen.models.meter import Meter, OnProgress
 from handy_qwen.models.storage import (
     ModelPaths,
     check_disk,
@@ -59,6 +59,9 @@ from handy_qwen.models.storage import (
     link_or_copy,
     write_all,
 )
+
+if TYPE_CHECKING:
+    from handy_qwen.models.download import Meter, OnProgress
 
 _MOST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -74,21 +77,17 @@ def install(
 ) -> InstalledModel:
     """Install ``model``, resuming an unfinished download. One that is here and whole is left as it is.
 
-    Args:
-        model: What to install.
-        tell: Called on this thread with how far it is; may raise CancelledError.
-        preset: How precisely to keep a checkpoint; "" for the default. A published model has none.
-        keep_source: Where to move what was downloaded; without it, it is deleted once the model is in place.
+    ``tell`` is called on this thread and may raise CancelledError. ``preset`` says how precisely to keep a
+    checkpoint; "" is the default. What was downloaded moves to ``keep_source``; without it, it is deleted
+    once the model is in place.
 
-    Raises:
-        CancelledError: ``tell`` did; what has been downloaded is kept.
-        DownloadError: It could not be downloaded; what has come is kept, unless it is wrong.
-        InstallationError: There is no room for it, or a folder cannot be written.
-        ConversionError, EngineError: The repository has another kind of model, or it does not run.
+    DownloadError: what has come is kept, unless it is wrong. InstallationError: there is no room for it, or a
+    folder cannot be written. ConversionError, EngineError: the repository has another kind of model, or it
+    does not run.
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
-    from handy_qwen.models.download import Download  # the hub's library takes a while to import
+    from handy_qwen.models.download import Download, Meter  # the hub's library takes a while to import
 
     meter, places = Meter(tell), ModelPaths(model.name)
     check_memory(model.memory_of(preset))
@@ -118,17 +117,12 @@ def _ignore(_path: Path) -> None:
 def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str = "") -> InstalledModel:
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
-    Args:
-        source: The folder or archive.
-        tell: Called on this thread with how far it is; may raise CancelledError.
-        name: What to call it; without it, as ``source`` is called.
-        preset: How precisely to keep a checkpoint; "" for the default. A published model has none.
-
-    Raises:
-        CancelledError: ``tell`` did; nothing is left behind.
-        InstallationError, ConversionError, EngineError: It is no model, does not run, or cannot be written;
-            nothing is left behind.
+    It is called ``name``; without it, as ``source`` is. ``tell`` and ``preset`` as for ``install``.
+    InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written;
+    nothing is left behind.
     """
+    from handy_qwen.models.download import Meter
+
     check_is_source(source)
     places = ModelPaths(name or name_for(source))
     if places.name == DEMO or not _NAME.fullmatch(places.name) or len(places.name) > _MOST_NAME:
@@ -165,11 +159,7 @@ def name_for(source: Path) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether ``folder`` has a model whose files are all as they were written.
-
-    Raises:
-        InstallationError: It has something else.
-    """
+    """Whether ``folder`` has a model, all as it was written; InstallationError if it has something else."""
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):
@@ -185,11 +175,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def self_test(folder: Path) -> None:
-    """Load the model in ``folder`` and let it run.
-
-    Raises:
-        EngineError: It does not.
-    """
+    """Load the model in ``folder`` and let it run. EngineError: it does not."""
     recognizer = load_model(folder, voice_model=paths.asset(VOICE_MODEL))
     try:
         recognizer.self_test()
@@ -209,12 +195,8 @@ def _make(
 ) -> InstalledModel:
     """Make the model of ``source``, whatever layout it has, and put it in place.
 
-    ``may_link`` says that nobody else will ever write into the files of ``source``.
-
-    Raises:
-        ModelMissingError, ModelCorruptError, EngineError: ``source`` is no model, or it does not run.
-        ConversionError, InstallationError: It cannot be converted, or written.
-        CancelledError: The work is to be given up.
+    ``may_link`` says that nobody else will ever write into the files of ``source``. Raises EngineError,
+    ConversionError, InstallationError or CancelledError.
     """
     if is_package(source):
         if preset:
@@ -249,7 +231,6 @@ def _make(
 
 
 def _take(package: Path, source: Path, names: set[str], meter: Meter, *, may_link: bool) -> None:
-    """Link or copy the files ``names``."""
     total = sum((source / name).stat().st_size for name in names)
     if not may_link:
         check_disk(package.parent, total)

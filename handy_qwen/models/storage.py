@@ -44,17 +44,11 @@ _POLL_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
-    """The folders of the model ``name``.
-
-    Raises:
-        InstallationError: ``name`` is a path: these folders are deleted at times; or Windows has no such
-            folder.
-    """
+    """The folders of the model ``name``; InstallationError if it is a path, or Windows has no such folder."""
 
     name: str
 
     def __post_init__(self) -> None:
-        """Refuse what would lead elsewhere."""
         if self.name != Path(self.name).name or self.name[:1] in {"", "."} or is_reserved(self.name):
             raise InstallationError(
                 Message("A model cannot be called {name}.", name=repr(self.name)),
@@ -88,11 +82,7 @@ class ModelPaths:
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
-
-        Raises:
-            InstallationError: The folder of models cannot be written.
-        """
+        """Keep other processes off the model; ``poll`` may end the wait. InstallationError: not writable."""
         incoming = paths.models_dir() / _INCOMING
         with disk_errors(incoming):
             paths.make_private(incoming)
@@ -107,11 +97,7 @@ class ModelPaths:
             os.close(handle)
 
     def begin(self) -> None:
-        """Tidy up what a killed process left; call it with the lock held.
-
-        Raises:
-            InstallationError: The folder cannot be written.
-        """
+        """Tidy up what a killed process left, with the lock held; InstallationError if that fails."""
         old = self.work / "old"
         with disk_errors(self.work):
             self.source.mkdir(parents=True, exist_ok=True)
@@ -128,11 +114,7 @@ class ModelPaths:
                     path.unlink()
 
     def remove(self) -> None:
-        """Delete the installed model and what is unfinished; call it with the lock held.
-
-        Raises:
-            InstallationError: It could not be deleted; it is as it was, unless files of it cannot be deleted.
-        """
+        """Delete all of the model, with the lock held. InstallationError: it is as it was, if possible."""
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
@@ -154,11 +136,7 @@ class ModelPaths:
             ) from exc
 
     def put_in_place(self) -> None:
-        """Make ``package`` the installed model; an older one comes back if that fails.
-
-        Raises:
-            InstallationError: The folder cannot be renamed.
-        """
+        """Make ``package`` the installed model; InstallationError: an older one is back."""
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
             replace_folder(self.package, self.final, self.work / "old")
@@ -173,11 +151,7 @@ class ModelPaths:
             ) from exc
 
     def finish(self, keep: Path | None = None) -> None:
-        """Delete what is no longer needed; the source goes to ``keep`` if that is given.
-
-        Raises:
-            InstallationError: The source could not be kept.
-        """
+        """Delete what is left; the source goes to ``keep`` if given, or InstallationError says why not."""
         if keep is not None:
             try:
                 keep.parent.mkdir(parents=True, exist_ok=True)
@@ -199,7 +173,7 @@ class ModelPaths:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether no folder on Windows can have that name; models are called the same everywhere.
+    """Whether Windows has no such folder.
 
     Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
     """
@@ -220,11 +194,7 @@ def unfinished_downloads() -> dict[str, str]:
 
 
 def check_disk(folder: Path, needed_bytes: int) -> None:
-    """Complain if the disk of ``folder`` has no room for ``needed_bytes`` more.
-
-    Raises:
-        InstallationError: It has not, or its free space cannot be found out.
-    """
+    """Raise InstallationError if the disk of ``folder`` has no room for ``needed_bytes`` more."""
     with disk_errors(folder):
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes + SPARE_BYTES:
@@ -242,11 +212,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def check_memory(needed_bytes: int) -> None:
-    """Complain if the machine could not run a model that takes ``needed_bytes``, even with nothing else.
-
-    Raises:
-        InstallationError: It could not.
-    """
+    """Raise InstallationError if the machine has less memory than ``needed_bytes`` in all."""
     total_bytes = psutil.virtual_memory().total
     if total_bytes < needed_bytes:
         raise InstallationError(
@@ -278,11 +244,7 @@ def left_for_later() -> Iterator[None]:
 
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
-    """Turn the system's errors inside into ours; ``path`` is what is being written.
-
-    Raises:
-        InstallationError: The disk is full, or ``path`` cannot be written.
-    """
+    """Turn an OSError inside into an InstallationError about ``path``, which is being written."""
     try:
         yield
     except OSError as exc:
@@ -303,22 +265,14 @@ def size_of(path: Path) -> int:
 
 
 def write_all(out: IO[bytes], data: bytes) -> None:
-    """Write all of ``data``: without a buffer, a file may take less at a time.
-
-    Raises:
-        OSError: It cannot be written.
-    """
+    """Write all of ``data``: without a buffer, a file may take less at a time. OSError: it cannot."""
     view = memoryview(data)
     while view:
         view = view[out.write(view) :]
 
 
 def link_or_copy(found: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``found``, or a copy of it where the disk cannot do that.
-
-    Raises:
-        OSError: It cannot be copied either.
-    """
+    """Make ``target`` the same file as ``found``, or a copy where the disk has no links; OSError."""
     try:
         os.link(found, target)
     except OSError:  # another disk, another owner, or a file system without links

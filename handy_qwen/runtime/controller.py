@@ -1,4 +1,4 @@
-"""The one thread that runs the dictation cycle.
+"""The one thread that runs the dictation cycle, and what each effect of it does to the ports.
 
 Every other thread only puts events into this one's inbox, so no state is shared and no lock is held.
 The one timer is the time until which the thread waits for the next event.
@@ -9,14 +9,28 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import assert_never
 
 from handy_qwen.core import effects
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.dictation import step
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Event, Failed, HotkeysFailed, Ticked
+from handy_qwen.core.events import (
+    Copied,
+    Event,
+    Failed,
+    FocusNoted,
+    HotkeysFailed,
+    HotkeysSet,
+    Ticked,
+    Touched,
+)
+from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.state import Dictation, view_of
+from handy_qwen.core.types import Delivery, Samples
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime.worker import Worker
@@ -26,6 +40,9 @@ logger = logging.getLogger(__name__)
 IGNORED = effects.CancelRecording | effects.CancelTranscription | effects.PrepareInsertion
 """Their failure ends no take: the first two are about one that is gone; without its window a text is held."""
 AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what was due still is
+SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
+Attempt = Callable[[Effect, Callable[[], None]], None]
+"""Does the work of an effect and turns what goes wrong into an event. Any thread."""
 
 
 class Controller:
@@ -132,3 +149,190 @@ class Controller:
             logger.exception("the view could not be shown")
         else:
             self._view = view
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The adapters of this run. Called on the controller's thread, but for ``copy_text``: on any.
+
+    Nothing here keeps the dictation thread waiting. Most ports have threads of their own; what may wait for
+    the desktop is done on three more, each with its own: any of them can hang, and copying is the way out
+    when inserting fails. ``focus`` asks which window has the focus, ``copy`` copies, ``hotkeys-set`` sets the
+    hotkeys.
+    """
+
+    hotkeys: HotkeyListener
+    recorder: Recorder
+    transcriber: Transcriber
+    inserter: Inserter
+    cues: Cues
+    history: History
+    post: Post
+    attempt: Attempt
+    moment: Callable[[], Mapping[str, str]] = field(default=dict)  # today's "date" and the "time", worded
+    focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
+    copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
+    setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
+    captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
+
+    def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
+        """Carry out an effect, or hand it to a thread that may wait. HandyError: what the port raises."""
+        match effect:
+            case effects.ListenFor():
+                self._later(self.setting, effect, partial(self._listen_for, effect))
+            case effects.WatchEscape(is_wanted, lock_key):  # after the hotkeys that it goes with
+                self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted, lock_key))
+            case effects.PlayCue(effects.Cue.STARTED):
+                self.cues.started()
+            case effects.PlayCue():
+                self.cues.stopped()
+            case effects.StartRecording():
+                self._start_recording(effect)
+            case effects.Adapt(take, languages, context):
+                self.transcriber.adapt(take, languages, context)
+            case effects.StopRecording(take):
+                self.recorder.stop(take)
+                self.inserter.hasten()
+            case effects.CancelRecording(take):
+                self.recorder.cancel(take)
+            case effects.Replay(take, entry, languages, context):
+                self.transcriber.begin(take, languages, context)
+                self.history.replay(take, entry, partial(self.transcriber.feed, take))
+            case effects.Transcribe(take):
+                self.transcriber.finish(take)
+            case effects.CancelTranscription(take):
+                self.transcriber.cancel(take)
+            case effects.LookUp():
+                self._look_up(effect)
+            case effects.PrepareInsertion(_, method):
+                self._later(self.focus, effect, partial(self._note_focus, effect))
+                self.inserter.prepare(method)
+            case effects.Insert():
+                self._insert(effect)
+            case effects.Copy():
+                self._later(self.copying, effect, partial(self._copy, effect))
+            case effects.Adopt(take, entry):
+                self.history.adopt(take, entry)
+            case effects.KeepSound(take):
+                self.history.complete(take)
+            case effects.KeepText(take, text, language, model, application, is_truncated, original):
+                self.history.done(
+                    take,
+                    text,
+                    language=language,
+                    model=model,
+                    application=application,
+                    is_truncated=is_truncated,
+                    original=original,
+                )
+            case effects.KeepFailure(take, title):
+                self.history.failed(take, title)
+            case effects.KeepCancellation(take):
+                self.history.cancelled(take)
+            case effects.KeepDelivery(take, how):
+                self.history.delivered(take, how)
+            case effects.PauseHistory(is_paused):
+                self.history.set_private(is_paused)
+            case _:
+                assert_never(effect)
+
+    def copy_text(self, text: str) -> None:
+        """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
+        self._later(self.copying, effects.Copy(text), partial(self.inserter.copy, text))
+
+    def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
+        """See ``core.view.Commands``. Any thread; never blocks."""
+
+        def tell(captured: Captured) -> None:
+            if captured.is_last:
+                self.setting.do(end)  # the thread that tells has no time for it
+            on_captured(captured)
+
+        def begin() -> None:
+            self.captor[:] = [tell]
+            try:
+                self.hotkeys.capture(tell)
+            except HandyError as exc:
+                on_captured(Captured(CaptureStep.FAILED, error=exc))
+
+        def end() -> None:
+            if self.captor == [tell]:  # else another one has begun, and so ended this
+                self.captor.clear()
+                self.hotkeys.end_capture()
+
+        self.setting.do(begin)
+        return lambda: self.setting.do(end)
+
+    def configure_hotkeys(self, bind: bool | None) -> None:
+        """See ``core.view.Commands``. Any thread; never blocks."""
+
+        def configure() -> None:
+            try:
+                self.hotkeys.configure() if bind is None else self.hotkeys.bind_own_key(bind)
+            except HandyError as exc:
+                self.post(Failed(0, exc))
+
+        self.setting.do(configure)
+
+    def stop_hotkeys(self, _timeout_s: float) -> None:
+        """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""
+        self.setting.stop(SETTING_S)
+        self.hotkeys.stop()
+
+    def _later(self, worker: Worker, effect: Effect, work: Callable[[], None]) -> None:
+        worker.do(partial(self.attempt, effect, work))
+
+    def _note_focus(self, effect: effects.PrepareInsertion) -> None:
+        self.post(FocusNoted(effect.take, self.inserter.focused(), self.hotkeys.touched_s()))
+
+    def _look_up(self, effect: effects.LookUp) -> None:
+        def answer(clipboard: str) -> None:
+            values = {**self.moment(), "clipboard": clipboard}
+            self.post(replace(effect.transcribed, values=values))
+
+        if "clipboard" in effect.names:
+            self.inserter.read_clipboard(answer)
+        else:
+            answer("")
+
+    def _listen_for(self, effect: effects.ListenFor) -> None:
+        self.hotkeys.start(effect.hotkeys)
+        self.post(HotkeysSet())
+
+    def _copy(self, effect: effects.Copy) -> None:
+        self.inserter.copy(effect.text)
+        for take in effect.takes:
+            self.history.delivered(take, Delivery.COPIED)
+        self.post(Copied(effect.takes))
+
+    def _start_recording(self, effect: effects.StartRecording) -> None:
+        take = effect.take
+
+        def sink(block: Samples) -> None:
+            """Called on the microphone's thread."""
+            self.history.feed(take, block)
+            self.transcriber.feed(take, block)
+
+        asked = effect.languages[0] if len(effect.languages) == 1 else ""
+        self.history.begin(take, language=asked, model=effect.model)
+        self.transcriber.begin(take, effect.languages, effect.context)
+        self.recorder.start(take, sink)
+
+    def _insert(self, effect: effects.Insert) -> None:
+        for take in (effect.take, *effect.brings):
+            self.history.delivered(take, Delivery.BEGUN)
+        self.post(Touched(effect.take, self.hotkeys.touched_s()))
+
+        def is_untouched() -> bool:
+            touched_s = self.hotkeys.touched_s()
+            return touched_s is not None and touched_s <= effect.since_s
+
+        self.inserter.insert(
+            effect.take,
+            effect.text,
+            target=effect.target,
+            method=effect.method,
+            submit=effect.submit,
+            erased=effect.erased,
+            may_erase=is_untouched,
+        )

@@ -36,25 +36,22 @@ Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
 
 
+class Expected(NamedTuple):
+    """What is expected of a part, and what the user reads when it fails."""
+
+    title: Message  # what does not work without it, as a sentence's beginning
+    stuck_s: float  # how long one piece of work may take
+    remedy: Message = Message("Quit and restart Handy Qwen.")  # what the user can do without it
+    most_own: int = 400  # how many pieces it may begin of its own accord between two looks
+
+
 @dataclass
 class Watch:
-    """A part, how it is called, and how it has been.
-
-    Args:
-        subject: A word for notices and log.
-        part: The part.
-        title: What does not work without it, as a sentence's beginning.
-        stuck_s: How long one piece of work may take.
-        remedy: What the user can do without it.
-        most_own: How many pieces it may begin of its own accord between two looks.
-    """
+    """A part, its name in notices and log, and how it has been."""
 
     subject: str
     part: Watched
-    title: Message
-    stuck_s: float
-    remedy: Message = Message("Quit and restart Handy Qwen.")
-    most_own: int = 400
+    expected: Expected
     piece: int | None = field(default=None, init=False)
     looks: int = field(default=0, init=False)  # that saw the same piece
     well: int = field(default=FORGIVEN_LOOKS, init=False)  # looks since it died
@@ -65,13 +62,10 @@ class Watch:
 
 
 class Watchdog:
-    """Looks at every part once a second, on the thread ``watchdog``.
+    """Looks at every part once a second, on the thread ``watchdog``, on which it calls what it is given.
 
-    Args:
-        tell: Shows what is wrong. Called on the watchdog's thread.
-        note: Says that something works again: title and hint.
-        asleep_s: For how long the machine has slept; see ``app.machine``.
-        has_slept: Called after a sleep, with its seconds.
+    ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s`` says
+    for how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a sleep.
     """
 
     def __init__(
@@ -142,7 +136,7 @@ class Watchdog:
 
     def _is_spinning(self, watch: Watch) -> bool:
         own = watch.part.own_pieces()
-        watch.spun = watch.spun + 1 if own - watch.own > watch.most_own else 0
+        watch.spun = watch.spun + 1 if own - watch.own > watch.expected.most_own else 0
         watch.own = own
         return watch.spun >= SPINNING_LOOKS
 
@@ -158,13 +152,16 @@ class Watchdog:
                 logger.warning("the %s cannot be started again: %s", watch.subject, exc)
             else:
                 self._note(
-                    Message("{title} stopped working and was restarted.", title=watch.title),
+                    Message("{title} stopped working and was restarted.", title=watch.expected.title),
                     Message("See the log for details."),
                 )
                 return
         watch.is_lost = True
         self._tell(
-            watch.subject, HandyError(Message("{title} stopped working.", title=watch.title), watch.remedy)
+            watch.subject,
+            HandyError(
+                Message("{title} stopped working.", title=watch.expected.title), watch.expected.remedy
+            ),
         )
 
     def _look_whether_stuck(self, watch: Watch) -> None:
@@ -175,12 +172,14 @@ class Watchdog:
             watch.is_stuck = False
             logger.info("the %s moves again", watch.subject)
             self._tell(watch.subject, None)
-        elif not watch.is_stuck and watch.looks * LOOK_S >= watch.stuck_s:
+        elif not watch.is_stuck and watch.looks * LOOK_S >= watch.expected.stuck_s:
             watch.is_stuck = True
-            logger.error("the %s has not moved for %.0f s", watch.subject, watch.stuck_s)
+            logger.error("the %s has not moved for %.0f s", watch.subject, watch.expected.stuck_s)
             self._tell(
                 watch.subject,
-                HandyError(Message("{title} isn't responding.", title=watch.title), watch.remedy),
+                HandyError(
+                    Message("{title} isn't responding.", title=watch.expected.title), watch.expected.remedy
+                ),
             )
 
 
@@ -209,15 +208,6 @@ PLAYBACK = "playback"
 HOTPLUG = "hot-plugging"
 POWER = "sleep"
 QUIETING = "other sound"
-
-
-class Expected(NamedTuple):
-    """What is expected of a part, and what the user reads when it fails; as in ``Watch``."""
-
-    title: Message
-    stuck_s: float
-    remedy: Message = Watch.remedy
-    most_own: int = Watch.most_own
 
 
 # Translators of these: each goes before "stopped working." and "isn't responding."
@@ -267,8 +257,4 @@ EXPECTED = {
 
 def watches_of(threads: Mapping[str, Watched | None]) -> list[Watch]:
     """The watches over ``threads``, by subject; None: there is no such thread here."""
-    return [
-        Watch(subject, thread, *EXPECTED[subject])
-        for subject, thread in threads.items()
-        if thread is not None
-    ]
+    return [Watch(subject, thread, EXPECTED[subject]) for subject, thread in threads.items() if thread]

@@ -27,13 +27,11 @@ class WatchedThread:
     It reads no clock. The watchdog sees that the same piece of work goes on and on, or that the thread begins
     more pieces of its own accord than any timer has reason for: it spins.
 
+    ``run`` is what it does: when that returns, the thread ends. ``on_revive`` puts in order what it was at
+    when it died, before it starts again.
+
     Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to its owner,
     ``revive`` to the watchdog. Any thread may read.
-
-    Args:
-        name: The thread's.
-        run: What it does; when it returns, the thread ends.
-        on_revive: Puts in order what it was at when it died, before it starts again.
     """
 
     def __init__(self, name: str, run: Call, on_revive: Call | None = None) -> None:
@@ -74,10 +72,7 @@ class WatchedThread:
             self._thread.join(timeout_s)
 
     def begin(self, *, is_own: bool = False) -> None:
-        """A piece of work begins, or goes on after a step that could have been its last.
-
-        ``is_own``: nobody asked for it; a timer ran out, or there was more to do.
-        """
+        """A piece of work begins, or a next step of it. ``is_own``: nobody asked, as for a timer's."""
         self._count += 1
         self._own_count += is_own
         self._piece = self._count
@@ -85,9 +80,8 @@ class WatchedThread:
     def end(self) -> None:
         """The thread waits for more.
 
-        Raises:
-            SystemExit: Another thread has taken this one's place. Raised here and nowhere else, so that what
-                was taken from an inbox has been done.
+        SystemExit: another thread has taken this one's place. Raised here and nowhere else, so that what was
+        taken from an inbox has been done.
         """
         self._piece = None
         if self._leaving is threading.current_thread():
@@ -108,11 +102,7 @@ class WatchedThread:
         return self._own_count
 
     def revive(self) -> None:
-        """Start it again, unless it was asked to end; the piece of work it died of is left out.
-
-        Raises:
-            HandyError: It still runs and does not get to its next piece; or the system gives no thread.
-        """
+        """Start it again without what it died of; HandyError if it still runs, or no thread can be had."""
         if self.is_alive():
             self._leaving = self._thread
             self._thread.join(LEAVE_S)
@@ -142,18 +132,13 @@ class WatchedThread:
 class Worker(WatchedThread):
     """A thread with an inbox of calls, and a routine for when none has come for a while.
 
+    ``routine`` is called when no call has come for ``pause_s``, asked before each wait (None: never), and
+    ``after`` after each call and routine. ``on_error`` gets what they raise, in words for the user; what
+    nobody foresaw is logged, too, and without ``on_error`` everything is. If it ``is_lazy``, the first call
+    starts the thread.
+
     Threads: ``do`` and ``stop`` may be called from any; the calls and all functions handed in run on the
     thread ``name``.
-
-    Args:
-        name: The thread's.
-        routine: Called when no call has come for ``pause_s``.
-        pause_s: After how many seconds; None: never. Asked before each wait.
-        after: Called after each call and each routine.
-        on_error: Called with what a call, the routine or ``after`` raised, in words for the user. What nobody
-            foresaw is logged, too; without ``on_error`` everything is.
-        on_revive: See ``WatchedThread``.
-        is_lazy: The first call starts the thread.
     """
 
     def __init__(
@@ -174,11 +159,7 @@ class Worker(WatchedThread):
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
     def do(self, call: Call) -> None:
-        """Have ``call`` done after those before it. Any thread; never blocks.
-
-        Raises:
-            RuntimeError: The system gives no thread to a lazy worker; ``call`` will not be done.
-        """
+        """Have ``call`` done in turn. Any thread; never blocks. RuntimeError: no thread for a lazy worker."""
         if self._is_lazy:
             self.start()
         self._inbox.put(call)

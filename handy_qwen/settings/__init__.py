@@ -1,13 +1,7 @@
 """Everything the user can set, and the file it is written in."""
 
-from handy_qwen.settings.changing import change, revise
 from handy_qwen.settings.fields import OPTIONS, Option, Settings
-from handy_qwen.settings.file import (
-    Configuration,
-    Problem,
-    SettingsView,
-    read_configuration,
-)
+from handy_qwen.settings.file import Configuration, Problem, SettingsView, change, read_configuration, revise
 from handy_qwen.settings.store import SettingsStore
 
 __all__ = [

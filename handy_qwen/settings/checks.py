@@ -1,7 +1,7 @@
 """The check of each setting: from what the file or the program says to the value.
 
-A reader returns the value or raises a ValueError. It takes its own result as well, so that the same check
-serves the file and the program. No message repeats the value: custom words and replacements are the user's.
+A reader returns the value or raises a ValueError that does not repeat it: words are the user's. It takes its
+own result as well, so that the same check serves the file and the program.
 """
 
 from __future__ import annotations
@@ -169,10 +169,6 @@ def named(value: object) -> str:
     return text(value)
 
 
-def _chord(value: object) -> str:
-    return named(value).strip()
-
-
 def _own_language(value: object) -> str:
     """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
     return known_language(value) or (AUTOMATIC if text(value).strip() else "")
@@ -184,7 +180,11 @@ def _spacing(value: object) -> str:
     return text(value)
 
 
-HOTKEY: Mapping[str, Reader[Any]] = {"chord": _chord, "language": _own_language, "submit": submit_of}
+HOTKEY: Mapping[str, Reader[Any]] = {
+    "chord": lambda value: named(value).strip(),
+    "language": _own_language,
+    "submit": submit_of,
+}
 REPLACEMENT: Mapping[str, Reader[Any]] = {
     "heard": named,
     "written": text,

@@ -1,30 +1,31 @@
 """A TOML file as text in which single values can be changed; everything else stays byte for byte.
 
 ``tomllib`` reads it. What is added here is where each key is written: its line, for messages, and the text of
-its value, for changes. Comments, order and unknown keys survive because they are never touched. Comments
-inside a list that is replaced move above it; at the end of a line that is deleted they go with it.
+its value, for changes. Comments inside a list that is replaced move above it; at the end of a line that is
+deleted they go with it.
 
-tomlkit is not enough: it knows no lines, which messages need; a comment belongs to the table above it, so
-deleting that table deletes the explanation of the next setting; comments inside a list that is replaced are
-lost; and lines that it adds to a file with CRLF end with LF.
+tomlkit is not enough: it knows no lines; a comment belongs to the table above it, so deleting that deletes
+the explanation of the next setting; comments inside a list that is replaced are lost; and lines that it adds
+to a file with CRLF end with LF.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
+import math
 import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 from handy_qwen.message import Message
 
-Path = tuple[str | int, ...]
-"""Keys from the top, with the number of the entry (from 0) in a list of tables."""
+Path = tuple[str | int, ...]  # keys from the top, with the number of the entry (from 0) in a list of tables
 Entry = Mapping[str, object]
 
 _TOKEN = re.compile(
@@ -93,11 +94,7 @@ class _Statement:
 
 
 class Document:
-    """A TOML file.
-
-    Raises:
-        TomlError: ``text`` is not TOML.
-    """
+    """A TOML file. Raises TomlError: ``text`` is not TOML."""
 
     def __init__(self, text: str) -> None:
         self.mark = _BYTE_ORDER_MARK if text.startswith(_BYTE_ORDER_MARK) else ""
@@ -113,10 +110,7 @@ class Document:
 
     @cached_property
     def lines(self) -> dict[Path, int]:
-        """The line, from 1, where each key and table is first written; ``a.b = 1`` writes both.
-
-        Entries of lists in brackets have none of their own.
-        """
+        """The line, from 1, where each key and table is first written; entries in brackets have none."""
         found: dict[Path, int] = {}
         for one in self._statements:
             for length in range(1, len(one.path) + 1):
@@ -173,15 +167,10 @@ class Document:
     def with_tables(
         self, name: str, old: Sequence[Entry], new: Sequence[Entry], known: Sequence[str]
     ) -> Document:
-        """The document in which the list of tables ``name`` is ``new``.
+        """The document in which the list of tables ``name`` is ``new``; entries may have the keys ``known``.
 
-        An entry that stays, or changes, keeps its place, its comments and the keys that are not ``known``.
-
-        Args:
-            name: The list.
-            old: What its entries mean now, in the words of ``new``: one for each that is written.
-            new: What they are to mean.
-            known: The keys that an entry may have.
+        An entry that stays, or changes, keeps its place, its comments and its other keys. ``old`` is what its
+        entries mean now, in the words of ``new``: one for each that is written.
         """
         is_table = (name, 0) in self.lines
         if not new or (old and not is_table):  # in brackets: it stays so
@@ -378,3 +367,84 @@ def _explained(message: str, text: str) -> TomlError:
     starts = [tokens[0].start() for tokens, _stop in _logical_lines(text)]
     place = starts[-1] if lone is None and starts else lone or 0
     return TomlError(reason, text.count("\n", 0, place) + 1)
+
+
+# --- a broken file, made readable again -------------------------------------------------------------
+#
+# The lines at fault become comments: what was written is still there to be looked at. Which lines those are
+# cannot be known for certain (a bracket that is missing is missed further down), so that several are tried:
+# the best is what makes most of the file readable, and of equals what is shortest.
+
+_BEGINS = re.compile(r"\s*(?:\[|[\w.\"'-]+\s*=|[\w-]+\s*$)")  # a statement, or what was meant to be one
+_NAME = re.compile(r"\s*([A-Za-z_]+)\s*(?:=|$)")
+_STARTS = 40  # of statements that are tried, from the fault upwards
+_STARTS_IF_LARGE = 3
+_MOST_CHARS = 3_000_000  # that are read to find one fault: every try reads the whole file
+_MOST_FAULTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Lines ``first`` to ``last`` of a file, from 1."""
+
+    first: int
+    last: int
+
+
+def name_at(text: str, line: int) -> str:
+    """What seems to be set in ``line``, from 1, or above it; "" if that cannot be seen."""
+    for written in reversed(text.split("\n")[:line]):
+        if found := _NAME.match(written):
+            return found[1]
+    return ""
+
+
+def mended(text: str) -> str:
+    """``text`` without its faults. Raises TomlError: there are too many."""
+    for _ in range(_MOST_FAULTS):
+        try:
+            Document(text)
+        except TomlError as exc:
+            text = max(_attempts(text, exc.line), key=lambda one: one.rank).text
+        else:
+            return text
+    Document(text)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    text: str
+    rank: tuple[float, int]
+
+
+def _attempts(text: str, fault: int) -> Iterator[_Attempt]:
+    lines = text.split("\n")
+    fault = min(max(fault, 1), len(lines))
+    begins = [number for number, line in enumerate(lines, 1) if _BEGINS.match(line)]
+    most = max(_STARTS_IF_LARGE, min(_STARTS, _MOST_CHARS // (3 * len(text) + 1)))  # three tries for each
+    firsts = [number for number in reversed(begins) if number <= fault][:most]
+    above = (number for number in range(fault, 0, -1) if _is_more_than_comment(lines[number - 1]))
+    spans = {Span(fault, fault), *(Span(number, number) for number in islice(above, most))}
+    for first in firsts:
+        after = next((number for number in begins if number > first), len(lines) + 1)
+        spans |= {Span(first, after - 1), Span(first, fault)}
+    for span in sorted(spans, key=lambda one: (-one.first, one.last)):
+        attempt = "\n".join(
+            f"# {line}" if span.first <= number <= span.last and _is_more_than_comment(line) else line
+            for number, line in enumerate(lines, 1)
+        )
+        yield _Attempt(attempt, (_readable_to(attempt), span.first - span.last))
+
+
+def _is_more_than_comment(line: str) -> bool:
+    return line.strip()[:1] not in {"", "#"}
+
+
+def _readable_to(text: str) -> float:
+    """The line of the first fault."""
+    try:
+        Document(text)
+    except TomlError as exc:
+        return exc.line
+    return math.inf

@@ -108,11 +108,7 @@ _LIVE = Worded(
 
 @dataclass(frozen=True)
 class Settings:
-    """The user's choices. Frozen: ``SettingsStore.update`` makes new ones.
-
-    Raises:
-        ValueError: A value does not pass its check; the message names the field but not the value.
-    """
+    """The user's choices. Raises ValueError: a check failed; the message names the field, not the value."""
 
     mode: Mode = option(
         Mode.AUTO,
@@ -377,6 +373,14 @@ class Settings:
         Message("Say it after a pause, as a sentence of its own. In a chat, this sends the message."),
         page=Page.TEXT,
     )
+    commands_not_in: tuple[str, ...] = option(
+        (),
+        Once(one_language),
+        Message("No spoken commands in these languages"),
+        form=Own(lambda names: ", ".join(names) or Message("None")),
+        page=Page.TEXT,
+        note='A list, such as ["Italian"]; [] to listen for them in all that have some.',
+    )
     custom_words: tuple[str, ...] = option(
         (),
         Several(text),
@@ -527,6 +531,7 @@ class Settings:
             is_fitted=self.smart_spacing,
             custom_words=self.custom_words,
             commands=frozenset(one for one in Command if getattr(self, one)),
+            commands_not_in=self.commands_not_in,
         )
 
 

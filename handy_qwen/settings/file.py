@@ -1,11 +1,9 @@
 """The settings file: TOML with a comment for each setting.
 
 ``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
-writes that. A key that is absent has its default. ``version`` counts changes of the layout; a file of a newer
-version is read as far as it is understood and keeps its number.
-
-The file is the user's, who may be in the middle of editing it: one that cannot be read is never moved or
-replaced. ``SettingsStore`` keeps the running program in step with it.
+writes that. A key that is absent has its default. A file of a newer ``version`` of the layout is read as far
+as it is understood and keeps its number. The file is the user's, who may be in the middle of editing it: one
+that cannot be read is never moved or replaced. ``SettingsStore`` keeps the running program in step with it.
 """
 
 from __future__ import annotations
@@ -14,8 +12,8 @@ import difflib
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import Field, dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,20 +23,19 @@ from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message, messages, reason_of, sentences
 from handy_qwen.settings.checks import Reader, Several, item_of
-from handy_qwen.settings.document import Document, TomlError, dump
+from handy_qwen.settings.document import Document, TomlError, dump, mended, name_at
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
-from handy_qwen.settings.mending import mended, name_at
 
 VERSION = 1
 MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
-_FIELDS: dict[str, Field[Any]] = {one.name: one for one in fields(Settings)}
-_READERS: dict[str, Reader[Any]] = {name: one.metadata["read"] for name, one in _FIELDS.items()}
 _TABLES = {
-    name: tuple(read.keys) for name, read in _READERS.items() if isinstance(read, Several) and read.keys
+    name: tuple(one.read.keys)
+    for name, one in OPTIONS.items()
+    if isinstance(one.read, Several) and one.read.keys
 }
 _SHOWN_PROBLEMS = 3  # in a notice
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
@@ -84,21 +81,15 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """What is shown of the settings: complete, the last one is all that is needed.
+    """What is shown of the settings: complete, the last one is all that is needed."""
 
-    Attributes:
-        path: The file.
-        values: What the program works with.
-        error: Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
-        problems: What of the file is not used as it is written.
-        refusal: Why the file cannot be written; None if it can.
-    """
-
-    path: Path = Path()
+    path: Path = Path()  # the file
+    # What the program works with
     values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
+    # Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
     error: Problem | None = None
-    problems: tuple[Problem, ...] = ()
-    refusal: SettingsError | None = None
+    problems: tuple[Problem, ...] = ()  # what of the file is not used as it is written
+    refusal: SettingsError | None = None  # why the file cannot be written; None if it can
 
     def problem_of(self, name: str) -> Problem | None:
         """What is wrong with how the file has the setting ``name``; None if nothing."""
@@ -107,26 +98,17 @@ class SettingsView:
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a settings file says.
+    """What a settings file says."""
 
-    Attributes:
-        path: The file.
-        document: Its text; that of a new file if there is none, None if it is broken.
-        exists: It is there; else the defaults hold.
-        stamp: Tells this state of the file from later ones; None if there is none.
-        raw: What is in it: on Windows, two states of one moment may have the same stamp.
-        error: Why it cannot be read as a whole; None if it can.
-        problems: What is not used as it is written, in the order of the file.
-        settings: What the program works with; of a broken file, the defaults.
-    """
-
-    path: Path = field(default_factory=paths.settings_file)
-    document: Document | None = None
-    exists: bool = False
-    stamp: Stamp | None = None
+    path: Path = field(default_factory=paths.settings_file)  # the file
+    document: Document | None = None  # its text; that of a new file if there is none, None if it is broken
+    exists: bool = False  # it is there; else the defaults hold
+    stamp: Stamp | None = None  # tells this state of the file from later ones; None if there is none
+    # What is in it: on Windows, two states of one moment may have the same stamp
     raw: bytes = field(default=b"", repr=False)
-    error: Problem | None = None
-    problems: tuple[Problem, ...] = ()
+    error: Problem | None = None  # why it cannot be read as a whole; None if it can
+    problems: tuple[Problem, ...] = ()  # what is not used as it is written, in the order of the file
+    # What the program works with; of a broken file, the defaults
     settings: Settings = field(default_factory=Settings)
 
     def complaint(self, until: Message = Message()) -> SettingsError | None:
@@ -195,7 +177,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
         return Configuration(path, exists=True, error=Problem(Message("is not text in UTF-8")))
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
-        error = Problem(exc.reason, exc.line, name=name if name in _FIELDS else "")
+        error = Problem(exc.reason, exc.line, name=name if name in OPTIONS else "")
         return Configuration(path, exists=True, stamp=stamp, raw=raw, error=error)
     settings, problems = read(document)
     return Configuration(path, document, True, stamp, raw, problems=problems, settings=settings)
@@ -225,7 +207,7 @@ def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
 def values_in(document: Document) -> tuple[dict[str, Any], tuple[Problem, ...]]:
     """What ``document`` sets, by name; None for what is wrong, which is explained."""
     reader = _Reader(document)
-    values = {name: reader.field(name) for name in _FIELDS if name in document.values}
+    values = {name: reader.field(name) for name in OPTIONS if name in document.values}
     reader.look_for_strangers()
     return values, tuple(sorted(reader.problems, key=lambda one: one.line))
 
@@ -239,7 +221,7 @@ class _Reader:
 
     def field(self, name: str) -> Any:  # noqa: ANN401  of any setting
         """Its value; None if its default is to be used."""
-        raw, read = self._document.values[name], _READERS[name]
+        raw, read = self._document.values[name], OPTIONS[name].read
         if isinstance(raw, Mapping) and name in _TABLES:
             self._tell(Message("write [[{name}]], with two brackets", name=name), (name,))
             raw = [raw]
@@ -247,7 +229,7 @@ class _Reader:
             raw = [item for at in range(len(raw)) if (item := self.entry(name, at, raw[at])) is not None]
             if not raw:
                 return None
-        return self._checked(read, raw, name, (name,), _default_used(_FIELDS[name]))
+        return self._checked(read, raw, name, (name,), _default_used(name))
 
     def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
         """What can be used of an entry of a list; None if nothing can."""
@@ -255,7 +237,7 @@ class _Reader:
         called = Message("entry {number} of {name}", number=at + 1, name=name)
         if place in self._document.lines:
             called = Message("an entry of {name}", name=name)
-        read, before = _READERS[name], len(self.problems)
+        read, before = OPTIONS[name].read, len(self.problems)
         assert isinstance(read, Several)
         if read.keys and isinstance(entry, Mapping):
 
@@ -284,8 +266,8 @@ class _Reader:
         for name, raw in values.items():
             if name == "version":
                 continue
-            if name not in _FIELDS and not is_newer:
-                guess = _nearest(name, _FIELDS)
+            if name not in OPTIONS and not is_newer:
+                guess = _nearest(name, OPTIONS)
                 told = Message("this key is not a setting")
                 if guess:
                     told = Message(
@@ -302,7 +284,7 @@ class _Reader:
         for key in entry:
             if key in known:
                 continue
-            if key in _FIELDS:
+            if key in OPTIONS:
                 line = self._document.first_table_line
                 told = Message("{key} is inside {table} and not used", key=key, table=name)
                 if line:
@@ -335,7 +317,7 @@ class _Reader:
             return None
 
     def _tell(self, text: Message, place: Keys, effect: Message = Message()) -> None:
-        name = place[0] if place[0] in _FIELDS else ""
+        name = place[0] if place[0] in OPTIONS else ""
         self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
 
     def _tell_stranger(self, text: Message, place: Keys, meant: str) -> None:
@@ -365,13 +347,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return found[0] if found else ""
 
 
-def _default_used(one: Field[Any]) -> Message:
-    if one.default == "" or isinstance(one.default, tuple):
+def _default_used(name: str) -> Message:
+    default = OPTIONS[name].default
+    if default == "" or isinstance(default, tuple):
         return Message("the default is used")
-    return Message("the default, {value}, is used", value=dump(_plain(one.default)))
+    return Message("the default, {value}, is used", value=dump(_plain(default)))
 
 
-def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Document:
+def new_document(names: Iterable[str] = tuple(OPTIONS), head: str = HEAD) -> Document:
     """A document with the defaults of ``names`` and their meanings."""
     defaults = Settings()
     lines = [f"# {head}", f"version = {VERSION}"]
@@ -385,14 +368,11 @@ def new_document(names: Iterable[str] = tuple(_FIELDS), head: str = HEAD) -> Doc
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other values of some settings; everything else is as it was.
-
-    So are entries of a list that cannot be read, unless it gets its default again.
-    """
+    """``document`` with other settings; all else stays, also entries that cannot be read, unless reset."""
     for name, value in changes.items():
         raw = document.values.get(name)
-        entries = raw if isinstance(raw, list) and isinstance(_READERS[name], Several) else []
-        reader, is_reset = _Reader(document), value == _FIELDS[name].default
+        entries = raw if isinstance(raw, list) and isinstance(OPTIONS[name].read, Several) else []
+        reader, is_reset = _Reader(document), value == OPTIONS[name].default
         read = [reader.entry(name, at, entry) for at, entry in enumerate(entries)]
         unread = [at for at, entry in enumerate(read) if entry is None and not is_reset]
         if name in _TABLES:
@@ -421,13 +401,10 @@ def _plain(value: object) -> object:
 
 
 def save(found: Configuration, changes: Mapping[str, object]) -> None:
-    """Write ``changes`` into the file that was ``found``, atomically, readable by the owner only.
+    """Write ``changes`` into the file that was ``found`` (or it links to), atomically, for the owner only.
 
-    Of a link, the file it names is written.
-
-    Raises:
-        ChangedMeanwhileError: It is another file by now.
-        OSError: The file cannot be written, or would be too large to be read again.
+    Raises ChangedMeanwhileError: it is another file by now; OSError: it cannot be written, or would be too
+    large.
     """
     assert found.document is not None
     document = edited(found.document, changes)
@@ -448,29 +425,20 @@ def _replace(found: Configuration, raw: bytes) -> None:
 
 
 def mend(path: Path) -> None:
-    """Make a file that is not TOML readable again: its faulty lines become comments.
-
-    Raises:
-        SettingsError: It is broken in another way, or cannot be written; it is as it was.
-    """
+    """Turn what keeps a file from being TOML into comments. Raises SettingsError: it is broken otherwise."""
     found = read_configuration(path)
     if found.document is not None:
         return
     try:
         _replace(found, mended(path.read_bytes().decode()).encode())
     except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
-        raise SettingsError(
-            Message("{name} cannot be repaired here.", name=path.name),
-            Message("Open {path} in a text editor.", path=path),
-        ) from exc
+        title = Message("{name} cannot be repaired here.", name=path.name)
+        hint = Message("Open {path} in a text editor.", path=path)
+        raise SettingsError(title, hint) from exc
 
 
 def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
-    """Give a key that is none the name it was meant to have, or move it to its place; else make it a comment.
-
-    Raises:
-        SettingsError: There is no such key any more, or the file cannot be written.
-    """
+    """Give a key that is none its meant name or place; else make it a comment. Raises SettingsError."""
     found = read_configuration(path)
     problem = next((one for one in found.problems if place and one.place == place), None)
     if found.document is None or problem is None:
@@ -486,10 +454,9 @@ def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
     try:
         _replace(found, f"{document.mark}{document.text}".encode())
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Check its permissions."),
-        ) from exc
+        title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Check its permissions.")
+        raise SettingsError(title, hint) from exc
 
 
 def check_readable(found: Configuration, names: Iterable[str]) -> None:
@@ -497,9 +464,54 @@ def check_readable(found: Configuration, names: Iterable[str]) -> None:
     for name in names:
         document = found.document
         if document and name in document.values and _Reader(document).field(name) is None:
-            raise SettingsError(
-                Message(
-                    "{name} in {file} cannot be read, and would be lost.", name=name, file=found.path.name
-                ),
-                Message("Fix or reset it first."),
+            title = Message(
+                "{name} in {file} cannot be read, and would be lost.", name=name, file=found.path.name
             )
+            hint = Message("Fix or reset it first.")
+            raise SettingsError(title, hint)
+
+
+# --- changes by a command, which the running program finds in the file ------------------------------
+
+_TRIES = 5  # while others write the file
+
+
+def change(path: Path, **changes: object) -> Settings:
+    """Change nothing but these, and nothing in a file that is broken.
+
+    Raises SettingsError: the file cannot be read or written; ValueError: a value does not pass its check.
+    """
+    return _changed(path, lambda _found: changes)
+
+
+def revise(path: Path, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
+    """``change`` to what ``changes`` makes of the settings, for what is added to a list.
+
+    Raises as that does, and a SettingsError if what is there cannot be read.
+    """
+
+    def wanted(found: Configuration) -> Mapping[str, object]:
+        made = changes(found.settings)
+        check_readable(found, made)
+        return made
+
+    return _changed(path, wanted)
+
+
+def _changed(path: Path, wanted: Callable[[Configuration], Mapping[str, object]]) -> Settings:
+    for left in reversed(range(_TRIES)):
+        found = read_configuration(path)
+        if found.document is None:
+            raise found.complaint() or SettingsError(Message("{path} cannot be read.", path=path))
+        changes = wanted(found)
+        new = replace(found.settings, **changes)  # type: ignore[arg-type]  # checked there
+        try:
+            save(found, {name: getattr(new, name) for name in changes})
+        except OSError as exc:
+            if isinstance(exc, ChangedMeanwhileError) and left:
+                continue
+            title = Message("{path} cannot be written: {reason}.", path=path, reason=exc.strerror)
+            hint = Message("Check its permissions.")
+            raise SettingsError(title, hint) from exc
+        return new
+    raise AssertionError  # the last try ends above

@@ -1,7 +1,6 @@
-"""How a setting is worded and shown: on which page of the window, and its values as people say them.
+"""How a setting is worded: the same words make the comment in the file, the row in the window, and answers.
 
-The same words make the comment in the settings file, the row in the window and the answers of ``handy-qwen
-settings``. They are plain English; whoever shows them may translate them. Nothing here draws.
+They are plain English; whoever shows them may translate them. Nothing here draws.
 """
 
 from __future__ import annotations
@@ -86,19 +85,13 @@ class Switch:
 
 @dataclass(frozen=True)
 class Worded:
-    """One of some values, each with its words.
+    """One of some values, each with its words."""
 
-    Attributes:
-        values: Those to choose from.
-        other: The words of a value that only the file can have ("After 45 minutes"); None: there is none.
-        raw: How the file writes a value.
-        is_long: There are too many, or they depend on the machine: a comment does not list them.
-    """
-
-    values: Mapping[Any, Message]
+    values: Mapping[Any, Message]  # those to choose from
+    # The words of a value that only the file can have ("After 45 minutes"); None: there is none
     other: Callable[[Any], Message] | None = None
-    raw: Callable[[Any], str] = lambda value: f'"{value}"'
-    is_long: bool = False
+    raw: Callable[[Any], str] = lambda value: f'"{value}"'  # how the file writes a value
+    is_long: bool = False  # there are too many, or they depend on the machine: a comment does not list them
 
     def worded(self, value: Any) -> Message:  # noqa: ANN401  of any setting
         """What ``value`` is called."""
@@ -115,25 +108,15 @@ class Worded:
 
 @dataclass(frozen=True)
 class Amount:
-    """A number.
+    """A number."""
 
-    Attributes:
-        unit: What it counts in the window.
-        file_unit: What it counts in the file, if something else.
-        scale: How many of the file's are one of the window's.
-        step: Of the arrows, in the window's unit.
-        decimals: How many the window shows.
-        zero: What 0 means; "" if it is a number like any other.
-        first: What the window offers when 0 is turned into a number, in the file's unit.
-    """
-
-    unit: Unit
-    file_unit: Unit | None = None
-    scale: float = 1.0
-    step: float = 1.0
-    decimals: int = 0
-    zero: Message = Message()
-    first: float = 0.0
+    unit: Unit  # what it counts in the window
+    file_unit: Unit | None = None  # what it counts in the file, if something else
+    scale: float = 1.0  # how many of the file's are one of the window's
+    step: float = 1.0  # of the arrows, in the window's unit
+    decimals: int = 0  # how many the window shows
+    zero: Message = Message()  # what 0 means; none if it is a number like any other
+    first: float = 0.0  # what the window offers when 0 is turned into a number, in the file's unit
 
     def worded(self, value: float) -> Message:
         """Return "15 minutes", or what 0 means."""
@@ -161,21 +144,13 @@ Form = Switch | Worded | Amount | Own
 
 @dataclass(frozen=True)
 class Description:
-    """What people read about a setting.
+    """What people read about a setting."""
 
-    Attributes:
-        label: Its name for people, a few words without a full stop.
-        help: A sentence or two more; "" if the label says it.
-        form: How its value is shown.
-        page: Where in the window; None: not there.
-        note: What only those need who write the file.
-    """
-
-    label: Message
-    help: Message = Message()
-    form: Form = field(default_factory=Switch)
-    page: Page | None = None
-    note: str = ""
+    label: Message  # its name for people, a few words without a full stop
+    help: Message = Message()  # a sentence or two more; none if the label says it
+    form: Form = field(default_factory=Switch)  # how its value is shown
+    page: Page | None = None  # where in the window; None: not there
+    note: str = ""  # what only those need who write the file
 
     def comment(self) -> list[str]:
         """The lines above the setting in the file."""

@@ -1,12 +1,9 @@
 """The settings of the running program, in step with their file.
 
-``SettingsStore`` holds one value that is swapped whole, and the file behind it. Changes go through
-``update``, which saves them; changes made by hand in the file are found by ``reload_if_changed``, which the
-program calls every second (a look at the file's time and size). No clock is asked: that of a network drive
-may be wrong.
-
-Until a broken file can be read again, the former settings hold (at the start, the defaults), and what is
-changed in the program waits to be written into it.
+Changes go through ``update``, which saves them; those made by hand in the file are found by
+``reload_if_changed``, called every second (a look at the file's time and size; no clock is asked: that of a
+network drive may be wrong). Until a broken file can be read again, the former settings hold (at the start,
+the defaults), and what is changed in the program waits to be written into it.
 """
 
 from __future__ import annotations
@@ -111,12 +108,7 @@ class SettingsStore:
                 self._catch_up(self._read())
 
     def update(self, **changes: object) -> Settings:
-        """Change settings and save them. Those that are not named keep what the file says.
-
-        Raises:
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
-        """
+        """Change settings and save them; others are as in the file. Raises ValueError, TypeError: a name."""
         with self._lock:
             new = replace(self._value, **changes)  # type: ignore[arg-type]  # checked there
             self._note(new, changes, self._value)
@@ -129,30 +121,19 @@ class SettingsStore:
             return self._value
 
     def mend(self) -> None:
-        """Make a broken file readable again; see the function ``mend``. May take seconds.
-
-        Raises:
-            SettingsError: It cannot be done; the file is as it was.
-        """
+        """See the function ``mend``. May take seconds. Raises SettingsError: the file is as it was."""
         mend(self.path)  # without the lock: a large file takes its time
         self._take_over()
 
     def put_right(self, place: Keys, *, is_meant: bool) -> None:
-        """See the function ``put_right``.
-
-        Raises:
-            SettingsError: It cannot be done; the file is as it was.
-        """
+        """See the function ``put_right``. Raises SettingsError: it cannot be done; the file is as it was."""
         put_right(self.path, place, is_meant=is_meant)
         self._take_over()
 
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
         """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
 
-        Raises:
-            SettingsError: The file has something in their place that cannot be read; nothing is changed.
-            ValueError: A value does not pass its check.
-            TypeError: There is no such setting.
+        Raises as that does, and a SettingsError if what is there cannot be read; nothing is changed.
         """
         with self._lock:
             found = self._read()

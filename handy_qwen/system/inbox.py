@@ -17,11 +17,7 @@ Result = TypeVar("Result")
 
 
 class Inbox:
-    """Calls for one thread. All methods but ``run`` may be called from any thread.
-
-    Args:
-        wake: Ends the wait of the thread, which then calls ``run``.
-    """
+    """Calls for one thread, whose wait ``wake`` ends, for it to call ``run``. All else is for any thread."""
 
     def __init__(self, wake: Callable[[], object]) -> None:
         self._wake = wake

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,44 +26,53 @@ _PATH, _PLAYER = "/org/mpris/MediaPlayer2", "org.mpris.MediaPlayer2.Player"
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """A player by its name on the bus; ``owner`` tells this run of it from the next."""
+    """A player by its name on a bus; ``bus`` and ``owner`` tell this run of either from the next."""
 
     name: str
     owner: str
+    bus: str
 
 
-def pause_players(bus: str = "SESSION") -> tuple[Player, ...]:
-    """Pause all that play; which these are. May take ``MOST_S``."""
-    paused = []
-    for connection, player in _players(bus):
-        if _status(connection, player) == "Playing" and _tell(connection, player, "Pause"):
-            paused.append(player)
-    return tuple(paused)
+def pause_players(note: Callable[[Sequence[Player]], None], bus: str = "SESSION") -> None:
+    """Pause all that play, after ``note`` was told which these are. May take ``MOST_S``."""
+
+    def visit(connection: Connection, players: Iterable[Player]) -> None:
+        playing = [one for one in players if _status(connection, one) == "Playing"]
+        note(playing)
+        for player in playing:
+            _tell(connection, player, "Pause")
+
+    _visit(bus, visit)
 
 
 def resume_players(players: Iterable[Player], bus: str = "SESSION") -> None:
     """Let those of ``players`` go on that are still paused: not what the user has stopped or closed."""
     wanted = set(players)
-    for connection, player in _players(bus) if wanted else ():
-        if player in wanted and _status(connection, player) == "Paused":
-            _tell(connection, player, "Play")
+
+    def visit(connection: Connection, there: Iterable[Player]) -> None:
+        for player in there:
+            if player in wanted and _status(connection, player) == "Paused":
+                _tell(connection, player, "Play")
+
+    if wanted:
+        _visit(bus, visit)
 
 
-def _players(bus: str) -> Iterator[tuple[Connection, Player]]:
-    end_s = time.monotonic() + MOST_S
+def _visit(bus: str, visit: Callable[[Connection, Iterable[Player]], None]) -> None:
     try:
         with connect(bus) as connection:
-            reply = connection.send_and_get_reply(message_bus.ListNames(), timeout=ANSWER_S)
-            (names,) = unwrap_msg(reply)
-            for name in sorted(names):
-                if (
-                    name.startswith(_PREFIX)
-                    and time.monotonic() < end_s
-                    and (owner := _owner(connection, name))
-                ):
-                    yield connection, Player(name, owner)
+            visit(connection, _named(connection))
     except BROKEN as exc:
         logger.info("players not reached: %s", type(exc).__name__)
+
+
+def _named(connection: Connection) -> Iterator[Player]:
+    end_s = time.monotonic() + MOST_S
+    (bus,) = unwrap_msg(connection.send_and_get_reply(message_bus.GetId(), timeout=ANSWER_S))
+    (names,) = unwrap_msg(connection.send_and_get_reply(message_bus.ListNames(), timeout=ANSWER_S))
+    for name in sorted(names):
+        if name.startswith(_PREFIX) and time.monotonic() < end_s and (owner := _owner(connection, name)):
+            yield Player(name, owner, str(bus))
 
 
 def _owner(connection: Connection, name: str) -> str:

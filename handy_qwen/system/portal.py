@@ -26,7 +26,7 @@ from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
-from handy_qwen.system.autostart import APP_ID
+from handy_qwen.system.entries import APP_ID
 
 logger = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ _CHAIN = ("org.gnome.Shell", _GNOME, NAME)
 _BUS = "org.freedesktop.DBus"
 _NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
 
-Options = Mapping[str, tuple[str, object]]
-"""The values of a{sv}, each with its signature."""
+Options = Mapping[str, tuple[str, object]]  # the values of a{sv}, each with its signature
 
 
 class PortalError(Exception):
@@ -82,20 +81,13 @@ class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
 def connect(bus: str = "SESSION", *, has_fds: bool = False) -> Connection:
     """A connection to the bus at ``bus``; "SESSION", "SYSTEM": that of the environment. At most 4 s.
 
-    ``has_fds``: answers may bring file descriptors.
-
-    Raises:
-        OSError, RuntimeError, ...: One of ``BROKEN``.
+    ``has_fds``: answers may bring file descriptors. Raises one of ``BROKEN``.
     """
     return Connection(prep_socket(get_bus(bus), has_fds, timeout=HELLO_S), has_fds=has_fds)
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:
-    """The property ``name``, over a connection of its own.
-
-    Raises:
-        OSError, RuntimeError, ...: One of ``BROKEN``.
-    """
+    """The property ``name``, over a connection of its own. Raises one of ``BROKEN``."""
     with connect(bus) as connection:
         reply = connection.send_and_get_reply(Properties(address).get(name), timeout=timeout_s)
         ((_, value),) = unwrap_msg(reply)
@@ -117,13 +109,8 @@ def version_of(interface: str) -> int | None:
 class PortalSession:
     """A session of one interface of the portal. For one thread, which may select on ``fileno()``.
 
-    Args:
-        interface: "GlobalShortcuts", for example.
-        bus: Address of the session bus; "SESSION": that of the environment.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with this interface.
-        PortalError: It does not answer, or refuses the session.
+    Raises NoPortalError: no bus, no portal, or none with this interface; PortalError: no answer, or a
+    refusal.
     """
 
     def __init__(self, interface: str, bus: str = "SESSION") -> None:
@@ -154,23 +141,16 @@ class PortalSession:
         return int(self._connection.sock.fileno())
 
     def call(self, method: str, signature: str, body: tuple[object, ...], *, wait_s: float) -> None:
-        """Call ``method`` and wait for its reply.
-
-        Raises:
-            PortalError: It was refused, or is not answered.
-        """
+        """Call ``method`` and wait for its reply. Raises PortalError: it was refused, or is not answered."""
         self._until_s = time.monotonic() + wait_s
         self._call(new_method_call(self._address, method, signature, body))
 
     def request(
         self, method: str, signature: str, body: tuple[object, ...], options: Options | None = None
     ) -> str:
-        """Call ``method``; returns the path at which the signal Response will come.
+        """Call ``method``; the path at which its Response will come. Raises PortalError: no answer, refused.
 
         It has what is left of the time for opening the session.
-
-        Raises:
-            PortalError: It was refused, or is not answered.
         """
         token = _token()
         sender = self._connection.unique_name.lstrip(":").replace(".", "_")
@@ -181,12 +161,7 @@ class PortalSession:
     def ask(
         self, method: str, signature: str, body: tuple[object, ...], options: Options, *, wait_s: float
     ) -> dict[str, Any]:
-        """Call ``method`` and wait for the results of its Response.
-
-        Raises:
-            DeniedError: The user said no.
-            PortalError: It was refused, or is not answered.
-        """
+        """The results of ``method``'s Response. Raises DeniedError: by the user; PortalError: no answer."""
         self._until_s = time.monotonic() + wait_s
         path = self.request(method, signature, body, options)
         rule = MatchRule(type="signal", member="Response", path=path)
@@ -203,11 +178,7 @@ class PortalSession:
             raise PortalError("the portal does not answer as it should") from exc
 
     def receive(self) -> Iterator[Message]:
-        """The signals that have come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone.
-        """
+        """The signals that have come since the last time. Raises PortalError: bus or portal are gone."""
         try:
             while True:
                 self._connection.recv_messages(timeout=0)
@@ -227,10 +198,8 @@ class PortalSession:
     def await_desktop(self) -> None:
         """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
 
-        What they have told then is there for ``receive``. Other desktops are not waited for.
-
-        Raises:
-            PortalError: The bus is gone.
+        What they have told then is there for ``receive``. Other desktops are not waited for. Raises
+        PortalError.
         """
         for name in _CHAIN:
             message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")
@@ -287,11 +256,7 @@ class PortalSession:
 
 
 def value_in(results: Mapping[str, Any], name: str, default: object = None) -> object:
-    """The value ``name`` in a{sv}; ``default`` if there is none.
-
-    Raises:
-        PortalError: There is none, and no default; or it is not a value.
-    """
+    """The value ``name`` in a{sv}, or ``default``. Raises PortalError: neither is there, or is no value."""
     try:
         return results[name][1] if default is None or name in results else default
     except (LookupError, TypeError) as exc:

@@ -17,9 +17,8 @@ import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol
+from typing import Any
 
-from handy_qwen.core.ports import Watched
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.inbox import SelectableInbox
 
@@ -31,22 +30,13 @@ DELAY_S = 3.0  # for a call to logind
 Call = Callable[[], None]
 
 
-class PowerWatch(Protocol):
-    """Calls ``on_sleep`` before the machine sleeps, ``on_wake`` afterwards and after an unlock."""
+def power_watch_for(
+    on_sleep: Call, on_wake: Call, platform: str = sys.platform
+) -> LogindPower | WindowsPower | MacPower:
+    """Calls ``on_sleep`` before the machine sleeps, ``on_wake`` afterwards and after an unlock.
 
-    @property
-    def thread(self) -> Watched | None:
-        """The thread that listens, if it is one of ours."""
-
-    def start(self) -> None:
-        """Begin."""
-
-    def stop(self, timeout_s: float) -> None:
-        """End. Safe to call twice."""
-
-
-def power_watch_for(on_sleep: Call, on_wake: Call, platform: str = sys.platform) -> PowerWatch:
-    """The one for this system. Both are called on a thread of it, or on that of the event loop."""
+    Both on a thread of it, or on that of the event loop. ``thread``: that which listens, if it is ours.
+    """
     if platform == "win32":
         return WindowsPower(on_sleep, on_wake)
     if platform == "darwin":
@@ -57,10 +47,8 @@ def power_watch_for(on_sleep: Call, on_wake: Call, platform: str = sys.platform)
 class LogindPower:
     """Listens to logind on the thread ``power``, and holds up the sleep until ``on_sleep`` has returned.
 
-    Args:
-        on_sleep: Called before the machine sleeps.
-        on_wake: Called afterwards, and when a session was unlocked: also another user's, which does no harm.
-        bus: Address of the system bus; "SYSTEM": that of the environment, or the usual one.
+    ``on_wake`` is called afterwards, and when a session was unlocked: also another user's, which does no
+    harm.
     """
 
     def __init__(self, on_sleep: Call, on_wake: Call, bus: str = "SYSTEM") -> None:
@@ -97,11 +85,7 @@ class LogindPower:
                 self._inbox.run()
 
     def _listen(self) -> None:
-        """Until the bus is gone, or the thread is to end.
-
-        Raises:
-            OSError, RuntimeError, ...: One of ``portal.BROKEN``.
-        """
+        """Listen until the bus is gone (one of ``portal.BROKEN``), or the thread is to end."""
         from collections import deque
 
         from jeepney import MatchRule, Message, message_bus

@@ -23,6 +23,10 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
 
@@ -45,21 +49,13 @@ class Kind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A desktop session.
+    """A desktop session."""
 
-    Attributes:
-        kind: The windowing system.
-        wayland: The Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does.
-        display: The X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND.
-        desktop: What the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway".
-        dead: The displays that the environment names and that do not answer.
-    """
-
-    kind: Kind
-    wayland: str = ""
-    display: str = ""
-    desktop: str = ""
-    dead: tuple[str, ...] = ()
+    kind: Kind  # the windowing system
+    wayland: str = ""  # the Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does
+    display: str = ""  # the X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND
+    desktop: str = ""  # what the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway"
+    dead: tuple[str, ...] = ()  # the displays that the environment names and that do not answer
 
 
 def answers(sockets: Sequence[str]) -> bool:
@@ -115,14 +111,7 @@ def session_of(
     answers: Answers = answers,
     is_xwayland: Callable[[str], bool] = is_xwayland,
 ) -> Session:
-    """The session that ``environment`` belongs to.
-
-    Args:
-        environment: As ``os.environ``.
-        platform: As ``sys.platform``.
-        answers: Looks at sockets; for tests.
-        is_xwayland: Looks at an X display that answers; for tests.
-    """
+    """The session that ``environment`` belongs to. ``answers`` and ``is_xwayland`` look at displays."""
     if platform in ("win32", "darwin"):
         return Session(Kind.WINDOWS if platform == "win32" else Kind.MACOS)
     told = environment.get("XDG_SESSION_TYPE", "")
@@ -165,3 +154,49 @@ def _x_sockets(display: str) -> list[str]:
     number = display.partition(":")[2].partition(".")[0]
     path = f"/tmp/.X11-unix/X{number}"  # X11's own place
     return [path, "\0" + path]
+
+
+# --- whether windows may be transparent -------------------------------------------------------------
+#
+# On X11 that takes a compositor, and there may be none (i3, plain openbox): what should be transparent is
+# black then. Windows, macOS and Wayland always have one.
+# Source: Extended Window Manager Hints 1.5, "Compositing managers": one owns the selection _NET_WM_CM_Sn.
+
+IsComposited = Callable[[], bool]
+"""Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
+
+
+def compositing_for(look: Callable[[], Session]) -> IsComposited:
+    """How to find out. ``look`` says which desktop it is; called once, when that is first of interest."""
+
+    @cache
+    def server() -> IsComposited:
+        session = look()
+        return X11Compositing(session.display) if session.kind is Kind.X11 else lambda: True
+
+    def is_composited() -> bool:
+        return server()()
+
+    return is_composited
+
+
+class X11Compositing:
+    """Asks the X server, on a connection that it keeps. For one thread."""
+
+    def __init__(self, display: str) -> None:
+        self._name = display
+        self._connection: Any = None  # python-xlib is untyped
+
+    def __call__(self) -> bool:
+        """Whether a compositor runs now; False if the server does not answer."""
+        from handy_qwen.system.x11.connection import LOST, connect  # Xlib: not before the tray
+
+        try:
+            if self._connection is None:
+                self._connection = connect(self._name)
+            atom = self._connection.get_atom(f"_NET_WM_CM_S{self._connection.get_default_screen()}")
+            return bool(self._connection.get_selection_owner(atom) != 0)
+        except (HandyError, *LOST) as problem:
+            logger.info("the X server was not asked for a compositor: %s", type(problem).__name__)
+            self._connection = None
+            return False

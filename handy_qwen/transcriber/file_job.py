@@ -47,10 +47,9 @@ class FileJob:
     # --- the reader's thread -------------------------------------------------------------------------
 
     def feed(self, block: Samples, wait_s: float) -> bool:
-        """Take the next block in, as soon as there is room. False: there was none for ``wait_s``.
+        """Take the next block in; return whether there was room within ``wait_s``.
 
-        Raises:
-            HandyError: The job has failed; CancelledError: it was given up.
+        HandyError: the job is over.
         """
         self._room.clear()
         if self._is_ahead() and (not self._room.wait(wait_s) or self._is_ahead()):
@@ -69,11 +68,7 @@ class FileJob:
         self._is_complete = True
 
     def wait(self, wait_s: float) -> Transcript | None:
-        """What came of it; None: it is not there yet.
-
-        Raises:
-            HandyError: As ``feed``.
-        """
+        """What came of it; None: it is not there yet. HandyError: as ``feed``."""
         self._end.wait(wait_s)
         if isinstance(self._found, HandyError):
             raise self._found
@@ -110,11 +105,10 @@ class FileJob:
         self._has_given_way = False
 
     def work(self, model: Model, segment_s: float, on_step: Callable[[], None]) -> bool:
-        """Do one piece of work. True: there is more to do, or it is over; False: more must be fed.
+        """Do one piece of work; return False if more must be fed first.
 
-        Raises:
-            CancelledError: It was asked to give way, or given up.
-            HandyError, MemoryError: What the engine raises.
+        CancelledError: it was asked to give way, or given up. Raises HandyError and MemoryError as the engine
+        does.
         """
         if self.model is not model:
             self.pause()

@@ -26,15 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 class ModelSlot:
-    """At most one model present, and at most one being loaded.
+    """At most one model present, ``name`` to begin with, and at most one being loaded.
 
-    Args:
-        post: Where the events go.
-        load: Loads a model. Called on ``model-load``; raises HandyErrors.
-        name: The model to begin with.
-        do: Has a function called on the engine's thread. Any thread.
-        on_ready: The present model is another one.
-        on_none: There is no model, because of that error.
+    ``load`` loads a model, on ``model-load``, and raises HandyErrors. ``do`` has a function called on the
+    engine's thread, from any. ``on_ready``: the present model is another one; ``on_none``: there is none,
+    because of that error.
     """
 
     def __init__(
@@ -159,10 +155,7 @@ def _not_loadable() -> EngineError:
 
 
 def return_freed_memory() -> None:
-    """Return freed memory to the system. Takes some milliseconds.
-
-    glibc keeps it for the next allocation until malloc_trim is called; other allocators do that themselves.
-    """
+    """Return to the system what glibc keeps for the next allocation. Takes some milliseconds."""
     gc.collect()
     if not sys.platform.startswith("linux"):
         return

@@ -122,9 +122,7 @@ class Job:
     def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
         """Transcribe what is left of it.
 
-        Raises:
-            HandyError: What the engine raises; CancelledError after ``cancel``.
-            MemoryError: What Python raises itself.
+        Raises HandyError as the engine does, also after ``cancel``, and MemoryError.
         """
         if (live := self.live) is not None:
             try:
@@ -161,17 +159,12 @@ class Job:
 
 
 class EngineTranscriber:
-    """Implements the Transcriber port on the model that ``load`` returns for a name.
+    """Implements the Transcriber port on the model that ``load`` returns for a name, or raises HandyErrors.
 
-    Args:
-        post: Where the events go.
-        load: Loads a model. Called on ``model-load``; raises HandyErrors.
-        name: The model to begin with; it is loaded by ``use_model`` or the first take.
-        live_mode: How much to do during the recording; asked once for each take, on the engine's thread.
-        idle_s: After how many idle seconds the model is unloaded, None: never; asked after each job.
-        at_work: Called on the engine's thread: there is a take now, or there is none any more.
-        on_rest: Called on the engine's thread once for each model, after ``REST_S`` without a take.
-        clock: Monotonic seconds.
+    ``load`` is called on ``model-load``, for ``name`` by the first take or ``use_model``; all others on the
+    engine's thread: ``live_mode``, how much to do during the recording, once for each take; ``idle_s``, after
+    how many seconds the idle model is unloaded (None: never), after each job; ``at_work`` when there is a
+    take or none any more; ``on_rest`` once for each model, after ``REST_S`` without a take.
     """
 
     def __init__(
@@ -402,7 +395,6 @@ class EngineTranscriber:
         return False
 
     def _open(self, job: Job) -> Model | None:
-        """Let ``job`` use the model, if there is one."""
         model = self._slot.present
         if model is None:
             if job.is_complete:

@@ -186,7 +186,7 @@ class Desk(QObject):
         return {
             Window.MAIN: lambda: MainWindow(self._tray.menu, self._commands),
             Window.HELP: HelpWindow,
-            Window.CORRECT: lambda: CorrectionWindow(self._vocabulary_commands),
+            Window.CORRECT: lambda: CorrectionWindow(self._vocabulary_commands, self._history_commands),
             Window.MODELS: self._made_models,
             Window.HISTORY: self._made_history,
             Window.SETUP: self._made_setup,
@@ -214,11 +214,11 @@ class Desk(QObject):
         files.show_files(self._files)
         return files
 
-    def _correct(self, text: str, selected: str) -> None:
+    def _correct(self, text: str, selected: str, number: int) -> None:
         self._present(Window.CORRECT)
         window = self._windows[Window.CORRECT]
         assert isinstance(window, CorrectionWindow)
-        window.correct(text, selected)
+        window.correct(text, selected, number)
 
     def _made_settings(self) -> AppWindow:
         """Nobody pays for the window before it is wanted, not even with its modules."""

@@ -42,6 +42,7 @@ _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
     Remedy.SETTINGS: Window.SETTINGS,
     Remedy.HISTORY: Window.HISTORY,
+    Remedy.FILES: Window.FILES,
 }
 Entry = tuple[str, str]
 """What is chosen, and its title."""

@@ -27,8 +27,7 @@ HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or hand
 ENDING = ".toml"
 _PART_OF = {"apps": Part.APPS, "custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
 _NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
-CheckChord = Callable[[str], object]
-"""Raises a HandyError for what is no hotkey."""
+CheckChord = Callable[[str], object]  # raises a HandyError for what is no hotkey
 
 
 def names_of(parts: Collection[Part]) -> list[str]:
@@ -42,20 +41,15 @@ def part_of(name: str) -> Part:
 
 
 def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> None:
-    """Write ``parts`` of ``settings``, readable by the user only.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``parts`` of ``settings``, all or nothing, readable by the user only. Raises SettingsError."""
     names = names_of(parts)
     document = edited(new_document(names, HEAD), {name: getattr(settings, name) for name in names})
     try:
         replace_file(path, document.text.encode())
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise SettingsError(title, hint) from exc
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +81,7 @@ class Backup:
 
 
 def read_backup(path: Path, check_chord: CheckChord) -> Backup:
-    """What a backup, a settings file, or Handy's settings have.
-
-    Raises:
-        SettingsError: It cannot be read, or is none of these.
-    """
+    """What a backup, a settings file, or Handy's settings have. Raises SettingsError: it is none of these."""
     text = text_of(path)
     if path.suffix.lower() == ".json":
         return _checked(path, handy.values_of(stored := handy.stored(text)), stored, check_chord)
@@ -109,10 +99,9 @@ def read_backup(path: Path, check_chord: CheckChord) -> Backup:
         ) from exc
     usable = {name: value for name, value in values.items() if value is not None}
     if not usable:
-        raise SettingsError(
-            Message("{name} has no settings.", name=path.name),
-            Message("Choose a backup of Handy Qwen, or Handy's."),
-        )
+        title = Message("{name} has no settings.", name=path.name)
+        hint = Message("Choose a backup of Handy Qwen, or Handy's.")
+        raise SettingsError(title, hint)
     return Backup(usable, len(problems))
 
 
@@ -130,10 +119,9 @@ def _checked(path: Path, values: dict[str, object], stored: Any, check_chord: Ch
     if isinstance(words, list):
         usable["custom_words"] = tuple(word for word in words if isinstance(word, str))
     if not usable:
-        raise SettingsError(
-            Message("{name} has no settings of Handy's.", name=path.name),
-            Message("Choose its settings_store.json."),
-        )
+        title = Message("{name} has no settings of Handy's.", name=path.name)
+        hint = Message("Choose its settings_store.json.")
+        raise SettingsError(title, hint)
     return Backup(usable, len(values) - sum(name in usable for name in values))
 
 

@@ -27,32 +27,20 @@ from handy_qwen.message import Message, reason_of
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
-MOST_BYTES = 2 << 20
-"""Of a file to import: more than the settings hold, also in UTF-16."""
+MOST_BYTES = 2 << 20  # of a file to import: more than the settings hold, also in UTF-16
 MOST_LINES = 200_000
 LEGACY = "windows-1252"
 """What a file without any other sign is written in, where the system does not say better."""
 _COLUMNS = ("heard", "written", "regex", "case", "alone")
 _NAMES = {  # in the first line of a table -> the column
-    "word": ("word", "words", "term", "terms", "custom word", "custom words", "vocabulary"),
-    "heard": (
-        "heard",
-        "when i say",
-        "say",
-        "spoken",
-        "from",
-        "find",
-        "search",
-        "original",
-        "input",
-        "trigger",
-    ),
-    "written": ("written", "write", "to", "replace", "replace with", "replacement", "output"),
-    "regex": ("regex", "pattern", "is_regex", "regular expression"),
-    "case": ("case", "match case", "case sensitive", "is_case_sensitive"),
-    "alone": ("alone", "by itself", "only alone"),
+    "word": "word, words, term, terms, custom word, custom words, vocabulary",
+    "heard": "heard, when i say, say, spoken, from, find, search, original, input, trigger",
+    "written": "written, write, to, replace, replace with, replacement, output",
+    "regex": "regex, pattern, is_regex, regular expression",
+    "case": "case, match case, case sensitive, is_case_sensitive",
+    "alone": "alone, by itself, only alone",
 }
-_CALLED = {name: column for column, names in _NAMES.items() for name in names}
+_CALLED = {name: column for column, names in _NAMES.items() for name in names.split(", ")}
 _YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
 _DELIMITERS = "\t;,"
 _SAMPLE_ROWS = 50  # that tell which one it is
@@ -82,20 +70,12 @@ class Found:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file, in whatever encoding.
-
-    Raises:
-        SettingsError: It cannot be opened, is too large, or is no text.
-    """
+    """The text of a file, in whatever encoding. Raises SettingsError: unreadable, too large, or no text."""
     return _decoded(path, _bytes_of(path))[0]
 
 
 def read_file(path: Path) -> Found:
-    """The words and replacements in a file.
-
-    Raises:
-        SettingsError: It cannot be opened, is too large, or is neither text nor what its ending says.
-    """
+    """The words and replacements in a file. Raises SettingsError: not readable as what its ending says."""
     raw = _bytes_of(path)
     text, encoding = _decoded(path, raw)
     if text.count("\n") > MOST_LINES:
@@ -111,11 +91,7 @@ def read_file(path: Path) -> Found:
 
 
 def write_words(path: Path, words: Iterable[str]) -> None:
-    """Write ``words`` to a file, readable by the user only: .csv and .tsv are tables, else a line has one.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``words``, one a line or in a table (.csv, .tsv), for the user only. Raises SettingsError."""
     if path.suffix.lower() in {".csv", ".tsv"}:
         _write_table(path, [["word"], *([word] for word in words)])
     else:
@@ -124,19 +100,9 @@ def write_words(path: Path, words: Iterable[str]) -> None:
 
 
 def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
-    """Write ``replacements`` to a table, readable by the user only: .tsv with tabs, else with commas.
-
-    Raises:
-        SettingsError: It cannot be written; what there was is unchanged.
-    """
+    """Write ``replacements`` to a table, for the user only: .tsv has tabs, else commas. SettingsError."""
     rows = (
-        [
-            one.heard,
-            one.written,
-            _flag(one.is_regex),
-            _flag(one.is_case_sensitive),
-            _flag(one.is_alone),
-        ]
+        [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive), _flag(one.is_alone)]
         for one in replacements
     )
     _write_table(path, [list(_COLUMNS), *rows])
@@ -145,27 +111,24 @@ def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
 def _write(path: Path, data: bytes) -> None:
     if path.suffix and path.suffix.lower() not in _WRITTEN:
         kinds = ", ".join(_WRITTEN)
-        raise SettingsError(
-            Message("A file {suffix} cannot be written.", suffix=path.suffix),
-            Message("Choose a name that ends with one of {kinds}.", kinds=kinds),
-        )
+        title = Message("A file {suffix} cannot be written.", suffix=path.suffix)
+        hint = Message("Choose a name that ends with one of {kinds}.", kinds=kinds)
+        raise SettingsError(title, hint)
     try:
         with replacing(path, mode=0o600) as file:
             file.write(data)
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror),
-            Message("Choose another place."),
-        ) from exc
+        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Choose another place.")
+        raise SettingsError(title, hint) from exc
 
 
 def _bytes_of(path: Path) -> bytes:
     try:
         if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
-            raise SettingsError(
-                Message("{path} is not a file.", path=path),
-                Message("Choose a text file, a table or Handy's settings."),
-            )
+            title = Message("{path} is not a file.", path=path)
+            hint = Message("Choose a text file, a table or Handy's settings.")
+            raise SettingsError(title, hint)
         with path.open("rb") as file:
             raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError as exc:
@@ -173,10 +136,9 @@ def _bytes_of(path: Path) -> bytes:
             Message("There is no file {path}.", path=path), Message("Check its name and folder.")
         ) from exc
     except OSError as exc:
-        raise SettingsError(
-            Message("{path} cannot be read: {reason}.", path=path, reason=exc.strerror),
-            Message("Check its permissions."),
-        ) from exc
+        title = Message("{path} cannot be read: {reason}.", path=path, reason=exc.strerror)
+        hint = Message("Check its permissions.")
+        raise SettingsError(title, hint) from exc
     if len(raw) > MOST_BYTES:
         raise _too_large(path)
     return raw
@@ -230,10 +192,9 @@ def _checked(text: str) -> str:
 
 
 def _refuse(path: Path) -> tuple[str, str]:
-    raise SettingsError(
-        Message("{name} is not a text file.", name=path.name),
-        Message("Choose a text file, a table or Handy's settings."),
-    ) from None
+    title = Message("{name} is not a text file.", name=path.name)
+    hint = Message("Choose a text file, a table or Handy's settings.")
+    raise SettingsError(title, hint) from None
 
 
 def _plain_lines(text: str) -> list[Item]:
@@ -282,11 +243,7 @@ def _columns(cells: Sequence[str]) -> dict[str, int]:
 
 
 def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
-    """What a row of the table says.
-
-    Raises:
-        ValueError: It cannot be used; the message says why, as the end of a sentence.
-    """
+    """What a row of the table says. Raises ValueError: why not, as the end of a sentence."""
     if "heard" not in columns:
         return cells[columns.get("word", 0)]
 
@@ -322,11 +279,7 @@ def _delimiter(text: str) -> str:
 
 
 def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, list[str]]]:
-    """The rows with the number of the line where each begins.
-
-    Raises:
-        SettingsError: A quotation mark is not closed; what follows it could be lost in one cell.
-    """
+    """The rows with the numbers of their lines. Raises SettingsError: a quotation mark is not closed."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     found: list[tuple[int, list[str]]] = []
     begin = 0
@@ -335,14 +288,11 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, 
             found.append((begin + first, cells))
             begin = reader.line_num
     except csv.Error as exc:
-        raise SettingsError(
-            Message(
-                "Line {line} of {name} cannot be read as part of a table.",
-                line=begin + first,
-                name=path.name,
-            ),
-            Message("Check its quotation marks."),
-        ) from exc
+        title = Message(
+            "Line {line} of {name} cannot be read as part of a table.", line=begin + first, name=path.name
+        )
+        hint = Message("Check its quotation marks.")
+        raise SettingsError(title, hint) from exc
     return found
 
 
@@ -358,17 +308,12 @@ def _flag(is_on: bool) -> str:
 
 
 def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
-    """The custom words in Handy's settings; as line counts which of them it is.
-
-    Raises:
-        SettingsError: There are none in the file.
-    """
+    """The custom words in Handy's settings; as line counts which it is. Raises SettingsError: none."""
     words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
-        raise SettingsError(
-            Message("{name} has no custom words of Handy's.", name=path.name),
-            Message("Choose Handy's settings_store.json, or a text file."),
-        )
+        title = Message("{name} has no custom words of Handy's.", name=path.name)
+        hint = Message("Choose Handy's settings_store.json, or a text file.")
+        raise SettingsError(title, hint)
     items = [Item(number, word) for number, word in enumerate(words, 1) if isinstance(word, str)]
     skipped = [
         Skipped(number, Message("no text"))

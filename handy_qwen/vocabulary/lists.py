@@ -1,10 +1,9 @@
 """The lists of words and replacements, and what becomes of them when something is added.
 
 Two words are the same if they differ in capitals only; two replacements, if they apply to the same. Nothing
-that is there is ever lost by adding: a word can only change its spelling, and only to what was typed.
-
-The order of the words is the user's, the most important first: the model reads as many as fit. What is typed
-or pasted goes first, so that it counts; what a file brings goes last.
+is ever lost by adding: a word can only change its spelling, and only to what was typed. The most important
+words are first: the model reads as many as fit. So what is typed or pasted goes first; what a file brings,
+last.
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from handy_qwen.settings.checks import text as settings_text
 from handy_qwen.settings.document import dump
 from handy_qwen.settings.fields import Settings
 
-MOST_BYTES = 900_000
-"""Of both lists in the settings file, which may have 2 ** 20 with its comments."""
+MOST_BYTES = 900_000  # of both lists in the settings file, which may have 2 ** 20 with its comments
 TOO_LONG = Message("longer than {count} characters", count=MAX_TEXT)
 NOT_UNICODE = Message("not Unicode")
 BAD_PATTERN = Message("not a valid pattern")
@@ -200,12 +198,7 @@ class _Adding:
             tuple(word for part in parts for word in part), (*self._old.replacements, *self._added)
         )
         return Outcome(
-            vocabulary,
-            len(self._new),
-            len(self._added),
-            self._known,
-            self._respelled,
-            tuple(self._skipped),
+            vocabulary, len(self._new), len(self._added), self._known, self._respelled, tuple(self._skipped)
         )
 
     def _skip(self, line: int, reason: Message) -> None:
@@ -264,10 +257,7 @@ def without_words(old: Vocabulary, words: Sequence[str]) -> Vocabulary:
 
 
 def moved(old: Vocabulary, words: Sequence[str], by: int) -> Vocabulary:
-    """``old`` with these moved by so many places, towards the beginning if negative; they keep their order.
-
-    They stop at the ends, one behind the other.
-    """
+    """``old`` with these moved by so many places, in their order; they stop at the ends, side by side."""
     chosen, order = set(words), list(old.words)
     places = [place for place, word in enumerate(order) if word in chosen]
     first, last = 0, len(order) - 1

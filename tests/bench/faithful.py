@@ -21,10 +21,10 @@ from pathlib import Path
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, windows, with_model
+from handy_qwen.bench.accuracy import answer, compare, with_model
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import DEFAULT_PRESET, PRESETS
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.recognizer import Recognizer
 
 ROOT = Path(__file__).resolve().parents[2]

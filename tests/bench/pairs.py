@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from handy_qwen.bench.fidelity import encode, windows
+from handy_qwen.bench.accuracy import encode
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.recognizer import open_parts
 

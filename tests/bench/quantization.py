@@ -29,17 +29,16 @@ import onnxruntime as ort
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, windows, with_model
+from handy_qwen.bench.accuracy import Recording, Scorer, answer, compare, measure_errors, total, with_model
 from handy_qwen.bench.speed import load_now, measure_machine
-from handy_qwen.bench.wer import Recording, Scorer, measure_errors, total
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_frontend
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import CONTRIB, Graph, quantize_channels
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import CHANNELS, PLAIN, PRESETS, Precision
+from handy_qwen.convert.trial import FoldedTensors
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig
 from handy_qwen.engine.qwen3.recognizer import Recognizer

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Wish
 from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.playback import SoundCues
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import EndCause, Failed, RecordingEnded

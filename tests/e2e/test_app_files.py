@@ -1,10 +1,13 @@
 """Sound files in the real program: dropped on its window, transcribed around a dictation, saved by keys."""
 
+import json
 import shutil
 import sys
 import time
 
+import numpy as np
 import pytest
+import soundfile
 
 from handy_qwen import paths
 from tests.e2e.app import SPOKEN, App
@@ -31,6 +34,36 @@ def drag(desktop, source, target):
         desktop.run("xdotool", "mousemove", "--window", str(target), str(place), "250")
         time.sleep(STEP_S)
     desktop.run("xdotool", "mouseup", "1")
+
+
+def test_files_left_when_the_program_is_killed_go_on_at_the_next_start(desktop, tmp_path):
+    talks = [tmp_path / f"{number}.wav" for number in (1, 2)]
+    sound, rate_hz = soundfile.read(paths.asset("speech/report.flac"))
+    for talk in talks:
+        soundfile.write(talk, np.tile(sound, 200), rate_hz)
+    killed = App(desktop, "files-left")
+    killed.__enter__()
+    assert killed.run("files").returncode == 0
+    files = wait_for_window(desktop, "Transcribe files")
+    before = set(desktop.windows())
+    process = desktop.start("drag", sys.executable, str(HERE / "drag_source.py"), *map(str, talks))
+    (source,) = wait_until(lambda: set(desktop.windows()) - before, "the source of the drag")
+    drag(desktop, source, files)
+    kept = killed.home / "data" / "files"
+    wait_until(lambda: len(list(kept.glob("*.json"))) == 2, "the list on the disk")
+    desktop.stop(process)
+    killed.process.kill()
+    killed.process.wait(10)
+    for talk in talks:
+        talk.unlink()
+        soundfile.write(talk, sound, rate_hz)
+    with App(desktop, "files-left") as app:
+        assert app.run("files").returncode == 0
+        files = wait_for_window(desktop, "Transcribe files: 0 of 2 files")
+        desktop.keys.chord("Alt_L", "g")
+        wait_until(lambda: "2 of 2 files" in title_of(desktop, files), "the texts", timeout_s=60)
+    texts = [json.loads(one.read_text(encoding="utf-8"))["known"]["text"] for one in kept.glob("*.json")]
+    assert texts == [SPOKEN["report"]] * 2
 
 
 def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(desktop, tmp_path):

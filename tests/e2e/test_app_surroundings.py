@@ -130,13 +130,32 @@ def test_music_pauses_while_somebody_speaks_and_goes_on_unless_the_user_has_stop
         assert app.run("settings", "set", "while_recording", "off").returncode == 0
         player.tell("Playing")
         player.wait_for("is Playing", 2)
-        wait_until(lambda: app.run("settings", "get", "while_recording").stdout == "off\n", "the setting")
         time.sleep(2.5)  # until the app has seen it
         app.run("start")
         app.wait_for_phase("recording")
         time.sleep(0.5)
         app.run("cancel")
         assert player.said()[-1] == "is Playing"
+
+
+def test_music_goes_on_after_a_crash_unless_the_user_has_stopped_it(desktop, player):
+    settings = f'{SETTINGS}while_recording = "pause"\n'
+    for is_stopped in (False, True):
+        crashed = App(desktop, "pausing-crasher", settings)
+        crashed.__enter__()
+        crashed.run("start")
+        player.wait_for("Pause", 1 + is_stopped)
+        crashed.process.kill()
+        crashed.process.wait(10)
+        if is_stopped:
+            player.tell("Stopped")
+            player.wait_for("is Stopped")
+        with running(desktop, "pausing-crasher", settings) as app:
+            if is_stopped:
+                wait_until(lambda: not (app.home / "data" / "players.json").exists(), "the note to be read")
+            else:
+                player.wait_for("Play")
+    assert player.said() == ["ready", "Pause", "Play", "Pause", "is Stopped"]
 
 
 def test_the_volume_is_lowered_and_put_back_also_after_a_crash(desktop):

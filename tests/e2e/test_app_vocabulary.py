@@ -39,6 +39,11 @@ def has(app, pattern):
     wait_until(lambda: re.search(pattern, path.read_text(encoding="utf-8")), pattern)
 
 
+def kept(app):
+    """The last text of the history."""
+    return json.loads(app.run("history", "show", "last", "--json").stdout)["text"]
+
+
 def test_a_word_and_a_replacement_added_in_the_window_are_in_the_next_dictation(desktop, app):
     keys = desktop.keys
     assert app.run("settings").returncode == 0
@@ -74,7 +79,7 @@ def test_a_word_of_the_history_becomes_a_replacement_and_is_taken_back(desktop, 
     editor = desktop.open(QtTarget)
     app.dictate("report")
     editor.wait_for_text(SPOKEN["report"], timeout_s=60)
-    wait_until(lambda: json.loads(app.run("history", "show", "last", "--json").stdout)["text"], "the history")
+    wait_until(lambda: kept(app), "the history")
     app.run("history", "--window")
     window = wait_for_window(desktop, "History")
     correction = wait_for_window(desktop, "Correct and add", "Alt_L", "n")  # the word at the cursor is marked
@@ -83,11 +88,17 @@ def test_a_word_of_the_history_becomes_a_replacement_and_is_taken_back(desktop, 
     desktop.screenshot("correction")
     keys.chord("Tab")
     keys.chord("r")  # Replacement instead of Word for the model
-    push(desktop, "a")
+    push(desktop, "s")
     has(app, 'heard = "Please"\nwritten = "Kindly"')
+    corrected = SPOKEN["report"].replace("Please", "Kindly")
+    wait_until(lambda: kept(app) == corrected, "the corrected text in the history")
+    wait_until(lambda: app.run("last").stdout.strip() == corrected, "the corrected text as the last one")
+    assert corrected in app.run("history", "search", "kindly").stdout
+    assert editor.text() == SPOKEN["report"], "what is inserted stays"
     push(desktop, "u")
     path = app.home / "config" / "settings.toml"
     wait_until(lambda: "Kindly" not in path.read_text(encoding="utf-8"), "the undo")
+    wait_until(lambda: kept(app) == app.run("last").stdout.strip() == SPOKEN["report"], "the original")
     leave(desktop, correction, "Escape")
     leave(desktop, window, "Escape")
     editor.close()

@@ -17,7 +17,7 @@ from handy_qwen.core.events import KeyDown, KeyUp
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
-from handy_qwen.system.x11 import xkb
+from handy_qwen.system.x11 import extensions
 from tests.e2e.desk import QtTarget, XtermTarget, require
 from tests.e2e.desk.keyboard import BOUNCE_KEYS, MOUSE_KEYS, SLOW_KEYS, STICKY_KEYS, Xkb
 from tests.e2e.desk.processes import wait_until
@@ -330,7 +330,7 @@ def test_with_bounce_keys_a_bounce_is_no_press(desk, keys):
 def locks(desk):
     """The mask of what is locked, without what is held."""
     with contextlib.closing(display.Display(desk.display)) as connection:
-        return xkb.Xkb(connection).state().locked
+        return extensions.Xkb(connection).state().locked
 
 
 @pytest.mark.parametrize("lock", ["Caps_Lock", "Num_Lock", "Scroll_Lock"])

@@ -9,7 +9,7 @@ from Xlib.ext import xtest
 
 from handy_qwen.core.capture import CaptureStep
 from handy_qwen.core.types import Hotkey
-from handy_qwen.system.hotkeys import capture
+from handy_qwen.system.hotkeys import tracker
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from tests.e2e.desk import QtTarget, XtermTarget
 from tests.e2e.test_hotkeys import PRESS, Heard, listening, settle
@@ -173,7 +173,7 @@ def test_it_ends_with_whatever_ends_it_and_gives_the_keyboard_back(desk, termina
 
 
 def test_it_ends_by_itself_if_no_key_comes(desk, terminal, monkeypatch):
-    monkeypatch.setattr(capture, "PATIENCE_S", 0.2)
+    monkeypatch.setattr(tracker, "PATIENCE_S", 0.2)
     with listening(desk.display, "f9") as (_, listener):
         steps = Steps()
         listener.capture(steps)

@@ -14,7 +14,7 @@ from handy_qwen.core.events import Delivered, Delivery
 from handy_qwen.core.types import Method, Target
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert.x11 import X11
-from handy_qwen.system.x11 import snapshot
+from handy_qwen.system.x11 import selection
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import every_window, insertion_on
@@ -79,6 +79,19 @@ def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_no
     assert delivered.note
     assert window.wait_for_text(TEXT, quiet_s=0.3) == TEXT, "late, but this text, and once"
     assert desk.clipboard() == TEXT.encode()
+
+
+def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_fetched(bench, window):
+    desk, insertion = bench
+    copy(desk, b"marked", selection="primary")
+    window.freeze()
+    insertion.begin(TEXT, Method.PASTE)
+    wait_until(lambda: desk.clipboard() == TEXT.encode(), "the text on the clipboard")
+    copy(desk, b"newer")
+    assert insertion.result().how is Delivery.HELD
+    assert clipboard_becomes(desk, b"marked", selection="primary") == b"marked"
+    assert desk.clipboard() == b"newer"
+    window.thaw()
 
 
 def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(bench, window):
@@ -180,7 +193,7 @@ def test_what_cannot_be_fetched_in_time_stays_where_it_is_and_the_text_is_typed(
 
 def test_what_is_too_large_to_keep_stays_where_it_is(bench, window, monkeypatch):
     desk, insertion = bench
-    monkeypatch.setattr(snapshot, "KEEP_BYTES", 1 << 20)
+    monkeypatch.setattr(selection, "KEEP_BYTES", 1 << 20)
     with owner(desk):
         before = desk.clipboard("image/png")
         assert insertion.insert(TEXT, Method.PASTE) is Delivery.TYPED

@@ -15,8 +15,15 @@ from handy_qwen.system.insert import backend, inserter
 from handy_qwen.system.insert.backend import Deadline
 from handy_qwen.system.x11.clipboard import Clipboard
 from handy_qwen.system.x11.connection import connect
-from handy_qwen.system.x11.selection import NotFetchedError, Requestor, SelectionOwner, text_content
-from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import (
+    SELECTIONS,
+    NotFetchedError,
+    Requestor,
+    SelectionCache,
+    SelectionOwner,
+    Snapshot,
+    text_content,
+)
 from tests.e2e.desk import Desktop, QtTarget, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.insertion import insertion_on

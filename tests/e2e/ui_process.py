@@ -31,8 +31,7 @@ from handy_qwen.core.view import (
 )
 from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.languages import ALL_LANGUAGES
-from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import session_of
+from handy_qwen.system.session import compositing_for, session_of
 from handy_qwen.ui.desk import Desk
 from tests.fakes import Asked
 

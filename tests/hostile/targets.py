@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio import files as audio_files
-from handy_qwen.control.endpoint import MAX_REQUEST_BYTES, receive_line
+from handy_qwen.control import MAX_REQUEST_BYTES, receive_line
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PRESETS

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.models.catalogue import CatalogueModel, Layout
-from handy_qwen.models.download import Download, RetryPolicy
-from handy_qwen.models.meter import Meter, OnProgress
+from handy_qwen.models.download import Download, Meter, OnProgress, RetryPolicy
 from handy_qwen.models.storage import ModelPaths
 
 CHECKPOINT = Path(__file__).parents[1] / "data" / "demo-checkpoint"

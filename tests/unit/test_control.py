@@ -12,8 +12,15 @@ import threading
 
 import pytest
 
-from handy_qwen.control import ControlServer, Endpoint, InstanceLock, ask, endpoint, server
-from handy_qwen.control.endpoint import MAX_REQUEST_BYTES, PROTOCOL
+from handy_qwen import control
+from handy_qwen.control import (
+    MAX_REQUEST_BYTES,
+    PROTOCOL,
+    ControlServer,
+    Endpoint,
+    InstanceLock,
+    ask,
+)
 from handy_qwen.errors import ControlError
 
 
@@ -120,8 +127,8 @@ def test_noise_is_refused_and_the_server_lives(meeting, start, noise):
 
 
 def test_a_caller_who_says_nothing_does_not_keep_out_others(meeting, start, monkeypatch):
-    monkeypatch.setattr(server, "TIMEOUT_S", 0.05)
-    monkeypatch.setattr(server, "SILENT_S", 60.0)
+    monkeypatch.setattr(control, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr(control, "SILENT_S", 60.0)
     start()
     silent, _ = meeting.connect(5)
     dripping, _ = meeting.connect(5)
@@ -156,14 +163,19 @@ def test_the_loopback_device_wants_the_secret(tmp_path, serve):
     "content", ["", "{}", "[]", '{"port": "x", "secret": ""}', '{"port": 1, "secret": "x"}']
 )
 def test_a_damaged_port_file_means_not_running(tmp_path, content):
-    (tmp_path / endpoint.PORT_FILE).write_text(content)
+    (tmp_path / control.PORT_FILE).write_text(content)
     with pytest.raises(ControlError, match="not running"):
         ask(Endpoint(tmp_path, is_unix=False), "status")
 
 
 def test_an_answer_that_is_none_is_said_so(meeting, start, monkeypatch):
     start()
-    monkeypatch.setattr(server, "send_line", lambda connection, _: connection.sendall(b"[]\n"))
+    send = control.send_line
+
+    def answer_nonsense(connection, message):
+        connection.sendall(b"[]\n") if "ok" in message else send(connection, message)
+
+    monkeypatch.setattr(control, "send_line", answer_nonsense)
     with pytest.raises(ControlError, match="isn't responding"):
         ask(meeting, "status")
 
@@ -181,7 +193,7 @@ def test_another_user_is_refused_even_if_he_gets_in(tmp_path, monkeypatch, serve
     meeting = Endpoint(tmp_path / "run", is_unix=True)
     asked = []
     serve(meeting, lambda command: asked.append(command) or {})
-    monkeypatch.setattr(endpoint.os, "geteuid", lambda: 123_456)
+    monkeypatch.setattr(control.os, "geteuid", lambda: 123_456)
     with pytest.raises(ControlError, match="not running"):
         ask(meeting, "quit")  # who calls looks as well
     with socket.socket(socket.AF_UNIX) as caller:
@@ -238,7 +250,7 @@ def test_a_line_may_come_in_pieces():
     with left, right:
         for byte in b'{"a": 1}\n':
             left.sendall(bytes([byte]))
-        assert endpoint.receive_line(right, 100, 5) == {"a": 1}
+        assert control.receive_line(right, 100, 5) == {"a": 1}
 
 
 def test_the_lock_is_held_by_one_and_given_back(tmp_path):
@@ -293,7 +305,7 @@ class Full:
 def test_a_call_that_cannot_be_taken_does_not_keep_the_thread_busy_and_is_taken_later(
     meeting, monkeypatch, rest_s
 ):
-    monkeypatch.setattr(server, "REST_S", rest_s)
+    monkeypatch.setattr(control, "REST_S", rest_s)
     listener = ControlServer(meeting, lambda command: {"heard": command})
     listener._socket, listener._secret = meeting.listen()
     full = listener._socket = Full(listener._socket)

@@ -16,7 +16,6 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "errors": (set(), set()),
     "paths": ({"errors"}, {"platformdirs"}),
     "files": (set(), set()),
-    "extras": ({"shell"}, set()),
     "shell": (set(), set()),
     "manual": ({"paths"}, set()),
     "languages": ({"errors"}, set()),
@@ -24,7 +23,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "core": ({"errors", "languages"}, {"numpy", "regex"}),
     "engine": ({"errors", "languages"}, {"numpy", "onnxruntime", "onnx", "psutil", "regex"}),
     "convert": ({"files", "engine", "errors", "languages", "paths"}, {"numpy", "onnx", "soundfile"}),
-    "audio": ({"core", "errors", "extras", "runtime"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
+    "audio": ({"core", "errors", "runtime", "shell"}, {"numpy", "sounddevice", "soxr", "soundfile", "av"}),
     "models": (
         {"convert", "core", "files", "engine", "errors", "languages", "paths"},
         {"huggingface_hub", "httpx2", "numpy", "psutil"},
@@ -123,7 +122,7 @@ def test_modules_stay_small(path):
     ("modules", "kept_out"),
     [
         ("handy_qwen.engine.qwen3.recognizer", "PySide6"),
-        ("handy_qwen.core.ports, handy_qwen.runtime.dispatch", "numpy"),
+        ("handy_qwen.core.ports, handy_qwen.runtime.controller", "numpy"),
     ],
 )
 def test_a_layer_loads_without(modules, kept_out):

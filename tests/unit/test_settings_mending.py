@@ -6,9 +6,8 @@ from hypothesis import strategies as st
 
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
-from handy_qwen.settings.document import Document, TomlError
+from handy_qwen.settings.document import Document, TomlError, mended, name_at
 from handy_qwen.settings.file import mend, new_document
-from handy_qwen.settings.mending import mended, name_at
 
 FAULTS = {
     "quotation mark": ('mode = "hold\nsounds = true\n', '# mode = "hold\nsounds = true\n'),

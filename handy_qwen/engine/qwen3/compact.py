@@ -27,24 +27,20 @@ from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.devices import FarGraph, PlacedGraph
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
-from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
+from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
-from handy_qwen.engine.qwen3.tokenizer import Tokenizer, load_tokenizer
+from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.message import Message
 
 _ROWS_PER_RUN = 256  # bounds the memory that attention needs: heads * rows * length scores
-_DRAFT_ROWS = 32  # a run of more saves little, and the output head, one operator, could not be stopped soon
 _FAR_ROWS = 24  # for fewer, copying the cache to a device and back takes longer than reading them
 _CACHE_STEP = 512  # rows by which the cache grows at least
 _OTHER_SIZES = Message("its sizes are not those in the manifest")
 
 
 def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
-    """Open a package, with what ``placement`` says on a device.
-
-    Raises ModelMissingError, ModelCorruptError and OutOfMemoryError.
-    """
+    """Open a package; raises ModelMissingError, ModelCorruptError and OutOfMemoryError."""
     manifest = load_manifest(folder)
     config = manifest.config
     # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
@@ -52,7 +48,7 @@ def open_compact(folder: Path, threads: int, placement: Placement | None = None)
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         head = pool.submit(_open_head, folder, config.text, threads)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads, placement)
-        tokenizer = pool.submit(_open_tokenizer, folder, config)
+        tokenizer = pool.submit(load_tokenizer, folder, config.text.vocab)
         layers = _open_layers(folder, config.text, threads)
         far = FarGraph(folder / names.DECODER_FILE, threads, Part.PREFILL, placement)
         table = open_table(folder, config.text, manifest.embedding)
@@ -65,12 +61,6 @@ def open_compact(folder: Path, threads: int, placement: Placement | None = None)
             pass_s=manifest.pass_s,
             notice=manifest.notice,
         )
-
-
-def _open_tokenizer(folder: Path, config: ModelConfig) -> Tokenizer:
-    tokenizer = load_tokenizer(folder)
-    tokenizer.check_fits(config.text.vocab)
-    return tokenizer
 
 
 def _open_head(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
@@ -147,7 +137,14 @@ class CompactEncoder:
 
 
 class CompactDecoder:
-    """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling."""
+    """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling.
+
+    ``far`` has the layers once more, on a device, for long runs of rows; the cache stays here.
+    """
+
+    draft_rows = (
+        32  # a run of more saves little, and the output head, one operator, could not be stopped soon
+    )
 
     def __init__(
         self,
@@ -158,7 +155,6 @@ class CompactDecoder:
         table: EmbeddingTable,
         far: FarGraph,
     ) -> None:
-        """``far`` has the layers once more, on a device, for long runs of rows; the cache stays here."""
         self._layers = layers
         self._far = far
         self._head = head
@@ -172,11 +168,6 @@ class CompactDecoder:
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._binding = self._layers.io_binding()
         self._grow(_CACHE_STEP, keep=0)
-
-    @property
-    def draft_rows(self) -> int:
-        """See ``model.TextDecoder``."""
-        return _DRAFT_ROWS
 
     @property
     def length(self) -> int:
@@ -314,8 +305,9 @@ def rotary_tables(config: TextConfig, length: int) -> tuple[Float32, Float32]:
 class EmbeddingTable:
     """Rows of the embedding matrix, looked up in memory-mapped weights. Threads: any.
 
-    Plain numbers, or quantized blocks with a scale each: value = (code - zero) * scale. 8-bit codes have the
-    zero 128; 4-bit codes, two to a byte with the low half first, have a zero point for each block.
+    Plain numbers (vocab, hidden), float32 or float16, or quantized blocks (see ``manifest.TableForm``) with a
+    scale each: value = (code - zero) * scale. 8-bit codes have the zero 128; 4-bit codes, two to a byte with
+    the low half first, have a zero point for each block.
     """
 
     def __init__(
@@ -324,7 +316,6 @@ class EmbeddingTable:
         scales: Float32 | None = None,
         zeros: npt.NDArray[np.uint8] | None = None,
     ) -> None:
-        """Plain: (vocab, hidden), float32 or float16. Quantized: see ``manifest.TableForm``."""
         self._codes = codes
         self._scales = scales
         self._zeros = zeros

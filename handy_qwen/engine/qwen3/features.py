@@ -42,15 +42,11 @@ def samples_needed(chunk: int) -> int:
 
 
 def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
-    """Logarithms of the mel power of chunk number ``chunk``, before the floor.
+    """Logarithms of the mel power of chunk ``chunk``, from 0, before the floor.
 
-    Args:
-        samples: The clip up to now. Shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
-            ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames.
-        chunk: From 0.
-
-    Returns:
-        Shape (frames, 128), float32, at least -10; 100 frames, or what is left of the clip.
+    ``samples`` is the clip up to now: shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
+    ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames. Returns shape (frames,
+    128), float32, at least -10; 100 frames, or what is left of the clip.
     """
     first = chunk * CHUNK_FRAMES
     frames = min(frame_count(len(samples)) - first, CHUNK_FRAMES)
@@ -69,26 +65,27 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Apply the floor to ``raw``, of any shape, and scale it: the encoder's input.
-
-    ``top`` is the largest logarithm of the clip so far.
-    """
+    """Scale ``raw``, of any shape, with the floor below its largest logarithm ``top``, for the encoder."""
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)
     return scaled
 
 
 def log_mel(samples: Float32) -> Float32:
-    """Features of a whole clip, as the reference gives them.
+    """Features of a whole clip, as the reference gives them. Shape (128, frames), float32.
 
-    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz. The result: shape (128, frames), float32, where
-    frames is ``frame_count(max(n, MIN_SAMPLES))``.
+    ``samples``: shape (n,), float32 in [-1, 1], 16 kHz; frames is ``frame_count(max(n, MIN_SAMPLES))``.
     """
     if len(samples) < MIN_SAMPLES:
         samples = np.pad(samples, (0, MIN_SAMPLES - len(samples)))
     chunks = -(-frame_count(len(samples)) // CHUNK_FRAMES)
     raw = np.concatenate([log_mel_chunk(samples, chunk) for chunk in range(chunks)])
     return np.ascontiguousarray(normalize(raw, float(raw.max())).T)
+
+
+def windows(mel: Float32, frames: int = 800) -> list[Float32]:
+    """A clip's mel, shape (128, any), in windows of at most ``frames``, as the encoder reads them."""
+    return [np.ascontiguousarray(mel[:, first : first + frames]) for first in range(0, mel.shape[1], frames)]
 
 
 def _mirrored(samples: Float32, piece: Float32, left: int, right: int) -> Float32:

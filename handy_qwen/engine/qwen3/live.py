@@ -31,8 +31,15 @@ import numpy as np
 from handy_qwen.engine.api import Cancel, Passage, Preview, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
-from handy_qwen.engine.qwen3.output import Answer, End, is_read_out, is_said_all_the_same, parse_answer
-from handy_qwen.engine.qwen3.prompt import Prompt, build_prompt
+from handy_qwen.engine.qwen3.prompt import (
+    Answer,
+    End,
+    Prompt,
+    build_prompt,
+    is_read_out,
+    is_said_all_the_same,
+    parse_answer,
+)
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.segmenter import ClosedSegment, Segmenter
 from handy_qwen.errors import AudioFormatError, CancelledError
@@ -42,7 +49,7 @@ from handy_qwen.message import Message
 _FED_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two checks of ``cancel``
 
 _DRAFT_EVERY_S = 1.0
-_WORK_SHARE = 0.3
+_WORK_SHARE = 0.4
 """Of the time while somebody speaks, for windows and drafts together."""
 
 _SHORT_HEAD_ROWS = 32  # the template alone has 9
@@ -60,10 +67,7 @@ _UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
 
 @dataclass(slots=True)
 class Draft:
-    """An answer to the first ``samples`` samples of a segment.
-
-    All of it if there is an ``end``; otherwise its beginning, continued with the tokens of the draft before.
-    """
+    """An answer to a segment's first ``samples``; without an ``end``, its beginning and the draft before."""
 
     samples: int = 0
     is_unsure: bool = False
@@ -97,7 +101,7 @@ class LiveTranscription:
         self._answers: list[Answer] = []
         self._passages: list[Passage] = []
         self._tokens: list[int] = []
-        self._settled_samples = 0
+        self.settled_samples = 0
         self._timings = Timings()
         self._preview = PreviewText()
         # Without drafts, a short head is read with what follows it: it costs as much alone as a long one.
@@ -155,16 +159,11 @@ class LiveTranscription:
             self._transcribe_next()
             on_step()
         self._timings.total_s = time.perf_counter() - self._begin_s
-        return self._transcript(self._segmenter.heard_samples)
-
-    @property
-    def settled_samples(self) -> int:
-        """See ``api.LiveText``."""
-        return self._settled_samples
+        return self._transcript(self._segmenter.heard)
 
     def settled(self) -> Transcript:
         """See ``api.LiveText``."""
-        return self._transcript(self._settled_samples)
+        return self._transcript(self.settled_samples)
 
     def _transcript(self, samples: int) -> Transcript:
         """The answers so far, which are those to the first ``samples`` of the take."""
@@ -187,14 +186,13 @@ class LiveTranscription:
         self._schedule = DraftSchedule()
 
     def _take_in(self) -> None:
-        """Give the segmenter what was fed."""
         while not self._inbox.empty():
             block = self._inbox.get()
             for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
                 self._cancel.check()
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
         if not self._closed:  # silence before the first word is not needed again
-            self._settled_samples = self._segmenter.start
+            self.settled_samples = self._segmenter.start
 
     def _transcribe_next(self) -> None:
         """Write the answer to the first closed segment, or divide that, and begin the next."""
@@ -213,14 +211,14 @@ class LiveTranscription:
             in_s = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in speech)
             self._passages += [Passage(text, in_s)] if text else []
             self._tokens += draft.tokens
-        self._settled_samples = closed.start + len(closed.samples)
+        self.settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
         self._preview.end_segment(text)
         self._begin_segment()
 
     def _answer_to(self, closed: ClosedSegment) -> tuple[Draft, Answer]:
         """What was said in a segment; the tokens of it, and their text."""
-        draft, is_unsure = self._draft, closed.is_unsure and self._is_look_possible
+        draft, is_unsure = self._draft, closed.is_unsure and bool(self._prompt.nobody)
         if draft.end is None or (draft.samples, draft.is_unsure) != (closed.end, is_unsure):
             draft = Draft(closed.end, is_unsure)
             self._write(draft, closed.samples[: closed.end], self._draft.tokens, self._cancel)
@@ -256,10 +254,10 @@ class LiveTranscription:
 
     def _make_draft(self) -> None:
         """Write the answer as if the take had ended here."""
-        samples, old = self._segmenter.open_samples, self._draft
-        is_at_rest = self._segmenter.is_at_rest
-        speech_s = self._segmenter.speech_s() if self._prompt.context else 0.0
-        is_unsure = self._is_look_possible and self._segmenter.is_unsure()
+        segmenter, old = self._segmenter, self._draft
+        samples, is_at_rest, where = segmenter.open_samples, segmenter.is_at_rest, segmenter.where
+        speech_s = segmenter.speech_s(*where) if self._prompt.context else 0.0
+        is_unsure = bool(self._prompt.nobody) and segmenter.is_unsure(*where)
         begin = time.perf_counter()
         self._draft = draft = Draft(len(samples), is_unsure)
         try:
@@ -297,7 +295,6 @@ class LiveTranscription:
             raise CancelledError
 
     def _parsed(self, draft: Draft) -> Answer:
-        """The text of a draft that has an end."""
         assert draft.end is not None
         return parse_answer(draft.tokens, self._model.tokenizer, self._prompt, draft.end)
 
@@ -305,17 +302,12 @@ class LiveTranscription:
         context = self._prompt.context
         return bool(context) and is_read_out(answer.text, self._prompt.entries, speech_s)
 
-    @property
-    def _is_look_possible(self) -> bool:
-        return bool(self._prompt.nobody)
-
 
 class DraftSchedule:
     """When the next draft of a segment is due, in samples of the segment.
 
-    Drafts use processor time and battery. They are therefore written only as often as leaves the engine idle
-    for a part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always
-    one.
+    Drafts use processor time and battery, so they are written only as often as leaves the engine idle for a
+    part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always one.
     """
 
     def __init__(self) -> None:
@@ -345,8 +337,8 @@ class PreviewText:
 
     A word is committed once two drafts in a row have it and a few more words have followed: a model changes
     what it heard at the very end of the audio. In scripts without spaces, a character counts as half a word.
-    Committed text never changes; if a later draft contradicts it, it is continued from where that draft
-    agrees again. The text of the take is what ``finish`` returns, not this.
+    Committed text never changes; if a later draft contradicts it, it is continued from where that agrees
+    again. The text of the take is what ``finish`` returns, not this.
     """
 
     def __init__(self) -> None:
@@ -368,10 +360,7 @@ class PreviewText:
         self._show(units[self._continuation(units) :])
 
     def end_segment(self, text: str) -> None:
-        """The open segment ended: all of ``text`` will stay.
-
-        If it was cut before the end of the last draft, what that has beyond it belongs to the next.
-        """
+        """All of ``text`` will stay. What the last draft has beyond it belongs to the next segment."""
         units = _UNIT.findall(text)
         self._committed += units[self._continuation(units) :]
         self._show(self._last[self._continuation(self._last) :] if units else [])

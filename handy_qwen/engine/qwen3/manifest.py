@@ -7,14 +7,13 @@ SHA-256, so that a damaged one is found before its weights are used.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from handy_qwen.engine.json_files import as_corrupt, read_object
+from handy_qwen.engine.json_files import as_corrupt, read_object, write_object
 from handy_qwen.engine.qwen3.model import ModelConfig
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.message import Message
@@ -28,10 +27,6 @@ _REINSTALL = Message(
 _NOT_A_MANIFEST = Message("it is not the manifest of a package")
 _PIECE_BYTES = 1 << 20
 _MAX_PASS_S = 1200.0  # what the model was trained on
-
-
-def _ignore(_bytes: int) -> None:
-    pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +52,6 @@ class TableForm:
     zeros_offset_bytes: int = 0
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         if self.bits not in {4, 8, 32} or min(astuple(self)) < 0 or (self.bits < 32) != (self.block > 0):
             raise ValueError("a table of another form")
 
@@ -78,7 +72,6 @@ class Fidelity:
     notes: tuple[str, ...] = ()  # sentences for the user
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         counts = (self.clips, self.clips_same, self.choices, self.choices_same)
         if not all(isinstance(count, int) and not isinstance(count, bool) for count in counts):
             raise TypeError("a count that is none")
@@ -114,7 +107,6 @@ class Manifest:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for values that are impossible."""
         if not all(isinstance(text, str) for text in (self.name, self.preset, self.licence, self.notice)):
             raise TypeError("a name that is no text")
         if not (isinstance(self.precision, dict) and isinstance(self.source, dict)):
@@ -124,16 +116,14 @@ class Manifest:
 
     def save(self, folder: Path) -> None:
         """Write the manifest into ``folder``."""
-        text = json.dumps(asdict(self), indent=1, ensure_ascii=False)
-        (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+        write_object(folder / MANIFEST_FILE, asdict(self))
 
 
 def load_manifest(folder: Path) -> Manifest:
     """Read and check the manifest; the files' sizes are compared, their hashes are not (see ``find_damage``).
 
-    Raises:
-        ModelMissingError: The manifest or a file that it names is missing.
-        ModelCorruptError: It is unreadable, of a newer format, or a file has another size.
+    ModelMissingError: it or a file that it names is missing. ModelCorruptError: it is unreadable, of a newer
+    format, or a file has another size.
     """
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
@@ -180,10 +170,7 @@ def is_package(folder: Path) -> bool:
 
 
 def other_files(folder: Path) -> list[str]:
-    """Names of what is in the package ``folder`` and not in its manifest, sorted.
-
-    Raises OSError if the folder cannot be read, and ModelCorruptError if the manifest is damaged.
-    """
+    """Names of what is in ``folder`` and not in its manifest, sorted; OSError or ModelCorruptError."""
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
         known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
@@ -191,12 +178,7 @@ def other_files(folder: Path) -> list[str]:
 
 
 def find_damage(folder: Path, manifest: Manifest) -> None:
-    """Compare the SHA-256 of every file.
-
-    Raises:
-        ModelMissingError: A file is missing.
-        ModelCorruptError: A file is not the one that was written.
-    """
+    """Compare the SHA-256 of every file; ModelMissingError or ModelCorruptError if one is not as written."""
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
         if sha256_of(folder / name) != entry.sha256:
@@ -213,7 +195,7 @@ def _check_size(path: Path, entry: FileEntry) -> None:
         )
 
 
-def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
+def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> str:
     """SHA-256 of a file, hexadecimal. ``on_read`` is called after each piece with its size in bytes."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
@@ -223,6 +205,6 @@ def sha256_of(path: Path, on_read: Callable[[int], None] = _ignore) -> str:
     return digest.hexdigest()
 
 
-def describe(path: Path, on_read: Callable[[int], None] = _ignore) -> FileEntry:
+def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
     """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
     return FileEntry(path.stat().st_size, sha256_of(path, on_read))

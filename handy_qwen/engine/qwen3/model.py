@@ -64,10 +64,7 @@ class TextConfig:
 
     @classmethod
     def from_json(cls, raw: dict[str, Any], layers: str) -> TextConfig:
-        """Read the ``text_config`` of a checkpoint, or the ``decoder`` of a published model.
-
-        ``layers`` is the key of the number of layers. Raises as ``ModelConfig.from_checkpoint``.
-        """
+        """Read a ``text_config``, or the ``decoder`` of a published model; raises as ``from_checkpoint``."""
         rope = raw.get("rope_parameters") or raw
         return cls(
             layers=int(raw[layers]),
@@ -113,10 +110,8 @@ class ModelConfig:
     def from_checkpoint(cls, raw: dict[str, Any], languages: tuple[str, ...]) -> ModelConfig:
         """Read an official ``config.json``, with ``languages`` if it names none.
 
-        That of the checkpoint has a ``thinker_config`` around what that of transformers 5 has.
-
-        Raises:
-            KeyError, TypeError, ValueError: The file describes another kind of model.
+        That of the checkpoint has a ``thinker_config`` around what that of transformers 5 has. Raises
+        KeyError, TypeError or ValueError if it describes another kind of model.
         """
         thinker = raw.get("thinker_config", raw)
         audio, text = thinker["audio_config"], thinker["text_config"]
@@ -147,27 +142,16 @@ class AudioEncoder(Protocol):
         """
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """Encode one window.
+        """Encode one window: ``mel``, normalized log-mel of shape (128, frames), 1 <= frames <= 800 (8 s).
 
-        Args:
-            mel: Normalized log-mel. Shape (128, frames), 1 <= frames <= 800 (8 s).
-            cancel: Stops the run.
-
-        Returns:
-            Shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
+        Returns shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
         """
 
 
 class TextDecoder(Protocol):
-    """The language model with its KV cache.
+    """The language model with its KV cache. After an EngineError or CancelledError, rows stay recorded."""
 
-    ``flush`` and ``logits`` raise EngineError, and CancelledError if ``cancel`` was set: the rows stay
-    recorded.
-    """
-
-    @property
-    def draft_rows(self) -> int:
-        """Most tokens of a draft worth verifying in one run; 0 if that saves nothing over writing them."""
+    draft_rows: int  # most tokens of a draft worth verifying in one run; 0 if that saves nothing
 
     @property
     def length(self) -> int:
@@ -182,8 +166,7 @@ class TextDecoder(Protocol):
     def logits(self, count: int, cancel: Cancel) -> Float32:
         """Logits after each of the last ``count`` rows, of those recorded since the last run.
 
-        Returns:
-            Shape (count, vocab), float32. Valid until the next call.
+        Shape (count, vocab), float32; valid until the next call.
         """
 
     def truncate(self, length: int) -> None:

@@ -37,14 +37,7 @@ from handy_qwen.engine.api import Cancel
 from handy_qwen.engine.json_files import as_corrupt, read_object
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, map_array
 from handy_qwen.engine.qwen3.features import HOP, N_FFT, N_MELS, SAMPLE_RATE
-from handy_qwen.engine.qwen3.model import (
-    AudioConfig,
-    Float32,
-    ModelConfig,
-    ModelParts,
-    Rows,
-    TextConfig,
-)
+from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelConfig, ModelParts, Rows, TextConfig
 from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
@@ -75,9 +68,8 @@ def is_published_layout(folder: Path) -> bool:
 def open_published(folder: Path, threads: int) -> ModelParts:
     """Open a folder of the published layout, with ``threads`` threads for each session.
 
-    Raises:
-        ModelMissingError: A file is missing.
-        ModelCorruptError: A file is cut short, or belongs to another model or to an earlier layout.
+    ModelMissingError: a file is missing. ModelCorruptError: a file is cut short, or belongs to another model
+    or to an earlier layout.
     """
     tokenizer = load_tokenizer(folder)
     config, embed_type = read_config(folder / "config.json")
@@ -102,11 +94,7 @@ def open_published(folder: Path, threads: int) -> ModelParts:
 
 
 def choose_graphs(folder: Path) -> dict[str, Path]:
-    """The file of each graph in its smallest precision.
-
-    Raises:
-        ModelMissingError: There is none; it names the file in the precision of the other graphs.
-    """
+    """The file of each graph in its smallest precision; ModelMissingError if there is none."""
     found = [
         next((infix for infix in _INFIXES if (folder / f"{name}{infix}.onnx").is_file()), None)
         for name in GRAPHS
@@ -123,8 +111,7 @@ def choose_graphs(folder: Path) -> dict[str, Path]:
 def read_config(path: Path) -> tuple[ModelConfig, str]:
     """Read config.json: the sizes, and the type of the numbers in embed_tokens.bin.
 
-    Raises:
-        ModelMissingError, ModelCorruptError: It is missing, or describes another kind of model.
+    Raises ModelMissingError, or ModelCorruptError if it describes another kind of model.
     """
     with as_corrupt(
         path, Message("it does not describe a model of this layout"), DOWNLOAD_AGAIN, DOWNLOAD_AGAIN
@@ -197,7 +184,6 @@ def _open_graph(name: str, path: Path, config: ModelConfig, threads: int) -> ort
 
 
 def _ports(name: str, config: ModelConfig) -> tuple[dict[str, Port], dict[str, Port]]:
-    """Inputs and outputs that graph ``name`` must have."""
     text = config.text
     if name == "encoder":
         features = Port(FLOAT, (1, None, text.hidden))
@@ -226,9 +212,8 @@ class Port:
 def check_files(path: Path) -> None:
     """Check that a graph and the files with its weights are there and long enough.
 
-    Raises:
-        ModelMissingError: One is not there.
-        ModelCorruptError: One is too short or something else, or weights are outside the graph's folder.
+    ModelMissingError: one is not there. ModelCorruptError: one is too short or something else, or weights are
+    outside the graph's folder.
     """
     if not path.is_file():
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
@@ -283,11 +268,7 @@ def _weights(path: Path) -> dict[str, int]:
 def check_ports(
     path: Path, session: ort.InferenceSession, inputs: Mapping[str, Port], outputs: Mapping[str, Port]
 ) -> None:
-    """Check that the graph ``path`` has the inputs and outputs expected of it, in their types and sizes.
-
-    Raises:
-        ModelCorruptError: It has not: it is another kind of graph, or that of another model.
-    """
+    """Raise ModelCorruptError if the graph ``path`` has inputs or outputs of other types or sizes."""
     found_inputs = {port.name: port for port in session.get_inputs()}
     found_outputs = {port.name: port for port in session.get_outputs()}
     for name in sorted(found_inputs.keys() - inputs.keys()):
@@ -325,10 +306,9 @@ def _fits(found: list[int | str | None], expected: tuple[int | None, ...]) -> bo
 
 
 class PublishedEncoder:
-    """Implements ``model.AudioEncoder``."""
+    """Implements ``model.AudioEncoder``; ``path`` is that of the graph, for errors."""
 
     def __init__(self, session: ort.InferenceSession, path: Path, config: ModelConfig) -> None:
-        """``path`` is that of the graph, for errors."""
         self._session = session
         self._path = path
         self._config = config
@@ -337,11 +317,7 @@ class PublishedEncoder:
         """Nothing can be done for a part of a window. See ``model.AudioEncoder``."""
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``model.AudioEncoder``.
-
-        Raises:
-            ModelCorruptError: The graph gave another number of tokens than the model has.
-        """
+        """See ``model.AudioEncoder``; ModelCorruptError for another number of tokens than the model has."""
         (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
         expected = (1, self._config.audio.tokens(mel.shape[1]), self._config.text.hidden)
         if features.shape != expected:
@@ -370,6 +346,8 @@ class PublishedDecoder:
     values and last logits are still there.
     """
 
+    draft_rows = 0
+
     def __init__(
         self,
         init: ort.InferenceSession,
@@ -379,7 +357,6 @@ class PublishedDecoder:
         table: EmbeddingTable,
         audio_pad: int,
     ) -> None:
-        """``audio_pad`` is the id of ``<|audio_pad|>``."""
         self._init = init
         self._step = step
         self._config = config
@@ -391,11 +368,6 @@ class PublishedDecoder:
         self._read: list[int | bytes] = []  # the rows whose keys and values are in the cache
         self._read_at_once = 0  # how many of them decoder_init read
         self._prompt_logits: Float32 = np.empty(0, np.float32)  # of the last of those; shape (1, vocab)
-
-    @property
-    def draft_rows(self) -> int:
-        """See ``model.TextDecoder``."""
-        return 0
 
     @property
     def length(self) -> int:
@@ -440,12 +412,10 @@ class PublishedDecoder:
         del self._init, self._step, self._cache, self._table
 
     def _known_rows(self) -> int:
-        """How many of the recorded rows are in the cache."""
         pairs = zip(self._rows, self._read, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _run_init(self, rows: int, cancel: Cancel) -> None:
-        """Read the first ``rows`` rows at once."""
         recorded = self._rows[:rows]
         audio = [row for row in recorded if isinstance(row, bytes)]
         offset = next((i for i, row in enumerate(recorded) if isinstance(row, bytes)), 0)
@@ -489,11 +459,7 @@ class PublishedDecoder:
         rows: int,
         cancel: Cancel,
     ) -> Float32:
-        """Run a graph that makes a cache of ``rows``; if it fails, the cache stays as it was.
-
-        Returns:
-            Logits of the new rows. Shape (new_rows, vocab).
-        """
+        """Run a graph; logits of the new rows, (new_rows, vocab). If it fails, the cache stays as it was."""
         logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
         keys, values = self._cache.next(rows)
         binding = session.io_binding()
@@ -523,8 +489,7 @@ class _StackedCache:
     def past(self, rows: int) -> Float32:
         """Keys and values of the first ``rows`` rows held; the others are forgotten.
 
-        Returns:
-            Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
+        Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
         """
         if rows < self._rows:
             self.next(rows)[:] = self._view(self._held, self._rows)[..., :rows, :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import onnxruntime as ort
 
 from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Placement, Timings, Transcript
 from handy_qwen.engine.qwen3.compact import open_compact
-from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel
+from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel, windows
 from handy_qwen.engine.qwen3.live import LiveTranscription
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
@@ -43,7 +44,8 @@ class Recognizer:
         self._model = model
         self._voice = voice
         self._files = files
-        self.load_s = load_s
+        self.load_s, self.name = load_s, model.name
+        self.notice, self.languages = model.notice, model.config.languages
 
     @classmethod
     def load(
@@ -59,7 +61,8 @@ class Recognizer:
         begin = time.perf_counter()
         try:
             files = FilesInUse(folder)
-            model = open_parts(folder, threads, placement)
+            with placement.in_use() if placement else nullcontext():
+                model = open_parts(folder, threads, placement)
         except OSError as exc:
             raise EngineError(
                 Message(
@@ -70,21 +73,6 @@ class Recognizer:
         voice = open_session(voice_model, threads=1)
         model = replace(model, name=name or model.name)
         return cls(model, voice, time.perf_counter() - begin, files)
-
-    @property
-    def name(self) -> str:
-        """See ``api.Model``."""
-        return self._model.name
-
-    @property
-    def notice(self) -> str:
-        """See ``api.Model``."""
-        return self._model.notice
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """See ``api.Model``."""
-        return self._model.config.languages
 
     def live(
         self,
@@ -129,12 +117,7 @@ class Recognizer:
     ) -> Transcript:
         """See ``api.Model``."""
         live = self.live(
-            language=language,
-            context=context,
-            exact=exact,
-            drafts=False,
-            segment_s=segment_s,
-            cancel=cancel,
+            language=language, context=context, exact=exact, drafts=False, segment_s=segment_s, cancel=cancel
         )
         share = 0.0
         for first in range(0, max(1, samples.size), _BLOCK_SAMPLES):
@@ -192,10 +175,9 @@ class Recognizer:
         model, cancel, prompt = self._model, Cancel(), build_prompt(self._model.tokenizer)
         frames = model.config.audio.window_frames
         with timings.add_to("features_s"):
-            mel = log_mel(samples)
-            windows = [np.ascontiguousarray(mel[:, i : i + frames]) for i in range(0, mel.shape[1], frames)]
+            mels = windows(log_mel(samples), frames)
         with timings.add_to("encoder_s"):
-            features = [model.encoder.encode(window, cancel) for window in windows]
+            features = [model.encoder.encode(mel, cancel) for mel in mels]
         with timings.add_to("prefill_s"):
             model.decoder.truncate(0)
             model.decoder.extend(prompt.head)
@@ -215,12 +197,9 @@ class Recognizer:
 def open_parts(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
     """Open a model folder of either layout, with ``threads`` threads for each session.
 
-    Of our layout, what ``placement`` says runs on a device.
-
-    Raises:
-        ModelMissingError: The folder or one of its files is missing.
-        ModelCorruptError: A file is truncated, changed, or of another model.
-        OSError: A file cannot be read.
+    Of our layout, what ``placement`` says runs on a device. ModelMissingError: the folder or one of its files
+    is missing. ModelCorruptError: a file is truncated, changed, or of another model. OSError: one cannot be
+    read.
     """
     if not folder.is_dir():
         raise ModelMissingError(folder, Message("Name an installed model or the folder of one."))

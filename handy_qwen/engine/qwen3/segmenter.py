@@ -73,26 +73,18 @@ class Segmenter:
         self._limit = limit_samples
         self._trims = trims_silence
         self._buffer = np.zeros(_MIN_BUFFER_SAMPLES, np.float32)
-        self._start = 0  # of the open segment, in samples from the beginning of the take
-        self._heard = 0  # samples taken in
+        self.start = 0  # of the open segment, in samples from the beginning of the take
+        self.heard = 0  # samples taken in
         self._next_step = STEP_SAMPLES
 
     @property
-    def start(self) -> int:
-        """Where the open segment begins, in samples."""
-        return self._start
-
-    @property
-    def heard_samples(self) -> int:
-        """Samples taken in so far."""
-        return self._heard
+    def where(self) -> tuple[int, int]:
+        """The open segment, with the silence after it, in samples of the take."""
+        return self.start, self.heard
 
     @property
     def open_samples(self) -> Float32:
-        """The open segment as far as the model has to read it now. Valid until the next ``feed``.
-
-        Never shorter than before, unless the segment was closed meanwhile.
-        """
+        """The open segment as far as it is to be read now; only grows. Valid until the next ``feed``."""
         return self._buffer[: self._open_end()]
 
     @property
@@ -109,12 +101,12 @@ class Segmenter:
         """Take the next samples in; return the segments that ended in them."""
         closed = []
         while len(block):
-            taken, block = np.split(block, [FRAME_SAMPLES - self._heard % FRAME_SAMPLES])
+            taken, block = np.split(block, [FRAME_SAMPLES - self.heard % FRAME_SAMPLES])
             self._append(taken)
             self._voice.feed(taken)
-            if self._heard % FRAME_SAMPLES == 0:
+            if self.heard % FRAME_SAMPLES == 0:
                 self._judge_frame()
-            if self._heard == self._next_step:
+            if self.heard == self._next_step:
                 self._next_step += STEP_SAMPLES
                 if (cut := self._cut()) is not None:
                     closed.append(self._close(cut))
@@ -126,15 +118,15 @@ class Segmenter:
         closed = []
         while self._size > self._limit:
             closed.append(self._close(self._quietest()))
-        return [*closed, self._close(self._heard)]
+        return [*closed, self._close(self.heard)]
 
-    def speech_s(self) -> float:
-        """Seconds of speech in the open segment."""
-        return self._speech_s(self._start, self._heard)
+    def speech_s(self, first: int, until: int) -> float:
+        """Seconds of speech there."""
+        return sum(end - begin for begin, end in self.speech(first, until)) / SAMPLE_RATE
 
-    def is_unsure(self) -> bool:
-        """Whether the detector has been sure of no word in the open segment."""
-        return self._is_unsure(self._start, self._heard)
+    def is_unsure(self, first: int, until: int) -> bool:
+        """Whether the detector was sure of no word there."""
+        return self._voice.clear_samples(first, until) < _CLEAR_SAMPLES
 
     def speech(self, first: int, until: int) -> list[tuple[int, int]]:
         """Speech (start, end) there, in samples of the take. Looks through all of it."""
@@ -160,38 +152,37 @@ class Segmenter:
 
     @property
     def _size(self) -> int:
-        """Samples in the open segment."""
-        return self._heard - self._start
+        return self.heard - self.start
 
     def _judge_frame(self) -> None:
         """Look for noise in the frame that is complete now (in the rest of it, if a segment began inside)."""
         frame = self._buffer[max(0, self._size - FRAME_SAMPLES) : self._size]
-        is_speech = self._voice.speech_end_samples == self._heard
+        is_speech = self._voice.speech_end_samples == self.heard
         if self._noise.push(frame, is_speech=is_speech):
-            self._noise_end = self._heard
+            self._noise_end = self.heard
 
     def _cut(self) -> int | None:
         """Where to cut the open segment now, if at all. Drops old silence before the first word."""
         if not self._has_speech():
             if self._size > _LONG_PAUSE_SAMPLES:
-                self._drop(self._heard - _KEPT_LEAD_SAMPLES)
+                self._drop(self.heard - _KEPT_LEAD_SAMPLES)
             return None
         pause = self._pause()
         if pause > _LONG_PAUSE_SAMPLES:
-            return self._heard - _KEPT_LEAD_SAMPLES
+            return self.heard - _KEPT_LEAD_SAMPLES
         spoken = self._size - pause
         if self._trims and any(spoken >= length and pause >= enough for length, enough in _PAUSES):
-            return self._heard - pause + TAIL_SAMPLES
+            return self.heard - pause + TAIL_SAMPLES
         return self._quietest() if self._size >= self._limit else None
 
     def _has_speech(self) -> bool:
-        return self._voice.speech_end_samples > self._start
+        return self._voice.speech_end_samples > self.start
 
     def _pause(self) -> int:
         """Samples of silence since the last speech of the open segment, or since the noise after it."""
         if not self._has_speech():
             return 0
-        return self._heard - max(self._voice.speech_end_samples, self._noise_end)
+        return self.heard - max(self._voice.speech_end_samples, self._noise_end)
 
     def _open_end(self) -> int:
         """Samples of the open segment that the model has to read."""
@@ -203,41 +194,32 @@ class Segmenter:
         """The quietest place near the limit."""
         last = min(self._size, self._limit) - _UNSETTLED_SAMPLES
         first = last - min(_SEARCH_SAMPLES, self._limit // 2)
-        return self._start + _quietest(self._buffer, first, last)
+        return self.start + _quietest(self._buffer, first, last)
 
     def _close(self, cut: int) -> ClosedSegment:
-        """End the segment at ``cut``, from which the next begins."""
-        speech, size = self.speech(self._start, cut), cut - self._start
+        speech, size = self.speech(self.start, cut), cut - self.start
         end = size if speech else 0
         if speech and self._trims:
-            end = min(size, max(speech[-1][1], self._noise_end) + TAIL_SAMPLES - self._start)
-        closed = self._closed(self._start, self._buffer[:size].copy(), end)
+            end = min(size, max(speech[-1][1], self._noise_end) + TAIL_SAMPLES - self.start)
+        closed = self._closed(self.start, self._buffer[:size].copy(), end)
         self._drop(cut)
         return closed
 
     def _closed(self, start: int, samples: Float32, end: int) -> ClosedSegment:
-        until = start + len(samples)
-        return ClosedSegment(
-            start, samples, end, self._speech_s(start, until), is_unsure=self._is_unsure(start, until)
-        )
-
-    def _speech_s(self, start: int, until: int) -> float:
-        return sum(end - begin for begin, end in self.speech(start, until)) / SAMPLE_RATE
-
-    def _is_unsure(self, start: int, until: int) -> bool:
-        return self._voice.clear_samples(start, until) < _CLEAR_SAMPLES
+        where = start, start + len(samples)
+        return ClosedSegment(start, samples, end, self.speech_s(*where), self.is_unsure(*where))
 
     def _append(self, samples: Float32) -> None:
         size = self._size
         if size + len(samples) > len(self._buffer):
             self._move(0, 2 * (size + len(samples)))
         self._buffer[size : size + len(samples)] = samples
-        self._heard += len(samples)
+        self.heard += len(samples)
 
     def _drop(self, new_start: int) -> None:
         """Forget what is before ``new_start``, where the open segment begins now."""
-        self._move(new_start - self._start, max(2 * (self._heard - new_start), _MIN_BUFFER_SAMPLES))
-        self._start = new_start
+        self._move(new_start - self.start, max(2 * (self.heard - new_start), _MIN_BUFFER_SAMPLES))
+        self.start = new_start
 
     def _move(self, first: int, capacity: int) -> None:
         """Copy the open samples from number ``first`` on into a new buffer."""

@@ -17,6 +17,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.processor import starting_patient_threads
 from handy_qwen.errors import (
     CancelledError,
     EngineError,
@@ -60,18 +61,11 @@ class Device:
 
 
 def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
-    """Load a graph.
+    """Load the graph ``path``, whose weights may be in files beside it, for at least one thread.
 
-    Args:
-        path: The .onnx file; its weights may be in files beside it.
-        threads: At least 1.
-        device: Where it runs, but for operators that do not exist there; None for the processor alone.
-
-    Raises:
-        ModelMissingError: There is no such file.
-        ModelCorruptError: It is not a graph that ONNX Runtime can load, or its weights are missing.
-        OutOfMemoryError: There is not enough memory for it.
-        EngineError: The device cannot be used.
+    It runs on ``device``, but for operators that do not exist there; None for the processor alone.
+    ModelMissingError: there is no such file. ModelCorruptError: ONNX Runtime cannot load it, or its weights
+    are missing. OutOfMemoryError: there is no room for it. EngineError: the device cannot be used.
     """
     if not path.is_file():
         raise ModelMissingError(path)
@@ -81,8 +75,11 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
     options.log_severity_level = 3
     # A thread that spins takes the processor from the one it waits for, as soon as anything else runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if device is not None:
-        return _open_on(device, path, options)
+    with starting_patient_threads():
+        return _open_on(device, path, options) if device else _open_here(path, options)
+
+
+def _open_here(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(str(path), options, providers=[_PROCESSOR])
     except _LOAD_ERRORS as exc:
@@ -114,12 +111,7 @@ def run(
     cancel: Cancel,
     outputs: Sequence[str] | None = None,
 ) -> list[npt.NDArray[Any]]:
-    """Run a session and return ``outputs`` (all of them if None).
-
-    Raises:
-        CancelledError: ``cancel`` was set before or during the run.
-        EngineError: The run failed; OutOfMemoryError for lack of memory.
-    """
+    """Run a session and return ``outputs``, all if None; CancelledError, OutOfMemoryError or EngineError."""
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 

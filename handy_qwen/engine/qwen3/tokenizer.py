@@ -117,11 +117,7 @@ class TokenTable:
         return int(self.ranks[place]), int(self.results[place])
 
     def save(self, path: Path) -> None:
-        """Write the file.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the file; OSError if that fails."""
         markers = json.dumps(self.markers, ensure_ascii=False).encode()
         counts = np.array([len(self), len(self.blob), len(self.pairs), len(markers)], np.uint32)
         arrays = (counts, self.pairs, self.ranks, self.results, self.offsets, self.blob)
@@ -130,10 +126,12 @@ class TokenTable:
 
 
 class Tokenizer:
-    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered."""
+    """Text to ids and back. Threads: any; nothing changes after construction but what is remembered.
+
+    ``path`` is the file that ``table`` comes from. ValueError if the table lacks a byte.
+    """
 
     def __init__(self, table: TokenTable, path: Path) -> None:
-        """``path`` is the file that ``table`` comes from. ValueError if the table lacks a byte."""
         self._table = table
         self._path = path
         self._marker_ids = frozenset(table.markers.values())
@@ -142,11 +140,7 @@ class Tokenizer:
         self._ids_of_piece = lru_cache(_REMEMBERED_PIECES)(self._merge_piece)
 
     def marker(self, name: str) -> int:
-        """The id of a marker such as ``<|im_start|>``.
-
-        Raises:
-            ModelCorruptError: The tokenizer has no such marker: it is another model's.
-        """
+        """The id of a marker such as ``<|im_start|>``; ModelCorruptError if another model's lacks it."""
         if name not in self._table.markers:
             raise ModelCorruptError(
                 self._path, Message("it has no token {name}, so it is not Qwen3-ASR's", name=name)
@@ -154,11 +148,7 @@ class Tokenizer:
         return self._table.markers[name]
 
     def check_fits(self, vocab: int) -> None:
-        """Complain if a model with ``vocab`` tokens cannot be this tokenizer's.
-
-        Raises:
-            ModelCorruptError: It gives ids that the model does not have, or lacks a marker of the prompt.
-        """
+        """Raise ModelCorruptError for ids above ``vocab``, or without a marker: it is another model's."""
         largest = len(self._table) - 1
         if largest >= vocab:
             problem = Message(
@@ -182,11 +172,7 @@ class Tokenizer:
         return data.decode("utf-8", "replace")
 
     def save(self, folder: Path) -> None:
-        """Write the file that a package keeps it in.
-
-        Raises:
-            OSError: It cannot be written.
-        """
+        """Write the file that a package keeps it in; OSError if that fails."""
         self._table.save(folder / TABLE_FILE)
 
     def _merge_piece(self, piece: str) -> tuple[int, ...]:
@@ -223,22 +209,25 @@ class Tokenizer:
         return tuple(symbol for symbol in symbols if symbol != _GONE)
 
 
-def load_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a package, of a checkpoint or of a published model.
+def load_tokenizer(folder: Path, vocab: int | None = None) -> Tokenizer:
+    """Read the tokenizer of a package, of a checkpoint or of a published model, which has ``vocab`` tokens.
 
-    Raises:
-        ModelMissingError: There is none.
-        ModelCorruptError: A file is there but is no tokenizer of Qwen's kind.
+    Raises ModelMissingError, or ModelCorruptError if a file is there but is no tokenizer of Qwen's kind, or
+    that of another model.
     """
     path = folder / TABLE_FILE
     if path.is_file():
         with as_corrupt(path, Message("it is not the tokenizer of a package")):
-            return Tokenizer(_load_table(path), path)
-    raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
-    if not path.is_file():
-        path, problem = folder / "vocab.json", _NOT_A_VOCABULARY
-    with as_corrupt(path, problem):
-        return Tokenizer(_table_of(raw), path)
+            tokenizer = Tokenizer(_load_table(path), path)
+    else:
+        raw, path, problem = _read_official(folder), folder / TOKENIZER_FILE, _NOT_A_TOKENIZER
+        if not path.is_file():
+            path, problem = folder / "vocab.json", _NOT_A_VOCABULARY
+        with as_corrupt(path, problem):
+            tokenizer = Tokenizer(_table_of(raw), path)
+    if vocab is not None:
+        tokenizer.check_fits(vocab)
+    return tokenizer
 
 
 def _load_table(path: Path) -> TokenTable:
@@ -295,15 +284,7 @@ def _table_of(raw: dict[str, Any]) -> TokenTable:
 
 
 def _read_official(folder: Path) -> dict[str, Any]:
-    """What the ``tokenizer.json`` in ``folder`` says.
-
-    Where there are only ``vocab.json``, ``merges.txt`` and ``tokenizer_config.json``, as in the official
-    checkpoints, its tokens and merges are made of them.
-
-    Raises:
-        ModelMissingError: There is neither.
-        ModelCorruptError: A file is there but is no tokenizer, or one of another kind.
-    """
+    """What ``tokenizer.json`` says, or is made of ``vocab.json``, ``merges.txt`` and the settings."""
     whole, vocab, merges = (folder / name for name in (TOKENIZER_FILE, "vocab.json", "merges.txt"))
     if whole.is_file():
         with as_corrupt(whole, _NOT_A_TOKENIZER):
@@ -335,12 +316,7 @@ def _read_official(folder: Path) -> dict[str, Any]:
 
 
 def _check_kind(path: Path, raw: dict[str, Any]) -> None:
-    """Refuse a tokenizer that is not of Qwen's kind.
-
-    Raises:
-        ModelCorruptError: It is a tokenizer of another kind.
-        LookupError, TypeError, AttributeError: It is none.
-    """
+    """Raise ModelCorruptError for a tokenizer of another kind; LookupError or TypeError for what is none."""
     model, splitter = raw["model"], raw["pre_tokenizer"]
     if model.get("type", "BPE") != "BPE" or "vocab" not in model or "merges" not in model:
         raise ValueError("no byte-pair vocabulary")

@@ -82,11 +82,7 @@ class VoiceStream:
         self._hysteresis = _Hysteresis()
 
     def feed(self, block: Float32) -> None:
-        """Judge the next samples. Shape (n,), float32 in [-1, 1], 16 kHz; any n.
-
-        Raises:
-            AudioFormatError: ``block`` is something else, or holds values that are not numbers.
-        """
+        """Judge the next samples: (n,), float32 in [-1, 1], 16 kHz, any n; AudioFormatError for others."""
         if self._is_finished:
             raise ValueError("the stream is finished")
         if block.ndim != 1 or block.dtype != np.float32:
@@ -154,8 +150,6 @@ class VoiceStream:
 
 
 class _Hysteresis:
-    """Turns probabilities into spans of frames."""
-
     def __init__(self) -> None:
         self.end_frame = 0  # the one after the last frame of speech
         self._is_speaking = False
@@ -167,7 +161,6 @@ class _Hysteresis:
         self._clear = array("L")  # numbers of frames, ascending
 
     def push(self, probability: float) -> None:
-        """Take the next frame."""
         if probability >= CLEAR_PROBABILITY:
             self._clear.append(self._frames)
         self._frames += 1
@@ -185,7 +178,6 @@ class _Hysteresis:
             self.end_frame = self._frames
 
     def clear_frames(self, first: int, end: int) -> int:
-        """How many frames of this span are above the highest threshold."""
         return bisect_left(self._clear, end) - bisect_left(self._clear, first)
 
     def spans(self) -> list[tuple[int, int]]:

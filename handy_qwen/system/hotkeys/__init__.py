@@ -2,15 +2,14 @@
 
     system                 adapter                  swallows chords, hears releases   modifiers alone, buttons
     X11                    x11.X11Hotkeys                      yes                            yes
+    sway                   sway.SwayHotkeys                    yes                            no
     Wayland, with portal   portal.PortalHotkeys                yes                            no
     Windows                windows.WindowsHotkeys              yes                            yes
     macOS                  macos.MacHotkeys                    yes                            yes
     none of these          listener.Listener                   -                              -
 
 Each can also hear the keys of a new hotkey (``capture``), but the portal, where the desktop assigns them.
-
-A Wayland session often has an X server for old programs as well (XWayland). It hears keys only while the
-window of such a program has the focus, so it is no alternative: Wayland comes first.
+Wayland comes before its X server for old programs (XWayland), which hears keys only for those.
 """
 
 from __future__ import annotations
@@ -20,7 +19,9 @@ from handy_qwen.system.hotkeys.listener import Listener, WasInjecting, never
 from handy_qwen.system.session import Kind, Session
 
 
-def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
+def hotkeys_for(
+    post: Post, session: Session, *, was_injecting: WasInjecting = never, may_ask: bool = True
+) -> Listener:
     """The listener for this system; it does not listen yet.
 
     Args:
@@ -28,6 +29,7 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
         session: The desktop.
         was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
             true from before the first such key until 50 ms after the last was processed, and answer at once.
+        may_ask: Whether the desktop may ask the user about hotkeys before ``allow_questions``.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     match session.kind:
@@ -40,9 +42,15 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
 
             return MacHotkeys(post, was_injecting)
         case Kind.WAYLAND:
+            from handy_qwen.system.wayland.sway import sway_socket
+
+            if path := sway_socket():
+                from handy_qwen.system.hotkeys.sway import SwayHotkeys
+
+                return SwayHotkeys(post, path, display=session.display)
             from handy_qwen.system.hotkeys.portal import PortalHotkeys
 
-            return PortalHotkeys(post)
+            return PortalHotkeys(post, may_ask=may_ask)
         case Kind.X11:
             from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 

@@ -39,20 +39,9 @@ _PLATFORM_LABELS = {
 }
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
-_SIGNS = {  # the name of a key -> what is written on it (US keyboard)
-    "minus": "-",
-    "equal": "=",
-    "bracketleft": "[",
-    "bracketright": "]",
-    "semicolon": ";",
-    "apostrophe": "'",
-    "grave": "`",
-    "backslash": "\\",
-    "comma": ",",
-    "period": ".",
-    "slash": "/",
-    "plus": "",
-}
+_SIGN_NAMES = "minus equal bracketleft bracketright semicolon apostrophe grave backslash comma period slash"
+_SIGNS = dict(zip(_SIGN_NAMES.split(), "-=[];'`\\,./", strict=True)) | {"plus": ""}
+"""The name of a key -> what is written on it (US keyboard)."""
 _NAMED_KEYS = (
     "space enter tab backspace escape insert delete home end page_up page_down up down left right pause "
     "scroll_lock num_lock caps_lock print_screen menu media_play_pause media_stop media_next media_previous "
@@ -80,30 +69,19 @@ SINGLE_KEYS = (*(name for name in MODIFIERS if name not in SIDES), *KEYS)
 _TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
-_OTHER_NAMES = {
-    "ctrl": "control ctl strg",
-    "alt": "option opt",
-    "super": "win windows cmd command meta",
-    "altgr": "iso_level3_shift alt_gr",
-    "enter": "return",
-    "escape": "esc",
-    "insert": "ins",
-    "delete": "del",
-    "page_up": "pgup pageup prior",
-    "page_down": "pgdn pagedown next",
-    "pause": "break",
-    "print_screen": "print prtsc printscreen",
-    "scroll_lock": "scrolllock",
-    "num_lock": "numlock",
-    "caps_lock": "caps capslock",
-    "menu": "apps",
-    "space": "spacebar",
-    "media_play_pause": "play play_pause",
-    "volume_mute": "mute",
-    "mouse4": "mouse_back",
-    "mouse5": "mouse_forward",
+_OTHER_NAMES = """
+    ctrl=control,ctl,strg alt=option,opt super=win,windows,cmd,command,meta
+    altgr=iso_level3_shift,alt_gr enter=return escape=esc insert=ins delete=del
+    page_up=pgup,pageup,prior page_down=pgdn,pagedown,next pause=break
+    print_screen=print,prtsc,printscreen scroll_lock=scrolllock num_lock=numlock
+    caps_lock=caps,capslock menu=apps space=spacebar media_play_pause=play,play_pause
+    volume_mute=mute mouse4=mouse_back mouse5=mouse_forward
+"""
+_ALIASES = {
+    other: name
+    for name, others in (one.split("=") for one in _OTHER_NAMES.split())
+    for other in others.split(",")
 }
-_ALIASES = {other: name for name, others in _OTHER_NAMES.items() for other in others.split()}
 _ALIASES |= {sign: name for name, sign in _SIGNS.items() if sign}
 _ALIASES |= {
     label.lower().replace(" ", "_"): name for name, label in _LABELS.items() if label.lower() != name
@@ -113,6 +91,20 @@ PRESSED_BY_US = tuple(
     frozenset(chord) for chord in (("shift", "insert"), ("ctrl", "enter"), ("super", "enter"))
 )
 """What this program presses itself on X11 and Wayland: to paste, and after a text (setting ``submit``)."""
+
+_TRIGGER_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
+_TRIGGER_NAMES = """
+    enter=Return tab=Tab backspace=BackSpace escape=Escape page_up=Page_Up page_down=Page_Down
+    scroll_lock=Scroll_Lock num_lock=Num_Lock caps_lock=Caps_Lock print_screen=Print
+    media_play_pause=XF86AudioPlay media_stop=XF86AudioStop media_next=XF86AudioNext
+    media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
+    volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
+"""
+_TRIGGER_KEYS = dict(one.split("=") for one in _TRIGGER_NAMES.split())  # the others are named as here
+_TRIGGER_KEYS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
+_TRIGGER_KEYS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
+_TRIGGER_KEYS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
+_TRIGGER_KEYS |= {f"kp_{n}": f"KP_{n}" for n in range(10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,21 +132,23 @@ class Chord:
         return "+".join(_label(name, platform) for name in self.names)
 
 
-def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:
-    """``hotkeys`` as people write them: "Right Ctrl and F9".
+def trigger(chord: Chord) -> str:
+    """``chord`` as the portal and sway write it; empty for lone modifiers, AltGr and mouse buttons."""
+    families = [name.partition("_")[0] for name in chord.modifiers]
+    is_button = chord.key.startswith(("mouse", "wheel"))
+    if chord.is_lone or is_button or any(family not in _TRIGGER_MODIFIERS for family in families):
+        return ""
+    modifiers = (_TRIGGER_MODIFIERS[family] for family in families)
+    return "+".join([*modifiers, _TRIGGER_KEYS.get(chord.key, chord.key)])
 
-    Raises:
-        HotkeyError: INVALID: one names no key.
-    """
+
+def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:
+    """``hotkeys`` as people write them: "Right Ctrl and F9". Raises HotkeyError: one names no key."""
     return " and ".join(parse_chord(hotkey.chord).label(platform) for hotkey in hotkeys)
 
 
 def parse_chord(text: str) -> Chord:
-    """The chord that ``text`` names.
-
-    Raises:
-        HotkeyError: INVALID; the hint says what to write instead.
-    """
+    """The chord that ``text`` names. Raises HotkeyError: INVALID; the hint says what to write instead."""
     names = [_name(part, text) for part in _parts(text)]
     if not names:
         raise _invalid(Message("No hotkey is set."), Message("Name a key, such as Right Ctrl or F9."))
@@ -180,15 +174,10 @@ def parse_chord(text: str) -> Chord:
 
 
 def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]:
-    """The chords of ``hotkeys``, in their order.
+    """The chords of ``hotkeys``, in their order. Raises HotkeyError: INVALID, one alone or two alike.
 
-    Args:
-        hotkeys: What is to be listened for.
-        knows_own_keys: Whether the listener lets keys through that this program sends. If not, a hotkey that
-            this program presses itself would never reach the window that it is meant for.
-
-    Raises:
-        HotkeyError: INVALID: one of them alone, or two that the same keys make.
+    ``knows_own_keys``: the listener lets keys through that this program sends. If not, a hotkey that the
+    program presses itself would never reach the window that it is meant for.
     """
     chords: list[Chord] = []
     for hotkey in hotkeys:
@@ -216,19 +205,14 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
 
 
 def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
-    """See that the hotkey at ``place`` is one, and that no other of ``hotkeys`` is made by the same keys.
-
-    Raises:
-        HotkeyError: INVALID; it names the other one by its place, counted from 1.
-    """
+    """Raise a HotkeyError if the hotkey at ``place`` is none, or another, named by its number, is alike."""
     chord = parse_chord(hotkeys[place].chord)
     for number, hotkey in enumerate(hotkeys, start=1):
         if number != place + 1 and _may_be(hotkey, chord):
             label = parse_chord(hotkey.chord).label(sys.platform)
-            raise _invalid(
-                Message("Hotkey {number} is {keys} already.", number=number, keys=label),
-                Message("Choose a different key for this one."),
-            )
+            title = Message("Hotkey {number} is {keys} already.", number=number, keys=label)
+            hint = Message("Choose a different key for this one.")
+            raise _invalid(title, hint)
 
 
 def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
@@ -240,10 +224,9 @@ def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
 
 def missing_key(name: str) -> HotkeyError:
     """The error for a keyboard without the key ``name``."""
-    return _invalid(
-        Message("This keyboard has no key {key}.", key=_label(name, sys.platform)),
-        Message("Choose another, such as F9."),
-    )
+    title = Message("This keyboard has no key {key}.", key=_label(name, sys.platform))
+    hint = Message("Choose another, such as F9.")
+    return _invalid(title, hint)
 
 
 def _parts(text: str) -> list[str]:
@@ -261,10 +244,9 @@ def _name(part: str, text: str) -> str:
     known = [*MODIFIERS, *_LABELS, *_ALIASES]
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not part:
-        raise _invalid(
-            Message('The hotkey "{text}" has a "+" with no key beside it.', text=text),
-            Message("Write it like Ctrl+Alt+D."),
-        )
+        problem = Message('The hotkey "{text}" has a "+" with no key beside it.', text=text)
+        remedy = Message("Write it like Ctrl+Alt+D.")
+        raise _invalid(problem, remedy)
     hint = Message("Examples: Right Ctrl, F9, Ctrl+Alt+D.")
     if close:
         meant = str(close[0])

@@ -12,7 +12,7 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed, LockPressed
@@ -21,7 +21,6 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import (
     MODIFIERS,
     SIDES,
@@ -31,14 +30,14 @@ from handy_qwen.system.hotkeys.chord import (
     labels,
     missing_key,
 )
-from handy_qwen.system.hotkeys.own_keys import own_keys
-from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.inbox import SelectableInbox
 
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
 CHECK_S = 5.0  # between two checks of the hooks, while no key is down
+_START_THERE = Message("Start the app in a desktop session.")
 
 WasInjecting = Callable[[float], bool]
 """Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
@@ -50,11 +49,7 @@ def never(_at_s: float) -> bool:
 
 
 class Listener:
-    """A listener with its thread, as the watchdog sees it. This class itself is for desktops without hotkeys.
-
-    Args:
-        post: Takes the events.
-    """
+    """A listener with its thread, as the watchdog sees it; by itself, for desktops without hotkeys."""
 
     def __init__(self, post: Post) -> None:
         self._post = post
@@ -68,15 +63,11 @@ class Listener:
         """See ``HotkeyListener``."""
         if hotkeys:
             raise HotkeyError(
-                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
+                Message("Hotkeys need a display."), HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE
             )
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
-        """How ``hotkeys`` would be heard here, in a sentence. Asks the user nothing; for doctor, once.
-
-        Raises:
-            HotkeyError: They would not be, and why.
-        """
+        """How ``hotkeys`` would be heard here, in a sentence; asks nothing. Raises HotkeyError: not."""
         try:
             self.start(hotkeys)
         finally:
@@ -86,11 +77,16 @@ class Listener:
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
-        raise HotkeyError(
-            Message("Without a display no key can be recorded."), HotkeyReason.UNSUPPORTED_DESKTOP, own_keys()
-        )
+        title = Message("Without a display no key can be recorded.")
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, _START_THERE)
 
     def end_capture(self) -> None:
         """See ``HotkeyListener``."""
@@ -102,9 +98,8 @@ class Listener:
     def configure(self) -> None:
         """See ``HotkeyListener``."""
         title = Message("Your desktop has no settings for these hotkeys.")
-        raise HotkeyError(
-            title, HotkeyReason.UNSUPPORTED_DESKTOP, Message("Change them in Settings > Shortcut.")
-        )
+        hint = Message("Change them in Settings > Shortcut.")
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
 
     def stop(self) -> None:
         """See ``HotkeyListener``."""
@@ -174,11 +169,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
-        """Have ``call`` made on the thread, and wait. ``is_start`` starts the thread if it does not run.
-
-        Raises:
-            HotkeyError: What ``call`` raised; or the connection broke, or takes too long.
-        """
+        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError, also if late."""
         inbox = self._running() if is_start else self._inbox
         if inbox is None:
             return
@@ -274,20 +265,11 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
 
     @abstractmethod
     def _connect(self) -> Connection:
-        """Connect, and listen for what is wanted.
-
-        Raises:
-            HotkeyError: This desktop cannot do it.
-            LOST: The connection broke.
-        """
+        """Connect, and listen for what is wanted. Raises HotkeyError: this desktop cannot; or LOST."""
 
     @abstractmethod
     def _hear(self, connection: Connection) -> None:
-        """Process what has come, without waiting.
-
-        Raises:
-            LOST: The connection broke.
-        """
+        """Process what has come, without waiting. Raises LOST: the connection broke."""
 
     @abstractmethod
     def _let_go(self, connection: Connection) -> None:
@@ -302,14 +284,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         """The error when the desktop does not answer."""
 
 
-class Hook(Protocol):
-    """What is used of pynput's listeners once they listen."""
-
-    def stop(self) -> None:
-        """End it."""
-
-    def is_alive(self) -> bool:
-        """Whether its thread runs."""
+Hook: TypeAlias = Any  # a listener of pynput's, which listens: a thread with ``stop()``
 
 
 class HookedListener(Listener, ABC):
@@ -318,10 +293,6 @@ class HookedListener(Listener, ABC):
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
     ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
     few seconds to see whether the system still calls the hooks.
-
-    Args:
-        post: Takes the events.
-        was_injecting: See ``hotkeys_for``.
     """
 
     KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative
@@ -348,11 +319,7 @@ class HookedListener(Listener, ABC):
     # --- any thread ----------------------------------------------------------------------------------
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits until the hook is in place.
-
-        Raises:
-            HotkeyError: INVALID: no such key here, or one hotkey twice. Others: the system refuses the hook.
-        """
+        """See ``HotkeyListener``. Waits for the hook. Raises HotkeyError: INVALID, or refused."""
         if self.has_died():
             self.stop()
         bindings = self._bindings_of(hotkeys)
@@ -438,11 +405,7 @@ class HookedListener(Listener, ABC):
 
     @abstractmethod
     def _listen(self) -> tuple[Hook, ...]:
-        """Set the hooks, which call ``_saw``, and wait until they are in place.
-
-        Raises:
-            HotkeyError: The system refuses.
-        """
+        """Set the hooks, which call ``_saw``, and wait for them. Raises HotkeyError: the system refuses."""
 
     @abstractmethod
     def _is_really_down(self, code: int) -> bool:
@@ -457,16 +420,10 @@ class HookedListener(Listener, ABC):
         return True
 
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
-        """The hook saw a key or a mouse button (a negative code). Called on the hook's thread.
+        """The hook saw a key or (a negative code) button; whether the focused program must not get it.
 
-        Args:
-            code: The key.
-            is_press: Down, as opposed to up; a repeat counts as down.
-            is_ours: This program sent it. It is not the user's, and from now on the system's idea of
-                this key is not the finger's, until the user moves that.
-
-        Returns:
-            Whether the focused program must not get it.
+        Called on the hook's thread; a repeat counts as a press. ``is_ours``: this program sent it. From now
+        on the system's idea of this key is not the finger's, until the user moves that.
         """
         now_s = time.monotonic()
         with self._lock:

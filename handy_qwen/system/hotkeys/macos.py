@@ -6,24 +6,25 @@ Left and right modifiers differ in the device bits of the event's flags; pynput 
 which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
 writes it on a US keyboard. Our own keys are recognized by the process they come from.
 
-A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; both are
-requested, and missing ones reported by name. The system disables a tap that answers late and reports it; the
-tap is then replaced. While a password field has the focus (Secure Input), no program hears keys. Media keys
-are no key events but events of the system, whose state cannot be asked.
+A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
+ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
+While Secure Input is on, for a password field or in Terminal, no program hears keys; if it stays on, the user
+is told. Media keys are events of the system, whose state cannot be asked.
 
-Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz.
-
-Source: CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
+Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz. Source:
+CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import time
 from typing import Any
 
-from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.core.events import Trouble
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
@@ -36,6 +37,7 @@ _MEDIA_IS_DOWN = 0x0A
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
+SECURE_INPUT = "secure input"  # the subject of a notice
 
 _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
     0x3B: 0x0001,
@@ -48,42 +50,13 @@ _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK .
     0x3E: 0x2000,
 }
 
-KEY_CODES = {
-    "ctrl_l": 0x3B,
-    "ctrl_r": 0x3E,
-    "shift_l": 0x38,
-    "shift_r": 0x3C,
-    "alt_l": 0x3A,
-    "alt_r": 0x3D,
-    "altgr": 0x3D,
-    "super_l": 0x37,
-    "super_r": 0x36,
-    "space": 0x31,
-    "enter": 0x24,
-    "tab": 0x30,
-    "backspace": 0x33,
-    "escape": 0x35,
-    "delete": 0x75,
-    "home": 0x73,
-    "end": 0x77,
-    "page_up": 0x74,
-    "page_down": 0x79,
-    "up": 0x7E,
-    "down": 0x7D,
-    "left": 0x7B,
-    "right": 0x7C,
-    "minus": 0x1B,
-    "equal": 0x18,
-    "comma": 0x2B,
-    "period": 0x2F,
-    "slash": 0x2C,
-    "semicolon": 0x29,
-    "apostrophe": 0x27,
-    "grave": 0x32,
-    "backslash": 0x2A,
-    "bracketleft": 0x21,
-    "bracketright": 0x1E,
-}
+_CODES = """
+    ctrl_l=3B ctrl_r=3E shift_l=38 shift_r=3C alt_l=3A alt_r=3D altgr=3D super_l=37 super_r=36
+    space=31 enter=24 tab=30 backspace=33 escape=35 delete=75 home=73 end=77 page_up=74 page_down=79
+    up=7E down=7D left=7B right=7C minus=1B equal=18 comma=2B period=2F slash=2C semicolon=29
+    apostrophe=27 grave=32 backslash=2A bracketleft=21 bracketright=1E
+"""
+KEY_CODES = {name: int(code, 16) for name, code in (one.split("=") for one in _CODES.split())}
 _BUTTON_CODES = {"left": -1, "right": -2, "middle": -3}  # by pynput's names
 _LETTER_CODES = (
     "a00 b0B c08 d02 e0E f03 g05 h04 i22 j26 k28 l25 m2E n2D o1F p23 q0C r0F s01 t11 u20 v09 w0D x07 y10 z06"
@@ -111,6 +84,7 @@ class MacHotkeys(HookedListener):
     KNOWS_SWALLOWED = True
     _POINTING = frozenset(_BUTTON_CODES.values())
     _has_side_buttons = False  # what the present hooks hear
+    _was_secured, _has_told = False, False  # Secure Input at the check before, and whether the user knows
 
     def _launch(self) -> None:
         """Every movement waits for a tap that can swallow, so the mouse has one only while it is needed."""
@@ -193,6 +167,22 @@ class MacHotkeys(HookedListener):
             is_press = kind == _KEY_DOWN
         return None if self._saw(code, is_press=is_press, is_ours=is_ours) else event
 
+    def _is_deaf(self) -> bool:
+        is_secured = is_secure_input()
+        if self._has_told and not is_secured:
+            self._has_told = False
+            self._post(Trouble(SECURE_INPUT, None))
+        self._was_secured &= is_secured
+        return is_secured
+
+    def _may_renew(self) -> bool:
+        """Never: the taps are in order. A password field that is left soon is not worth a word."""
+        if self._was_secured and not self._has_told:
+            self._has_told = True
+            self._post(Trouble(SECURE_INPUT, _secured()))
+        self._was_secured = True
+        return False
+
     def _is_really_down(self, code: int) -> bool:
         quartz = _quartz()
         if code < 0:  # kCGMouseButtonLeft is 0
@@ -200,6 +190,13 @@ class MacHotkeys(HookedListener):
         if code >= _MEDIA:
             return True  # there is no way to ask
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
+
+
+def is_secure_input() -> bool:
+    """Whether a program has asked macOS to keep all keys from others."""
+    carbon = ctypes.CDLL("/System/Library/Frameworks/Carbon.framework/Carbon")
+    carbon.IsSecureEventInputEnabled.restype = ctypes.c_bool
+    return bool(carbon.IsSecureEventInputEnabled())
 
 
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
@@ -214,11 +211,16 @@ def _require_input_monitoring() -> None:
         raise _denied("Input Monitoring")
 
 
-def _denied(pane: str) -> HotkeyError:
-    return HotkeyError(
-        Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane),
-        HotkeyReason.DENIED_BY_USER,
-        Message(
-            "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
-        ),
+def _secured() -> HandyError:
+    return HandyError(
+        Message("Another program keeps all keys to itself, so hotkeys don't work."),
+        Message("Leave its password field, or turn off Secure Keyboard Entry in Terminal's menu."),
     )
+
+
+def _denied(pane: str) -> HotkeyError:
+    title = Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane)
+    hint = Message(
+        "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
+    )
+    return HotkeyError(title, HotkeyReason.DENIED_BY_USER, hint)

@@ -12,16 +12,15 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
 * Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
   part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
-  replaced by ``STAND_IN`` there. Others are asked for without a key: the user sets one in the dialog or in
-  the desktop's keyboard settings.
+  replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
   after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
-Desktops without the portal (sway, wlroots before 2024) bind `handy-qwen start` to a press and
-`handy-qwen stop` to a release of a key of theirs.
+Sway has a way of its own (sway.py); other desktops without the portal can bind a key of theirs to our
+commands (own_keys.py).
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
 version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
@@ -33,23 +32,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jeepney import Message as BusMessage
 from jeepney.low_level import HeaderFields
 
+from handy_qwen import paths
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.system.autostart import APP_ID
-from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
+from handy_qwen.system.entries import APP_ID
+from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
-from handy_qwen.system.hotkeys.own_keys import own_keys
+from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
 from handy_qwen.system.opening import run
 from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
@@ -63,31 +65,6 @@ FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 _BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy Qwen.")
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
-_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
-_KEYSYMS = {
-    "enter": "Return",
-    "tab": "Tab",
-    "backspace": "BackSpace",
-    "escape": "Escape",
-    "page_up": "Page_Up",
-    "page_down": "Page_Down",
-    "scroll_lock": "Scroll_Lock",
-    "num_lock": "Num_Lock",
-    "caps_lock": "Caps_Lock",
-    "print_screen": "Print",
-    "media_play_pause": "XF86AudioPlay",
-    "media_stop": "XF86AudioStop",
-    "media_next": "XF86AudioNext",
-    "media_previous": "XF86AudioPrev",
-    "volume_up": "XF86AudioRaiseVolume",
-    "volume_down": "XF86AudioLowerVolume",
-    "volume_mute": "XF86AudioMute",
-    "microphone_mute": "XF86AudioMicMute",
-}
-_KEYSYMS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
-_KEYSYMS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
-_KEYSYMS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
-_KEYSYMS |= {f"kp_{n}": f"KP_{n}" for n in range(10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,88 +78,55 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the portal reported.
+    """What the portal reported."""
 
-    Attributes:
-        kind: "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the
-            user; "Refused", by the user; "Closed", the session.
-        name: The shortcut.
-        keys: The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none.
-    """
-
+    # "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the user;
+    # "Refused", by the user; "Closed", the session
     kind: str
-    name: str = ""
+    name: str = ""  # the shortcut
+    # The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Press:
-    """A shortcut that is down."""
-
     seen_s: float  # when Activated came last
     has_repeats: bool = False
     awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
 
 
-class ShortcutsSession:
-    """A session of shortcuts. For one thread.
+class ShortcutsSession(PortalSession):
+    """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
-    Args:
-        bus: Address of the session bus; "SESSION": that of the environment.
-        shortcuts: Asked for at once. The user may be asked before the signal "Bound" or "Refused" comes.
-
-    Attributes:
-        look_again_s: See ``Selectable.timeout_s``.
-
-    Raises:
-        NoPortalError: There is no bus, no portal, or none with global shortcuts.
-        PortalError: It does not answer, or refuses to listen.
+    Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
+    refused.
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+        super().__init__("GlobalShortcuts", bus)
         self.look_again_s: float | None = None
-        self._session = PortalSession("GlobalShortcuts", bus)
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
-            self._binding = self._session.request(
-                "BindShortcuts", "oa(sa{sv})sa{sv}", (self._session.handle, wanted, "")
-            )
+            self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
         except BaseException:
             self.close()
             raise
 
     def filenos(self) -> list[int]:
         """See ``Selectable``."""
-        return [self._session.fileno()]
+        return [self.fileno()]
 
     def timeout_s(self) -> float | None:
         """See ``Selectable``."""
         return self.look_again_s
 
-    def close(self) -> None:
-        """End the session, and with it the shortcuts."""
-        self._session.close()
-
     def configure(self) -> None:
-        """Have the desktop show its settings of the shortcuts; does not wait for the user.
+        """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
+        self.call("ConfigureShortcuts", "osa{sv}", (self.handle, "", {}), wait_s=ANSWER_S)
 
-        Raises:
-            RefusedError: It has version 1 of the portal, which knows no such call.
-            PortalError: The bus or the portal is gone.
-        """
-        self._session.call("ConfigureShortcuts", "osa{sv}", (self._session.handle, "", {}), wait_s=ANSWER_S)
-
-    def await_desktop(self) -> None:
-        """See ``PortalSession``."""
-        self._session.await_desktop()
-
-    def receive(self) -> Iterator[Signal]:
-        """What has come since the last time. Does not wait.
-
-        Raises:
-            PortalError: The bus or the portal is gone, or sends nonsense.
-        """
-        for message in self._session.receive():
+    def signals(self) -> Iterator[Signal]:
+        """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
+        for message in self.receive():
             try:
                 signal = self._read(message)
             except _SENSELESS as exc:
@@ -191,7 +135,7 @@ class ShortcutsSession:
                 yield signal
 
     def _read(self, message: BusMessage) -> Signal | None:
-        fields, session = message.header.fields, self._session.handle
+        fields, session = message.header.fields, self.handle
         path, member = fields.get(HeaderFields.path), fields.get(HeaderFields.member)
         if member == "Response" and path == self._binding:
             code, results = message.body
@@ -212,27 +156,32 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     Args:
         post: Takes the events, on the thread ``hotkeys``.
         bus: Address of the session bus; "SESSION": that of the environment.
+        may_ask: Whether the user is there to answer a question. If not, only what the desktop has bound
+            before is asked for.
+        known: The file with the names of that.
     """
 
     LOST = (PortalError,)
     ANSWER_S = 15.0
 
-    def __init__(self, post: Post, *, bus: str = "SESSION") -> None:
+    def __init__(
+        self, post: Post, *, bus: str = "SESSION", may_ask: bool = True, known: Path | None = None
+    ) -> None:
         super().__init__(post)
         self._bus = bus
+        self._may_ask, self._is_waiting = may_ask, False
+        self._known = known or paths.data_dir() / "known-hotkeys"
         self._is_escape_watched = False
         # Owned by the thread:
         self._shortcuts: tuple[Shortcut, ...] = ()
         self._down: dict[int, _Press] = {}
         self._is_reported = False  # that a key is missing
+        self._own: OwnKey | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits for the portal, not for the user.
+        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
 
-        If the user refuses in the desktop's dialog, or there is no key for them, HotkeysFailed follows.
-
-        Raises:
-            HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
+        Raises HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
         shortcuts = shortcuts_for(hotkeys)
         self._call(lambda: self._use(shortcuts), is_start=True)
@@ -247,10 +196,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             PortalSession("GlobalShortcuts").close()
         except PortalError as exc:
-            raise _error(
-                Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc),
-                own_keys(),
-            ) from exc
+            title = Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc)
+            raise _error(title, own_keys()) from exc
         names = labels(hotkeys)
         if unsaid := [one.description for one in shortcuts if not one.trigger]:
             raise _error(
@@ -275,6 +222,18 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
+
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+        if self._own is not None:
+            self._own.bind() if is_wanted else self._own.unbind()
+            self.revive()  # it is started again, and finds it
+
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+        self._may_ask = True
+        if self._is_waiting:
+            self.revive()  # it is started again
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``. Keys are the desktop's business."""
@@ -304,20 +263,35 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
         The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
         """
-        before, self._shortcuts = self._shortcuts, shortcuts
+        self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
+        before, self._shortcuts = self._shortcuts, () if self._is_waiting else shortcuts
         self._disconnect()
+        if self._is_waiting:
+            self._is_reported = True
+            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))
+            hint = Message("Open Handy Qwen: your desktop may then ask you about it.")
+            raise HotkeyError(Message("Your new hotkey isn't set yet."), HotkeyReason.DENIED_BY_USER, hint)
         try:
             self._connection = self._connect()
         except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
-            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))  # the user binds a key to our commands
+            if self._offer_own_key(len(shortcuts) - 1, shortcuts[0].trigger or STAND_IN):
+                return
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
-            raise _error(
-                Message("Your desktop isn't responding to the request for hotkeys."),
-                Message("They work as soon as it does. If they don't, restart Handy Qwen."),
-            ) from exc
+            title = Message("Your desktop isn't responding to the request for hotkeys.")
+            hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
+            raise _error(title, hint) from exc
+
+    def _offer_own_key(self, count: int, trigger: str) -> bool:
+        """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
+        self._own = own_key(trigger)
+        offer = self._own.offer() if self._own is not None and count else None
+        is_bound = offer is not None and offer.is_bound
+        given = tuple(trigger if is_bound and place == 0 else "" for place in range(count))
+        self._post(HotkeysAssigned(given, offer=offer))
+        return is_bound
 
     def _is_wanted(self) -> bool:
         return bool(self._shortcuts)
@@ -331,7 +305,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _hear(self, connection: ShortcutsSession) -> None:
         names = [shortcut.name for shortcut in self._shortcuts]
-        for signal in connection.receive():
+        for signal in connection.signals():
             if signal.kind == "Closed":
                 raise PortalError("the desktop has closed it")
             if signal.kind == "Refused":
@@ -342,6 +316,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                     HotkeyError(Message("The hotkeys were not allowed."), HotkeyReason.DENIED_BY_USER, hint)
                 )
             elif signal.kind in ("Bound", "Changed"):
+                if signal.kind == "Bound" and signal.keys:
+                    self._remember(signal.keys)
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
@@ -354,10 +330,22 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 self._press(hotkey) if signal.kind == "Activated" else self._release(hotkey)
         connection.look_again_s = self._release_lost(connection)
 
+    def _bound_before(self) -> set[str]:
+        try:
+            return set(self._known.read_text("utf-8").split())
+        except (OSError, ValueError):  # nothing was, or it is no text
+            return set()
+
+    def _remember(self, names: Iterable[str]) -> None:
+        try:
+            replace_file(self._known, "\n".join(names).encode())
+        except OSError as exc:  # a start at login waits until a window is opened
+            logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
+
     def _judge(self, keys: Mapping[str, str]) -> None:
-        """Report what is missing, or that nothing is any more."""
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
-        self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
+        given = tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)
+        self._post(HotkeysAssigned(given, _key_in(keys.get(_CANCEL, ""), "")))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
             self._report(_error(Message("Your desktop did not accept the hotkeys."), own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
@@ -419,11 +407,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for. The same wish has the same name, so that the user's choice of keys is kept.
-
-    Raises:
-        HotkeyError: INVALID.
-    """
+    """What to ask the portal for: the same wish has the same name, so that the user's keys are kept."""
     triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
     if triggers and not triggers[0] and STAND_IN not in triggers:
         triggers[0] = STAND_IN
@@ -434,15 +418,6 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
         description = f"Dictate ({hotkey.language})" if hotkey.language else "Dictate"
         shortcuts.append(Shortcut(name, description, wish))
     return (*shortcuts, Shortcut(_CANCEL, "Cancel the dictation", ""))
-
-
-def trigger(chord: Chord) -> str:
-    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr, mouse buttons."""
-    families = [name.partition("_")[0] for name in chord.modifiers]
-    is_button = chord.key.startswith("mouse")
-    if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
-        return ""
-    return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
 
 
 def _key_in(description: str, wish: str) -> str:

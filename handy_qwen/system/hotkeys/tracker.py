@@ -1,7 +1,7 @@
 """Turns keys going down and up into hotkeys going down and up. The same on every system.
 
-Keys are numbers here (keycodes, virtual keys; mouse buttons are negative); there are no names, no clock and
-no system. A hotkey goes down with the press that completes it:
+Keys are numbers here (keycodes, virtual keys; mouse buttons are negative); there is no clock and no system.
+A hotkey goes down with the press that completes it:
 
 * a chord with a key: that key goes down while just its modifiers are held;
 * a lone chord (modifiers only): its last modifier goes down while no other modifier and no mouse
@@ -16,29 +16,26 @@ when events are late, the state is ahead of them.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp, LockPressed
+from handy_qwen.system.hotkeys.chord import MODIFIERS, Chord
 
 STALE_S = 1.0
 
-IsDown = Callable[[int], bool]
-"""Whether the key with this code is really down, as the system knows it."""
+IsDown = Callable[[int], bool]  # whether the key with this code is really down, as the system knows it
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """Hotkey number ``hotkey`` in the codes of this system.
-
-    Attributes:
-        modifiers: For each modifier of the chord, the codes that will do.
-        key: The codes of the key; empty if the chord is made of modifiers only.
-    """
+    """Hotkey number ``hotkey`` in the codes of this system."""
 
     hotkey: int
-    modifiers: tuple[frozenset[int], ...]
-    key: frozenset[int] = frozenset()
+    modifiers: tuple[frozenset[int], ...]  # for each modifier of the chord, the codes that will do
+    key: frozenset[int] = frozenset()  # the codes of the key; empty if the chord is made of modifiers only
 
     @property
     def codes(self) -> frozenset[int]:
@@ -49,11 +46,7 @@ class Binding:
 class Tracker:
     """Keeps what is held, and says what that means. For one thread.
 
-    Args:
-        bindings: The hotkeys.
-        modifiers: The codes of all modifier keys.
-        escape: The codes of the Escape key.
-        is_down: Asks the system for the real state of a key.
+    ``modifiers`` and ``escape`` are codes; ``is_down`` asks the system for the real state of a key.
     """
 
     def __init__(
@@ -105,11 +98,8 @@ class Tracker:
     def press(self, code: int, at_s: float, latched: int | None = None) -> list[Event]:
         """A key or button went down. Repeats are folded away.
 
-        Args:
-            code: Which.
-            at_s: When.
-            latched: If modifiers are in force that nobody holds (Sticky Keys): the hotkey that they and this
-                key make, or -1 for none. It is down as long as its key is.
+        ``latched``: if modifiers are in force that nobody holds (Sticky Keys), the hotkey that they and this
+        key make, or -1 for none. It is down as long as its key is.
         """
         if code in self._held:
             return []
@@ -198,3 +188,87 @@ class Tracker:
     def _is_satisfied(self, binding: Binding) -> bool:
         members = (*binding.modifiers, binding.key) if binding.key else binding.modifiers
         return all(self._held.keys() & member for member in members)
+
+
+# --- a new hotkey -----------------------------------------------------------------------------------
+
+PATIENCE_S = 15.0  # without any key; then the keyboard is the user's again, whatever happened to the window
+
+
+class Capture:
+    """Gathers the keys of a new hotkey, from the first that goes down until all are up again.
+
+    A modifier alone keeps its side ("ctrl_r"); with others either side will do ("ctrl+alt+d"). Everything
+    counts when it comes up: until then the keys are still being kept from other programs, their auto-repeat
+    as well. The keys that are ``held`` at ``at_s``, when it begins, mean nothing until they come up.
+    For one thread, or under one lock.
+    """
+
+    def __init__(self, on_captured: OnCaptured, at_s: float, held: Iterable[int] = ()) -> None:
+        self._tell = on_captured
+        self._before = set(held)
+        self._until_s = at_s + PATIENCE_S
+        self._held: dict[int, str] = {}
+        self._chosen: tuple[str, ...] = ()  # the keys that count if all come up now
+        self.is_over = False
+
+    def press(self, code: int, name: str, at_s: float) -> bool:
+        """A key or button went down, "" has no name; whether it is gathered. Repeats are folded away."""
+        if self.is_over or code in self._held or code in self._before:
+            return code in self._held
+        self._until_s = at_s + PATIENCE_S
+        self._held[code] = name
+        modifiers = [one for one in self._held.values() if one in MODIFIERS]
+        if not name:
+            self._chosen = ()  # what is held belongs to that, and is no hotkey when it comes up
+            self._tell(Captured(CaptureStep.NAMELESS))
+        elif name not in MODIFIERS:
+            self._chosen = (*modifiers, name)
+            self._tell(Captured(CaptureStep.HOLDING, _label(self._chosen)))
+        elif all(one in MODIFIERS for one in self._held.values()):
+            self._chosen = tuple(modifiers)
+            self._tell(Captured(CaptureStep.HOLDING, f"{_label(self._chosen)}+…"))
+        return True
+
+    def release(self, code: int) -> None:
+        """A key or mouse button came up; one that was down before this began means nothing."""
+        self._before.discard(code)
+        if self.is_over or self._held.pop(code, None) is None or self._held:
+            return
+        chosen, self._chosen = self._chosen, ()
+        if chosen == ("escape",):
+            self.end()
+        elif chosen == ("backspace",):
+            self._finish(Captured(CaptureStep.CLEARED))
+        elif chosen:
+            self._finish(Captured(CaptureStep.CHOSEN, _label(chosen)))
+
+    def check(self, at_s: float) -> None:
+        """End it if no key came for too long."""
+        if at_s >= self._until_s:
+            self.end()
+
+    def left_s(self, at_s: float) -> float:
+        """How long until ``check`` would end it."""
+        return max(0.0, self._until_s - at_s)
+
+    def end(self) -> None:
+        """The hotkey stays as it was. Safe to call twice."""
+        if not self.is_over:
+            self._finish(Captured(CaptureStep.OVER))
+
+    def _finish(self, last: Captured) -> None:
+        self.is_over = True
+        self._tell(last)
+
+
+def _label(names: tuple[str, ...]) -> str:
+    """``names`` as a hotkey is written for people."""
+    modifiers = [name for name in names if name in MODIFIERS]
+    key = next((name for name in names if name not in MODIFIERS), "")
+    families = list(dict.fromkeys(name.partition("_")[0] for name in modifiers))
+    if not key and len(families) < len(modifiers):
+        modifiers = modifiers[:1]  # both Ctrl keys make no chord
+    elif len(names) > 1:
+        modifiers = families
+    return Chord(tuple(name for name in MODIFIERS if name in modifiers), key).label(sys.platform)

@@ -6,13 +6,11 @@ RegisterHotKey is no alternative: it takes no lone modifiers and reports no rele
 before the focused program and keeps chords from it. Windows silently removes a hook that answers late, so
 nothing but a dictionary look-up happens there; and hooks that have seen nothing of the user's last input
 (GetLastInputInfo) are set again, more and more seldom while they still see nothing. A release that goes
-unnoticed (on the secure desktop after Ctrl+Alt+Del or Win+L, for example) is found with GetAsyncKeyState.
-That knows nothing about keys the hook has swallowed: of a chord, only the modifiers are checked in this way.
+unnoticed (on the secure desktop, say) is found with GetAsyncKeyState, which knows nothing about keys the hook
+has swallowed: of a chord, only the modifiers are checked in this way.
 
-AltGr arrives as a made-up left Ctrl and the right Alt; the made-up one has a scan code of its own and is
-passed over, so that AltGr is the right Alt key here.
-
-Not seen by any hook: keys for windows of programs with higher rights (User Interface Privilege Isolation).
+AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed over, and the right Alt. No hook
+sees keys for windows of programs with higher rights (User Interface Privilege Isolation).
 
 Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/.
 """
@@ -44,59 +42,16 @@ DEAF_MS = 1000  # a hook may be that late; Windows itself waits for it no longer
 MOST_PATIENCE_S = 60.0
 _PACKET = 0xE7  # VK_PACKET: a character, no key
 
-VIRTUAL_KEYS = {
-    "ctrl_l": 0xA2,
-    "ctrl_r": 0xA3,
-    "shift_l": 0xA0,
-    "shift_r": 0xA1,
-    "alt_l": 0xA4,
-    "alt_r": 0xA5,
-    "altgr": 0xA5,
-    "super_l": 0x5B,
-    "super_r": 0x5C,
-    "space": 0x20,
-    "enter": 0x0D,
-    "tab": 0x09,
-    "backspace": 0x08,
-    "escape": 0x1B,
-    "insert": 0x2D,
-    "delete": 0x2E,
-    "home": 0x24,
-    "end": 0x23,
-    "page_up": 0x21,
-    "page_down": 0x22,
-    "up": 0x26,
-    "down": 0x28,
-    "left": 0x25,
-    "right": 0x27,
-    "pause": 0x13,
-    "scroll_lock": 0x91,
-    "num_lock": 0x90,
-    "caps_lock": 0x14,
-    "print_screen": 0x2C,
-    "menu": 0x5D,
-    "media_play_pause": 0xB3,
-    "media_stop": 0xB2,
-    "media_next": 0xB0,
-    "media_previous": 0xB1,
-    "volume_up": 0xAF,
-    "volume_down": 0xAE,
-    "volume_mute": 0xAD,
-    "minus": 0xBD,
-    "equal": 0xBB,
-    "plus": 0xBB,
-    "comma": 0xBC,
-    "period": 0xBE,
-    "slash": 0xBF,
-    "semicolon": 0xBA,
-    "grave": 0xC0,
-    "bracketleft": 0xDB,
-    "backslash": 0xDC,
-    "bracketright": 0xDD,
-    "apostrophe": 0xDE,
-    "mouse4": -0x05,
-    "mouse5": -0x06,
-}
+_CODES = """
+    ctrl_l=A2 ctrl_r=A3 shift_l=A0 shift_r=A1 alt_l=A4 alt_r=A5 altgr=A5 super_l=5B super_r=5C
+    space=20 enter=0D tab=09 backspace=08 escape=1B insert=2D delete=2E home=24 end=23 page_up=21
+    page_down=22 up=26 down=28 left=25 right=27 pause=13 scroll_lock=91 num_lock=90 caps_lock=14
+    print_screen=2C menu=5D media_play_pause=B3 media_stop=B2 media_next=B0 media_previous=B1
+    volume_up=AF volume_down=AE volume_mute=AD minus=BD equal=BB plus=BB comma=BC period=BE slash=BF
+    semicolon=BA grave=C0 bracketleft=DB backslash=DC bracketright=DD apostrophe=DE mouse4=-05
+    mouse5=-06
+"""
+VIRTUAL_KEYS = {name: int(code, 16) for name, code in (one.split("=") for one in _CODES.split())}
 VIRTUAL_KEYS |= {f"f{n}": 0x6F + n for n in range(1, 25)}
 VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
 VIRTUAL_KEYS |= {name: ord(name.upper()) for name in "abcdefghijklmnopqrstuvwxyz0123456789"}
@@ -130,11 +85,9 @@ class WindowsHotkeys(HookedListener):
         except OSError as exc:
             for hook in hooks:
                 hook.stop()
-            raise HotkeyError(
-                Message("Windows won't let Handy Qwen listen for hotkeys."),
-                HotkeyReason.UNSUPPORTED_DESKTOP,
-                Message("A security program may be blocking it; allow it there."),
-            ) from exc
+            title = Message("Windows won't let Handy Qwen listen for hotkeys.")
+            hint = Message("A security program may be blocking it; allow it there.")
+            raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint) from exc
         was_in_vain = self._heard_ms == self._set_ms
         self._patience_s = min(2 * self._patience_s + CHECK_S, MOST_PATIENCE_S) if was_in_vain else 0.0
         self._heard_ms = self._set_ms = last_input_ms()

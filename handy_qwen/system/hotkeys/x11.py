@@ -16,9 +16,8 @@ Raw events come before the keyboard extension makes something of them, hence:
 Mouse buttons are negative keys here: the server's 8 and 9, "back" and "forward", are -8 and -9. A grabbed
 button keeps the pointer until it comes up.
 
-``was_injecting`` tells this program's own key events from the user's: what comes from the XTEST devices
-and is dated at a time for which it is true is ignored, however late it is heard. Other programs' injected
-keys (remote desktops, on-screen keyboards) count as the user's.
+What comes from the XTEST devices and is dated at a time for which ``was_injecting`` is true is our own, and
+ignored, however late it is heard. Other programs' injected keys (remote desktops) count as the user's.
 
 Limits: a chord with a sided modifier ("ctrl_r+d") takes the other side's away as well. A screen
 locker does not keep the hotkeys from being heard. Needs X Input 2.1 (2011).
@@ -40,13 +39,7 @@ from handy_qwen.system.x11.connection import LOST
 
 
 class X11Hotkeys(ConnectedListener[Session]):
-    """Listens for hotkeys on an X server.
-
-    Args:
-        post: Takes the events, on the thread ``hotkeys``.
-        was_injecting: See ``hotkeys_for``.
-        display: The X display.
-    """
+    """Listens for hotkeys on the X server ``display``, and posts on the thread ``hotkeys``."""
 
     LOST = LOST
 
@@ -61,9 +54,8 @@ class X11Hotkeys(ConnectedListener[Session]):
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Waits until it is so.
 
-        Raises:
-            HotkeyError: INVALID, TAKEN (the hint proposes a chord that is free) or UNSUPPORTED_DESKTOP.
-                What was listened for before still is.
+        Raises HotkeyError: INVALID, TAKEN (the hint proposes a free chord) or UNSUPPORTED_DESKTOP; nothing
+        changed.
         """
         chords = chords_of(hotkeys, knows_own_keys=False)
         self._call(lambda: self._use(chords), is_start=True)
@@ -147,10 +139,9 @@ class X11Hotkeys(ConnectedListener[Session]):
         connection.let_go()
 
     def _lost(self) -> HotkeyError:
-        return _error(
-            Message("Hotkeys stopped working: the connection to the X server was lost."),
-            Message("Restart Handy Qwen."),
-        )
+        title = Message("Hotkeys stopped working: the connection to the X server was lost.")
+        hint = Message("Restart Handy Qwen.")
+        return _error(title, hint)
 
     def _unresponsive(self) -> HotkeyError:
         title = Message("Can't set up hotkeys: the X server isn't responding.")

@@ -1,6 +1,6 @@
-"""One connection to the X server: what is listened for, what was heard, what is kept from other programs.
+"""The connections to the X server: what is listened for, what was heard, what is kept from other programs.
 
-Threads: everything here is for the thread ``hotkeys``. See x11.py.
+For the thread ``hotkeys``. See x11.py.
 """
 
 from __future__ import annotations
@@ -22,14 +22,12 @@ from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message
-from handy_qwen.system.hotkeys.capture import Capture
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord
 from handy_qwen.system.hotkeys.own_keys import own_keys
-from handy_qwen.system.hotkeys.tracker import Binding, Tracker
+from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 from handy_qwen.system.x11.connection import XObject, connect, disconnect
-from handy_qwen.system.x11.keymap import NamedKeys
-from handy_qwen.system.x11.selection import Requestor
-from handy_qwen.system.x11.xinput import (
+from handy_qwen.system.x11.extensions import (
+    Locks,
     ServerClock,
     buttons_down,
     keyboards,
@@ -37,7 +35,8 @@ from handy_qwen.system.x11.xinput import (
     select_raw,
     xtest_devices,
 )
-from handy_qwen.system.x11.xkb import Locks
+from handy_qwen.system.x11.keymap import NamedKeys
+from handy_qwen.system.x11.selection import Requestor
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +50,13 @@ _SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the
 _SIDE_BUTTONS |= {"wheel_left": 6, "wheel_right": 7}
 _FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
 
-Grab = tuple[int, int]
-"""A keycode, or a negative button, and a modifier mask, without locks."""
+Grab = tuple[int, int]  # a keycode, or a negative button, and a modifier mask, without locks
 
 
 class Session:
     """Both connections to the X display ``name``, and all that lasts no longer. Methods may raise ``LOST``.
 
-    Raises:
-        HotkeyError: UNSUPPORTED_DESKTOP: there is no X server, or one without X Input 2.1.
+    Raises HotkeyError: UNSUPPORTED_DESKTOP, no X server, or one without X Input 2.1.
     """
 
     def __init__(self, name: str, post: Post, was_injecting: Callable[[float], bool]) -> None:
@@ -114,11 +111,7 @@ class Session:
         return RECONCILE_S if is_busy else None
 
     def use(self, chords: Sequence[Chord]) -> None:
-        """Listen for ``chords`` instead of those listened for until now.
-
-        Raises:
-            HotkeyError: TAKEN, or INVALID on this keyboard. What was listened for before still is.
-        """
+        """Listen for ``chords`` now. Raises HotkeyError, and changes nothing: TAKEN, or no such keys."""
         self.end_capture()
         keys = NamedKeys(self._display)
         tracker = self._new_tracker(keys, chords)
@@ -132,11 +125,7 @@ class Session:
         self._apply_escape()
 
     def check_free(self, chords: Sequence[Chord]) -> None:
-        """See whether ``use`` would take ``chords``.
-
-        Raises:
-            HotkeyError: TAKEN, or INVALID on this keyboard.
-        """
+        """Raise a HotkeyError if ``use`` would not take ``chords``: TAKEN, or INVALID on this keyboard."""
         keys = NamedKeys(self._display)
         for place, chord in enumerate(chords):
             _binding(keys, place, chord)
@@ -365,21 +354,20 @@ class Session:
 class Grabs:
     """Takes chords away from the focused program, and gives the keyboard back at once.
 
-    A passive grab turns into an active one when its key goes down, and then swallows every key until that
-    one comes up, also the text that is being typed into the focused window. So the keyboard is released as
-    soon as the raw event of the press has arrived, within about a millisecond. The press is swallowed; so is
-    each auto-repeat, which activates the grab anew: the first is answered with the tap of a keycode without
-    meaning, after which the server repeats no more. The focused program gets one release without a press,
-    and two short FocusOut/FocusIn pairs. Escape stays grabbed until it comes up, since by then it may not
-    be watched any more.
+    A passive grab turns into an active one when its key goes down, and then swallows every key until that one
+    comes up, also the text that is being typed into the focused window. So the keyboard is released as soon
+    as the raw event of the press has arrived, within about a millisecond. The press is swallowed; so is each
+    auto-repeat, which activates the grab anew: the first is answered with the tap of a keycode without
+    meaning, after which the server repeats no more. The focused program gets one release without a press, and
+    two short FocusOut/FocusIn pairs. Escape stays grabbed until it comes up, since by then it may not be
+    watched any more.
 
     GrabModeSync with replay would not even lose a key that falls between the press and the release of the
     grab; but if this program hung then, every keyboard of the desktop would be frozen.
 
-    Args:
-        display: A connection that is used for nothing else.
-        is_ours: Whether this program was typing when the server stamped an event with these milliseconds.
-        on_caught: Called when a press has activated a grab, so that its raw event is heard first.
+    ``display`` is used for nothing else. ``is_ours``: whether this program was typing at a server's stamp in
+    milliseconds. ``on_caught``: called when a press has activated a grab, for its raw event to be heard
+    first.
     """
 
     def __init__(

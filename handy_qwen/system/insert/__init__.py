@@ -35,27 +35,15 @@ Typing is slow in consoles, and counts as many steps to undo."""
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """How text is inserted on this desktop.
+    """How text is inserted on this desktop."""
 
-    Attributes:
-        name: What the back end works with, for people.
-        ways: The ways to insert text, in the order in which they are tried for their method.
-        remedy: What the user can do about ways that are missing.
-    """
-
-    name: str
-    ways: tuple[Way, ...]
-    remedy: Message
+    name: str  # what the back end works with, for people
+    ways: tuple[Way, ...]  # the ways to insert text, in the order in which they are tried for their method
+    remedy: Message  # what the user can do about ways that are missing
 
 
 def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:
-    """The inserter for this desktop. Starts its thread. Never fails: at worst it only copies.
-
-    Args:
-        post: Takes Delivered and Failed.
-        session: The desktop.
-        may_release: Whether keys that the user still holds may be released.
-    """
+    """The inserter for this desktop, its thread started. Never fails: at worst it only copies."""
     stopping = threading.Event()
     try:
         backend = backend_for(session, stopping.wait, may_release)
@@ -66,11 +54,7 @@ def inserter_for(post: Post, session: Session, *, may_release: MayRelease = alwa
 
 
 def backend_for(session: Session, pause: Pause, may_release: MayRelease = always) -> Backend:
-    """The back end for this desktop, connected.
-
-    Raises:
-        InsertError: It lacks what is needed.
-    """
+    """The back end for this desktop, connected. Raises InsertError: it lacks what is needed."""
     return _backend_class(session)(session, pause, may_release)
 
 

@@ -46,8 +46,7 @@ LISTENER_LAG_S = 0.05
 STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
 _REMEMBERED = 64  # chords and texts; a listener is not that late
 
-Pause = Callable[[float], object]
-"""Waits for that many seconds, or until the program ends."""
+Pause = Callable[[float], object]  # waits for that many seconds, or until the program ends
 
 MayRelease = Callable[[], bool]
 """Whether keys that the user still holds may be released. Called on the inserter's thread."""
@@ -60,17 +59,11 @@ def always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """How much of a text is in the window.
+    """How much of a text is in the window."""
 
-    Attributes:
-        characters: How many of its characters; None: unknown, perhaps all, perhaps none.
-        has_focus: Whether the window still had the focus after them.
-        may_copy: Whether the text may be copied: not if the user has copied something meanwhile.
-    """
-
-    characters: int | None
-    has_focus: bool = True
-    may_copy: bool = True
+    characters: int | None  # how many of its characters; None: unknown, perhaps all, perhaps none
+    has_focus: bool = True  # whether the window still had the focus after them
+    may_copy: bool = True  # whether the text may be copied: not if the user has copied something meanwhile
 
 
 UNKNOWN = Inserted(None)
@@ -94,25 +87,17 @@ class Backend:
 
     Threads: every method is called on the inserter's thread, except ``focused``, ``copy`` and
     ``was_injecting``, which any thread may call, and ``close``, which comes last.
-
-    Attributes:
-        NAME: What it works with, for people: "X11".
-        REMEDY: What the user can do when there is no way to insert text.
     """
 
-    NAME: ClassVar = "none"
-    REMEDY: ClassVar[Message] = Message("Start the app in a desktop session; install xclip.")
+    NAME: ClassVar = "none"  # what it works with, for people: "X11"
+    # What the user can do when there is no way to insert text
+    REMEDY: ClassVar[Message] = Message("Start the app in a desktop session.")
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """Connect.
+        """Connect. Raises InsertError: the desktop cannot be reached, or lacks what is needed.
 
-        Args:
-            session: The desktop.
-            pause: Waits for that many seconds, or until the program ends.
-            may_release: Whether keys that the user still holds may be released.
-
-        Raises:
-            InsertError: The desktop cannot be reached, or lacks what is needed.
+        ``pause`` waits for that many seconds, or until the program ends; ``may_release``: whether keys that
+        the user still holds may be released.
         """
 
     @classmethod
@@ -134,58 +119,43 @@ class Backend:
         return KeyPermission.NOT_NEEDED
 
     def ask_permission(self) -> None:
-        """Have the desktop ask the user for it. Waits for the answer.
-
-        Raises:
-            InsertError: It was not given, or cannot be asked for.
-        """
+        """Have the desktop ask the user for it, and wait. Raises InsertError: refused, or not to be asked."""
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
-    def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
-        """Press the keys for ``text``, while the window has the focus and the keyboard obeys.
+    def hasten(self) -> None:
+        """Have ready what takes a while, unless the user would be asked: a paste follows soon, most likely.
 
         Raises:
-            InsertError: Nothing was typed.
+            InsertError: It cannot be had.
         """
+
+    def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
+        """Press the keys for ``text`` while the window has the focus. Raises InsertError: nothing typed."""
         raise unsupported(Message("Typing"))
 
     def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
 
-        The previous content comes back afterwards. If it is unknown whether the window has fetched the
-        text, the text stays on the clipboard.
-
-        Raises:
-            InsertError: Nothing was sent. CLIPBOARD_IN_USE: the clipboard could not be saved.
+        The previous content comes back; if nobody knows whether it was fetched, the text stays. Raises
+        InsertError: nothing was sent; CLIPBOARD_IN_USE: the clipboard could not be saved.
         """
         raise unsupported(Message("Pasting"))
 
     def copy(self, text: str) -> None:  # noqa: ARG002 (for subclasses)
-        """Leave ``text`` on the clipboard.
-
-        Raises:
-            InsertError: There is no clipboard.
-        """
+        """Leave ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
         raise unsupported(Message("A clipboard"))
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
-        """Delete ``text``, which is right before the cursor, by pressing Backspace.
+        """Delete ``text``, right before the cursor, by Backspace, if ``may_erase`` allows it after the wait.
 
-        ``may_erase`` is asked after all waiting: False, and nothing is deleted.
-
-        Raises:
-            InsertError: It cannot be deleted for sure; nothing, or only a part of it, was.
+        Raises InsertError: it cannot be deleted for sure; nothing, or only a part of it, was.
         """
         raise unsupported(Message("Deleting"))
 
     def clipboard_text(self) -> str:
-        """The text on the clipboard; "" if there is none.
-
-        Raises:
-            InsertError: It can't be had.
-        """
+        """The text on the clipboard; "" if there is none. Raises InsertError: it can't be had."""
         import pyperclip  # slow: looks for programs when imported
 
         try:
@@ -196,18 +166,11 @@ class Backend:
             ) from None  # a tool's complaint may quote what is there
 
     def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
-        """Press the key after the text.
-
-        Raises:
-            InsertError: It cannot be pressed.
-        """
+        """Press the key after the text. Raises InsertError: it cannot be pressed."""
         raise unsupported(Message("Pressing keys"))
 
     def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)
-        """Tidy up between texts. Returns in how many seconds to call again; None: after the next text.
-
-        ``is_idle`` says that nothing waits to be inserted.
-        """
+        """Tidy up between texts; ``is_idle``: none waits. Seconds until the next call; None: after a text."""
         return None
 
     def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002 (for subclasses)
@@ -275,10 +238,7 @@ class Injection:
 def chunks(
     text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool] = lambda _: False
 ) -> Iterator[str]:
-    """``text`` in pieces whose characters together have at most the ``size`` ``limit``.
-
-    Characters for which ``alone`` says so are pieces of their own.
-    """
+    """``text`` in pieces of a ``size`` of at most ``limit``; what is ``alone`` is a piece of its own."""
     piece, total = "", 0
     for character in text:
         is_alone = alone(character)

@@ -59,11 +59,8 @@ class _Job:
 class DesktopInserter:
     """Implements ``Inserter`` with a ``Backend``. Starts its thread.
 
-    Args:
-        post: Takes Delivered and Failed.
-        backend: How it is done here.
-        stopping: Set by ``close``; ends the pauses of the back end.
-        last_resort: Copies when the back end cannot. Raises InsertError.
+    ``close`` sets ``stopping``, which ends the pauses of the back end. ``last_resort`` copies when that
+    cannot.
     """
 
     def __init__(
@@ -80,6 +77,7 @@ class DesktopInserter:
         self._last_resort = last_resort or copy_with_pyperclip
         self._job: _Job | None = None  # the one under way
         self._rest_s: float | None = None
+        self._is_paste_expected = False
         self._told = KeyPermission.NOT_NEEDED
         self.thread = Worker(
             "insert", pause_s=lambda: self._rest_s, after=self._rest, on_revive=self._give_up
@@ -98,8 +96,14 @@ class DesktopInserter:
 
     def prepare(self, method: Method) -> None:
         """A text may have to be inserted soon. See ``Inserter``."""
-        if method is Method.PASTE:
+        self._is_paste_expected = method is Method.PASTE
+        if self._is_paste_expected:
             self.thread.do(self._prepare)
+
+    def hasten(self) -> None:
+        """The text comes soon. See ``Inserter``."""
+        if self._is_paste_expected:
+            self.thread.do(self._hasten)
 
     def allow_keys(self) -> None:
         """See ``Inserter``."""
@@ -125,11 +129,7 @@ class DesktopInserter:
         self.thread.do(partial(self._read_clipboard, on_read))
 
     def copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard.
-
-        Raises:
-            InsertError: There is no clipboard.
-        """
+        """Put ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
         self._copy(printable(text))
 
     def was_injecting(self, at_s: float) -> bool:
@@ -157,6 +157,9 @@ class DesktopInserter:
 
     def _prepare(self) -> None:
         self._try("preparing", lambda: self._backend.prepare(lambda: not self.thread.is_idle()))
+
+    def _hasten(self) -> None:
+        self._try("getting ready", self._backend.hasten)
 
     def _close_backend(self) -> None:
         self._try("closing", self._backend.close)
@@ -301,19 +304,13 @@ class DesktopInserter:
 
 
 def _failed() -> InsertError:
-    return InsertError(
-        Message("The text couldn't be inserted."),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("Copy it from Recent texts in Handy Qwen's menu."),
-    )
+    title = Message("The text couldn't be inserted.")
+    hint = Message("Copy it from Recent texts in Handy Qwen's menu.")
+    return InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def copy_with_pyperclip(text: str) -> None:
-    """Put ``text`` on the clipboard, for good and unmarked.
-
-    Raises:
-        InsertError: pyperclip finds nothing that it could copy with.
-    """
+    """Put ``text`` on the clipboard, for good and unmarked. Raises InsertError: there is no tool for it."""
     import pyperclip  # slow: looks for programs when imported
 
     try:
@@ -323,11 +320,9 @@ def copy_with_pyperclip(text: str) -> None:
         kind = type(problem).__name__
     else:
         return
-    raise InsertError(
-        Message("The text couldn't be copied ({kind}).", kind=kind),
-        InsertReason.UNSUPPORTED_DESKTOP,
-        Message("On Linux, install xclip or wl-clipboard."),
-    )
+    title = Message("The text couldn't be copied ({kind}).", kind=kind)
+    hint = Message("On Linux, install xclip or wl-clipboard.")
+    raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
 
 
 def last_resort_way(session: Session) -> Way:

@@ -13,9 +13,8 @@ While typing, we check that the same application is in front between the chunks 
 Keys and held keys do not change our events.
 
 Threads: see ``Backend``. A promise is answered on the main thread, where Qt runs Cocoa's loop.
-Needs the Accessibility permission. Importable on any system.
-Not run on macOS; written from Apple's documentation and tested with a fake ``Quartz``.
-Source: Quartz Event Services; NSPasteboard; nspasteboard.org.
+Not run on macOS; written from Apple's documentation (Quartz Event Services; NSPasteboard; nspasteboard.org)
+and tested with a fake ``Quartz``. Needs the Accessibility permission. Importable on any system.
 """
 
 from __future__ import annotations
@@ -53,15 +52,13 @@ MARKS = ("org.nspasteboard.ConcealedType", "org.nspasteboard.TransientType")
 UNITS = 20
 CHUNK_PAUSE_S = 0.004
 
-Item = Mapping[str, bytes]
-"""One pasteboard item: bytes by type."""
+Item = Mapping[str, bytes]  # one pasteboard item: bytes by type
 
 
 class Quartz:
     """What the insertion needs of macOS, through PyObjC. The frameworks allow these calls on any thread."""
 
     def __init__(self) -> None:
-        """Load the frameworks."""
         # By name: they exist on macOS only, and have no types.
         self._appkit: Any = importlib.import_module("AppKit")
         self._quartz: Any = importlib.import_module("Quartz")
@@ -123,10 +120,7 @@ class Quartz:
         return self._replace(made)
 
     def promise(self, text: str, marks: Sequence[str], on_fetch: Callable[[], None]) -> int:
-        """Replace everything by a promise of ``text``; returns the new change count.
-
-        ``on_fetch`` is called on the main thread when somebody asks for it.
-        """
+        """Replace all by a promise of ``text``; the new change count. The main thread calls ``on_fetch``."""
         self._provider = self._make_provider(text, on_fetch)  # the pasteboard does not keep it alive
         item = self._appkit.NSPasteboardItem.alloc().init()
         item.setDataProvider_forTypes_(self._provider, [self._appkit.NSPasteboardTypeString])
@@ -183,7 +177,6 @@ class MacOS(PastingBackend[int]):
     SUBMIT_PAUSE_S = 0.06
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._api = Quartz()
         self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance
@@ -281,11 +274,9 @@ class MacOS(PastingBackend[int]):
 
 def not_allowed() -> InsertError:
     """The error for a missing permission."""
-    return InsertError(
-        Message("macOS won't let Handy Qwen press keys."),
-        InsertReason.DENIED_BY_USER,
-        Message("Allow it in System Settings, Privacy & Security, Accessibility."),
-    )
+    title = Message("macOS won't let Handy Qwen press keys.")
+    hint = Message("Allow it in System Settings, Privacy & Security, Accessibility.")
+    return InsertError(title, InsertReason.DENIED_BY_USER, hint)
 
 
 def _units(character: str) -> int:

@@ -3,8 +3,8 @@
     wait for the focus and until no key is held -> save the clipboard -> offer the text -> press the chord
     -> wait until the window has fetched the text -> restore the clipboard
 
-What follows when a step fails is decided here as well: before the chord is pressed, the clipboard is restored
-and the next method is tried; after it, the text stays on the clipboard, since the window may be slow.
+When a step fails before the chord is pressed, the clipboard is restored and the next method is tried; after
+it, the text stays on the clipboard, since the window may be slow.
 """
 
 from __future__ import annotations
@@ -43,11 +43,9 @@ POLL_S = 0.01
 ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
 ASK_AGAIN_S = 0.05
 
-Chord = tuple[int, ...]
-"""Keys in the system's own codes: modifiers first, the key itself last."""
+Chord = tuple[int, ...]  # keys in the system's own codes: modifiers first, the key itself last
 
-Focus = TypeVar("Focus")
-"""What a back end knows about the window that is to get the keys."""
+Focus = TypeVar("Focus")  # what a back end knows about the window that is to get the keys
 
 
 class PastingBackend(Backend, ABC, Generic[Focus]):
@@ -63,7 +61,6 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
     BACKSPACE: ClassVar[Chord] = ()  # none: nothing can be deleted
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._pause = pause
         self._injection = Injection()
@@ -152,11 +149,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _await_focus(self) -> Focus:
-        """Wait until the user has released all keys; returns the window that has the focus.
-
-        Raises:
-            InsertError: No window has it, or another one since; or it takes no keys from us.
-        """
+        """The window with the focus, once the user holds no keys. Raises InsertError: there is none."""
 
     def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
         """``_press`` so often; ends with the first that fails."""
@@ -165,30 +158,18 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _press(self, chord: Chord, focus: Focus) -> None:
-        """Press ``chord``, provided that ``focus`` still has the focus and no other key is down.
-
-        Raises:
-            InsertError: It was not pressed.
-            Unsure: It may have been pressed.
-        """
+        """Press ``chord`` while ``focus`` has the focus. Raises InsertError: not pressed; Unsure: perhaps."""
 
     @abstractmethod
     def _save(self, deadline: Deadline, focus: Focus | None) -> None:
-        """Take the content of the clipboard. A text of ours that is still to be replaced is no content.
+        """Take the content of the clipboard, unless it is a text of ours that is still to be replaced.
 
-        ``focus`` is None when it is done in advance.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        ``focus`` is None in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
         """
 
     @abstractmethod
     def _offer(self, text: str, focus: Focus) -> None:
-        """Put ``text`` on the clipboard, for ``focus``; ``_restore`` will bring the saved content back.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
+        """Put ``text`` on the clipboard, for ``focus``, until ``_restore``. Raises InsertError: in use."""
 
     @abstractmethod
     def _is_fetched(self) -> bool:
@@ -200,29 +181,18 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     @abstractmethod
     def _restore(self) -> None:
-        """Put the saved content back, if the clipboard still has our text.
-
-        Raises:
-            InsertError: Another program has the clipboard open. May be tried again.
-        """
+        """Put the saved content back, if our text is there. Raises InsertError: it is in use; try again."""
 
     @abstractmethod
     def _keep(self, text: str) -> None:
-        """Leave ``text`` on the clipboard for good, marked as private.
-
-        Raises:
-            InsertError: The clipboard cannot be had.
-        """
+        """Leave ``text`` on the clipboard for good, marked as private. Raises InsertError: it is in use."""
 
 
 class DelayedRestore:
-    """When the clipboard gets back the content it had before a paste.
+    """When the clipboard gets back the content it had before a paste, by ``restore``, tried a few times.
 
     Threads: any may call ``forget``, which waits for a restore that is under way, so that what is copied next
     is not replaced. The rest is for the inserter's thread.
-
-    Args:
-        restore: Puts the content back. May raise InsertError, and is then tried again a few times.
     """
 
     TRIES, AGAIN_S = 5, 0.5
@@ -276,12 +246,9 @@ class DelayedRestore:
 
 
 def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-    """Have ``call`` made on the clipboard's thread, and return what it returns.
+    """What ``call`` returns on the clipboard's thread. Raises InsertError: it failed, or took too long.
 
     What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
-
-    Raises:
-        InsertError: It failed, or took too long.
     """
     future = inbox.put(call)
     end_s = time.monotonic() + ANSWER_S

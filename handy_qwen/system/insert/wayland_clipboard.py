@@ -29,7 +29,7 @@ from handy_qwen.system.wayland.clipboard import Offer as ControlOffer
 from handy_qwen.system.wayland.wire import socket_path
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
 from handy_qwen.system.x11.connection import connect
-from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 
 logger = logging.getLogger(__name__)
 

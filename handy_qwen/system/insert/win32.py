@@ -1,7 +1,4 @@
-"""What the insertion needs of the Windows API, through ctypes.
-
-Source: Microsoft's documentation (winuser.h, winbase.h). Importable on any system.
-"""
+"""What the insertion needs of the Windows API (winuser.h, winbase.h), by ctypes. Importable on any system."""
 
 from __future__ import annotations
 
@@ -143,7 +140,6 @@ class Win32:
     """The functions. Clipboard calls belong to the thread of ``run_window``."""
 
     def __init__(self) -> None:
-        """Load the libraries."""
         load: Any = getattr(ctypes, "WinDLL")  # noqa: B009 (absent on other systems, for the type checker)
         libraries = {name: load(name, use_last_error=True) for name in DECLARED}
         for name, functions in DECLARED.items():
@@ -296,11 +292,7 @@ class Win32:
         return bool(self._user.IsHungAppWindow(window))
 
     def get(self, format_id: int) -> bytes | None:
-        """The bytes of a format; None: its owner does not hand it over.
-
-        Raises:
-            NotMemory: The format has no bytes.
-        """
+        """The bytes of a format; None: its owner does not hand it over. Raises NotMemory: it has no bytes."""
         handle = self._user.GetClipboardData(format_id)
         if not handle:
             return None

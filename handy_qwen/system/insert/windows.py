@@ -63,7 +63,6 @@ class Windows(PastingBackend[int]):
     }
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._api = Win32()
         self._clipboard = WindowsClipboard(self._api)

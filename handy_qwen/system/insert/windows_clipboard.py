@@ -74,18 +74,11 @@ class Saved:
 
 
 class WindowsClipboard:
-    """The clipboard, through a message-only window of our own. Starts its thread.
+    """The clipboard, through a message-only window of our own. Raises InsertError: it cannot be created.
 
-    Threads: ``clipboard`` owns the window and makes all clipboard calls; ``save``, ``promise``, ``restore``
-    and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets an error, and the
-    watchdog starts it again.
-
-    Attributes:
-        inbox: Takes calls for the thread.
-        thread: For the watchdog.
-
-    Raises:
-        InsertError: The window cannot be created.
+    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls; ``save``,
+    ``promise``, ``restore`` and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets
+    an error, and the watchdog starts it again.
     """
 
     def __init__(self, api: Win32) -> None:
@@ -124,11 +117,7 @@ class WindowsClipboard:
     # --- the thread "clipboard" ----------------------------------------------------------------------
 
     def save(self, deadline: Deadline) -> None:
-        """Take what is there, so that it can come back.
-
-        Raises:
-            InsertError: It cannot be had, or not in time.
-        """
+        """Take what is there, so that it can come back. Raises InsertError: not to be had, or not in time."""
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
         self._taken = None
@@ -151,11 +140,7 @@ class WindowsClipboard:
             self._taken = Saved(self._api.sequence(), formats)  # it changes when promises are kept
 
     def promise(self, promise: Promise) -> None:
-        """Replace everything by ``promise``. What is there must have been saved.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open, or has written to it since.
-        """
+        """Replace all, saved before, by ``promise``. Raises InsertError: in use, or changed since."""
         with self._opened():
             if not self._is_lent():
                 if self._taken is None or self._taken.sequence != self._api.sequence():
@@ -169,11 +154,7 @@ class WindowsClipboard:
             self._promise = promise
 
     def restore(self, promise: Promise) -> None:
-        """Put back what was there, if the clipboard still is ours, and ``promise`` the last one.
-
-        Raises:
-            InsertError: Another program keeps it open. May be tried again.
-        """
+        """Put back what was there, if ``promise`` still is. Raises InsertError: in use; try again."""
         if promise is not self._promise:
             return  # a later paste has taken over, and what was saved with it
         if self.is_ours():
@@ -182,11 +163,7 @@ class WindowsClipboard:
         self._promise, self._saved = None, None
 
     def keep(self, text: str) -> None:
-        """Put ``text`` on the clipboard for good.
-
-        Raises:
-            InsertError: Another program keeps the clipboard open.
-        """
+        """Put ``text`` on the clipboard for good. Raises InsertError: another program keeps it open."""
         with self._opened():
             self._promise, self._saved = None, None
             self._put(encoded(text))
@@ -229,11 +206,9 @@ class WindowsClipboard:
                 break
             time.sleep(OPEN_PAUSE_S)  # other programs hold it for moments only
         else:
-            raise InsertError(
-                Message("Another program keeps the clipboard open."),
-                InsertReason.UNSUPPORTED_DESKTOP,
-                Message("Try again."),
-            )
+            title = Message("Another program keeps the clipboard open.")
+            hint = Message("Try again.")
+            raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint)
         try:
             yield
         finally:

@@ -22,6 +22,7 @@ from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.system.accessibility import text_before_cursor
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.session import Session
@@ -29,7 +30,7 @@ from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.clipboard import Clipboard, Offer
 from handy_qwen.system.x11.connection import connect, disconnect
 from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
-from handy_qwen.system.x11.snapshot import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,6 @@ class X11(PastingBackend[FocusedWindow]):
     }
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """See ``Backend``."""
         super().__init__(session, pause, may_release)
         self._display = session.display
         self._focus = FocusReader(self._display)
@@ -82,9 +82,17 @@ class X11(PastingBackend[FocusedWindow]):
         return arrived
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
-        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
+        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back.
+
+        A field may have cut the text at its own limit, or changed it: where the program tells what stands
+        there, nothing else is deleted.
+        """
         if "\n" in text and is_terminal(self._focus.target().application):
             raise InsertError(Message("The line was entered."), InsertReason.NOT_TYPEABLE)
+        process = self._focus.process()
+        there = text_before_cursor(process, len(text)) if process else None
+        if there is not None and there != text:
+            raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
         super().erase(text, may_erase)
 
     def clipboard_text(self) -> str:

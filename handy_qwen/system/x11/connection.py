@@ -18,27 +18,19 @@ from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
-XObject: TypeAlias = Any
-"""A connection, window, event or error of python-xlib, which has no types."""
+XObject: TypeAlias = Any  # a connection, window, event or error of python-xlib, which has no types
 
-LOST = (error.ConnectionClosedError, OSError)
-"""What python-xlib raises when the server is gone."""
+LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
 
 def connect(name: str) -> XObject:
-    """Connect to the X server ``name`` (``:0``).
-
-    Raises:
-        InsertError: There is none, or it refuses the connection.
-    """
+    """Connect to the X server ``name`` (``:0``). Raises InsertError: none there, or it refuses."""
     try:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:
-        raise InsertError(
-            Message("Can't reach the X server."),
-            InsertReason.UNSUPPORTED_DESKTOP,
-            Message("Start Handy Qwen from your desktop session."),
-        ) from problem
+        title = Message("Can't reach the X server.")
+        hint = Message("Start Handy Qwen from your desktop session.")
+        raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint) from problem
     connection.set_error_handler(lambda problem, _request: log_error(problem))
     return connection
 

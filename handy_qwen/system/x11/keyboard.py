@@ -9,14 +9,13 @@ every letter, and programs swap the case of letters under Caps Lock even on keys
 Before each few keys we check, with the X server to ourselves, that they still do what they are meant to:
 the window has the focus, the layout is the same, nothing is locked or held.
 
-Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment.
-What is still down then is released by XTEST, and never pressed again: the user may let go at any time,
-and the key would stay down for good. One exception: the key of a take that is being spoken, held by
-another program's XTEST (a remote desktop), is waited for: releasing it would end the take.
+Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment. What
+is still down then is released by XTEST, and never pressed again: the user may let go at any time, and the key
+would stay down for good. Only the key of a take that is being spoken, held by another program's XTEST (a
+remote desktop), is waited for: releasing it would end the take.
 
-Accessibility features hold for our keys as for the user's. With Slow Keys or Bounce Keys nothing is typed,
-and chords are pressed as slowly as they ask for; with Sticky Keys modifiers are tapped before the key:
-held, they would switch the feature off.
+With Slow Keys or Bounce Keys nothing is typed, and chords are pressed as slowly as they ask for; with Sticky
+Keys modifiers are tapped before the key: held, they would switch the feature off.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ from handy_qwen.message import Message
 from handy_qwen.system.insert.backend import Injection, Inserted, MayRelease, Pause, no_focus, unsupported
 from handy_qwen.system.x11 import keymap as km
 from handy_qwen.system.x11.connection import XObject, guarded, server_grab
+from handy_qwen.system.x11.extensions import Access, Xkb
 from handy_qwen.system.x11.windows import FocusedWindow
-from handy_qwen.system.x11.xkb import Access, Xkb
 
 logger = logging.getLogger(__name__)
 
@@ -66,12 +65,9 @@ class _Plan:
 
 
 class Keyboard:
-    """The keyboard of one X server. For the thread of its connection.
+    """The keyboard of an X server, for the thread of its connection. Raises InsertError: no XTEST, XKEYBOARD.
 
     The user is given ``release_wait_s`` to release modifiers; see ``Backend`` for ``may_release``.
-
-    Raises:
-        InsertError: The X server lacks XTEST or XKEYBOARD.
     """
 
     def __init__(
@@ -94,11 +90,7 @@ class Keyboard:
         self._spare = SpareKeys(connection)
 
     def wait_for_window(self) -> FocusedWindow:
-        """The window that keys go to, once the user has released the modifiers.
-
-        Raises:
-            InsertError: No window has the focus, or another one since.
-        """
+        """The window that keys go to, once modifiers are released. Raises InsertError: none, or another."""
         with guarded(Message("Looking at the keyboard")):
             window = FocusedWindow(self._display)
             if not window.window:
@@ -109,11 +101,7 @@ class Keyboard:
         return window
 
     def chord(self, *keysyms: int, window: FocusedWindow, times: int = 1) -> None:
-        """Press ``keysyms``, all but the last of them modifiers, so often if they go to ``window``.
-
-        Raises:
-            InsertError: Nothing was pressed.
-        """
+        """Press modifiers and a key, so often, if they go to ``window``. Raises InsertError: not pressed."""
         with guarded(Message("Pressing a key")), self._sending(), self._without_locks():
             keys = self._keys(self._xkb.keymap())
             codes = [keys[keysym].code for keysym in keysyms if keysym in keys]
@@ -134,11 +122,7 @@ class Keyboard:
                 self._strike_slowly(codes, access, times)
 
     def type_text(self, text: str, window: FocusedWindow) -> Inserted:
-        """Type ``text`` into ``window``, as far as it goes; a line feed is Return.
-
-        Raises:
-            InsertError: It cannot be typed here; nothing was.
-        """
+        """Type ``text`` into ``window`` as far as it goes; LF is Return. Raises InsertError: nothing was."""
         self._typed = 0
         problem = InsertError(Message("The keyboard layout keeps changing."), InsertReason.NOT_TYPEABLE)
         try:
@@ -248,10 +232,7 @@ class Keyboard:
                 self._send(code, is_press=False)
 
     def _modifier_codes(self, layout: km.Keymap) -> dict[int, int]:
-        """Modifier masks by keycode.
-
-        0 for keys known by their symbol alone: the mask of AltGr belongs to a keycode on no keyboard.
-        """
+        """Modifier masks by keycode; 0 for keys known by symbol alone: AltGr's mask has no real keycode."""
         codes = dict.fromkeys(layout.modifiers(), 0)
         rows = self._display.get_modifier_mapping()
         return codes | {code: 1 << place for place, row in enumerate(rows) for code in row if code}

@@ -35,26 +35,19 @@ _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
 _GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
 # Letters with accents are in another order than in the character set.
 _GREEK_PLAIN = frozenset((*range(0x7C1, 0x7DA), *range(0x7E1, 0x7FA)))
-_KEYSYMS = {  # name of a key -> keysyms; the first that the layout has counts
-    "ctrl_l": "Control_L",
-    "ctrl_r": "Control_R",
-    "alt_l": "Alt_L Meta_L",
-    "alt_r": "Alt_R ISO_Level3_Shift Meta_R",  # the same key, as most layouts other than US have it
-    "altgr": "ISO_Level3_Shift Mode_switch Alt_R",
-    "super_l": "Super_L Hyper_L",
-    "super_r": "Super_R Hyper_R",
-    "enter": "Return",
-    "backspace": "BackSpace",
-    "print_screen": "Print",
-    "volume_down": "XF86_AudioLowerVolume",
-    "volume_mute": "XF86_AudioMute",
-    "volume_up": "XF86_AudioRaiseVolume",
-    "media_play_pause": "XF86_AudioPlay",
-    "media_stop": "XF86_AudioStop",
-    "media_previous": "XF86_AudioPrev",
-    "media_next": "XF86_AudioNext",
-    "microphone_mute": "XF86_AudioMicMute",
-}
+_NAMES = """
+    ctrl_l=Control_L ctrl_r=Control_R alt_l=Alt_L,Meta_L alt_r=Alt_R,ISO_Level3_Shift,Meta_R
+    altgr=ISO_Level3_Shift,Mode_switch,Alt_R super_l=Super_L,Hyper_L super_r=Super_R,Hyper_R
+    enter=Return backspace=BackSpace print_screen=Print volume_down=XF86_AudioLowerVolume
+    volume_mute=XF86_AudioMute volume_up=XF86_AudioRaiseVolume media_play_pause=XF86_AudioPlay
+    media_stop=XF86_AudioStop media_previous=XF86_AudioPrev media_next=XF86_AudioNext
+    microphone_mute=XF86_AudioMicMute
+"""
+_KEYSYMS = {name: keysyms.split(",") for name, keysyms in (one.split("=") for one in _NAMES.split())}
+"""Name of a key -> keysyms, of which the first that the layout has counts.
+
+The right Alt is ISO_Level3_Shift on most layouts other than US.
+"""
 _US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
     letter: first + place
     for first, row in ((24, "qwertyuiop"), (38, "asdfghjkl"), (52, "zxcvbnm"))
@@ -229,7 +222,7 @@ class NamedKeys:
     def _places(self, name: str) -> list[tuple[int, int, int]]:
         """Each keycode of ``name``, the column of its keysym, and which of its keysyms that is."""
         # Without an entry: space, Page_Up, KP_1.
-        written = _KEYSYMS.get(name, f"{name} {name.title()} {name.upper()}").split()
+        written = _KEYSYMS.get(name, (name, name.title(), name.upper()))
         for rank, keysym in enumerate(map(XK.string_to_keysym, written)):
             columns = self._columns.get(keysym)
             if columns:

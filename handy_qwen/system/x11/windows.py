@@ -37,11 +37,7 @@ def is_terminal(window_class: str) -> bool:
 
 
 class FocusReader:
-    """Looks at the focus on a connection of its own to the X server ``name``. Safe on any thread.
-
-    Raises:
-        InsertError: It cannot be reached.
-    """
+    """Looks at the focus on a connection of its own, on any thread. Raises InsertError: no X server."""
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
@@ -56,6 +52,14 @@ class FocusReader:
         except (error.XError, *LOST):
             return Target()  # it closed between two requests
 
+    def process(self) -> int:
+        """The process that owns the window with the focus; 0 if there is none, or that is not known."""
+        try:
+            with self._lock:
+                return _process_of(self._display, _active_window(self._display))
+        except (error.XError, *LOST):
+            return 0
+
     def close(self) -> None:
         """Give the connection back."""
         with self._lock:
@@ -69,8 +73,7 @@ class FocusReader:
 class FocusedWindow:
     """Where the keys go at one moment, to see later whether they still go there. For one thread.
 
-    Attributes:
-        window: The active window, or else that with the focus; 0 if the keys go to none.
+    ``window`` is the active window, or else that with the focus; 0 if the keys go to none.
     """
 
     def __init__(self, connection: XObject) -> None:
@@ -89,10 +92,7 @@ class FocusedWindow:
         return bool(is_same) and _active_window(self._display) == self._active
 
     def wait_until_read(self, pause: Pause) -> None:
-        """Wait until the window has dealt with all keys sent so far: its answer to a ping comes behind them.
-
-        Windows that do not know _NET_WM_PING (xterm) are given a fixed time.
-        """
+        """Wait until the window, done with all keys, answers a ping; those without one get a fixed time."""
         window = self._display.create_resource_object("window", self.window)
         protocols = window.get_full_property(self._display.get_atom("WM_PROTOCOLS"), X.AnyPropertyType)
         knows_ping = protocols is not None and self._display.get_atom("_NET_WM_PING") in protocols.value

@@ -5,14 +5,19 @@ While the page is visible, and only then, the microphone that a dictation would 
 
 from __future__ import annotations
 
+import sys
+
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
+from handy_qwen.core.types import WhileRecording
 from handy_qwen.core.view import Doing, MicrophoneTest, Phase, View, Voice
-from handy_qwen.settings import SettingsView
+from handy_qwen.settings import OPTIONS, SettingsView
+from handy_qwen.settings.forms import Worded
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings import microphone_words as words
+from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.microphone_list import MicrophoneList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
@@ -20,6 +25,7 @@ from handy_qwen.ui.translation import translated
 from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, scaled_font
 
 _LEAST_METER_PX = 120
+_CAN_PAUSE = sys.platform.startswith("linux")  # other programs' players
 
 
 class MicrophonePage(SettingsPage):
@@ -53,7 +59,21 @@ class MicrophonePage(SettingsPage):
         buttons = FlowLayout(self.record, self.again, gap_px=SMALL_GAP_PX)
         listen = Row("", help=words.RECORD_HELP, below=buttons, also=words.LEVEL_ALSO)
         self.add_section(words.LEVEL, level, listen)
-        self.add_section("", self.setting("while_recording"), self.setting("warm_s"))
+        self.add_section("", self._other_sound(), self.setting("warm_s"))
+
+    def _other_sound(self) -> Row:
+        """What becomes of it; where players cannot be paused, that is not offered."""
+        if _CAN_PAUSE:
+            return self.setting("while_recording")
+        form = OPTIONS["while_recording"].described.form
+        assert isinstance(form, Worded)
+        titles = dict(form.values)
+        quieter = translated(titles[WhileRecording.LOWER])
+        del titles[WhileRecording.PAUSE]
+        entries = [(value, translated(title)) for value, title in titles.items()]
+        made = self.setting("while_recording", ChoiceControl(entries, lambda _value: quieter))
+        made.set_help(f"{made.help.text()} {words.NO_PAUSING}")
+        return made
 
     def enter(self) -> None:
         """Look which microphones there are, and open the one in use."""

@@ -21,6 +21,7 @@ REMOVE_NAME, ADD_NAME = tr("Remove {device} from the list"), tr("Add a microphon
 NOTHING_TO_ADD = tr("All connected microphones are in the list")
 MOVED = tr("{device}: {place} of {count}")
 INSTEAD = tr("In use for now: {device}")
+NO_PAUSING = tr("Other programs can't be paused on this system.")
 
 LEVEL = tr("How well you are heard")
 LEVEL_ALSO = tr("level meter test loud quiet muted record play")

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import replace
+from functools import partial
 
-from handy_qwen.core.commands import COMMAND_LANGUAGES, Command, phrases_of
+from PySide6.QtWidgets import QCheckBox, QWidget
+
+from handy_qwen.core.commands import COMMAND_LANGUAGES, Command, phrases_of, written_as
 from handy_qwen.core.text import TextRules, clean, fit
 from handy_qwen.core.types import Method
 from handy_qwen.core.view import Choices, View
 from handy_qwen.settings import SettingsView
 from handy_qwen.settings.fields import OPTIONS
 from handy_qwen.ui import strings
+from handy_qwen.ui.layouts import SMALL_GAP_PX, column, row
 from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.row import Change, Row
 from handy_qwen.ui.translation import translated
-from handy_qwen.ui.widgets import Text
+from handy_qwen.ui.widgets import Text, spoken
 
 _SPACE = "␣"  # one that is not followed by anything
 
@@ -34,14 +38,13 @@ class TextPage(SettingsPage):
         self._rules, self._heard = TextRules(), ("", "")
         self._row = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
         self.add_section(words.WORDING, *map(self.setting, names), self._row)
-        self.phrases = Text()
-        said = Row("", below=self.phrases, also=words.COMMANDS)
-        self.add_section(words.COMMANDS, *map(self.setting, Command), said)
+        self.languages = CommandLanguages(tools.commands.change)
+        self.add_section(words.COMMANDS, *map(self.setting, Command), self.languages)
 
     def show_view(self, view: View) -> None:
         """Say which method suits this desktop, show the last dictation, and how commands are said."""
         self._method.set_entries(_methods(view.choices.automatic_method))
-        self.phrases.setText(_phrases(view.choices))
+        self.languages.offer(view.choices)
         if view.heard != self._heard:
             self._heard = view.heard
             self._show_example()
@@ -75,18 +78,57 @@ _LANGUAGE = "English"  # of the example
 _MOST_CHARACTERS = 300  # of a dictation
 
 
-def _phrases(choices: Choices) -> str:
-    """What to say in the languages that the user speaks; in all that have commands, if that is unknown."""
-    spoken = dict.fromkeys([choices.language, *choices.recent_languages])
-    wanted = [name for name in spoken if phrases_of(name)] or list(COMMAND_LANGUAGES)
-    lines = [
-        words.SAY_IN.format(
-            language=strings.language_title(name),
-            phrases=", ".join(f"“{one}”" for one in phrases_of(name).values()),
+class CommandLanguages(Row):
+    """How commands are said in each language, and a box to switch them off there."""
+
+    def __init__(self, change: Change) -> None:
+        self._change = change
+        self._off: tuple[str, ...] = ()
+        self._choices = Choices()
+        self.boxes: dict[str, QCheckBox] = {}
+        self._lines: dict[str, QWidget] = {}
+        for name in COMMAND_LANGUAGES:
+            title, phrases = strings.language_title(name), phrases_of(name).values()
+            said = words.SAY_IN.format(language=title, phrases=", ".join(f"“{one}”" for one in phrases))
+            box = self.boxes[name] = QCheckBox()
+            box.setAccessibleName(spoken(said))
+            box.clicked.connect(partial(self._switch, name))
+            line = self._lines[name] = QWidget()
+            row(box, (Text(said), 1), gap_px=SMALL_GAP_PX, parent=line)
+        panel = column(*self._lines.values(), gap_px=0)
+        first = next(iter(self.boxes.values()))
+        super().__init__(
+            words.SAID_IN,
+            help=words.COMMANDS_HELP,
+            below=panel,
+            focus=first,
+            also=words.COMMANDS,
+            setting_name="commands_not_in",
         )
-        for name in wanted
-    ]
-    return "\n".join([words.COMMANDS_HELP, *lines])
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """See ``Row``."""
+        super().show_settings(shown)
+        self._off = shown.values.commands_not_in
+        self._update()
+
+    def offer(self, choices: Choices) -> None:
+        """Show the languages that the user speaks; all that have commands, if that is unknown."""
+        self._choices = choices
+        self._update()
+
+    def _update(self) -> None:
+        automatic = self._choices.detected_languages or COMMAND_LANGUAGES
+        own = [self._choices.language] if self._choices.language else automatic
+        spoken_ones = {*map(written_as, own), *self._choices.recent_languages, *self._off}
+        spoken_ones = spoken_ones if self.boxes.keys() & spoken_ones else {*self.boxes}
+        for name, box in self.boxes.items():
+            self._lines[name].setVisible(name in spoken_ones)
+            box.setChecked(name not in self._off)
+
+    def _switch(self, name: str) -> None:
+        left = tuple(one for one in self._off if one != name)
+        self._change(commands_not_in=left if self.boxes[name].isChecked() else (*left, name))
 
 
 def _methods(automatic: Method | None) -> list[tuple[Method | None, str]]:

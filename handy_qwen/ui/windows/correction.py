@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QComboBox, QPlainTextEdit, QVBoxLayout, QWidget
 
 from handy_qwen.core.corrections import MOST_CHARACTERS, Change, Correction, changes
 from handy_qwen.core.orthography import STOPS
-from handy_qwen.core.view import View
+from handy_qwen.core.view import HistoryCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.ui.layouts import SMALL_GAP_PX
 from handy_qwen.ui.layouts import row as in_row
@@ -63,11 +63,13 @@ class TextToCorrect(QPlainTextEdit):
 class CorrectionWindow(AppWindow):
     """A text to be corrected, and what to learn from each change. Made and used on Qt's thread."""
 
-    def __init__(self, vocabulary: VocabularyCommands) -> None:
+    def __init__(self, vocabulary: VocabularyCommands, history: HistoryCommands) -> None:
         super().__init__("correction", correction_words.TITLE, QSize(560, 480))
-        self._vocabulary = vocabulary
+        self._vocabulary, self._history = vocabulary, history
         self._last = self._before = ""  # the text dictated last; the one to be corrected, as it was
-        self._is_learning = False  # something was added, and is to be told here
+        self._number = 0  # its entry in the history, if that is known
+        self._kept: tuple[str, str] | None = None  # what the text was, and is, since the last command
+        self._is_learning = self._is_learned = False  # something was added: to be told here; to be undone
         self.text = QPlainTextEdit()
         self.text.setTabChangesFocus(True)
         self.text.setPlaceholderText(correction_words.NO_TEXT)
@@ -110,9 +112,9 @@ class CorrectionWindow(AppWindow):
             self.correct(self._last)
         super().present()
 
-    def correct(self, text: str, selected: str = "") -> None:
-        """Offer ``text``, with the first ``selected`` in it marked."""
-        self._before = text
+    def correct(self, text: str, selected: str = "", number: int = 0) -> None:
+        """Offer ``text``, which is that of the entry ``number``, with the first ``selected`` in it marked."""
+        self._before, self._number, self._kept = text, number, None
         self.text.setPlainText(text)
         cursor = self.text.textCursor()
         if selected and not (found := self.text.document().find(selected)).isNull():
@@ -146,27 +148,42 @@ class CorrectionWindow(AppWindow):
         self.order_tabs()
 
     def _update(self) -> None:
-        self.add_button.setEnabled(any(row.kind is not Kind.NOTHING for row in self.rows))
+        text = self.text.toPlainText()
+        self.add_button.setEnabled(bool(self._before and text.strip()) and text != self._before)
 
     def _learn(self) -> None:
-        """Learn what was chosen; the text as it is now is what further changes are compared with."""
+        """Keep the text, and learn what was chosen; further changes are compared with what it is now."""
         if self._typing.isActive():
             self._compare()
-        wanted = [row for row in self.rows if row.kind is not Kind.NOTHING]
-        if not wanted:
+        if not self.add_button.isEnabled():
             return
-        self._is_learning = True
-        self._vocabulary.learn(
-            [Correction(row.change.heard, row.change.written, row.kind is Kind.WORD) for row in wanted]
-        )
+        wanted = [row for row in self.rows if row.kind is not Kind.NOTHING]
+        self._kept = self._before, self.text.toPlainText()
         self._before = self.text.toPlainText()
+        self._history.correct(*self._kept, self._number)
+        self._is_learning = self._is_learned = bool(wanted)
+        if wanted:
+            self._vocabulary.learn(
+                [Correction(row.change.heard, row.change.written, row.kind is Kind.WORD) for row in wanted]
+            )
+        else:
+            self.told.say(correction_words.KEPT, can_undo=True)
         self._compare()
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:
-        self._is_learning = True
+        """Take back what the last command did."""
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
-        self._vocabulary.undo()
+        if self._kept is not None:
+            before, after = self._kept
+            self._kept, self._before = None, before
+            self._history.correct(after, before, self._number)
+            self._compare()
+        if self._is_learned:
+            self._is_learning, self._is_learned = True, False
+            self._vocabulary.undo()
+        else:
+            self.told.say(correction_words.TAKEN_BACK)
 
 
 class Kind(enum.Enum):

@@ -7,8 +7,8 @@ from handy_qwen.ui.translation import tr
 
 TITLE = tr("Correct and add")
 HELP = tr(
-    "Correct the text, and choose what to learn from each change. Nothing is learned by itself, and the text "
-    "is not inserted again."
+    "Correct the text, and choose what to learn from each change. Nothing is learned by itself. The "
+    "corrected text is in History; it is not inserted again."
 )
 TEXT = tr("&Text")
 NO_TEXT = tr("Nothing was dictated yet.")
@@ -20,7 +20,8 @@ LEARN_FROM = tr("What to learn from {change}")
 AS_WORD, AS_REPLACEMENT, NOTHING = tr("Word for the model"), tr("Replacement"), tr("Nothing")
 AS_WORD_TIP = tr("The model will expect this word, spelled this way.")
 AS_REPLACEMENT_TIP = tr("Replaces what was heard, every time.")
-ADD, UNDO = tr("&Add"), tr("&Undo")
+ADD, UNDO = tr("&Save"), tr("&Undo")
+KEPT, TAKEN_BACK = tr("The corrected text is in History."), tr("Undone.")
 MORE = tr("And {count} more. Correct less at a time to see them.")
 
 

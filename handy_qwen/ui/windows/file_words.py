@@ -15,6 +15,7 @@ SOUNDS, EVERYTHING = tr("Sound files and videos ({patterns})"), tr("All files (*
 LIST, NAME, STATE, TEXT = tr("Files"), tr("File"), tr("State"), tr("Text of the file")
 COPY, SAVE, OPEN = tr("Cop&y"), tr("&Save as"), tr("&Open")
 OPEN_TIP = tr("Opens the file that the text was saved in")
+AGAIN, GO_ON = tr("&Try again"), tr("&Go on")
 CANCEL, REMOVE = tr("Ca&ncel"), tr("&Remove")
 PROGRESS = tr("Progress of all files")
 FORMS = {
@@ -31,6 +32,7 @@ KINDS = {
 }
 SAVE_TITLE, SAVE_FOLDER = tr("Save the text"), tr("Choose a folder for the texts")
 # Translators: states of a file in the list.
+LEFT = tr("Left")
 WAITING, WORKING, DONE, EMPTY, FAILED = tr("Waiting"), tr("Working"), tr("Done"), tr("No text"), tr("Failed")
 # Translators: the state of a file: its text is saved.
 SAVED = tr("Saved")
@@ -43,6 +45,8 @@ REMOVE_YES, KEEP = tr("&Remove"), tr("&Keep")
 def state(entry: FileEntry) -> str:
     """How far a file has come, in a word."""
     match entry.state:
+        case FileState.LEFT:
+            return LEFT
         case FileState.WAITING:
             return WAITING
         case FileState.WORKING:
@@ -56,6 +60,12 @@ def state(entry: FileEntry) -> str:
 def progress(done: int, total: int) -> str:
     """How many files are done."""
     return ntr("{done} of {total} file", "{done} of {total} files", total).format(done=done, total=total)
+
+
+def left(count: int) -> str:
+    """How many files wait since an earlier session."""
+    text = ntr("{count} file was left when you quit.", "{count} files were left when you quit.", count)
+    return text.format(count=count)
 
 
 def title(done: int, total: int) -> str:

@@ -26,13 +26,13 @@ from handy_qwen.core.view import View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, announce, confirm
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, confirm
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import file_words as words
 
 _NUMBER = Qt.ItemDataRole.UserRole
 _LIST_PX, _TEXT_PX, _LEAST_PX = 260, 180, 110
-_FINISHED = {FileState.DONE, FileState.FAILED}
+_FINISHED, _UNDER_WAY = {FileState.DONE, FileState.FAILED}, {FileState.WAITING, FileState.WORKING}
 
 
 class FilesWindow(AppWindow):
@@ -50,7 +50,10 @@ class FilesWindow(AppWindow):
         self.copy_button = Button(words.COPY, lambda: commands.copy(self._chosen(has_text=True)))
         self.save_button = Button(words.SAVE)
         self.open_button = Button(words.OPEN, self._open)
+        self.again_button = Button(words.AGAIN, self._again)
         self.remove_button = Button(words.REMOVE, self._remove)
+        self.left = Outcome(words.GO_ON)
+        self.left.undo_button.clicked.connect(lambda _checked: self._go_on())
         self._build()
         self._show()
 
@@ -66,7 +69,9 @@ class FilesWindow(AppWindow):
         for form, title in words.FORMS.items():
             menu.addAction(title, partial(self._ask_where_to_save, form))
         self.save_button.setMenu(menu)
-        actions = FlowLayout(self.copy_button, self.save_button, self.open_button, gap_px=SMALL_GAP_PX)
+        actions = FlowLayout(
+            self.copy_button, self.save_button, self.open_button, self.again_button, gap_px=SMALL_GAP_PX
+        )
         actions.push(self.remove_button)
         below = QWidget()
         column(self.notice, (self.text, 1), actions, gap_px=SMALL_GAP_PX, parent=below)
@@ -77,6 +82,7 @@ class FilesWindow(AppWindow):
         whole.setChildrenCollapsible(False)
         self.body.addWidget(self.introduction)
         self.body.addWidget(self.outcome)
+        self.body.addWidget(self.left)
         self.body.addWidget(whole, 1)
         self.body.addWidget(self.first)
         self.body.addWidget(self.progress)
@@ -92,7 +98,7 @@ class FilesWindow(AppWindow):
 
     def show_view(self, view: View) -> None:
         """Say why files wait while somebody dictates."""
-        is_working = any(one.state not in _FINISHED for one in self._page.entries)
+        is_working = any(one.state in _UNDER_WAY for one in self._page.entries)
         self.first.setVisible(is_working and words.is_dictating(view.phase))
 
     def show_files(self, page: FilesPage) -> None:
@@ -126,6 +132,9 @@ class FilesWindow(AppWindow):
         self.progress.setRange(0, 1000)
         self.progress.setValue(round(1000 * shares / len(entries)) if entries else 0)
         self.progress.setFormat(words.progress(done, len(entries)))
+        left = len(self._left())
+        if self.left.message.words != (said := words.left(left) if left else ""):
+            self.left.say(said, can_undo=True)
         self.setWindowTitle(strings.window_title(words.title(done, len(entries))))
         self._show_chosen()
 
@@ -143,7 +152,8 @@ class FilesWindow(AppWindow):
         self.copy_button.setEnabled(bool(text))
         self.save_button.setEnabled(bool(text))
         self.open_button.setEnabled(one is not None and one.saved is not None)
-        is_unfinished = any(entry.state not in _FINISHED for entry in chosen)
+        self.again_button.setEnabled(bool(self._to_try_again()))
+        is_unfinished = any(entry.state in _UNDER_WAY for entry in chosen)
         self.remove_button.setText(words.CANCEL if is_unfinished else words.REMOVE)
         self.remove_button.setEnabled(bool(chosen))
 
@@ -208,6 +218,20 @@ class FilesWindow(AppWindow):
     def _open(self) -> None:
         if len(chosen := self._entries()) == 1 and chosen[0].saved is not None:
             self._commands.open(chosen[0].number)
+
+    def _left(self) -> list[int]:
+        return [entry.number for entry in self._page.entries if entry.state is FileState.LEFT]
+
+    def _go_on(self) -> None:
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # the button goes
+        self._commands.transcribe(self._left())
+
+    def _to_try_again(self) -> list[int]:
+        again = {FileState.FAILED, FileState.LEFT}
+        return [entry.number for entry in self._entries() if entry.state in again]
+
+    def _again(self) -> None:
+        self._commands.transcribe(self._to_try_again())
 
     def _remove(self) -> None:
         chosen = self._entries()

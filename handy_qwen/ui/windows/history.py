@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -34,13 +35,14 @@ from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_
 _TYPING_MS = 150  # a search begins when the fingers rest
 _PAGE = 200
 _LIST_PX, _TEXT_PX = 380, 190  # at first; the user may move the border
+_ORIGINAL_CHARACTERS = 300  # that are shown of a text before it was corrected
 _LEAST_PX = 150  # of the list, in a small window
 
 
 class HistoryWindow(AppWindow):
     """Shows the last answer it was given. Made and used on Qt's thread."""
 
-    correction_asked = Signal(str, str)  # a text, and the words in it that came out wrong
+    correction_asked = Signal(str, str, object)  # a text, the words that came out wrong, and the entry's id
 
     def __init__(self, history: HistoryCommands, commands: Commands) -> None:
         super().__init__("history", words.TITLE, QSize(820, 700))
@@ -150,8 +152,9 @@ class HistoryWindow(AppWindow):
 
     def _correct(self) -> None:
         """Ask how it should have come out."""
-        text = self.detail.text
-        self.correction_asked.emit(text.toPlainText(), text.selected())
+        text, chosen = self.detail.text, self.list.chosen()
+        if len(chosen) == 1:
+            self.correction_asked.emit(text.toPlainText(), text.selected(), chosen[0].id)
 
     def _build(self) -> None:
         top = FlowLayout()
@@ -231,7 +234,8 @@ class _Detail(QWidget):
         self._history, self._insert = history, insert
         self._chosen: Sequence[Entry] = ()
         self._choices, self._page = Choices(), HistoryPage()
-        self._trouble = Text(color="recording")
+        self._trouble, self.original = Text(color="recording"), SecondaryText()
+        self.restore_button = Button(words.RESTORE, self._restore)
         self.text = TextToCorrect()
         self.text.setAccessibleName(words.TEXT)
         self.correct_button = Button(words.CORRECT)
@@ -249,12 +253,15 @@ class _Detail(QWidget):
             self.copy_button,
             self.play_button,
             self.correct_button,
+            self.restore_button,
             self.retry_button,
             self.star_button,
             gap_px=SMALL_GAP_PX,
         )
         buttons.push(self.delete_button)
-        whole = column((self.text, 1), self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self)
+        whole = column(
+            (self.text, 1), self.original, self._trouble, buttons, gap_px=SMALL_GAP_PX, parent=self
+        )
         whole.setContentsMargins(0, SMALL_GAP_PX, 0, 0)
         self.show_chosen(())
 
@@ -270,6 +277,11 @@ class _Detail(QWidget):
         self.text.setPlaceholderText(words.headline(one) if one else several)
         self._trouble.setText(one.error if one else "")
         self._trouble.setVisible(bool(one and one.error))
+        original = one.original if one and text else ""
+        shortened = textwrap.shorten(original, _ORIGINAL_CHARACTERS, placeholder="…")
+        self.original.setText(words.ORIGINAL.format(text=shortened))
+        self.original.setVisible(bool(original))
+        self.restore_button.setVisible(bool(original))
         self.copy_button.setEnabled(bool(text))
         self.insert_button.setEnabled(bool(text))
         self.correct_button.setEnabled(bool(text))
@@ -316,6 +328,11 @@ class _Detail(QWidget):
             mark.format = found_format()
             marks.append(mark)
         self.text.setExtraSelections(marks)
+
+    def _restore(self) -> None:
+        one = self._chosen[0]
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)  # the button goes
+        self._history.correct(one.text, one.original, one.id)
 
     def _star(self) -> None:
         self._history.star([entry.id for entry in self._chosen], is_starred=not self._are_starred())

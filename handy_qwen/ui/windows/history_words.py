@@ -46,6 +46,8 @@ EXPORT_KINDS = {
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
 EXPORTED = tr("Exported to {path}.")
+NOTHING_LEFT = tr("Nothing to insert: “{said}”")
+ORIGINAL, RESTORE = tr("Corrected. It was: “{text}”"), tr("Undo correct&ion")
 RETRIED, NO_TEXT = tr("Transcribing again…"), tr("No speech")
 
 STATES = {  # what a row says instead of a text
@@ -66,7 +68,8 @@ TODAY, YESTERDAY = tr("Today"), tr("Yesterday")
 def headline(entry: Entry) -> str:
     """One line: the text, or why there is none."""
     if entry.state is EntryState.DONE:
-        return " ".join(entry.text.split()) or NO_TEXT
+        said = " ".join(entry.original.split())
+        return " ".join(entry.text.split()) or (NOTHING_LEFT.format(said=said) if said else NO_TEXT)
     return " ".join((entry.text or STATES[entry.state]).split())
 
 

@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import numpy as np
 
-from handy_qwen.engine.qwen3 import generation
+from handy_qwen.engine.qwen3 import segment
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32
 from handy_qwen.engine.qwen3.recognizer import Recognizer, open_parts
@@ -116,15 +116,15 @@ def measure_drafts(
     Raises:
         EngineError: The model cannot be loaded or run.
     """
-    accept, counts = generation._Answer.accept, []
+    accept, counts = segment._Answer.accept, []
 
-    def counted(answer: generation._Answer, proposed: Sequence[int], choices: Sequence[int]) -> int:
+    def counted(answer: segment._Answer, proposed: Sequence[int], choices: Sequence[int]) -> int:
         counts.append((len(proposed), accept(answer, proposed, choices)))
         return counts[-1][1]
 
     recognizer = Recognizer.load(folder, voice_model=voice_model, threads=threads)
     try:
-        with patch.object(generation._Answer, "accept", counted):
+        with patch.object(segment._Answer, "accept", counted):
             for samples in recordings:
                 dictate(recognizer.live(), Clock(), samples)
     finally:

@@ -1,10 +1,11 @@
 """A Qt text field that reports its text. Run by targets.py as a program of its own, on every system.
 
-usage: qt_target.py [--keys]
+usage: qt_target.py [--keys | --limit CHARACTERS]
 
 Prints JSON lines: ``ready`` with the window, ``text`` after changes; ``cleared``, ``settled`` and, once it
 has the focus, ``attending`` as the answers to the lines ``clear``, ``settle`` and ``attend`` on its
-standard input. With ``--keys``, also ``key`` for each key that goes down. Ends when its input is closed.
+standard input. With ``--keys``, also ``key`` for each key that goes down. With ``--limit``, a field of one
+line that takes no more. Ends when its input is closed.
 """
 
 import json
@@ -13,7 +14,7 @@ import threading
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QApplication, QPlainTextEdit
+from PySide6.QtWidgets import QApplication, QLineEdit, QPlainTextEdit
 
 
 def say(event: str, **fields: object) -> None:
@@ -39,9 +40,21 @@ class TellingEdit(QPlainTextEdit):
         super().keyPressEvent(event)
 
 
+class LimitedEdit(QLineEdit):
+    """One line."""
+
+    def toPlainText(self) -> str:  # noqa: N802 (the other's name)
+        return self.text()
+
+
 def main() -> int:
     app = QApplication(sys.argv)
-    edit = TellingEdit() if "--keys" in sys.argv else QPlainTextEdit()
+    edit: QPlainTextEdit | LimitedEdit
+    if "--limit" in sys.argv:
+        edit = LimitedEdit()
+        edit.setMaxLength(int(sys.argv[-1]))
+    else:
+        edit = TellingEdit() if "--keys" in sys.argv else QPlainTextEdit()
     edit.setWindowTitle("Qt target")
     edit.resize(600, 260)
     report = QTimer(singleShot=True, interval=3)  # one report for a burst of keys

@@ -149,6 +149,15 @@ class QtTarget(JsonTarget):
         super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py")])
 
 
+class LimitedTarget(JsonTarget):
+    """A Qt field of one line in another process that takes ``LIMIT`` characters."""
+
+    name, LIMIT = "qt-limited", 20
+
+    def __init__(self, desktop: Desktop) -> None:
+        super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py"), "--limit", str(self.LIMIT)])
+
+
 class GtkTarget(JsonTarget):
     """A GTK 3 text field in another process."""
 

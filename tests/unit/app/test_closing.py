@@ -15,7 +15,7 @@ from handy_qwen.core.types import EntryState
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
-from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.controller import Ports
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 from tests.unit.app.test_program import Cues
 

@@ -10,10 +10,12 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
-from handy_qwen.app.files import FilesPresenter
+from handy_qwen.app.files import LEFT_HINT, FilesPresenter
+from handy_qwen.core.events import Noted
 from handy_qwen.core.sound_files import FilesPage, FileState, Form
 from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.types import LiveMode, Rules
+from handy_qwen.core.view import Remedy
 from handy_qwen.models.installed import load_recognizer
 from handy_qwen.transcriber import EngineTranscriber
 
@@ -28,7 +30,7 @@ class Files:
     def __init__(self, folder):
         self.folder = folder
         self.events, self.pages = queue.SimpleQueue(), queue.SimpleQueue()
-        self.copied, self.opened, self.has_program = [], [], True
+        self.copied, self.opened, self.posted, self.has_program = [], [], [], True
         self.engine = EngineTranscriber(
             self.events.put,
             lambda name: load_recognizer(name, 1),
@@ -42,6 +44,7 @@ class Files:
             lambda: "demo",
             copy=self.copied.append,
             open_file=self.open_file,
+            post=self.posted.append,
             folder=folder,
         )
         self.presenter.listener = self.pages.put
@@ -182,8 +185,12 @@ def test_texts_outlive_the_program_until_they_are_removed_unless_the_history_is_
     later.presenter.look()
     (entry,) = later.until(lambda page: page.entries).entries
     assert entry == replace(report, saved=tmp_path / "x.txt")
-    later.presenter.save([entry.number], Form.SRT, tmp_path / "x.srt")
+    later.presenter.start()
+    later.presenter.copy([entry.number])
     later.told(1)
+    assert later.posted == [], "nothing was left"
+    later.presenter.save([entry.number], Form.SRT, tmp_path / "x.srt")
+    later.told(2)
     assert TEXT in (tmp_path / "x.srt").read_text(encoding="utf-8").replace("\n", " ")
     later.presenter.add([CHAIRS])
     assert later.until(lambda page: len(page.entries) == 2).entries[1].number == 10
@@ -192,3 +199,56 @@ def test_texts_outlive_the_program_until_they_are_removed_unless_the_history_is_
     later.presenter.close(GENEROUS_S)
     later.engine.close(GENEROUS_S)
     assert [path.name for path in files.folder.iterdir()] == ["9.json"]
+
+
+def test_files_that_wait_when_the_program_ends_are_offered_at_the_next_start(files, tmp_path):
+    long = tmp_path / "long.wav"
+    sound, rate_hz = soundfile.read(CHAIRS)
+    soundfile.write(long, np.tile(sound, 100), rate_hz)
+    broken = tmp_path / "b.wav"
+    broken.write_bytes(b"no sound" * 100)
+    files.presenter.add([broken, long, REPORT])
+    files.until(lambda page: len(page.entries) == 3 and page.entries[1].share)
+    reader = files.presenter._reader
+    reader.stop = lambda _timeout_s, stop=reader.stop: stop(GENEROUS_S)  # so that it ends first
+    files.presenter.close(GENEROUS_S)
+    assert len(list(files.folder.iterdir())) == 3
+    assert all(kept.stat().st_mode & 0o077 == 0 for kept in files.folder.iterdir())
+    shutil.copy(CHAIRS, long)
+    later = Files(files.folder)
+    later.presenter.start()
+    left = later.until(lambda page: len(page.entries) == 3).entries
+    assert [one.state for one in left] == [FileState.FAILED, FileState.LEFT, FileState.LEFT]
+    assert left[0].problem == files.page.entries[0].problem
+    later.presenter.copy([])
+    later.told(1)
+    assert later.posted == [Noted("2 files are not transcribed yet.", LEFT_HINT, Remedy.FILES)]
+    assert [one.state for one in later.page.entries] == [one.state for one in left], (
+        "nothing begins by itself"
+    )
+    shutil.copy(REPORT, broken)
+    later.presenter.transcribe([one.number for one in left])
+    assert [one.text for one in later.all_done().entries][::2] == [TEXT, TEXT]
+    assert {one.state for one in later.page.entries} == {FileState.DONE}
+    again = Files(files.folder)
+    again.presenter.look()
+    assert again.until(lambda page: page.entries).entries == later.page.entries
+    for each in (later, again):
+        each.presenter.close(GENEROUS_S)
+        each.engine.close(GENEROUS_S)
+
+
+def test_while_the_history_is_paused_no_name_of_a_file_is_kept(files):
+    files.presenter.add([REPORT])
+    files.all_done()
+    assert len(list(files.folder.iterdir())) == 1
+    files.engine, later = None, files.engine  # it waits
+    files.presenter.add([CHAIRS])
+    files.until(lambda page: len(page.entries) == 2)
+    files.rules = Rules(is_private=True)
+    files.engine = later
+    files.all_done()
+    files.presenter.add([CHAIRS])
+    files.until(lambda page: len(page.entries) == 3)
+    files.all_done()
+    assert [kept.stem for kept in files.folder.iterdir()] == ["1"]

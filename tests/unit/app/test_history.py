@@ -1,16 +1,20 @@
 """The history for its window: real files and rows, asked and changed through its presenter."""
 
 import threading
+from dataclasses import replace
 
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
+from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file, written_again
+from handy_qwen.app.moment import moment
 from handy_qwen.audio.files import load
-from handy_qwen.core.events import Failed, Noted, Recalled
+from handy_qwen.core.commands import Command
+from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.text import Replacement, TextRules
 from handy_qwen.core.types import Delivery, EntryState, Keep, Rules
 from handy_qwen.core.view import HistoryFilter, HistoryQuery
+from handy_qwen.engine.api import Transcript
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
@@ -74,7 +78,7 @@ class Reader:
     def __init__(self, folder):
         self.posted, self.copied, self.pasts, self.error = [], [], [], None
         self.player = FakePlayer()
-        self.is_truncated = False
+        self.is_truncated, self.applications = False, []
         self._changed = threading.Condition()
         self.presenter = HistoryPresenter(
             self.posted.append,
@@ -86,7 +90,8 @@ class Reader:
         )
         self.presenter.listener = self._listen
 
-    def _transcribe(self, path, model, language, moves):
+    def _transcribe(self, path, application, model, language, moves):
+        self.applications.append(application)
         moves()
         assert path.is_file()
         if self.error is not None:
@@ -320,10 +325,55 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
     journal.finish(wav.Stage.SETTLED)
     rules = Rules(text=TextRules(replacements=(Replacement("Anna", "Hannah"),)))
     found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
-    assert found == ("Please send the report to Hannah on Monday.", "English", "demo", False)
+    assert found == ("Please send the report to Hannah on Monday.", "English", "demo", False, "")
     assert len(steps) > 1
     with pytest.raises(HandyError, match="Can't read"):
         transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
+
+
+def test_another_model_says_what_is_left_of_commands_and_snippets_as_a_dictation_would():
+    found = Transcript("Send it. Scratch that.", "English", False, (), False, 1.0)
+    commands = TextRules(commands=frozenset(Command))
+    assert written_again(found, Rules(text=commands)) == ("", "Send it. Scratch that.")
+    stamp = TextRules(replacements=(Replacement("Send it", "On {date}", is_alone=True),))
+    assert written_again(replace(found, text="Send it."), Rules(text=stamp))[0] == f"On {moment()['date']}"
+
+
+def test_a_correction_is_beside_the_original_and_can_be_taken_back(reader):
+    entry = reader.ask().entries[3]
+    reader.presenter.correct(entry.text, "Good mourning.", entry.id)
+    found = reader.wait(lambda past: past.entries[3].original).entries[3]
+    assert (found.text, found.original) == ("Good mourning.", "Good morning.")
+    assert reader.posted == [Corrected("Good morning.", "Good mourning.")]
+    assert [one.id for one in reader.ask(words="mourning").entries] == [entry.id], "the search finds it"
+    assert reader.ask(words="morning").entries == ()
+    reader.ask()
+    reader.presenter.correct(found.text, "Good night.", entry.id)
+    found = reader.wait(lambda past: "night" in past.entries[3].text).entries[3]
+    assert found.original == "Good morning.", "the first, not the one between"
+    reader.presenter.correct(found.text, found.original, entry.id)
+    found = reader.wait(lambda past: not past.entries[3].original).entries[3]
+    assert found.text == "Good morning."
+
+
+def test_a_text_as_it_was_inserted_is_found_in_the_history_by_itself(reader):
+    assert reader.ask().entries[2].text == "Guten Abend."
+    reader.presenter.correct("guten Abend.", "guten Morgen.")  # it went on with a sentence
+    found = reader.wait(lambda past: past.entries[2].original)
+    assert [one.text for one in found.entries] == ["", "Good evening.", "Guten Morgen.", "Good morning."]
+    reader.presenter.correct("Something else.", "Another.")
+    reader.presenter.star([1], is_starred=True)
+    found = reader.wait(lambda past: past.entries[3].is_starred)
+    assert sum(bool(one.original) for one in found.entries) == 1
+
+
+def test_what_is_transcribed_again_has_no_correction_any_more(reader):
+    entry = reader.ask().entries[2]
+    reader.presenter.correct(entry.text, "Guten Morgen.", entry.id)
+    reader.presenter.retry(entry, model="large")
+    found = reader.wait(lambda past: past.entries[2].model == "large").entries[2]
+    assert (found.text, found.original) == ("by large in German", "")
+    assert reader.applications == [entry.application]
 
 
 def test_another_model_that_stops_early_says_so_in_the_history(reader):
@@ -364,7 +414,7 @@ def test_of_other_models_only_one_is_loaded_at_a_time(reader, folder):
     (folder / "takes" / sound).write_bytes(wav.header(1000, wav.Stage.SETTLED, 0))
     go_on, second, begun = threading.Event(), threading.Event(), []
 
-    def transcribe(path, model, language, _moves):
+    def transcribe(path, _application, model, language, _moves):
         begun.append(path)
         if len(begun) > 1:
             second.set()

@@ -14,10 +14,9 @@ from handy_qwen.app import choices, machine, program
 from handy_qwen.app.program import Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
-from handy_qwen.audio.cues import SoundCues
 from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones
-from handy_qwen.audio.playback import Player
+from handy_qwen.audio.playback import Player, SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core.events import (
     Configured,
@@ -34,7 +33,7 @@ from handy_qwen.core.types import KeyPermission, LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.runtime.dispatch import Ports
+from handy_qwen.runtime.controller import Ports
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter

@@ -1,12 +1,15 @@
 """Other sound while somebody dictates: paused or lowered once, and brought back as it was found."""
 
 import json
+import time
 
 import pytest
 
 from handy_qwen.app import quieting
 from handy_qwen.app.quieting import Quieting
 from handy_qwen.core.types import WhileRecording
+
+MUSIC = {"name": "music", "owner": ":1.2", "bus": "b"}
 
 
 class FakeSpeakers:
@@ -25,17 +28,22 @@ class FakeSpeakers:
 class Bench:
     """Quieting with fakes; ``see`` does what its thread would."""
 
-    def __init__(self, notes):
-        self.how, self.calls, self.notes = WhileRecording.LOWER, [], notes
-        self.speakers = FakeSpeakers()
+    def __init__(self, folder):
+        self.how, self.calls, self.folder = WhileRecording.LOWER, [], folder
+        self.notes, self.paused = folder / "volume.json", folder / "players.json"
+        self.speakers, self.players = FakeSpeakers(), self
         self.quieting = self.new()
 
     def new(self):
-        return Quieting(lambda: self.how, self.notes, speakers=self.speakers, pause=self.pause)
+        return Quieting(lambda: self.how, self.folder, speakers=self.speakers, players=self.players)
 
-    def pause(self):
+    def pause(self, note):
+        note([MUSIC])
         self.calls.append("pause")
-        return lambda: self.calls.append("resume")
+
+    def resume(self, paused):
+        assert paused == [MUSIC]
+        self.calls.append("resume")
 
     def see(self, is_recording):
         self.quieting.want(is_recording)
@@ -47,7 +55,7 @@ def bench(tmp_path, monkeypatch):
     monkeypatch.setattr(quieting, "SETTLE_S", 0.0)
     monkeypatch.setattr(quieting, "RETURN_S", 0.0)
     monkeypatch.setattr(quieting.Worker, "start", lambda _self: None)
-    return Bench(tmp_path / "volume.json")
+    return Bench(tmp_path)
 
 
 def test_nothing_is_done_unless_the_settings_ask_for_it(bench):
@@ -62,6 +70,52 @@ def test_players_pause_once_and_go_on_once_whatever_the_settings_say_by_then(ben
     bench.see(True)
     bench.how = WhileRecording.OFF
     bench.see(False)
+    bench.see(False)
+    assert bench.calls == ["pause", "resume"]
+
+
+def test_players_that_a_crash_left_paused_go_on_at_the_next_start(bench):
+    bench.how = WhileRecording.PAUSE
+    bench.see(True)
+    assert json.loads(bench.paused.read_text())["paused"] == [MUSIC]
+    bench.how = WhileRecording.OFF
+    for expected in (["pause", "resume"], ["pause", "resume"]):
+        after = bench.new()
+        after.start()
+        after.thread.run_pending()
+        assert bench.calls == expected, "once, not at every start"
+        assert not bench.paused.exists()
+
+
+def test_players_that_go_on_are_noted_no_more(bench):
+    bench.how = WhileRecording.PAUSE
+    bench.see(True)
+    bench.see(False)
+    assert not bench.paused.exists()
+
+
+def test_players_are_noted_before_they_are_paused(bench):
+    bench.how = WhileRecording.PAUSE
+    bench.pause = lambda note: (note([MUSIC]), bench.calls.append(bench.paused.exists()))
+    bench.see(True)
+    assert bench.calls == [True]
+
+
+def test_music_of_long_ago_does_not_begin_by_itself(bench):
+    for at_s in (time.time() - quieting.FORGOTTEN_S - 1, time.time() + 1000):
+        bench.paused.write_text(json.dumps({"at_s": at_s, "paused": [MUSIC]}))
+        bench.quieting.start()
+        bench.quieting.thread.run_pending()
+        assert bench.calls == []
+        assert not bench.paused.exists()
+
+
+@pytest.mark.expects_log
+def test_players_are_paused_also_where_nothing_can_be_noted(bench):
+    bench.paused.mkdir()
+    bench.how = WhileRecording.PAUSE
+    bench.see(True)
+    bench.paused.rmdir()
     bench.see(False)
     assert bench.calls == ["pause", "resume"]
 
@@ -122,7 +176,7 @@ def test_what_could_not_be_put_back_is_before_it_is_lowered_again(bench):
 
 def test_where_players_cannot_be_paused_the_volume_is_lowered(bench, monkeypatch):
     monkeypatch.setattr(quieting.sys, "platform", "win32")
-    bench.how, bench.pause = WhileRecording.PAUSE, None
+    bench.how, bench.players = WhileRecording.PAUSE, None
     bench.quieting = bench.new()
     bench.see(True)
     assert bench.speakers.channels == [20, 15]
@@ -143,10 +197,12 @@ def test_a_volume_that_cannot_be_noted_is_not_lowered(bench):
 @pytest.mark.expects_log
 def test_notes_that_make_no_sense_are_dropped(bench, noted):
     bench.notes.write_text(noted)
+    bench.paused.write_text(noted)
     bench.quieting.start()
     bench.quieting.thread.run_pending()
-    assert bench.speakers.channels == [80, 60]
+    assert (bench.speakers.channels, bench.calls) == ([80, 60], [])
     assert not bench.notes.exists()
+    assert not bench.paused.exists()
 
 
 def test_silence_and_unknown_volumes_are_left_alone(bench):

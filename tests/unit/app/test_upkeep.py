@@ -5,11 +5,11 @@ import zipfile
 
 import pytest
 
+from handy_qwen import doctor
 from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.core.types import EntryState, Keep, Part
 from handy_qwen.core.upkeep import HistoryUse, Severity
 from handy_qwen.doctor import findings
-from handy_qwen.doctor import run as doctor_run
 from handy_qwen.errors import HandyError
 from handy_qwen.history import wav
 from handy_qwen.history.store import Places, Store
@@ -68,8 +68,8 @@ def checks(monkeypatch):
         check("disk", findings.warning("disk", "Little room.", "Make room.")),
         check("model", HandyError("There is no model.", "Install one.")),
     )
-    monkeypatch.setattr(doctor_run, "CHECKS", made)
-    monkeypatch.setattr(doctor_run.examine, "__defaults__", (lambda _: None, made))
+    monkeypatch.setattr(doctor, "CHECKS", made)
+    monkeypatch.setattr(doctor.examine, "__defaults__", (lambda _: None, made))
     return made
 
 

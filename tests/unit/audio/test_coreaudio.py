@@ -124,7 +124,7 @@ def test_on_macos_a_headset_that_plays_is_spared(monkeypatch):
     devices = found.devices()
     assert [one.is_headset for one in devices] == [True, False]
     wish = Wish(("AirPods",), avoids_headsets=True)
-    assert pick(devices, wish.names, spare=spared(found, devices, wish)).name == "Built-in"
+    assert pick(devices, wish.names, spare=spared(found.playing, devices, wish)).name == "Built-in"
 
 
 def test_on_windows_a_headset_is_known_by_its_telephone_profile_and_used_if_it_is_wanted(monkeypatch):
@@ -136,4 +136,4 @@ def test_on_windows_a_headset_is_known_by_its_telephone_profile_and_used_if_it_i
     assert devices[0] == Device(earbuds, "0", 16_000, 1, is_default=True, is_headset=True)
     for names, expected in (((), built_in), ((earbuds,), earbuds)):
         wish = Wish(names, avoids_headsets=True)
-        assert pick(devices, names, spare=spared(found, devices, wish)).name == expected
+        assert pick(devices, names, spare=spared(found.playing, devices, wish)).name == expected

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from handy_qwen.audio import playback
-from handy_qwen.audio.cues import SoundCues
+from handy_qwen.audio.playback import SoundCues
 from handy_qwen.paths import asset
 from tests.unit.audio.conftest import FakeSpeakers, PortAudioError
 

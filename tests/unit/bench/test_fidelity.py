@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
-from handy_qwen.bench.fidelity import measure_fidelity
+from handy_qwen.bench.accuracy import measure_fidelity
 from handy_qwen.cli import main
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import PLAIN, PRESETS

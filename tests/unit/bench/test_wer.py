@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
-from handy_qwen.bench.wer import Recording, Scorer, find_recordings, measure_errors, total
+from handy_qwen.bench.accuracy import Recording, Scorer, find_recordings, measure_errors, total
 from handy_qwen.cli import main
 from handy_qwen.engine.api import Cancel
 from handy_qwen.errors import HandyError

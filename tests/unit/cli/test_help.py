@@ -61,6 +61,24 @@ def test_the_examples_are_understood():
         assert build_parser().parse_args(words).command, line
 
 
+@pytest.mark.parametrize(
+    ("word", "topic"),
+    [
+        ("apps", "dictating"),
+        ("snippets", "vocabulary"),
+        ("commands", "dictating"),
+        ("Hotkeys", "settings"),
+        ("hotkey", "settings"),
+        ("replacements", "vocabulary"),
+        ("subtitles", "files"),
+        ("backup", "settings"),
+        ("microphones", "dictating"),
+    ],
+)
+def test_a_word_that_is_no_topic_leads_to_the_page_about_it(run, word, topic):
+    assert run("help", word).out == run("help", topic).out
+
+
 def test_every_page_is_a_topic():
     assert {path.stem for path in paths.asset("help").iterdir()} == set(manual.TOPICS)
 

@@ -11,6 +11,7 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
+from handy_qwen.app import history as app_history
 from handy_qwen.audio.files import read
 from handy_qwen.cli import history
 from handy_qwen.core.types import Delivery, Entry, EntryState
@@ -183,6 +184,24 @@ def test_replacements_and_vocabulary_are_the_users(retry, tmp_path, settings_fil
     words = tmp_path / "words.txt"
     words.write_text("Monday\n", encoding="utf-8")
     assert retry(3, "--vocabulary", words).out == REPORT.replace("Anna", "Hannah") + "\n"
+
+
+def test_the_words_for_the_program_it_was_dictated_in_are_used_too(retry, books, settings_file, monkeypatch):
+    settings_file.write_text(
+        'custom_words = ["Anna"]\n[[apps]]\nname = "Mine"\nprograms = ["kitty"]\nwords = ["kubectl"]\n',
+        encoding="utf-8",
+    )
+    seen = []
+    real = app_history.transcribe_again
+
+    def spy(*what, context, **more):
+        seen.append(context)
+        return real(*what, context=context, **more)
+
+    monkeypatch.setattr(app_history, "transcribe_again", spy)
+    books.store.change(3, {"application": "kitty"})
+    assert retry(3).status == retry(2).status == 0
+    assert seen == [("kubectl", "Anna"), ("Anna",)]
 
 
 def test_a_retry_that_fails_leaves_the_entry_as_it_was(ask, retry, books, settings_file):

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -65,11 +66,14 @@ def test_what_is_set_is_in_the_file(run, name, given, value):
         (["set", "mode", "hodl"], "mode must be one of auto, hold, toggle."),
         (["set", "warm_s", "for ever"], "warm_s must be a number."),
         (["set", "hold_s", "9"], "hold_s must be from 0.1 to 2."),
-        (["add", "languages", "xx"], 'An entry of languages must be a language such as "German" or "de".'),
+        (["add", "languages", "xx"], '\'xx\' in languages must be a language such as "German" or "de".'),
+        (["add", "languages", "de", "Klingon", "fr"], "'Klingon' in languages must be a language"),
+        (["set", "languages", '["de", "Klingon"]'], '"Klingon" in languages must be a language'),
+        (["list", "language", "languags"], "Did you mean languages?"),
         (["set", "language", "Germn"], 'language must be a language such as "German" or "de", or "auto"'),
         (["set", "hotkeys", "f9", "blah"], 'There is no key named "blah" (hotkey "blah").'),
         (["set", "hotkeys", "a"], "a"),
-        (["set", "replacements", "x"], "An entry of replacements must be a table."),
+        (["set", "replacements", "x"], "'x' in replacements must be a table."),
         (["set", "sounds"], "sounds takes one value. Put a value with spaces in quotes."),
         (["set", "sounds", "on", "off"], "sounds takes one value."),
         (["add", "sounds", "on"], "sounds is not a list. Use: handy-qwen settings set sounds VALUE"),
@@ -211,6 +215,14 @@ def test_settings_are_exported_and_imported_part_by_part(run, tmp_path):
     write('mode = "hold"\ncustom_words = ["Qwen"]\n')
     file = str(tmp_path / "backup.toml")
     assert run("settings", "export", file) == (0, "", "")
+    before = Path(file).read_bytes()
+    write('mode = "toggle"\n')
+    code, out, err = run("settings", "export", file)
+    assert (code, out, "--force" in err) == (2, "", True)
+    assert Path(file).read_bytes() == before
+    assert run("settings", "export", file, "--force") == (0, "", "")
+    assert Path(file).read_bytes() != before
+    Path(file).write_bytes(before)
     write('custom_words = ["Ada"]\n')
     told = run("settings", "import", file, "--only", "words")
     assert told == (0, "", "1 word added.\n")

@@ -6,7 +6,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.control import InstanceLock
-from handy_qwen.system.menu_entry import MenuEntry
+from handy_qwen.system.entries import MenuEntry
 
 DELETE = ("uninstall", "--data", "--yes")
 

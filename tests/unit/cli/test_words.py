@@ -65,6 +65,9 @@ def test_lists_go_to_files_of_their_own(words, tmp_path):
     assert (tmp_path / "words.txt").read_text(encoding="utf-8") == "Qwen\n"
     assert (tmp_path / "rules.csv").read_bytes().splitlines()[1] == b'a,"b'
     assert is_private(tmp_path / "rules.csv")
+    status, _out, err = words("export", tmp_path / "words.txt")
+    assert (status, "--force" in err) == (2, True)
+    assert words("export", tmp_path / "words.txt", "--force") == (0, "", "")
 
 
 @pytest.mark.parametrize(

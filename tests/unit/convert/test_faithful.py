@@ -11,19 +11,17 @@ from hypothesis import strategies as st
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.bench.fidelity import answer, compare, windows, with_model
-from handy_qwen.convert import check as check_module
-from handy_qwen.convert import folding, parts, trial
+from handy_qwen.bench.accuracy import answer, compare, with_model
+from handy_qwen.convert import package, trial
 from handy_qwen.convert.check_speech import load_check_speech
 from handy_qwen.convert.checkpoint import Checkpoint
 from handy_qwen.convert.encoder import write_encoder
-from handy_qwen.convert.folding import FoldedTensors
 from handy_qwen.convert.graph import Graph
 from handy_qwen.convert.package import Details, convert
 from handy_qwen.convert.presets import BLOCKS, CHANNELS, DEFAULT_PRESET, PLAIN, PRESETS, ROWS
-from handy_qwen.convert.trial import Case, relative_error
+from handy_qwen.convert.trial import Case, FoldedTensors, relative_error
 from handy_qwen.engine.qwen3 import names
-from handy_qwen.engine.qwen3.features import log_mel
+from handy_qwen.engine.qwen3.features import log_mel, windows
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, Fidelity, load_manifest
 from handy_qwen.engine.qwen3.recognizer import Recognizer
 from handy_qwen.errors import CheckSpeechError, ConversionError
@@ -101,7 +99,7 @@ def test_a_product_is_judged_as_it_is_written(tmp_path):
     x = np.full((1, 20, 96), 0.3, np.float32)
     x[..., 0] = 100
     tensors, preset = FoldedTensors(Stored({"w.weight": weights})), PRESETS[DEFAULT_PRESET]
-    with Graph(tmp_path / "product.onnx", tensors) as graph:
+    with Graph(tmp_path / "product.onnx", tensors.read) as graph:
         judged = trial.Trial(graph, tensors, preset, [Case({"x": x}, {"x": x})])
         judged.part(lambda graph, preset: [graph.linear("x", "w", preset.decoder)])
         assert set(graph.forms) == {BLOCKS}
@@ -113,7 +111,7 @@ def test_a_decoder_that_rows_do_not_suit_is_what_it_was_with_blocks(tmp_path, mo
     blocks = dataclasses.replace(PRESETS[DEFAULT_PRESET], decoder=BLOCKS)
     expected = convert(CHECKPOINT, tmp_path / "blocks", blocks, DETAILS)
     limit = 0.001 if part == "a layer" else 0.018
-    monkeypatch.setattr(parts, "ROWS_LOGITS_LIMIT", limit)
+    monkeypatch.setattr(package, "ROWS_LOGITS_LIMIT", limit)
     assert convert(CHECKPOINT, tmp_path / "rows", PRESETS[DEFAULT_PRESET], DETAILS) == expected
 
 
@@ -229,7 +227,7 @@ def test_a_checkpoint_whose_layers_overflow_is_refused(tmp_path):
 
 def test_progress_goes_on_while_a_part_is_written_again(tmp_path, monkeypatch):
     """Nothing is near enough: the encoder is written in both of its forms."""
-    monkeypatch.setattr("handy_qwen.convert.parts.FEATURES_LIMIT", 0.0)
+    monkeypatch.setattr("handy_qwen.convert.package.FEATURES_LIMIT", 0.0)
     steps = []
     convert(
         CHECKPOINT,
@@ -272,24 +270,24 @@ def test_float32_is_not_compared_with_itself(tmp_path):
 def test_no_more_than_a_layer_is_in_memory(tmp_path, monkeypatch):
     most = []
 
-    class Watched(folding.FoldedTensors):
+    class Watched(trial.FoldedTensors):
         def plain(self, name):
             values = super().plain(name)
             layers = {seen.split(".layers.")[1].split(".")[0] for seen in self._seen if ".layers." in seen}
             most.append(len(layers))
             return values
 
-    monkeypatch.setattr("handy_qwen.convert.parts.FoldedTensors", Watched)
+    monkeypatch.setattr("handy_qwen.convert.package.FoldedTensors", Watched)
     convert(CHECKPOINT, tmp_path / "package", PRESETS[DEFAULT_PRESET], DETAILS)
     assert max(most) == 1
 
 
 def test_speech_in_the_models_languages_is_listened_to_and_no_more_than_enough():
     clips = load_check_speech()
-    chosen = check_module._chosen(clips, ["Korean", "Russian"])
+    chosen = trial._chosen(clips, ["Korean", "Russian"])
     assert {clip.language for clip in chosen} == {"Korean", "Russian"}
-    assert check_module._chosen(clips, []) == check_module._chosen(clips, [c.language for c in clips])
-    seconds = sum(len(clip.samples) for clip in check_module._chosen(clips, [])) / 16_000
+    assert trial._chosen(clips, []) == trial._chosen(clips, [c.language for c in clips])
+    seconds = sum(len(clip.samples) for clip in trial._chosen(clips, [])) / 16_000
     assert 40 <= seconds < 60
 
 

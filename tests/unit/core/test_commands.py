@@ -2,14 +2,25 @@
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
 
+import re
 import unicodedata
+from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.commands import COMMAND_LANGUAGES, WRITTEN, Command, commands_in, obey, phrases_of
+from handy_qwen.core.commands import (
+    COMMAND_LANGUAGES,
+    WRITTEN,
+    Command,
+    Obeyed,
+    commands_in,
+    obey,
+    phrases_of,
+)
 from handy_qwen.core.text import Replacement, TextRules, clean, fit, heard, placeholders_in
+from handy_qwen.settings import Settings
 
 ALL = frozenset(Command)
 RULES = TextRules(commands=ALL)
@@ -182,6 +193,13 @@ ORDINARY = {
         Le nouveau paragraphe de la loi.
         N'efface pas ça.
         Il faut appuyer sur entrée pour continuer.
+        C'est comme ça, point à la ligne.
+        Il faut aller à la ligne après chaque phrase.
+        Chaque nouvelle ligne commence par un tiret.
+        Ajoute une nouvelle ligne au tableau.
+        Efface ça du tableau.
+        Appuyez sur entrée quand vous êtes prêts.
+        Les nouvelles lignes de métro ouvrent demain.
     """,
     "Spanish": """
         Necesitamos una nueva línea.
@@ -190,6 +208,12 @@ ORDINARY = {
         No borra eso nunca.
         Pulsa intro para continuar.
         Cada nueva línea cuenta.
+        Empieza con una nueva línea.
+        Lanzan una nueva línea de productos.
+        Lee el nuevo párrafo de la ley.
+        Borra eso de la pizarra.
+        Para enviar el mensaje, pulsa intro.
+        Las nuevas líneas son más largas.
     """,
     "Portuguese": """
         Precisamos de uma nova linha.
@@ -197,6 +221,12 @@ ORDINARY = {
         É um novo parágrafo.
         Pressione enter para continuar.
         Ele não apaga isso.
+        Comece com uma nova linha.
+        Lançaram uma nova linha de produtos.
+        Cada novo parágrafo tem um título.
+        Apaga isso do quadro.
+        Para enviar, aperte enter.
+        As novas linhas são mais longas.
     """,
     "Italian": """
         Serve una nuova riga.
@@ -206,6 +236,11 @@ ORDINARY = {
         È un nuovo paragrafo.
         Premi invio per continuare.
         Punto e a capo.
+        Vai a capo dopo ogni frase.
+        Aggiungi una nuova riga alla tabella.
+        Ogni nuovo paragrafo ha un titolo.
+        Cancella questo file.
+        Per inviare, premi invio.
     """,
     "Chinese": """
         需要自动换行。
@@ -214,6 +249,12 @@ ORDINARY = {
         换行符是什么？
         我想另起一段新生活。
         不要删掉这句话。
+        我们坐地铁要换行李箱。
+        新的一行代码写完了。
+        新段落要空两格。
+        他按回车键发送了消息。
+        请把新的一段读给我听。
+        新的一行业正在兴起。
     """,
     "Japanese": """
         ここで改行してください。
@@ -221,6 +262,12 @@ ORDINARY = {
         新しい段落を始めます。
         エンターを押してください。
         今のなしでお願いします。
+        改行のしかたを教えてください。
+        新段落の始めは一字下げます。
+        文の途中で改行しないでください。
+        エンターを押してから待ちます。
+        今の消しゴムは新しいです。
+        改行されていません。
     """,
 }
 SENTENCES = [
@@ -236,8 +283,11 @@ def test_the_same_words_in_ordinary_use_are_left_alone(language, text):
     assert said(within, language).text == within
 
 
-def test_fifty_english_sentences_are_among_them():
-    assert sum(language == "English" for language, _ in SENTENCES) >= 50
+def test_fifty_english_sentences_are_among_them_and_ten_of_each_other_language():
+    count = Counter(language for language, _ in SENTENCES)
+    assert count.keys() == {*COMMAND_LANGUAGES}
+    assert min(count.values()) >= 10
+    assert count["English"] >= 50
 
 
 @pytest.mark.parametrize("language", COMMAND_LANGUAGES)
@@ -260,6 +310,67 @@ def test_each_language_has_its_commands(language):
         assert said(text, language, off).text == text, "switched off, it is a text like any other"
 
 
+def test_commands_can_be_switched_off_for_a_language():
+    rules = TextRules(commands=ALL, commands_not_in=("German", "Chinese"))
+    for text, language in (
+        ("Milch. Neue Zeile. Eier.", "German"),
+        ("你好。换行。", "Cantonese"),
+        ("Streich das.", "German"),
+    ):
+        assert said(text, language, rules) == Obeyed(text)
+    assert said("Milk. New line. Eggs.", rules=rules).text == "Milk.\nEggs."
+    assert Settings(commands_not_in=["de", "German"]).text_rules.commands_not_in == ("German",)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "left"),
+    [
+        ("Milch, neue Zeile, Eier.", "German", "Milch\nEier."),
+        ("Liebe Anna, neuer Absatz, danke.", "German", "Liebe Anna\n\nDanke."),
+        ("Wir kommen. Ach nein, streich das. Wir bleiben.", "German", "Wir bleiben."),
+        ("Bonjour Anna, à la ligne, merci.", "French", "Bonjour Anna\nMerci."),
+        ("Bonjour. À la ligne. Merci.", "French", "Bonjour.\nMerci."),
+        ("Il pleut. Non, attends, efface ça. Il neige.", "French", "Il neige."),
+        ("Leche, nueva línea, huevos.", "Spanish", "Leche\nHuevos."),
+        ("Hola. Nuevo párrafo. ¿Cómo estás?", "Spanish", "Hola.\n\n¿Cómo estás?"),
+        ("Leite, nova linha, ovos.", "Portuguese", "Leite\nOvos."),
+        ("Olá. Novo parágrafo. Tudo bem?", "Portuguese", "Olá.\n\nTudo bem?"),
+        ("Latte, a capo, uova.", "Italian", "Latte\nUova."),
+        ("Ciao. Nuovo paragrafo. Come stai?", "Italian", "Ciao.\n\nCome stai?"),
+        ("牛奶，换行，鸡蛋。", "Chinese", "牛奶\n鸡蛋。"),
+        ("牛奶。換行。雞蛋。", "Chinese", "牛奶。\n雞蛋。"),
+        ("我来了。删掉上一句。我不来。", "Chinese", "我不来。"),
+        ("牛乳、改行、卵。", "Japanese", "牛乳\n卵。"),
+        ("牛乳。改行して。卵。", "Japanese", "牛乳。\n卵。"),
+        ("牛乳。\u3000改行。\u3000卵。", "Japanese", "牛乳。\u3000\n卵。"),
+        ("牛乳｡改行｡卵｡", "Japanese", "牛乳｡\n卵｡"),
+        ("行きます。今のはなし。行きません。", "Japanese", "行きません。"),
+    ],
+)
+def test_commands_in_the_punctuation_of_their_language(text, language, left):
+    assert said(text, language).text == left
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Bis morgen. Eingabetaste drücken.", "German"),
+        ("À demain. Appuie sur Entrée.", "French"),
+        ("Hasta mañana. Dale a Enter.", "Spanish"),
+        ("Até amanhã. Carrega em Enter.", "Portuguese"),
+        ("A domani. Premi Invio.", "Italian"),
+        ("明天见。按 Enter 键。", "Chinese"),
+        ("明天见。按Enter。", "Chinese"),
+        ("また明日。Enterキーを押して。", "Japanese"),
+    ],
+)
+def test_enter_is_pressed_by_the_names_that_the_key_has(text, language):
+    found = said(text, language)
+    assert found.presses_enter
+    assert text.startswith(found.text)
+    assert not said(f"{text} {text}", language, TextRules()).presses_enter
+
+
 def test_a_language_without_commands_has_none():
     assert (
         said("New line. Scratch that. Press enter.", "Korean").text == "New line. Scratch that. Press enter."
@@ -273,7 +384,14 @@ def test_a_language_without_commands_has_none():
 @pytest.mark.parametrize(
     ("text", "result"),
     [
-        ("My address.", "1 High Street\nLondon."),
+        ("My address.", "1 High Street\nLondon"),
+        ("My address?", "1 High Street\nLondon"),
+        ("My address. Thanks.", "1 High Street\nLondon Thanks."),
+        ("Thanks. My address.", "Thanks. 1 High Street\nLondon"),
+        ("Thanks, my address.", "Thanks, 1 High Street\nLondon."),
+        ("Thanks. New line. My address. New line. Bye.", "Thanks.\n1 High Street\nLondon\nBye."),
+        ("Thanks new line, my address.", "Thanks\n1 High Street\nLondon"),
+        ("Scratch that. My address.", "1 High Street\nLondon"),
         ("my address", "1 High Street\nLondon"),
         ("Here it is: my address. Thanks.", "Here it is: 1 High Street\nLondon. Thanks."),
         ("Send it, my address, please.", "Send it, 1 High Street\nLondon, please."),
@@ -284,7 +402,7 @@ def test_a_language_without_commands_has_none():
     ],
 )
 def test_what_is_said_alone_gets_its_text_and_the_same_words_in_a_sentence_do_not(text, result):
-    rules = TextRules(replacements=SNIPPETS)
+    rules = TextRules(replacements=SNIPPETS, commands=ALL)
     assert clean(text, rules, "English") == result
 
 
@@ -295,8 +413,10 @@ def test_date_time_and_clipboard_are_filled_in_only_where_they_are_asked_for():
     assert placeholders_in("Paste it.", rules) == {"clipboard"}
     assert placeholders_in("I paste it here and sign off now.", rules) == frozenset()
     filled = heard("Bye. Sign off. Paste it.", rules, "English", values=values).text
-    assert filled == "Bye. Best regards,\nAnna (30 November, 10:15). a {date} b."
+    assert filled == "Bye. Best regards,\nAnna (30 November, 10:15) a {date} b"
     assert "{date}" in clean("Sign off.", rules, "English"), "nobody knows it"
+    chinese = TextRules(replacements=(Replacement("我的地址", "北京", is_alone=True),))
+    assert clean("你好。我的地址。再见。", chinese, "Chinese") == "你好。北京再见。"
     plain = TextRules(replacements=(Replacement("a brace", "{date}"),))
     assert heard("Write a brace.", plain, "English", values=values).text == "Write {date}."
 
@@ -329,22 +449,50 @@ def test_nothing_is_lost_or_doubled_but_what_a_command_takes(text, language, com
     assert clean(text, TextRules(), language) == heard(text, TextRules(), language).text
 
 
-@given(SPEECH, LANGUAGES, st.sets(st.sampled_from(Command)), SPEECH)
-def test_with_replacements_and_spacing_each_word_comes_once(text, language, commands, previous):
-    rules = TextRules(
-        replacements=(*SNIPPETS, Replacement("one", "①"), Replacement("Two", "")),
-        commands=frozenset(commands),
-    )
+MARKED = {"my address": "①", "sign off": "②", "one": "③", "zigzag": "⟨zag⟩"}  # heard and written
+MARKED_RULES = (
+    Replacement("my address", "①", is_alone=True),
+    Replacement("sign off", "②\n", is_alone=True),
+    Replacement("one", "③"),
+    Replacement("zig(zag)", r"⟨\1⟩", is_regex=True),
+    Replacement("Two", ""),
+)
+OWN = re.compile(r"w\d+q", re.IGNORECASE)  # a word that nothing concerns; each comes once
+MIXED = st.lists(
+    st.sampled_from(["own", "own", *WORDS, *MARKED, "um", "Uh", "äh", "um, ", *MARKS, *MARKS]), max_size=40
+).map(lambda parts: "".join(f"w{at}q" if one == "own" else one for at, one in enumerate(parts)))
+TEXT_RULES = st.builds(
+    TextRules,
+    replacements=st.lists(st.sampled_from(MARKED_RULES), unique=True).map(tuple),
+    is_without_fillers=st.booleans(),
+    has_trailing_space=st.booleans(),
+    is_fitted=st.booleans(),
+    custom_words=st.sampled_from([(), ("um",), ("Two",)]),
+    commands=st.sets(st.sampled_from(Command)).map(frozenset),
+)
+
+
+@settings(max_examples=400)
+@given(MIXED, LANGUAGES, TEXT_RULES, st.none() | SPEECH)
+def test_all_of_it_together_loses_moves_and_doubles_no_word(text, language, rules, previous):
     found = heard(text, rules, language)
-    fitted = fit(found.text, rules, previous, language) if found.text else ""
     left = obey(text, language, rules.commands).text
-    assert fitted.count("①") == clean(left, rules, language).count("①")
-    spoken = left
-    for phrase in ("my address", "one", "two", *PHRASES):
-        spoken = spoken.casefold().replace(phrase, "")
-    written = fitted.casefold()
-    for phrase in ("1 high street\nlondon", "my address", "①", "one", "two", *PHRASES):
-        written = written.replace(phrase, "")
-    assert letters(written) == letters(spoken)
-    again = heard(text, rules, language)
-    assert again == found
+    fitted = fit(found.text, rules, previous, language) if found.text else ""
+    own = [one.casefold() for one in OWN.findall(left)]
+    assert [one.casefold() for one in OWN.findall(fitted)] == own
+    spoken = iter(OWN.findall(text.casefold()))
+    assert all(one in spoken for one in own), "in their order; a command may have taken some back"
+    once, before = fitted.casefold(), left.casefold()
+    for name, mark in MARKED.items():
+        assert once.count(mark) + once.count(name) == before.count(name)
+    for filler in ("um", "uh", "äh"):
+        assert once.count(filler) <= before.count(filler)
+        assert rules.is_without_fillers or once.count(filler) == before.count(filler)
+    phrases = [one.casefold() for one in PHRASES]
+    for phrase in ("two", *MARKED, *phrases):
+        before = before.replace(phrase, "")
+    for phrase in ("two", *MARKED, *MARKED.values(), *phrases):
+        once = once.replace(phrase, "")
+    fillers = re.compile("um|uh|äh")
+    assert letters(fillers.sub("", once)) == letters(fillers.sub("", before))
+    assert heard(text, rules, language) == found

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handy_qwen.core.corrections import MOST_CHARACTERS, changes
+from handy_qwen.core.corrections import MOST_CHARACTERS, changes, corrected
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,25 @@ def test_any_two_texts_can_be_compared(before, after):
     for one in changes(before, after):
         assert one.heard or one.written
         assert one.heard != one.written
+
+
+@pytest.mark.parametrize(
+    ("text", "before", "after", "result"),
+    [
+        ("Ask Kovach.", "Ask Kovach.", "Ask Kovács.", "Ask Kovács."),
+        ("Ask Kovach.", "ask Kovach.", "ask Kovács.", "Ask Kovács."),
+        (" ask Kovach.\n", "Ask Kovach.", "Ask Kovács.", " ask Kovács.\n"),
+        ("Ask Kovach.", "ask Kovach.", "Please ask Kovach.", "Please ask Kovach."),
+        ("Ask Kovach!", "Ask Kovach.", "Ask Kovács.", None),
+        ("Ask Kovach. Now.", "Ask Kovach.", "Ask Kovács.", None),
+        ("", "", "Ask", None),
+    ],
+)
+def test_a_text_is_corrected_as_it_was_fitted_elsewhere(text, before, after, result):
+    assert corrected(text, before, after) == result
+
+
+@given(st.text(), st.text(min_size=1))
+def test_a_correction_the_other_way_round_undoes_it(text, after):
+    if (new := corrected(text, text, after)) is not None and new.strip():
+        assert corrected(new, after, text) == text

@@ -174,6 +174,16 @@ def test_the_last_take_can_be_transcribed_again_in_another_language():
     assert desk.done(fx.Replay) == [fx.Replay(2, 10, ("German",), ("Qwen",))]
 
 
+def test_a_take_in_the_language_of_its_hotkey_is_transcribed_again_in_that():
+    desk = Desk().say(1, key=1).keep(1, 10).hear(1, "Hallo.", "German").put(1)
+    desk.configure(replace(RULES, language="French")).ask(Request.RETRY)
+    assert desk.done(fx.Replay) == [fx.Replay(2, 10, ("German",), ("Qwen",))]
+    desk.play(ev.Replayed(2, 1.0)).hear(2, "Hello.", "English").ask(Request.RETRY)
+    assert desk.done(fx.Replay)[-1] == fx.Replay(3, 10, ("German",), ("Qwen",)), "also the second time"
+    desk.configure(replace(RULES, hotkeys=())).ask(Request.RETRY)
+    assert desk.done(fx.Replay)[-1] == fx.Replay(4, 10, (), ("Qwen",))
+
+
 @pytest.mark.parametrize("what", [Request.RETRY, Request.BRING_BACK])
 def test_without_anything_kept_there_is_nothing_to_come_back(what):
     desk = Desk().say(1).fail(1).ask(Request.CANCEL).ask(what)

@@ -136,6 +136,23 @@ def test_a_command_alone_leaves_no_text_behind():
     assert desk.notices[-1] is NoticeKind.INFO
 
 
+def test_what_was_all_commands_is_kept_as_it_was_said():
+    desk = desk_with("A dog. Scratch that.", "New line.", "A cat.", "")
+    kept = [(one.text, one.original) for one in desk.done(fx.KeepText)]
+    assert kept == [("", "A dog. Scratch that."), ("\n", "New line."), ("A cat.", ""), ("", "")]
+
+
+def test_a_correction_holds_for_what_can_be_had_again():
+    desk = desk_with("I saw", "A dog.").say(3).hear(3, "A bird.").put(3, Delivery.HELD)
+    assert desk.view.recent == ("A bird.", "a dog.", "I saw")
+    desk.play(ev.Corrected("A dog.", "A hog."), ev.Corrected("A bird.", "Birds."))
+    assert desk.view.recent == ("Birds.", "a hog.", "I saw")
+    assert [one.text for one in desk.now.held] == ["Birds."]
+    assert "Birds" not in repr(ev.Corrected("A bird.", "Birds."))
+    desk.play(ev.Corrected("a hog.", "a dog."))
+    assert desk.view.recent[1] == "a dog."
+
+
 def test_enter_is_pressed_after_the_text_or_alone():
     desk = desk_with("A dog. Press enter.", "Press enter.", "A cat.")
     assert [(one.text, one.submit) for one in desk.done(fx.Insert)] == [
@@ -164,14 +181,14 @@ def test_what_a_placeholder_stands_for_is_looked_up_when_it_is_needed():
     assert asked.names == {"date", "clipboard"}
     assert desk.inserted == []
     desk.play(replace(asked.transcribed, values={"date": "Monday", "clipboard": "a\nb"}))
-    assert desk.inserted == ["It happened. on Monday: a\nb."]
+    assert desk.inserted == ["It happened. on Monday: a\nb"]
     desk.put(1).say(2).hear(2, "No stamp here.")
     assert len(desk.done(fx.LookUp)) == 1
 
 
 def test_a_clipboard_that_hangs_holds_up_no_text_for_long():
     desk = Desk(STAMP).say(1).hear(1, "Stamp.").say(2)
-    assert desk.wait(LOOKING_UP_S + 0.1).inserted == ["on {date}: {clipboard}."]
+    assert desk.wait(LOOKING_UP_S + 0.1).inserted == ["on {date}: {clipboard}"]
     desk.play(ev.Transcribed(1, "Stamp.", "English", False, {"date": "too late"}))
     assert len(desk.inserted) == 1
 

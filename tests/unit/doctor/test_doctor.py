@@ -6,19 +6,20 @@ import re
 import sqlite3
 import threading
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
 import pytest
-from jeepney import HeaderFields, new_method_return
 
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
 from handy_qwen.control import InstanceLock
 from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor import (
+    CHECKS,
     Context,
     Finding,
     Report,
@@ -26,9 +27,7 @@ from handy_qwen.doctor import (
     data,
     desktop,
     examine,
-    keyboard,
     program,
-    run,
     sound,
 )
 from handy_qwen.doctor.program import installation
@@ -47,11 +46,10 @@ from handy_qwen.history.store import Places, default_folder
 from handy_qwen.models.installed import demo_model, model_entries
 from handy_qwen.models.placement import Choice, keep_choice
 from handy_qwen.settings import Configuration, Settings, read_configuration
+from handy_qwen.system.entries import MenuEntry
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.insert.portal_keyboard import Permission
-from handy_qwen.system.menu_entry import MenuEntry
 from handy_qwen.system.session import session_of
 from tests.conftest import is_private
 
@@ -153,7 +151,7 @@ def test_looking_at_a_machine_without_anything_changes_nothing_and_breaks_nothin
     app_home.mkdir()
     before = sorted(app_home.rglob("*"))
     report = examine(context({**NOWHERE, "PATH": "/nowhere"}, listen_s=0))
-    assert {finding.name for finding in report.findings} >= {name for name, _ in run.CHECKS} - {
+    assert {finding.name for finding in report.findings} >= {name for name, _ in CHECKS} - {
         "tray",
         "permissions",  # without a display there is neither
     }
@@ -264,6 +262,8 @@ class Panel:
         pass
 
     def send_and_get_reply(self, message, *, timeout):
+        from jeepney import HeaderFields, new_method_return  # on Linux only
+
         assert timeout > 0
         if self.breaks:
             raise ConnectionResetError
@@ -274,6 +274,7 @@ class Panel:
         return reply
 
 
+@pytest.mark.linux("D-Bus is on Linux only")
 @pytest.mark.parametrize(
     ("pid", "breaks", "said"),
     [(7, False, "shows tray icons"), (8, False, "does not show Handy Qwen"), (8, True, "shows tray icons")],
@@ -286,6 +287,7 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("said", "status", "text"),
     [
@@ -296,6 +298,8 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
 )
 @pytest.mark.usefixtures("app_home")
 def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, said, status, text):
+    from handy_qwen.system.insert.portal_keyboard import Permission
+
     monkeypatch.setattr("handy_qwen.system.portal.version_of", lambda _interface: 2)
     Permission().path.parent.mkdir(parents=True)
     Permission().path.write_text(said, "utf-8")
@@ -311,10 +315,12 @@ def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, 
 def test_a_display_that_does_not_answer_is_told_once():
     dead = context({"DISPLAY": ":9876"})
     assert list(desktop.check_tray(dead)) == []
-    (finding,) = keyboard.check_hotkeys(dead)
+    (finding,) = desktop.check_hotkeys(dead)
     assert finding.text == "Hotkeys need a display."
-    (finding,) = keyboard.check_insertion(dead)
+    assert finding.remedy == "Start the app in a desktop session.", "no key of a desktop that is not there"
+    (finding,) = desktop.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
+    assert "install" not in finding.remedy
 
 
 @pytest.mark.parametrize(
@@ -330,14 +336,14 @@ def test_a_display_that_does_not_answer_is_told_once():
 )
 def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, backend):
     told = context(environment, platform=platform, running={"phase": "idle"})
-    (finding,) = keyboard.check_hotkeys(told)
+    (finding,) = desktop.check_hotkeys(told)
     assert finding.details["backend"] == backend
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
     """The display does not exist: had it been asked for the keys, that would have failed."""
     told = context({"DISPLAY": ":9876"}, running={"phase": "idle"})
-    (finding,) = keyboard.check_hotkeys(told)
+    (finding,) = desktop.check_hotkeys(told)
     assert finding.status is Status.OK
     assert "Right Ctrl" in finding.text
 
@@ -361,7 +367,7 @@ class Taken(Listener):
 def test_what_the_running_app_says_of_its_hotkeys_is_what_counts(platform, subject, status, phase):
     notice = {"title": "Your desktop has no key yet.", "hint": "Set one.", "subject": subject}
     told = context({"WAYLAND_DISPLAY": "w"}, platform=platform, running={"phase": phase, "notices": [notice]})
-    (finding,) = keyboard.check_hotkeys(told)
+    (finding,) = desktop.check_hotkeys(told)
     assert finding.status is status
     if status is Status.PROBLEM:
         assert (finding.text, finding.remedy) == ("Your desktop has no key yet.", "Set one.")
@@ -382,7 +388,7 @@ def test_on_wayland_it_is_said_beforehand_what_cannot_be_bound(monkeypatch, chor
     )
     configuration = read_configuration()
     changed = replace(configuration, settings=replace(Settings(), hotkeys=(Hotkey(chord),)))
-    (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
+    (finding,) = desktop.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, configuration=changed))
     assert finding.status is status
     assert said in finding.text
 
@@ -395,7 +401,7 @@ def test_a_session_without_a_portal_is_a_problem(monkeypatch):
         raise PortalError("the portal does not answer")
 
     monkeypatch.setattr("handy_qwen.system.hotkeys.portal.PortalSession", refuse)
-    (finding,) = keyboard.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
+    (finding,) = desktop.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}))
     assert finding.status is Status.PROBLEM
     assert "the portal does not answer" in finding.text
 
@@ -416,15 +422,15 @@ def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment,
 
 
 def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
-    monkeypatch.setattr(keyboard, "hotkeys_for", lambda *_, **__: Taken())
-    (finding,) = keyboard.check_hotkeys(context({"DISPLAY": "elsewhere:0"}))
+    monkeypatch.setattr(desktop, "hotkeys_for", lambda *_, **__: Taken())
+    (finding,) = desktop.check_hotkeys(context({"DISPLAY": "elsewhere:0"}))
     assert finding.status is Status.PROBLEM
     assert (finding.text, finding.remedy) == ("Right Ctrl is taken.", "Take another.")
     assert finding.details["is_taken"]
     configuration = read_configuration()
     for chords, expected in (((), "No hotkey is set."), ((Hotkey("hyper"),), "no key named")):
         changed = replace(configuration, settings=replace(Settings(), hotkeys=chords))
-        (finding,) = keyboard.check_hotkeys(context({"DISPLAY": ":9876"}, configuration=changed))
+        (finding,) = desktop.check_hotkeys(context({"DISPLAY": ":9876"}, configuration=changed))
         assert expected in finding.text
 
 
@@ -438,9 +444,9 @@ WAYS = (
 
 def described(monkeypatch, *ways):
     """What is said of a desktop with these ways to insert text, and nothing in the way."""
-    monkeypatch.setattr(keyboard, "describe", lambda _session: Description("desk", ways, "Do this."))
-    monkeypatch.setattr(keyboard, "backend_for", lambda *_: SimpleNamespace(close=print))
-    (finding,) = keyboard.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
+    monkeypatch.setattr(desktop, "describe", lambda _session: Description("desk", ways, "Do this."))
+    monkeypatch.setattr(desktop, "backend_for", lambda *_: SimpleNamespace(close=print))
+    (finding,) = desktop.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     return finding
 
 
@@ -464,16 +470,18 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
     assert finding.details["order"] == []
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
     backend = SimpleNamespace(close=print)
-    monkeypatch.setattr(keyboard, "backend_for", lambda session, *_: tried.append(session) or backend)
+    monkeypatch.setattr(desktop, "backend_for", lambda session, *_: tried.append(session) or backend)
     here = context({"DISPLAY": ":0"})
-    list(keyboard.check_insertion(here))
+    list(desktop.check_insertion(here))
     assert tried == [here.session]
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
 
@@ -481,11 +489,11 @@ def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
         tried.append(True)
         raise InsertError("The X server refuses.", InsertReason.DENIED_BY_USER, "Ask it.")
 
-    monkeypatch.setattr(keyboard, "backend_for", backend_for)
-    (finding,) = keyboard.check_insertion(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
+    monkeypatch.setattr(desktop, "backend_for", backend_for)
+    (finding,) = desktop.check_insertion(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
     assert finding.status is Status.OK
     assert not tried
-    (finding,) = keyboard.check_insertion(context({"DISPLAY": ":0"}))
+    (finding,) = desktop.check_insertion(context({"DISPLAY": ":0"}))
     assert (finding.status, finding.text) == (Status.PROBLEM, "The X server refuses.")
 
 
@@ -608,7 +616,7 @@ def test_custom_words_that_do_not_fit_are_counted_but_not_shown():
     assert 0 < used < total == 301
     assert f"{used} of 301 words fit; the rest are not used." in finding.text
     assert 190 < finding.details["tokens"] <= finding.details["limit"] == 200
-    assert "Zaphod" not in json.dumps(finding.as_dict())
+    assert "Zaphod" not in json.dumps(asdict(finding))
 
 
 def test_custom_words_that_fit_are_fine_and_so_are_none():
@@ -812,12 +820,16 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"prefix": "/home/me/venv", "executable": "/v/python"},
             "/v/python -m pip uninstall handy-qwen",
         ),
-        ("folder", {"executable": "/opt/x/handy-qwen", "is_frozen": True}, "Delete the folder /opt/x."),
+        (
+            "folder",
+            {"executable": "/opt/x/handy-qwen", "is_frozen": True},
+            f"Delete the folder {Path('/opt/x')}.",
+        ),
         ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
         (
             "app",
             {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},
-            "Move /Applications/H.app to the Trash.",
+            f"Move {Path('/Applications/H.app')} to the Trash.",
         ),
     ],
 )
@@ -842,6 +854,7 @@ def no_desktop(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.linux("a session without a display is on Linux only")
 @pytest.mark.usefixtures("no_desktop")
 def test_the_command_tells_problems_and_ends_with_1(capsys):
     assert cli.main(["doctor", "--listen", "0"]) == 1

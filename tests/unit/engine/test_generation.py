@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.engine.api import Cancel, Timings
-from handy_qwen.engine.qwen3.generation import generate
-from handy_qwen.engine.qwen3.output import End
-from handy_qwen.engine.qwen3.prompt import Beginnings
+from handy_qwen.engine.qwen3.prompt import Beginnings, End
+from handy_qwen.engine.qwen3.segment import generate
 from handy_qwen.errors import CancelledError
 
 VOCAB = 50

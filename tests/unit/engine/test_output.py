@@ -7,18 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.engine.api import join_texts
-from handy_qwen.engine.qwen3.output import (
+from handy_qwen.engine.qwen3.prompt import (
     MAX_LONG_REPEATS,
     MAX_REPEATS,
     Answer,
     End,
+    build_prompt,
     cut_repetitions,
     is_read_out,
     is_said_all_the_same,
     loop_start,
     parse_answer,
 )
-from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from tests.conftest import CHECKPOINT
 

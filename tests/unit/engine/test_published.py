@@ -21,8 +21,7 @@ from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3 import published
 from handy_qwen.engine.qwen3.compact import CompactEncoder
 from handy_qwen.engine.qwen3.features import log_mel
-from handy_qwen.engine.qwen3.output import End
-from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.prompt import End, build_prompt
 from handy_qwen.engine.qwen3.published import check_files, choose_graphs, is_published_layout, open_published
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer

@@ -8,8 +8,7 @@ import pytest
 
 from handy_qwen.engine.api import Cancel, Timings
 from handy_qwen.engine.qwen3 import devices
-from handy_qwen.engine.qwen3.output import End
-from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.prompt import End, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment, token_limit
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import CancelledError

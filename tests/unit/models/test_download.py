@@ -11,7 +11,7 @@ from huggingface_hub import constants
 from handy_qwen.core.models import InstallStage
 from handy_qwen.errors import CancelledError, DownloadError, DownloadReason, InstallationError
 from handy_qwen.models import download as download_module
-from handy_qwen.models.meter import Meter
+from handy_qwen.models.download import Meter
 from handy_qwen.models.storage import ModelPaths
 from tests.hub.server import COMMIT, FakeHub, Fault, describe
 from tests.hub.tiny import REPOSITORY, as_in_a_cache, download

@@ -8,8 +8,16 @@ import pytest
 
 from handy_qwen.engine.qwen3.manifest import Fidelity, load_manifest
 from handy_qwen.models.catalogue import read_catalogue
-from handy_qwen.models.figures import UNMEASURED, WORKING_BYTES, fidelity_of, fidelity_words, memory_of
-from handy_qwen.models.installed import InstalledModel, model_entries, needed_memory
+from handy_qwen.models.installed import (
+    UNMEASURED,
+    WORKING_BYTES,
+    InstalledModel,
+    fidelity_of,
+    fidelity_words,
+    memory_of,
+    model_entries,
+    needed_memory,
+)
 from handy_qwen.paths import asset, models_dir
 
 GOOD = Fidelity(14, 14, 160, 160, 0.002, 0.004)

@@ -31,9 +31,9 @@ from handy_qwen.errors import (
     ModelCorruptError,
 )
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
-from handy_qwen.models.figures import fidelity_of
 from handy_qwen.models.installed import (
     discard_download,
+    fidelity_of,
     find_installable,
     find_model,
     installed_models,

@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from handy_qwen.errors import DownloadError, DownloadReason
-from handy_qwen.models import proxies
-from handy_qwen.models.proxies import choose_proxy
+from handy_qwen.models import hub
+from handy_qwen.models.hub import choose_proxy
 from tests.hub.proxy import LocalProxy
 from tests.hub.tiny import download
 
@@ -181,8 +181,8 @@ def test_no_proxy_means_names_with_all_that_is_below_them(monkeypatch, host, is_
 @pytest.mark.usefixtures("hub_home")
 def test_the_proxy_of_the_system_is_named_as_such(monkeypatch):
     found = {"https": "socks4://10.0.0.1:1080"}  # as Windows says it
-    monkeypatch.setattr(proxies, "getproxies", lambda: found)
-    monkeypatch.setattr(proxies, "proxy_bypass", lambda _host: False)
+    monkeypatch.setattr(hub, "getproxies", lambda: found)
+    monkeypatch.setattr(hub, "proxy_bypass", lambda _host: False)
     with pytest.raises(DownloadError, match="proxy in the system's settings cannot be used: it is socks4"):
         choose_proxy("https", "huggingface.co")
     found["https"] = "http://10.0.0.1:8080"
@@ -191,5 +191,5 @@ def test_the_proxy_of_the_system_is_named_as_such(monkeypatch):
 
 
 def test_a_proxy_can_be_shown_without_its_password(monkeypatch):
-    monkeypatch.setattr(proxies, "getproxies", lambda: {"https": f"http://me:{PASSWORD}@proxy:1"})
+    monkeypatch.setattr(hub, "getproxies", lambda: {"https": f"http://me:{PASSWORD}@proxy:1"})
     assert "s3cr" not in repr(choose_proxy("https", "huggingface.co"))

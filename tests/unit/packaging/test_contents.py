@@ -29,7 +29,7 @@ from tests.conftest import ROOT
     ],
 )
 def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
-    assert not builder("contents").is_wanted(place, source)
+    assert not builder("frozen").is_wanted(place, source)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
     ],
 )
 def test_what_the_program_needs_is_packed(builder, place, source):
-    assert builder("contents").is_wanted(place, source)
+    assert builder("frozen").is_wanted(place, source)
 
 
 def test_the_debian_package_leaves_debians_libraries_to_debian(builder):
@@ -132,7 +132,7 @@ def test_every_state_of_the_tray_is_drawn_for_light_and_dark_panels_in_all_sizes
 
 
 def test_the_manual_tells_every_command_and_option(builder):
-    pages = builder("pages")
+    pages = builder("linux_files")
     page = pages.man_page(build_parser()).replace("\\-", "-")
     for name, command in pages.commands(build_parser()):
         assert name in page
@@ -142,7 +142,7 @@ def test_the_manual_tells_every_command_and_option(builder):
 
 @pytest.mark.skipif(shutil.which("groff") is None, reason="groff is not installed")
 def test_groff_reads_the_manual_without_complaint(builder):
-    page = builder("pages").man_page(build_parser())
+    page = builder("linux_files").man_page(build_parser())
     command = ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-z"]
     done = subprocess.run(command, input=page, capture_output=True, text=True, check=True)
     assert not done.stderr
@@ -150,7 +150,7 @@ def test_groff_reads_the_manual_without_complaint(builder):
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completions_know_the_commands_and_the_shell_reads_them(builder, shell, tmp_path):
-    text = builder("pages").completion(build_parser(), shell)
+    text = builder("linux_files").completion(build_parser(), shell)
     for word in ("transcribe", "history", "convert"):
         assert word in text
     if shutil.which(shell):
@@ -183,7 +183,7 @@ def test_what_is_released_is_what_was_built(builder, tmp_path):
 def test_files_in_the_archive_belong_to_nobody(builder):
     entry = tarfile.TarInfo("x")
     entry.uid, entry.uname = 1000, "somebody"
-    entry = builder("archives")._of_nobody(entry)
+    entry = builder("linux_files")._of_nobody(entry)
     assert (entry.uid, entry.gid, entry.uname) == (0, 0, "")
 
 

@@ -101,7 +101,7 @@ def test_the_installer_looks_for_the_mutex_that_the_program_has(builder):
 def test_the_manifest_for_winget_names_the_installer_its_sum_and_how_to_be_silent(builder, tmp_path):
     installer = tmp_path / "handy-qwen-1.2.3-windows-amd64.exe"
     installer.write_bytes(b"MZ")
-    builder("winget").write_manifest(installer, "https://example.org/v1.2.3", tmp_path / "winget")
+    builder("release").write_manifest(installer, "https://example.org/v1.2.3", tmp_path / "winget")
     told = {}
     for file in (tmp_path / "winget").iterdir():
         manifest = yaml.safe_load(file.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ import pytest
 
 import handy_qwen
 from handy_qwen.app import desktop
-from handy_qwen.system import autostart
+from handy_qwen.system import entries
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
@@ -25,7 +25,7 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == autostart.APP_ID == desktop.APP_ID
+    assert product.APP_ID == entries.APP_ID == desktop.APP_ID
 
 
 @pytest.mark.linux("the portal is on Linux only")
@@ -109,8 +109,8 @@ def test_the_mac_app_may_use_the_microphone_under_the_hardened_runtime():
 def test_windows_is_told_the_version(builder):
     names = {"VSVersionInfo", "FixedFileInfo", "StringFileInfo", "StringTable", "StringStruct", "VarFileInfo"}
     calls = {name: lambda *given, **named: (given, named) for name in names | {"VarStruct"}}
-    (_, info) = eval(builder("windows_version").resource(), calls)
-    numbers = builder("windows_version").numbers()
+    (_, info) = eval(builder("frozen").version_resource(), calls)
+    numbers = builder("frozen").version_numbers()
     assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == numbers
     assert ".".join(map(str, numbers[:3])) == handy_qwen.__version__
     assert repr(handy_qwen.__version__) in repr(info["kids"])

@@ -3,8 +3,9 @@
 import pytest
 
 from handy_qwen.errors import HandyError
-from handy_qwen.system.autostart import FILE
-from handy_qwen.system.menu_entry import MenuEntry
+from handy_qwen.system.entries import FILE, MenuEntry
+
+pytestmark = pytest.mark.linux("the entry is one of XDG")
 
 
 @pytest.fixture

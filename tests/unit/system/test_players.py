@@ -14,6 +14,8 @@ OWNERS = {"org.mpris.MediaPlayer2.b": ":1.2", "org.mpris.MediaPlayer2.c": ":1.3"
 class Bus:
     """A session bus. The player ``a`` is on the list and gone when it is asked for."""
 
+    id = "first"
+
     def __init__(self):
         self.status = dict.fromkeys(OWNERS.values(), "Playing")
 
@@ -29,6 +31,8 @@ class Bus:
         fields = message.header.fields
         owner = fields[HeaderFields.destination]
         match fields[HeaderFields.member]:
+            case "GetId":
+                return new_method_return(message, "s", (self.id,))
             case "ListNames":
                 names = ["org.mpris.MediaPlayer2.a", "org.freedesktop.DBus", *OWNERS]
                 return new_method_return(message, "as", (names,))
@@ -46,8 +50,14 @@ class Bus:
 def test_one_that_ends_meanwhile_keeps_no_other_from_pausing_or_going_on(monkeypatch):
     bus = Bus()
     monkeypatch.setattr(players, "connect", lambda _bus: bus)
-    paused = players.pause_players()
+    paused = []
+    players.pause_players(lambda playing: paused.extend([*playing, *set(bus.status.values())]))
+    assert paused.pop() == "Playing", "told before they are paused"
     assert [one.name for one in paused] == list(OWNERS)
     assert set(bus.status.values()) == {"Paused"}
+    bus.id = "another login, whose players have the same numbers"
+    players.resume_players(paused)
+    assert set(bus.status.values()) == {"Paused"}
+    bus.id = Bus.id
     players.resume_players(paused)
     assert set(bus.status.values()) == {"Playing"}

@@ -7,8 +7,7 @@ import threading
 
 import pytest
 
-from handy_qwen.system.compositing import compositing_for
-from handy_qwen.system.session import Kind, Session, answers, is_xwayland, session_of
+from handy_qwen.system.session import Kind, Session, answers, compositing_for, is_xwayland, session_of
 
 RUN = {"XDG_RUNTIME_DIR": "/run/user/7"}
 WAYLAND, X = {"WAYLAND_DISPLAY": "wayland-1"}, {"DISPLAY": ":0"}
@@ -135,7 +134,7 @@ def test_only_an_x11_session_may_lack_a_compositor(monkeypatch):
     def refuse(_display):
         return lambda: False
 
-    monkeypatch.setattr("handy_qwen.system.compositing.X11Compositing", refuse)
+    monkeypatch.setattr("handy_qwen.system.session.X11Compositing", refuse)
     for kind in Kind:
         session = Session(kind, display=":54324")
         assert compositing_for(lambda session=session: session)() == (kind is not Kind.X11)

@@ -163,7 +163,7 @@ def history(asked, state):
 
 
 def correction(asked, text):
-    window = CorrectionWindow(asked.vocabulary)
+    window = CorrectionWindow(asked.vocabulary, asked.history)
     window.show_view(VIEW)
     window.show()
     window.correct("Ask Kovach about quen three, um, soon.", "Kovach")
@@ -237,7 +237,9 @@ def hotkeys(asked, state):
 
 def files(asked, place):
     window = FilesWindow(asked.files)
-    window.show_files(FilesPage() if place is None else FILES)
+    left = tuple(replace(one, state=FileState.LEFT) if one.number in {4, 6} else one for one in FILES.entries)
+    pages = {None: FilesPage(), 5: FilesPage(left)}
+    window.show_files(pages.get(place, FILES))
     if place is not None:
         window.show_view(replace(VIEW, phase=Phase.RECORDING))
         window.list.setCurrentItem(window.list.topLevelItem(place))
@@ -259,6 +261,7 @@ WINDOWS = {
     "files-done": (files, 0),
     "files-failed": (files, 2),
     "files-working": (files, 3),
+    "files-left": (files, 5),
     "correction": (correction, "Ask Kovács about Qwen3, soon."),
     "correction-unchanged": (correction, "Ask Kovach about quen three, um, soon."),
     "help": (lambda _asked, _: HelpWindow(), ""),

@@ -434,8 +434,12 @@ def test_without_a_compositor_only_the_card_is_shown(qtbot, is_composited):
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
-    [(("F9",), "F9 to finish  ·  cancel in the tray menu"), ((), "Cancel in the tray menu")],
+    ("keys", "cancel", "said"),
+    [
+        (("F9",), "", "F9 to finish  ·  cancel in the tray menu"),
+        ((), "", "Cancel in the tray menu"),
+        (("F9",), "Meta+Esc", "F9 to finish  ·  Meta+Esc to cancel"),
+    ],
 )
-def test_where_the_desktop_assigns_the_keys_nobody_hears_escape(keys, said):
-    assert strings.how_to_finish(View(finish_keys=keys, desktop_keys=("F9",))) == said
+def test_where_the_desktop_assigns_the_keys_it_is_said_how_to_cancel(keys, cancel, said):
+    assert strings.how_to_finish(View(finish_keys=keys, desktop_keys=("F9",), cancel_key=cancel)) == said

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from handy_qwen.core.capture import CaptureStep
-from handy_qwen.system.hotkeys.capture import PATIENCE_S, Capture
 from handy_qwen.system.hotkeys.chord import SINGLE_KEYS, parse_chord
+from handy_qwen.system.hotkeys.tracker import PATIENCE_S, Capture
 
 CODES = {name: code for code, name in enumerate(SINGLE_KEYS)}
 

@@ -40,13 +40,13 @@ def test_each_system_has_its_own_and_all_can_be_looked_after(kind, adapter):
     assert not listener.has_died()
 
 
-def test_no_hotkeys_says_so_and_names_a_way_out():
+def test_without_a_desktop_hotkeys_are_refused_and_no_key_of_one_is_advised():
     listener = hotkeys_for(post, Session(Kind.NONE))
     listener.start([])
     with pytest.raises(HotkeyError) as refused:
         listener.start([Hotkey("f9")])
     assert refused.value.reason is HotkeyReason.UNSUPPORTED_DESKTOP
-    assert "handy-qwen start" in refused.value.hint
+    assert refused.value.hint == "Start the app in a desktop session."
     listener.watch_escape(True)
     listener.stop()
 

@@ -3,7 +3,7 @@
 import pytest
 
 pytest.importorskip("Xlib", reason="python-xlib is installed on Linux only")
-from handy_qwen.system.x11.xinput import MAX_LAG_S, ServerClock
+from handy_qwen.system.x11.extensions import MAX_LAG_S, ServerClock
 
 
 def test_an_event_that_waited_is_dated_when_it_happened():

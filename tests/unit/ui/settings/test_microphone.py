@@ -14,6 +14,7 @@ from handy_qwen.core.view import Doing, MicrophoneTest, Phase, Voice
 from handy_qwen.settings import Problem as FileProblem
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
+from handy_qwen.ui.settings import microphone
 from handy_qwen.ui.settings import microphone_words as words
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.widgets import MeterBar
@@ -54,6 +55,16 @@ def page(window, asked):
     page = window.page(Page.MICROPHONE)
     asked.calls.clear()
     return page
+
+
+@pytest.mark.parametrize("can_pause", [True, False])
+def test_other_sound_is_paused_only_where_that_is_possible(page, monkeypatch, can_pause):
+    monkeypatch.setattr(microphone, "_CAN_PAUSE", can_pause)
+    row = page._other_sound()
+    titles = [row.control.itemText(place) for place in range(row.control.count())]
+    assert ("Pauses" in titles) == (words.NO_PAUSING not in row.help.text()) == can_pause
+    row.show_settings(SettingsView(Path("s.toml"), Settings(while_recording="pause")))
+    assert row.control.currentText() == ("Pauses" if can_pause else "Gets quieter")
 
 
 def rows(page):
@@ -217,7 +228,7 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(window, asked, qtbot
     show(page, HEARD)
     qtbot.waitUntil(lambda: page.meter.value() > 0)
     go(window)
-    assert not listening(asked)
+    qtbot.waitUntil(lambda: not listening(asked))
     assert page.meter.value() == 0
     show(page, HEARD)
     assert not page.verdict.words, "what comes late is not shown"

@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
+from handy_qwen.core.commands import COMMAND_LANGUAGES
 from handy_qwen.core.models import ModelList, Problem
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method, Part
@@ -68,6 +69,30 @@ def test_the_example_goes_through_the_rules_that_all_texts_go_through(window):
     slow = Replacement("(i|i)+f", "x", is_regex=True)
     show(window, smart_spacing=False, replacements=(slow,))
     assert result() == "Please send it to AnnaIf you can, um, today."
+
+
+def test_commands_are_shown_for_the_languages_spoken_and_switched_off_one_by_one(window, asked):
+    said = page(window, Page.TEXT).languages
+
+    def shown():
+        return {name: box.isChecked() for name, box in said.boxes.items() if box.isVisibleTo(said)}
+
+    def speaking(**choices):
+        window.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, recent_languages=(), **choices)))
+        return shown()
+
+    assert len(speaking(language="", detected_languages=())) == len(COMMAND_LANGUAGES)
+    assert speaking(language="", detected_languages=("German", "Korean")) == {"German": True}
+    assert speaking(language="Cantonese") == {"Chinese": True}
+    assert len(speaking(language="Korean")) == len(COMMAND_LANGUAGES), "none of its own: all"
+    speaking(language="", detected_languages=("German", "French"))
+    said.boxes["German"].click()
+    assert asked.calls == [("change", {"commands_not_in": ("German",)})]
+    show(window, commands_not_in=("German", "Italian"))
+    assert shown() == {"German": False, "French": True, "Italian": False}, "what is off can be switched on"
+    said.boxes["Italian"].click()
+    assert asked.calls[1:] == [("change", {"commands_not_in": ("German",)})]
+    assert "neue Zeile" in said.boxes["German"].accessibleName()
 
 
 def test_automatic_insertion_says_what_it_is_and_can_be_chosen_again(window, asked):

@@ -19,7 +19,7 @@ LAST = "Ask Kovach about quen three and, um, soon."
 
 @pytest.fixture
 def window(qtbot, asked):
-    made = CorrectionWindow(asked.vocabulary)
+    made = CorrectionWindow(asked.vocabulary, asked.history)
     qtbot.addWidget(made)
     made.show_view(View(recent=(LAST, "older")))
     made.present()
@@ -44,7 +44,6 @@ def test_nothing_is_learned_before_something_is_changed_and_chosen(qtbot, window
     assert window._none.text() == words.NO_CHANGES
     (row,) = edit(qtbot, window, LAST.replace(" um,", ""), 1)
     assert row.kind is Kind.NOTHING, "words left out are not learned unless that is chosen"
-    assert not window.add_button.isEnabled()
     qtbot.keyClick(window.text, Qt.Key.Key_Escape)
     assert asked.calls == []
 
@@ -57,14 +56,30 @@ def test_what_is_chosen_is_learned_as_one_change_that_can_be_taken_back(qtbot, w
     assert model.choice.toolTip() == words.AS_REPLACEMENT_TIP
     window.add_button.click()
     learned = [Correction("Kovach", "Kovács", True), Correction("quen three", "Qwen3", False)]
-    assert asked.calls == [("learn", learned)]
+    assert asked.calls == [("correct", LAST, text, 0), ("learn", learned)]
     window.show_vocabulary(VocabularyPage(told=Told(1, "1 word, 1 replacement added."), can_undo=True))
     assert window.told.isVisible()
     assert window.rows == [], "the rest of the text can be corrected further"
     window.told.undo_button.click()
-    assert asked.calls[1:] == [("undo",)]
+    assert asked.calls[2:] == [("correct", text, LAST, 0), ("undo",)]
     window.show_vocabulary(VocabularyPage(told=Told(2, "Undone.")))
     assert not window.told.undo_button.isVisible()
+    assert len(window.rows) == 3, "the corrections are still there, to be chosen otherwise"
+
+
+def test_a_correction_is_kept_also_when_nothing_is_learned_from_it(qtbot, window, asked):
+    window.correct(LAST, "um", 7)
+    text = LAST.replace(" um,", "")
+    edit(qtbot, window, text, 1)
+    window.add_button.click()
+    assert asked.calls == [("correct", LAST, text, 7)]
+    assert window.told.message.words == words.KEPT
+    assert not window.add_button.isEnabled()
+    window.told.undo_button.click()
+    assert asked.calls[1:] == [("correct", text, LAST, 7)]
+    assert not window.told.undo_button.isVisible()
+    window.text.setPlainText("  ")
+    qtbot.waitUntil(lambda: not window.add_button.isEnabled())
 
 
 def test_what_was_chosen_stays_while_more_is_corrected_and_only_own_changes_are_told(qtbot, window, asked):

@@ -65,6 +65,24 @@ def test_the_text_of_what_is_selected_is_shown_or_why_there_is_none(window):
     assert window.text.toPlainText().endswith("Good evening. \n\nYes.")
 
 
+def test_what_was_left_or_failed_is_gone_on_with(qtbot, asked):
+    window = open_window(qtbot, asked, "files-left")
+    asked.calls.clear()
+    assert states(window)[3:] == [words.LEFT, "No text", words.LEFT]
+    assert window.left.message.words == "2 files were left when you quit."
+    assert not window.first.isVisible(), "they do not wait for a dictation"
+    assert window.remove_button.text() == words.REMOVE
+    window.left.undo_button.click()
+    assert asked.calls == [("transcribe", [4, 6])]
+    choose(window, 0)
+    assert not window.again_button.isEnabled()
+    choose(window, 0, 2, 3)
+    window.again_button.click()
+    assert asked.calls[1:] == [("transcribe", [3, 4])]
+    window.show_files(FILES)
+    assert not window.left.isVisible()
+
+
 def test_what_is_selected_stays_so_while_files_come_and_go(window):
     choose(window, 3)
     window.show_files(FilesPage(FILES.entries[1:]))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from handy_qwen.errors import HandyError
-from handy_qwen.system.autostart import (
+from handy_qwen.system.entries import (
     APP_ID,
     APPROVED,
     FILE,

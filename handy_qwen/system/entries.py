@@ -1,23 +1,20 @@
-r"""Starts the program when the user logs in.
+r"""The program's entries in the system: at login, and in the menu where no package has put one (Linux).
 
-| system | entry |
-|---|---|
-| Linux | ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME |
-| Windows | a value under ``HKCU\...\Run`` |
-| macOS | a launch agent in ``~/Library/LaunchAgents`` |
+    Linux     ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME
+    Windows   a value under ``HKCU\...\Run``
+    macOS     a launch agent in ``~/Library/LaunchAgents``
 
-Everything is the user's own: no rights are needed, and nothing else is touched. The desktop's own switch for
-such entries (Task Manager, GNOME Tweaks, KDE) is respected.
+All are the user's own: no rights are needed. The desktop's own switch for such entries (Task Manager, GNOME
+Tweaks, KDE) is respected. Not run on Windows or macOS: written from the documentation, and tested with a fake
+registry and as a file. Any thread; reads and writes a small file or registry value.
 
-Not run on Windows or macOS: written from the documentation, and tested with a fake registry and as a file.
-
-Threads: reads and writes a small file or registry value; any thread.
-Sources: freedesktop.org, Desktop Application Autostart 0.5 and Desktop Entry 1.5 (quoting of Exec);
-learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
+Sources: freedesktop.org, Desktop Application Autostart 0.5, Desktop Entry 1.5 (quoting of Exec, Desktop File
+ID), XDG Base Directory 0.8; learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 import plistlib
 import re
@@ -36,7 +33,7 @@ import handy_qwen
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.paths import user_home
+from handy_qwen.paths import asset, user_home
 
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
@@ -47,17 +44,11 @@ APP_ID = "io.github.handy_qwen"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """How to start the program.
+    """How to start the program."""
 
-    Attributes:
-        command: Program and arguments.
-        folder: Where it has to be started; None: anywhere.
-        variables: What has to be in its environment besides what is there.
-    """
-
-    command: tuple[str, ...]
-    folder: Path | None = None
-    variables: Mapping[str, str] | None = None
+    command: tuple[str, ...]  # program and arguments
+    folder: Path | None = None  # where it has to be started; None: anywhere
+    variables: Mapping[str, str] | None = None  # what has to be in its environment besides what is there
 
 
 def launch_for(
@@ -68,10 +59,7 @@ def launch_for(
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
     checkout: Path = Path(handy_qwen.__file__).parents[1],
 ) -> Launch:
-    """How to start this copy of the program again, hidden, however it was installed.
-
-    A second instance (HANDY_QWEN_HOME) is started as itself.
-    """
+    """How to start this copy of the program again, hidden; a second instance (HANDY_QWEN_HOME) as itself."""
     home = environment.get(HOME_VARIABLE, "")
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
     if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
@@ -87,15 +75,10 @@ def launch_for(
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether the program is started at login.
+    """Whether the program is started at login."""
 
-    Attributes:
-        is_on: It is.
-        command: What is started, as far as the entry says; () without one.
-    """
-
-    is_on: bool
-    command: tuple[str, ...] = ()
+    is_on: bool  # it is
+    command: tuple[str, ...] = ()  # what is started, as far as the entry says; () without one
 
     @property
     def is_broken(self) -> bool:
@@ -103,44 +86,10 @@ class State:
         return bool(self.command) and shutil.which(self.command[0]) is None
 
 
-class Autostart(ABC):
-    """An entry in what the system starts at login.
-
-    Attributes:
-        place: Where it is, or would be, for people.
-    """
-
-    place: str
-
-    @abstractmethod
-    def state(self) -> State:
-        """Read it. An entry that cannot be read counts as off."""
-
-    @abstractmethod
-    def turn_on(self, launch: Launch) -> None:
-        """Write it, replacing one that is there.
-
-        Raises:
-            HandyError: It cannot be written.
-        """
-
-    @abstractmethod
-    def turn_off(self) -> None:
-        """Remove it, if it is there.
-
-        Raises:
-            HandyError: It cannot be removed.
-        """
-
-
 def autostart_for(
     environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
-) -> Autostart:
-    """The autostart of this system. ``home`` is the user's folder; None: that of the environment.
-
-    Raises:
-        HandyError: The user has none.
-    """
+) -> FileAutostart | WindowsAutostart:
+    """The autostart of this system. ``home`` is the user's folder; None: that of the environment."""
     home = home or user_home()
     if platform == "win32":
         import winreg  # on Windows only
@@ -153,22 +102,25 @@ def autostart_for(
     return XdgAutostart((told if told.is_absolute() else home / ".config") / "autostart")
 
 
-class FileAutostart(Autostart):
-    """An entry that is a file. Subclasses read and write its content."""
+class FileAutostart(ABC):
+    """An entry that is a file. Subclasses read and write its content.
+
+    ``place`` is where it is, or would be, for people.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self.place = str(path)
 
     def state(self) -> State:
-        """See ``Autostart``."""
+        """Read it. An entry that cannot be read counts as off."""
         try:
             return self._read(self._path.read_bytes())
         except (OSError, ValueError, ExpatError, plistlib.InvalidFileException):
             return State(is_on=False)
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``Autostart``."""
+        """Write it, replacing one that is there. Raises HandyError: it cannot be written."""
         try:
             # Desktops read it for the user; nothing in it is secret.
             replace_file(self._path, self._content(launch), mode=0o644)
@@ -176,7 +128,7 @@ class FileAutostart(Autostart):
             raise self._unwritable(exc) from exc
 
     def turn_off(self) -> None:
-        """See ``Autostart``."""
+        """Remove it, if it is there. Raises HandyError: it cannot be removed."""
         try:
             self._path.unlink(missing_ok=True)
         except OSError as exc:
@@ -189,14 +141,11 @@ class FileAutostart(Autostart):
     def _read(self, content: bytes) -> State: ...
 
     def _unwritable(self, error: OSError) -> HandyError:
-        return HandyError(
-            Message(
-                "The autostart entry {path} cannot be changed: {reason}.",
-                path=self._path,
-                reason=error.strerror,
-            ),
-            Message("Check the permissions of {folder}.", folder=self._path.parent),
+        title = Message(
+            "The autostart entry {path} cannot be changed: {reason}.", path=self._path, reason=error.strerror
         )
+        hint = Message("Check the permissions of {folder}.", folder=self._path.parent)
+        return HandyError(title, hint)
 
 
 # --- Linux ------------------------------------------------------------------------------------------
@@ -286,7 +235,7 @@ NAME = "Handy Qwen"
 MOST_CHARACTERS = 260  # longer commands are not started
 
 
-class WindowsAutostart(Autostart):
+class WindowsAutostart:
     """A value of the user's Run key. ``registry`` is the module winreg.
 
     Task Manager and Settings do not remove an entry that the user switches off there; they note it under
@@ -299,7 +248,7 @@ class WindowsAutostart(Autostart):
         self._registry = registry
 
     def state(self) -> State:
-        """See ``Autostart``."""
+        """See ``FileAutostart``."""
         command = self._read(RUN)
         approved = self._read(APPROVED)
         is_switched_off = isinstance(approved, bytes) and bool(approved) and approved[0] % 2 == 1
@@ -308,19 +257,17 @@ class WindowsAutostart(Autostart):
         return State(is_on=not is_switched_off, command=_split(command))
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``Autostart``. Forgets that it was switched off."""
+        """See ``FileAutostart``. Forgets that it was switched off."""
         if launch.folder is not None or launch.variables:
             what = HOME_VARIABLE if launch.variables else Message("a checkout that is not installed")
-            raise HandyError(
-                Message("Windows cannot start {what} at login.", what=what),
-                Message("Install the program: pip install, or its installer."),
-            )
+            title = Message("Windows cannot start {what} at login.", what=what)
+            hint = Message("Install the program: pip install, or its installer.")
+            raise HandyError(title, hint)
         command = subprocess.list2cmdline(launch.command)
         if len(command) > MOST_CHARACTERS:
-            raise HandyError(
-                Message("The program's path is too long for Windows to start it at login."),
-                Message("Install it in a folder with a shorter name."),
-            )
+            title = Message("The program's path is too long for Windows to start it at login.")
+            hint = Message("Install it in a folder with a shorter name.")
+            raise HandyError(title, hint)
         registry = self._registry
         try:
             with registry.CreateKeyEx(registry.HKEY_CURRENT_USER, RUN, 0, registry.KEY_SET_VALUE) as key:
@@ -330,7 +277,7 @@ class WindowsAutostart(Autostart):
         self._delete(APPROVED)
 
     def turn_off(self) -> None:
-        """See ``Autostart``."""
+        """See ``FileAutostart``."""
         self._delete(RUN)
         self._delete(APPROVED)
 
@@ -363,10 +310,9 @@ def _split(command: str) -> tuple[str, ...]:
 
 
 def _refused() -> HandyError:
-    return HandyError(
-        Message("Windows won't let Handy Qwen change the startup entry."),
-        Message("A policy may have locked it."),
-    )
+    title = Message("Windows won't let Handy Qwen change the startup entry.")
+    hint = Message("A policy may have locked it.")
+    return HandyError(title, hint)
 
 
 # --- macOS ------------------------------------------------------------------------------------------
@@ -402,3 +348,81 @@ class MacAutostart(FileAutostart):
         command = agent.get("ProgramArguments", [])
         is_on = agent.get("RunAtLoad") is True and agent.get("Disabled") is not True
         return State(is_on=is_on, command=tuple(map(str, command)) if isinstance(command, list) else ())
+
+
+# --- the menu ---------------------------------------------------------------------------------------
+#
+# Portals know a program of the host by this file alone: without it GNOME 48 refuses global shortcuts and asks
+# nothing, and KDE files them under a name that the next start does not have.
+
+logger = logging.getLogger(__name__)
+
+MARK = "X-HandyQwen-Written"
+_DATA_DIRS = "/usr/local/share:/usr/share"
+
+
+class MenuEntry:
+    """The entry of a user, ours at ``place`` or to be there. Raises HandyError: no home directory."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        told = Path(environment.get("XDG_DATA_HOME", ""))
+        home = told if told.is_absolute() else user_home() / ".local" / "share"
+        folders = (environment.get("XDG_DATA_DIRS") or _DATA_DIRS).split(":")
+        self.place = home / "applications" / FILE
+        self._others = [Path(folder) / "applications" / FILE for folder in folders if folder]
+        self._environment = environment
+
+    def is_there(self) -> bool:
+        """Whether there is one, by whomever."""
+        return any(path.is_file() for path in (self.place, *self._others))
+
+    def is_ours(self) -> bool:
+        """Whether the one in ``place`` was written by the program itself."""
+        return MARK in entries_of(_content_of(self.place))
+
+    def write(self) -> bool:
+        """Write it where there is none, or ours is outdated. False: it is fine. Raises HandyError."""
+        is_second = bool(self._environment.get(HOME_VARIABLE))  # of which there is one entry as well
+        if self.is_there() and (is_second or not self.is_ours()):
+            return False
+        launch = launch_for(self._environment)
+        command = tuple(word for word in launch.command if word != HIDDEN)
+        is_mounted = bool(self._environment.get("APPIMAGE"))  # elsewhere at each start
+        icon = "handy-qwen" if is_mounted else asset("icons/handy-qwen.svg")
+        further = (f"Icon={icon}", "Categories=Utility;Accessibility;", "StartupNotify=false", f"{MARK}=true")
+        content = desktop_file(Launch(command, launch.folder, launch.variables), further).encode()
+        if content == _content_of(self.place):
+            return False
+        try:
+            replace_file(self.place, content, mode=0o644)  # desktops read it for the user
+        except OSError as exc:
+            raise HandyError(
+                Message(
+                    "The menu entry {path} cannot be written: {reason}.", path=self.place, reason=exc.strerror
+                ),
+                Message(
+                    "Without it, GNOME and KDE on Wayland don't give the app a hotkey. Check the "
+                    "folder's permissions."
+                ),
+            ) from exc
+        logger.info("the menu entry was written")
+        return True
+
+    def remove(self) -> bool:
+        """Remove it if it is ours. False: there is none of ours. Raises HandyError: it cannot be removed."""
+        if not self.is_ours():
+            return False
+        try:
+            self.place.unlink()
+        except OSError as exc:
+            raise HandyError(
+                Message("{path} cannot be deleted: {reason}.", path=self.place, reason=exc.strerror)
+            ) from exc
+        return True
+
+
+def _content_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # none
+        return b""

@@ -1,27 +1,38 @@
-"""Where the control socket is and how one line of JSON goes over it; the lock of the running instance."""
+"""Reaching the running program from the command line; making sure that there is only one.
+
+One line of JSON each way, on Linux and macOS over a Unix domain socket, itself 0600, in a folder that only
+its owner can enter; on Linux the kernel also says who is calling. Python has no such socket on Windows, so
+there it is a port of the loopback device, and a caller must show a secret from a file that only the user can
+read.
+"""
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import hmac
 import json
+import logging
 import os
 import secrets
+import select
 import socket
 import stat
 import struct
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from handy_qwen.errors import ControlError
+from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.files import try_lock
 from handy_qwen.message import Message, verbatim
 from handy_qwen.paths import make_private
+from handy_qwen.runtime.worker import WatchedThread
 
 SOCKET_FILE = "control.sock"
 PORT_FILE = "control.json"
@@ -42,11 +53,7 @@ class Endpoint:
 
     @property
     def path(self) -> Path:
-        """The socket, or the file with port and secret.
-
-        Where the folder's name is too long for a socket's address, a folder beside the system's temporary
-        files takes its place.
-        """
+        """The socket, or the file with port and secret; a socket's address has no room for a long folder."""
         if not self.is_unix:
             return self.folder / PORT_FILE
         path = self.folder / SOCKET_FILE
@@ -58,11 +65,7 @@ class Endpoint:
     def listen(self) -> tuple[socket.socket, str]:
         """Open the server's socket, replacing what a crashed instance left. Call it with the lock held.
 
-        Returns:
-            The socket, and the secret that callers must show; "" if none is needed.
-
-        Raises:
-            ControlError: The folder is somebody else's, or there is no room for the socket.
+        Returns the socket, and the secret that callers must show ("": none). Raises ControlError.
         """
         try:
             claim(self.path.parent)
@@ -94,12 +97,7 @@ class Endpoint:
         return server, secret
 
     def connect(self, timeout_s: float) -> tuple[socket.socket, str]:
-        """Reach the server. Returns the connection and the secret to show.
-
-        Raises:
-            OSError: Nobody listens.
-            ValueError: The file with the port is damaged.
-        """
+        """Connection and secret to show. Raises OSError: nobody listens; ValueError: no such file."""
         if not self.is_unix:
             meeting = json.loads(self.path.read_text(encoding="utf-8"))
             if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
@@ -121,10 +119,10 @@ class Endpoint:
 
 
 class InstanceLock:
-    """The right to be the running program, one for each runtime folder.
+    """The right to be the running program, one for each runtime folder. Of two started at once one gets it.
 
-    The system gives the lock back when its holder dies, however that happens, so nothing stale is left to
-    detect. Of two started at once exactly one gets it.
+    The system gives the lock back when its holder dies, however that happens: nothing stale is left to
+    detect.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -132,11 +130,7 @@ class InstanceLock:
         self._handle: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock, at once. False: another process holds it.
-
-        Raises:
-            ControlError: The folder cannot be written, or is somebody else's.
-        """
+        """Take the lock, at once. False: another has it. Raises ControlError: the folder is not ours."""
         try:
             claim(self._path.parent)
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -157,12 +151,7 @@ class InstanceLock:
 
 
 def claim(folder: Path) -> None:
-    """Create ``folder`` for this user alone, or see that it is.
-
-    Raises:
-        ControlError: It is somebody else's, or a link; it was not touched.
-        OSError: It cannot be created.
-    """
+    """Create ``folder`` for this user alone. Raises ControlError: it is another's, or a link; OSError."""
     if sys.platform != "win32":
         with suppress(FileExistsError):
             folder.mkdir(parents=True, mode=0o700)
@@ -184,21 +173,12 @@ def is_own_user(connection: socket.socket) -> bool:
 
 
 def send_line(connection: socket.socket, message: dict[str, Any]) -> None:
-    """Write ``message`` as one line.
-
-    Raises:
-        OSError: The other side is gone or too slow.
-    """
+    """Write ``message`` as one line. Raises OSError: the other side is gone or too slow."""
     connection.sendall(json.dumps(message).encode() + b"\n")
 
 
 def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) -> dict[str, Any]:
-    """Read one line.
-
-    Raises:
-        OSError: It did not come in time, or the other side is gone.
-        ValueError: It is too long, or no JSON object.
-    """
+    """Read one line. Raises OSError: it did not come in time; ValueError: too long, or no JSON object."""
     end_s = time.monotonic() + timeout_s
     data = b""
     while not data.endswith(b"\n"):
@@ -222,11 +202,7 @@ def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) ->
 
 
 def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, Any]:
-    """Have the running program carry out ``command`` and return its answer.
-
-    Raises:
-        ControlError: It is not running, does not answer, or refuses.
-    """
+    """The running program's answer to ``command``. Raises ControlError: there is none, or it refuses."""
     try:
         connection, secret = endpoint.connect(timeout_s)
     except (OSError, ValueError) as exc:
@@ -245,3 +221,126 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
         error = verbatim(str(answer.get("error", ""))) or Message("The running app refused.")
         raise ControlError(error, verbatim(str(answer.get("hint", ""))))
     return answer
+
+
+# --- the running program's side ----------------------------------------------------------------------
+
+logger = logging.getLogger(__name__)
+
+Answer = Callable[[str], dict[str, Any]]
+"""Does what a command says and returns what the caller wants to know. Called on thread ``control``.
+
+A HandyError becomes the caller's error.
+"""
+SILENT_S = 2.0  # before a caller says anything; others are served meanwhile
+TIMEOUT_S = 0.25  # for the rest of a request, which comes in one piece from our own command line
+ANSWER_S = 2.0  # to take an answer that is larger than what the system holds
+MOST_CALLERS = 100
+REST_S = 0.5  # after a call that could not be taken: it goes on knocking
+
+
+class ControlServer:
+    """Listens until ``close``. Callers are served as they speak, on the thread ``control``."""
+
+    def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
+        self._endpoint = endpoint
+        self._answer = answer
+        self._socket: socket.socket | None = None
+        self._secret = ""
+        self._wakened, self._waker = socket.socketpair()
+        self.thread = WatchedThread("control", self._loop)
+
+    def start(self) -> None:
+        """Begin to listen. Raises ControlError: the socket cannot be opened."""
+        self._socket, self._secret = self._endpoint.listen()
+        self.thread.start()
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """Stop listening and remove the socket. Safe to call twice."""
+        if self.thread.is_ending():
+            return
+        if self._socket is None:
+            self._waker.close()
+            self._wakened.close()
+            return
+        self.thread.may_end()
+        self._waker.send(b"x")
+        self.thread.join(timeout_s)
+        for one in (self._socket, self._waker, self._wakened):
+            one.close()
+        self._endpoint.path.unlink(missing_ok=True)
+
+    def _loop(self) -> None:
+        assert self._socket is not None, "started"
+        callers: dict[socket.socket, float] = {}  # who has not spoken yet, and until when they may wait
+        try:
+            while not self.thread.is_ending():
+                self._turn(self._socket, callers)
+        finally:
+            for connection in callers:
+                connection.close()
+
+    def _turn(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
+        doors = [server] if len(callers) < MOST_CALLERS else []
+        pause_s = max(0.0, min(callers.values()) - time.monotonic()) if callers else None
+        ready, _, _ = select.select([*doors, self._wakened, *callers], [], [], pause_s)
+        if self.thread.is_ending():
+            return
+        self.thread.begin(is_own=not ready)
+        if server in ready:
+            self._admit(server, callers)
+        now_s = time.monotonic()
+        for connection, until_s in list(callers.items()):
+            if connection in ready or now_s >= until_s:
+                del callers[connection]
+                with connection:
+                    if connection in ready:
+                        self._serve(connection)
+        self.thread.end()
+
+    def _admit(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
+        try:
+            connection, _ = server.accept()
+        except OSError as exc:  # the caller has gone again, or no more files can be opened
+            logger.info("control: a call was not taken: %s", type(exc).__name__)
+            select.select([self._wakened], [], [], REST_S)
+            return
+        if is_own_user(connection):
+            callers[connection] = time.monotonic() + SILENT_S
+        else:
+            logger.warning("control: a call by another user was refused")
+            connection.close()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            request = receive_line(connection, MAX_REQUEST_BYTES, TIMEOUT_S)
+            answer = self._reply(request)
+        except OSError as exc:
+            logger.info("control: a caller went away: %s", type(exc).__name__)
+            return
+        except ValueError as exc:
+            answer = _refusal("Unknown request.", type(exc).__name__)
+        try:
+            connection.settimeout(ANSWER_S)
+            send_line(connection, answer)
+        except OSError as exc:
+            logger.info("control: a caller did not wait for the answer: %s", type(exc).__name__)
+
+    def _reply(self, request: dict[str, Any]) -> dict[str, Any]:
+        secret = str(request.get("secret", ""))
+        if self._secret and not hmac.compare_digest(secret.encode(), self._secret.encode()):
+            return _refusal("This caller isn't allowed.")
+        command = request.get("command")
+        if request.get("protocol") != PROTOCOL or not isinstance(command, str):
+            return _refusal("The running app is a different version.", "Quit and restart it.")
+        try:
+            return {"protocol": PROTOCOL, "ok": True, **self._answer(command)}
+        except HandyError as exc:
+            return _refusal(exc.title, exc.hint)
+        except Exception:  # the top of this thread
+            logger.exception("control: a command failed")
+            return _refusal("Something went wrong.", "See the log for details.")
+
+
+def _refusal(error: str, hint: str = "") -> dict[str, Any]:
+    return {"protocol": PROTOCOL, "ok": False, "error": error, "hint": hint}

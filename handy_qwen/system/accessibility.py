@@ -1,0 +1,91 @@
+"""What a Linux program tells screen readers of the field that has the focus: the text before the cursor.
+
+Asked only where the bus of AT-SPI runs already: to start it would make programs slower. Many programs tell
+nothing, or no more than that there is something; then nobody knows.
+
+Source: the interfaces in at-spi2-core, xml/Accessible.xml and xml/Text.xml; states in atspi-constants.h.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+
+from jeepney import DBusAddress, Message, Properties, message_bus, new_method_call
+from jeepney.wrappers import DBusErrorResponse, unwrap_msg
+
+from handy_qwen.system.portal import BROKEN, Connection, connect
+
+logger = logging.getLogger(__name__)
+
+MOST_S = 0.8
+_BUS, _REGISTRY = "org.a11y.Bus", "org.a11y.atspi.Registry"
+_ROOT = "/org/a11y/atspi/accessible/root"
+_ACCESSIBLE, _TEXT = "org.a11y.atspi.Accessible", "org.a11y.atspi.Text"
+_FOCUSED, _SHOWING = 1 << 12, 1 << 25
+_EMBEDDED = "\ufffc"  # in place of what is not in this node's own text
+_SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
+
+
+def text_before_cursor(process: int, most: int, bus: str = "SESSION") -> str | None:
+    """The last ``most`` characters before the cursor in the focused field of ``process``; None: not known.
+
+    May take ``MOST_S``.
+    """
+    try:
+        with connect(bus) as session:
+            asked = message_bus.NameHasOwner(_BUS)
+            if not unwrap_msg(session.send_and_get_reply(asked, timeout=MOST_S))[0]:
+                return None
+            asked = new_method_call(DBusAddress("/org/a11y/bus", _BUS, _BUS), "GetAddress")
+            (address,) = unwrap_msg(session.send_and_get_reply(asked, timeout=MOST_S))
+        with connect(str(address)) as connection:
+            return _Reader(connection).text(process, most)
+    except BROKEN as exc:
+        logger.info("the field with the focus is not known: %s", type(exc).__name__)
+        return None
+
+
+class _Reader:
+    """Asks until its time is over, and then raises TimeoutError, which is an OSError."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._end_s = time.monotonic() + MOST_S
+
+    def text(self, process: int, most: int) -> str | None:
+        for name, path in self._children(_REGISTRY, _ROOT):
+            if self._ask(message_bus.GetConnectionUnixProcessID(name))[0] == process:
+                for owner, place in self._focused(name, path):
+                    try:
+                        return self._before_cursor(DBusAddress(place, owner, _TEXT), most)
+                    except DBusErrorResponse:  # it has no text: a part that passes its focus on
+                        continue
+        return None
+
+    def _focused(self, name: str, path: str) -> Iterator[tuple[str, str]]:
+        """Those below ``path`` that have the focus, the innermost of each branch first."""
+        for child in self._children(name, path):
+            (states,) = self._ask(new_method_call(DBusAddress(child[1], child[0], _ACCESSIBLE), "GetState"))
+            if states[0] & _SHOWING:
+                yield from self._focused(*child)
+            if states[0] & _FOCUSED:
+                yield child
+
+    def _before_cursor(self, field: DBusAddress, most: int) -> str | None:
+        ((_, cursor),) = self._ask(Properties(field).get("CaretOffset"))
+        if cursor < 0:
+            return None
+        (text,) = self._ask(new_method_call(field, "GetText", "ii", (max(0, cursor - most), cursor)))
+        return None if _EMBEDDED in text else str(text).translate(_SAME)
+
+    def _children(self, name: str, path: str) -> list[tuple[str, str]]:
+        (found,) = self._ask(new_method_call(DBusAddress(path, name, _ACCESSIBLE), "GetChildren"))
+        return list(found)
+
+    def _ask(self, message: Message) -> tuple:  # type: ignore[type-arg]  # of whatever
+        left_s = self._end_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        return unwrap_msg(self._connection.send_and_get_reply(message, timeout=left_s))  # type: ignore[no-any-return]

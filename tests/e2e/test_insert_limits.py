@@ -1,0 +1,66 @@
+"""A field that has cut a text, or has another one by now: what stood there before is not deleted."""
+
+import pytest
+
+from handy_qwen.core.types import Delivery, Method
+from handy_qwen.system.accessibility import text_before_cursor
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, require
+from tests.e2e.desk.accessibility import ScreenReader
+from tests.e2e.desk.targets import LimitedTarget
+from tests.e2e.insertion import insertion_on
+
+pytestmark = pytest.mark.desktop
+MINE, SAID = "My own words. ", "And what was said."
+
+
+@pytest.fixture(scope="module")
+def bench():
+    """A desktop on which programs tell what is in them, and an inserter."""
+    require(sound=False)
+    with Desktop(tray=False, sound=False) as desk, pytest.MonkeyPatch.context() as patch:
+        reader = ScreenReader(desk)
+        desk.env["QT_LINUX_ACCESSIBILITY_ALWAYS_ON"] = "1"
+        del desk.env["NO_AT_BRIDGE"]
+        patch.setenv("DBUS_SESSION_BUS_ADDRESS", desk.env["DBUS_SESSION_BUS_ADDRESS"])
+        with insertion_on(desk) as insertion:
+            yield desk, insertion
+        reader.close()
+
+
+@pytest.fixture
+def target(bench, request):
+    made = bench[0].open(request.param)
+    yield made
+    made.close()
+
+
+def erase(insertion, text):
+    insertion.begin("", Method.PASTE, erased=text)
+    return insertion.result().has_erased
+
+
+@pytest.mark.parametrize("target", [LimitedTarget], indirect=True)
+def test_a_text_that_the_field_has_cut_is_not_deleted_beyond_its_beginning(bench, target):
+    _, insertion = bench
+    assert insertion.insert(MINE, Method.TYPE) is Delivery.TYPED
+    assert target.wait_for_text(MINE) == MINE
+    assert insertion.insert(SAID, Method.PASTE) is Delivery.PASTED
+    whole = (MINE + SAID)[: LimitedTarget.LIMIT]
+    assert target.wait_for_text(whole) == whole
+    assert not erase(insertion, SAID)
+    assert target.wait_for_text(whole, quiet_s=0.2) == whole
+    assert erase(insertion, whole[-3:])
+    assert target.wait_for_text(whole[:-3]) == whole[:-3]
+
+
+@pytest.mark.parametrize("target", [QtTarget, GtkTarget], indirect=True)
+def test_where_the_text_is_whole_it_is_deleted(bench, target):
+    _, insertion = bench
+    text = f"{SAID}\nGrüße, 你好."
+    insertion.insert(MINE + text, Method.PASTE)
+    assert target.wait_for_text(MINE + text) == MINE + text
+    assert text_before_cursor(target.process.pid, len(text)) == text
+    assert text_before_cursor(target.process.pid + 1, len(text)) is None
+    assert not erase(insertion, f"{text[:-2]}吗.")
+    assert erase(insertion, text)
+    assert target.wait_for_text(MINE) == MINE
