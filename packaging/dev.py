@@ -3,7 +3,7 @@
 usage: python3 packaging/dev.py COMMAND
 
     try      install the program into .venv and let it transcribe the speech that ships with it
-    ci       install what the tests need, too, then: check, test (all of them, on a virtual desktop)
+    ci       install what the tests need, too, then at once: check, test (all of them, on a virtual desktop)
     check    ruff and mypy
     test     the tests; further arguments go to pytest, e.g. test tests/unit -k tokenizer
     coverage the tests, and which lines of the program they never reach
@@ -26,6 +26,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fresh
@@ -39,6 +40,21 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 OLDEST_PYTHON = (3, 11)
 
+# What .venv's Python is given.
+PYTEST = ["-m", "pytest", "-q"]
+DESKTOP_SPREAD = ["--numprocesses", "5", "--dist", "loadfile", "--no-loadscope-reorder"]  # they mostly wait
+DESKTOP_TESTS = [*PYTEST, *DESKTOP_SPREAD, "tests/e2e"]
+OTHER_TESTS = [*PYTEST, "--numprocesses", "logical", "--dist", "loadfile", "tests/unit", "tests/golden"]
+CHECKS = [
+    ["-m", "ruff", "check", "."],
+    ["-m", "ruff", "format", "--check", "."],
+    ["-m", "mypy"],
+]
+for _system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
+    _own = ["--platform", _system, "--cache-dir", f".mypy_cache/{_system}", "--no-warn-unreachable"]
+    CHECKS.append(["-m", "mypy", *_own, "handy_qwen", "packaging"])
+NICENESS = 10  # of what runs beside the tests of the desktop, where keys and sound have their times
+
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return its exit status."""
@@ -49,6 +65,8 @@ def main(arguments: Sequence[str]) -> int:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         print(f"Python {oldest} or newer is needed; this is {sys.version.split()[0]}.")
         return 1
+    # Set in containers; each of the hundreds of times that tests start the program it would be compiled.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return COMMANDS[arguments[0]](arguments[1:])
 
 
@@ -70,7 +88,7 @@ def try_out(_arguments: Sequence[str]) -> int:
 def ci(_arguments: Sequence[str]) -> int:
     """Install all that the tests need and run everything."""
     need_all()
-    return check([]) or test([])
+    return side_by_side(DESKTOP_TESTS, OTHER_TESTS, *CHECKS)
 
 
 def need_all() -> None:
@@ -82,34 +100,20 @@ def need_all() -> None:
 
 def check(_arguments: Sequence[str]) -> int:
     """Lint, formatting, types."""
-    commands = [["-m", "ruff", "check", "."], ["-m", "ruff", "format", "--check", "."], ["-m", "mypy"]]
-    for system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
-        own = ["--platform", system, "--cache-dir", f".mypy_cache/{system}", "--no-warn-unreachable"]
-        commands.append(["-m", "mypy", *own, "handy_qwen", "packaging"])
-    return max(run([str(PYTHON), *command]) for command in commands)
+    return side_by_side(*CHECKS, niceness=0)
 
 
 def test(arguments: Sequence[str]) -> int:
-    """The tests. All of them are spread over four processes: most of their time they wait for windows."""
-    spread = [] if arguments else ["--numprocesses", "4", "--dist", "loadfile"]
-    return run([str(PYTHON), "-m", "pytest", "-q", *spread, *arguments])
+    """The tests that pytest's ``arguments`` choose, or all of them."""
+    if arguments:
+        return run([str(PYTHON), *PYTEST, *arguments])
+    return side_by_side(DESKTOP_TESTS, OTHER_TESTS)
 
 
 def coverage(_arguments: Sequence[str]) -> int:
     """The tests, measured. Programs that tests start are not."""
     need_all()
-    return test(
-        [
-            "--numprocesses",
-            "4",
-            "--dist",
-            "loadfile",
-            "--cov",
-            "handy_qwen",
-            "--cov-report",
-            "term:skip-covered",
-        ]
-    )
+    return test([*DESKTOP_SPREAD, "--cov", "handy_qwen", "--cov-report", "term:skip-covered"])
 
 
 def installed(_arguments: Sequence[str]) -> int:
@@ -246,6 +250,34 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> in
     """Run a command, showing it first."""
     print("+", " ".join(command), flush=True)
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
+
+
+def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = NICENESS) -> int:
+    """Run .venv's Python for several things at once and return 1 if one of them fails.
+
+    What ``first`` says is seen as it comes; what the others say, which leave it the processor, when they end.
+    """
+    with ThreadPoolExecutor(len(others)) as pool:
+        running = [pool.submit(run_behind, arguments, niceness) for arguments in others]
+        statuses = [run([str(PYTHON), *first]), *(one.result() for one in running)]
+    return int(any(statuses))
+
+
+def run_behind(arguments: Sequence[str], niceness: int) -> int:
+    """Run .venv's Python at a lower priority; show what it said when it has ended."""
+    with subprocess.Popen(
+        [str(PYTHON), *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        if sys.platform != "win32":
+            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
+        said, _ = process.communicate()
+    print(f"\n+ {PYTHON} {' '.join(arguments)}\n{said}", end="", flush=True)
+    return process.returncode
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ import argparse
 import shutil
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import programs
 from fresh import ROOT, SUITES, bare_system, inside, lacks_for_chroot, reach
@@ -68,19 +70,33 @@ def test_wayland(arguments: Sequence[str]) -> int:
     if inside(root, folder, environment, places, set_up, *programs.packages(Use.WAYLAND)):
         print("The desktops could not be set up.")
         return 1
-    results = {}
+    statuses, summary = [], []
     for desktop in options.desktops:
         began_s = time.monotonic()
         print(f"--- {desktop} ---", flush=True)
+        report = root / "tmp" / f"{desktop}.xml"
+        report.unlink(missing_ok=True)
         test = TEST.format(app=APP, checkout=ROOT)
-        tests = [str(ROOT / "tests" / "wayland"), "--desktop", desktop, *further]
-        results[desktop] = (
-            inside(root, folder, environment, places, test, *tests),
-            time.monotonic() - began_s,
-        )
-    for desktop, (status, took_s) in results.items():
-        print(f"{desktop}: {'ok' if status == 0 else f'exit status {status}'}, {took_s / 60:.1f} min")
-    return max(status for status, _ in results.values())
+        tests = [str(ROOT / "tests" / "wayland"), "--desktop", desktop, f"--junitxml=/tmp/{report.name}"]
+        statuses.append(inside(root, folder, environment, places, test, *tests, *further))
+        took_min = (time.monotonic() - began_s) / 60
+        summary += [f"{desktop}: exit status {statuses[-1]}, {took_min:.1f} min", *_told(report)]
+    print("--- summary ---", *summary, sep="\n")
+    return max(statuses)
+
+
+def _told(report: Path) -> list[str]:
+    """How many tests passed, and each that did not with what it said first."""
+    if not report.exists():
+        return ["    it did not come to an end"]
+    cases = ElementTree.parse(report).findall(".//testcase")
+    kinds = Counter(case[0].tag if len(case) else "passed" for case in cases)
+    lines = ["    " + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))]
+    for case in cases:
+        for found in (*case.findall("failure"), *case.findall("error")):
+            said = found.get("message", "").partition("\n")[0]
+            lines.append(f"    {found.tag}: {case.get('name')}: {said}")
+    return lines
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:

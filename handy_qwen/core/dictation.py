@@ -107,8 +107,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
-        case events.HotkeysAssigned(keys):
-            turn.set(desktop_keys=keys)
+        case events.HotkeysAssigned(keys, cancel, offer):
+            turn.set(desktop_keys=keys, cancel_key=cancel, key_offer=offer)
         case events.KeysPermitted(permission):
             turn.set(key_permission=permission)
         case events.HotkeysDied():

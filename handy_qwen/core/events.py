@@ -10,7 +10,7 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyPermission, Rules, Target
+from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyOffer, KeyPermission, Rules, Target
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
@@ -76,9 +76,14 @@ class HotkeysFailed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysAssigned:
-    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none."""
+    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none.
+
+    ``cancel`` is the key that cancels a take; ``offer`` is there where the desktop can bind a key itself.
+    """
 
     keys: tuple[str, ...]
+    cancel: str = ""
+    offer: KeyOffer | None = None
 
 
 @dataclass(frozen=True, slots=True)

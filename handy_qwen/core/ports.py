@@ -74,6 +74,16 @@ class HotkeyListener(Watched, Protocol):
             HotkeyError: It has none that a program could bring up; the hint says where they are.
         """
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """Write the binding of ``KeyOffer`` into the desktop's settings, or take it back. May wait.
+
+        Raises:
+            HotkeyError: It is not done.
+        """
+
+    def allow_questions(self) -> None:
+        """The user is there, and the desktop may ask about the hotkeys from now on. Any thread; at once."""
+
     def capture(self, on_captured: OnCaptured) -> None:
         """Hear the keys of a new hotkey, which reach no other program where that can be helped.
 
@@ -155,6 +165,9 @@ class Inserter(Protocol):
 
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""
+
+    def hasten(self) -> None:
+        """The recording of that take is over: its text comes soon. Any thread; returns at once."""
 
     def allow_keys(self) -> None:
         """Have the desktop ask the user for the permission to press keys. Posts KeysPermitted."""

@@ -20,8 +20,8 @@ from dataclasses import dataclass, field, replace
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, KeyPermission, Profile, Rules, Submit, Target
-from handy_qwen.core.view import CLIPBOARD, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.core.types import Entry, KeyOffer, KeyPermission, Profile, Rules, Submit, Target
+from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.message import Message
 
 NOTICE_S = 6.0  # how long a passing notice is shown
@@ -101,6 +101,8 @@ class Dictation:
     gestures: Gestures = field(default_factory=Gestures)
     is_rehearsing: bool = False  # hotkeys are shown, but begin nothing
     desktop_keys: tuple[str, ...] | None = None  # see View
+    cancel_key: str = ESCAPE  # see View
+    key_offer: KeyOffer | None = None
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
@@ -263,6 +265,8 @@ def view_of(now: Dictation) -> View:
         is_key_down=bool(now.gestures.down),
         keys_down=now.gestures.down,
         desktop_keys=now.desktop_keys,
+        cancel_key=now.cancel_key,
+        key_offer=now.key_offer,
         key_permission=now.key_permission,
         is_hands_free=now.gestures.is_hands_free,
         is_locked=now.gestures.take is not None and now.gestures.take.is_locked,

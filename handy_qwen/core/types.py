@@ -76,6 +76,21 @@ class KeyPermission(enum.Enum):
     REFUSED = enum.auto()
 
 
+@dataclass(frozen=True, slots=True)
+class KeyOffer:
+    """A key that the desktop itself can bind to the program, where programs get none.
+
+    Attributes:
+        where: What would be changed, for people: "~/.config/niri/config.kdl".
+        lines: What would be added.
+        is_bound: Whether it has been.
+    """
+
+    where: str
+    lines: tuple[str, ...]
+    is_bound: bool
+
+
 class Overlay(enum.StrEnum):
     """Where the overlay is shown."""
 

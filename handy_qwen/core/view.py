@@ -19,7 +19,7 @@ from typing import Protocol
 
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyPermission, Method, Mode, Overlay
+from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyOffer, KeyPermission, Method, Mode, Overlay
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
@@ -29,6 +29,7 @@ HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 CLIPBOARD = "clipboard"
 """The subject of the notice that a text is there which may not have arrived in its window."""
+ESCAPE = "Esc"
 SETTINGS = "settings"
 """The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
 
@@ -152,6 +153,8 @@ class View:
     keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
     desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
     # nothing; None: the keys are those of the settings
+    cancel_key: str = ESCAPE  # what cancels a take, worded for people; "" if no key does
+    key_offer: KeyOffer | None = None  # what the desktop could bind, where it gives programs no keys
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     is_hands_free: bool = False  # the recording goes on after the key came up ...
     is_locked: bool = False  # ... also when nothing is said for long
@@ -213,8 +216,11 @@ class Commands(Protocol):
             Ends it, if it is not over yet.
         """
 
-    def configure_hotkeys(self) -> None:
-        """Have the desktop show its settings of the hotkeys, where it assigns their keys."""
+    def configure_hotkeys(self, bind: bool | None) -> None:
+        """Have the desktop show its settings of the hotkeys, where it assigns their keys.
+
+        With ``bind`` not None: have it bind the key of ``View.key_offer`` itself, or not any more.
+        """
 
     def allow_keys(self) -> None:
         """Have the desktop ask the user whether the program may press keys, where it must be asked."""

@@ -126,15 +126,15 @@ def _end_of(path: Path) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """``text`` without the user's name: home folder as "~", the name itself as "user"."""
+    """``text`` without the user's name: home folder as "~", the name itself as "user", in whatever case."""
     own = os.path.expanduser("~")  # noqa: PTH111  Path's own raises where there is none
     homes = {own, json.dumps(own)[1:-1]}  # as text, and as JSON writes it
     for home in sorted(homes, key=len, reverse=True):
         if len(home) > 1:
-            text = re.sub(rf"{re.escape(home)}(?!\w)", "~", text)
+            text = re.sub(rf"(?i){re.escape(home)}(?!\w)", "~", text)
     try:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name
         return text
     ordinary = len(name) < 3 or name in {"root", "user"}  # would hit other words, or tells nothing
-    return text if ordinary else re.sub(rf"(?<![\w]){re.escape(name)}(?![\w])", "user", text)
+    return text if ordinary else re.sub(rf"(?i)(?<![\w]){re.escape(name)}(?![\w])", "user", text)

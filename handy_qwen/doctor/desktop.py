@@ -17,6 +17,7 @@ from handy_qwen.system.hotkeys.chord import labels
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
+from handy_qwen.system.wayland.sway import sway_socket
 
 logger = logging.getLogger(__name__)
 
@@ -367,7 +368,7 @@ SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
 def check_hotkeys(context: Context) -> Iterator[Finding]:
     """Look whether the hotkeys of the settings can be used."""
     kind = context.session.kind
-    backend = "portal" if kind is Kind.WAYLAND else kind.value
+    backend = ("sway" if sway_socket() else "portal") if kind is Kind.WAYLAND else kind.value
     hotkeys = context.configuration.settings.hotkeys
     details: dict[str, object] = {"backend": backend}
     if not hotkeys:

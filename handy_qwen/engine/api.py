@@ -8,7 +8,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -44,13 +44,15 @@ class Part(enum.StrEnum):
 class Placement:
     """Which ``parts`` of a model run on a device: ``provider``, as ONNX Runtime calls it.
 
-    ``on_failure`` is called, on the thread that loads or runs the model, with the reason why a graph could
-    not be opened or run there. The same work is then done on the processor, as is all that follows.
+    ``on_failure`` is called with the reason why a graph could not be opened or run there. The same work is
+    then done on the processor, as is all that follows. ``in_use`` is entered around loading and each run
+    there, for a driver that ends the program. Both on the thread that loads or runs the model.
     """
 
     provider: str
     parts: frozenset[Part]
     on_failure: Callable[[EngineError], None]
+    in_use: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Cancel:

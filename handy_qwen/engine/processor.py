@@ -1,7 +1,8 @@
 """The processor that this process may use.
 
-Sources: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu, and the PMU ``cpu_core`` of Intel; Apple,
-"Tuning your code's performance for Apple silicon" (``hw.perflevel0``); Microsoft, GetSystemCpuSetInformation.
+Sources: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu, the PMU ``cpu_core`` of Intel, and man 7
+sched (SCHED_BATCH); Apple, "Tuning your code's performance for Apple silicon" (``hw.perflevel0``); Microsoft,
+GetSystemCpuSetInformation.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import platform
 import struct
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SYSTEM_CPUS = Path("/sys/devices/system/cpu")
@@ -32,6 +34,26 @@ def processor_name() -> str:
 def usable_processors() -> int:
     """How many logical processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def starting_patient_threads() -> Iterator[None]:
+    """Threads that this one starts meanwhile take a free processor when they are woken, not one in use.
+
+    More threads than cores otherwise displace each other, and the one that wakes them, at every operator.
+    Linux alone has such a class; elsewhere, and where it is refused, they are ordinary threads.
+    """
+    is_changed = False
+    if sys.platform == "linux":
+        with suppress(OSError):
+            if is_changed := os.sched_getscheduler(0) == os.SCHED_OTHER:
+                os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    try:
+        yield
+    finally:
+        if is_changed and sys.platform == "linux":
+            with suppress(OSError):
+                os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 def fast_cores() -> int:

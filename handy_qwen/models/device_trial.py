@@ -38,7 +38,7 @@ _QUICKER = 0.8  # of the processor's time, or less: for a tie, nobody should kee
 _CLIP_S, _ROUNDS = 10.0, 3
 _SPEECH_S = 40.0
 _WORDS = {Part.ENCODER: "the encoder is", Part.PREFILL: "reading the audio is"}
-_ENDED = "The program ended while it was tried."
+_ENDED = "The program crashed while the device was tried."
 
 
 def is_trial_due(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.message import Message, verbatim
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.machine import clip_s_of, threads_for
-from handy_qwen.models.placement import opening
+from handy_qwen.models.placement import placement_of
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
@@ -115,10 +115,10 @@ def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices:
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
     threads = threads or threads_for(found.folder)
-    with opening(found.folder) if use_devices else nullcontext() as placement:
-        return load_model(
-            found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
-        )
+    placement = placement_of(found.folder) if use_devices else None
+    return load_model(
+        found.folder, voice_model=voice_model, threads=threads, name=found.name, placement=placement
+    )
 
 
 def fit_custom_words(asked: str, words: Sequence[str]) -> FittedWords:

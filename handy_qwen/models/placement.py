@@ -1,23 +1,28 @@
 """What is remembered of the devices that were tried with a model on this machine, and where its parts run.
 
-A device that fails in the middle of a take is not used again until ONNX Runtime, the model, a driver or the
-device changes. It is tried, and all of this written, by device_trial.py.
+A device that fails, or ends the program, in the middle of a take is not used again until ONNX Runtime, the
+model, a driver or the device changes. It is tried, and what came of it written, by device_trial.py.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from handy_qwen import paths
 from handy_qwen.engine.api import Part, Placement
 from handy_qwen.engine.qwen3.devices import drivers
 from handy_qwen.errors import EngineError
+from handy_qwen.files import try_lock
 from handy_qwen.models.machine import remember, remembered
 
 _TOPIC = "device"
+_LONGEST_PATH = 32_767  # of Windows; others have shorter ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,7 @@ class Choice:
 
 def choice_of(folder: Path) -> Choice | None:
     """What is remembered of the model in ``folder``; None if the devices here were not tried with it."""
+    _note_crash()
     found = remembered(folder, _TOPIC)
     if found is None or found.get("drivers") != drivers():
         return None
@@ -62,21 +68,45 @@ def placement_of(folder: Path) -> Placement | None:
     def on_failure(error: EngineError) -> None:
         keep_choice(folder, Choice("", frozenset(), f"It failed while it was used: {error.title}"))
 
-    return Placement(choice.provider, choice.parts, on_failure)
+    return Placement(choice.provider, choice.parts, on_failure, partial(_in_use, folder))
 
 
 @contextmanager
-def opening(folder: Path) -> Iterator[Placement | None]:
-    """Where the parts of the model in ``folder`` run, while it is opened.
+def _in_use(folder: Path) -> Iterator[None]:
+    """Have a file tell, while the block runs, that a device runs the model in ``folder``.
 
-    What is remembered is forgotten meanwhile: a driver that ends the program would end it at each start. So
-    the next one uses the processor, and the device has to be tried again.
+    Where another process does so at the same time, or nothing can be written, this one goes without.
     """
-    choice, placement = choice_of(folder), placement_of(folder)
-    if placement is not None:
-        keep_choice(folder, None)
+    handle = -1
+    with suppress(OSError):
+        handle = os.open(_marker(), os.O_RDWR | os.O_CREAT, 0o600)
+    if handle < 0:
+        yield
+        return
+    is_mine = try_lock(handle)  # until it is closed: of a program that ended, the file stays and no lock
     try:
-        yield placement
+        if is_mine:
+            os.ftruncate(handle, 0)
+            os.write(handle, os.fsencode(folder.absolute()))
+        yield
     finally:
-        if placement is not None and choice_of(folder) is None:  # it has not failed
-            keep_choice(folder, choice)
+        if is_mine:
+            os.ftruncate(handle, 0)
+        os.close(handle)
+
+
+def _note_crash() -> None:
+    """Remember of a device that ended a program, which left the file behind."""
+    with suppress(OSError):
+        handle = os.open(_marker(), os.O_RDWR)
+        try:
+            if os.fstat(handle).st_size and try_lock(handle):
+                folder = Path(os.fsdecode(os.read(handle, _LONGEST_PATH)))
+                keep_choice(folder, Choice("", frozenset(), "The program crashed while the device was used."))
+                os.ftruncate(handle, 0)
+        finally:
+            os.close(handle)
+
+
+def _marker() -> Path:
+    return paths.data_dir() / "device-in-use"

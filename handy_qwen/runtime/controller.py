@@ -192,6 +192,7 @@ class Ports:
                 self.transcriber.adapt(take, languages, context)
             case effects.StopRecording(take):
                 self.recorder.stop(take)
+                self.inserter.hasten()
             case effects.CancelRecording(take):
                 self.recorder.cancel(take)
             case effects.Replay(take, entry, languages, context):
@@ -262,12 +263,12 @@ class Ports:
         self.setting.do(begin)
         return lambda: self.setting.do(end)
 
-    def configure_hotkeys(self) -> None:
+    def configure_hotkeys(self, bind: bool | None) -> None:
         """See ``core.view.Commands``. Any thread; never blocks."""
 
         def configure() -> None:
             try:
-                self.hotkeys.configure()
+                self.hotkeys.configure() if bind is None else self.hotkeys.bind_own_key(bind)
             except HandyError as exc:
                 self.post(Failed(0, exc))
 

@@ -271,7 +271,7 @@ class _Reader:
                 told = Message("this key is not a setting")
                 if guess:
                     told = Message(
-                        "{key} is not a setting; did you mean {name}?", key=_shown(name), name=guess
+                        "{key} is not a setting (did you mean {name}?)", key=_shown(name), name=guess
                     )
                 self._tell_stranger(told, (name,), guess)
             for at, entry in enumerate(raw if isinstance(raw, list) else [raw]):
@@ -302,7 +302,7 @@ class _Reader:
                 )
                 if guess:
                     told = Message(
-                        "{key} is not known in {table}; did you mean {name}?",
+                        "{key} is not known in {table} (did you mean {name}?)",
                         key=_shown(key),
                         table=header,
                         name=guess,

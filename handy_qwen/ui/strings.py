@@ -14,7 +14,7 @@ from PySide6.QtCore import QLocale
 
 from handy_qwen import __version__
 from handy_qwen.core.types import Mode
-from handy_qwen.core.view import Choices, Phase, Remedy, View
+from handy_qwen.core.view import ESCAPE, Choices, Phase, Remedy, View
 from handy_qwen.languages import NATIVE_NAMES
 from handy_qwen.ui.translation import ntr, tr
 
@@ -65,8 +65,10 @@ TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
 # Translators: the second is how loud the microphone is.
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
-# Translators: {cancel} is "Esc to cancel" or "cancel in the tray menu"; the latter stands alone, too.
+# Translators: {cancel} is "Esc to cancel", "F10 to cancel" or "cancel in the tray menu", which stands
+# alone, too.
 FINISH, CANCEL_BY_ESCAPE = tr("{keys} to finish  ·  {cancel}"), tr("Esc to cancel")
+CANCEL_BY_KEY = tr("{key} to cancel")
 CANCEL_BY_TRAY = tr("cancel in the tray menu")
 PRESS_KEY = tr("Press a key or combination…")
 WAITING_TITLE = tr("Your text isn't inserted yet.")
@@ -111,7 +113,8 @@ def how_to_finish(view: View) -> str:
 
     A desktop that assigns the keys (Wayland) tells of no others, so not of Escape.
     """
-    cancel = CANCEL_BY_ESCAPE if view.desktop_keys is None else CANCEL_BY_TRAY
+    by_key = CANCEL_BY_ESCAPE if view.cancel_key == ESCAPE else CANCEL_BY_KEY.format(key=view.cancel_key)
+    cancel = by_key if view.cancel_key else CANCEL_BY_TRAY
     if not view.finish_keys:
         return cancel[0].upper() + cancel[1:]
     return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)

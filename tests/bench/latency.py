@@ -1,21 +1,23 @@
 """How long a user waits for the text, less what the engine needs: from the release to the other window.
 
-usage: python -m tests.bench.latency [ROUNDS]
+usage: python -m tests.bench.latency [ROUNDS] [--windows]
 
 The real program on a virtual desktop with the demo model. From the time between release and text, the
 time between the end of the recording and the engine's answer is taken off (both are in the log).
-Reported, never asserted: targets are 150 ms by paste and 250 ms for 100 typed characters.
+Reported, never asserted: targets are 150 ms by paste and 250 ms for 100 typed characters. With ``--windows``:
+the Windows program, under Wine (packaging/wine.py).
 """
 
+import argparse
 import re
 import statistics
-import sys
 import time
 from datetime import datetime
 
 from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk import Desktop, QtTarget
 from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.wine import WineApp, WineDesktop, WineQtTarget
 
 SAID = SPOKEN["chairs"]
 LONG = SAID[:-1] + ", and for each of them a cushion in the colors of its wall."
@@ -33,14 +35,20 @@ CASES = {
 }
 
 
-def main(rounds: int) -> None:
+def main() -> None:
     """Measure both ways and print what was seen."""
-    with Desktop() as desktop:
-        editor = desktop.open(QtTarget)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("rounds", nargs="?", type=int, default=10)
+    parser.add_argument("--windows", action="store_true")
+    asked = parser.parse_args()
+    surroundings = (WineDesktop, WineApp, WineQtTarget) if asked.windows else (Desktop, App, QtTarget)
+    of_desktop, of_app, of_window = surroundings
+    with of_desktop() as desktop:
+        editor = desktop.open(of_window)
         for name, (settings, text, target_ms) in CASES.items():
-            with App(desktop, name.split(",")[0], settings) as app:
+            with of_app(desktop, name.split(",")[0], settings) as app:
                 measure(app, editor, text)  # the first is not counted: everything is cold
-                waits_ms = sorted(measure(app, editor, text) for _ in range(rounds))
+                waits_ms = sorted(measure(app, editor, text) for _ in range(asked.rounds))
             median = statistics.median(waits_ms)
             print(f"{name}: median {median:.0f} ms, worst {waits_ms[-1]:.0f} ms; target {target_ms} ms")
 
@@ -63,4 +71,4 @@ def measure(app: App, editor: QtTarget, text: str) -> float:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10)
+    main()

@@ -140,29 +140,23 @@ def write_weights(path, config):
 
 
 def write_tokenizer(folder, source):
-    """tokenizer.json: Qwen's own with Qwen3-ASR's markers, or one with a token for every byte and fillers."""
+    """Qwen's own tokenizer.json with Qwen3-ASR's markers; without it, a token for each byte and fillers."""
     form = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    first = min(MARKERS.values())
+    names = {i: f"<|unused_{i}|>" for i in range(first, 151_705)} | {i: name for name, i in MARKERS.items()}
+    added = {i: {"content": name} | form for i, name in names.items()}
     if source:
         parsed = json.loads(source.read_text(encoding="utf-8"))
         known = {token["id"] for token in parsed["added_tokens"]}
-        missing = [i for i in range(min(MARKERS.values()), 151_705) if i not in known]
-    else:
-        vocab = {letter: i for i, letter in enumerate(byte_letters())}
-        vocab |= {f"<filler {i}>": i for i in range(len(vocab), min(MARKERS.values()))}
-        split = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": False, "use_regex": True}
-        parsed = {
-            "version": "1.0",
-            "added_tokens": [],
-            "normalizer": {"type": "NFC"},
-            "pre_tokenizer": split,
-            "post_processor": None,
-            "decoder": split,
-            "model": {"type": "BPE", "vocab": vocab, "merges": [], "byte_fallback": False},
-        }
-        missing = list(range(min(MARKERS.values()), 151_705))
-    names = {i: name for name, i in MARKERS.items()}
-    parsed["added_tokens"] += [{"id": i, "content": names.get(i, f"<|unused_{i}|>")} | form for i in missing]
-    (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+        parsed["added_tokens"] += [{"id": i} | token for i, token in added.items() if i not in known]
+        (folder / "tokenizer.json").write_text(json.dumps(parsed), encoding="utf-8")
+        return
+    vocab = {letter: i for i, letter in enumerate(byte_letters())}
+    vocab |= {f"<filler_{i}>": i for i in range(len(vocab), first)}
+    (folder / "vocab.json").write_text(json.dumps(vocab), encoding="utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", encoding="utf-8")
+    settings = json.dumps({"added_tokens_decoder": added})
+    (folder / "tokenizer_config.json").write_text(settings, encoding="utf-8")
 
 
 def byte_letters():

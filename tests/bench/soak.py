@@ -1,11 +1,11 @@
 """Hundreds of dictations in a row: no take is lost, and memory, threads and open files stay what they are.
 
-usage: python -m tests.bench.soak [TAKES] [--short]
+usage: python -m tests.bench.soak [TAKES] [--short] [--windows]
 
 The real program on a virtual desktop, with the demo model and the history; about four seconds a take, with
 ``--short`` (the first second of a recording) about two. At the end the history must hold each take once, with
 its sound, delivered, in the order in which they were spoken. The tests do the same with fewer
-(tests/e2e/test_app_trouble.py).
+(tests/e2e/test_app_trouble.py). With ``--windows``: the Windows program, under Wine (packaging/wine.py).
 """
 
 import argparse
@@ -15,11 +15,10 @@ import time
 import wave
 from contextlib import closing
 
-import psutil
-
 from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk import Desktop, QtTarget
 from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.wine import WineApp, WineDesktop, WineQtTarget
 from tests.e2e.many_takes import Cost, dictate_many
 
 EVERY, EVERY_SHORT = 10, 25
@@ -35,9 +34,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("takes", nargs="?", type=int, default=200)
     parser.add_argument("--short", action="store_true")
+    parser.add_argument("--windows", action="store_true")
     asked = parser.parse_args()
-    with Desktop() as desktop, App(desktop, settings=SETTINGS) as app:
-        editor = desktop.open(QtTarget)
+    surroundings = (WineDesktop, WineApp, WineQtTarget) if asked.windows else (Desktop, App, QtTarget)
+    of_desktop, of_app, of_window = surroundings
+    with of_desktop() as desktop, of_app(desktop, settings=SETTINGS) as app:
+        editor = desktop.open(of_window)
         print("takes  memory MB  threads  files  history MB")
         if asked.short:
             costs = dictate_short(app, editor, asked.takes)
@@ -54,7 +56,7 @@ def main() -> None:
 def dictate_short(app: App, editor: object, takes: int) -> list[Cost]:
     """Dictate beginnings of sentences; what they become is asked of the history at the end."""
     clips = [cut(app, name) for name in SPOKEN]
-    process, costs = psutil.Process(app.process.pid), []
+    costs = []
     for number, clip in enumerate(itertools.islice(itertools.cycle(clips), takes), 1):
         app.desktop.hardware.down("Control_R")
         assert app.desktop.play(clip).wait(30) == 0
@@ -62,8 +64,7 @@ def dictate_short(app: App, editor: object, takes: int) -> list[Cost]:
         time.sleep(0.08)
         if number % EVERY_SHORT == 0:
             app.wait_for_phase("idle")
-            memory = process.memory_info().rss
-            costs.append(Cost(number, memory, process.num_threads(), process.num_fds()))
+            costs.append(Cost(number, *app.costs()))
             tell(app, costs[-1])
             editor.clear()
     app.wait_for_phase("idle")

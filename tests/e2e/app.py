@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -14,9 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
+import psutil
 import soundfile
 
 from handy_qwen import paths
+from handy_qwen.control import Endpoint, ask
+from handy_qwen.errors import ControlError
 from tests.e2e.desk.processes import wait_until
 
 INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
@@ -33,6 +35,8 @@ TAP_S = 0.08
 
 class App:
     """A running program with a home of its own. Use as a context manager; it must end well."""
+
+    end_s = 30.0  # how long that may take
 
     def __init__(
         self,
@@ -61,6 +65,11 @@ class App:
             (self.home / "config" / "settings.toml").write_text(settings, encoding="utf-8")
 
     def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def start(self) -> None:
+        """Start it, and wait until it has nothing more to do."""
         self.process = self.desktop.start(self._name, *self._command, "--debug", env=self.env)
         try:
             wait_until(lambda: self.status().get("is_ready"), "the app", timeout_s=60)
@@ -68,17 +77,20 @@ class App:
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(30)
+            self.tell_to_end()
+        code = self.process.wait(self.end_s)
         if kind is not None:
             print(self.output())  # noqa: T201  what led to the failure
         else:
             assert code == 0, self.output()
             assert "Traceback" not in self.output(), self.output()
+
+    def tell_to_end(self) -> None:
+        """Have it end, as the end of the session does."""
+        self.process.send_signal(signal.SIGTERM)
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it."""
@@ -86,15 +98,42 @@ class App:
             [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=60
         )
 
+    def ask(self, command: str) -> dict[str, Any]:
+        """Have it carry out ``command``, as ``run`` does, but without the start of another process.
+
+        Raises:
+            ControlError: It is not running, does not answer, or refuses.
+        """
+        return ask(self.endpoint, command)
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it listens to commands."""
+        return Endpoint(self.home / "run")
+
     def status(self) -> dict[str, Any]:
         """What it says it is doing; empty while it is not running."""
-        done = self.run("status", "--json")
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else {}
+        try:
+            return dict(self.ask("status")["status"])
+        except ControlError:
+            return {}
+
+    def last(self) -> str:
+        """The last text; empty while there is none."""
+        try:
+            return str(self.ask("last")["text"])
+        except ControlError:
+            return ""
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""
         wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
         return self.status()
+
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, open files."""
+        process = psutil.Process(self.process.pid)
+        return process.memory_info().rss, process.num_threads(), process.num_fds()
 
     def output(self) -> str:
         """What it wrote to the terminal: with --debug, the log."""

@@ -19,10 +19,9 @@ from typing import Any
 import psutil
 import soundfile
 
-from handy_qwen.control import Endpoint, ask
-from handy_qwen.errors import ControlError
-from tests.e2e.app import COMMAND, SILENCE_S, SPOKEN, App
+from tests.e2e.app import SILENCE_S, SPOKEN, App
 from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.wine import WineApp
 
 SAFE_S = 1.0
 """What was recorded this long before a kill must outlast it."""
@@ -56,13 +55,15 @@ class Victim(App):
     def __init__(self, desktop: Any, name: str = "victim") -> None:
         super().__init__(desktop, name, settings=SETTINGS)
         self.history = self.home / "data" / "history"
+        self._is_killed = False
 
-    def __enter__(self) -> Victim:
-        self.start()
-        return self
+    def start(self) -> None:
+        """See ``App``."""
+        super().start()
+        self._is_killed = False
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if self.process.poll() == -signal.SIGKILL:
+        if self._is_killed:
             return
         try:
             super().__exit__(kind, *rest)
@@ -72,18 +73,6 @@ class Victim(App):
             print(self.output(), (self.home / "log" / "crash.log").read_text(encoding="utf-8"))  # noqa: T201
             raise
 
-    def start(self) -> None:
-        """Start it, and wait until it has nothing more to do."""
-        self.process = self.desktop.start(self._name, *COMMAND, "--debug", env=self.env)
-        wait_until(lambda: self.now().get("is_ready"), "the app", timeout_s=60)
-
-    def now(self) -> dict[str, Any]:
-        """Its status, quickly; empty while it is not there."""
-        try:
-            return dict(ask(Endpoint(self.home / "run"), "status")["status"])
-        except ControlError:
-            return {}
-
     def kill(self) -> None:
         """End it without a chance to do anything about it, and see that what it started ends as well."""
         children = psutil.Process(self.process.pid).children(recursive=True)
@@ -91,6 +80,7 @@ class Victim(App):
         assert self.process.wait(30) == -signal.SIGKILL
         _, left = psutil.wait_procs(children, timeout=20)
         assert not left, f"left behind: {left}"
+        self._is_killed = True
 
     def rows(self, folder: Path | None = None) -> list[dict[str, Any]]:
         """What stands in the history."""
@@ -108,9 +98,28 @@ class Victim(App):
 
     def is_settled(self) -> bool:
         """Whether nothing is on its way any more."""
-        now = self.now()
+        now = self.status()
         is_idle = now.get("phase") == "idle" and not now["waiting"]
         return is_idle and not any(row["state"] in UNSETTLED for row in self.rows())
+
+
+class WineVictim(Victim, WineApp):
+    """The Windows program, under Wine."""
+
+    def start(self) -> None:
+        """Start it, and learn its number there, which is not that of its process here."""
+        super().start()
+        self._pid = self.status()["pid"]
+
+    def kill(self) -> None:
+        """TerminateProcess."""
+        self.desktop.ask("kill", pid=self._pid)
+        self.process.wait(30)
+        self._is_killed = True
+
+    def rows(self, folder: Path | None = None) -> list[dict[str, Any]]:
+        """What stands in the history, of a copy: SQLite here may not see the locks of SQLite under Wine."""
+        return super().rows(folder) if folder else self.rows_as_they_lie()
 
 
 def kill_once(victim: Victim, editor: Any, chance: random.Random) -> Outcome:
@@ -164,7 +173,7 @@ def _dictate_until(victim: Victim, wav: Path, up_s: float, after_s: float) -> tu
             if is_down and now_s >= up_s:
                 keyboard.up("Control_R")
                 is_down = False
-            if began_s is None and victim.now().get("phase") == "recording":
+            if began_s is None and victim.status().get("phase") == "recording":
                 began_s = time.monotonic() - begin_s
             time.sleep(0.005)
         killed_s = time.monotonic() - begin_s
@@ -187,12 +196,12 @@ def _check_text(victim: Victim, editor: Any, row: dict[str, Any], said: str, *, 
         return
     if not text:
         return
-    wait_until(lambda: victim.now().get("held") == 1, "the offer of the text")
+    wait_until(lambda: victim.status().get("held") == 1, "the offer of the text")
     already = editor.text()
     assert already in {"", text}, "half a text, or two"
-    ask(Endpoint(victim.home / "run"), "paste")
+    victim.ask("paste")
     assert editor.wait_for_text(already + text, timeout_s=20) == already + text
-    wait_until(lambda: victim.now().get("held") == 0, "the delivery")
+    wait_until(lambda: victim.status().get("held") == 0, "the delivery")
 
 
 def _sound_s(path: Path) -> float:

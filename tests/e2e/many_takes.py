@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-import psutil
-
 from tests.e2e.app import SPOKEN, App
 
 TEXT_S = 60.0
@@ -20,7 +18,7 @@ class Cost:
     takes: int
     memory_bytes: int
     threads: int
-    files: int
+    files: int  # on Windows, handles
 
 
 def dictate_many(app: App, editor: Any, takes: int, *, every: int, tell: Any = None) -> list[Cost]:
@@ -29,7 +27,6 @@ def dictate_many(app: App, editor: Any, takes: int, *, every: int, tell: Any = N
     Checks that every text came, once and in order; returns the costs after each ``every`` takes, when
     the program has nothing more to do.
     """
-    process = psutil.Process(app.process.pid)
     names = list(islice(cycle(SPOKEN), takes))
     expected, costs = "", []
     for number, name in enumerate(names, 1):
@@ -39,7 +36,7 @@ def dictate_many(app: App, editor: Any, takes: int, *, every: int, tell: Any = N
             continue
         assert editor.wait_for_text(expected, timeout_s=TEXT_S) == expected, f"after take {number}"
         app.wait_for_phase("idle")
-        cost = Cost(number, process.memory_info().rss, process.num_threads(), process.num_fds())
+        cost = Cost(number, *app.costs())
         costs.append(cost)
         if tell is not None:
             tell(cost)

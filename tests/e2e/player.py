@@ -4,50 +4,29 @@ Prints a line for each command it gets by the bus; obeys lines on its standard i
 ``Playing``, ``Paused``, ``Stopped``.
 """
 
-import os
-import select
 import sys
 
-from jeepney import HeaderFields, MessageType, message_bus, new_error, new_method_return
-from jeepney.io.blocking import open_dbus_connection
+from tests.e2e.stand_in import StandIn, say
 
 
-def say(text):
-    print(text, flush=True)  # noqa: T201 (this is the protocol)
-
-
-def main():
+class Player(StandIn):
     status = "Playing"
-    connection = open_dbus_connection()
-    connection.send_and_get_reply(message_bus.RequestName(f"org.mpris.MediaPlayer2.{sys.argv[1]}"))
-    say("ready")
-    while True:
-        ready, _, _ = select.select([connection.sock, sys.stdin], [], [])
-        if sys.stdin in ready:
-            lines = os.read(sys.stdin.fileno(), 4096).decode().splitlines()
-            if not lines:
-                return
-            status = lines[-1]
-            say(f"is {status}")
-        try:
-            while connection.sock in ready:
-                message = connection.receive(timeout=0)
-                if message.header.message_type is not MessageType.method_call:
-                    continue
-                member = message.header.fields[HeaderFields.member]
-                match member:
-                    case "Get":
-                        reply = new_method_return(message, "v", (("s", status),))
-                    case "Pause" | "Play":
-                        status = {"Pause": "Paused", "Play": "Playing"}[member]
-                        say(member)
-                        reply = new_method_return(message)
-                    case _:
-                        reply = new_error(message, "org.freedesktop.DBus.Error.UnknownMethod")
-                connection.send(reply)
-        except TimeoutError:
-            continue
+
+    def answer(self, message, member):
+        match member:
+            case "Get":
+                self.reply(message, "v", (("s", self.status),))
+            case "Pause" | "Play":
+                self.status = {"Pause": "Paused", "Play": "Playing"}[member]
+                say(member)
+                self.reply(message)
+            case _:
+                self.refuse(message)
+
+    def obey(self, status):
+        self.status = status
+        say(f"is {status}")
 
 
 if __name__ == "__main__":
-    main()
+    Player(f"org.mpris.MediaPlayer2.{sys.argv[1]}").serve()

@@ -6,20 +6,11 @@ GNOME says it).
 """
 
 import os
-import select
-import sys
 import time
 
-from jeepney import (
-    DBusAddress,
-    HeaderFields,
-    MessageType,
-    message_bus,
-    new_error,
-    new_method_return,
-    new_signal,
-)
-from jeepney.io.blocking import open_dbus_connection
+from jeepney import DBusAddress, new_signal
+
+from tests.e2e.stand_in import StandIn, say
 
 NAME = "org.freedesktop.impl.portal.desktop.fake"
 SHORTCUTS = DBusAddress(
@@ -27,60 +18,31 @@ SHORTCUTS = DBusAddress(
 )
 
 
-def say(text):
-    print(text, flush=True)  # noqa: T201 (this is the protocol)
+class Backend(StandIn):
+    session = ""
 
-
-class Backend:
-    def __init__(self):
-        self.connection = open_dbus_connection()
-        self.connection.send_and_get_reply(message_bus.RequestName(NAME))
-        self.session = ""
-
-    def serve(self):
-        say("ready")
-        while True:
-            ready, _, _ = select.select([self.connection.sock, sys.stdin], [], [])
-            if sys.stdin in ready:
-                lines = os.read(sys.stdin.fileno(), 4096).decode().splitlines()  # select knows no buffers
-                if not lines:
-                    return
-                for line in lines:
-                    self.obey(line.split())
-            if self.connection.sock in ready:
-                self.receive()
-
-    def receive(self):
-        try:
-            while True:
-                message = self.connection.receive(timeout=0)
-                if message.header.message_type is MessageType.method_call:
-                    self.connection.send(self.answer(message))
-        except TimeoutError:
-            return
-
-    def answer(self, message):
-        member = message.header.fields[HeaderFields.member]
+    def answer(self, message, member):
         match member:
             case "CreateSession":
                 self.session = message.body[1]
                 say("session")
-                return new_method_return(message, "ua{sv}", (0, {"session_id": ("s", "x")}))
+                self.reply(message, "ua{sv}", (0, {"session_id": ("s", "x")}))
             case "BindShortcuts":
                 for name, facts in message.body[2]:
                     say(f"bind {name} {facts.get('preferred_trigger', ('s', '-'))[1]}")
                 key = {"trigger_description": ("s", "a key")}
                 results = {"shortcuts": ("a(sa{sv})", [(name, key) for name, _ in message.body[2]])}
-                return new_method_return(message, "ua{sv}", (int(os.environ.get("CODE", "0")), results))
+                self.reply(message, "ua{sv}", (int(os.environ.get("CODE", "0")), results))
             case "GetAll":
-                return new_method_return(message, "a{sv}", ({"version": ("u", 1)},))
+                self.reply(message, "a{sv}", ({"version": ("u", 1)},))
             case "Get":
-                return new_method_return(message, "v", (("u", 1),))
+                self.reply(message, "v", (("u", 1),))
             case "Close":
-                return new_method_return(message)
-        return new_error(message, "org.freedesktop.DBus.Error.UnknownMethod")
+                self.reply(message)
+            case _:
+                self.refuse(message)
 
-    def obey(self, command):
+    def obey(self, *command):
         match command:
             case ["press" | "release" as kind, name]:
                 member = "Activated" if kind == "press" else "Deactivated"
@@ -92,4 +54,4 @@ class Backend:
 
 
 if __name__ == "__main__":
-    Backend().serve()
+    Backend(NAME).serve()

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import pytest
 
-from handy_qwen.settings import Settings
+from handy_qwen.core.types import Limits
 from tests.e2e.app import INSTALLED, TAP_S, App
 from tests.e2e.desk import QtTarget, XtermTarget
 from tests.e2e.desk.processes import wait_until
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-HOLD_S = Settings().hold_s
+HOLD_S = Limits().hold_s
 
 
 def say(app, count=1):
@@ -26,6 +26,7 @@ def say(app, count=1):
         app.tap()
         app.desktop.play(app.wav("chairs"))
         app.wait_for_phase("recording")
+        time.sleep(Limits().double_tap_s)  # a tap before that would lock it
         app.tap()
         app.wait_for_phase("idle")
 
@@ -40,6 +41,7 @@ def lock_while_holding(app):
     time.sleep(TAP_S)
     hold.up("space")
     hold.up("Control_R")
+    time.sleep(TAP_S)
     app.desktop.play(app.wav("chairs"))
     wait_until(lambda: app.status().get("is_locked"), "the lock")
     app.tap()

@@ -63,7 +63,7 @@ class Tenant(Victim):
     def wait_for_notice(self, word):
         """Wait until it tells of something."""
         return wait_until(
-            lambda: [n for n in self.now().get("notices", ()) if word in n["title"]],
+            lambda: [n for n in self.status().get("notices", ()) if word in n["title"]],
             f"a notice: {word}",
             timeout_s=60,
         )
@@ -226,7 +226,7 @@ def test_a_process_that_was_stopped_goes_on_with_its_take(desktop, app, editor, 
     text = wait_until(lambda: (t := editor.text()).startswith(CHAIRS) and t, "the text", timeout_s=60)
     app.wait_for_phase("idle")
     app.wait_for_takes(takes + 1)
-    assert not [n for n in app.now()["notices"] if "not answer" in n["title"]], "nobody was stuck"
+    assert not [n for n in app.status()["notices"] if "not answer" in n["title"]], "nobody was stuck"
     assert text
     editor.clear()
     app.dictate("meeting")

@@ -118,7 +118,7 @@ def test_without_a_tray_and_window_manager_it_works_and_the_overlay_shows_it():
         app.speak("meeting")
         bare.screenshot("app-without-tray")
         assert app.run("stop").returncode == 0
-        wait_until(lambda: app.run("last").stdout == f"{MEETING}\n", "the text", timeout_s=30)
+        wait_until(lambda: app.last() == MEETING, "the text", timeout_s=30)
 
 
 def test_without_a_display_it_says_so(tmp_path):

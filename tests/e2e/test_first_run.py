@@ -65,7 +65,7 @@ def rehearses(app):
 
 
 def wait_for_text(app, text):
-    wait_until(lambda: app.run("last").stdout == f"{text}\n", "the text", timeout_s=30)
+    wait_until(lambda: app.last() == text, "the text", timeout_s=30)
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """The portal listener with the real xdg-desktop-portal, in front of a backend of the test's own."""
 
 import contextlib
+import os
 import queue
 import shutil
 import subprocess
@@ -18,7 +19,6 @@ from handy_qwen.system.hotkeys.portal import PortalHotkeys
 from tests.e2e.desk.processes import Processes, wait_until
 
 FRONTEND = Path("/usr/libexec/xdg-desktop-portal")
-BACKEND = Path(__file__).parent / "portal_backend.py"
 PORTAL_FILE = """[portal]
 DBusName=org.freedesktop.impl.portal.desktop.fake
 Interfaces=org.freedesktop.impl.portal.GlobalShortcuts;
@@ -56,8 +56,8 @@ class PortalDesk:
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.bus
         self.backend = self.processes.start(
             "backend",
-            [sys.executable, str(BACKEND)],
-            env=self.env,
+            [sys.executable, "-m", "tests.e2e.portal_backend"],
+            env=self.env | {"PYTHONPATH": os.pathsep.join(sys.path)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -81,6 +81,19 @@ def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_no
     assert desk.clipboard() == TEXT.encode()
 
 
+def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_fetched(bench, window):
+    desk, insertion = bench
+    copy(desk, b"marked", selection="primary")
+    window.freeze()
+    insertion.begin(TEXT, Method.PASTE)
+    wait_until(lambda: desk.clipboard() == TEXT.encode(), "the text on the clipboard")
+    copy(desk, b"newer")
+    assert insertion.result().how is Delivery.HELD
+    assert clipboard_becomes(desk, b"marked", selection="primary") == b"marked"
+    assert desk.clipboard() == b"newer"
+    window.thaw()
+
+
 def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(bench, window):
     desk, insertion = bench
     copy(desk, OLD.encode())

@@ -5,11 +5,14 @@ and what is the same code on all systems and drawn by Qt (windows, pages, the gu
 """
 
 import json
+import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import ROOT
 from tests.e2e.app import SPOKEN
+from tests.e2e.desk import XtermTarget
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.wine import NotepadTarget, WineApp, WineDesktop, WineQtTarget, windows_path, wine_folder
 
@@ -245,6 +248,19 @@ def test_altgr_is_not_ctrl_and_alt(desk, app, window):
         desk.set_layout("us")
 
 
+def test_a_release_that_no_hook_sees_ends_the_take_and_leaves_no_key_down(desk, app, window):
+    """As on the secure desktop, after Win+L or for a UAC prompt: no program there hears what is let go of."""
+    elsewhere = desk.open(XtermTarget)  # no window of Wine: its keys are none that Wine hears
+    window.focus()
+    desk.hardware.down("Control_R")
+    app.speak("meeting")
+    elsewhere.focus()
+    desk.hardware.up("Control_R")
+    window.focus()
+    assert window.wait_for_text(MEETING, TEXT_S) == MEETING
+    elsewhere.close()
+
+
 def test_a_mouse_button_is_a_hotkey(desk, app, window):
     change(app, settings(chord="mouse4"))
     desk.run("xdotool", "mousemove", "--window", str(window.window), "200", "100", "mousedown", "8")
@@ -268,6 +284,26 @@ def test_a_model_is_imported_used_and_removed(app, window):
     assert not (app.home / "data" / "models" / "mine").exists()
 
 
+def test_a_file_on_a_server_is_transcribed_beside_it(desk, app):
+    folder, called = desk.prefix / "dosdevices/unc/server/Jörg 漢字", r"\\server\Jörg 漢字"
+    folder.mkdir(parents=True)
+    shutil.copy(app.wav("meeting"), folder / "nul-taste.wav")
+    done = app.run("transcribe", rf"{called}\nul-taste.wav", "--output", rf"{called}\texts")
+    assert done.returncode == 0, done.stdout
+    assert (folder / "texts" / "nul-taste.wav.txt").read_text("utf-8").strip() == MEETING
+
+
+def test_a_file_whose_path_is_longer_than_260_characters_is_transcribed(desk, app):
+    """Wine takes such paths from all programs, Windows from those that say so, where it is turned on."""
+    folder = desk.folder.joinpath(*["ein langer Name " + "é" * 40] * 6)
+    folder.mkdir(parents=True)
+    wav = Path(shutil.copy(app.wav("meeting"), folder))
+    assert len(windows_path(wav)) > 260
+    done = app.run("transcribe", windows_path(wav))
+    assert done.returncode == 0, done.stdout
+    assert MEETING in done.stdout
+
+
 def test_the_history_is_exported_and_the_doctor_is_content(desk, app, window):
     app.dictate("meeting")
     assert window.wait_for_text(MEETING, TEXT_S) == MEETING
@@ -279,19 +315,20 @@ def test_the_history_is_exported_and_the_doctor_is_content(desk, app, window):
     assert {"hotkeys", "tray"} <= {line.split()[0] for line in report.splitlines() if " ok " in line}, report
 
 
-def test_a_kill_while_recording_costs_nothing_that_was_said(desk):
-    with WineApp(desk, "killed", settings()) as app:
+def test_a_kill_while_recording_costs_nothing_that_was_said(desk, app):
+    change(app, settings(chord="ctrl+alt+d"))  # it would hear the key, too
+    with WineApp(desk, "killed", settings()) as killed:
         window = desk.open(WineQtTarget)
         desk.hardware.down("Control_R")
-        app.speak("chairs")
-        desk.ask("kill", pid=app.status()["pid"])
+        killed.speak("chairs")
+        desk.ask("kill", pid=killed.status()["pid"])
         desk.hardware.up("Control_R")
-        app.process.wait(TEXT_S)
-        assert app.run("status").returncode == 1
-        app.__enter__()
-        wait_until(lambda: app.status().get("held") == 1, "what was left", timeout_s=TEXT_S)
+        killed.process.wait(TEXT_S)
+        assert killed.run("status").returncode == 1
+        killed.__enter__()
+        wait_until(lambda: killed.status().get("held") == 1, "what was left", timeout_s=TEXT_S)
         window.focus()
-        app.run("paste")
+        killed.run("paste")
         assert window.wait_for_text(CHAIRS, TEXT_S) == CHAIRS
         window.close()
 

@@ -187,7 +187,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
     [
         ('mode = "hodl"', 'mode must be one of auto, hold, toggle; the default, "auto", is used'),
         ('method = "x"', 'method must be one of auto, type, paste, copy, none; the default, "auto", is used'),
-        ('langage = "de"', "langage is not a setting; did you mean language?"),
+        ('langage = "de"', "langage is not a setting (did you mean language?)"),
         ('"what I say" = "x"', "this key is not a setting"),
         (
             'language = "Klingon"',
@@ -206,7 +206,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
         ('languages = ["de", "auto"]', 'entry 2 of languages must be a language such as "German" or "de"'),
         ('[general]\nlanguage = "de"', "language is inside [general] and not used; move it above line 1"),
         ('[hotkeys]\nchord = "f9"', "write [[hotkeys]], with two brackets"),
-        ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]]; did you mean chord?"),
+        ('[[hotkeys]]\nchrod = "f9"', "chrod is not known in [[hotkeys]] (did you mean chord?)"),
         ('[[hotkeys]]\nlanguage = "de"', "an entry of hotkeys must have a key chord; it is left out"),
         ('[[hotkeys]]\nchord = "f9"\nlanguage = "xyz"', "language of hotkeys must be a language"),
         (
@@ -248,13 +248,13 @@ def test_a_former_microphone_is_nothing_beside_the_list(desk):
 
 def test_one_mistake_and_several_are_explained_in_sentences(desk):
     one = read_configuration(desk.write('langage = "de"\n').path).complaint()
-    assert one.title == "Line 1 of settings.toml: langage is not a setting; did you mean language?"
+    assert one.title == "Line 1 of settings.toml: langage is not a setting (did you mean language?)."
     assert one.hint == f"Fix it in {desk.path}."
     wrong = "".join(f"{name} = 1e99\n" for name in ("langage", "hold_s", "silence_s", "warm_s", "threads"))
     several = read_configuration(desk.write(wrong).path).complaint()
     assert several.title == "5 problems in settings.toml."
     assert several.hint == (
-        "Line 1: langage is not a setting; did you mean language? Line 2: hold_s must be from 0.1 to 2. "
+        "Line 1: langage is not a setting (did you mean language?). Line 2: hold_s must be from 0.1 to 2. "
         "Line 3: silence_s must be from 0 to 3600. And 2 more: run handy-qwen doctor."
     )
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.wayland.desk import App, Gnome, Kwin, Session, Sway, Target
-from tests.wayland.desk.app import APP_COMMAND
 from tests.wayland.dictation import Dictation
 
 DESKTOPS: dict[str, type[Session]] = {"gnome": Gnome, "kwin": Kwin, "sway": Sway}
@@ -32,20 +31,10 @@ def desktop(request: pytest.FixtureRequest) -> type[Session]:
     return DESKTOPS[request.config.getoption("--desktop")]
 
 
-def made(desktop: type[Session], *, xwayland: bool = True) -> Session:
-    """A session whose user has bound the hotkey, where the desktop has no portal for that."""
-    session = desktop(xwayland=xwayland)
-    if isinstance(session, Sway):
-        session.bindings = (
-            f"bindsym --no-repeat F9 exec {APP_COMMAND} start\nbindsym --release F9 exec {APP_COMMAND} stop\n"
-        )
-    return session
-
-
 @pytest.fixture(scope="session")
 def session(desktop: type[Session]) -> Iterator[Session]:
     """A session without the app."""
-    with made(desktop) as session:
+    with desktop() as session:
         yield session
 
 
@@ -62,8 +51,10 @@ def dictation(session: Session) -> Iterator[Dictation]:
 
 
 @pytest.fixture
-def target(session: Session) -> Iterator[Target]:
-    """A window with the focus."""
+def target(session: Session, dictation: Dictation) -> Iterator[Target]:
+    """A window with the focus. A take that a test has left behind is not the next one's."""
     target = Target(session, "qt")
     yield target
+    if dictation.app.status().get("phase") == "recording":
+        dictation.app.run("cancel")
     target.close()

@@ -1,7 +1,4 @@
-"""How long a text takes from the release of the key to the window: printed, not judged.
-
-On sway a program is started for each key, which is in it.
-"""
+"""How long a text takes from the release of the key to the window: printed, not judged."""
 
 from __future__ import annotations
 

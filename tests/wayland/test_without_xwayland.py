@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.wayland.conftest import made
 from tests.wayland.desk import App, Gnome, Session, Target
 from tests.wayland.dictation import Dictation
 
@@ -14,7 +13,7 @@ from tests.wayland.dictation import Dictation
 @pytest.fixture(scope="module")
 def without(desktop: type[Session]) -> Iterator[Dictation]:
     """The app after its first dictation."""
-    with made(desktop, xwayland=False) as session:
+    with desktop(xwayland=False) as session:
         app = App(session)
         dictation = Dictation(session, app)
         dictation.answer_questions()

@@ -132,8 +132,10 @@ class FarGraph:
         """
         if self._session is None:
             return None
+        assert self._placement is not None
         try:
-            found = run(self._session, feeds, cancel, outputs)
+            with self._placement.in_use():
+                found = run(self._session, feeds, cancel, outputs)
         except CancelledError:
             raise
         except EngineError as exc:

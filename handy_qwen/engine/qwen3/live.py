@@ -49,7 +49,7 @@ from handy_qwen.message import Message
 _FED_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two checks of ``cancel``
 
 _DRAFT_EVERY_S = 1.0
-_WORK_SHARE = 0.3
+_WORK_SHARE = 0.4
 """Of the time while somebody speaks, for windows and drafts together."""
 
 _SHORT_HEAD_ROWS = 32  # the template alone has 9

@@ -10,6 +10,7 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -60,7 +61,8 @@ class Recognizer:
         begin = time.perf_counter()
         try:
             files = FilesInUse(folder)
-            model = open_parts(folder, threads, placement)
+            with placement.in_use() if placement else nullcontext():
+                model = open_parts(folder, threads, placement)
         except OSError as exc:
             raise EngineError(
                 Message(

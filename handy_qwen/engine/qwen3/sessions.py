@@ -17,6 +17,7 @@ import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from handy_qwen.engine.api import Cancel
+from handy_qwen.engine.processor import starting_patient_threads
 from handy_qwen.errors import (
     CancelledError,
     EngineError,
@@ -74,8 +75,11 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
     options.log_severity_level = 3
     # A thread that spins takes the processor from the one it waits for, as soon as anything else runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    if device is not None:
-        return _open_on(device, path, options)
+    with starting_patient_threads():
+        return _open_on(device, path, options) if device else _open_here(path, options)
+
+
+def _open_here(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
     try:
         return ort.InferenceSession(str(path), options, providers=[_PROCESSOR])
     except _LOAD_ERRORS as exc:

@@ -2,6 +2,7 @@
 
     system                 adapter                  swallows chords, hears releases   modifiers alone, buttons
     X11                    x11.X11Hotkeys                      yes                            yes
+    sway                   sway.SwayHotkeys                    yes                            no
     Wayland, with portal   portal.PortalHotkeys                yes                            no
     Windows                windows.WindowsHotkeys              yes                            yes
     macOS                  macos.MacHotkeys                    yes                            yes
@@ -18,11 +19,17 @@ from handy_qwen.system.hotkeys.listener import Listener, WasInjecting, never
 from handy_qwen.system.session import Kind, Session
 
 
-def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = never) -> Listener:
-    """The listener for this system, which posts on a thread of its own; it does not listen yet.
+def hotkeys_for(
+    post: Post, session: Session, *, was_injecting: WasInjecting = never, may_ask: bool = True
+) -> Listener:
+    """The listener for this system; it does not listen yet.
 
-    ``was_injecting``: whether this program was pressing keys at a time (``time.monotonic()``); true from
-    before the first such key until 50 ms after the last was processed, answered at once.
+    Args:
+        post: Takes the events, on a thread of the listener's.
+        session: The desktop.
+        was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
+            true from before the first such key until 50 ms after the last was processed, and answer at once.
+        may_ask: Whether the desktop may ask the user about hotkeys before ``allow_questions``.
     """
     # The libraries of the other systems are not installed, and some fail on import.
     match session.kind:
@@ -35,9 +42,15 @@ def hotkeys_for(post: Post, session: Session, *, was_injecting: WasInjecting = n
 
             return MacHotkeys(post, was_injecting)
         case Kind.WAYLAND:
+            from handy_qwen.system.wayland.sway import sway_socket
+
+            if path := sway_socket():
+                from handy_qwen.system.hotkeys.sway import SwayHotkeys
+
+                return SwayHotkeys(post, path, display=session.display)
             from handy_qwen.system.hotkeys.portal import PortalHotkeys
 
-            return PortalHotkeys(post)
+            return PortalHotkeys(post, may_ask=may_ask)
         case Kind.X11:
             from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 

@@ -92,6 +92,20 @@ PRESSED_BY_US = tuple(
 )
 """What this program presses itself on X11 and Wayland: to paste, and after a text (setting ``submit``)."""
 
+_TRIGGER_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
+_TRIGGER_NAMES = """
+    enter=Return tab=Tab backspace=BackSpace escape=Escape page_up=Page_Up page_down=Page_Down
+    scroll_lock=Scroll_Lock num_lock=Num_Lock caps_lock=Caps_Lock print_screen=Print
+    media_play_pause=XF86AudioPlay media_stop=XF86AudioStop media_next=XF86AudioNext
+    media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
+    volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
+"""
+_TRIGGER_KEYS = dict(one.split("=") for one in _TRIGGER_NAMES.split())  # the others are named as here
+_TRIGGER_KEYS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
+_TRIGGER_KEYS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
+_TRIGGER_KEYS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
+_TRIGGER_KEYS |= {f"kp_{n}": f"KP_{n}" for n in range(10)}
+
 
 @dataclass(frozen=True, slots=True)
 class Chord:
@@ -116,6 +130,16 @@ class Chord:
     def label(self, platform: str) -> str:
         """As the user reads it on the keyboard of ``platform`` (a value of ``sys.platform``)."""
         return "+".join(_label(name, platform) for name in self.names)
+
+
+def trigger(chord: Chord) -> str:
+    """``chord`` as the portal and sway write it; empty for lone modifiers, AltGr and mouse buttons."""
+    families = [name.partition("_")[0] for name in chord.modifiers]
+    is_button = chord.key.startswith(("mouse", "wheel"))
+    if chord.is_lone or is_button or any(family not in _TRIGGER_MODIFIERS for family in families):
+        return ""
+    modifiers = (_TRIGGER_MODIFIERS[family] for family in families)
+    return "+".join([*modifiers, _TRIGGER_KEYS.get(chord.key, chord.key)])
 
 
 def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:

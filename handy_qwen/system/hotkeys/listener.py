@@ -77,6 +77,12 @@ class Listener:
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
         """See ``HotkeyListener``."""
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``."""
         title = Message("Without a display no key can be recorded.")
@@ -92,9 +98,8 @@ class Listener:
     def configure(self) -> None:
         """See ``HotkeyListener``."""
         title = Message("Your desktop has no settings for these hotkeys.")
-        raise HotkeyError(
-            title, HotkeyReason.UNSUPPORTED_DESKTOP, Message("Change them in Settings > Shortcut.")
-        )
+        hint = Message("Change them in Settings > Shortcut.")
+        raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
 
     def stop(self) -> None:
         """See ``HotkeyListener``."""

@@ -8,8 +8,8 @@ writes it on a US keyboard. Our own keys are recognized by the process they come
 
 A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
 ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
-While a password field has the focus (Secure Input), no program hears keys. Media keys are events of the
-system, whose state cannot be asked.
+While Secure Input is on, for a password field or in Terminal, no program hears keys; if it stays on, the user
+is told. Media keys are events of the system, whose state cannot be asked.
 
 Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz. Source:
 CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
@@ -17,12 +17,14 @@ CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 import time
 from typing import Any
 
-from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.core.events import Trouble
+from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 
@@ -35,6 +37,7 @@ _MEDIA_IS_DOWN = 0x0A
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
+SECURE_INPUT = "secure input"  # the subject of a notice
 
 _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
     0x3B: 0x0001,
@@ -81,6 +84,7 @@ class MacHotkeys(HookedListener):
     KNOWS_SWALLOWED = True
     _POINTING = frozenset(_BUTTON_CODES.values())
     _has_side_buttons = False  # what the present hooks hear
+    _was_secured, _has_told = False, False  # Secure Input at the check before, and whether the user knows
 
     def _launch(self) -> None:
         """Every movement waits for a tap that can swallow, so the mouse has one only while it is needed."""
@@ -163,6 +167,22 @@ class MacHotkeys(HookedListener):
             is_press = kind == _KEY_DOWN
         return None if self._saw(code, is_press=is_press, is_ours=is_ours) else event
 
+    def _is_deaf(self) -> bool:
+        is_secured = is_secure_input()
+        if self._has_told and not is_secured:
+            self._has_told = False
+            self._post(Trouble(SECURE_INPUT, None))
+        self._was_secured &= is_secured
+        return is_secured
+
+    def _may_renew(self) -> bool:
+        """Never: the taps are in order. A password field that is left soon is not worth a word."""
+        if self._was_secured and not self._has_told:
+            self._has_told = True
+            self._post(Trouble(SECURE_INPUT, _secured()))
+        self._was_secured = True
+        return False
+
     def _is_really_down(self, code: int) -> bool:
         quartz = _quartz()
         if code < 0:  # kCGMouseButtonLeft is 0
@@ -170,6 +190,13 @@ class MacHotkeys(HookedListener):
         if code >= _MEDIA:
             return True  # there is no way to ask
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
+
+
+def is_secure_input() -> bool:
+    """Whether a program has asked macOS to keep all keys from others."""
+    carbon = ctypes.CDLL("/System/Library/Frameworks/Carbon.framework/Carbon")
+    carbon.IsSecureEventInputEnabled.restype = ctypes.c_bool
+    return bool(carbon.IsSecureEventInputEnabled())
 
 
 def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
@@ -182,6 +209,13 @@ def _require_input_monitoring() -> None:
     quartz = _quartz()
     if not quartz.CGPreflightListenEventAccess() and not quartz.CGRequestListenEventAccess():
         raise _denied("Input Monitoring")
+
+
+def _secured() -> HandyError:
+    return HandyError(
+        Message("Another program keeps all keys to itself, so hotkeys don't work."),
+        Message("Leave its password field, or turn off Secure Keyboard Entry in Terminal's menu."),
+    )
 
 
 def _denied(pane: str) -> HotkeyError:

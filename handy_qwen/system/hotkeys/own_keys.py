@@ -1,46 +1,289 @@
-"""How the user binds a key of the desktop's own to the program, where programs get none.
+"""A key of the desktop's own bound to the program, where programs get none; and taken back, on request.
 
-Sources: man 5 sway; wiki.hypr.land, "Binds"; niri's wiki, "Configuration: Key Bindings".
+| desktop | what is written | checked by |
+|---|---|---|
+| Hyprland | hyprland.conf: a press starts, the release stops | ``hyprctl keyword``, which binds at once |
+| niri | config.kdl: each press starts or stops | ``niri validate``, before it is in place |
+| GNOME 47 or older | a custom shortcut, by gsettings: as on niri | gsettings itself |
+
+Sway needs none of it, see sway.py. GNOME's was run, the others were written from their documentation.
+
+Sources: wiki.hypr.land, "Binds" and "Using hyprctl"; niri's wiki, "Configuration: Key Bindings"; the schema
+org.gnome.settings-daemon.plugins.media-keys.
 """
 
 from __future__ import annotations
 
+import ast
+import logging
 import os
 import shutil
-from collections.abc import Mapping
+import subprocess
+import tempfile
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
 
+from handy_qwen.core.types import KeyOffer
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.files import replace_file
 from handy_qwen.message import Message
+from handy_qwen.paths import user_home
 from handy_qwen.system.entries import SCRIPT, launch_for
+
+logger = logging.getLogger(__name__)
+
+OFFERED = Message("Settings > Shortcut can add a key of your desktop's for it.")
+TOOL_S = 5.0
+_BEGIN, _END = "begin: Handy Qwen", "end: Handy Qwen"
+
+
+class OwnKey(ABC):
+    """The binding of one key in one desktop. Any thread; may take some seconds.
+
+    Args:
+        trigger: The key, as ``chord.trigger`` has it.
+        command: How the program is called.
+    """
+
+    WHERE: ClassVar[str]  # for people
+
+    def __init__(self, trigger: str, command: str) -> None:
+        *self._modifiers, self._key = trigger.split("+")
+        self._command = command
+
+    def offer(self) -> KeyOffer:
+        """What would be written where, and whether it is."""
+        return KeyOffer(self.WHERE, self.lines(), self.is_bound())
+
+    @abstractmethod
+    def lines(self) -> tuple[str, ...]:
+        """What is written."""
+
+    @abstractmethod
+    def is_bound(self) -> bool:
+        """Whether it has been written."""
+
+    @abstractmethod
+    def bind(self) -> None:
+        """Write it.
+
+        Raises:
+            HotkeyError: The desktop doesn't take it; nothing has changed.
+        """
+
+    @abstractmethod
+    def unbind(self) -> None:
+        """Take it back.
+
+        Raises:
+            HotkeyError: It cannot be written.
+        """
+
+
+class _InFile(OwnKey):
+    """A block of lines in a file of settings, between two comments."""
+
+    COMMENT: ClassVar[str]
+
+    def __init__(self, trigger: str, command: str, path: Path) -> None:
+        super().__init__(trigger, command)
+        self._path = path
+
+    def is_bound(self) -> bool:
+        """See ``OwnKey``."""
+        return _BEGIN in self._text()
+
+    def bind(self) -> None:
+        """See ``OwnKey``."""
+        block = [f"{self.COMMENT} {_BEGIN}", *self.lines(), f"{self.COMMENT} {_END}"]
+        text = self._with(self._without(), block)
+        self._check(text)
+        self._write(text)
+
+    def unbind(self) -> None:
+        """See ``OwnKey``."""
+        self._write(self._without())
+
+    @abstractmethod
+    def _with(self, text: str, block: Sequence[str]) -> str:
+        """``text`` with ``block`` at its place."""
+
+    @abstractmethod
+    def _check(self, text: str) -> None:
+        """Raise HotkeyError if the desktop would not take ``text``."""
+
+    def _text(self) -> str:
+        try:
+            return self._path.read_text("utf-8")
+        except FileNotFoundError:
+            return ""
+        except (OSError, ValueError) as exc:
+            what = Message("{file} can't be read ({problem}).", file=self._path, problem=type(exc).__name__)
+            raise _not_written(what) from exc
+
+    def _without(self) -> str:
+        kept, is_ours = [], False
+        for line in self._text().splitlines(keepends=True):
+            is_ours = is_ours or _BEGIN in line
+            if not is_ours:
+                kept.append(line)
+            is_ours = is_ours and _END not in line
+        return "".join(kept)
+
+    def _write(self, text: str) -> None:
+        try:
+            replace_file(self._path, text.encode(), mode=0o644)
+        except OSError as exc:
+            what = Message(
+                "{file} can't be written ({problem}).", file=self._path, problem=type(exc).__name__
+            )
+            raise _not_written(what) from exc
+
+
+class HyprlandKey(_InFile):
+    """Hyprland: hyprland.conf."""
+
+    WHERE, COMMENT = "~/.config/hypr/hyprland.conf", "#"
+
+    def lines(self) -> tuple[str, ...]:
+        """See ``OwnKey``."""
+        return tuple(
+            f"{how} = {self._keys()}, exec, {self._command} {what}"
+            for how, what in (("bind", "start"), ("bindr", "stop"))
+        )
+
+    def unbind(self) -> None:
+        """See ``OwnKey``."""
+        super().unbind()
+        _said("hyprctl", "keyword", "unbind", self._keys())
+
+    def _keys(self) -> str:
+        names = {"LOGO": "SUPER"}
+        return f"{' '.join(names.get(one, one) for one in self._modifiers)}, {self._key}"
+
+    def _with(self, text: str, block: Sequence[str]) -> str:
+        end = "" if not text or text.endswith("\n") else "\n"
+        return text + end + "\n".join(block) + "\n"
+
+    def _check(self, _text: str) -> None:
+        for line in self.lines():
+            how, _, what = line.partition(" = ")
+            if _said("hyprctl", "keyword", how, what) != "ok":
+                raise _not_written(Message("Hyprland doesn't take this key."))
+
+
+class NiriKey(_InFile):
+    """niri: config.kdl."""
+
+    WHERE, COMMENT = "~/.config/niri/config.kdl", "//"
+
+    def lines(self) -> tuple[str, ...]:
+        """See ``OwnKey``."""
+        names = {"LOGO": "Super"}
+        keys = "+".join((*(names.get(one, one.capitalize()) for one in self._modifiers), self._key))
+        return (f'    {keys} repeat=false {{ spawn "{self._command}" "toggle"; }}',)
+
+    def _with(self, text: str, block: Sequence[str]) -> str:
+        lines = text.splitlines(keepends=True)
+        for place, line in enumerate(lines):
+            if line.split() == ["binds", "{"]:
+                return "".join((*lines[: place + 1], *(f"{one}\n" for one in block), *lines[place + 1 :]))
+        return text + "\n".join(["binds {", *block, "}", ""])
+
+    def _check(self, text: str) -> None:
+        with tempfile.NamedTemporaryFile("w", suffix=".kdl", dir=self._path.parent, encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            if _said("niri", "validate", "--config", file.name) is None:
+                raise _not_written(Message("niri doesn't take this key."))
+
+
+class GnomeKey(OwnKey):
+    """GNOME 47 or older: a custom shortcut, as its settings make it."""
+
+    WHERE = "Settings > Keyboard > Custom Shortcuts"
+    _SCHEMA, _LIST = "org.gnome.settings-daemon.plugins.media-keys", "custom-keybindings"
+    _PATH = "/org/gnome/settings-daemon/plugins/media-keys/custom-keybindings/handy-qwen/"
+
+    def lines(self) -> tuple[str, ...]:
+        """See ``OwnKey``."""
+        return (f"Handy Qwen: {self._keys()} -> {self._command} toggle",)
+
+    def is_bound(self) -> bool:
+        """See ``OwnKey``."""
+        return self._PATH in self._listed()
+
+    def bind(self) -> None:
+        """See ``OwnKey``."""
+        values = {"name": "Handy Qwen", "command": f"{self._command} toggle", "binding": self._keys()}
+        for name, value in values.items():
+            self._set(f"{self._SCHEMA}.custom-keybinding:{self._PATH}", name, value)
+        if not self.is_bound():
+            self._set(self._SCHEMA, self._LIST, str([*self._listed(), self._PATH]))
+
+    def unbind(self) -> None:
+        """See ``OwnKey``."""
+        left = [path for path in self._listed() if path != self._PATH]
+        self._set(self._SCHEMA, self._LIST, str(left))
+        _said("gsettings", "reset-recursively", f"{self._SCHEMA}.custom-keybinding:{self._PATH}")
+
+    def _keys(self) -> str:
+        names = {"CTRL": "<Control>", "ALT": "<Alt>", "SHIFT": "<Shift>", "LOGO": "<Super>"}
+        return "".join(names[one] for one in self._modifiers) + self._key
+
+    def _listed(self) -> list[str]:
+        said = _said("gsettings", "get", self._SCHEMA, self._LIST) or "[]"
+        try:
+            return [str(path) for path in ast.literal_eval(said.removeprefix("@as "))]
+        except (ValueError, SyntaxError) as exc:
+            raise _not_written(Message("GNOME doesn't say which shortcuts there are.")) from exc
+
+    def _set(self, schema: str, name: str, value: str) -> None:
+        if _said("gsettings", "set", schema, name, value) is None:
+            raise _not_written(Message("GNOME doesn't take this shortcut."))
+
+
+def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey | None:
+    """The binding of ``trigger`` in the desktop of this session; None: that cannot be written here."""
+    command = _command(environment)
+    home = Path(environment.get("XDG_CONFIG_HOME") or user_home() / ".config")
+    for desktop in environment.get("XDG_CURRENT_DESKTOP", "").split(":"):
+        if desktop == "Hyprland" and shutil.which("hyprctl"):
+            return HyprlandKey(trigger, command, home / "hypr" / "hyprland.conf")
+        if desktop == "niri" and shutil.which("niri"):
+            return NiriKey(trigger, command, home / "niri" / "config.kdl")
+        if desktop == "GNOME" and shutil.which("gsettings"):
+            return GnomeKey(trigger, command)
+    return None
 
 
 def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
-    """What to do, with the lines for this desktop if it is a known one."""
-    command = SCRIPT if shutil.which(SCRIPT) else launch_for(environment).command[0]
-    for desktop in environment.get("XDG_CURRENT_DESKTOP", "").split(":"):
-        match desktop:
-            case "sway":
-                return Message(
-                    "Add these lines to ~/.config/sway/config, then reload it: {lines}",
-                    lines=f"bindsym --no-repeat F9 exec {command} start  and  "
-                    f"bindsym --release F9 exec {command} stop",
-                )
-            case "Hyprland":
-                return Message(
-                    "Add these lines to ~/.config/hypr/hyprland.conf: {lines}",
-                    lines=f"bind = , F9, exec, {command} start  and  bindr = , F9, exec, {command} stop",
-                )
-            case "niri":
-                return Message(
-                    "Add this line to binds in ~/.config/niri/config.kdl: {line}",
-                    line=f'F9 repeat=false {{ spawn "{command}" "toggle"; }}',
-                )
-            case "GNOME":
-                return Message(
-                    "Settings > Keyboard > Custom Shortcuts: add one with the command {command}",
-                    command=f"{command} toggle",
-                )
+    """What the user can do where no program gets a key."""
+    if own_key("F9", environment) is not None:
+        return OFFERED
     return Message(
         'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '
         'when it comes up, or "{command} toggle" on a key.',
-        command=command,
+        command=_command(environment),
     )
+
+
+def _command(environment: Mapping[str, str]) -> str:
+    return SCRIPT if shutil.which(SCRIPT) else launch_for(environment).command[0]
+
+
+def _said(*command: str) -> str | None:
+    """What a program of the desktop's says; None: it fails, or there is none."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S, check=True)
+    except (OSError, subprocess.SubprocessError) as exc:
+        logger.info("%s %s: %s", command[0], command[1], type(exc).__name__)
+        return None
+    return done.stdout.strip()
+
+
+def _not_written(title: Message) -> HotkeyError:
+    hint = Message("Nothing was changed. You can bind a key by hand: see Help > Wayland.")
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)

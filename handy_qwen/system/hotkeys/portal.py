@@ -19,6 +19,8 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
   after half a second): when the repeats stop though the desktop is awake, the key is up.
 
 Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
+Sway has a way of its own (sway.py); other desktops without the portal can bind a key of theirs to our
+commands (own_keys.py).
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
 version 2; triggers as in https://specifications.freedesktop.org/shortcuts/latest.
@@ -30,23 +32,26 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from jeepney import Message as BusMessage
 from jeepney.low_level import HeaderFields
 
+from handy_qwen import paths
 from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.files import replace_file
 from handy_qwen.message import Message
 from handy_qwen.system.entries import APP_ID
-from handy_qwen.system.hotkeys.chord import Chord, chords_of, labels
+from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener
-from handy_qwen.system.hotkeys.own_keys import own_keys
+from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
 from handy_qwen.system.opening import run
 from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
 
@@ -60,19 +65,6 @@ FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 _BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy Qwen.")
 _CANCEL = "cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
-_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
-_NAMED = """
-    enter=Return tab=Tab backspace=BackSpace escape=Escape page_up=Page_Up page_down=Page_Down
-    scroll_lock=Scroll_Lock num_lock=Num_Lock caps_lock=Caps_Lock print_screen=Print
-    media_play_pause=XF86AudioPlay media_stop=XF86AudioStop media_next=XF86AudioNext
-    media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
-    volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
-"""
-_KEYSYMS = dict(one.split("=") for one in _NAMED.split())
-_KEYSYMS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
-_KEYSYMS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
-_KEYSYMS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
-_KEYSYMS |= {f"kp_{n}": f"KP_{n}" for n in range(10)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,19 +151,32 @@ class ShortcutsSession(PortalSession):
 
 
 class PortalHotkeys(ConnectedListener[ShortcutsSession]):
-    """Listens for hotkeys through the portal on the session bus ``bus``; posts on the thread ``hotkeys``."""
+    """Listens for hotkeys through the portal.
+
+    Args:
+        post: Takes the events, on the thread ``hotkeys``.
+        bus: Address of the session bus; "SESSION": that of the environment.
+        may_ask: Whether the user is there to answer a question. If not, only what the desktop has bound
+            before is asked for.
+        known: The file with the names of that.
+    """
 
     LOST = (PortalError,)
     ANSWER_S = 15.0
 
-    def __init__(self, post: Post, *, bus: str = "SESSION") -> None:
+    def __init__(
+        self, post: Post, *, bus: str = "SESSION", may_ask: bool = True, known: Path | None = None
+    ) -> None:
         super().__init__(post)
         self._bus = bus
+        self._may_ask, self._is_waiting = may_ask, False
+        self._known = known or paths.data_dir() / "known-hotkeys"
         self._is_escape_watched = False
         # Owned by the thread:
         self._shortcuts: tuple[Shortcut, ...] = ()
         self._down: dict[int, _Press] = {}
         self._is_reported = False  # that a key is missing
+        self._own: OwnKey | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
@@ -218,6 +223,18 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """Report the shortcut "Cancel" only while a take runs. Any thread."""
         self._is_escape_watched = is_wanted
 
+    def bind_own_key(self, is_wanted: bool) -> None:
+        """See ``HotkeyListener``."""
+        if self._own is not None:
+            self._own.bind() if is_wanted else self._own.unbind()
+            self.revive()  # it is started again, and finds it
+
+    def allow_questions(self) -> None:
+        """See ``HotkeyListener``."""
+        self._may_ask = True
+        if self._is_waiting:
+            self.revive()  # it is started again
+
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
         """See ``HotkeyListener``. Keys are the desktop's business."""
         raise _error(Message("Your desktop decides which keys a program gets."), _BY_HAND)
@@ -246,19 +263,35 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
         The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
         """
-        before, self._shortcuts = self._shortcuts, shortcuts
+        self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
+        before, self._shortcuts = self._shortcuts, () if self._is_waiting else shortcuts
         self._disconnect()
+        if self._is_waiting:
+            self._is_reported = True
+            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))
+            hint = Message("Open Handy Qwen: your desktop may then ask you about it.")
+            raise HotkeyError(Message("Your new hotkey isn't set yet."), HotkeyReason.DENIED_BY_USER, hint)
         try:
             self._connection = self._connect()
         except NoPortalError as exc:
             self._shortcuts = before  # tried again by the loop
-            self._post(HotkeysAssigned(("",) * (len(shortcuts) - 1)))  # the user binds a key to our commands
+            if self._offer_own_key(len(shortcuts) - 1, shortcuts[0].trigger or STAND_IN):
+                return
             raise _unsupported() from exc
         except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
             self._is_reported = True
             title = Message("Your desktop isn't responding to the request for hotkeys.")
             hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
             raise _error(title, hint) from exc
+
+    def _offer_own_key(self, count: int, trigger: str) -> bool:
+        """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
+        self._own = own_key(trigger)
+        offer = self._own.offer() if self._own is not None and count else None
+        is_bound = offer is not None and offer.is_bound
+        given = tuple(trigger if is_bound and place == 0 else "" for place in range(count))
+        self._post(HotkeysAssigned(given, offer=offer))
+        return is_bound
 
     def _is_wanted(self) -> bool:
         return bool(self._shortcuts)
@@ -283,6 +316,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                     HotkeyError(Message("The hotkeys were not allowed."), HotkeyReason.DENIED_BY_USER, hint)
                 )
             elif signal.kind in ("Bound", "Changed"):
+                if signal.kind == "Bound" and signal.keys:
+                    self._remember(signal.keys)
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
@@ -295,9 +330,22 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 self._press(hotkey) if signal.kind == "Activated" else self._release(hotkey)
         connection.look_again_s = self._release_lost(connection)
 
+    def _bound_before(self) -> set[str]:
+        try:
+            return set(self._known.read_text("utf-8").split())
+        except (OSError, ValueError):  # nothing was, or it is no text
+            return set()
+
+    def _remember(self, names: Iterable[str]) -> None:
+        try:
+            replace_file(self._known, "\n".join(names).encode())
+        except OSError as exc:  # a start at login waits until a window is opened
+            logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
+
     def _judge(self, keys: Mapping[str, str]) -> None:
         wanted = [shortcut for shortcut in self._shortcuts if shortcut.name != _CANCEL]
-        self._post(HotkeysAssigned(tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)))
+        given = tuple(_key_in(keys.get(one.name, ""), one.trigger) for one in wanted)
+        self._post(HotkeysAssigned(given, _key_in(keys.get(_CANCEL, ""), "")))
         if wanted and not any(shortcut.name in keys for shortcut in wanted):
             self._report(_error(Message("Your desktop did not accept the hotkeys."), own_keys()))
         elif missing := [shortcut for shortcut in wanted if not keys.get(shortcut.name)]:
@@ -370,15 +418,6 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
         description = f"Dictate ({hotkey.language})" if hotkey.language else "Dictate"
         shortcuts.append(Shortcut(name, description, wish))
     return (*shortcuts, Shortcut(_CANCEL, "Cancel the dictation", ""))
-
-
-def trigger(chord: Chord) -> str:
-    """``chord`` as the portal writes it; empty if it cannot be said: lone modifiers, AltGr, mouse buttons."""
-    families = [name.partition("_")[0] for name in chord.modifiers]
-    is_button = chord.key.startswith("mouse")
-    if chord.is_lone or is_button or any(family not in _MODIFIERS for family in families):
-        return ""
-    return "+".join([*(_MODIFIERS[family] for family in families), _KEYSYMS.get(chord.key, chord.key)])
 
 
 def _key_in(description: str, wish: str) -> str:

@@ -124,6 +124,13 @@ class Backend:
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
+    def hasten(self) -> None:
+        """Have ready what takes a while, unless the user would be asked: a paste follows soon, most likely.
+
+        Raises:
+            InsertError: It cannot be had.
+        """
+
     def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Press the keys for ``text`` while the window has the focus. Raises InsertError: nothing typed."""
         raise unsupported(Message("Typing"))

@@ -77,6 +77,7 @@ class DesktopInserter:
         self._last_resort = last_resort or copy_with_pyperclip
         self._job: _Job | None = None  # the one under way
         self._rest_s: float | None = None
+        self._is_paste_expected = False
         self._told = KeyPermission.NOT_NEEDED
         self.thread = Worker(
             "insert", pause_s=lambda: self._rest_s, after=self._rest, on_revive=self._give_up
@@ -95,8 +96,14 @@ class DesktopInserter:
 
     def prepare(self, method: Method) -> None:
         """A text may have to be inserted soon. See ``Inserter``."""
-        if method is Method.PASTE:
+        self._is_paste_expected = method is Method.PASTE
+        if self._is_paste_expected:
             self.thread.do(self._prepare)
+
+    def hasten(self) -> None:
+        """The text comes soon. See ``Inserter``."""
+        if self._is_paste_expected:
+            self.thread.do(self._hasten)
 
     def allow_keys(self) -> None:
         """See ``Inserter``."""
@@ -150,6 +157,9 @@ class DesktopInserter:
 
     def _prepare(self) -> None:
         self._try("preparing", lambda: self._backend.prepare(lambda: not self.thread.is_idle()))
+
+    def _hasten(self) -> None:
+        self._try("getting ready", self._backend.hasten)
 
     def _close_backend(self) -> None:
         self._try("closing", self._backend.close)

@@ -14,6 +14,7 @@ Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.po
 from __future__ import annotations
 
 import logging
+import time
 from pathlib import Path
 
 from handy_qwen import paths
@@ -31,6 +32,7 @@ UNTIL_REVOKED = 2
 PRESSED, RELEASED = 1, 0
 PORTAL_S = 5.0
 CONSENT_S = 40.0  # the user has to read a question; with the rest less than a text may take (INSERTING_S)
+CHORD_S, LEAST_S = 2.0, 0.1  # for all keys of a chord, and for each if the portal hangs
 _NO = "no\n"
 
 
@@ -113,15 +115,15 @@ class PortalKeyboard:
             InsertError: The portal has taken the keyboard away: the last key was not pressed.
             Unsure: It may have been.
         """
-        pressed = 0
+        pressed, until_s = 0, time.monotonic() + CHORD_S
         try:
             for keysym in chord:
-                self._key(keysym, PRESSED)
+                self._key(keysym, PRESSED, until_s)
                 pressed += 1
-            self._release(chord)
+            self._release(chord, until_s)
         except PortalError as problem:
             try:
-                self._release(chord)
+                self._release(chord, time.monotonic() + CHORD_S)
             except PortalError as again:
                 logger.info("keys may be down in the desktop portal: %s", again)
             if pressed == len(chord) or (pressed == len(chord) - 1 and not isinstance(problem, RefusedError)):
@@ -151,14 +153,15 @@ class PortalKeyboard:
             raise DeniedError("no keyboard")
         permission.keep(str(value_in(granted, "restore_token", "")))
 
-    def _release(self, chord: Chord) -> None:
+    def _release(self, chord: Chord, until_s: float) -> None:
         for keysym in reversed(chord):
-            self._key(keysym, RELEASED)
+            self._key(keysym, RELEASED, until_s)
 
-    def _key(self, keysym: int, state: int) -> None:
-        self._session.call(
-            "NotifyKeyboardKeysym", "oa{sv}iu", (self._session.handle, {}, keysym, state), wait_s=PORTAL_S
-        )
+    def _key(self, keysym: int, state: int, until_s: float) -> None:
+        """The call is sent also where no time is left for its answer: a key must come up."""
+        body: tuple[object, ...] = (self._session.handle, {}, keysym, state)
+        left_s = max(LEAST_S, until_s - time.monotonic())
+        self._session.call("NotifyKeyboardKeysym", "oa{sv}iu", body, wait_s=left_s)
 
 
 def _denied() -> InsertError:

@@ -204,6 +204,12 @@ class Wayland(PastingBackend[None]):
         if self._clipboards.keeps_focus:
             super().prepare(is_awaited)
 
+    def hasten(self) -> None:
+        """See ``Backend``: the keyboard, while the text is being made."""
+        if self._keyboard is None and (self._has_own_keyboard or self._permission.token()):
+            self._await_focus()
+            self._pressed_at_s = time.monotonic()  # it is not given back at once
+
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
         self._pause(self.RELEASE_PAUSE_S)

@@ -175,8 +175,9 @@ class DataControl:
         self._do(lambda: self._restore() if self._offer is offer else None)
 
     def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` on the clipboard for good."""
-        self._do(lambda: self._forget() if self._offer is offer else None)
+        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
+        settle = self._restore if offer.is_lost else self._forget
+        self._do(lambda: settle() if self._offer is offer else None)
 
     def copy(self, text: str) -> None:
         """Own CLIPBOARD with ``text`` for good."""

@@ -50,10 +50,10 @@ class AboutPage(SettingsPage):
         pages = Button(words.HELP_PAGES, lambda: tools.commands.open_window(Window.HELP))
         self.add_section(words.HELP, Row(words.MANUAL, pages, help=words.MANUAL_HELP), self._archive)
         file = Button(strings.without_letter(words.OPEN_FILE), tools.commands.open_settings_file)
-        folders = [Row(words.SETTINGS_FILE, file, help=str(paths.settings_file()))]
+        folders = [Row(words.SETTINGS_FILE, file, help=_breakable(paths.settings_file()))]
         for title, folder in words.folders():
             opened = Button(words.OPEN_FOLDER, partial(_open, folder))
-            folders.append(Row(title, opened, help=str(folder)))
+            folders.append(Row(title, opened, help=_breakable(folder)))
         self.add_section(words.FOLDERS, *folders)
         self.add_section(words.ABOUT, Row(strings.VERSION, help=words.LICENCES))
 
@@ -136,6 +136,11 @@ class _Checks(QWidget):
         parts = row(mark, (said, 1), gap_px=SMALL_GAP_PX, parent=whole)
         parts.setAlignment(mark, Qt.AlignmentFlag.AlignTop)
         return whole
+
+
+def _breakable(path: Path) -> str:
+    """``path``, with places for line breaks where Windows has its backslashes: Qt sees none there."""
+    return str(path).replace("\\", "\\\N{ZERO WIDTH SPACE}")
 
 
 def _open(folder: Path) -> None:

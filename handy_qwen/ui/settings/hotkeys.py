@@ -9,6 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
@@ -23,6 +24,7 @@ from handy_qwen.settings import OPTIONS, Settings
 from handy_qwen.ui import strings
 from handy_qwen.ui.key_recorder import KeyRecorder, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.own_key import OwnKeyOffer
 from handy_qwen.ui.settings import shortcut_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
 from handy_qwen.ui.settings.key_cell import KeyCell
@@ -129,8 +131,9 @@ class HotkeyList(QWidget):
         self._test = _Test.NONE
         self._former: tuple[Hotkey, ...] | None = None  # before the last removal or reset
         self.trouble, self.undone, self.desktop = Message(), Outcome(words.UNDO), Message()
+        self.own_key = OwnKeyOffer(tools.commands)
         self.add = Button(words.ADD, self._on_add)
-        self.configure = Button(words.CONFIGURE, self._commands.configure_hotkeys)
+        self.configure = Button(words.CONFIGURE, partial(self._commands.configure_hotkeys, None))
         self.reset = ResetButton(self._on_reset)
         default = ", ".join(hotkey.chord for hotkey in _DEFAULT)
         self.reset.explain(words.HOTKEYS, default)
@@ -144,6 +147,7 @@ class HotkeyList(QWidget):
         column(
             self.desktop,
             self._list,
+            self.own_key,
             self.trouble,
             self.undone,
             below,
@@ -173,7 +177,8 @@ class HotkeyList(QWidget):
     def show_view(self, view: View) -> None:
         """Show which hotkeys are down, and what the desktop or the listener says about them."""
         self._view = view
-        is_assigned = view.desktop_keys is not None
+        self.own_key.show_view(view)
+        is_assigned = view.desktop_keys is not None and view.key_offer is None
         self.desktop.say(words.BY_DESKTOP if is_assigned else "", "text", hint=words.BY_DESKTOP_HINT)
         self.configure.setVisible(is_assigned)
         lasting = [one for one in view.notices if one.subject == HOTKEYS and one.is_lasting]
@@ -334,7 +339,7 @@ class HotkeyList(QWidget):
 
     def _on_cell(self, one: HotkeyRow) -> None:
         if self._view.desktop_keys is not None:
-            self._commands.configure_hotkeys()
+            self._commands.configure_hotkeys(None)
         elif self._recording is one:
             self.end_capture()
         else:

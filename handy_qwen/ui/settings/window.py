@@ -99,6 +99,7 @@ class SettingsWindow(AppWindow):
         self.body.addLayout(row(self._left, (right, 1)), 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
+        self.list.itemSelectionChanged.connect(self._on_selected)
         self.search.textChanged.connect(self._on_search)
         self.search.returnPressed.connect(self._go_to_found)
         QShortcut(QKeySequence.StandardKey.Find, self, self._begin_search)
@@ -240,6 +241,11 @@ class SettingsWindow(AppWindow):
         self.order_tabs()
         if self.isVisible():
             self._enter(page)
+
+    def _on_selected(self) -> None:
+        """A screen reader's press selects a page, and does not choose it."""
+        for item in self.list.selectedItems():
+            self.list.setCurrentItem(item)
 
     def _enter(self, page: SettingsPage | None) -> None:
         """``page`` is up, and no other; None: the window is closed."""

@@ -25,6 +25,7 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.key_cap import KeyCap
 from handy_qwen.ui.key_recorder import is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.own_key import OwnKeyOffer
 from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import (
     Page,
@@ -255,11 +256,12 @@ class HotkeyPage(Page):
         self.cap.refused.connect(lambda: self.hint.say(words.NOT_A_HOTKEY, "problem"))
         self.cap.failed.connect(self._on_refused)
         self.cap.capture_ended.connect(self._on_capture_ended)
+        self.own_key = OwnKeyOffer(commands)
         self.change = Button(words.CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
         keys = (GAP_PX, row(None, self.cap, None), SMALL_GAP_PX, row(None, self.change, None), GAP_PX)
-        self.fill(Card(*keys, gap_px=GAP_PX), self.hint, self.objection, None)
+        self.fill(Card(*keys, gap_px=GAP_PX), self.own_key, self.hint, self.objection, None)
 
     def enter(self) -> None:
         """From now on the hotkey is only shown."""
@@ -294,6 +296,8 @@ class HotkeyPage(Page):
         is_down = view.is_key_down and self._is_up
         self._look(is_down)
         self._is_assigned = view.desktop_keys is not None
+        self.own_key.show_view(view)
+        self.change.setVisible(view.key_offer is None)
         if not self.cap.is_capturing:
             self.change.setText(words.CONFIGURE if self._is_assigned else words.CHANGE)
         shown = keys if view.desktop_keys is None else view.desktop_keys
@@ -314,7 +318,7 @@ class HotkeyPage(Page):
 
     def _on_change(self) -> None:
         if self._is_assigned:
-            self._commands.configure_hotkeys()
+            self._commands.configure_hotkeys(None)
             return
         if self.cap.is_capturing:
             self.cap.stop_capture()

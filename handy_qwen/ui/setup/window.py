@@ -19,7 +19,6 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShortcut,
     QShowEvent,
-    QWindowStateChangeEvent,
 )
 from PySide6.QtWidgets import QAbstractButton, QFrame, QPushButton, QSizePolicy, QWidget
 
@@ -62,6 +61,7 @@ class SetupWindow(AppWindow):
         model_commands: ModelCommands,
     ) -> None:
         super().__init__("setup", words.TITLE, _SIZE_PX)
+        self._is_minimized = False
         self.model = ModelPage(model_commands, commands)
         steps: list[Page] = [
             self.model,  # first, so that it is downloaded behind the others
@@ -142,11 +142,11 @@ class SetupWindow(AppWindow):
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
         """Give the hotkey and the microphone back while the window is minimized. Called by Qt."""
         super().changeEvent(event)
-        if isinstance(event, QWindowStateChangeEvent) and self.isVisible():
-            was_minimized = bool(event.oldState() & Qt.WindowState.WindowMinimized)
-            if self.isMinimized() and not was_minimized:
+        if event.type() is QEvent.Type.WindowStateChange:  # told twice on some systems
+            was_minimized, self._is_minimized = self._is_minimized, self.isMinimized()
+            if self.isVisible() and self._is_minimized and not was_minimized:
                 self.page.leave()
-            elif was_minimized and not self.isMinimized():
+            elif self.isVisible() and was_minimized and not self._is_minimized:
                 self.page.enter()
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's

@@ -28,12 +28,11 @@ import shutil
 import subprocess
 import threading
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import pytest
 
-from handy_qwen.control import Endpoint, ask
-from handy_qwen.errors import ControlError
+from handy_qwen.control import Endpoint
 from tests.conftest import ROOT
 from tests.e2e.app import App
 from tests.e2e.desk.desktop import Desktop
@@ -164,6 +163,8 @@ class WineApp(App):
         command: What is started, behind ``wine``; by default the checkout, by Windows Python.
     """
 
+    end_s = END_S
+
     def __init__(
         self,
         desktop: WineDesktop,
@@ -179,7 +180,8 @@ class WineApp(App):
         self.runtime = self.home / "run"
         self._calls = 0
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """See ``App``."""
         self.process = self.desktop.start(self._name, *self.command, "--debug", "--hidden", env=self.env)
         try:
             wait_until(
@@ -193,17 +195,15 @@ class WineApp(App):
             self.desktop.stop(self.process)
             print(self.output())  # noqa: T201  why it did not start
             raise
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self.process.poll() is None:
-            self.run("quit")  # Windows has no SIGTERM
-        code = self.process.wait(END_S)
-        if kind is not None:
-            print(self.output())  # noqa: T201  what led to the failure
-        else:
-            assert code == 0, self.output()
-            assert "Traceback" not in self.output(), self.output()
+    def tell_to_end(self) -> None:
+        """By command: Windows has no SIGTERM."""
+        self.run("quit")
+
+    def costs(self) -> tuple[int, int, int]:
+        """What it uses: bytes of memory, threads, handles."""
+        used = self.desktop.ask("costs", pid=self.status()["pid"])
+        return used["memory_bytes"], used["threads"], used["handles"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it. All it prints is in ``stdout``."""
@@ -215,15 +215,10 @@ class WineApp(App):
         said = said.replace("Failed to create DXGI factory.\r\n", "")  # Wine has none; ONNX Runtime asks
         return subprocess.CompletedProcess(arguments, code, said, "")
 
-    def status(self) -> dict[str, Any]:
-        """What it says it is doing; empty while it is not running.
-
-        Asked from this side: a Windows program takes seconds to start.
-        """
-        try:
-            return dict(ask(Endpoint(self.runtime, is_unix=False), "status")["status"])
-        except ControlError:
-            return {}
+    @property
+    def endpoint(self) -> Endpoint:
+        """The port of the Windows program, asked from this side."""
+        return Endpoint(self.runtime, is_unix=False)
 
 
 class _WineTarget(Target):

@@ -94,6 +94,15 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
     assert shown == opened
 
 
+def test_the_desktop_may_ask_about_hotkeys_once_a_window_was_opened(bench):  # noqa: F811
+    desk = bench()
+    desk.program._is_hidden = True
+    start(desk)
+    assert not desk.hotkeys.may_ask
+    desk.program.open_window(Window.MAIN)
+    assert desk.hotkeys.may_ask
+
+
 @pytest.mark.parametrize(
     ("is_hidden", "has_tray", "hint"),
     [(False, True, DEMO_HINT_TRAY), (True, False, DEMO_HINT), (False, False, None)],

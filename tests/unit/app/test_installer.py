@@ -1,14 +1,18 @@
 """What is measured of a model when nobody waits: threads, and a graphics card where there is one."""
 
 import shutil
+import sys
 
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.app import installer
 from handy_qwen.app.installer import Installer
 from handy_qwen.models import device_trial, tuning
 from handy_qwen.models.installed import demo_model
 from handy_qwen.models.machine import threads_for
+from handy_qwen.models.placement import choice_of
+from handy_qwen.system.entries import Launch
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NAME = "mine"
@@ -23,7 +27,7 @@ def tried(monkeypatch):
     monkeypatch.setattr(tuning, "is_tuned", lambda folder: (folder.name, "threads") in found)
     monkeypatch.setattr(device_trial, "is_trial_due", lambda _folder: True)
     monkeypatch.setattr(
-        device_trial, "try_devices", lambda folder, threads, _step: found.append((folder.name, threads))
+        installer, "_try_devices", lambda folder, threads, _step: found.append((folder.name, threads))
     )
     return found
 
@@ -58,9 +62,40 @@ def test_nothing_is_measured_beside_a_dictation_also_behind_an_installation(trie
     """The first one is often spoken right then: it would wait, and what is found would be wrong for good."""
     monkeypatch.setattr(tuning, "tune", lambda folder, step: (step(), tried.append((folder.name, "threads"))))
     is_idle, told = [True, False], []
-    installer = Installer(lambda: None, lambda: True, is_idle.pop)
-    installer.tune(NAME, told.append)
+    shop = Installer(lambda: None, lambda: True, is_idle.pop)
+    shop.tune(NAME, told.append)
     assert tried == []
-    installer.tune(NAME, told.append)
+    shop.tune(NAME, told.append)
     assert tried == [(NAME, "threads"), (NAME, threads_for(paths.models_dir() / NAME))]
     assert len(told) == 2
+
+
+def _bench(monkeypatch, folder, then):
+    """Have a process stand for ``bench`` that notes what ``try_devices`` does, and then does ``then``."""
+    code = (
+        "import os, sys, time; from pathlib import Path; from handy_qwen.models.placement import *;"
+        f"assert sys.argv[1:5] == ['bench', '--model', {str(folder)!r}, '--threads'];"
+        f"keep_choice(Path(sys.argv[3]), Choice('', frozenset(), 'It ended.')); {then}"
+    )
+    launch = Launch((sys.executable, "-c", code, "--hidden"))
+    monkeypatch.setattr(installer, "launch_for", lambda: launch)
+
+
+def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch):
+    folder = demo_model().folder
+    _bench(monkeypatch, folder, "os.abort()")
+    installer._try_devices(folder, 2, lambda: None)
+    assert choice_of(folder).why == "It ended."
+
+
+def test_a_trial_that_is_given_up_says_nothing_of_the_device(monkeypatch):
+    folder = demo_model().folder
+    _bench(monkeypatch, folder, "time.sleep(60)")
+
+    def give_up():
+        if choice_of(folder):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        installer._try_devices(folder, 2, give_up)
+    assert choice_of(folder) is None

@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from handy_qwen.system.autostart import Launch
 
 from handy_qwen import app, paths
 from handy_qwen.control import ControlServer, Endpoint, InstanceLock
 from handy_qwen.errors import ControlError, HandyError
+from handy_qwen.system.entries import Launch
 
 HEAVY = ("regex", "numpy", "onnxruntime", "sounddevice", "soxr", "soundfile", "Xlib", "psutil")
 

@@ -16,6 +16,7 @@ from handy_qwen.core.types import Method
 from handy_qwen.core.vocabulary import Fit
 from handy_qwen.settings import SettingsStore, read_configuration
 from handy_qwen.vocabulary import handy
+from tests.waiting import wait_until
 
 WAIT_S = 20.0
 SOFAS = Replacement("chairs", "sofas")
@@ -109,7 +110,8 @@ def test_a_model_that_cannot_be_read_is_not_counted_again_and_again(app_home):
     reader = Reader(app_home / "settings.toml", count)
     reader.presenter.look()
     reader.presenter.add_words("Qwen")
-    reader.page(lambda page: page.words and not reader.presenter._must_count())
+    reader.page(lambda page: page.words)
+    wait_until(lambda: not reader.presenter._must_count(), "the count")  # after the page
     reader.presenter.try_text("chairs")
     assert reader.page(lambda page: page.tried).fit is None
     reader.presenter.close(WAIT_S)

@@ -195,6 +195,7 @@ def test_music_is_neither_paused_nor_a_sound_of_a_message_nor_our_own():
     assert pulse.used_sinks("", own_pid=99) == set()
 
 
+@pytest.mark.linux("PulseAudio is on Linux only")
 def test_the_headset_that_plays_is_the_one_whose_address_the_sink_has(tmp_path, monkeypatch):
     (tmp_path / "sinks").write_text("3\tbluez_output.AA_BB_CC_00_11_22.1\tx\n4\talsa_output.pci\tx\n")
     (tmp_path / "streams").write_text(STREAMS)
@@ -204,6 +205,7 @@ def test_the_headset_that_plays_is_the_one_whose_address_the_sink_has(tmp_path, 
     assert pulse.playing(wanted) == {"bluez_input.AA:BB:CC:00:11:22"}
 
 
+@pytest.mark.linux("PulseAudio is on Linux only")
 @pytest.mark.expects_log
 def test_a_dead_listener_for_changes_is_known_to_be_and_started_again(tmp_path, monkeypatch):
     put_pactl(tmp_path, monkeypatch, "echo \"Event 'new' on source #1\"; exec cat")
@@ -248,6 +250,7 @@ def test_without_a_sound_server_or_the_tool_there_is_no_list(tmp_path, monkeypat
     assert pulse.devices() is None
 
 
+@pytest.mark.linux("PulseAudio is on Linux only")
 def test_a_sound_server_that_hangs_is_told_from_one_that_is_not_there(tmp_path, monkeypatch):
     put_pactl(tmp_path, monkeypatch, "exec sleep 60")
     monkeypatch.setattr(pulse, "TIMEOUT_S", 0.05)

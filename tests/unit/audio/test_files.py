@@ -271,13 +271,16 @@ def test_a_missing_file_is_named(tmp_path):
     assert "no such file" in refusal(tmp_path / "absent.wav")
 
 
+NOT_OPENED = "no such file" if os.name == "nt" else "cannot be opened"
+
+
 def test_a_path_below_a_file_is_named(saved):
-    assert "cannot be opened" in refusal(saved(b"x") / "take.wav")
+    assert NOT_OPENED in refusal(saved(b"x") / "take.wav")
 
 
-@pytest.mark.parametrize("path", ["a\0b.wav", "x" * 5000])
-def test_an_impossible_path_is_named(path):
-    assert "cannot be opened" in refusal(path)
+@pytest.mark.parametrize(("path", "said"), [("a\0b.wav", "cannot be opened"), ("x" * 5000, NOT_OPENED)])
+def test_an_impossible_path_is_named(path, said):
+    assert said in refusal(path)
 
 
 def test_a_refusal_of_the_system_is_named(saved, monkeypatch):

@@ -79,9 +79,12 @@ def test_commands_work_with_the_model_in_use_if_none_is_named(run, imported):
         assert run("model", "use", name).status == 0
         assert json.loads(run("model", "check", "--json").out)["name"] == name
         assert run("model", "info").out.splitlines()[0].endswith(f" {name}")
-        speed = run("bench", "--seconds", "1", "--tokens", "2", "--rounds", "1", "--json")
-        assert speed.status == 0
+    short = ("--seconds", "1", "--tokens", "2", "--rounds", "1")
+    assert run("bench", *short).status == 0
+    assert run("model", "use", "another").status == 0
     (folder / "decoder.onnx").unlink()
+    assert run("bench", *short).status == 1
+    assert run("model", "use", "demo").status == 0
     assert run("transcribe", SPEECH).status == 0, "demo is in use; that another is damaged does not matter"
 
 
@@ -192,6 +195,7 @@ def test_where_nobody_can_be_asked_both_ways_are_named(ask, monkeypatch, small_m
     assert presets == []
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("verb", "preset", "is_named"), [("import", "balanced", True), ("convert", "smallest", False)]
 )

@@ -102,6 +102,7 @@ def homeless(monkeypatch, tmp_path):
 
 
 @pytest.mark.expects_log
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("home", [None, "file"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_without_a_home_every_command_says_so_or_works(homeless, run, command, home, monkeypatch):

@@ -283,7 +283,7 @@ def test_the_files_of_a_folder_are_taken_in_order_and_saved_as_they_lie_there(as
         shutil.copy(REPORT, talks / place)
     out = tmp_path / "out"
     assert ask("--recursive", talks, "--format", "srt", "--output", out).status == 0
-    saved = sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+    saved = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert saved == ["a/x.srt", "b.srt"], "as the films are called, so that players find them"
     shutil.copy(REPORT, talks / "b.wav")
     assert ask("--recursive", talks, "--format", "srt", "--output", out / "2").status == 0
@@ -356,7 +356,7 @@ def test_no_model_is_loaded_and_nothing_said_about_it_if_no_file_is_there(ask):
     status, out, err = ask("/nonexistent.wav", REPORT.parent, "--format", "json")
     assert (status, out) == (1, "")
     first, second = err.splitlines()
-    assert first.startswith("handy-qwen: /nonexistent.wav: there is no such file.")
+    assert "nonexistent.wav: there is no such file." in first
     assert second.startswith(f"handy-qwen: {REPORT.parent}: this is a folder")
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeysPermitted, Request
-from handy_qwen.core.types import KeyPermission
+from handy_qwen.core.types import KeyOffer, KeyPermission
 from handy_qwen.core.view import Phase
 from tests.dictation import ERROR, Desk
 
@@ -50,7 +50,10 @@ def test_it_is_known_which_of_several_hotkeys_is_down():
 def test_what_the_desktop_assigned_is_shown_once_it_is_told():
     desk = Desk()
     assert desk.view.desktop_keys is None
-    assert desk.play(HotkeysAssigned(("Meta+F9", ""))).view.desktop_keys == ("Meta+F9", "")
+    assert desk.view.cancel_key == "Esc"
+    offer = KeyOffer("here", ("a line",), is_bound=False)
+    view = desk.play(HotkeysAssigned(("Meta+F9", ""), "F10", offer)).view
+    assert (view.desktop_keys, view.cancel_key, view.key_offer) == (("Meta+F9", ""), "F10", offer)
 
 
 def test_the_keys_that_the_desktop_assigned_are_shown_instead_of_those_wished_for():

@@ -19,6 +19,7 @@ from handy_qwen.settings import Configuration, Settings
 
 pytestmark = pytest.mark.usefixtures("app_home")
 SECRET = "Zaphod"
+HOME = "USERPROFILE" if os.name == "nt" else "HOME"
 REPORT = Report((Finding("model", Status.OK, "It is whole."),))
 
 
@@ -93,14 +94,14 @@ def test_every_setting_that_can_hold_text_is_left_out():
 
 
 def test_home_and_name_of_the_user_are_replaced(monkeypatch):
-    monkeypatch.setenv("HOME", "/home/zaphod")
+    monkeypatch.setenv(HOME, "/home/zaphod")
     monkeypatch.setattr("getpass.getuser", lambda: "zaphod")
-    told = "/home/zaphod/models by zaphod (zaphodium) in /home/zaphodium and /home/zaphod."
-    assert scrubbed(told) == "~/models by user (zaphodium) in /home/zaphodium and ~."
+    told = "/home/zaphod/models by zaphod (zaphodium) in /home/zaphodium and /Home/Zaphod."
+    assert scrubbed(told) == "~/models by user (zaphodium) in /home/zaphodium and ~.", "Windows knows no case"
 
 
 def test_an_ordinary_or_missing_name_changes_no_other_words(monkeypatch):
-    monkeypatch.setenv("HOME", "/root")
+    monkeypatch.setenv(HOME, "/root")
     for name in ("root", "x"):
         monkeypatch.setattr("getpass.getuser", lambda name=name: name)
         assert scrubbed("the root of x") == "the root of x"
@@ -114,7 +115,7 @@ def test_an_ordinary_or_missing_name_changes_no_other_words(monkeypatch):
 
 def test_a_long_log_keeps_its_end(tmp_path):
     paths.log_dir().mkdir(parents=True)
-    (paths.log_dir() / "crash.log").write_text("old\n" + "x" * 2_000_000 + "\nnew\n", encoding="utf-8")
+    (paths.log_dir() / "crash.log").write_bytes(b"old\n" + b"x" * 2_000_000 + b"\nnew\n")
     write_bundle(tmp_path / "s.zip", Context({}), REPORT)
     with zipfile.ZipFile(tmp_path / "s.zip") as opened:
         text = opened.read("handy-qwen-support/log/crash.log").decode()

@@ -7,12 +7,12 @@ import sqlite3
 import threading
 from contextlib import closing
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import onnxruntime as ort
 import pytest
-from jeepney import HeaderFields, new_method_return
 
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
@@ -50,7 +50,6 @@ from handy_qwen.system.entries import MenuEntry
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
 from handy_qwen.system.insert.backend import Way
-from handy_qwen.system.insert.portal_keyboard import Permission
 from handy_qwen.system.session import session_of
 from tests.conftest import is_private
 
@@ -263,6 +262,8 @@ class Panel:
         pass
 
     def send_and_get_reply(self, message, *, timeout):
+        from jeepney import HeaderFields, new_method_return  # on Linux only
+
         assert timeout > 0
         if self.breaks:
             raise ConnectionResetError
@@ -273,6 +274,7 @@ class Panel:
         return reply
 
 
+@pytest.mark.linux("D-Bus is on Linux only")
 @pytest.mark.parametrize(
     ("pid", "breaks", "said"),
     [(7, False, "shows tray icons"), (8, False, "does not show Handy Qwen"), (8, True, "shows tray icons")],
@@ -285,6 +287,7 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
     assert said in finding.text
 
 
+@pytest.mark.linux("the portal is on Linux only")
 @pytest.mark.parametrize(
     ("said", "status", "text"),
     [
@@ -295,6 +298,8 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
 )
 @pytest.mark.usefixtures("app_home")
 def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, said, status, text):
+    from handy_qwen.system.insert.portal_keyboard import Permission
+
     monkeypatch.setattr("handy_qwen.system.portal.version_of", lambda _interface: 2)
     Permission().path.parent.mkdir(parents=True)
     Permission().path.write_text(said, "utf-8")
@@ -465,6 +470,7 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
     assert finding.details["order"] == []
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
@@ -475,6 +481,7 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     assert tried == [here.session]
 
 
+@pytest.mark.linux("displays of X11 are on Linux only")
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
 
@@ -526,6 +533,9 @@ class OneMicrophone:
         if self._error is not None:
             raise self._error
         return [Device("Desk", "7", 48_000, 1, is_default=True)]
+
+    def playing(self):
+        return None
 
     def close(self):
         pass
@@ -813,12 +823,16 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"prefix": "/home/me/venv", "executable": "/v/python"},
             "/v/python -m pip uninstall handy-qwen",
         ),
-        ("folder", {"executable": "/opt/x/handy-qwen", "is_frozen": True}, "Delete the folder /opt/x."),
+        (
+            "folder",
+            {"executable": "/opt/x/handy-qwen", "is_frozen": True},
+            f"Delete the folder {Path('/opt/x')}.",
+        ),
         ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
         (
             "app",
             {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},
-            "Move /Applications/H.app to the Trash.",
+            f"Move {Path('/Applications/H.app')} to the Trash.",
         ),
     ],
 )
@@ -843,6 +857,7 @@ def no_desktop(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.mark.linux("a session without a display is on Linux only")
 @pytest.mark.usefixtures("no_desktop")
 def test_the_command_tells_problems_and_ends_with_1(capsys):
     assert cli.main(["doctor", "--listen", "0"]) == 1

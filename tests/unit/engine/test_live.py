@@ -1,7 +1,9 @@
 """Keeping pace with the speaker: the tokens are those of the whole clip, whatever was drafted and when."""
 
 import random
+import sys
 import threading
+from collections import Counter
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.engine.api import GAP, Cancel, Timings, Transcript
-from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.live import LiveTranscription
+from handy_qwen.engine.qwen3.prompt import End, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
 
@@ -455,3 +458,48 @@ def test_custom_words_are_read_while_the_first_second_is_spoken(random_recognize
     advance_all(live)
     assert tuple(decoder._kept) == live._prompt.head
     live.cancel()
+
+
+@pytest.mark.parametrize(
+    ("slower", "drafts", "expected"),
+    [  # windows, and by how many seconds one of them is late
+        (1, range(18, 25), (3, 0.1)),  # a draft each second, but for the windows
+        (4, range(7, 11), (3, 0.1)),  # windows and drafts take less than half of the time
+        (12, range(1, 4), (3, 0.1)),  # windows alone take half of it
+        (40, range(1, 2), (2, 8.0)),  # it cannot keep pace: the second waits for the first
+    ],
+)
+def test_beside_other_programs_drafts_become_rare_and_windows_wait_for_none(
+    random_recognizer, monkeypatch, slower, drafts, expected
+):
+    """With a clock of its own: a window takes 0.3 s, a draft 0.2 s, or so many times as long."""
+    clock, seen, waited_s = Mock(now=0.0), Counter(), []
+    live_module = sys.modules[LiveTranscription.__module__]
+    monkeypatch.setattr(live_module, "time", Mock(perf_counter=lambda: clock.now))
+    real_window = Segment.advance
+
+    def advance(segment, samples, cancel):
+        late_s = -segment.missing_samples(samples) / RATE
+        found = real_window(segment, samples, cancel)
+        if found:
+            waited_s.append(late_s)
+            seen["windows"] += 1
+            clock.now += 0.3 * slower
+        return found
+
+    def answer(*_, **__):
+        seen["drafts"] += 1
+        clock.now += 0.2 * slower
+        return End.MODEL
+
+    monkeypatch.setattr(Segment, "advance", advance)
+    monkeypatch.setattr(Segment, "answer", answer)
+    samples, fed = voiced(26), 0
+    live = random_recognizer.live()
+    while clock.now < 26:
+        live.feed(samples[fed : (fed := min(len(samples), int(clock.now * RATE)))])
+        if not live.advance():
+            clock.now += 0.03
+    windows, late_s = expected
+    assert (seen["windows"], seen["drafts"] in drafts) == (windows, True), seen
+    assert max(waited_s) <= late_s

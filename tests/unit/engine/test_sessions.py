@@ -1,6 +1,8 @@
 """ONNX Runtime at its border: graphs that cannot be loaded, runs that fail or are given up."""
 
+import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -28,11 +30,13 @@ def graph(path, *nodes, x=("n",)):
     return path
 
 
+def doubled(folder):
+    return graph(folder / "double.onnx", helper.make_node("Add", ["x", "x"], ["y"]))
+
+
 @pytest.fixture
 def doubling(tmp_path):
-    return open_session(
-        graph(tmp_path / "double.onnx", helper.make_node("Add", ["x", "x"], ["y"])), threads=1
-    )
+    return open_session(doubled(tmp_path), threads=1)
 
 
 @pytest.fixture
@@ -97,6 +101,35 @@ def test_a_long_run_is_given_up_in_its_middle(endless):
 def test_threads_never_spin(doubling):
     """Spinning, they would take the processor from whoever they wait for."""
     assert doubling.get_session_options().get_session_config_entry("session.intra_op.allow_spinning") == "0"
+
+
+@pytest.mark.linux("SCHED_BATCH")
+@pytest.mark.parametrize("policy", ["SCHED_OTHER", "SCHED_BATCH"])
+def test_threads_displace_nobody_when_they_are_woken(tmp_path, policy):
+    """And the thread that starts them stays what it is."""
+    found, policy, path, tasks = [], getattr(os, policy), doubled(tmp_path), Path("/proc/self/task")
+
+    def look():
+        os.sched_setscheduler(0, policy, os.sched_param(0))
+        before = set(tasks.iterdir())
+        session = open_session(path, threads=3)
+        found.extend(os.sched_getscheduler(int(one.name)) for one in set(tasks.iterdir()) - before)
+        found.append(os.sched_getscheduler(0))
+        del session
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    thread.join()
+    assert found == [os.SCHED_BATCH, os.SCHED_BATCH, policy]
+
+
+@pytest.mark.linux("SCHED_BATCH")
+def test_where_no_other_class_is_allowed_threads_are_ordinary(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setscheduler", refuse)
+    assert open_session(doubled(tmp_path), threads=2)
 
 
 def test_a_run_for_which_there_is_no_memory_says_so(tmp_path):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import subprocess
+import sys
 
 import onnxruntime as ort
 import pytest
@@ -15,7 +17,7 @@ from handy_qwen.errors import CancelledError, CheckSpeechError, EngineError
 from handy_qwen.models import device_trial, installed, placement
 from handy_qwen.models.device_trial import is_trial_due, try_devices
 from handy_qwen.models.installed import demo_model, load_recognizer
-from handy_qwen.models.placement import choice_of, placement_of
+from handy_qwen.models.placement import Choice, choice_of, placement_of
 from handy_qwen.paths import asset
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -157,29 +159,50 @@ def test_a_trial_given_up_is_made_another_time(fake, demo):
 def test_a_device_that_ended_the_program_is_not_tried_again(fake, demo, monkeypatch):
     fake({Part.ENCODER: 9})
     monkeypatch.setattr(device_trial._Trial, "choice", lambda _: choice_of(demo))
-    known_meanwhile = try_devices(demo, 1)
-    assert (known_meanwhile.parts, known_meanwhile.why) == (set(), "The program ended while it was tried.")
+    crashed = Choice("", frozenset(), "The program crashed while the device was tried.")
+    assert try_devices(demo, 1) == crashed
 
 
-@pytest.mark.parametrize("failure", ["", "It is gone."])
-def test_a_device_that_ends_the_program_while_a_model_is_opened_is_not_opened_at_the_next_start(
-    fake, demo, monkeypatch, failure
+@pytest.mark.parametrize("where", ["open_session", "run"])
+def test_a_device_that_ends_the_program_is_not_used_again_until_a_driver_changes(
+    fake, demo, monkeypatch, where
 ):
+    """In a process of its own, which ends while the model is opened, or in the middle of a take."""
+    fake({Part.ENCODER: 9, Part.PREFILL: 9})
+    chosen = try_devices(demo, 1)
+    code = f"""
+import os, numpy, handy_qwen.models.installed as installed
+from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3.sessions import Device
+devices.DEVICES = (Device("{STAND_IN.provider}", "A stand-in"),)
+def end(*_, device=None, **__):
+    os.abort()
+devices.{where} = end
+model = installed.load_recognizer("demo", 1, use_devices=True)
+model.measure(numpy.ones(16000, numpy.float32), 2)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode not in {0, 1}, done.stderr
+    assert choice_of(demo) == Choice("", frozenset(), "The program crashed while the device was used.")
+    assert placement_of(demo) is None
+    assert not is_trial_due(demo)
+    monkeypatch.setattr(placement, "drivers", lambda: "a newer one")
+    assert is_trial_due(demo)
+    assert chosen.parts == BOTH
+
+
+def test_a_device_in_use_has_ended_nobody(fake, demo):
+    """Neither for this process nor, meanwhile, for another, which goes without a mark."""
     fake({Part.ENCODER: 9})
-    choice, seen = try_devices(demo, 1), []
-
-    def load_model(folder, *, placement, **_):
-        seen.append((placement.provider, placement_of(folder), is_trial_due(folder)))
-        if failure:
-            placement.on_failure(EngineError(failure))
-
-    monkeypatch.setattr(installed, "load_model", load_model)
-    load_recognizer("demo", use_devices=True)
-    assert seen == [(STAND_IN.provider, None, True)]
-    if failure:
-        assert choice_of(demo).why == f"It failed while it was used: {failure}"
-    else:
+    choice, place = try_devices(demo, 1), placement_of(demo)
+    with place.in_use():
         assert choice_of(demo) == choice
+        with place.in_use():
+            assert choice_of(demo) == choice
+        assert choice_of(demo) == choice
+    with pytest.raises(EngineError), place.in_use():
+        raise EngineError("It is gone.")
+    assert choice_of(demo) == choice
 
 
 @pytest.mark.parametrize("wrong", [{"parts": ["all"]}, {"parts": 3}, {"why": None, "parts": None}])
@@ -224,8 +247,8 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
 def test_a_device_is_used_only_where_it_may_be(demo, monkeypatch):
     monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
     try_devices(demo, 1)
-    seen, real = [], installed.opening
-    monkeypatch.setattr(installed, "opening", lambda folder: seen.append(folder) or real(folder))
+    seen, real = [], installed.placement_of
+    monkeypatch.setattr(installed, "placement_of", lambda folder: seen.append(folder) or real(folder))
     load_recognizer("demo", threads=1).close()
     assert not seen
     load_recognizer("demo", threads=1, use_devices=True).close()

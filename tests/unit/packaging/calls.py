@@ -147,6 +147,7 @@ class _Finder:
         self._helpers: dict[
             Function, set[str]
         ] = {}  # those that call what they are given, as which parameter
+        self._helper_names: set[str] = set()
         self._aliases: dict[tuple[str, str], Function] = {}  # (module, attribute) that holds a helper
         self._busy: set[tuple[ast.AST, str]] = set()
 
@@ -167,6 +168,7 @@ class _Finder:
                 for found in self._command(command, is_shell=_is_shell(module, node)):
                     if isinstance(found, _Parameter):
                         self._helpers.setdefault(found.function, set()).add(found.name)
+                        self._helper_names.add(getattr(found.function, "name", ""))
                     elif isinstance(found, _Unknown):
                         if is_sure:
                             yield Call("", f"{place}: {ast.unparse(found.node)}")
@@ -192,7 +194,9 @@ class _Finder:
 
     def _helpers_called(self, module: _Module, node: ast.Call) -> list[tuple[Function, bool]]:
         name = _last_name(node.func)
-        helpers = [one for one in self._callable(module, node, name) if one in self._helpers]
+        helpers: list[Function] = []
+        if name in self._helper_names:  # of most calls nobody needs to know what they may mean
+            helpers = [one for one in self._callable(module, node, name) if one in self._helpers]
         if (alias := self._aliases.get((module.name, name))) is not None:
             helpers.append(alias)
         # What else has a method of this name may take no command.
@@ -311,6 +315,8 @@ class _Finder:
         dotted = module.dotted(node)
         if dotted == "sys.executable":
             return {THIS_PYTHON}
+        if dotted == "launch.command":
+            return {THIS_PYTHON}  # this program, however it was installed
         if node.attr in {"name", "parent"}:
             return self._first(node.value)
         is_own = isinstance(node.value, ast.Name) and node.value.id in {"self", "cls"}
@@ -685,7 +691,7 @@ def _is_shell(module: _Module, node: ast.Call) -> bool:
 def sources_under(root: Path, *folders: str) -> dict[str, str]:
     """All Python sources and shell scripts in ``folders``."""
     return {
-        str(path.relative_to(root)): path.read_text(encoding="utf-8")
+        path.relative_to(root).as_posix(): path.read_text(encoding="utf-8")
         for folder in folders
         for path in sorted((root / folder).rglob("*"))
         if path.suffix in {".py", ".sh"}

@@ -1,5 +1,6 @@
 """What the developer's commands show while they work."""
 
+import os
 import sys
 
 import pytest
@@ -43,6 +44,16 @@ def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys
     assert "MB" in said[0]
 
 
+@pytest.mark.parametrize("wrong", [None, 0, 1])
+def test_of_what_runs_side_by_side_all_is_heard_and_what_fails_counts(builder, capfd, monkeypatch, wrong):
+    monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)
+    ends = [f"print('said by {n}', flush=True){'; os.abort()' * (n == wrong)}" for n in range(3)]
+    commands = [["-c", f"import os; {end}"] for end in ends]
+    assert builder("dev").side_by_side(*commands) == (wrong is not None)
+    said = capfd.readouterr().out.splitlines()
+    assert sorted(line for line in said if line.startswith("said by")) == [f"said by {n}" for n in range(3)]
+
+
 @pytest.mark.parametrize(
     ("words", "expected", "status"),
     [(["unit"], ["set up", "unit"], 0), (["app"], ["set up", "app"], 1), ([], ["set up", "unit", "app"], 1)],
@@ -57,3 +68,30 @@ def test_the_steps_on_windows_that_are_named_run_or_all_and_one_that_fails_count
     monkeypatch.setattr(wine, "STEPS", steps)
     assert wine.test_windows([str(tmp_path), *words]) == status
     assert ran == expected
+
+
+def test_a_step_on_windows_that_breaks_hides_no_other_and_what_failed_stands_at_the_end(
+    builder, monkeypatch, tmp_path, capsys
+):
+    wine = builder("wine")
+    monkeypatch.setattr(wine.fresh, "lacks_for_chroot", lambda: "")
+    monkeypatch.setattr(wine, "set_up", lambda _folder: 0)
+
+    def breaks(_folder):
+        raise OSError("no room")
+
+    def fails(folder):
+        (folder / "app.log").write_text("FAILED tests/a.py::test_it - no\n== 1 failed, 2 passed in 3.5s ==\n")
+        return 1
+
+    (tmp_path / "old.log").write_text("FAILED of an earlier run")
+    os.utime(tmp_path / "old.log", (0, 0))
+    monkeypatch.setattr(wine, "STEPS", {"unit": breaks, "app": fails})
+    assert wine.test_windows([str(tmp_path)]) == 1
+    summary = capsys.readouterr().out.partition("--- summary ---")[2].split("\n")
+    assert [line.split(", ")[0].strip() for line in summary if line] == [
+        "unit: exit status 1",
+        "app: exit status 1",
+        "FAILED tests/a.py::test_it - no",
+        "== 1 failed",
+    ]

@@ -40,3 +40,19 @@ def test_without_what_it_takes_it_says_so(builder, monkeypatch, capsys):
     monkeypatch.setattr(wayland, "lacks_for_chroot", lambda: "root, on Linux")
     assert wayland.test_wayland([]) == 1
     assert "This needs root" in capsys.readouterr().out
+
+
+def test_the_summary_names_what_failed_and_what_never_ended(builder, tmp_path):
+    wayland = builder("wayland")
+    report = tmp_path / "gnome.xml"
+    assert wayland._told(report) == ["    it did not come to an end"]
+    report.write_text(
+        "<testsuites><testsuite><testcase name='test_one'/><testcase name='test_two'><skipped/></testcase>"
+        "<testcase name='test_three'><failure message='it says&#10;more'>...</failure></testcase>"
+        "<testcase name='test_four'><error message='no desk'>...</error></testcase></testsuite></testsuites>"
+    )
+    assert wayland._told(report) == [
+        "    1 error, 1 failure, 1 passed, 1 skipped",
+        "    failure: test_three: it says",
+        "    error: test_four: no desk",
+    ]

@@ -21,6 +21,7 @@ from handy_qwen.core.events import (
     Copied,
     Delivered,
     EndCause,
+    Failed,
     FocusNoted,
     HotkeysSet,
     Kept,
@@ -34,6 +35,7 @@ from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Ta
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
+from handy_qwen.message import Message
 from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
@@ -61,6 +63,16 @@ def test_a_recording_feeds_the_engine_and_the_history():
     assert [type(event) for event in events] == [Kept, RecordingBegan]
     assert ports.history.told == ["1 begun"]
     assert ports.history.fed == [1, 1]
+
+
+def test_the_desktop_shows_its_settings_or_binds_a_key_itself_and_says_if_it_does_not():
+    ports, events = desk()
+    for bind in (None, True, False):
+        ports.configure_hotkeys(bind)
+    assert (ports.hotkeys.configured, ports.hotkeys.own_keys) == (1, [True, False])
+    ports.hotkeys.error = HotkeyError(Message("No."), HotkeyReason.UNSUPPORTED_DESKTOP)
+    ports.configure_hotkeys(True)
+    assert events == [Failed(0, ports.hotkeys.error)]
 
 
 def everything(take):
@@ -98,7 +110,7 @@ def test_every_effect_reaches_its_port():
     ends = [event.cause for event in events if isinstance(event, RecordingEnded)]
     assert ends == [EndCause.CANCELLED, EndCause.STOPPED]
     assert ports.transcriber.cancelled == [1]
-    assert ports.inserter.prepared == [Method.PASTE]
+    assert (ports.inserter.prepared, ports.inserter.hastened) == ([Method.PASTE], 1)
     assert ports.inserter.texts == ports.inserter.copied == ports.history.texts == ["diary"]
     assert ports.history.truncated == [1]
     assert (ports.hotkeys.hotkeys, ports.hotkeys.is_escape_wanted) == ((Hotkey("ctrl_r"),), True)
@@ -218,7 +230,7 @@ def test_no_effect_is_forgotten_here():
 
 def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_path):
     hangs, events = Blocked(gate, HotkeyListener, PortAudio, Microphones, Backend), queue.SimpleQueue()
-    hangs.touched_s = lambda: None  # which asks nobody
+    hangs.touched_s = hangs.key_permission = lambda: None  # which ask nobody
 
     def live_mode():
         hangs.block("live mode")

@@ -5,6 +5,8 @@ import pytest
 from handy_qwen.errors import HandyError
 from handy_qwen.system.entries import FILE, MenuEntry
 
+pytestmark = pytest.mark.linux("the entry is one of XDG")
+
 
 @pytest.fixture
 def environment(tmp_path):

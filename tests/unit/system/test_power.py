@@ -77,6 +77,7 @@ def test_macos_notifies_until_it_is_told_to_stop(heard, monkeypatch):
     assert not observed
 
 
+@pytest.mark.linux("D-Bus is on Linux only")
 def test_without_a_system_bus_nothing_happens_and_the_end_is_quick(heard, tmp_path):
     watching = LogindPower(
         lambda: heard.append("sleep"), lambda: heard.append("wake"), f"unix:path={tmp_path}/none"

@@ -3,6 +3,8 @@
 import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
+if os.name == "nt":  # where Qt without a screen knows of no letters
+    os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
 from PySide6.QtCore import Qt

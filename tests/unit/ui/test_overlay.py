@@ -349,6 +349,28 @@ def test_marks_grow_with_the_letters_beside_them(qapp):
     assert colored(24) > 2 * colored(10) > 0
 
 
+@pytest.mark.parametrize(
+    ("direction", "is_right"),
+    [(Qt.LayoutDirection.LeftToRight, False), (Qt.LayoutDirection.RightToLeft, True)],
+)
+def test_the_mark_is_where_the_language_begins(qapp, direction, is_right):
+    before = qapp.layoutDirection()
+    qapp.setLayoutDirection(direction)
+    try:
+        card, content = CardPainter(qapp.font()), Content(Mark.FAILED, "No.")
+        picture = QImage(card.size_for(content, 1000), QImage.Format.Format_RGB32)
+        picture.fill("white")
+        with QPainter(picture) as painter:
+            card.paint(painter, picture.rect(), content, LIGHT, level=0.0, frame=0, clock="")
+    finally:
+        qapp.setLayoutDirection(before)
+    middle = picture.width() // 2
+    row = [picture.pixelColor(x, picture.height() // 2) for x in range(picture.width())]
+    columns = [x for x, color in enumerate(row) if color.saturation() > 150]
+    assert columns
+    assert all((x > middle) is is_right for x in columns)
+
+
 def test_no_timer_runs_while_nothing_moves(overlay):
     for view, moves in ((RECORDING, True), (replace(IDLE, notices=(FAILED,)), False), (IDLE, False)):
         overlay.show_view(view)
@@ -412,8 +434,12 @@ def test_without_a_compositor_only_the_card_is_shown(qtbot, is_composited):
 
 
 @pytest.mark.parametrize(
-    ("keys", "said"),
-    [(("F9",), "F9 to finish  ·  cancel in the tray menu"), ((), "Cancel in the tray menu")],
+    ("keys", "cancel", "said"),
+    [
+        (("F9",), "", "F9 to finish  ·  cancel in the tray menu"),
+        ((), "", "Cancel in the tray menu"),
+        (("F9",), "Meta+Esc", "F9 to finish  ·  Meta+Esc to cancel"),
+    ],
 )
-def test_where_the_desktop_assigns_the_keys_nobody_hears_escape(keys, said):
-    assert strings.how_to_finish(View(finish_keys=keys, desktop_keys=("F9",))) == said
+def test_where_the_desktop_assigns_the_keys_it_is_said_how_to_cancel(keys, cancel, said):
+    assert strings.how_to_finish(View(finish_keys=keys, desktop_keys=("F9",), cancel_key=cancel)) == said

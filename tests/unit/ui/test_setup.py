@@ -13,7 +13,7 @@ from handy_qwen import paths
 from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
-from handy_qwen.core.types import KeyPermission, Mode
+from handy_qwen.core.types import KeyOffer, KeyPermission, Mode
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
@@ -436,10 +436,20 @@ def test_where_the_desktop_assigns_the_key_it_is_changed_there(window, asked, pa
     assert page.cap.accessibleName() == "Meta+F9"
     assert page.change.text() == words.CONFIGURE
     page.change.click()
-    assert commands(asked, "configure_hotkeys") == [()]
+    assert commands(asked, "configure_hotkeys") == [(None,)]
     assert not page.cap.is_capturing
     window.show_view(replace(IDLE, desktop_keys=("",)))
     assert page.cap.accessibleName() == words.NO_HOTKEY
+
+
+def test_where_the_desktop_binds_a_key_itself_the_guide_offers_that(window, asked, page_of):
+    page = page_of(HOTKEY)
+    offer = KeyOffer("here", ("a line",), is_bound=False)
+    window.show_view(replace(IDLE, desktop_keys=("",), key_offer=offer))
+    assert page.own_key.isVisible()
+    assert not page.change.isVisible()
+    page.own_key.button.click()
+    assert commands(asked, "configure_hotkeys") == [(True,)]
 
 
 def test_a_desktop_that_shows_no_keys_is_explained(asked, page_of):

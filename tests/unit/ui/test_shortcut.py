@@ -8,11 +8,11 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QLabel
 
 from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
-from handy_qwen.core.types import Hotkey, Submit
+from handy_qwen.core.types import Hotkey, KeyOffer, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, View
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.fields import default_chord
@@ -373,12 +373,30 @@ def test_where_the_desktop_assigns_keys_it_is_what_it_assigned_that_is_shown(pag
     assert page.list.desktop.words == words.BY_DESKTOP
     page.list.rows[0].cell.click()
     page.list.configure.click()
-    assert page.calls("configure_hotkeys") == [(), ()]
+    assert page.calls("configure_hotkeys") == [(None,), (None,)]
     assert page.calls("capture_hotkey") == []
     page.list.add.click()
     assert page.calls("use_hotkeys")[-1] == ([CTRL, GERMAN, Hotkey("F8")], None), (
         "a wish that is not taken yet"
     )
+
+
+def test_where_the_desktop_binds_a_key_itself_its_lines_are_shown_before_they_are_added(page):
+    page.have(CTRL)
+    offer = KeyOffer("~/.config/niri/config.kdl", ("    F9 { spawn … }",), is_bound=False)
+    page.see(desktop_keys=("",), key_offer=offer)
+    shown = page.list.own_key
+    assert shown.isVisible()
+    assert not page.list.configure.isVisible()
+    said = " ".join(label.text() for label in shown.findChildren(QLabel))
+    assert "~/.config/niri/config.kdl" in said
+    assert "F9 { spawn … }" in said
+    shown.button.click()
+    page.see(desktop_keys=("F9",), key_offer=replace(offer, is_bound=True))
+    shown.button.click()
+    assert page.calls("configure_hotkeys") == [(True,), (False,)]
+    page.see(key_offer=None)
+    assert not shown.isVisible()
 
 
 def test_a_screen_reader_finds_each_part_by_its_name(page):

@@ -14,7 +14,6 @@ from handy_qwen.ui import strings
 from handy_qwen.ui import tray as tray_module
 from handy_qwen.ui.icons import app_icon, tray_icon
 from handy_qwen.ui.tray import Tray, TrayMenu, tooltip
-from tests.e2e.desk.processes import Processes
 from tests.e2e.shelves import SHELVES
 from tests.unit.ui.gallery import letters
 
@@ -38,7 +37,10 @@ def no_bus(monkeypatch):
 @pytest.fixture
 def bus(tmp_path, monkeypatch):
     """A session bus without any service: its address."""
-    from PySide6.QtDBus import QDBusConnection  # on Linux only
+    # On Linux only, both.
+    from PySide6.QtDBus import QDBusConnection
+
+    from tests.e2e.desk.processes import Processes
 
     processes = Processes(tmp_path)
     address = processes.start_telling(

@@ -15,8 +15,8 @@ from handy_qwen.system.wayland.keyboard import VirtualKeyboard
 from handy_qwen.system.wayland.wire import Connection, Interface
 
 CODES: Mapping[str, int] = {
-    "esc": 1, "tab": 15, "enter": 28, "ctrl": 29, "shift": 42, "alt": 56, "space": 57, "f9": 67, "f10": 68,
-    "ctrl_r": 97, "insert": 110, "delete": 111, "super": 125,
+    "esc": 1, "tab": 15, "enter": 28, "ctrl": 29, "shift": 42, "alt": 56, "space": 57,
+    "f8": 66, "f9": 67, "f10": 68, "ctrl_r": 97, "insert": 110, "delete": 111, "super": 125,
     **{key: 16 + place for place, key in enumerate("qwertyuiop")},
     **{key: 30 + place for place, key in enumerate("asdfghjkl")},
     **{key: 44 + place for place, key in enumerate("zxcvbnm")},

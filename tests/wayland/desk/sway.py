@@ -14,8 +14,6 @@ from tests.wayland.desk.session import Session
 class Sway(Session):
     name = "sway"
     desktop = "sway"
-    bindings = ""
-    """Lines for sway's configuration: key bindings, say. Set before entering."""
 
     def start_compositor(self) -> None:
         """See ``Session``."""
@@ -24,7 +22,7 @@ class Sway(Session):
         config = self.folder / "sway.conf"
         config.write_text(
             f"xwayland {x11}\noutput HEADLESS-1 resolution 1280x800\nfocus_follows_mouse no\n"
-            f"exec env > {self.folder}/told\n{bars}{self.bindings}\n"
+            f"exec env > {self.folder}/told\n{bars}"
         )
         settings = {"WLR_BACKENDS": "headless", "WLR_LIBINPUT_NO_DEVICES": "1", "WLR_RENDERER": "pixman"}
         self.start("sway", "sway", "-c", config, env=settings)

@@ -252,7 +252,8 @@ def windows(monkeypatch):
 
 
 @pytest.fixture
-def mac(quartz):
+def mac(quartz, monkeypatch):
+    monkeypatch.setattr(macos, "is_secure_input", lambda: False)
     yield from maker(Mac, lambda machine: setattr(quartz, "machine", machine))
 
 
@@ -530,6 +531,27 @@ def test_mac_has_every_movement_of_the_mouse_wait_only_while_a_button_is_wanted(
     one.listener.start([Hotkey("mouse4")])
     assert waits()
     assert [hook.is_running for hook in FakeListener.made[-3:]] == [False, True, True]
+
+
+@pytest.mark.usefixtures("quartz")
+def test_mac_tells_that_a_program_keeps_all_keys_to_itself_if_it_goes_on(monkeypatch):
+    monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
+    now, answers, told = [False], iter([True, False, True, True, True]), []
+    monkeypatch.setattr(macos, "is_secure_input", lambda: next(answers, now[0]))
+    one = MacHotkeys(told.append)
+    one.start([Hotkey("f9")])
+    hooks = list(FakeListener.made)
+    try:
+        wait_until(lambda: len(told) == 2, "the notice and its end")
+        assert [(event.subject, bool(event.error)) for event in told] == [
+            (macos.SECURE_INPUT, True),
+            (macos.SECURE_INPUT, False),
+        ]
+        now[0] = True
+        assert one.touched_s() is None, "what is pressed is not known"
+        assert FakeListener.made == hooks, "nothing is wrong with them"
+    finally:
+        one.stop()
 
 
 @pytest.mark.parametrize("pane", ["Input Monitoring", "Accessibility"])

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import queue
+from dataclasses import replace
 
 import pytest
 
@@ -10,18 +11,17 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 
 from jeepney import DBusAddress, new_signal
 
-from handy_qwen.core.events import HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.types import Hotkey, KeyOffer
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.system.hotkeys.chord import parse_chord
+from handy_qwen.system.hotkeys.chord import parse_chord, trigger
 from handy_qwen.system.hotkeys.portal import (
     PortalHotkeys,
     Shortcut,
     ShortcutsSession,
     Signal,
     shortcuts_for,
-    trigger,
 )
 from handy_qwen.system.portal import NoPortalError, PortalError, RefusedError
 from tests.unit.system.bus import SESSION, FakeBus, response
@@ -266,6 +266,34 @@ class OneSession:
             os.close(end)
 
 
+def test_nobody_is_asked_about_a_new_hotkey_before_they_are_there(monkeypatch, tmp_path):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    known = tmp_path / "data" / "known"
+
+    def listening(chord, *, may_ask):
+        listener = PortalHotkeys(posted.put, may_ask=may_ask, known=known)
+        listener.start([Hotkey(chord)])
+        assert posted.get(timeout=30) == HotkeysAssigned(("F9",), "F9")
+        return listener
+
+    listening("f9", may_ask=True).stop()
+    listening("f9", may_ask=False).stop()  # at the next login
+    listener = PortalHotkeys(posted.put, may_ask=False, known=known)
+    with pytest.raises(HotkeyError, match="isn't set yet"):
+        listener.start([Hotkey("f10")])  # was set meanwhile
+    assert len(desktop.sessions) == 2, "the desktop has not been asked"
+    assert posted.get(timeout=30) == HotkeysAssigned(("",))
+    listener.allow_questions()
+    assert posted.get(timeout=30) == HotkeysDied()
+    listener.start([Hotkey("f10")])
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9",), "F9")
+    assert posted.get(timeout=30) == Trouble(HOTKEYS, None)
+    listener.allow_questions()
+    listener.stop()
+    assert posted.empty()
+    assert known.read_text().split() == ["dictate-f10", "cancel"]
+
+
 def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch):
     """At login the desktop starts its portal beside this program; and it may crash between two questions."""
     slow = PortalError("the session bus does not answer")
@@ -292,6 +320,44 @@ def test_a_desktop_without_the_portal_is_asked_once(monkeypatch):
     listener.stop()
     assert posted == [HotkeysAssigned(("",))], "no key is ours: the user binds one"
     assert desktop.sessions == []
+
+
+def test_a_desktop_without_the_portal_can_bind_a_key_itself(monkeypatch):
+    class Key:
+        is_bound = False
+
+        def __init__(self, trigger):
+            assert trigger == "F10"
+
+        def offer(self):
+            return KeyOffer("here", ("a line",), Key.is_bound)
+
+        def bind(self):
+            Key.is_bound = True
+
+        def unbind(self):
+            Key.is_bound = False
+
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.own_key", Key)
+    Desktop(monkeypatch, *[NoPortalError("UnknownInterface")] * 3)
+    posted = []
+    listener = PortalHotkeys(posted.append)
+    with pytest.raises(HotkeyError, match="doesn't offer global shortcuts"):
+        listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.bind_own_key(True)
+    listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.bind_own_key(False)
+    with pytest.raises(HotkeyError, match="doesn't offer global shortcuts"):
+        listener.start([Hotkey("f10"), Hotkey("f8")])
+    listener.stop()
+    offer = KeyOffer("here", ("a line",), is_bound=False)
+    assert posted == [
+        HotkeysAssigned(("", ""), offer=offer),
+        HotkeysDied(),
+        HotkeysAssigned(("F10", ""), offer=replace(offer, is_bound=True)),
+        HotkeysDied(),
+        HotkeysAssigned(("", ""), offer=offer),
+    ]
 
 
 def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
@@ -368,10 +434,10 @@ def test_what_the_desktop_assigned_is_told_for_each_hotkey_in_its_order(monkeypa
     posted = queue.SimpleQueue()
     listener = PortalHotkeys(posted.put)
     listener.start([Hotkey("f9"), Hotkey("ctrl_r")])
-    assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"))
+    assert posted.get(timeout=30) == HotkeysAssigned(("F9", "F9"), "F9")
     keys = {"cancel": "Meta+Esc", "dictate-2": "Meta+D", "dictate-f9": ""}
     desktop.sessions[0].say(Signal("Changed", keys=keys))
-    assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"))
+    assert posted.get(timeout=30) == HotkeysAssigned(("", "Meta+D"), "Meta+Esc")
     desktop.sessions[0].say(Signal("Changed", keys={"dictate-f9": "F9"}))
     assert isinstance(posted.get(timeout=30), HotkeysFailed)
     assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))

@@ -1,12 +1,16 @@
 """The Wayland backend with tools and a portal of our own."""
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed on Linux only")
 
+from handy_qwen.core.delivery import INSERTING_S
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
-from handy_qwen.system.insert import wayland, wayland_clipboard
+from handy_qwen.system import portal
+from handy_qwen.system.insert import portal_keyboard, wayland, wayland_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
 from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, PortalKeyboard
 from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
@@ -233,6 +237,22 @@ def test_the_portals_session_ends_soon_after_the_text_for_the_desktop_shows_it(b
     assert not portal.is_closed
     assert way.rest(is_idle=True) is None
     assert portal.is_closed
+
+
+@pytest.mark.parametrize("has_asked", [True, False])
+def test_a_keyboard_that_was_allowed_is_opened_while_the_text_is_made(backend, permission, has_asked):
+    if has_asked:
+        permission.keep("token")
+    portal = FakeKeyboard()
+    way = backend(FakeTools("own"), portal)
+    way._permission = permission
+    way.hasten()
+    assert backend.asked == has_asked, "no question comes before there is a text"
+    if has_asked:
+        assert 0 < way.rest(is_idle=True) <= wayland.PORTAL_REST_S
+    way.paste_text("said")
+    assert backend.asked == 1
+    assert portal.chords
 
 
 def test_without_any_keyboard_the_clipboard_is_put_back_and_the_error_says_how_to_allow_it(backend):
@@ -478,6 +498,23 @@ def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_w
     with pytest.raises(Unsure if at else InsertError):
         keyboard.press(CHORD)
     assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
+
+
+def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus, permission, monkeypatch):
+    waits = []
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard(permission)
+    monkeypatch.setattr(portal_keyboard, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+
+    def hang(_message, *, timeout):
+        waits.append(timeout)
+        raise TimeoutError
+
+    bus.send_and_get_reply = hang
+    with pytest.raises(InsertError):
+        keyboard.press(CHORD)
+    opening_s = portal.ANSWER_S + portal_keyboard.PORTAL_S + portal_keyboard.CONSENT_S
+    assert opening_s + sum(waits) < INSERTING_S
 
 
 def test_a_keyboard_that_was_taken_away_is_an_error(on_bus, permission):

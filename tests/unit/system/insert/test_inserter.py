@@ -72,6 +72,9 @@ class FakeBackend(Backend):
         if "prepare" in self.fails:
             raise self.fails["prepare"]
 
+    def hasten(self):
+        self._do("hasten", "")
+
     def type_text(self, text):
         self._do("type", text)
         return self.arrives or Inserted(len(text))
@@ -319,6 +322,17 @@ def test_preparing_comes_before_the_text_and_only_for_a_paste(work, fails):
         one.inserter.prepare(method)
     assert one.insert(Method.PASTE) == Delivered(3, Delivery.PASTED)
     assert len(one.backend.prepared) == 1
+
+
+@pytest.mark.expects_log
+@pytest.mark.parametrize("fails", [{}, {"hasten": UNSUPPORTED}, {"hasten": SURPRISE}])
+def test_it_gets_ready_for_a_paste_when_the_recording_is_over(work, fails):
+    one = work(FakeBackend(**fails))
+    for method in (Method.PASTE, Method.COPY):
+        one.inserter.prepare(method)
+        one.inserter.hasten()
+    assert one.insert(Method.PASTE) == Delivered(3, Delivery.PASTED)
+    assert [name for name, _ in one.backend.calls] == ["hasten", "paste"]
 
 
 @pytest.mark.expects_log

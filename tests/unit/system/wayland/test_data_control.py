@@ -1,14 +1,19 @@
 """The clipboards by data control, in front of a compositor of our own."""
 
+import sys
+
 import pytest
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("Wayland is on Linux only", allow_module_level=True)
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert.backend import Deadline
 from handy_qwen.system.wayland import clipboard
 from handy_qwen.system.wayland.clipboard import CLIPBOARD, PRIMARY, DataControl, has_data_control
-from tests.e2e.desk.processes import wait_until
 from tests.unit.system.wayland.compositor import PROTOCOL, Compositor
+from tests.waiting import wait_until
 
 OLD = {"text/html": b"<b>old</b>", "text/plain": b"old"}
 SAID = "said 🙂"
@@ -32,11 +37,11 @@ def pasted(compositor):
     return [compositor.paste(selection) for selection in (CLIPBOARD, PRIMARY)]
 
 
-def lent(compositor, control):
-    """A text on both clipboards, of which one had something before."""
+def lent(compositor, control, marked=None):
+    """A text on both clipboards, of which one at least had something before."""
     compositor.copied(CLIPBOARD, OLD)
     there = control.save(Deadline())
-    assert there == {CLIPBOARD: OLD, PRIMARY: None}
+    assert there == {CLIPBOARD: OLD, PRIMARY: marked}
     return control.offer(SAID, there)
 
 
@@ -70,6 +75,15 @@ def test_what_the_user_copies_meanwhile_stays(compositor, control):
     assert not offer.is_fetched
     control.withdraw(offer)
     wait_until(lambda: pasted(compositor) == [b"newer", None], "what was there")
+
+
+def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_fetched(compositor, control):
+    compositor.copied(PRIMARY, {"text/plain": b"marked"})
+    offer = lent(compositor, control, marked={"text/plain": b"marked"})
+    compositor.copied(CLIPBOARD, {"text/plain": b"newer"})
+    assert offer.settled.wait(10)
+    control.leave(offer)
+    wait_until(lambda: pasted(compositor) == [b"newer", b"marked"], "what was there")
 
 
 def test_a_text_that_follows_before_the_first_was_given_back_brings_back_what_was_there_first(

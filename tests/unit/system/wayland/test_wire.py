@@ -1,8 +1,12 @@
 """The client of the compositor, and its keyboard."""
 
 import struct
+import sys
 
 import pytest
+
+if not sys.platform.startswith("linux"):
+    pytest.skip("Wayland is on Linux only", allow_module_level=True)
 
 from handy_qwen.system.wayland import keyboard, wire
 from handy_qwen.system.wayland.keyboard import VirtualKeyboard, has_virtual_keyboard

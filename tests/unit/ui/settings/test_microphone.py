@@ -228,7 +228,7 @@ def test_the_microphone_is_open_only_while_the_page_is_seen(window, asked, qtbot
     show(page, HEARD)
     qtbot.waitUntil(lambda: page.meter.value() > 0)
     go(window)
-    assert not listening(asked)
+    qtbot.waitUntil(lambda: not listening(asked))
     assert page.meter.value() == 0
     show(page, HEARD)
     assert not page.verdict.words, "what comes late is not shown"

@@ -450,3 +450,10 @@ def test_any_valid_choice_goes_into_the_file_and_keeps_what_else_it_says(window,
     text = path.read_text(encoding="utf-8")
     assert whole_line_comments(text) == whole_line_comments(BY_HAND)
     assert "future = 7\n" in text
+
+
+def test_a_page_that_a_screen_reader_selects_is_shown(window):
+    window.show()
+    window.list.item(1).setSelected(True)
+    assert window.chosen is Page.SHORTCUT
+    assert window.page(Page.SHORTCUT).isVisible()

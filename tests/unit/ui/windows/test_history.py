@@ -211,8 +211,10 @@ def test_a_take_is_tried_again_as_before_with_another_model_or_in_another_langua
     choose(window, FAILED)
     menu = window.detail.retry_menu
     entry_of(menu, words.LIKE_BEFORE).trigger()
-    entry_of(entry_of(menu, words.WITH_MODEL).menu(), "Qwen3-ASR 1.7B").trigger()
-    languages = entry_of(menu, words.IN_LANGUAGE).menu()
+    with_model = entry_of(menu, words.WITH_MODEL)  # kept: older versions of Qt's binding end the menu with it
+    entry_of(with_model.menu(), "Qwen3-ASR 1.7B").trigger()
+    in_language = entry_of(menu, words.IN_LANGUAGE)
+    languages = in_language.menu()
     entry_of(languages, words.AUTOMATIC).trigger()
     entry_of(languages, "Deutsch (German)").trigger()
     retry = ("retry", ENTRIES[FAILED])
@@ -392,7 +394,7 @@ def test_problems_and_exports_are_told(window):
     window.show_history(PASTS["problem"])
     assert "Another program is using the history. Try again in a moment." in said(window)
     window.show_history(PASTS["exported"])
-    assert "/home/anna/dictations.csv" in said(window)
+    assert str(Path("/home/anna/dictations.csv")) in said(window)
 
 
 def test_times_are_told_as_people_do():

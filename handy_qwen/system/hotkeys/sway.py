@@ -1,0 +1,376 @@
+"""Global hotkeys on sway and its relatives: bound by way of its socket while the program runs.
+
+    bindsym --no-repeat F9 nop NAME down 0     bindsym --release F9 nop NAME up 0     -> event "binding"
+
+No program is started for a key, and no file is changed. Escape and the lock key are bound only while they
+mean something. What follows from sway's rules:
+
+* A binding applies while just its keys are down. So Escape is bound with each hotkey, too; and any other key
+  that goes down meanwhile, Escape as well, keeps the hotkey's release from being told. The next press counts
+  as that release.
+* Bindings belong to a mode ("default", "resize") and are gone when the configuration is read again: both is
+  told, and they are made again.
+* A key that the configuration has bound is taken, unless to this program: such lines come back at the end.
+  Files that the configuration includes cannot be seen.
+* Modifiers alone and mouse buttons cannot be hotkeys: windows would never get them.
+
+No window gets the keys of a binding. New keys are heard by XWayland, which sees them while a window of ours
+has the focus, as it has then.
+
+Source: man 5 sway; man 7 sway-ipc.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+
+from handy_qwen.core.capture import Captured, OnCaptured
+from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
+from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Hotkey
+from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
+from handy_qwen.system.entries import SCRIPT
+from handy_qwen.system.hotkeys.chord import Chord, chords_of, trigger
+from handy_qwen.system.hotkeys.listener import ConnectedListener, Listener
+from handy_qwen.system.wayland.sway import (
+    BINDING,
+    CONFIG,
+    MODE,
+    MODE_CHANGED,
+    SHUTDOWN,
+    WORKSPACE,
+    Sway,
+    SwayError,
+)
+
+logger = logging.getLogger(__name__)
+
+_DOWN, _UP, _ESCAPE, _LOCK = "down", "up", "escape", "lock"
+_PRESS, _RELEASE = "--no-repeat", "--release"
+_MASKS = {"control": "ctrl", "mod1": "alt", "mod4": "logo", "super": "logo"}  # other names of modifiers
+
+Key = tuple[str, str]
+"""A binding: ``_PRESS`` or ``_RELEASE``, and the keys."""
+
+
+class SwaySession:
+    """Bindings in sway. For one thread.
+
+    Raises:
+        SwayError: Sway cannot be reached.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._sway = Sway(path)
+        self._name = f"{SCRIPT}-{os.getpid()}"  # a second instance has others
+        self._bound: dict[Key, str] = {}
+        try:
+            self._sway.subscribe("binding", "mode", "workspace", "shutdown")
+            self._look()
+        except BaseException:
+            self._sway.close()
+            raise
+
+    def filenos(self) -> list[int]:
+        """See ``Selectable``."""
+        return [self._sway.fileno()]
+
+    def timeout_s(self) -> float | None:
+        """See ``Selectable``."""
+        return None
+
+    def close(self) -> None:
+        """Take the bindings back."""
+        try:
+            self.bind({})
+            for line in self._ours.values():
+                self._sway.run(line)
+        except SwayError as exc:
+            logger.info("the bindings end with sway: %s", exc)
+        self._sway.close()
+
+    def require_free(self, combos: Mapping[str, Chord]) -> None:
+        """See that the configuration has none of these keys.
+
+        Raises:
+            HotkeyError: TAKEN.
+        """
+        for keys, chord in combos.items():
+            if _plain(keys) in self._taken:
+                title = Message("Your sway configuration uses {keys} already.", keys=chord.label("linux"))
+                hint = Message("Choose a different key in Settings > Shortcut.")
+                raise HotkeyError(title, HotkeyReason.TAKEN, hint)
+
+    def bind(self, wanted: Mapping[Key, str]) -> None:
+        """Have just these bindings. What the configuration has bound otherwise is left as it is.
+
+        Raises:
+            HotkeyError: INVALID: sway knows no such key.
+            SwayError: It is gone.
+        """
+        if self._mode != "default":
+            return  # they are made when it ends
+        for key in [one for one in self._bound if one not in wanted]:
+            del self._bound[key]
+            release = _RELEASE if key[0] == _RELEASE else ""
+            self._sway.run(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
+        for key, what in wanted.items():
+            how, keys = key
+            if key in self._bound or _plain(keys) in self._taken:
+                continue
+            options = f"--no-warn {how} {_by_place(keys)}"
+            if not self._sway.run(f"bindsym {options} {keys} nop {self._name} {what}"):
+                title = Message("Sway knows no key {keys}.", keys=keys)
+                hint = Message("Choose another, such as F9.")
+                raise HotkeyError(title, HotkeyReason.INVALID, hint)
+            self._bound[key] = what
+
+    def receive(self) -> tuple[list[str], bool]:
+        """What our keys have done since the last time, and whether they have to be bound again.
+
+        Raises:
+            SwayError: Sway is gone, or sends nonsense.
+        """
+        done, is_stale = [], False
+        for kind, said in self._sway.events():
+            if kind == SHUTDOWN:
+                raise SwayError("sway ends")
+            if kind == BINDING:
+                command = str(said.get("binding", {}).get("command", "")).split(maxsplit=2)
+                if command[:2] == ["nop", self._name]:
+                    done.append(command[2])
+            elif kind == MODE_CHANGED or (kind == WORKSPACE and said.get("change") == "reload"):
+                is_stale = True
+                if kind == WORKSPACE:
+                    self._bound.clear()
+        if is_stale:
+            self._look()
+        return done, is_stale
+
+    def _look(self) -> None:
+        self._mode = str(self._sway.ask(MODE).get("name", "default"))
+        lines = _bindings_in(str(self._sway.ask(CONFIG).get("config", "")))
+        self._ours = {keys: line for keys, line in lines.items() if SCRIPT in line}
+        self._taken = {_plain(keys) for _how, keys in lines.keys() - self._ours.keys()}
+
+
+class SwayHotkeys(ConnectedListener[SwaySession]):
+    """Listens for hotkeys by way of sway.
+
+    Args:
+        post: Takes the events, on the thread ``hotkeys``.
+        path: Sway's socket.
+        display: The X display of XWayland, for recording new keys; "" if there is none.
+    """
+
+    LOST = (SwayError,)
+
+    def __init__(self, post: Post, path: str, *, display: str = "") -> None:
+        super().__init__(post)
+        self._path, self._display = path, display
+        # Owned by the thread:
+        self._combos: dict[str, Chord] | None = None  # by their keys, in sway's words; None: not started
+        self._is_escape_wanted, self._lock_key = False, ""
+        self._down: set[int] = set()
+        self._captor: Listener | None = None
+
+    def start(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``. Waits until it is so.
+
+        Raises:
+            HotkeyError: INVALID or TAKEN; what was listened for before still is. UNSUPPORTED_DESKTOP.
+        """
+        combos = _combos(hotkeys)
+        self._call(lambda: self._use(combos), is_start=True)
+
+    def check(self, hotkeys: Sequence[Hotkey]) -> None:
+        """See ``HotkeyListener``."""
+        combos = _combos(hotkeys)
+        self._call(lambda: self._check(combos))
+
+    def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
+        """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
+        if self._inbox is not None:
+            self._inbox.put(lambda: self._watch(is_wanted, lock_key))
+
+    def capture(self, on_captured: OnCaptured) -> None:
+        """See ``HotkeyListener``."""
+        if not self._display:
+            hint = Message("Write it into the settings file: Settings > Help and about > Settings file.")
+            raise _error(Message("Without XWayland no key can be recorded."), hint)
+        self._call(lambda: self._capture(on_captured), is_start=True)
+
+    def end_capture(self) -> None:
+        """See ``HotkeyListener``."""
+        self._call(self._end_capture)
+
+    def stop(self) -> None:
+        """See ``HotkeyListener``."""
+        super().stop()
+        if self._captor is not None:
+            self._captor.stop()
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _use(self, combos: dict[str, Chord]) -> None:
+        before, self._combos = self._combos, combos
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            else:
+                self._bind(self._connection)
+                self._let_go(self._connection)
+        except BaseException:
+            self._combos = before
+            raise
+
+    def _check(self, combos: Mapping[str, Chord]) -> None:
+        if self._connection is None:
+            raise self._unresponsive()
+        self._connection.require_free(combos)
+
+    def _bind(self, connection: SwaySession) -> None:
+        combos = self._combos or {}
+        connection.require_free(combos)
+        wanted: dict[Key, str] = {}
+        for place, keys in enumerate(combos if self._captor is None else ()):
+            wanted |= {(_PRESS, keys): f"{_DOWN} {place}", (_RELEASE, keys): f"{_UP} {place}"}
+            if self._is_escape_wanted:
+                wanted[_PRESS, f"{keys}+Escape"] = _ESCAPE
+            if self._lock_key:
+                wanted[_PRESS, f"{keys}+{trigger(Chord((), self._lock_key))}"] = _LOCK
+        if self._is_escape_wanted and self._captor is None:
+            wanted[_PRESS, "Escape"] = _ESCAPE
+        connection.bind(wanted)
+
+    def _watch(self, is_wanted: bool, lock_key: str) -> None:
+        self._is_escape_wanted, self._lock_key = is_wanted, lock_key
+        if self._connection is not None:
+            self._bind(self._connection)
+
+    def _capture(self, on_captured: OnCaptured) -> None:
+        from handy_qwen.system.hotkeys.x11 import X11Hotkeys
+
+        if self._connection is None:
+            self._use(self._combos or {})
+        assert self._connection is not None, "it has just been made"
+        inbox = self._inbox
+
+        def tell(captured: Captured) -> None:  # on the captor's thread
+            if captured.is_last and inbox is not None:
+                inbox.put(self._end_capture)
+            on_captured(captured)
+
+        self._captor = captor = X11Hotkeys(self._post, display=self._display)
+        self._bind(self._connection)
+        try:
+            captor.capture(tell)
+        except BaseException:
+            self._end_capture()
+            raise
+
+    def _end_capture(self) -> None:
+        captor, self._captor = self._captor, None
+        if captor is not None:
+            captor.stop()
+            if self._connection is not None:
+                self._bind(self._connection)
+
+    def _is_wanted(self) -> bool:
+        return self._combos is not None
+
+    def _connect(self) -> SwaySession:
+        session = SwaySession(self._path)
+        try:
+            self._bind(session)
+        except BaseException:
+            session.close()
+            raise
+        return session
+
+    def _hear(self, connection: SwaySession) -> None:
+        done, is_stale = connection.receive()
+        now_s = time.monotonic()
+        for what, *place in map(str.split, done):
+            match what:
+                case "down" if int(place[0]) in self._down:
+                    self._release(int(place[0]), now_s)  # which nobody has told us
+                case "down":
+                    self._down.add(int(place[0]))
+                    self._post(KeyDown(int(place[0]), now_s))
+                case "up":
+                    self._release(int(place[0]), now_s)
+                case _:
+                    self._post(EscapePressed(now_s) if what == _ESCAPE else LockPressed(now_s))
+                    self._let_go(connection)  # its release will not be told
+        if is_stale:
+            self._bind(connection)
+
+    def _release(self, hotkey: int, at_s: float) -> None:
+        if hotkey in self._down:
+            self._down.discard(hotkey)
+            self._post(KeyUp(hotkey, at_s))
+
+    def _let_go(self, _connection: SwaySession) -> None:
+        for hotkey in sorted(self._down):
+            self._release(hotkey, time.monotonic())
+
+    def _lost(self) -> HotkeyError:
+        title = Message("Hotkeys stopped working: the connection to sway was lost.")
+        return _error(title, Message("Restart Handy Qwen."))
+
+    def _unresponsive(self) -> HotkeyError:
+        title = Message("Can't set up hotkeys: sway isn't responding.")
+        return _error(title, Message("Try again, or restart Handy Qwen."))
+
+
+def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
+    found = {}
+    for chord in chords_of(hotkeys, knows_own_keys=False):
+        keys = trigger(chord)
+        if not keys:
+            title = Message(
+                "Sway can't give {keys} to a program: it needs a key, or a key with it.",
+                keys=chord.label("linux"),
+            )
+            raise HotkeyError(title, HotkeyReason.INVALID, Message("Try {keys}.", keys="F9"), "F9")
+        found[keys] = chord
+    return found
+
+
+def _bindings_in(config: str) -> dict[Key, str]:
+    """The lines of ``config`` that bind keys in the mode "default", with variables in their keys replaced."""
+    found: dict[Key, str] = {}
+    variables: dict[str, str] = {}
+    depth = 0
+    for line in map(str.strip, config.replace("\\\n", " ").splitlines()):
+        words = line.split()
+        if depth == 0 and words[:1] == ["set"] and len(words) > 2:
+            variables[words[1]] = words[2]
+        elif depth == 0 and words[:1] == ["bindsym"]:
+            options = [word for word in words[1:] if word.startswith("--")]
+            keys = next((word for word in words[1:] if not word.startswith("--")), "")
+            for name in sorted(variables, key=len, reverse=True):
+                keys = keys.replace(name, variables[name])
+            found[_RELEASE if _RELEASE in options else _PRESS, keys] = line
+        elif not line.startswith("#"):
+            depth += line.endswith("{") - line.startswith("}")
+    return found
+
+
+def _by_place(keys: str) -> str:
+    """The option for keys with a letter or digit: the key is meant, whatever layout is in force."""
+    return "--to-code" if any(len(name) == 1 for name in keys.split("+")) else ""
+
+
+def _plain(keys: str) -> frozenset[str]:
+    """``keys`` in any order and case, with one name for each."""
+    return frozenset(_MASKS.get(name, name) for name in keys.lower().split("+"))
+
+
+def _error(title: Message, hint: Message) -> HotkeyError:
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
