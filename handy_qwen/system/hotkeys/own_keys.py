@@ -26,7 +26,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from handy_qwen.core.types import KeyOffer
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -243,8 +243,7 @@ class GnomeKey(OwnKey):
         """See ``OwnKey``."""
         wanted = {"command": self._called(), "binding": self._keys()}
         return self._PATH in self._listed() and all(
-            _said("gsettings", "get", self._OURS, name) in (value, f"'{value}'", f'"{value}"')
-            for name, value in wanted.items()
+            self._get(self._OURS, name) == value for name, value in wanted.items()
         )
 
     def bind(self) -> None:
@@ -252,7 +251,7 @@ class GnomeKey(OwnKey):
         listed = self._listed()
         values = {"name": "Handy Qwen", "command": self._called(), "binding": self._keys()}
         for name, value in values.items():
-            self._set(self._OURS, name, value)
+            self._set(self._OURS, name, json.dumps(value, ensure_ascii=False))
         if self._PATH not in listed:
             self._set(self._SCHEMA, self._LIST, str([*listed, self._PATH]))
 
@@ -270,9 +269,12 @@ class GnomeKey(OwnKey):
         return "".join(names[one] for one in self._modifiers) + self._key
 
     def _listed(self) -> list[str]:
-        said = _said("gsettings", "get", self._SCHEMA, self._LIST) or ""
+        return list(map(str, self._get(self._SCHEMA, self._LIST)))
+
+    def _get(self, schema: str, name: str) -> Any:  # noqa: ANN401  of whatever type
+        said = _said("gsettings", "get", schema, name) or ""
         try:
-            return [str(path) for path in ast.literal_eval(said.removeprefix("@as "))]
+            return ast.literal_eval(said.removeprefix("@as "))  # texts and lists are as in Python
         except (ValueError, SyntaxError) as exc:
             raise _not_written(Message("GNOME doesn't say which shortcuts there are.")) from exc
 

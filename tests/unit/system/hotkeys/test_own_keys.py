@@ -231,12 +231,17 @@ def test_niri_with_another_file_gets_no_offer(desktop):
 def test_a_place_with_a_blank_is_quoted_as_each_desktop_does(desktop, tmp_path):
     (desktop.programs / "handy-qwen").unlink()
     image = str(tmp_path / "my apps" / "image")
-    lines = {}
-    for name in ("niri", "Hyprland", "GNOME"):
-        lines[name] = own_key("F9", {"XDG_CURRENT_DESKTOP": name, "APPIMAGE": image}).lines()[0]
-    assert f'spawn "{image}" "toggle";' in lines["niri"]
-    assert lines["Hyprland"].endswith(f"exec, '{image}' start")
-    assert lines["GNOME"].endswith(f"'{image}' toggle")
+    keys = {
+        name: own_key("F9", {"XDG_CURRENT_DESKTOP": name, "APPIMAGE": image})
+        for name in ("niri", "Hyprland", "GNOME")
+    }
+    assert f'spawn "{image}" "toggle";' in keys["niri"].lines()[0]
+    assert keys["Hyprland"].lines()[0].endswith(f"exec, '{image}' start")
+    assert keys["GNOME"].lines()[0].endswith(f"'{image}' toggle")
+    keys["GNOME"].bind()
+    written = [file.read_text().strip() for file in desktop.store.glob("*.command")]
+    assert written == [f"\"'{image}' toggle\""], "gsettings takes no other text that begins with a quote"
+    assert keys["GNOME"].is_bound()
 
 
 def test_on_gnome_it_is_a_custom_shortcut_beside_the_users(desktop):
@@ -248,7 +253,7 @@ def test_on_gnome_it_is_a_custom_shortcut_beside_the_users(desktop):
     assert listed.read_text().count("handy-qwen") == 1
     assert "/mine/" in listed.read_text()
     values = sorted(file.read_text() for file in desktop.store.glob("*custom-keybinding:*"))
-    assert values == ["F9\n", "Handy Qwen\n", "handy-qwen toggle\n"]
+    assert values == ['"F9"\n', '"Handy Qwen"\n', '"handy-qwen toggle"\n']
     assert key.is_bound()
     assert not desktop("GNOME", "F10").is_bound()
     key.unbind()
