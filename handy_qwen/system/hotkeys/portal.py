@@ -263,6 +263,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
         The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
         """
+        self._is_waiting = True  # first: ``allow_questions`` may be called meanwhile
         self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
         before, self._shortcuts = self._shortcuts, () if self._is_waiting else shortcuts
         self._disconnect()

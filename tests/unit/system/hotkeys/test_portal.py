@@ -294,6 +294,22 @@ def test_nobody_is_asked_about_a_new_hotkey_before_they_are_there(monkeypatch, t
     assert known.read_text().split() == ["dictate-f10", "cancel"]
 
 
+def test_a_window_that_opens_while_it_is_found_that_nobody_is_there_is_not_missed(monkeypatch, tmp_path):
+    Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+
+    class Slow(PortalHotkeys):
+        def _bound_before(self):
+            self.allow_questions()
+            return super()._bound_before()
+
+    listener = Slow(posted.put, may_ask=False, known=tmp_path / "known")
+    with pytest.raises(HotkeyError, match="isn't set yet"):
+        listener.start([Hotkey("f9")])
+    assert posted.get(timeout=30) == HotkeysDied(), "it is started again"
+    listener.stop()
+
+
 def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch):
     """At login the desktop starts its portal beside this program; and it may crash between two questions."""
     slow = PortalError("the session bus does not answer")
