@@ -162,8 +162,8 @@ class SwaySession:
         return done, is_stale
 
     def _look(self) -> None:
-        self._mode = str(self._sway.ask(MODE).get("name", "default"))
-        lines = _bindings_in(str(self._sway.ask(CONFIG).get("config", "")))
+        self._mode = str(self._sway.look(MODE, "name"))
+        lines = _bindings_in(str(self._sway.look(CONFIG, "config")))
         self._ours = {key: line for key, line in lines.items() if SCRIPT in line}
         self._taken = {keys for _how, keys in lines.keys() - self._ours.keys()}
 

@@ -260,6 +260,12 @@ def test_nonsense_ends_the_connection_and_not_the_thread(sway, desk, body):
     assert desk.come(1) == [(KeyUp, 0)]
 
 
+def test_an_answer_that_is_none_is_no_connection(sway, desk):
+    sway.mode = None
+    with pytest.raises(HotkeyError, match="sway"):
+        desk.start("f9")
+
+
 def test_without_sway_it_gives_up_and_says_so(sway, desk, monkeypatch):
     monkeypatch.setattr(SwayHotkeys, "RETRY_S", (0.01,))
     desk.start("f9")

@@ -80,7 +80,9 @@ class FakeSway:
             return [{"success": self._run(text)}]
         if kind == 2:
             return {"success": True}
-        return {"config": self.config} if kind == 9 else {"name": self.mode}
+        if kind == 9:
+            return {"config": self.config}
+        return {"name": self.mode} if self.mode else []
 
     def _run(self, text):
         self.commands.append(text)
