@@ -15,6 +15,7 @@ from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, 
 from handy_qwen.core.types import Hotkey, KeyOffer
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.chord import parse_chord, trigger
 from handy_qwen.system.hotkeys.portal import (
     PortalHotkeys,
@@ -374,6 +375,21 @@ def test_a_desktop_without_the_portal_can_bind_a_key_itself(monkeypatch):
         HotkeysDied(),
         HotkeysAssigned(("", ""), offer=offer),
     ]
+
+
+def test_where_the_desktops_settings_cannot_be_read_no_key_is_claimed(monkeypatch):
+    class Key:
+        def offer(self):
+            raise HotkeyError(Message("config.kdl can't be read."), HotkeyReason.UNSUPPORTED_DESKTOP)
+
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.own_key", lambda _trigger: Key())
+    Desktop(monkeypatch, NoPortalError("UnknownInterface"))
+    posted = []
+    listener = PortalHotkeys(posted.append)
+    with pytest.raises(HotkeyError, match="can't be read"):
+        listener.start([Hotkey("f9")])
+    listener.stop()
+    assert posted == [HotkeysAssigned(("",))]
 
 
 def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
