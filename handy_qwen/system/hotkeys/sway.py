@@ -344,7 +344,7 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
         keys = trigger(chord)
         if not keys:
             title = Message(
-                "Sway can't give {keys} to a program: it needs a key, or a key with it.",
+                "Sway can't give {keys} to a program: add a key that is not a modifier.",
                 keys=chord.label("linux"),
             )
             raise HotkeyError(title, HotkeyReason.INVALID, Message("Try {keys}.", keys="F9"), "F9")
