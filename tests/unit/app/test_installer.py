@@ -74,6 +74,7 @@ def _bench(monkeypatch, folder, then):
     """Have a process stand for ``bench`` that notes what ``try_devices`` does, and then does ``then``."""
     code = (
         "import os, sys, time; from pathlib import Path; from handy_qwen.models.placement import *;"
+        "from handy_qwen.models.device_mark import in_use;"
         f"assert sys.argv[1:5] == ['bench', '--model', {str(folder)!r}, '--threads'];"
         f"keep_choice(Path(sys.argv[3]), Choice('', frozenset(), 'It ended.')); {then}"
     )
@@ -88,12 +89,15 @@ def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch):
     assert choice_of(folder).why == "It ended."
 
 
-def test_a_trial_that_is_given_up_says_nothing_of_the_device(monkeypatch):
-    folder = demo_model().folder
-    _bench(monkeypatch, folder, "time.sleep(60)")
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_a_trial_that_is_given_up_says_nothing_of_the_device(monkeypatch, is_chosen):
+    """Neither while a device is tried, nor while the one that was chosen is measured."""
+    folder, mark = demo_model().folder, paths.data_dir() / "device-in-use"
+    use = "use = in_use(Path(sys.argv[3])); use.__enter__();" if is_chosen else ""
+    _bench(monkeypatch, folder, f"{use} time.sleep(60)")
 
     def give_up():
-        if choice_of(folder):
+        if choice_of(folder) and (not is_chosen or (mark.exists() and mark.stat().st_size)):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
