@@ -114,7 +114,7 @@ def pick(
 ) -> Device:
     """The first of ``in_order``; MicrophoneError if there is none.
 
-    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, at last.
+    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, last.
     """
     order = in_order(devices, names)
     if not order:

@@ -158,7 +158,10 @@ class Microphones:
         return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have ``on_change`` called on changes, from the next ``devices`` on, where there are any."""
+        """Have ``on_change`` called, on any thread, when devices or the default may have changed.
+
+        That begins with the next ``devices``; not all sound systems report changes.
+        """
         with self._guard:
             self._on_change = on_change
 

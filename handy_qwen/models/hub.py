@@ -242,7 +242,7 @@ class HubFile:
             raise ValueError("a file without size or checksum")
 
     def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
-        """Whether ``path`` is this file, to the last bit; OSError.
+        """Whether ``path`` is this file, to the last bit; OSError if it cannot be read.
 
         ``on_read`` gets the bytes of each piece.
         """

@@ -162,9 +162,9 @@ def load_origin(folder: Path) -> Origin | None:
 
 
 def check_files(folder: Path) -> bool:
-    """Compare all checksums; False if there are none.
+    """Compare the checksum of each file with what was written down of it; False if nothing was.
 
-    ModelMissingError, ModelCorruptError: a file is wrong.
+    ModelMissingError: a file is not there. ModelCorruptError: one is not as it was written.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -297,7 +297,11 @@ def check_removable(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete ``name`` and its unfinished download; EngineError or InstallationError if that fails."""
+    """Delete ``name`` and its unfinished download; whoever has it open keeps it.
+
+    EngineError: there is no such model. InstallationError: it ships with the program, could not be deleted,
+    or another process works on it.
+    """
     check_removable(name)
     places = ModelPaths(name)
     with places.locked(lambda: _refuse(name)):

@@ -114,7 +114,10 @@ class ModelPaths:
                     path.unlink()
 
     def remove(self) -> None:
-        """Delete all of the model, with the lock held. InstallationError: it is as it was, if possible."""
+        """Delete the installed model and what is unfinished, with the lock held.
+
+        InstallationError: that failed; it is as it was, unless files of it cannot be deleted.
+        """
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
@@ -173,7 +176,7 @@ class ModelPaths:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether Windows has no such folder.
+    """Whether no folder on Windows can have that name; models are called the same everywhere.
 
     Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
     """

@@ -61,7 +61,7 @@ class Device:
 
 
 def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
-    """Load the graph ``path``, whose weights may be in files beside it, for at least one thread.
+    """Load the graph ``path``, whose weights may be in files beside it, for ``threads`` threads, at least 1.
 
     It runs on ``device``, but for operators that do not exist there; None for the processor alone.
     ModelMissingError: there is no such file. ModelCorruptError: ONNX Runtime cannot load it, or its weights
