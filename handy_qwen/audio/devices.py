@@ -125,7 +125,7 @@ def pick(
 def spared(
     playing: Callable[[], Collection[str] | None], devices: Sequence[Device], wish: Wish
 ) -> frozenset[str]:
-    """Handles of the headsets that are to go on playing music. May block; MicrophoneError.
+    """Handles of the headsets that are to go on playing music. May block. Raises MicrophoneError.
 
     Where ``playing`` (of ``Microphones``) cannot tell, one that the user has asked for by name is used.
     """

@@ -59,7 +59,7 @@ class Microphones:
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now, or were when PortAudio last answered; MicrophoneError."""
+        """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
@@ -177,7 +177,10 @@ class Microphones:
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
+        """Handles of the headsets that play another program's sound; None where nobody can tell.
+
+        Raises MicrophoneError.
+        """
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)
         if self._platform == "darwin":

@@ -88,7 +88,10 @@ def demo_model() -> InstalledModel:
 
 
 def find_model(asked: str) -> InstalledModel:
-    """The model called ``asked``, or in the folder ``asked``; the first if it is empty. EngineError: none."""
+    """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
+
+    EngineError: there is none; the hint lists those there are.
+    """
     models = installed_models()
     if not asked:
         return models[0]
@@ -275,7 +278,10 @@ def needed_memory(model: InstalledModel) -> int:
 
 
 def discard_download(name: str) -> None:
-    """Delete an unfinished download; InstallationError if it cannot be, or another process works on it."""
+    """Delete the unfinished download of ``name``.
+
+    InstallationError: it could not be deleted, or another process works on it.
+    """
     places = ModelPaths(name)
     if places.work.exists():
         with places.locked(lambda: _refuse(name)), disk_errors(places.work):

@@ -275,7 +275,7 @@ def write_all(out: IO[bytes], data: bytes) -> None:
 
 
 def link_or_copy(found: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``found``, or a copy where the disk has no links; OSError."""
+    """Make ``target`` the same file as ``found``, or a copy where the disk has no links. Raises OSError."""
     try:
         os.link(found, target)
     except OSError:  # another disk, another owner, or a file system without links

@@ -111,7 +111,11 @@ def run(
     cancel: Cancel,
     outputs: Sequence[str] | None = None,
 ) -> list[npt.NDArray[Any]]:
-    """Run a session and return ``outputs``, all if None; CancelledError, OutOfMemoryError or EngineError."""
+    """Run a session and return ``outputs``, all if None.
+
+    CancelledError: ``cancel`` was set before or during the run. EngineError: it failed; OutOfMemoryError for
+    lack of memory.
+    """
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 
