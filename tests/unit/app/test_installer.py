@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -82,11 +83,34 @@ def _bench(monkeypatch, folder, then):
     monkeypatch.setattr(installer, "launch_for", lambda: launch)
 
 
-def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch):
+def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch, caplog):
+    caplog.set_level("INFO")
     folder = demo_model().folder
     _bench(monkeypatch, folder, "os.abort()")
     installer._try_devices(folder, 2, lambda: None)
     assert choice_of(folder).why == "It ended."
+    assert "devices for demo-model: It ended. (exit status " in caplog.text
+
+
+def test_a_device_that_hangs_holds_up_nobody_for_ever(monkeypatch):
+    folder, clock = demo_model().folder, Mock(now=0.0)
+    _bench(monkeypatch, folder, "time.sleep(60)")
+    monkeypatch.setattr(installer, "time", Mock(monotonic=lambda: clock.now))
+
+    def step():
+        if choice_of(folder):
+            clock.now = installer._TRIAL_S + 1
+
+    installer._try_devices(folder, 2, step)
+    assert choice_of(folder).why == "It ended."
+
+
+@pytest.mark.expects_log
+def test_where_no_process_can_be_started_no_device_is_tried(monkeypatch, tmp_path):
+    launch = Launch((str(tmp_path / "gone"), "--hidden"))
+    monkeypatch.setattr(installer, "launch_for", lambda: launch)
+    installer._try_devices(demo_model().folder, 2, lambda: None)
+    assert choice_of(demo_model().folder) is None
 
 
 @pytest.mark.parametrize("is_chosen", [False, True])
