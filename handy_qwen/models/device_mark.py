@@ -24,7 +24,7 @@ _guard = threading.Lock()
 def in_use(folder: Path) -> Iterator[None]:
     """Have the file name the model in ``folder`` while the block runs. Any thread.
 
-    Where another does so at the same time, or nothing can be written, this one goes without.
+    Where the file already names one, or nothing can be written, this one goes without.
     """
     handle = _mark(folder)
     try:
@@ -58,8 +58,8 @@ def _mark(folder: Path) -> int | None:
     with suppress(OSError):
         handle, is_written = os.open(_file(), os.O_RDWR | os.O_CREAT, 0o600), False
         try:
-            if is_written := try_lock(handle):
-                os.ftruncate(handle, 0)
+            # One that is there without a lock is of a crash that nobody has asked about.
+            if is_written := try_lock(handle) and not os.fstat(handle).st_size:
                 os.write(handle, os.fsencode(folder.absolute()))
         except OSError:
             is_written = False

@@ -82,7 +82,10 @@ class ModelPaths:
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes off the model; ``poll`` may end the wait. InstallationError: not writable."""
+        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
+
+        InstallationError: the folder of models cannot be written.
+        """
         incoming = paths.models_dir() / _INCOMING
         with disk_errors(incoming):
             paths.make_private(incoming)
@@ -139,7 +142,7 @@ class ModelPaths:
             ) from exc
 
     def put_in_place(self) -> None:
-        """Make ``package`` the installed model; InstallationError: an older one is back."""
+        """Make ``package`` the installed model; after an InstallationError, an older one is back in place."""
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
             replace_folder(self.package, self.final, self.work / "old")

@@ -207,7 +207,17 @@ def test_a_device_in_use_has_ended_nobody(fake, demo):
     assert choice_of(demo) == choice
 
 
-@pytest.mark.parametrize("call", ["open", "ftruncate", "write"])
+def test_a_crash_of_another_program_is_not_written_over(fake, demo):
+    fake({Part.ENCODER: 9})
+    try_devices(demo, 1)
+    place = placement_of(demo)
+    (paths.data_dir() / "device-in-use").write_text(str(demo), encoding="utf-8")
+    with place.in_use():
+        pass
+    assert choice_of(demo).why == "The program crashed while the device was used."
+
+
+@pytest.mark.parametrize("call", ["open", "write"])
 def test_a_full_disk_costs_no_text(fake, demo, monkeypatch, call):
     """The device does its work; only a crash would not be noticed."""
     fake({Part.ENCODER: 9})
