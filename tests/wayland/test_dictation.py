@@ -192,6 +192,8 @@ def test_a_hotkey_that_was_changed_meanwhile_asks_nothing_at_login_but_when_a_wi
         app.stop()
         app.settings_file.write_text(before, "utf-8")
         app.start()
+        assert not session.answers_to_hotkeys or session.answer(session.answers_to_hotkeys), "for the former"
+        wait_until(lambda: app.status()["hotkeys"] == ["F9"], "the hotkey as before", 20, 0.3)
 
 
 def test_a_new_hotkey_is_recorded_in_the_settings_window(session, dictation):
