@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 import threading
-from typing import NoReturn
 
 from handy_qwen import __version__, paths
 from handy_qwen.app.machine import check_display
@@ -45,18 +45,27 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     finally:
         lock.release()
     if starts_again:
-        start_again(launch_for())
+        start_again(launch_for(), is_debug=is_debug)
     return 0
 
 
-def start_again(launch: Launch) -> NoReturn:
-    """Become a new process of the same program. On Windows, end once that is there."""
-    _program, *arguments = (one for one in launch.command if one != HIDDEN)
+def start_again(launch: Launch, *, is_debug: bool, platform: str = sys.platform) -> None:
+    """Become a new process of the same program. On Windows, where that cannot be, start one and end.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    command = [*(one for one in launch.command if one != HIDDEN), *(["--debug"] if is_debug else [])]
+    environment = {**os.environ, **(launch.variables or {})}
+    if platform == "win32":
+        # What Windows has of execve starts one, too, but takes arguments apart at their spaces.
+        subprocess.Popen(command, cwd=launch.folder, env=environment)
+        os._exit(0)  # with the threads that are stuck
     if launch.folder is not None:
         os.chdir(launch.folder)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(launch.command[0], [launch.command[0], *arguments], {**os.environ, **(launch.variables or {})})
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    os.execve(command[0], command, environment)
 
 
 def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
