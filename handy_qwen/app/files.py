@@ -209,7 +209,7 @@ class FilesPresenter:
 
     def _has_ended(self, number: int, came: _Came) -> None:
         self._working = 0
-        if self._is_closing:
+        if self._is_closing and came.found is None:
             return  # what was given up is still to be transcribed
         if (file := self._files.get(number)) is not None:
             file.job = None
