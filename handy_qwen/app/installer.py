@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -156,6 +157,7 @@ def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
     process = subprocess.Popen(
         command,
         cwd=launch.folder,
+        env={**os.environ, **(launch.variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
