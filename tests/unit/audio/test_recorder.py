@@ -1020,6 +1020,7 @@ class Backend:
     devices = lambda self: [Stream.device]
     open = lambda self, device: Stream()
     watch = lambda self, on_change: None
+    playing = lambda self: None
 
 heard = threading.Event()
 recorder = MicrophoneRecorder(lambda event: None, Backend())

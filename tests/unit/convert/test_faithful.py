@@ -227,7 +227,8 @@ def test_a_checkpoint_whose_layers_overflow_is_refused(tmp_path):
 
 def test_progress_goes_on_while_a_part_is_written_again(tmp_path, monkeypatch):
     """Nothing is near enough: the encoder is written in both of its forms."""
-    monkeypatch.setattr("handy_qwen.convert.package.FEATURES_LIMIT", 0.0)
+    stage, value, _limit = package._LIMITS["encoder"]
+    monkeypatch.setitem(package._LIMITS, "encoder", (stage, value, 0.0))
     steps = []
     convert(
         CHECKPOINT,

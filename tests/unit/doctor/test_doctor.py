@@ -534,6 +534,9 @@ class OneMicrophone:
             raise self._error
         return [Device("Desk", "7", 48_000, 1, is_default=True)]
 
+    def playing(self):
+        return None
+
     def close(self):
         pass
 

@@ -8,7 +8,6 @@ from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from handy_qwen.engine.qwen3.output import End
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +15,7 @@ from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.engine.api import GAP, Cancel, Timings, Transcript
 from handy_qwen.engine.qwen3.live import LiveTranscription
-from handy_qwen.engine.qwen3.prompt import build_prompt
+from handy_qwen.engine.qwen3.prompt import End, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment
 from handy_qwen.errors import AudioFormatError, CancelledError, EngineError
 

@@ -363,6 +363,9 @@ class NoSound:
     def devices(self):
         return []
 
+    def playing(self):
+        return None
+
     def close(self):
         pass
 
