@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 
 from handy_qwen import __version__, paths
 from handy_qwen.app.machine import check_display
@@ -36,7 +37,7 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     Raises:
         HandyError: It cannot start: no display, or a folder that cannot be written.
     """
-    lock = InstanceLock(paths.runtime_dir())
+    lock, environment = InstanceLock(paths.runtime_dir()), dict(os.environ)
     if not lock.acquire():
         show_running(is_hidden=is_hidden)
         return 0
@@ -45,18 +46,22 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     finally:
         lock.release()
     if starts_again:
-        start_again(launch_for(), is_debug=is_debug)
+        start_again(launch_for(environment), environment, is_debug=is_debug)
     return 0
 
 
-def start_again(launch: Launch, *, is_debug: bool, platform: str = sys.platform) -> None:
+def start_again(
+    launch: Launch, environment: Mapping[str, str], *, is_debug: bool, platform: str = sys.platform
+) -> None:
     """Become a new process of the same program. On Windows, where that cannot be, start one and end.
+
+    ``environment`` is what this one was started with: it has changed its own since, for Qt and libpulse.
 
     Raises:
         OSError: It cannot be started.
     """
     command = [*(one for one in launch.command if one != HIDDEN), *(["--debug"] if is_debug else [])]
-    environment = {**os.environ, **(launch.variables or {})}
+    environment = {**environment, **(launch.variables or {})}
     if platform == "win32":
         # What Windows has of execve starts one, too, but takes arguments apart at their spaces.
         subprocess.Popen(command, cwd=launch.folder, env=environment)
