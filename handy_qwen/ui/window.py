@@ -136,11 +136,12 @@ class AppWindow(QDialog):
         self._underline_apart()
 
     def _underline_apart(self) -> None:
-        """Underline each letter once."""
+        """Underline each letter once among what is to be seen: another page has the letters again."""
         titled = [
             one
             for one in _by_eye(self)
-            if isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None)
+            if one.isVisibleTo(self)
+            and (isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None))
         ]
         texts = [one.text() for one in titled]
         for one, text, apart in zip(titled, texts, strings.unlike(texts), strict=True):

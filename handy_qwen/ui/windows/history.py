@@ -237,7 +237,8 @@ class _Detail(QWidget):
         self._chosen: Sequence[Entry] = ()
         self._choices, self._page = Choices(), HistoryPage()
         self._trouble, self.original = Text(color="recording"), SecondaryText()
-        self.restore_button = Button(words.RESTORE, self._restore)
+        # Without a letter: Insert again has it.
+        self.restore_button = Button(strings.without_letter(words.RESTORE), self._restore)
         self.text = TextToCorrect()
         self.text.setAccessibleName(words.TEXT)
         self.correct_button = Button(words.CORRECT)
