@@ -232,6 +232,9 @@ class FilesPresenter:
             else:
                 self._kept.write(file.entry, file.made)
         except OSError as exc:
+            logger.warning("a file of the list is not kept: %s", exc.strerror)
+            if not file.entry.text:
+                return  # nothing to be saved yet
             title = Message(
                 "The text of {name} can't be kept: {reason}.", name=file.entry.path.name, reason=exc.strerror
             )

@@ -264,6 +264,18 @@ def test_a_text_that_comes_while_the_program_ends_is_kept(files):
     later.engine.close(GENEROUS_S)
 
 
+@pytest.mark.expects_log
+def test_a_text_that_cannot_be_kept_is_to_be_saved_and_nothing_is_said_before_there_is_one(files):
+    files.folder.parent.mkdir(parents=True)
+    files.folder.write_bytes(b"")
+    files.presenter.add([REPORT])
+    told = files.told(1)
+    assert told.title.startswith("The text of report.flac can't be kept: ")
+    assert [one.text for one in files.page.entries] == [TEXT]
+    files.presenter.copy([1])
+    assert files.told(2).title == "The text is on the clipboard."
+
+
 def test_while_the_history_is_paused_no_name_of_a_file_is_kept(files):
     files.presenter.add([REPORT])
     files.all_done()
