@@ -121,7 +121,7 @@ def _translated(shown: Any) -> Any:  # noqa: ANN401  whatever a view holds
 def _in_language(message: Message) -> str:
     """A translation that lacks a value, or has one too many, is none: English is shown.
 
-    Only a count may be lacking, where the form itself says it: "Recovered an unsent dictation."
+    The form for one or two things may lack their count: it says it in words.
     """
     if message.plural:
         found = _catalog.ngettext(message.template, message.plural, message.number)

@@ -115,12 +115,12 @@ def test_a_broken_translation_is_none(spoken, broken):
     assert translation.translated(FILE) == "3 files in the cellar"
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "Der Text ist da."), (2, "Beide Texte sind da.")])
-def test_a_form_may_say_its_count_in_words(monkeypatch, count, said):
-    catalog = Spoken()
-    monkeypatch.setattr(catalog, "ngettext", lambda *_: said)
-    monkeypatch.setattr(translation, "_catalog", catalog)
-    assert translation.translated(messages("The text is here.", "{count} texts are here.", count)) == said
+def test_the_form_for_one_thing_may_say_so_in_words(spoken):
+    spoken["{count} file in {folder}"] = "eine Datei in {folder}"
+    one = messages("{count} file in {folder}", "{count} files in {folder}", 1, folder=Message("the cellar"))
+    assert translation.translated(one) == "eine Datei in dem Keller"
+    spoken["{count} of {total}"] = "eins"
+    assert translation.translated(Message("{count} of {total}", count=1, total=2)) == "1 of 2"
 
 
 def test_numbers_are_written_as_usual_in_the_language(spoken):  # noqa: ARG001
