@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
 import sys
 import threading
-from typing import NoReturn
+from collections.abc import Mapping
 
 from handy_qwen import __version__, paths
 from handy_qwen.app.machine import check_display
@@ -37,7 +38,7 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     Raises:
         HandyError: It cannot start: no display, or a folder that cannot be written.
     """
-    lock = InstanceLock(paths.runtime_dir())
+    lock, environment = InstanceLock(paths.runtime_dir()), dict(os.environ)
     if not lock.acquire():
         show_running(is_hidden=is_hidden)
         return 0
@@ -46,18 +47,31 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
     finally:
         lock.release()
     if starts_again:
-        start_again(launch_for())
+        start_again(launch_for(environment), environment, is_debug=is_debug)
     return 0
 
 
-def start_again(launch: Launch) -> NoReturn:
-    """Become a new process of the same program. On Windows, end once that is there."""
-    _program, *arguments = (one for one in launch.command if one != HIDDEN)
+def start_again(
+    launch: Launch, environment: Mapping[str, str], *, is_debug: bool, platform: str = sys.platform
+) -> None:
+    """Become a new process of the same program. On Windows, where that cannot be, start one and end.
+
+    ``environment`` is what this one was started with: it has changed its own since, for Qt and libpulse.
+
+    Raises:
+        OSError: It cannot be started.
+    """
+    command = [*(one for one in launch.command if one != HIDDEN), *(["--debug"] if is_debug else [])]
+    environment = {**environment, **(launch.variables or {})}
+    if platform == "win32":
+        # What Windows has of execve starts one, too, but takes arguments apart at their spaces.
+        subprocess.Popen(command, cwd=launch.folder, env=environment)
+        os._exit(0)  # with the threads that are stuck
     if launch.folder is not None:
         os.chdir(launch.folder)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os.execve(launch.command[0], [launch.command[0], *arguments], {**os.environ, **(launch.variables or {})})
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        stream.flush()
+    os.execve(command[0], command, environment)
 
 
 def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:

@@ -209,7 +209,7 @@ class FilesPresenter:
 
     def _has_ended(self, number: int, came: _Came) -> None:
         self._working = 0
-        if self._is_closing:
+        if self._is_closing and came.found is None:
             return  # what was given up is still to be transcribed
         if (file := self._files.get(number)) is not None:
             file.job = None
@@ -232,6 +232,9 @@ class FilesPresenter:
             else:
                 self._kept.write(file.entry, file.made)
         except OSError as exc:
+            logger.warning("a file of the list is not kept: %s", exc.strerror)
+            if not file.entry.text:
+                return  # nothing to be saved yet
             title = Message(
                 "The text of {name} can't be kept: {reason}.", name=file.entry.path.name, reason=exc.strerror
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
@@ -162,6 +163,7 @@ def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
         process = subprocess.Popen(
             command,
             cwd=launch.folder,
+            env={**os.environ, **(launch.variables or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

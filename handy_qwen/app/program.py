@@ -333,6 +333,8 @@ class Program:
             self.controller.attempt,
             moment,
         )
+        if not self._is_hidden:  # also if a window was opened meanwhile
+            hotkeys.allow_questions()
 
     @property
     def engine(self) -> EngineTranscriber | None:

@@ -51,7 +51,7 @@ def changes(before: str, after: str) -> tuple[Change, ...]:
     """The words of ``before`` that are others in ``after``, in order. Punctuation and spaces do not count."""
     if max(len(before), len(after)) > MOST_CHARACTERS:
         return ()
-    old, new = _tokens(before), _tokens(after)
+    old, new = words_in(before), words_in(after)
     texts = [before[start:end] for start, end in old], [after[start:end] for start, end in new]
     matcher = SequenceMatcher(None, *texts, autojunk=False)
     found = [
@@ -66,18 +66,20 @@ def _between(text: str, tokens: Sequence[Span]) -> str:
     return " ".join(text[tokens[0][0] : tokens[-1][1]].split()) if tokens else ""
 
 
-def _tokens(text: str) -> list[Span]:
+def words_in(text: str) -> list[Span]:
     """Beginning and end of each word; where no spaces divide words, of each character."""
     found: list[Span] = []
     start: int | None = None
+    is_alone = False  # the word is a character
     for place, character in enumerate(f"{text} "):
         is_own = is_of_word(character) and is_unspaced(character) and not extends(character)
         is_inside = (
             character in _INSIDE and start is not None and is_of_word(text[place + 1 : place + 2] or " ")
         )
-        if start is not None and (is_own or not (is_of_word(character) or is_inside)):
+        goes_on = extends(character) if is_alone else is_of_word(character) or is_inside
+        if start is not None and (is_own or not goes_on):
             found.append((start, place))
             start = None
         if is_of_word(character) and start is None:
-            start = place
+            start, is_alone = place, is_own
     return found

@@ -98,12 +98,9 @@ def _status(connection: Connection, player: Player) -> Any:  # noqa: ANN401  wha
     return status
 
 
-def _tell(connection: Connection, player: Player, method: str) -> bool:
-    """Whether it obeyed."""
+def _tell(connection: Connection, player: Player, method: str) -> None:
     try:
         told = new_method_call(_address(player), method)
         unwrap_msg(connection.send_and_get_reply(told, timeout=ANSWER_S))
     except BROKEN as exc:
         logger.info("a player did not obey %s: %s", method, type(exc).__name__)
-        return False
-    return True

@@ -109,10 +109,7 @@ def how_to_dictate(choices: Choices) -> str:
 
 
 def how_to_finish(view: View) -> str:
-    """Which keys end or cancel the recording of ``view``, which none of them holds.
-
-    A desktop that assigns the keys (Wayland) tells of no others, so not of Escape.
-    """
+    """Which keys end or cancel the recording of ``view``, which none of them holds."""
     by_key = CANCEL_BY_ESCAPE if view.cancel_key == ESCAPE else CANCEL_BY_KEY.format(key=view.cancel_key)
     cancel = by_key if view.cancel_key else CANCEL_BY_TRAY
     if not view.finish_keys:

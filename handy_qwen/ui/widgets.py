@@ -19,7 +19,16 @@ from PySide6.QtGui import (
     QPalette,
     QPen,
 )
-from PySide6.QtWidgets import QFrame, QLabel, QMessageBox, QProgressBar, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QMessageBox,
+    QPlainTextEdit,
+    QProgressBar,
+    QPushButton,
+    QSizePolicy,
+    QWidget,
+)
 
 from handy_qwen.core.view import VOICE_DB, Meter
 from handy_qwen.ui import strings
@@ -53,6 +62,11 @@ def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
     if is_urgent:
         event.setPoliteness(QAccessible.AnnouncementPoliteness.Assertive)
     QAccessible.updateAccessibility(event)
+
+
+def text_in(field: QPlainTextEdit) -> str:
+    """The text as it is: ``toPlainText`` would make ordinary spaces of no-break ones."""
+    return field.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
 
 
 def confirm(

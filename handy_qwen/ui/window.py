@@ -140,15 +140,22 @@ class AppWindow(QDialog):
         self._underline_apart()
 
     def _underline_apart(self) -> None:
-        """Underline each letter once among what is seen together: pages are not."""
+        """Underline each letter once among what is seen together: pages are not, nor is what is hidden."""
         titled = [
             one
             for one in _by_eye(self)
             if isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None)
         ]
         pages = self.alternatives()
-        beside = [one for one in titled if not any(page.isAncestorOf(one) for page in pages)]
-        for inside in [[one for one in titled if page.isAncestorOf(one)] for page in pages] or [[]]:
+        on_page = [
+            [one for one in titled if page.isAncestorOf(one) and one.isVisibleTo(page)] for page in pages
+        ]
+        beside = [
+            one
+            for one in titled
+            if one.isVisibleTo(self) and not any(page.isAncestorOf(one) for page in pages)
+        ]
+        for inside in on_page or [[]]:
             together = beside + inside
             for one, apart in zip(together, strings.unlike([one.text() for one in together]), strict=True):
                 if apart != one.text():

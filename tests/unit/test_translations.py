@@ -129,7 +129,7 @@ def test_numbers_are_written_as_usual_in_the_language(spoken):  # noqa: ARG001
         said = translation.translated(Message("{a}, {b}", a=Size(1_234_567_890), b=Count(2000)))
     finally:
         QLocale.setDefault(QLocale.c())
-    assert said == "1,2 GB, 2.000".replace(" ", "\N{NO-BREAK SPACE}", 0)
+    assert said == "1,2 GB, 2.000"
 
 
 @pytest.mark.parametrize(

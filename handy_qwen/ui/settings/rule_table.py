@@ -34,7 +34,7 @@ from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.settings.word_list import Index, resized
 from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
-from handy_qwen.ui.widgets import spoken
+from handy_qwen.ui.widgets import spoken, text_in
 
 Change = Callable[[Row | None, Replacement], None]
 HEARD, WRITTEN, ALONE, CASE, PATTERN = range(5)
@@ -184,7 +184,7 @@ class _Editors(QStyledItemDelegate):
             editor.setText(text)
 
     def setModelData(self, editor: QWidget, model: object, index: Index) -> None:  # noqa: N802
-        text = editor.toPlainText() if isinstance(editor, QPlainTextEdit) else ""
+        text = text_in(editor) if isinstance(editor, QPlainTextEdit) else ""
         if isinstance(editor, QLineEdit):
             text = " ".join(editor.text().splitlines())
         assert isinstance(model, _RulesModel)

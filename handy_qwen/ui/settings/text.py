@@ -120,7 +120,7 @@ class CommandLanguages(Row):
     def _update(self) -> None:
         automatic = self._choices.detected_languages or COMMAND_LANGUAGES
         own = [self._choices.language] if self._choices.language else automatic
-        spoken_ones = {*map(written_as, own), *self._choices.recent_languages, *self._off}
+        spoken_ones = {*map(written_as, (*own, *self._choices.recent_languages)), *self._off}
         spoken_ones = spoken_ones if self.boxes.keys() & spoken_ones else {*self.boxes}
         for name, box in self.boxes.items():
             self._lines[name].setVisible(name in spoken_ones)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import enum
-import re
 from difflib import SequenceMatcher
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
+from handy_qwen.core.corrections import words_in
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.ui.layouts import SMALL_GAP_PX, Part, column
@@ -103,7 +103,8 @@ def is_demo(choices: Choices) -> bool:
 
 def spoken_words(text: str) -> list[str]:
     """The words of ``text`` as they sound: without punctuation and capitals."""
-    return re.findall(r"\w+(?:'\w+)*", text.lower().replace("\u2019", "'"))
+    text = text.lower().replace("\u2019", "'")
+    return [text[start:end] for start, end in words_in(text)]
 
 
 def missed(sentence: str, text: str) -> list[str]:

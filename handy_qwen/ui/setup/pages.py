@@ -37,7 +37,18 @@ from handy_qwen.ui.setup.page import (
 )
 from handy_qwen.ui.setup.typing import TypingPermission
 from handy_qwen.ui.translation import translated
-from handy_qwen.ui.widgets import Button, Card, Icon, Message, MeterBar, SecondaryText, Text, Title, labelled
+from handy_qwen.ui.widgets import (
+    Button,
+    Card,
+    Icon,
+    Message,
+    MeterBar,
+    SecondaryText,
+    Text,
+    Title,
+    labelled,
+    text_in,
+)
 from handy_qwen.ui.windows import model_words
 from handy_qwen.ui.windows.models import ModelCards
 
@@ -401,7 +412,7 @@ class DictationPage(ReadingPage):
         self._judge()
 
     def _judge(self) -> None:
-        text = self.field.toPlainText()
+        text = text_in(self.field)
         if not self._is_dictated(text):
             self.verdict.say("")
         elif self._is_demo and missed(words.DEMO_SENTENCE, text):

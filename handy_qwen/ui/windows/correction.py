@@ -13,9 +13,10 @@ from handy_qwen.core.corrections import MOST_CHARACTERS, Change, Correction, cha
 from handy_qwen.core.orthography import STOPS
 from handy_qwen.core.view import HistoryCommands, View
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
+from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX
 from handy_qwen.ui.layouts import row as in_row
-from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, labelled
+from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, labelled, text_in
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import correction_words
 from handy_qwen.ui.windows import history_words as words
@@ -55,7 +56,7 @@ class TextToCorrect(QPlainTextEdit):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.addSeparator()
         correct = menu.addAction(words.CORRECT)
-        correct.setEnabled(bool(self.toPlainText()))
+        correct.setEnabled(bool(text_in(self)))
         correct.triggered.connect(self.correction_asked)
         menu.popup(event.globalPos())
 
@@ -68,6 +69,7 @@ class CorrectionWindow(AppWindow):
         self._vocabulary, self._history = vocabulary, history
         self._last = self._before = ""  # the text dictated last; the one to be corrected, as it was
         self._number = 0  # its entry in the history, if that is known
+        self._is_private = False  # what was dictated last may be in no history
         self._kept: tuple[str, str] | None = None  # what the text was, and is, since the last command
         self._is_learning = self._is_learned = False  # something was added: to be told here; to be undone
         self.text = QPlainTextEdit()
@@ -96,8 +98,8 @@ class CorrectionWindow(AppWindow):
         self._compare()
 
     def show_view(self, view: View) -> None:
-        """Know the last text."""
-        self._last = view.recent[0] if view.recent else ""
+        """Know the last text, and whether the history is paused."""
+        self._last, self._is_private = view.recent[0] if view.recent else "", view.choices.is_private
 
     def show_vocabulary(self, page: VocabularyPage) -> None:
         """Say what came of the last command of this window."""
@@ -108,7 +110,7 @@ class CorrectionWindow(AppWindow):
 
     def present(self) -> None:
         """Come up, with the last text unless one is being corrected."""
-        if not self.isVisible() or self.text.toPlainText() == self._before:
+        if not self.isVisible() or text_in(self.text) == self._before:
             self.correct(self._last)
         super().present()
 
@@ -129,7 +131,7 @@ class CorrectionWindow(AppWindow):
     def _compare(self) -> None:
         """Show the changes; one that stays keeps what was chosen for it."""
         self._typing.stop()
-        text = self.text.toPlainText()
+        text = text_in(self.text)
         found = changes(self._before, text)
         chosen = {row.change: row.kind for row in self.rows}
         for row in self.rows:
@@ -148,7 +150,7 @@ class CorrectionWindow(AppWindow):
         self.order_tabs()
 
     def _update(self) -> None:
-        text = self.text.toPlainText()
+        text = text_in(self.text)
         self.add_button.setEnabled(bool(self._before and text.strip()) and text != self._before)
 
     def _learn(self) -> None:
@@ -158,8 +160,8 @@ class CorrectionWindow(AppWindow):
         if not self.add_button.isEnabled():
             return
         wanted = [row for row in self.rows if row.kind is not Kind.NOTHING]
-        self._kept = self._before, self.text.toPlainText()
-        self._before = self.text.toPlainText()
+        self._kept = self._before, text_in(self.text)
+        self._before = text_in(self.text)
         self._history.correct(*self._kept, self._number)
         self._is_learning = self._is_learned = bool(wanted)
         if wanted:
@@ -167,7 +169,8 @@ class CorrectionWindow(AppWindow):
                 [Correction(row.change.heard, row.change.written, row.kind is Kind.WORD) for row in wanted]
             )
         else:
-            self.told.say(correction_words.KEPT, can_undo=True)
+            is_kept = self._number or not self._is_private
+            self.told.say(correction_words.KEPT if is_kept else strings.HISTORY_PAUSED, can_undo=True)
         self._compare()
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 

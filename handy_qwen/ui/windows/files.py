@@ -26,7 +26,7 @@ from handy_qwen.core.view import View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, confirm
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, confirm, text_in
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import file_words as words
 
@@ -142,7 +142,7 @@ class FilesWindow(AppWindow):
         chosen = self._entries()
         one = chosen[0] if len(chosen) == 1 else None
         text = "\n\n".join(entry.text for entry in chosen if entry.text)
-        if text != self.text.toPlainText():
+        if text != text_in(self.text):
             self.text.setPlainText(text)
         problem = one.problem if one else None
         if problem is not None:

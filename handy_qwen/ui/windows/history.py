@@ -23,10 +23,12 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
+from handy_qwen.message import verbatim
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, labelled
+from handy_qwen.ui.translation import translated
+from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, labelled, text_in
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.correction import TextToCorrect
@@ -152,9 +154,9 @@ class HistoryWindow(AppWindow):
 
     def _correct(self) -> None:
         """Ask how it should have come out."""
-        text, chosen = self.detail.text, self.list.chosen()
+        chosen = self.list.chosen()
         if len(chosen) == 1:
-            self.correction_asked.emit(text.toPlainText(), text.selected(), chosen[0].id)
+            self.correction_asked.emit(chosen[0].text, self.detail.text.selected(), chosen[0].id)
 
     def _build(self) -> None:
         top = FlowLayout()
@@ -235,7 +237,8 @@ class _Detail(QWidget):
         self._chosen: Sequence[Entry] = ()
         self._choices, self._page = Choices(), HistoryPage()
         self._trouble, self.original = Text(color="recording"), SecondaryText()
-        self.restore_button = Button(words.RESTORE, self._restore)
+        # Without a letter: Insert again has it.
+        self.restore_button = Button(strings.without_letter(words.RESTORE), self._restore)
         self.text = TextToCorrect()
         self.text.setAccessibleName(words.TEXT)
         self.correct_button = Button(words.CORRECT)
@@ -270,14 +273,14 @@ class _Detail(QWidget):
         self._choices = choices or self._choices
         one = chosen[0] if len(chosen) == 1 else None
         text = one.text if one else ""
-        if self.text.toPlainText() != text:  # what is selected in it stays selected
+        if text_in(self.text) != text:  # what is selected in it stays selected
             self.text.setPlainText(text)
         self._mark(self._page.query.words.split())
         several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
         self.text.setPlaceholderText(words.headline(one) if one else several)
-        self._trouble.setText(one.error if one else "")
+        self._trouble.setText(translated(verbatim(one.error)) if one else "")
         self._trouble.setVisible(bool(one and one.error))
-        original = one.original if one and text else ""
+        original = one.original if one and text.strip() else ""
         shortened = textwrap.shorten(original, _ORIGINAL_CHARACTERS, placeholder="…")
         self.original.setText(words.ORIGINAL.format(text=shortened))
         self.original.setVisible(bool(original))
@@ -318,7 +321,7 @@ class _Detail(QWidget):
 
     def _mark(self, wanted: Sequence[str]) -> None:
         """Mark the places of the words that are ``wanted``."""
-        text = self.text.toPlainText()
+        text = text_in(self.text)
         marks = []
         for begin, end in hits(text, wanted):
             mark = QTextEdit.ExtraSelection()

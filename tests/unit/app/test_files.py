@@ -2,6 +2,7 @@
 
 import queue
 import shutil
+import threading
 import time
 from dataclasses import replace
 
@@ -236,6 +237,43 @@ def test_files_that_wait_when_the_program_ends_are_offered_at_the_next_start(fil
     for each in (later, again):
         each.presenter.close(GENEROUS_S)
         each.engine.close(GENEROUS_S)
+
+
+def test_a_text_that_comes_while_the_program_ends_is_kept(files):
+    begun, is_read, goes_on = threading.Event(), threading.Event(), threading.Event()
+
+    def hold(page):
+        if page.entries:
+            begun.set()
+            goes_on.wait(GENEROUS_S)
+
+    files.presenter.listener = hold
+    files.presenter.add([CHAIRS, REPORT])
+    assert begun.wait(GENEROUS_S)
+    files.presenter._reader.do(is_read.set)
+    assert is_read.wait(GENEROUS_S), "the text is there, and nobody has taken it yet"
+    files.presenter.close(0.0)
+    goes_on.set()
+    files.presenter.close(GENEROUS_S)
+    later = Files(files.folder)
+    later.presenter.look()
+    chairs, report = later.until(lambda page: page.entries).entries
+    assert (chairs.state, report.state) == (FileState.DONE, FileState.LEFT)
+    assert chairs.text
+    later.presenter.close(GENEROUS_S)
+    later.engine.close(GENEROUS_S)
+
+
+@pytest.mark.expects_log
+def test_a_text_that_cannot_be_kept_is_to_be_saved_and_nothing_is_said_before_there_is_one(files):
+    files.folder.parent.mkdir(parents=True)
+    files.folder.write_bytes(b"")
+    files.presenter.add([REPORT])
+    told = files.told(1)
+    assert told.title.startswith("The text of report.flac can't be kept: ")
+    assert [one.text for one in files.page.entries] == [TEXT]
+    files.presenter.copy([1])
+    assert files.told(2).title == "The text is on the clipboard."
 
 
 def test_while_the_history_is_paused_no_name_of_a_file_is_kept(files):

@@ -71,6 +71,15 @@ def test_nothing_is_measured_beside_a_dictation_also_behind_an_installation(trie
     assert len(told) == 2
 
 
+def test_devices_are_tried_in_the_same_home(monkeypatch, tmp_path):
+    note = tmp_path / "home"
+    code = f"import os, pathlib; pathlib.Path({str(note)!r}).write_text(os.environ['HANDY_QWEN_HOME'])"
+    launch = Launch((sys.executable, "-c", code, "--hidden"), variables={"HANDY_QWEN_HOME": "/absolute"})
+    monkeypatch.setattr(installer, "launch_for", lambda: launch)
+    installer._try_devices(demo_model().folder, 2, lambda: None)
+    assert note.read_text() == "/absolute"
+
+
 def _bench(monkeypatch, folder, then):
     """Have a process stand for ``bench`` that notes what ``try_devices`` does, and then does ``then``."""
     code = (

@@ -67,6 +67,20 @@ def test_without_a_display_the_app_says_so_and_lets_go_of_the_lock(app_home, mon
     assert app_home.exists()
 
 
+def test_a_restart_keeps_paths_with_spaces_whole_on_windows(app_home, tmp_path, monkeypatch):  # noqa: ARG001
+    begun = []
+
+    def leave(status):
+        raise SystemExit(status)
+
+    monkeypatch.setattr(app.subprocess, "Popen", lambda command, **how: begun.append((command, how["cwd"])))
+    monkeypatch.setattr(app.os, "_exit", leave)
+    launch = Launch(("C:/Program Files/Handy Qwen/handy-qwen.exe", "--hidden"), tmp_path)
+    with pytest.raises(SystemExit):
+        app.start_again(launch, {}, is_debug=True, platform="win32")
+    assert begun == [(["C:/Program Files/Handy Qwen/handy-qwen.exe", "--debug"], tmp_path)]
+
+
 def test_a_restart_becomes_the_program_anew_once_the_lock_is_free(app_home, tmp_path, monkeypatch):  # noqa: ARG001
     begun = []
     launch = Launch(("/opt/handy-qwen", "--hidden"), tmp_path, {"HANDY_QWEN_HOME": "/second"})
@@ -75,10 +89,15 @@ def test_a_restart_becomes_the_program_anew_once_the_lock_is_free(app_home, tmp_
         lock = InstanceLock(paths.runtime_dir())
         assert lock.acquire(), "the next one finds it taken"
         lock.release()
+        assert "PULSE_SOURCE" not in environment, "the next one would take it for the user's"
         begun.append((program, command, environment["HANDY_QWEN_HOME"], Path.cwd()))
 
-    monkeypatch.setattr(app, "_run_alone", lambda **_: True)
-    monkeypatch.setattr(app, "launch_for", lambda: launch)
+    def run(**_):
+        monkeypatch.setenv("PULSE_SOURCE", "of a microphone")
+        return True
+
+    monkeypatch.setattr(app, "_run_alone", run)
+    monkeypatch.setattr(app, "launch_for", lambda _environment: launch)
     monkeypatch.setattr(app.os, "execve", execute)
     monkeypatch.chdir(tmp_path.parent)
     app.main(is_hidden=True)

@@ -20,6 +20,7 @@ from handy_qwen.core.corrections import MOST_CHARACTERS, changes, corrected
         ("It's Anna's", "It’s Anna's", [("It's", "It’s")]),
         ("see cuber netties.io now", "see kubernetes.io now", [("cuber netties.io", "kubernetes.io")]),
         ("我用千问写字。", "我用通义写字。", [("千问", "通义")]),
+        ("我用quen写5字。", "我用Qwen写6字。", [("quen", "Qwen"), ("5", "6")]),
         ("मैं दिल्ली में हूँ", "मैं दिल्ली मे हूँ", [("में", "मे")]),
         ("", "new", [("", "new")]),
         ("a " * MOST_CHARACTERS, "b", []),

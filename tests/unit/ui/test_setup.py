@@ -292,6 +292,18 @@ def test_the_words_that_were_missed_are_named(text, not_there):
     assert missed("The meeting starts at five o'clock.", text) == not_there
 
 
+@pytest.mark.parametrize(
+    ("sentence", "text", "not_there"),
+    [
+        ("会议五点开始。", "会议5点开始", ["五"]),
+        ("बैठक पाँच बजे शुरू होती है।", "बैठक बजे शुरू होती है", ["पाँच"]),
+        ("L\u2019incontro inizia alle cinque.", "l'incontro inizia alle cinque", []),
+    ],
+)
+def test_words_are_those_of_the_script(sentence, text, not_there):
+    assert missed(sentence, text) == not_there
+
+
 def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
     heard, field = window.pages[MICROPHONE].heard, window.pages[DICTATION].field
     heard.setText(f" {words.SENTENCE}")

@@ -10,8 +10,11 @@ from PySide6.QtGui import QAccessible, QGuiApplication
 from PySide6.QtWidgets import QScrollBar, QWidget
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
+from handy_qwen.settings.forms import Page
+from handy_qwen.ui import strings
 from handy_qwen.ui import widgets as spoken_module
 from handy_qwen.ui.overlay import OverlayWindow
+from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.widgets import announce, spoken
 from handy_qwen.ui.windows import history_words
 from tests.e2e.pasts import PASTS
@@ -55,6 +58,26 @@ def name_of(interface):
     labels = interface.relations(QAccessible.RelationFlag.Label)
     label = " ".join(one.text(QAccessible.Text.Name) for one, _ in labels)
     return label or interface.text(QAccessible.Text.Name)
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_in_english_no_letter_is_underlined_twice_nor_taken_by_what_is_not_seen(
+    qtbot, asked, name, monkeypatch
+):
+    lost = []
+
+    def unlike(titles, find=strings.unlike):
+        titles = list(titles)
+        found = list(find(titles))
+        lost.extend(title for title, apart in zip(titles, found, strict=True) if apart != title)
+        return iter(found)
+
+    monkeypatch.setattr(strings, "unlike", unlike)
+    window = open_window(qtbot, asked, name)
+    if isinstance(window, SettingsWindow):
+        for page in Page:
+            window.go(page)
+    assert lost == []
 
 
 @pytest.fixture(params=WINDOWS)

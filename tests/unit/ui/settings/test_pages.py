@@ -77,13 +77,15 @@ def test_commands_are_shown_for_the_languages_spoken_and_switched_off_one_by_one
     def shown():
         return {name: box.isChecked() for name, box in said.boxes.items() if box.isVisibleTo(said)}
 
-    def speaking(**choices):
-        window.show_view(replace(CHOOSING, choices=replace(CHOOSING.choices, recent_languages=(), **choices)))
+    def speaking(recent_languages=(), **choices):
+        choices = replace(CHOOSING.choices, recent_languages=recent_languages, **choices)
+        window.show_view(replace(CHOOSING, choices=choices))
         return shown()
 
     assert len(speaking(language="", detected_languages=())) == len(COMMAND_LANGUAGES)
     assert speaking(language="", detected_languages=("German", "Korean")) == {"German": True}
     assert speaking(language="Cantonese") == {"Chinese": True}
+    assert speaking(("Cantonese",), language="German") == {"Chinese": True, "German": True}
     assert len(speaking(language="Korean")) == len(COMMAND_LANGUAGES), "none of its own: all"
     speaking(language="", detected_languages=("German", "French"))
     said.boxes["German"].click()

@@ -5,8 +5,9 @@ from PySide6.QtCore import Qt
 
 from handy_qwen.core.corrections import MOST_CHARACTERS, Correction
 from handy_qwen.core.models import Told
-from handy_qwen.core.view import View
+from handy_qwen.core.view import Choices, View
 from handy_qwen.core.vocabulary import VocabularyPage
+from handy_qwen.ui import strings
 from handy_qwen.ui.windows import correction_words as words
 from handy_qwen.ui.windows.correction import CorrectionWindow, Kind
 
@@ -80,6 +81,23 @@ def test_a_correction_is_kept_also_when_nothing_is_learned_from_it(qtbot, window
     assert not window.told.undo_button.isVisible()
     window.text.setPlainText("  ")
     qtbot.waitUntil(lambda: not window.add_button.isEnabled())
+
+
+def test_no_break_spaces_are_no_change_and_stay(qtbot, window, asked):
+    window.correct("12\u00a0000\u202f€ for Kovach", number=7)
+    assert not window.add_button.isEnabled()
+    edit(qtbot, window, "12\u00a0000\u202f€ for Kovács", 1)
+    window.add_button.click()
+    assert asked.calls[0] == ("correct", "12\u00a0000\u202f€ for Kovach", "12\u00a0000\u202f€ for Kovács", 7)
+
+
+def test_what_a_paused_history_has_not_is_not_said_to_be_there(qtbot, window):
+    window.show_view(View(recent=(LAST,), choices=Choices(is_private=True)))
+    for number, told in ((0, strings.HISTORY_PAUSED), (7, words.KEPT)):
+        window.correct(LAST, number=number)
+        edit(qtbot, window, LAST.replace(" um,", ""), 1)
+        window.add_button.click()
+        assert window.told.message.words == told
 
 
 def test_what_was_chosen_stays_while_more_is_corrected_and_only_own_changes_are_told(qtbot, window, asked):

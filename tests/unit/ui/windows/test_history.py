@@ -454,6 +454,21 @@ def test_a_corrected_text_says_what_it_was_and_can_be_that_again(window, asked):
     assert window.detail.text.hasFocus()
 
 
+def test_no_break_spaces_are_handed_on_and_a_line_break_alone_is_no_correction(window):
+    entry = replace(ENTRIES[STARRED], text="12\u00a0000 €")
+    blank = replace(ENTRIES[FAILED], state=EntryState.DONE, text="\n", original="New line.", error="")
+    changed = {one.id: one for one in (entry, blank)}
+    window.show_history(replace(FULL, entries=tuple(changed.get(one.id, one) for one in ENTRIES)))
+    asked_for = []
+    window.correction_asked.connect(lambda *what: asked_for.append(what))
+    choose(window, STARRED)
+    window.detail.correct_button.click()
+    assert asked_for == [("12\u00a0000 €", "12", entry.id)]
+    choose(window, FAILED)
+    assert not window.detail.restore_button.isVisible()
+    assert not window.detail.original.isVisible()
+
+
 def test_a_take_of_commands_only_is_not_called_silence():
     entry = Entry(1, 0.0, EntryState.DONE, original="Hello. Scratch that.")
     assert words.headline(entry) == words.NOTHING_LEFT.format(said="Hello. Scratch that.")
