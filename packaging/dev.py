@@ -265,18 +265,14 @@ def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = N
 
 def run_behind(arguments: Sequence[str], niceness: int) -> int:
     """Run .venv's Python at a lower priority; show what it said when it has ended."""
-    with subprocess.Popen(
-        [str(PYTHON), *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
+    command = [str(PYTHON), *arguments]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         if sys.platform != "win32":
             os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
         said, _ = process.communicate()
-    print(f"\n+ {PYTHON} {' '.join(arguments)}\n{said}", end="", flush=True)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"\n+ {' '.join(command)}\n".encode() + said)  # in its own encoding
+    sys.stdout.flush()
     return process.returncode
 
 
