@@ -73,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
 def try_out(_arguments: Sequence[str]) -> int:
     """Install the program and show that it works."""
     print(
-        "Installing Handy Qwen into .venv and trying it: some minutes the first time (220 MB to download),"
+        "Installing Handy Qwen into .venv and trying it: some minutes the first time (230 MB to download),"
         " then seconds.",
         flush=True,
     )
