@@ -25,6 +25,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -266,13 +267,14 @@ def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = N
 def run_behind(arguments: Sequence[str], niceness: int) -> int:
     """Run .venv's Python at a lower priority; show what it said when it has ended."""
     command = [str(PYTHON), *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        if sys.platform != "win32":
-            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
-        said, _ = process.communicate()
-    sys.stdout.flush()
-    sys.stdout.buffer.write(f"\n+ {' '.join(command)}\n".encode() + said)  # in its own encoding
-    sys.stdout.flush()
+    with tempfile.TemporaryFile() as said:  # the end of a pipe comes after what a test has left behind
+        with subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT) as process:
+            if sys.platform != "win32":
+                os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
+        said.seek(0)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(f"\n+ {' '.join(command)}\n".encode() + said.read())  # in its own encoding
+        sys.stdout.flush()
     return process.returncode
 
 
