@@ -45,9 +45,10 @@ _PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of 
     Use.BENCH: "apt=apt-get coreutils=chroot,cp,env debootstrap dpkg=dpkg-query mount=mount,umount",
     Use.WAYLAND: """
         coreutils=dd,stty dbus-bin=dbus-send,dbus-update-activation-environment dbus-daemon foot
-        gnome-shell=gnome-extensions,gnome-shell grim kded6 kwin-wayland=kwin_wayland
-        libglib2.0-bin=gdbus,gsettings pipewire pipewire-pulse plasma-workspace=plasmashell python3
-        pulseaudio-utils=pactl,paplay sway=sway,swaymsg wireplumber wl-clipboard=wl-copy,wl-paste xterm
+        gnome-settings-daemon=gsd-media-keys gnome-shell=gnome-extensions,gnome-shell grim kded6
+        kwin-wayland=kwin_wayland libglib2.0-bin=gdbus,gsettings pipewire pipewire-pulse
+        plasma-workspace=plasmashell python3 pulseaudio-utils=pactl,paplay sway=sway,swaymsg wireplumber
+        wl-clipboard=wl-copy,wl-paste xterm
     """,
 }
 PROGRAMS: dict[Use, dict[str, str]] = {
