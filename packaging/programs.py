@@ -32,8 +32,8 @@ _PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of 
         xdotool xinput xterm xvfb=Xvfb zsh
     """,
     Use.OPTIONAL: """
-        gnome-control-center pulseaudio-utils=pactl systemsettings wl-clipboard=wl-copy,wl-paste wtype xclip
-        xdg-utils=xdg-open xsel ydotool
+        gnome-control-center hyprland=hyprctl libglib2.0-bin=gsettings pulseaudio-utils=pactl systemsettings
+        wl-clipboard=wl-copy,wl-paste wtype xclip xdg-utils=xdg-open xsel ydotool
     """,
     Use.PACKAGING: """
         appstream=appstreamcli apt=apt-config,apt-get binutils=objdump
@@ -60,8 +60,8 @@ PROGRAMS: dict[Use, dict[str, str]] = {
 }
 """Of each package the programs, with spaces between."""
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil npm xcrun notepad open osascript"
-"""Programs that no Debian has: makers of packages for Windows and macOS, and one that is fetched by hand.
+ELSEWHERE = "ISCC appimagetool codesign hdiutil niri npm xcrun notepad open osascript"
+"""Programs that no Debian has: makers of packages for Windows and macOS, what is fetched by hand, a desktop.
 npm is in a package of its name, unless it came with a newer Node.js."""
 
 LIBRARIES: dict[Use, str] = {
