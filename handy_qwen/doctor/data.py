@@ -225,7 +225,7 @@ def check_model(context: Context) -> Iterator[Finding]:
 def check_devices(context: Context) -> Iterator[Finding]:
     """Tell which devices there are beside the processor, and whether and why the model runs on one."""
     here = [device.title for device in devices_here()]
-    choice, is_due, titles = None, False, " and ".join(here)
+    choice, is_due, titles = None, False, ", ".join(here)
     with suppress(EngineError):  # ``check_model`` says what is wrong with it
         folder = find_model(context.configuration.settings.model).folder
         choice, is_due = choice_of(folder), is_trial_due(folder)

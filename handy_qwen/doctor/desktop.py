@@ -38,7 +38,7 @@ def check_display(context: Context) -> Iterator[Finding]:
         "kind": session.kind.value.lower(),
         "dead": list(session.dead),
     }
-    dead = " and ".join(session.dead)
+    dead = ", ".join(session.dead)
     if session.kind is Kind.NONE and dead:
         text = Message("The display {display} isn't responding.", display=dead)
         hint = Message("Is it left over from another session? Start the app in a desktop session.")
@@ -282,7 +282,7 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     permission = Permission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
-        text = Message("The desktop's portal offers nothing for {names}.", names=" and ".join(missing))
+        text = Message("The desktop's portal offers nothing for {names}.", names=", ".join(missing))
         hint = Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.")
         yield warning(PERMISSIONS, text, hint, **found)
     elif permission.is_refused():

@@ -106,7 +106,7 @@ class Document:
         except tomllib.TOMLDecodeError as exc:
             raise _explained(str(exc), text) from exc
         except (ValueError, RecursionError) as exc:  # a number of 5000 digits, a list in a list in a list …
-            raise TomlError(Message("there is a value that nobody can mean"), 1) from exc
+            raise TomlError(Message("there is a value that makes no sense"), 1) from exc
 
     @cached_property
     def lines(self) -> dict[Path, int]:

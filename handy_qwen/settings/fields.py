@@ -336,7 +336,7 @@ class Settings:
         Message("In a chat, this can send the message right away."),
         form=Worded(
             {
-                Submit.OFF: Message("Nothing"),
+                Submit.OFF: Message("No key"),
                 Submit.ENTER: Message("Enter"),
                 Submit.CTRL_ENTER: Message("Ctrl+Enter"),
                 Submit.SUPER_ENTER: Message("Super+Enter"),
@@ -430,7 +430,7 @@ class Settings:
         Keep.AUDIO_AND_TEXT,
         choice(Keep),
         # Translators: of a dictation: "Keep: text and sound".
-        Message("Keep"),
+        Message("What is kept"),
         Message(
             "Until a text is delivered, its sound is on disk in any case, so nothing is lost in a crash. "
             "With text only, it stays a day longer if words may be missing from the text."

@@ -31,7 +31,7 @@ _SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
 def text_before_cursor(process: int, most: int, bus: str = "SESSION") -> str | None:
     """The last ``most`` characters before the cursor in the focused field of ``process``; None: not known.
 
-    May take ``MOST_S``.
+    May take ``MOST_S``; some seconds more where a bus hangs.
     """
     try:
         with connect(bus) as session:

@@ -119,7 +119,10 @@ def _translated(shown: Any) -> Any:  # noqa: ANN401  whatever a view holds
 
 
 def _in_language(message: Message) -> str:
-    """A translation that lacks a value, or has one too many, is none: English is shown."""
+    """A translation that lacks a value, or has one too many, is none: English is shown.
+
+    The form for one or two things may lack their count: it says it in words.
+    """
     if message.plural:
         found = _catalog.ngettext(message.template, message.plural, message.number)
     else:
@@ -128,7 +131,9 @@ def _in_language(message: Message) -> str:
         return found
     if message.template == VERBATIM:  # English that was stored, or comes from another process
         return _catalog.gettext(str(message))
-    if placeholders(found) != placeholders(message.plural or message.template):
+    wanted, there = placeholders(message.plural or message.template), placeholders(found)
+    may_lack = {"count"} if message.plural else set()
+    if wanted is None or there is None or not wanted - may_lack <= there <= wanted:
         return str(message)
     return found.format(**{name: _in_words(value) for name, value in message.values.items()})
 

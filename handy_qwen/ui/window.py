@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, Signal
@@ -110,6 +110,10 @@ class AppWindow(QDialog):
         """The widget that has the keyboard when the window comes up; None leaves it to Qt."""
         return None
 
+    def alternatives(self) -> Sequence[QWidget]:
+        """The pages of which one is seen at a time, if the window has any."""
+        return ()
+
     def present(self) -> None:
         """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
         if not self._is_sized:
@@ -136,16 +140,19 @@ class AppWindow(QDialog):
         self._underline_apart()
 
     def _underline_apart(self) -> None:
-        """Underline each letter once."""
+        """Underline each letter once among what is seen together: pages are not."""
         titled = [
             one
             for one in _by_eye(self)
             if isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None)
         ]
-        texts = [one.text() for one in titled]
-        for one, text, apart in zip(titled, texts, strings.unlike(texts), strict=True):
-            if apart != text:
-                one.setText(apart)
+        pages = self.alternatives()
+        beside = [one for one in titled if not any(page.isAncestorOf(one) for page in pages)]
+        for inside in [[one for one in titled if page.isAncestorOf(one)] for page in pages] or [[]]:
+            together = beside + inside
+            for one, apart in zip(together, strings.unlike([one.text() for one in together]), strict=True):
+                if apart != one.text():
+                    one.setText(apart)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
         """Let Enter press the button that has the keyboard, or else the default one. Called by Qt.

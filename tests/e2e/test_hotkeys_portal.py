@@ -158,7 +158,7 @@ def test_what_the_desktop_assigned_is_told_and_its_settings_are_asked_for(desk, 
     started = []
     monkeypatch.setattr(portal, "run", lambda *command: started.append(command) or True)
     listener.start([Hotkey("f9"), Hotkey("f8")])
-    assert heard.get(timeout=20) == HotkeysAssigned(("a key", "a key"))
+    assert heard.get(timeout=20) == HotkeysAssigned(("a key", "a key"), cancel="a key")
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "KDE")
     listener.configure()
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")

@@ -117,6 +117,14 @@ def test_a_broken_translation_is_none(spoken, broken):
     assert translation.translated(FILE) == "3 files in the cellar"
 
 
+def test_the_form_for_one_thing_may_say_so_in_words(spoken):
+    spoken["{count} file in {folder}"] = "eine Datei in {folder}"
+    one = messages("{count} file in {folder}", "{count} files in {folder}", 1, folder=Message("the cellar"))
+    assert translation.translated(one) == "eine Datei in dem Keller"
+    spoken["{count} of {total}"] = "eins"
+    assert translation.translated(Message("{count} of {total}", count=1, total=2)) == "1 of 2"
+
+
 def test_numbers_are_written_as_usual_in_the_language(spoken):  # noqa: ARG001
     QLocale.setDefault(QLocale("de"))
     try:

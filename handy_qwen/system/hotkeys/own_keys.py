@@ -2,10 +2,11 @@
 
 | desktop | what is written | checked by |
 |---|---|---|
-| Hyprland | hyprland.conf: a press starts, the release stops | ``hyprctl keyword``, which binds at once |
+| Hyprland | hyprland.conf: a press starts, the release stops | ``hyprctl keyword``, bound until it reloads |
 | niri | config.kdl: each press starts or stops | ``niri validate``, before it is in place |
 | GNOME 47 or older | a custom shortcut, by gsettings: as on niri | gsettings itself |
 
+A file that is not there is not made: the desktop runs with another, which this one would replace.
 Sway needs none of it, see sway.py. GNOME's was run, the others were written from their documentation.
 
 Sources: wiki.hypr.land, "Binds" and "Using hyprctl"; niri's wiki, "Configuration: Key Bindings"; the schema
@@ -15,15 +16,17 @@ org.gnome.settings-daemon.plugins.media-keys.
 from __future__ import annotations
 
 import ast
+import json
 import logging
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from handy_qwen.core.types import KeyOffer
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -44,14 +47,14 @@ class OwnKey(ABC):
 
     Args:
         trigger: The key, as ``chord.trigger`` has it.
-        command: How the program is called.
+        command: How the program is called: it and its arguments.
     """
 
     WHERE: ClassVar[str]  # for people
 
-    def __init__(self, trigger: str, command: str) -> None:
+    def __init__(self, trigger: str, command: Sequence[str]) -> None:
         *self._modifiers, self._key = trigger.split("+")
-        self._command = command
+        self._command = tuple(command)
 
     def offer(self) -> KeyOffer:
         """What would be written where, and whether it is."""
@@ -63,7 +66,11 @@ class OwnKey(ABC):
 
     @abstractmethod
     def is_bound(self) -> bool:
-        """Whether it has been written."""
+        """Whether it has been written; not with another key or command.
+
+        Raises:
+            HotkeyError: It cannot be read.
+        """
 
     @abstractmethod
     def bind(self) -> None:
@@ -87,24 +94,26 @@ class _InFile(OwnKey):
 
     COMMENT: ClassVar[str]
 
-    def __init__(self, trigger: str, command: str, path: Path) -> None:
+    def __init__(self, trigger: str, command: Sequence[str], path: Path) -> None:
         super().__init__(trigger, command)
         self._path = path
 
     def is_bound(self) -> bool:
         """See ``OwnKey``."""
-        return _BEGIN in self._text()
+        return self._path.exists() and _stripped(self._block()) in _stripped(self._text().splitlines())
 
     def bind(self) -> None:
         """See ``OwnKey``."""
-        block = [f"{self.COMMENT} {_BEGIN}", *self.lines(), f"{self.COMMENT} {_END}"]
-        text = self._with(self._without(), block)
+        text = self._with(self._without(), self._block())
         self._check(text)
         self._write(text)
 
     def unbind(self) -> None:
         """See ``OwnKey``."""
         self._write(self._without())
+
+    def _block(self) -> list[str]:
+        return [f"{self.COMMENT} {_BEGIN}", *self.lines(), f"{self.COMMENT} {_END}"]
 
     @abstractmethod
     def _with(self, text: str, block: Sequence[str]) -> str:
@@ -116,12 +125,9 @@ class _InFile(OwnKey):
 
     def _text(self) -> str:
         try:
-            return self._path.read_text("utf-8")
-        except FileNotFoundError:
-            return ""
+            return self._path.read_bytes().decode()  # with its line ends as they are
         except (OSError, ValueError) as exc:
-            what = Message("{file} can't be read ({problem}).", file=self._path, problem=type(exc).__name__)
-            raise _not_written(what) from exc
+            raise self._unreadable(type(exc).__name__) from exc
 
     def _without(self) -> str:
         kept, is_ours = [], False
@@ -130,16 +136,22 @@ class _InFile(OwnKey):
             if not is_ours:
                 kept.append(line)
             is_ours = is_ours and _END not in line
+        if is_ours:  # what follows may be the user's
+            raise self._unreadable(f"no “{_END}”")
         return "".join(kept)
+
+    def _unreadable(self, problem: str) -> HotkeyError:
+        return _not_written(Message("{file} can't be read ({problem}).", file=self._path, problem=problem))
+
+    def _unwritable(self, exc: OSError) -> HotkeyError:
+        problem = type(exc).__name__
+        return _not_written(Message("{file} can't be written ({problem}).", file=self._path, problem=problem))
 
     def _write(self, text: str) -> None:
         try:
-            replace_file(self._path, text.encode(), mode=0o644)
+            replace_file(self._path, text.encode(), mode=0o666)  # as it is, if it allows less
         except OSError as exc:
-            what = Message(
-                "{file} can't be written ({problem}).", file=self._path, problem=type(exc).__name__
-            )
-            raise _not_written(what) from exc
+            raise self._unwritable(exc) from exc
 
 
 class HyprlandKey(_InFile):
@@ -150,22 +162,31 @@ class HyprlandKey(_InFile):
     def lines(self) -> tuple[str, ...]:
         """See ``OwnKey``."""
         return tuple(
-            f"{how} = {self._keys()}, exec, {self._command} {what}"
+            f"{how} = {self._keys()}, exec, {shlex.join((*self._command, what))}"
             for how, what in (("bind", "start"), ("bindr", "stop"))
         )
+
+    def bind(self) -> None:
+        """See ``OwnKey``."""
+        try:
+            super().bind()
+        finally:
+            self._reload()  # what was bound to see whether it can be is bound no more, or twice
 
     def unbind(self) -> None:
         """See ``OwnKey``."""
         super().unbind()
-        _said("hyprctl", "keyword", "unbind", self._keys())
+        self._reload()
+
+    def _reload(self) -> None:
+        _said("hyprctl", "reload", "config-only")
 
     def _keys(self) -> str:
         names = {"LOGO": "SUPER"}
         return f"{' '.join(names.get(one, one) for one in self._modifiers)}, {self._key}"
 
     def _with(self, text: str, block: Sequence[str]) -> str:
-        end = "" if not text or text.endswith("\n") else "\n"
-        return text + end + "\n".join(block) + "\n"
+        return _behind(text, block)
 
     def _check(self, _text: str) -> None:
         for line in self.lines():
@@ -183,21 +204,27 @@ class NiriKey(_InFile):
         """See ``OwnKey``."""
         names = {"LOGO": "Super"}
         keys = "+".join((*(names.get(one, one.capitalize()) for one in self._modifiers), self._key))
-        return (f'    {keys} repeat=false {{ spawn "{self._command}" "toggle"; }}',)
+        # A text in KDL is quoted as in JSON.
+        command = " ".join(json.dumps(one, ensure_ascii=False) for one in (*self._command, "toggle"))
+        return (f"    {keys} repeat=false {{ spawn {command}; }}",)
 
     def _with(self, text: str, block: Sequence[str]) -> str:
         lines = text.splitlines(keepends=True)
         for place, line in enumerate(lines):
             if line.split() == ["binds", "{"]:
                 return "".join((*lines[: place + 1], *(f"{one}\n" for one in block), *lines[place + 1 :]))
-        return text + "\n".join(["binds {", *block, "}", ""])
+        return _behind(text, ["binds {", *block, "}"])
 
     def _check(self, text: str) -> None:
-        with tempfile.NamedTemporaryFile("w", suffix=".kdl", dir=self._path.parent, encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            if _said("niri", "validate", "--config", file.name) is None:
-                raise _not_written(Message("niri doesn't take this key."))
+        try:
+            with tempfile.NamedTemporaryFile(suffix=".kdl", dir=self._path.parent) as file:
+                file.write(text.encode())
+                file.flush()
+                is_valid = _said("niri", "validate", "--config", file.name) is not None
+        except OSError as exc:
+            raise self._unwritable(exc) from exc
+        if not is_valid:
+            raise _not_written(Message("niri doesn't take this key."))
 
 
 class GnomeKey(OwnKey):
@@ -206,37 +233,48 @@ class GnomeKey(OwnKey):
     WHERE = "Settings > Keyboard > Custom Shortcuts"
     _SCHEMA, _LIST = "org.gnome.settings-daemon.plugins.media-keys", "custom-keybindings"
     _PATH = "/org/gnome/settings-daemon/plugins/media-keys/custom-keybindings/handy-qwen/"
+    _OURS = f"{_SCHEMA}.custom-keybinding:{_PATH}"
 
     def lines(self) -> tuple[str, ...]:
         """See ``OwnKey``."""
-        return (f"Handy Qwen: {self._keys()} -> {self._command} toggle",)
+        return (f"Handy Qwen: {self._keys()} -> {self._called()}",)
 
     def is_bound(self) -> bool:
         """See ``OwnKey``."""
-        return self._PATH in self._listed()
+        wanted = {"command": self._called(), "binding": self._keys()}
+        return self._PATH in self._listed() and all(
+            self._get(self._OURS, name) == value for name, value in wanted.items()
+        )
 
     def bind(self) -> None:
         """See ``OwnKey``."""
-        values = {"name": "Handy Qwen", "command": f"{self._command} toggle", "binding": self._keys()}
+        listed = self._listed()
+        values = {"name": "Handy Qwen", "command": self._called(), "binding": self._keys()}
         for name, value in values.items():
-            self._set(f"{self._SCHEMA}.custom-keybinding:{self._PATH}", name, value)
-        if not self.is_bound():
-            self._set(self._SCHEMA, self._LIST, str([*self._listed(), self._PATH]))
+            self._set(self._OURS, name, json.dumps(value, ensure_ascii=False))
+        if self._PATH not in listed:
+            self._set(self._SCHEMA, self._LIST, str([*listed, self._PATH]))
 
     def unbind(self) -> None:
         """See ``OwnKey``."""
         left = [path for path in self._listed() if path != self._PATH]
         self._set(self._SCHEMA, self._LIST, str(left))
-        _said("gsettings", "reset-recursively", f"{self._SCHEMA}.custom-keybinding:{self._PATH}")
+        _said("gsettings", "reset-recursively", self._OURS)
+
+    def _called(self) -> str:
+        return shlex.join((*self._command, "toggle"))
 
     def _keys(self) -> str:
         names = {"CTRL": "<Control>", "ALT": "<Alt>", "SHIFT": "<Shift>", "LOGO": "<Super>"}
         return "".join(names[one] for one in self._modifiers) + self._key
 
     def _listed(self) -> list[str]:
-        said = _said("gsettings", "get", self._SCHEMA, self._LIST) or "[]"
+        return list(map(str, self._get(self._SCHEMA, self._LIST)))
+
+    def _get(self, schema: str, name: str) -> Any:  # noqa: ANN401  of whatever type
+        said = _said("gsettings", "get", schema, name) or ""
         try:
-            return [str(path) for path in ast.literal_eval(said.removeprefix("@as "))]
+            return ast.literal_eval(said.removeprefix("@as "))  # texts and lists are as in Python
         except (ValueError, SyntaxError) as exc:
             raise _not_written(Message("GNOME doesn't say which shortcuts there are.")) from exc
 
@@ -252,7 +290,7 @@ def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey
     for desktop in environment.get("XDG_CURRENT_DESKTOP", "").split(":"):
         if desktop == "Hyprland" and shutil.which("hyprctl"):
             return HyprlandKey(trigger, command, home / "hypr" / "hyprland.conf")
-        if desktop == "niri" and shutil.which("niri"):
+        if desktop == "niri" and shutil.which("niri") and not environment.get("NIRI_CONFIG"):
             return NiriKey(trigger, command, home / "niri" / "config.kdl")
         if desktop == "GNOME" and shutil.which("gsettings"):
             return GnomeKey(trigger, command)
@@ -266,12 +304,22 @@ def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
     return Message(
         'Let your desktop run "{command} start" when a key of your choice goes down and "{command} stop" '
         'when it comes up, or "{command} toggle" on a key.',
-        command=_command(environment),
+        command=shlex.join(_command(environment)),
     )
 
 
-def _command(environment: Mapping[str, str]) -> str:
-    return SCRIPT if shutil.which(SCRIPT) else launch_for(environment).command[0]
+def _command(environment: Mapping[str, str]) -> tuple[str, ...]:
+    return (SCRIPT,) if shutil.which(SCRIPT) else launch_for(environment).command[:-1]  # not hidden
+
+
+def _behind(text: str, lines: Sequence[str]) -> str:
+    end = "" if not text or text.endswith("\n") else "\n"
+    return text + end + "\n".join((*lines, ""))
+
+
+def _stripped(lines: Iterable[str]) -> str:
+    """``lines`` whatever their indentation and line ends."""
+    return "\n".join(line.strip() for line in lines)
 
 
 def _said(*command: str) -> str | None:

@@ -263,6 +263,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
         The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
         """
+        self._is_waiting = True  # first: ``allow_questions`` may be called meanwhile
         self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
         before, self._shortcuts = self._shortcuts, () if self._is_waiting else shortcuts
         self._disconnect()
@@ -287,7 +288,11 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def _offer_own_key(self, count: int, trigger: str) -> bool:
         """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
         self._own = own_key(trigger)
-        offer = self._own.offer() if self._own is not None and count else None
+        try:
+            offer = self._own.offer() if self._own is not None and count else None
+        except HotkeyError:
+            self._post(HotkeysAssigned(("",) * count))
+            raise
         is_bound = offer is not None and offer.is_bound
         given = tuple(trigger if is_bound and place == 0 else "" for place in range(count))
         self._post(HotkeysAssigned(given, offer=offer))

@@ -10,8 +10,9 @@ mean something. What follows from sway's rules:
   as that release.
 * Bindings belong to a mode ("default", "resize") and are gone when the configuration is read again: both is
   told, and they are made again.
-* A key that the configuration has bound is taken, unless to this program: such lines come back at the end.
-  Files that the configuration includes cannot be seen.
+* A key that the configuration has bound is taken, unless to this program: such lines come back when the key
+  is given up. Files that the configuration includes cannot be seen.
+* Bindings outlive a crash of ours. Escape would then be nobody's, so the next start takes it back.
 * Modifiers alone and mouse buttons cannot be hotkeys: windows would never get them.
 
 No window gets the keys of a binding. New keys are heard by XWayland, which sees them while a window of ours
@@ -26,6 +27,7 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 
 from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
@@ -68,9 +70,13 @@ class SwaySession:
         self._sway = Sway(path)
         self._name = f"{SCRIPT}-{os.getpid()}"  # a second instance has others
         self._bound: dict[Key, str] = {}
+        self._mode, self._taken = "", set[frozenset[str]]()
+        self._ours: dict[tuple[str, frozenset[str]], str] = {}
         try:
             self._sway.subscribe("binding", "mode", "workspace", "shutdown")
             self._look()
+            if _plain("Escape") not in self._taken:
+                self._bound[_PRESS, "Escape"] = ""  # perhaps, by one of us that crashed
         except BaseException:
             self._sway.close()
             raise
@@ -86,9 +92,11 @@ class SwaySession:
     def close(self) -> None:
         """Take the bindings back."""
         try:
+            self._look()
+            if any(self._bound.values()) and self._mode != "default":
+                self._sway.run("mode default")  # elsewhere they cannot be taken back
+                self._mode = "default"
             self.bind({})
-            for line in self._ours.values():
-                self._sway.run(line)
         except SwayError as exc:
             logger.info("the bindings end with sway: %s", exc)
         self._sway.close()
@@ -118,9 +126,11 @@ class SwaySession:
             del self._bound[key]
             release = _RELEASE if key[0] == _RELEASE else ""
             self._sway.run(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
+            if line := self._ours.get((key[0], _plain(key[1]))):
+                self._sway.run(line)
         for key, what in wanted.items():
             how, keys = key
-            if key in self._bound or _plain(keys) in self._taken:
+            if self._bound.get(key) == what or _plain(keys) in self._taken:
                 continue
             options = f"--no-warn {how} {_by_place(keys)}"
             if not self._sway.run(f"bindsym {options} {keys} nop {self._name} {what}"):
@@ -152,10 +162,10 @@ class SwaySession:
         return done, is_stale
 
     def _look(self) -> None:
-        self._mode = str(self._sway.ask(MODE).get("name", "default"))
-        lines = _bindings_in(str(self._sway.ask(CONFIG).get("config", "")))
-        self._ours = {keys: line for keys, line in lines.items() if SCRIPT in line}
-        self._taken = {_plain(keys) for _how, keys in lines.keys() - self._ours.keys()}
+        self._mode = str(self._sway.look(MODE, "name"))
+        lines = _bindings_in(str(self._sway.look(CONFIG, "config")))
+        self._ours = {key: line for key, line in lines.items() if SCRIPT in line}
+        self._taken = {keys for _how, keys in lines.keys() - self._ours.keys()}
 
 
 class SwayHotkeys(ConnectedListener[SwaySession]):
@@ -334,7 +344,7 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
         keys = trigger(chord)
         if not keys:
             title = Message(
-                "Sway can't give {keys} to a program: it needs a key, or a key with it.",
+                "Sway can't give {keys} to a program: add a key that is not a modifier.",
                 keys=chord.label("linux"),
             )
             raise HotkeyError(title, HotkeyReason.INVALID, Message("Try {keys}.", keys="F9"), "F9")
@@ -342,23 +352,37 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
     return found
 
 
-def _bindings_in(config: str) -> dict[Key, str]:
-    """The lines of ``config`` that bind keys in the mode "default", with variables in their keys replaced."""
-    found: dict[Key, str] = {}
+def _bindings_in(config: str) -> dict[tuple[str, frozenset[str]], str]:
+    """How each key is bound in the mode "default" by ``config``, and the command to bind it so again.
+
+    A block is short for lines that begin as it does: ``bindsym --to-code {``. Variables in keys are replaced.
+    """
+    found: dict[tuple[str, frozenset[str]], str] = {}
     variables: dict[str, str] = {}
-    depth = 0
+    blocks: list[list[str]] = []
+    words: list[str] = []
     for line in map(str.strip, config.replace("\\\n", " ").splitlines()):
-        words = line.split()
-        if depth == 0 and words[:1] == ["set"] and len(words) > 2:
+        if not line or line.startswith("#"):
+            continue
+        if line.startswith("}"):
+            del blocks[-1:]
+            continue
+        if line != "{":  # it opens a block with the words before
+            words = [*(blocks[-1] if blocks else ()), *line.split()]
+        if line.endswith("{"):
+            blocks.append([word for word in words if word != "{"])
+        elif words[0] == "set" and len(words) > 2:
             variables[words[1]] = words[2]
-        elif depth == 0 and words[:1] == ["bindsym"]:
-            options = [word for word in words[1:] if word.startswith("--")]
-            keys = next((word for word in words[1:] if not word.startswith("--")), "")
+        elif words[0] == "bindsym":
+            options = list(takewhile(lambda word: word.startswith("--"), words[1:]))
+            keys, *rest = words[1 + len(options) :] or [""]
             for name in sorted(variables, key=len, reverse=True):
                 keys = keys.replace(name, variables[name])
-            found[_RELEASE if _RELEASE in options else _PRESS, keys] = line
-        elif not line.startswith("#"):
-            depth += line.endswith("{") - line.startswith("}")
+            how = _RELEASE if _RELEASE in options else _PRESS
+            command = " ".join(rest)
+            # Else sway would do at once what follows a ";" in it, and take its own quotes away.
+            quote = next((one for one in "'\"" if one not in command), "")
+            found[how, _plain(keys)] = " ".join(("bindsym", *options, keys, quote + command + quote))
     return found
 
 

@@ -66,7 +66,7 @@ class Sway:
         Raises:
             SwayError: It refuses.
         """
-        if not self.ask(SUBSCRIBE, json.dumps(kinds)).get("success"):
+        if self.look(SUBSCRIBE, "success", json.dumps(kinds)) is not True:
             raise SwayError("sway tells of no keys")
 
     def run(self, command: str) -> bool:
@@ -77,6 +77,13 @@ class Sway:
         """
         try:
             return all(bool(one["success"]) for one in self.ask(RUN, command))
+        except (TypeError, LookupError) as exc:
+            raise _senseless() from exc
+
+    def look(self, kind: int, name: str, text: str = "") -> object:
+        """What the answer to a message has under ``name``. Raises SwayError: nothing, or no answer."""
+        try:
+            return self.ask(kind, text)[name]
         except (TypeError, LookupError) as exc:
             raise _senseless() from exc
 

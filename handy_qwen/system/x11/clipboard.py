@@ -110,8 +110,12 @@ class Clipboard:
 
     def leave(self, offer: Offer) -> None:
         """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
-        settle = self._restore if offer.is_lost else self._forget
-        self._do(lambda: settle() if self._offer is offer else None)
+
+        def settle() -> None:
+            if self._offer is offer:
+                self._restore() if offer.is_lost else self._forget()
+
+        self._do(settle)
 
     def copy(self, text: str) -> None:
         """Own CLIPBOARD with ``text`` for good.

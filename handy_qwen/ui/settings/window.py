@@ -133,6 +133,10 @@ class SettingsWindow(AppWindow):
         self.search.clear()
         self.list.setCurrentRow(list(Page).index(which))
 
+    def alternatives(self) -> list[QWidget]:
+        """See ``AppWindow``."""
+        return [page for place in range(self._stack.count()) if (page := self._stack.widget(place))]
+
     def first_focus(self) -> QWidget:
         """The list."""
         return self.list

@@ -91,7 +91,7 @@ INSERTION, WORDING, COMMANDS = tr("Insertion"), tr("Wording"), tr("Spoken comman
 
 HELP_PAGES, SETTINGS_FILE = tr("Open manual…"), tr("Settings file")
 COMMANDS_HELP = tr("Pause before and after a command. In a sentence, the same words are only words.")
-SAID_IN = tr("Listen for them in")
+SAID_IN = tr("Languages of spoken commands")
 SAY_IN = tr("{language}: {phrases}")
 EXAMPLE, LAST = tr("Example"), tr("Your last dictation")
 EXAMPLE_HELP = tr("What these settings make of it.")

@@ -97,6 +97,10 @@ class SetupWindow(AppWindow):
         """The page that is up."""
         return self.pages[self.place]
 
+    def alternatives(self) -> Sequence[QWidget]:
+        """See ``AppWindow``."""
+        return self.pages
+
     def first_focus(self) -> QWidget:
         """What the page says; before it has anything, the page itself, which takes no key."""
         return self.page.first_focus() or self.scrolled

@@ -32,7 +32,7 @@ KINDS = {
 }
 SAVE_TITLE, SAVE_FOLDER = tr("Save the text"), tr("Choose a folder for the texts")
 # Translators: states of a file in the list.
-LEFT = tr("Left")
+LEFT = tr("Not done yet")
 WAITING, WORKING, DONE, EMPTY, FAILED = tr("Waiting"), tr("Working"), tr("Done"), tr("No text"), tr("Failed")
 # Translators: the state of a file: its text is saved.
 SAVED = tr("Saved")

@@ -429,7 +429,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "playback",
         "hot-plugging",
     }
-    assert len({watch.title for watch in watched}) == len(found), "one has no name of its own"
+    assert len({watch.subject for watch in watched}) == len(found), "one has no name of its own"
 
 
 def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):

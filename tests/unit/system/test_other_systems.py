@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 FOR_LINUX = (
+    "system.accessibility",
     "system.players",
     "system.portal",
     "system.x11",

@@ -142,6 +142,11 @@ def test_no_two_buttons_have_the_same_letter(window, place):
     assert len(underlined) == len(set(underlined)) > 0
 
 
+def test_no_letter_is_lost_to_a_page_that_is_not_seen(window):
+    texts = [one.text() for page in window.pages for one in page.findChildren(QAbstractButton)]
+    assert {words.AT_LOGIN, words.LISTEN} <= set(texts)
+
+
 def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
     window.forward.setFocus()
     qtbot.keyClick(window.forward, Qt.Key.Key_Return)

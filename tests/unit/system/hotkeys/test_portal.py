@@ -15,6 +15,7 @@ from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, 
 from handy_qwen.core.types import Hotkey, KeyOffer
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.chord import parse_chord, trigger
 from handy_qwen.system.hotkeys.portal import (
     PortalHotkeys,
@@ -294,6 +295,22 @@ def test_nobody_is_asked_about_a_new_hotkey_before_they_are_there(monkeypatch, t
     assert known.read_text().split() == ["dictate-f10", "cancel"]
 
 
+def test_a_window_that_opens_while_it_is_found_that_nobody_is_there_is_not_missed(monkeypatch, tmp_path):
+    Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+
+    class Slow(PortalHotkeys):
+        def _bound_before(self):
+            self.allow_questions()
+            return super()._bound_before()
+
+    listener = Slow(posted.put, may_ask=False, known=tmp_path / "known")
+    with pytest.raises(HotkeyError, match="isn't set yet"):
+        listener.start([Hotkey("f9")])
+    assert posted.get(timeout=30) == HotkeysDied(), "it is started again"
+    listener.stop()
+
+
 def test_a_portal_that_does_not_answer_yet_is_asked_again_and_the_notice_taken_back(monkeypatch):
     """At login the desktop starts its portal beside this program; and it may crash between two questions."""
     slow = PortalError("the session bus does not answer")
@@ -358,6 +375,21 @@ def test_a_desktop_without_the_portal_can_bind_a_key_itself(monkeypatch):
         HotkeysDied(),
         HotkeysAssigned(("", ""), offer=offer),
     ]
+
+
+def test_where_the_desktops_settings_cannot_be_read_no_key_is_claimed(monkeypatch):
+    class Key:
+        def offer(self):
+            raise HotkeyError(Message("config.kdl can't be read."), HotkeyReason.UNSUPPORTED_DESKTOP)
+
+    monkeypatch.setattr("handy_qwen.system.hotkeys.portal.own_key", lambda _trigger: Key())
+    Desktop(monkeypatch, NoPortalError("UnknownInterface"))
+    posted = []
+    listener = PortalHotkeys(posted.append)
+    with pytest.raises(HotkeyError, match="can't be read"):
+        listener.start([Hotkey("f9")])
+    listener.stop()
+    assert posted == [HotkeysAssigned(("",))]
 
 
 def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):

@@ -122,6 +122,10 @@ def test_in_another_mode_they_wait_for_its_end(sway, desk):
         "bindsym --release F9 exec foot",
         "  bindsym --to-code F9 exec foot",
         "set $key F9\nbindsym $key exec foot",
+        "bindsym --to-code {\n    Mod4+d exec foot\n    F9 exec foot\n}",
+        "bindsym\n{\n    F9 exec foot\n}",
+        'mode "resize" {\n    bindsym {\n        F8 exec foot\n    }\n}\nbindsym F9 exec foot',
+        "bindsym F9 exec foot --title handy",
     ],
 )
 def test_a_key_of_the_configuration_is_taken(sway, desk, line):
@@ -141,7 +145,13 @@ def test_modifiers_have_several_names_and_any_order(sway, desk):
 
 @pytest.mark.parametrize(
     "config",
-    ['mode "other" {\n    bindsym F9 exec foot\n}', "# bindsym F9 exec foot", "bindsym F10 exec foot"],
+    [
+        'mode "other" {\n    bindsym F9 exec foot\n}',
+        'mode "other" {\n    bindsym {\n        F9 exec foot\n    }\n}',
+        'mode "other"\n{\n    bindsym F9 exec foot\n}',
+        "# bindsym F9 exec foot",
+        "bindsym F10 exec foot",
+    ],
 )
 def test_other_lines_take_nothing(sway, desk, config):
     sway.config = config
@@ -156,12 +166,53 @@ def test_escape_of_the_configuration_stays_what_it_is(sway, desk):
     assert set(sway.bound) == {*F9, ("--no-repeat", "F9+Escape")}
 
 
-def test_lines_for_this_program_come_back_at_the_end(sway, desk):
-    line = "bindsym --no-repeat F9 exec handy-qwen start"
-    sway.config = line
+@pytest.mark.parametrize(
+    "command",
+    ["exec handy-qwen start", "exec handy-qwen --wait start; exec foot", "exec sh -c 'handy-qwen start'"],
+)
+def test_lines_for_this_program_come_back_when_the_key_is_given_up(sway, desk, command):
+    sway.config = f"bindsym --no-repeat F9 {command}"
+    desk.start("f9")
+    desk.start("f10")
+    assert sway.bound["--no-repeat", "F9"] == command
     desk.start("f9")
     desk.listener.stop()
-    assert sway.bound == {("--no-repeat", "F9"): "exec handy-qwen start"}
+    assert sway.bound == {("--no-repeat", "F9"): command}
+    assert not sway.done, "nothing of it is done now"
+
+
+def test_hotkeys_that_change_places_are_told_by_their_new_ones(sway, desk):
+    desk.start("f9", "f10")
+    desk.start("f10", "f9")
+    sway.press("F9")
+    sway.press("F10")
+    assert desk.come(2) == [(KeyDown, 1), (KeyDown, 0)]
+
+
+def test_escape_that_a_crash_has_left_bound_is_free_again(sway, desk):
+    sway.bound["--no-repeat", "Escape"] = "nop handy-qwen-1 escape"
+    desk.start("f9")
+    assert set(sway.bound) == F9
+    desk.watch(True)
+    sway.press("Escape")
+    assert desk.come(1) == [(EscapePressed, None)]
+
+
+def test_at_the_end_they_are_taken_back_from_another_mode_too(sway, desk):
+    desk.start("f9")
+    desk.watch(True)
+    sway.enter("resize")
+    desk.listener.stop()
+    assert not sway.bound
+    assert sway.mode == "default"
+
+
+def test_a_mode_stays_where_nothing_is_bound(sway, desk):
+    sway.config = "bindsym F9 exec foot"
+    sway.mode = "resize"
+    with pytest.raises(HotkeyError, match="uses F9 already"):
+        desk.start("f9")
+    assert sway.mode == "resize"
 
 
 def test_a_hotkey_that_is_refused_changes_nothing(sway, desk):
@@ -207,6 +258,12 @@ def test_nonsense_ends_the_connection_and_not_the_thread(sway, desk, body):
     assert desk.come(1) == [(KeyDown, 0)]
     sway.send(5 | 1 << 31, body)
     assert desk.come(1) == [(KeyUp, 0)]
+
+
+def test_an_answer_that_is_none_is_no_connection(sway, desk):
+    sway.mode = None
+    with pytest.raises(HotkeyError, match="sway"):
+        desk.start("f9")
 
 
 def test_without_sway_it_gives_up_and_says_so(sway, desk, monkeypatch):

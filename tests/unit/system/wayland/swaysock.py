@@ -1,7 +1,9 @@
 """A sway of a few lines: bindings, modes and a configuration, over a real socket."""
 
 import contextlib
+import itertools
 import json
+import re
 import socket
 import struct
 import threading
@@ -16,7 +18,7 @@ class FakeSway:
     def __init__(self, folder, config=""):
         self.path = str(folder / "sway.sock")
         self.config, self.mode, self.refuses = config, "default", ()
-        self.bound, self.commands, self.other = {}, [], []
+        self.bound, self.commands, self.done = {}, [], []
         self._client = None
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(self.path)
@@ -78,17 +80,28 @@ class FakeSway:
             return [{"success": self._run(text)}]
         if kind == 2:
             return {"success": True}
-        return {"config": self.config} if kind == 9 else {"name": self.mode}
+        if kind == 9:
+            return {"config": self.config}
+        return {"name": self.mode} if self.mode else []
 
     def _run(self, text):
         self.commands.append(text)
         command, *words = text.split()
-        options = [word for word in words if word.startswith("--")]
-        keys, *rest = (word for word in words if not word.startswith("--"))
+        if command == "mode":
+            self.enter(words[0])
+            return True
+        options = list(itertools.takewhile(lambda word: word.startswith("--"), words))
+        keys, *rest = words[len(options) :]
         how = "--release" if "--release" in options else "--no-repeat"
-        if keys in self.refuses:
+        if keys in self.refuses or self.mode != "default":
             return False
         if command == "bindsym":
-            self.bound[how, keys] = " ".join(rest)
+            bound = " ".join(rest)
+            if bound[0] in "'\"":
+                bound = bound.strip(bound[0])
+            else:
+                bound, *others = re.sub("['\"]", "", bound).split(";")
+                self.done += others
+            self.bound[how, keys] = bound
             return True
         return self.bound.pop((how, keys), None) is not None
