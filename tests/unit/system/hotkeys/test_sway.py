@@ -30,7 +30,7 @@ class Desk:
         self.sway, self.posted = sway, queue.Queue()
         self.listener = SwayHotkeys(self.posted.put, sway.path)
 
-    def start(self, *chords):
+    def listen(self, *chords):
         self.listener.start([Hotkey(chord) for chord in chords])
 
     def come(self, count):
@@ -58,7 +58,7 @@ def test_a_session_of_sway_is_recognized_by_its_socket(sway, monkeypatch):
 
 
 def test_a_key_goes_down_and_up(sway, desk):
-    desk.start("f9", "ctrl+alt+d")
+    desk.listen("f9", "ctrl+alt+d")
     for keys in ("F9", "CTRL+ALT+d"):
         sway.press(keys)
         sway.release(keys)
@@ -66,7 +66,7 @@ def test_a_key_goes_down_and_up(sway, desk):
 
 
 def test_a_release_that_sway_does_not_tell_comes_with_the_next_press(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     sway.press("F9")
     sway.press("F9")
     sway.release("F9")  # of the press that ended it
@@ -75,7 +75,7 @@ def test_a_release_that_sway_does_not_tell_comes_with_the_next_press(sway, desk)
 
 
 def test_escape_is_bound_while_a_take_runs_and_with_the_hotkey_held(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     assert set(sway.bound) == F9
     desk.watch(True)
     sway.press("F9")
@@ -89,7 +89,7 @@ def test_escape_is_bound_while_a_take_runs_and_with_the_hotkey_held(sway, desk):
 
 
 def test_the_lock_key_locks(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     desk.watch(True, "space")
     sway.press("F9")
     sway.press("F9+space")
@@ -97,7 +97,7 @@ def test_the_lock_key_locks(sway, desk):
 
 
 def test_bindings_are_made_again_when_the_configuration_is_read_again(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     sway.reload()
     desk.listener.check([])
     desk.listener.check([])
@@ -107,7 +107,7 @@ def test_bindings_are_made_again_when_the_configuration_is_read_again(sway, desk
 
 def test_in_another_mode_they_wait_for_its_end(sway, desk):
     sway.mode = "resize"
-    desk.start("f9")
+    desk.listen("f9")
     assert not sway.bound
     sway.enter("default")
     desk.listener.check([])
@@ -131,7 +131,7 @@ def test_in_another_mode_they_wait_for_its_end(sway, desk):
 def test_a_key_of_the_configuration_is_taken(sway, desk, line):
     sway.config = line
     with pytest.raises(HotkeyError, match="uses F9 already") as refused:
-        desk.start("f9")
+        desk.listen("f9")
     assert refused.value.reason is HotkeyReason.TAKEN
     assert not sway.bound
 
@@ -139,8 +139,8 @@ def test_a_key_of_the_configuration_is_taken(sway, desk, line):
 def test_modifiers_have_several_names_and_any_order(sway, desk):
     sway.config = "set $mod Mod4\nbindsym $mod+Shift+d exec foot"
     with pytest.raises(HotkeyError, match="uses Shift"):
-        desk.start("super+shift+d")
-    desk.start("super+ctrl+d")
+        desk.listen("super+shift+d")
+    desk.listen("super+ctrl+d")
 
 
 @pytest.mark.parametrize(
@@ -155,13 +155,13 @@ def test_modifiers_have_several_names_and_any_order(sway, desk):
 )
 def test_other_lines_take_nothing(sway, desk, config):
     sway.config = config
-    desk.start("f9")
+    desk.listen("f9")
     assert set(sway.bound) == F9
 
 
 def test_escape_of_the_configuration_stays_what_it_is(sway, desk):
     sway.config = "bindsym Escape exec foot"
-    desk.start("f9")
+    desk.listen("f9")
     desk.watch(True)
     assert set(sway.bound) == {*F9, ("--no-repeat", "F9+Escape")}
 
@@ -172,18 +172,18 @@ def test_escape_of_the_configuration_stays_what_it_is(sway, desk):
 )
 def test_lines_for_this_program_come_back_when_the_key_is_given_up(sway, desk, command):
     sway.config = f"bindsym --no-repeat F9 {command}"
-    desk.start("f9")
-    desk.start("f10")
+    desk.listen("f9")
+    desk.listen("f10")
     assert sway.bound["--no-repeat", "F9"] == command
-    desk.start("f9")
+    desk.listen("f9")
     desk.listener.stop()
     assert sway.bound == {("--no-repeat", "F9"): command}
     assert not sway.done, "nothing of it is done now"
 
 
 def test_hotkeys_that_change_places_are_told_by_their_new_ones(sway, desk):
-    desk.start("f9", "f10")
-    desk.start("f10", "f9")
+    desk.listen("f9", "f10")
+    desk.listen("f10", "f9")
     sway.press("F9")
     sway.press("F10")
     assert desk.come(2) == [(KeyDown, 1), (KeyDown, 0)]
@@ -191,7 +191,7 @@ def test_hotkeys_that_change_places_are_told_by_their_new_ones(sway, desk):
 
 def test_escape_that_a_crash_has_left_bound_is_free_again(sway, desk):
     sway.bound["--no-repeat", "Escape"] = "nop handy-qwen-1 escape"
-    desk.start("f9")
+    desk.listen("f9")
     assert set(sway.bound) == F9
     desk.watch(True)
     sway.press("Escape")
@@ -199,7 +199,7 @@ def test_escape_that_a_crash_has_left_bound_is_free_again(sway, desk):
 
 
 def test_at_the_end_they_are_taken_back_from_another_mode_too(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     desk.watch(True)
     sway.enter("resize")
     desk.listener.stop()
@@ -211,15 +211,15 @@ def test_a_mode_stays_where_nothing_is_bound(sway, desk):
     sway.config = "bindsym F9 exec foot"
     sway.mode = "resize"
     with pytest.raises(HotkeyError, match="uses F9 already"):
-        desk.start("f9")
+        desk.listen("f9")
     assert sway.mode == "resize"
 
 
 def test_a_hotkey_that_is_refused_changes_nothing(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     sway.refuses = ("F10",)
     with pytest.raises(HotkeyError, match="knows no key F10"):
-        desk.start("f10")
+        desk.listen("f10")
     sway.refuses = ()
     sway.reload()
     desk.listener.check([])
@@ -230,12 +230,12 @@ def test_a_hotkey_that_is_refused_changes_nothing(sway, desk):
 @pytest.mark.parametrize("chord", ["ctrl_r", "mouse4", "wheel_left", "altgr+f4"])
 def test_what_sway_gives_to_no_program_is_said_with_a_proposal(desk, chord):
     with pytest.raises(HotkeyError, match="Sway can't give") as refused:
-        desk.start(chord)
+        desk.listen(chord)
     assert refused.value.proposal == "F9"
 
 
 def test_a_key_that_is_down_comes_up_when_sway_goes_and_all_is_bound_when_it_is_back(sway, desk):
-    desk.start("f9")
+    desk.listen("f9")
     sway.press("F9")
     assert desk.come(1) == [(KeyDown, 0)]
     sway.bound.clear()
@@ -253,7 +253,7 @@ def test_a_key_that_is_down_comes_up_when_sway_goes_and_all_is_bound_when_it_is_
 
 @pytest.mark.parametrize("body", [b"{", b"[1]"])
 def test_nonsense_ends_the_connection_and_not_the_thread(sway, desk, body):
-    desk.start("f9")
+    desk.listen("f9")
     sway.press("F9")
     assert desk.come(1) == [(KeyDown, 0)]
     sway.send(5 | 1 << 31, body)
@@ -263,12 +263,12 @@ def test_nonsense_ends_the_connection_and_not_the_thread(sway, desk, body):
 def test_an_answer_that_is_none_is_no_connection(sway, desk):
     sway.mode = None
     with pytest.raises(HotkeyError, match="sway"):
-        desk.start("f9")
+        desk.listen("f9")
 
 
 def test_without_sway_it_gives_up_and_says_so(sway, desk, monkeypatch):
     monkeypatch.setattr(SwayHotkeys, "RETRY_S", (0.01,))
-    desk.start("f9")
+    desk.listen("f9")
     sway.close()
     (event,) = [desk.posted.get(timeout=5)]
     assert isinstance(event, HotkeysFailed)
