@@ -32,7 +32,7 @@ _PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of 
         xdotool xinput xterm xvfb=Xvfb zsh
     """,
     Use.OPTIONAL: """
-        gnome-control-center hyprland=hyprctl libglib2.0-bin=gsettings pulseaudio-utils=pactl systemsettings
+        gnome-control-center libglib2.0-bin=gsettings pulseaudio-utils=pactl systemsettings
         wl-clipboard=wl-copy,wl-paste wtype xclip xdg-utils=xdg-open xsel ydotool
     """,
     Use.PACKAGING: """
@@ -46,9 +46,9 @@ _PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of 
     Use.WAYLAND: """
         coreutils=dd,stty dbus-bin=dbus-send,dbus-update-activation-environment dbus-daemon foot
         gnome-settings-daemon=gsd-media-keys gnome-shell=gnome-extensions,gnome-shell grim kded6
-        kwin-wayland=kwin_wayland libglib2.0-bin=gdbus,gsettings pipewire pipewire-pulse
-        plasma-workspace=plasmashell python3 pulseaudio-utils=pactl,paplay sway=sway,swaymsg wireplumber
-        wl-clipboard=wl-copy,wl-paste xterm
+        kwin-wayland=kwin_wayland
+        libglib2.0-bin=gdbus,gsettings pipewire pipewire-pulse plasma-workspace=plasmashell python3
+        pulseaudio-utils=pactl,paplay sway=sway,swaymsg wireplumber wl-clipboard=wl-copy,wl-paste xterm
     """,
 }
 PROGRAMS: dict[Use, dict[str, str]] = {
@@ -60,8 +60,8 @@ PROGRAMS: dict[Use, dict[str, str]] = {
 }
 """Of each package the programs, with spaces between."""
 
-ELSEWHERE = "ISCC appimagetool codesign hdiutil niri npm xcrun notepad open osascript"
-"""Programs that no Debian has: makers of packages for Windows and macOS, what is fetched by hand, a desktop.
+ELSEWHERE = "ISCC appimagetool codesign hdiutil hyprctl niri npm xcrun notepad open osascript"
+"""Programs that no Debian has: makers of packages for Windows and macOS, desktops, and one fetched by hand.
 npm is in a package of its name, unless it came with a newer Node.js."""
 
 LIBRARIES: dict[Use, str] = {

@@ -21,6 +21,7 @@ from handy_qwen.control import Endpoint, InstanceLock, ask
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log
 from handy_qwen.message import Message
+from handy_qwen.models.device_mark import no_crash
 from handy_qwen.system.entries import HIDDEN, Launch, launch_for
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
         starts_again = run(is_hidden=is_hidden)
     finally:
         logger.info("Handy Qwen has ended")
-        if not starts_again:  # which ends them, too
+        no_crash()
+        if not starts_again:  # which ends stuck threads, too
             _leave_stuck_threads_behind()
         log.close()
     return starts_again

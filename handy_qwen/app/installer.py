@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,10 +13,13 @@ from handy_qwen.core.models import DEMO, InstallStage, ModelEntry, Progress
 from handy_qwen.system.entries import launch_for
 from handy_qwen.system.priority import in_background
 
+logger = logging.getLogger(__name__)
+
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
 """Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
 _BRIEFLY = ("--seconds", "0.1", "--tokens", "2", "--rounds", "1")  # what ``bench`` measures besides
 _POLL_S = 0.2
+_TRIAL_S = 900.0  # a trial that takes longer hangs in a driver
 Tell = Callable[[Progress], None]
 """Reports progress. Raises CancelledError where the job is to be cancelled."""
 
@@ -148,22 +153,29 @@ class Installer:
 
 
 def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
-    """Have ``bench`` try them, in a process of its own, which is all that a bad driver can end."""
-    from handy_qwen.models.placement import keep_choice
+    """Have ``bench`` try them, in a process of its own, which is all that a bad driver can end or hold up."""
+    from handy_qwen.models.placement import choice_of, keep_choice
 
     launch = launch_for()
     command = (*launch.command[:-1], "bench", "--model", str(folder), "--threads", str(threads), *_BRIEFLY)
-    process = subprocess.Popen(
-        command,
-        cwd=launch.folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=launch.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except OSError as exc:
+        logger.warning("no device is tried: %s", exc.strerror)
+        return
+    end_s = time.monotonic() + _TRIAL_S
     try:
         while process.poll() is None:
             step()
+            if time.monotonic() > end_s:
+                process.kill()  # that it was tried is noted already, as if it had crashed
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
     except BaseException:
@@ -171,6 +183,9 @@ def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
         process.wait()
         keep_choice(folder, None)  # or it would seem that a device had ended the process
         raise
+    choice = choice_of(folder)
+    why = choice.why if choice else "the trial failed"
+    logger.info("devices for %s: %s (exit status %d)", folder.name, why, process.returncode)
 
 
 class _InUseError(Exception):

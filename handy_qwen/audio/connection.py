@@ -66,9 +66,9 @@ def spawn(job: Callable[[], None], name: str) -> Join:
 class Connection:
     """At most one open stream, and at most one opening that is waited for.
 
-    ``do`` has work done on the microphone's thread, from any. ``on_opened`` gets the opening, its stream or
-    None, and why it failed, and is to call ``accept``; ``on_listed`` the devices there are, or why there is
-    no list. ``spawn`` runs jobs that may hang.
+    ``do`` has work done on the microphone's thread; any thread may call it. ``on_opened`` gets the
+    opening, its stream or None, and why it failed, and is to call ``accept``; ``on_listed`` the devices there
+    are, or why there is no list. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(

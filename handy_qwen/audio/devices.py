@@ -114,7 +114,7 @@ def pick(
 ) -> Device:
     """The first of ``in_order``; MicrophoneError if there is none.
 
-    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, at last.
+    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, last.
     """
     order = in_order(devices, names)
     if not order:
@@ -125,7 +125,7 @@ def pick(
 def spared(
     playing: Callable[[], Collection[str] | None], devices: Sequence[Device], wish: Wish
 ) -> frozenset[str]:
-    """Handles of the headsets that are to go on playing music. May block; MicrophoneError.
+    """Handles of the headsets that are to go on playing music. May block. Raises MicrophoneError.
 
     Where ``playing`` (of ``Microphones``) cannot tell, one that the user has asked for by name is used.
     """

@@ -193,7 +193,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The sound files and videos below ``folder``, in order, without hidden ones; OSError."""
+    """The sound files and videos below ``folder``, in order, without hidden ones. Raises OSError."""
 
     def refuse(error: OSError) -> None:
         raise error

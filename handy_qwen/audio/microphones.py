@@ -59,7 +59,7 @@ class Microphones:
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now, or were when PortAudio last answered; MicrophoneError."""
+        """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
             found = self._pulse_devices()
             if found is not None:
@@ -158,7 +158,10 @@ class Microphones:
         return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have ``on_change`` called on changes, from the next ``devices`` on, where there are any."""
+        """Have ``on_change`` called, on any thread, when devices or the default may have changed.
+
+        That begins with the next ``devices``; not all sound systems report changes.
+        """
         with self._guard:
             self._on_change = on_change
 
@@ -174,7 +177,10 @@ class Microphones:
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play other programs' sound; None: nobody can tell. MicrophoneError."""
+        """Handles of the headsets that play another program's sound; None where nobody can tell.
+
+        Raises MicrophoneError.
+        """
         if self._platform.startswith("linux"):
             return pulse.playing(device.handle for device in self.devices() if device.is_headset)
         if self._platform == "darwin":

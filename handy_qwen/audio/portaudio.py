@@ -110,7 +110,7 @@ class PortAudio:
         raise error
 
     def load(self, patience_s: float = math.inf) -> None:
-        """Start PortAudio ahead of the first key, which need not wait for it; MicrophoneError."""
+        """Start PortAudio ahead of the first key, which need not wait for it. Raises MicrophoneError."""
         if self._module is None:
             self.call(lambda _: None, patience_s=patience_s)
 
@@ -142,7 +142,10 @@ class PortAudio:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices again and return True, unless a stream is open or another call inside."""
+        """Look for devices again, if no stream is open and no other call inside. Only within ``call``.
+
+        Returns whether that was possible.
+        """
         module = self._started()
         with self._alone() as is_alone:
             if not is_alone or self._streams:

@@ -56,7 +56,7 @@ def parse(listed: str, default: str) -> list[Device]:
 
 
 def playing(headsets: Iterable[str]) -> frozenset[str]:
-    """Those of ``headsets``, names of sources, into which another program plays; MicrophoneError."""
+    """Those of ``headsets``, names of sources, into which another program plays. Raises MicrophoneError."""
     sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
     used = used_sinks(streams or "", os.getpid())
     lines = (line.split("\t") for line in (sinks or "").splitlines())

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 from handy_qwen.core.models import InstallStage, Progress
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
+from handy_qwen.models.device_mark import no_crash
 
 if TYPE_CHECKING:
     from handy_qwen.engine.api import Cancel
@@ -216,6 +217,7 @@ def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
         except KeyboardInterrupt:  # once more: the user will not wait
             has_ended = set()
         if not has_ended:
+            no_crash()
             os._exit(exit_status(exc))
         raise
     return future.result()

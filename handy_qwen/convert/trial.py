@@ -295,7 +295,10 @@ class Trial:
 
 
 def check_is_finite(values: Iterable[Float32]) -> None:
-    """Raise ConversionError if the float32 model makes infinite values or NaN of speech: nothing compares."""
+    """Raise ConversionError if the float32 model makes infinite values or NaN of speech.
+
+    Then there is nothing to compare a package with.
+    """
     if not all(np.isfinite(value).all() for value in values):
         raise ConversionError(
             Message(

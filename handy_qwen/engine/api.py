@@ -247,7 +247,7 @@ class LiveText(Protocol):
     def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
         """Transcribe the rest; nothing may be fed afterwards.
 
-        ``on_step`` is called after each piece of it.
+        ``on_step`` is called after each piece of it: there are several where the model loses its place.
         """
 
     def settled(self) -> Transcript:
@@ -330,7 +330,10 @@ class Model(Protocol):
         """
 
     def measure(self, samples: Samples, tokens: int) -> Timings:
-        """Run each stage once on ``samples``, writing ``tokens`` tokens; EngineError if a run fails."""
+        """Run each stage once on ``samples``; EngineError if a run fails.
+
+        Exactly ``tokens`` tokens are written, whatever they are.
+        """
 
     def close(self) -> None:
         """Free the memory. Nothing may be called afterwards."""

@@ -242,7 +242,7 @@ class HubFile:
             raise ValueError("a file without size or checksum")
 
     def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
-        """Whether ``path`` is this file, to the last bit; OSError.
+        """Whether ``path`` is this file, to the last bit; OSError if it cannot be read.
 
         ``on_read`` gets the bytes of each piece.
         """
@@ -298,7 +298,10 @@ def _parse_listing(repository: str, revision: str, raw: dict[str, Any]) -> Listi
 
 
 def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]:
-    """What ``model`` needs of ``listing``, the smallest first, where faults show early; DownloadError."""
+    """The files of ``listing`` that ``model`` needs, the smallest first: what is wrong shows early.
+
+    DownloadError: one that it cannot do without is not there.
+    """
     wanted: dict[str, HubFile] = {}
     for entry in (*model.files, *model.optional):
         matches = (

@@ -88,7 +88,10 @@ def demo_model() -> InstalledModel:
 
 
 def find_model(asked: str) -> InstalledModel:
-    """The model called ``asked``, or in the folder ``asked``; the first if it is empty. EngineError: none."""
+    """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
+
+    EngineError: there is none; the hint lists those there are.
+    """
     models = installed_models()
     if not asked:
         return models[0]
@@ -162,9 +165,9 @@ def load_origin(folder: Path) -> Origin | None:
 
 
 def check_files(folder: Path) -> bool:
-    """Compare all checksums; False if there are none.
+    """Compare the checksum of each file with what was written down of it; False if nothing was.
 
-    ModelMissingError, ModelCorruptError: a file is wrong.
+    ModelMissingError: a file is not there. ModelCorruptError: one is not as it was written.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -275,7 +278,10 @@ def needed_memory(model: InstalledModel) -> int:
 
 
 def discard_download(name: str) -> None:
-    """Delete an unfinished download; InstallationError if it cannot be, or another process works on it."""
+    """Delete the unfinished download of ``name``.
+
+    InstallationError: it could not be deleted, or another process works on it.
+    """
     places = ModelPaths(name)
     if places.work.exists():
         with places.locked(lambda: _refuse(name)), disk_errors(places.work):
@@ -297,7 +303,11 @@ def check_removable(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete ``name`` and its unfinished download; EngineError or InstallationError if that fails."""
+    """Delete ``name`` and its unfinished download; whoever has it open keeps it.
+
+    EngineError: there is no such model. InstallationError: it ships with the program, could not be deleted,
+    or another process works on it.
+    """
     check_removable(name)
     places = ModelPaths(name)
     with places.locked(lambda: _refuse(name)):

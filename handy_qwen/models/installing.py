@@ -81,9 +81,9 @@ def install(
     checkpoint; "" is the default. What was downloaded moves to ``keep_source``; without it, it is deleted
     once the model is in place.
 
-    DownloadError: what has come is kept, unless it is wrong. InstallationError: there is no room for it, or a
-    folder cannot be written. ConversionError, EngineError: the repository has another kind of model, or it
-    does not run.
+    DownloadError: it could not be downloaded. CancelledError: ``tell`` raised it. What has come is kept then,
+    unless it is wrong. InstallationError: there is no room for it, or a folder cannot be written.
+    ConversionError, EngineError: the repository has another kind of model, or it does not run.
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
@@ -118,8 +118,8 @@ def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str 
     """Install the model in ``source``, a folder or an archive, which is left as it is.
 
     It is called ``name``; without it, as ``source`` is. ``tell`` and ``preset`` as for ``install``.
-    InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written;
-    nothing is left behind.
+    InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written.
+    CancelledError: ``tell`` raised it. Nothing is left behind.
     """
     from handy_qwen.models.download import Meter
 

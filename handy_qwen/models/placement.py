@@ -6,23 +6,18 @@ model, a driver or the device changes. It is tried, and what came of it written,
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from handy_qwen import paths
 from handy_qwen.engine.api import Part, Placement
 from handy_qwen.engine.qwen3.devices import drivers
 from handy_qwen.errors import EngineError
-from handy_qwen.files import try_lock
+from handy_qwen.models.device_mark import crashed, in_use
 from handy_qwen.models.machine import remember, remembered
 
 _TOPIC = "device"
-_LONGEST_PATH = 32_767  # of Windows; others have shorter ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +46,11 @@ def choice_of(folder: Path) -> Choice | None:
 
 
 def keep_choice(folder: Path, choice: Choice | None) -> None:
-    """Remember ``choice`` for the model in ``folder``; None to have the devices tried again."""
+    """Remember ``choice`` for the model in ``folder``; None to have the devices tried again.
+
+    It takes the place of a crash before that nobody has asked about.
+    """
+    _note_crash()
     found: dict[str, Any] = {}
     if choice is not None:
         found = {"provider": choice.provider, "parts": sorted(choice.parts), "why": choice.why}
@@ -68,45 +67,10 @@ def placement_of(folder: Path) -> Placement | None:
     def on_failure(error: EngineError) -> None:
         keep_choice(folder, Choice("", frozenset(), f"It failed while it was used: {error.title}"))
 
-    return Placement(choice.provider, choice.parts, on_failure, partial(_in_use, folder))
-
-
-@contextmanager
-def _in_use(folder: Path) -> Iterator[None]:
-    """Have a file tell, while the block runs, that a device runs the model in ``folder``.
-
-    Where another process does so at the same time, or nothing can be written, this one goes without.
-    """
-    handle = -1
-    with suppress(OSError):
-        handle = os.open(_marker(), os.O_RDWR | os.O_CREAT, 0o600)
-    if handle < 0:
-        yield
-        return
-    is_mine = try_lock(handle)  # until it is closed: of a program that ended, the file stays and no lock
-    try:
-        if is_mine:
-            os.ftruncate(handle, 0)
-            os.write(handle, os.fsencode(folder.absolute()))
-        yield
-    finally:
-        if is_mine:
-            os.ftruncate(handle, 0)
-        os.close(handle)
+    return Placement(choice.provider, choice.parts, on_failure, partial(in_use, folder))
 
 
 def _note_crash() -> None:
-    """Remember of a device that ended a program, which left the file behind."""
-    with suppress(OSError):
-        handle = os.open(_marker(), os.O_RDWR)
-        try:
-            if os.fstat(handle).st_size and try_lock(handle):
-                folder = Path(os.fsdecode(os.read(handle, _LONGEST_PATH)))
-                keep_choice(folder, Choice("", frozenset(), "The program crashed while the device was used."))
-                os.ftruncate(handle, 0)
-        finally:
-            os.close(handle)
-
-
-def _marker() -> Path:
-    return paths.data_dir() / "device-in-use"
+    """Remember of a device that ended a program."""
+    if (folder := crashed()) is not None:
+        keep_choice(folder, Choice("", frozenset(), "The program crashed while the device was used."))

@@ -82,7 +82,10 @@ class ModelPaths:
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes off the model; ``poll`` may end the wait. InstallationError: not writable."""
+        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
+
+        InstallationError: the folder of models cannot be written.
+        """
         incoming = paths.models_dir() / _INCOMING
         with disk_errors(incoming):
             paths.make_private(incoming)
@@ -114,7 +117,10 @@ class ModelPaths:
                     path.unlink()
 
     def remove(self) -> None:
-        """Delete all of the model, with the lock held. InstallationError: it is as it was, if possible."""
+        """Delete the installed model and what is unfinished, with the lock held.
+
+        InstallationError: that failed; it is as it was, unless files of it cannot be deleted.
+        """
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
@@ -136,7 +142,7 @@ class ModelPaths:
             ) from exc
 
     def put_in_place(self) -> None:
-        """Make ``package`` the installed model; InstallationError: an older one is back."""
+        """Make ``package`` the installed model; after an InstallationError, an older one is back in place."""
         try:
             sync_tree(self.package)  # what it was made from is about to be deleted
             replace_folder(self.package, self.final, self.work / "old")
@@ -173,7 +179,7 @@ class ModelPaths:
 
 
 def is_reserved(name: str) -> bool:
-    """Whether Windows has no such folder.
+    """Whether no folder on Windows can have that name; models are called the same everywhere.
 
     Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
     """
@@ -272,7 +278,7 @@ def write_all(out: IO[bytes], data: bytes) -> None:
 
 
 def link_or_copy(found: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``found``, or a copy where the disk has no links; OSError."""
+    """Make ``target`` the same file as ``found``, or a copy where the disk has no links. Raises OSError."""
     try:
         os.link(found, target)
     except OSError:  # another disk, another owner, or a file system without links

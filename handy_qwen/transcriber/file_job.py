@@ -49,7 +49,7 @@ class FileJob:
     def feed(self, block: Samples, wait_s: float) -> bool:
         """Take the next block in; return whether there was room within ``wait_s``.
 
-        HandyError: the job is over.
+        HandyError: the job has failed. CancelledError: it was given up.
         """
         self._room.clear()
         if self._is_ahead() and (not self._room.wait(wait_s) or self._is_ahead()):

@@ -29,8 +29,8 @@ class ModelSlot:
     """At most one model present, ``name`` to begin with, and at most one being loaded.
 
     ``load`` loads a model, on ``model-load``, and raises HandyErrors. ``do`` has a function called on the
-    engine's thread, from any. ``on_ready``: the present model is another one; ``on_none``: there is none,
-    because of that error.
+    engine's thread; any thread may call it. ``on_ready``: the present model is another one;
+    ``on_none``: there is none, because of that error.
     """
 
     def __init__(

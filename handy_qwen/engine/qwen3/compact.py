@@ -40,7 +40,10 @@ _OTHER_SIZES = Message("its sizes are not those in the manifest")
 
 
 def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
-    """Open a package; raises ModelMissingError, ModelCorruptError and OutOfMemoryError."""
+    """Open a package, with what ``placement`` says on a device.
+
+    Raises ModelMissingError, ModelCorruptError and OutOfMemoryError.
+    """
     manifest = load_manifest(folder)
     config = manifest.config
     # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
@@ -142,9 +145,8 @@ class CompactDecoder:
     ``far`` has the layers once more, on a device, for long runs of rows; the cache stays here.
     """
 
-    draft_rows = (
-        32  # a run of more saves little, and the output head, one operator, could not be stopped soon
-    )
+    # A run of more saves little, and the output head, one operator, could not be stopped soon.
+    draft_rows = 32
 
     def __init__(
         self,

@@ -170,7 +170,7 @@ def is_package(folder: Path) -> bool:
 
 
 def other_files(folder: Path) -> list[str]:
-    """Names of what is in ``folder`` and not in its manifest, sorted; OSError or ModelCorruptError."""
+    """Names of what is in ``folder`` and not in its manifest, sorted. Raises OSError or ModelCorruptError."""
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
         known = {MANIFEST_FILE, *read_object(path)["files"].keys()}

@@ -149,7 +149,11 @@ class AudioEncoder(Protocol):
 
 
 class TextDecoder(Protocol):
-    """The language model with its KV cache. After an EngineError or CancelledError, rows stay recorded."""
+    """The language model with its KV cache.
+
+    ``flush`` and ``logits`` raise EngineError, and CancelledError if ``cancel`` was set: the rows stay
+    recorded.
+    """
 
     draft_rows: int  # most tokens of a draft worth verifying in one run; 0 if that saves nothing
 

@@ -121,11 +121,11 @@ class Segmenter:
         return [*closed, self._close(self.heard)]
 
     def speech_s(self, first: int, until: int) -> float:
-        """Seconds of speech there."""
+        """Seconds of speech there, between samples of the take."""
         return sum(end - begin for begin, end in self.speech(first, until)) / SAMPLE_RATE
 
     def is_unsure(self, first: int, until: int) -> bool:
-        """Whether the detector was sure of no word there."""
+        """Whether the detector was sure of no word there, between samples of the take."""
         return self._voice.clear_samples(first, until) < _CLEAR_SAMPLES
 
     def speech(self, first: int, until: int) -> list[tuple[int, int]]:

@@ -61,7 +61,7 @@ class Device:
 
 
 def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
-    """Load the graph ``path``, whose weights may be in files beside it, for at least one thread.
+    """Load the graph ``path``, whose weights may be in files beside it, for ``threads`` threads, at least 1.
 
     It runs on ``device``, but for operators that do not exist there; None for the processor alone.
     ModelMissingError: there is no such file. ModelCorruptError: ONNX Runtime cannot load it, or its weights
@@ -111,7 +111,11 @@ def run(
     cancel: Cancel,
     outputs: Sequence[str] | None = None,
 ) -> list[npt.NDArray[Any]]:
-    """Run a session and return ``outputs``, all if None; CancelledError, OutOfMemoryError or EngineError."""
+    """Run a session and return ``outputs``, all if None.
+
+    CancelledError: ``cancel`` was set before or during the run. EngineError: it failed; OutOfMemoryError for
+    lack of memory.
+    """
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 

@@ -148,7 +148,7 @@ class Tokenizer:
         return self._table.markers[name]
 
     def check_fits(self, vocab: int) -> None:
-        """Raise ModelCorruptError for ids above ``vocab``, or without a marker: it is another model's."""
+        """Raise ModelCorruptError if it has more ids than ``vocab``, or lacks a marker: another model's."""
         largest = len(self._table) - 1
         if largest >= vocab:
             problem = Message(

@@ -82,7 +82,10 @@ class VoiceStream:
         self._hysteresis = _Hysteresis()
 
     def feed(self, block: Float32) -> None:
-        """Judge the next samples: (n,), float32 in [-1, 1], 16 kHz, any n; AudioFormatError for others."""
+        """Judge the next samples: shape (n,), float32 in [-1, 1], 16 kHz; any n.
+
+        AudioFormatError: ``block`` is something else, or holds values that are not numbers.
+        """
         if self._is_finished:
             raise ValueError("the stream is finished")
         if block.ndim != 1 or block.dtype != np.float32:

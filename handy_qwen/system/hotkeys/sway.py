@@ -94,7 +94,7 @@ class SwaySession:
         try:
             self._look()
             if any(self._bound.values()) and self._mode != "default":
-                self._sway.run("mode default")  # elsewhere they cannot be taken back
+                self._sway.command("mode default")  # elsewhere they cannot be taken back
                 self._mode = "default"
             self.bind({})
         except SwayError as exc:
@@ -125,15 +125,15 @@ class SwaySession:
         for key in [one for one in self._bound if one not in wanted]:
             del self._bound[key]
             release = _RELEASE if key[0] == _RELEASE else ""
-            self._sway.run(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
+            self._sway.command(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
             if line := self._ours.get((key[0], _plain(key[1]))):
-                self._sway.run(line)
+                self._sway.command(line)
         for key, what in wanted.items():
             how, keys = key
             if self._bound.get(key) == what or _plain(keys) in self._taken:
                 continue
             options = f"--no-warn {how} {_by_place(keys)}"
-            if not self._sway.run(f"bindsym {options} {keys} nop {self._name} {what}"):
+            if not self._sway.command(f"bindsym {options} {keys} nop {self._name} {what}"):
                 title = Message("Sway knows no key {keys}.", keys=keys)
                 hint = Message("Choose another, such as F9.")
                 raise HotkeyError(title, HotkeyReason.INVALID, hint)

@@ -69,7 +69,7 @@ class Sway:
         if self.look(SUBSCRIBE, "success", json.dumps(kinds)) is not True:
             raise SwayError("sway tells of no keys")
 
-    def run(self, command: str) -> bool:
+    def command(self, command: str) -> bool:
         """Whether sway has carried out ``command``.
 
         Raises:

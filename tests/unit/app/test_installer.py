@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from unittest.mock import Mock
 
 import pytest
 
@@ -74,6 +75,7 @@ def _bench(monkeypatch, folder, then):
     """Have a process stand for ``bench`` that notes what ``try_devices`` does, and then does ``then``."""
     code = (
         "import os, sys, time; from pathlib import Path; from handy_qwen.models.placement import *;"
+        "from handy_qwen.models.device_mark import in_use;"
         f"assert sys.argv[1:5] == ['bench', '--model', {str(folder)!r}, '--threads'];"
         f"keep_choice(Path(sys.argv[3]), Choice('', frozenset(), 'It ended.')); {then}"
     )
@@ -81,19 +83,45 @@ def _bench(monkeypatch, folder, then):
     monkeypatch.setattr(installer, "launch_for", lambda: launch)
 
 
-def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch):
+def test_a_device_that_ends_the_process_ends_not_this_one(monkeypatch, caplog):
+    caplog.set_level("INFO")
     folder = demo_model().folder
     _bench(monkeypatch, folder, "os.abort()")
     installer._try_devices(folder, 2, lambda: None)
     assert choice_of(folder).why == "It ended."
+    assert "devices for demo-model: It ended. (exit status " in caplog.text
 
 
-def test_a_trial_that_is_given_up_says_nothing_of_the_device(monkeypatch):
-    folder = demo_model().folder
+def test_a_device_that_hangs_holds_up_nobody_for_ever(monkeypatch):
+    folder, clock = demo_model().folder, Mock(now=0.0)
     _bench(monkeypatch, folder, "time.sleep(60)")
+    monkeypatch.setattr(installer, "time", Mock(monotonic=lambda: clock.now))
+
+    def step():
+        if choice_of(folder):
+            clock.now = installer._TRIAL_S + 1
+
+    installer._try_devices(folder, 2, step)
+    assert choice_of(folder).why == "It ended."
+
+
+@pytest.mark.expects_log
+def test_where_no_process_can_be_started_no_device_is_tried(monkeypatch, tmp_path):
+    launch = Launch((str(tmp_path / "gone"), "--hidden"))
+    monkeypatch.setattr(installer, "launch_for", lambda: launch)
+    installer._try_devices(demo_model().folder, 2, lambda: None)
+    assert choice_of(demo_model().folder) is None
+
+
+@pytest.mark.parametrize("is_chosen", [False, True])
+def test_a_trial_that_is_given_up_says_nothing_of_the_device(monkeypatch, is_chosen):
+    """Neither while a device is tried, nor while the one that was chosen is measured."""
+    folder, mark = demo_model().folder, paths.data_dir() / "device-in-use"
+    use = "use = in_use(Path(sys.argv[3])); use.__enter__();" if is_chosen else ""
+    _bench(monkeypatch, folder, f"{use} time.sleep(60)")
 
     def give_up():
-        if choice_of(folder):
+        if choice_of(folder) and (not is_chosen or (mark.exists() and mark.stat().st_size)):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -1,7 +1,9 @@
 """Which device is used for a model: tried once, chosen by time, refused for other words, remembered."""
 
 import dataclasses
+import errno
 import json
+import os
 import subprocess
 import sys
 
@@ -202,6 +204,82 @@ def test_a_device_in_use_has_ended_nobody(fake, demo):
         assert choice_of(demo) == choice
     with pytest.raises(EngineError), place.in_use():
         raise EngineError("It is gone.")
+    assert choice_of(demo) == choice
+
+
+def test_a_crash_of_another_program_is_not_written_over(fake, demo):
+    fake({Part.ENCODER: 9})
+    try_devices(demo, 1)
+    place = placement_of(demo)
+    (paths.data_dir() / "device-in-use").write_text(str(demo), encoding="utf-8")
+    with place.in_use():
+        pass
+    assert choice_of(demo).why == "The program crashed while the device was used."
+
+
+@pytest.mark.parametrize("call", ["open", "write"])
+def test_a_full_disk_costs_no_text(fake, demo, monkeypatch, call):
+    """The device does its work; only a crash would not be noticed."""
+    fake({Part.ENCODER: 9})
+    choice, place, done = try_devices(demo, 1), placement_of(demo), []
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    for _ in range(2):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, call, full)
+            with place.in_use():
+                done.append(call)
+    assert done == [call, call]
+    assert choice_of(demo) == choice
+    with place.in_use():
+        assert (paths.data_dir() / "device-in-use").stat().st_size
+
+
+def test_a_use_that_ends_while_it_is_looked_at_was_no_crash(fake, demo, monkeypatch):
+    fake({Part.ENCODER: 9})
+    choice, place, real = try_devices(demo, 1), placement_of(demo), os.fstat
+    use = place.in_use()
+    use.__enter__()
+
+    def ends_then(handle):
+        found = real(handle)
+        use.__exit__(None, None, None)
+        return found
+
+    noted = []
+    monkeypatch.setattr(placement, "keep_choice", lambda folder, _choice: noted.append(folder))
+    monkeypatch.setattr(os, "fstat", ends_then)
+    assert choice_of(demo) == choice
+    assert noted == []
+
+
+def test_a_program_that_is_quit_in_the_middle_has_not_crashed(fake, demo):
+    """The thread is left behind in native code, and the process ended: also to start anew."""
+    fake({Part.ENCODER: 9})
+    choice = try_devices(demo, 1)
+    code = f"""
+import os, threading
+from pathlib import Path
+from handy_qwen.app import _run_alone
+from handy_qwen.models.device_mark import in_use
+import handy_qwen.app.desktop as desktop
+import handy_qwen.app as app
+begun = threading.Event()
+def hang():
+    with in_use(Path({str(demo)!r})):
+        begun.set()
+        threading.Event().wait()
+def run(**_):
+    threading.Thread(target=hang, name="model-load", daemon=True).start()
+    begun.wait()
+desktop.run, app.check_display = run, lambda _: None
+_run_alone(is_hidden=True, is_debug=False)
+os._exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
     assert choice_of(demo) == choice
 
 
