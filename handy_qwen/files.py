@@ -30,6 +30,11 @@ def replace_file(
         file.write(data)
 
 
+def is_stream(path: Path) -> bool:
+    """Whether what is written to ``path`` goes on from there and replaces nothing: a pipe, /dev/stdout."""
+    return path.parent in _STREAMS or (path.exists() and not path.is_file())
+
+
 @contextmanager
 def replacing(
     path: Path, *, mode: int = 0o666, check: Callable[[], None] = lambda: None
@@ -41,7 +46,7 @@ def replacing(
     pipe or a device, such as /dev/stdout, is written to. ``mode`` is for POSIX, less the umask and what the
     replaced file does not allow. Raises OSError: it cannot be written; what there was is unchanged.
     """
-    if path.parent in _STREAMS or (path.exists() and not path.is_file()):
+    if is_stream(path):
         with path.open("ab") as stream:  # behind what the shell has in it, where it is a file
             yield stream
         return

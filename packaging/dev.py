@@ -25,6 +25,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -73,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
 def try_out(_arguments: Sequence[str]) -> int:
     """Install the program and show that it works."""
     print(
-        "Installing Handy Qwen into .venv and trying it: some minutes the first time (220 MB to download),"
+        "Installing Handy Qwen into .venv and trying it: some minutes the first time (230 MB to download),"
         " then seconds.",
         flush=True,
     )
@@ -265,18 +266,15 @@ def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = N
 
 def run_behind(arguments: Sequence[str], niceness: int) -> int:
     """Run .venv's Python at a lower priority; show what it said when it has ended."""
-    with subprocess.Popen(
-        [str(PYTHON), *arguments],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        if sys.platform != "win32":
-            os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
-        said, _ = process.communicate()
-    print(f"\n+ {PYTHON} {' '.join(arguments)}\n{said}", end="", flush=True)
+    command = [str(PYTHON), *arguments]
+    with tempfile.TemporaryFile() as said:  # the end of a pipe comes after what a test has left behind
+        with subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT) as process:
+            if sys.platform != "win32":
+                os.setpriority(os.PRIO_PROCESS, process.pid, niceness)
+        said.seek(0)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(f"\n+ {' '.join(command)}\n".encode() + said.read())  # in its own encoding
+        sys.stdout.flush()
     return process.returncode
 
 

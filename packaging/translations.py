@@ -12,6 +12,7 @@ import io
 import sys
 import tomllib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from babel.messages import Catalog
@@ -153,10 +154,13 @@ def update(path: Path, source: Catalog) -> Catalog:
 
 
 def compile_all() -> None:
-    """Write what programs read beside each catalog."""
+    """Write what programs read beside each catalog, unless it is there: builds look for what is newer."""
     for path in catalog_paths():
-        with path.with_suffix(".mo").open("wb") as file:
-            write_mo(file, read(path))
+        catalog, buffer, compiled = read(path), io.BytesIO(), path.with_suffix(".mo")
+        catalog.creation_date = catalog.revision_date = datetime.fromtimestamp(0, UTC)  # always the same file
+        write_mo(buffer, catalog)
+        if not compiled.is_file() or compiled.read_bytes() != buffer.getvalue():
+            compiled.write_bytes(buffer.getvalue())
 
 
 def missing_in(catalog: Catalog) -> list[str]:

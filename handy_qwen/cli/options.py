@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from handy_qwen.cli.terminal import UsageError, tell, write
 from handy_qwen.errors import EngineError, SettingsError
+from handy_qwen.files import is_stream
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:
@@ -204,11 +205,7 @@ def add_target(parser: argparse.ArgumentParser) -> None:
 
 
 def check_target(options: argparse.Namespace) -> None:
-    """See that nothing is replaced unasked.
-
-    Raises:
-        UsageError: There is such a file.
-    """
-    if not options.force and os.path.lexists(options.file):
+    """Raise a UsageError if a file would be replaced unasked."""
+    if not options.force and os.path.lexists(options.file) and not is_stream(options.file):
         title = Message("{file} is there already.", file=options.file)
         raise UsageError(title, Message("To replace it: --force"))

@@ -154,7 +154,7 @@ def _remove(options: argparse.Namespace) -> int:
         keys = {_key(entry): entry for entry in before}
         gone = [one if one in keys else _key(_entries(option, [one])[0]) for one in options.values]
         if unknown := [one for one, key in zip(options.values, gone, strict=True) if key not in keys]:
-            title = Message("{name} has no entry {language}.", name=option.name, language=repr(unknown[0]))
+            title = Message("{name} has no entry {entry}.", name=option.name, entry=repr(unknown[0]))
             hint = Message("To see them: handy-qwen settings get {name}", name=option.name)
             raise UsageError(title, hint)
         return tuple(entry for entry in before if _key(entry) not in gone)
@@ -327,10 +327,7 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
     try:
         return read(value)
     except ValueError as exc:
-        title = Message(
-            "{model} {problem}{value}", model=called, problem=exc, value="" if str(exc).endswith("?") else "."
-        )
-        raise UsageError(title) from None
+        raise UsageError(Message("{setting} {problem}.", setting=called, problem=exc)) from None
 
 
 def _toml(given: str) -> object:

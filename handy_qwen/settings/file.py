@@ -133,7 +133,7 @@ class Configuration:
             (one,) = self.problems
             hint = Message("Fix it in {path}.", path=self.path)
             if one.effect:
-                hint = Message("Until then {effect}. Fix it in {path}.", effect=one.effect, path=self.path)
+                hint = Message("Fix it in {path}. Until then, {effect}.", effect=one.effect, path=self.path)
             title = Message(
                 "Line {line} of {file}: {problem}.", line=one.line, file=self.path.name, problem=one.text
             )

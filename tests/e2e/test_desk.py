@@ -1,6 +1,7 @@
 """The virtual desktop does what the other end-to-end tests rely on."""
 
 import struct
+import sys
 import wave
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def test_keys_arrive_in_the_focused_window(desktop, kind):
         assert target.text() == ""
     finally:
         target.close()
+
+
+def test_programs_speak_english_whatever_the_developer_speaks(monkeypatch):
+    monkeypatch.setenv("LANGUAGE", "de")
+    with Desktop(window_manager=False, tray=False, sound=False) as desk:
+        ask = "from PySide6.QtCore import QLocale; print(QLocale.system().uiLanguages())"
+        assert "de" not in desk.run(sys.executable, "-c", ask)
 
 
 def test_a_key_name_is_a_place_on_the_keyboard(desktop):

@@ -2,6 +2,8 @@
 
 import ast
 import copy
+import gettext
+import io
 import json
 import os
 import pickle
@@ -286,6 +288,21 @@ def test_translations_are_spaced_and_underlined_as_english_is(path):
                 assert form[end].isspace() == english[end].isspace(), f"{english!r}: {form!r}"
             assert form.count("\n") == english.count("\n"), f"{english!r}: {form!r}"
             assert letters(form) <= letters(english), f"{english!r}: {form!r}"
+
+
+def test_a_compiled_catalog_is_always_the_same_and_written_when_it_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(translations, "LOCALE", tmp_path)
+    path = tmp_path / "de" / "LC_MESSAGES" / "handy-qwen.po"
+    path.parent.mkdir(parents=True)
+    compiled = path.with_suffix(".mo")
+    for said, is_written in (("Ja", True), ("Ja", False), ("Jawohl", True)):
+        path.write_text(f'msgid ""\nmsgstr "Language: de\\n"\n\nmsgid "Yes"\nmsgstr "{said}"\n')
+        translations.compile_all()
+        assert (compiled.stat().st_mtime != 0) == is_written
+        content = compiled.read_bytes()
+        assert gettext.GNUTranslations(io.BytesIO(content)).gettext("Yes") == said
+        assert b"1970-01-01" in content, "not when it was compiled"
+        os.utime(compiled, (0, 0))
 
 
 # --- letters and directions --------------------------------------------------------------------------

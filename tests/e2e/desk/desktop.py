@@ -20,7 +20,10 @@ from tests.e2e.desk.sound import SoundServer
 from tests.e2e.desk.targets import Target
 
 SCREENSHOTS = Path(__file__).parents[1] / "screenshots"
-FOREIGN = ("DBUS_", "PULSE_", "XDG_", "WAYLAND_", "QT_", "GTK_", "HANDY_QWEN_HOME", "DISPLAY", "XAUTHORITY")
+FOREIGN = (
+    *("DBUS_", "PULSE_", "XDG_", "WAYLAND_", "QT_", "GTK_", "HANDY_QWEN_HOME", "DISPLAY", "XAUTHORITY"),
+    "LANGUAGE",  # Qt heeds it whatever LC_ALL says
+)
 
 _ACTIVATED_S = 2.0
 

@@ -1,6 +1,7 @@
 """Settings on the terminal: listed, read, changed, and refused in one sentence."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -209,6 +210,18 @@ def test_whatever_is_given_is_either_valid_or_refused_in_one_line_and_changes_no
         assert err.startswith("handy-qwen: ")
         assert err.count("\n") == 1
         assert path.read_text(encoding="utf-8") == BY_HAND
+
+
+@pytest.mark.unix("devices have names in /dev")
+def test_what_is_exported_into_a_pipe_or_device_replaces_nothing(run, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        assert run("settings", "export", str(tmp_path / "pipe")) == (0, "", "")
+        assert os.read(reader, 100).startswith(b"# A backup")
+    finally:
+        os.close(reader)
+    assert run("words", "export", os.devnull) == (0, "", "")
 
 
 def test_settings_are_exported_and_imported_part_by_part(run, tmp_path):

@@ -17,7 +17,7 @@ from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
-from handy_qwen.history.store import Store
+from handy_qwen.history.store import MIGRATIONS, Store, error_code, migrate
 from tests.unit.history.conftest import Books, held
 
 BLOCK = np.linspace(-1, 1, 1600, dtype=np.float32)
@@ -171,6 +171,26 @@ def test_a_disk_that_is_full_from_the_start_costs_nothing_once_there_is_space(mo
     assert row.text == "a text"
     assert len(samples(books.places.takes / row.file)) == 8000
     assert not books.live[1].journal.waiting_samples
+
+
+@pytest.mark.linux("mounts file systems")
+def test_a_history_that_a_full_disk_keeps_from_being_brought_up_to_date_is_not_damaged(mount):
+    folder = mount("size=256k")
+    codes = set()
+    for pages in range(16):
+        path = folder / f"{pages}.db"
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            migrate(connection, MIGRATIONS[:1])
+        file_system = os.statvfs(folder)
+        (folder / "filler").write_bytes(bytes(file_system.f_bavail * file_system.f_frsize - pages * 4096))
+        try:
+            Store(path, busy_s=1.0).close()
+        except sqlite3.Error as exc:
+            codes.add(error_code(exc))
+        for file in folder.iterdir():
+            file.unlink()
+    assert sqlite3.SQLITE_FULL in codes
 
 
 @pytest.mark.linux("mounts file systems")

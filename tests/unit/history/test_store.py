@@ -170,17 +170,18 @@ def test_a_migration_runs_once_and_keeps_the_rows(tmp_path):
         Store(tmp_path / "history.db", busy_s=1.0)
 
 
-def test_a_history_of_the_first_version_is_read_and_brought_up_to_date(tmp_path):
+@pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
+def test_a_history_of_a_former_version_is_read_and_brought_up_to_date(tmp_path, version):
     path = tmp_path / "history.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        migrate(connection, MIGRATIONS[:1])
+        migrate(connection, MIGRATIONS[:version])
         connection.execute(
             "INSERT INTO take (created_ms, state, keep, text) VALUES (1, 'done', 'text', 'old')"
         )
     store = Store(path, busy_s=1.0)
-    assert (store.row(1).text, store.row(1).is_truncated) == ("old", False)
-    store.change(1, {"is_truncated": True})
-    assert store.row(1).entry.is_truncated
+    assert (store.row(1).text, store.row(1).original, store.row(1).is_truncated) == ("old", "", False)
+    store.change(1, {"is_truncated": True, "original": "older"})
+    assert (store.row(1).entry.original, store.row(1).entry.is_truncated) == ("older", True)
     store.close()
 
 

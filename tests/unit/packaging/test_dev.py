@@ -1,8 +1,10 @@
 """What the developer's commands show while they work."""
 
+import io
 import os
 import sys
 
+import psutil
 import pytest
 
 
@@ -52,6 +54,25 @@ def test_of_what_runs_side_by_side_all_is_heard_and_what_fails_counts(builder, c
     assert builder("dev").side_by_side(*commands) == (wrong is not None)
     said = capfd.readouterr().out.splitlines()
     assert sorted(line for line in said if line.startswith("said by")) == [f"said by {n}" for n in range(3)]
+
+
+def test_what_a_terminal_has_no_letters_for_is_no_failure(builder, capfd, monkeypatch):
+    monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    command = ["-c", "import os; os.write(1, 'Grüße…'.encode())"]
+    assert builder("dev").side_by_side(["-c", ""], command) == 0
+    assert "Grüße…" in sys.stdout.buffer.getvalue().decode()
+    capfd.readouterr()
+
+
+def test_what_a_test_leaves_behind_is_not_waited_for(builder, capfd, monkeypatch):
+    monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)
+    sleep = "[sys.executable, '-c', 'import time; time.sleep(9)']"
+    leave = f"import subprocess, sys; print(subprocess.Popen({sleep}).pid)"
+    assert builder("dev").side_by_side(["-c", ""], ["-c", leave]) == 0
+    left = psutil.Process(int(capfd.readouterr().out.split()[-1]))
+    assert left.status() != psutil.STATUS_ZOMBIE
+    left.kill()
 
 
 @pytest.mark.parametrize(
