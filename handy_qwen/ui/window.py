@@ -231,7 +231,9 @@ class ScrollArea(QScrollArea):
 
     def _on_range_changed(self, lowest: int, highest: int) -> None:
         """Keep cards off the scroll bar, where there is one."""
-        self.body.setContentsMargins(0, 0, SMALL_GAP_PX if highest > lowest else 0, 0)
+        gap = SMALL_GAP_PX if highest > lowest else 0  # beside the scroll bar
+        left, right = (gap, 0) if self.isRightToLeft() else (0, gap)
+        self.body.setContentsMargins(left, 0, right, 0)
 
     def _on_focus_changed(self, _before: QWidget | None, now: QWidget | None) -> None:
         """Qt itself scrolls only when the focus comes from another widget in here."""
