@@ -110,7 +110,7 @@ PROBLEMS = {
     "empty.wav": "it is empty (0 bytes). Copy or record it again.",
     "no-samples.wav": "it holds no sound (0 samples). Copy or record it again.",
     "nan.wav": "the sample at 1.250 s is not a number. Export it again from the program that made it.",
-    "text.wav": "this is not a sound file, or of an unknown kind. WAV, FLAC, OGG, Opus, MP3 and AIFF are",
+    "text.wav": "this is not a sound file, or of an unknown kind. WAV, FLAC, OGG, Opus, MP3",
     "beginning.flac": "it is damaged, or breaks off before its first sound. Copy or record it again.",
     "folder.wav": "this is a folder, not a sound file. Name the files in it, or use --recursive.",
     "secret.flac": "you may not read this file. Change its permissions, or copy it to a folder of yours.",
