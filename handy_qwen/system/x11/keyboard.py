@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 RELEASE_POLL_S = 0.01
 MAX_PLANS = 8  # a layout that changes more often under one text is not going to stay
-ACCEPTED_S = 0.08  # what is added to the time that Slow Keys and Bounce Keys ask for
+ACCEPTED_S = 0.03  # what is added to the time that Slow Keys and Bounce Keys ask for
 MAX_BATCHES = 8  # beyond that the whole desktop is kept busy reading keyboards: paste is better
 CHUNK = 8  # keys between two checks
 CHUNK_PAUSE_S = 0.002  # about 4,000 characters a second: nothing is flooded
@@ -185,6 +185,7 @@ class Keyboard:
             if number and access.bounce_s:
                 self._display.sync()
                 self._pause(access.bounce_s + ACCEPTED_S)
+                self._display.sync()  # a busy server looks at its timers between requests only
             self._strike(codes, access)
 
     def _press(self, code: int, access: Access) -> None:
@@ -192,6 +193,7 @@ class Keyboard:
         if access.slow_s:
             self._display.sync()
             self._pause(access.slow_s + ACCEPTED_S)
+            self._display.sync()  # likewise
 
     # --- modifiers that the user holds -------------------------------------------------------------
 
