@@ -119,12 +119,12 @@ def pactl(*command: str) -> str | None:
             check=False,
         )
     except OSError as error:
-        logger.info("no pactl: %s", error)
+        logger.debug("no pactl: %s", error)
         return None
     except subprocess.TimeoutExpired as error:
         raise HungError from error
     if done.returncode:
-        logger.info("pactl %s: exit code %d", command[0], done.returncode)
+        logger.debug("pactl %s: exit code %d", command[0], done.returncode)
         return None
     return done.stdout
 
