@@ -15,6 +15,15 @@ from tests.hub.tiny import download
 
 PASSWORD = "s3cr%40t"  # s3cr@t
 
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # of closed()
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """What httpcore has left open is closed here, and not in a test that has nothing to do with it."""
+    yield
+    gc.collect()
+
 
 def named(variable):
     """As messages name it: on Windows, the names of variables have no case."""
@@ -58,7 +67,6 @@ def test_name_and_password_are_those_that_were_written(hub, monkeypatch, scheme)
     assert hub.requests
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore closes it late
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 @pytest.mark.usefixtures("hub")
 def test_a_proxy_that_wants_another_password_is_said_at_once(monkeypatch, scheme):
@@ -68,8 +76,6 @@ def test_a_proxy_that_wants_another_password_is_said_at_once(monkeypatch, scheme
             download()
     assert caught.value.reason is DownloadReason.REFUSED
     assert "s3cr" not in str(caught.value)
-    del caught
-    gc.collect()  # and not in the next test
 
 
 @pytest.mark.usefixtures("hub")
@@ -90,7 +96,6 @@ def test_a_proxy_that_is_not_there_is_blamed_instead_of_the_hub(monkeypatch, sch
     assert "s3cr" not in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # httpcore closes it late
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
 @pytest.mark.usefixtures("hub")
 def test_a_proxy_that_cannot_reach_the_hub_is_not_said_to_be_away(monkeypatch, scheme, free_port):
@@ -99,7 +104,6 @@ def test_a_proxy_that_cannot_reach_the_hub_is_not_said_to_be_away(monkeypatch, s
         monkeypatch.setenv("all_proxy", f"{scheme}://{proxy.address}")
         with pytest.raises(DownloadError, match=r"The proxy in all_proxy cannot reach hub\.invalid"):
             download()
-    gc.collect()
 
 
 @pytest.mark.parametrize("scheme", ["http", "socks5"])
