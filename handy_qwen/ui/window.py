@@ -118,9 +118,10 @@ class AppWindow(QDialog):
         """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
         if not self._is_sized:
             self._restore_size()
-        if self.isMinimized():
-            self.showNormal()
-        self.show()
+        if self.isMinimized():  # and maximized still, if it was
+            self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        if not self.isVisible():  # a dialog of Qt 6.8 would be told once more that it comes up
+            self.show()
         self.raise_()
         self.activateWindow()
 

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import gc
 import logging
+import os
 import shutil
 import sys
 import tempfile
@@ -50,6 +52,8 @@ class Trial:
             self.unworded += not exc.title
             self.refused += 1
             self.errors[type(exc).__name__] = self.errors.get(type(exc).__name__, 0) + 1
+        if os.name == "nt":
+            gc.collect()  # it deletes nothing that is mapped
         peak_bytes = tracemalloc.get_traced_memory()[1] - start_bytes
         self.peak_bytes = max(self.peak_bytes, peak_bytes)
         assert peak_bytes <= self.target.most_bytes, f"{peak_bytes / 1e6:.0f} MB for {len(data)} bytes"

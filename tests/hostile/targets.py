@@ -10,6 +10,7 @@ import atexit
 import io
 import itertools
 import json
+import os
 import shutil
 import socket
 import sqlite3
@@ -128,10 +129,18 @@ def sound_target(kind: str, subtype: str | None = None) -> Target:
 # --- models ------------------------------------------------------------------------------------------
 
 
+def place(path: Path, folder: Path) -> None:
+    """Have ``path`` in ``folder``, too: as a link, which costs nothing, where links may be made."""
+    if os.name == "nt":
+        shutil.copyfile(path, folder / path.name)
+    else:
+        (folder / path.name).symlink_to(path)
+
+
 def use_manifest(folder: Path, data: bytes) -> None:
     for path in PACKAGE.iterdir():
-        (folder / path.name).symlink_to(path)
-    (folder / "manifest.json").unlink()
+        if path.name != "manifest.json":
+            place(path, folder)
     (folder / "manifest.json").write_bytes(data)
     is_package(folder)
     find_damage(folder, load_manifest(folder))
@@ -141,7 +150,7 @@ def use_package(name: str, folder: Path, data: bytes) -> None:
     """Open a package of which one file is damaged; its manifest says the size that it has."""
     for path in PACKAGE.iterdir():
         if path.name not in {name, "manifest.json"}:
-            (folder / path.name).symlink_to(path)
+            place(path, folder)
     (folder / name).write_bytes(data)
     if name != "manifest.json":
         manifest = json.loads((PACKAGE / "manifest.json").read_text(encoding="utf-8"))
@@ -159,7 +168,7 @@ def use_published_config(folder: Path, data: bytes) -> None:
 def use_graph(folder: Path, data: bytes) -> None:
     path = folder / "frontend.onnx"
     path.write_bytes(data)
-    (folder / "frontend.data").symlink_to(PACKAGE / "frontend.data")
+    place(PACKAGE / "frontend.data", folder)
     check_files(path)
     open_session(path, threads=1)
 
@@ -186,7 +195,7 @@ def small_checkpoint() -> Path:
 def use_checkpoint_config(folder: Path, data: bytes) -> None:
     for path in small_checkpoint().iterdir():
         if path.name != "config.json":
-            (folder / path.name).symlink_to(path)
+            place(path, folder)
     (folder / "config.json").write_bytes(data)
     convert(folder, folder / "package", PRESETS["exact"], Details("hostile"))
 

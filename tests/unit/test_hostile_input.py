@@ -108,6 +108,7 @@ def test_every_json_of_a_model_is_read_that_way(tmp_path, data):
         assert caught.value.path.parent == tmp_path
 
 
+@pytest.mark.unix("pipes in folders are POSIX's")
 def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "manifest.json")
     with pytest.raises(ModelCorruptError):

@@ -19,6 +19,7 @@ from handy_qwen.core.types import LiveMode, Rules
 from handy_qwen.core.view import Remedy
 from handy_qwen.models.installed import load_recognizer
 from handy_qwen.transcriber import EngineTranscriber
+from tests.conftest import is_private
 
 REPORT, CHAIRS = paths.asset("speech/report.flac"), paths.asset("speech/chairs.flac")
 TEXT = "Please send the report to Anna on Monday."
@@ -180,7 +181,7 @@ def test_texts_outlive_the_program_until_they_are_removed_unless_the_history_is_
     files.presenter.add([CHAIRS])
     files.all_done()
     (kept,) = files.folder.iterdir()
-    assert kept.stat().st_mode & 0o077 == 0
+    assert is_private(kept)
     (files.folder / "9.json").write_bytes(b"{")  # cut short
     later = Files(files.folder)
     later.presenter.look()
@@ -214,7 +215,7 @@ def test_files_that_wait_when_the_program_ends_are_offered_at_the_next_start(fil
     reader.stop = lambda _timeout_s, stop=reader.stop: stop(GENEROUS_S)  # so that it ends first
     files.presenter.close(GENEROUS_S)
     assert len(list(files.folder.iterdir())) == 3
-    assert all(kept.stat().st_mode & 0o077 == 0 for kept in files.folder.iterdir())
+    assert all(map(is_private, files.folder.iterdir()))
     shutil.copy(CHAIRS, long)
     later = Files(files.folder)
     later.presenter.start()

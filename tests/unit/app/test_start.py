@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,7 @@ def test_a_restart_becomes_the_program_anew_once_the_lock_is_free(app_home, tmp_
     monkeypatch.setattr(app, "_run_alone", run)
     monkeypatch.setattr(app, "launch_for", lambda _environment: launch)
     monkeypatch.setattr(app.os, "execve", execute)
+    monkeypatch.setattr(app, "start_again", partial(app.start_again, platform="linux"))  # on Windows as well
     monkeypatch.chdir(tmp_path.parent)
     app.main(is_hidden=True)
     assert begun == [("/opt/handy-qwen", ["/opt/handy-qwen"], "/second", tmp_path)]

@@ -289,7 +289,7 @@ def test_the_files_of_a_folder_are_taken_in_order_and_saved_as_they_lie_there(as
     assert ask("--recursive", talks, "--format", "srt", "--output", out / "2").status == 0
     saved = sorted(path.name for path in (out / "2").rglob("*.srt"))
     assert saved == ["b.flac.srt", "b.wav.srt", "x.srt"]
-    assert ask("-r", talks, CHAIRS, "-H").out.split(":")[0] == str(talks / "b.flac")
+    assert ask("-r", talks, CHAIRS, "-H").out.startswith(f"{talks / 'b.flac'}:")
     (tmp_path / "empty").mkdir()
     status, _out, err = ask("-r", tmp_path / "empty")
     assert (status, "There is no sound file in" in err) == (1, True)

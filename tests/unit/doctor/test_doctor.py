@@ -826,7 +826,7 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
         (
             "folder",
             {"executable": "/opt/x/handy-qwen", "is_frozen": True},
-            f"Delete the folder {Path('/opt/x')}.",
+            f"Delete the folder {Path('/opt/x').resolve()}.",
         ),
         ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
         (

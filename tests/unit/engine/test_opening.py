@@ -1,5 +1,6 @@
 """Model folders: either layout, the same text from both, damaged ones, and files that change in use."""
 
+import gc
 import json
 import os
 import shutil
@@ -99,9 +100,13 @@ def refusal(folder):
     """What is said of it. Never anything but an error of ours with something to do."""
     with pytest.raises(EngineError) as caught:
         Recognizer.load(folder, voice_model=VOICE_MODEL, threads=1)
-    assert caught.value.hint
-    assert "\n" not in str(caught.value)
-    return caught.value
+    error = caught.value
+    assert error.hint
+    assert "\n" not in str(error)
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    del caught  # their frames keep files mapped, which Windows neither deletes nor changes
+    gc.collect()
+    return error
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):
@@ -225,6 +230,7 @@ def test_files_that_were_deleted_replaced_or_grew_do_no_harm_to_what_is_mapped(m
     assert files.cut_short() is None
 
 
+@pytest.mark.unix("a file that is mapped cannot be cut short on Windows")
 def test_a_recognizer_complains_before_it_is_too_late(exact_package, tmp_path):
     folder = shutil.copytree(exact_package, tmp_path / "model")
     recognizer = Recognizer.load(folder, voice_model=VOICE_MODEL, threads=1)

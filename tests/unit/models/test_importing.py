@@ -320,4 +320,4 @@ def test_a_single_file_of_a_model_is_explained(tmp_path, name, words):
 def test_names_come_from_what_is_imported(tmp_path):
     assert name_for(tmp_path / "Qwen3-ASR_0.6B.tar.gz") == "qwen3-asr_0.6b"
     assert name_for(tmp_path / "---") == "imported"
-    assert name_for(tmp_path / "Con.v1.zip") == "model-con.v1"
+    assert name_for(tmp_path / "-Con.v1.zip") == "model-con.v1"

@@ -150,7 +150,7 @@ def test_a_process_that_is_killed_again_and_again_fetches_nothing_twice(real_hub
             pause.wait(0.02)
         process.kill()
         process.communicate()
-        assert process.returncode == -signal.SIGKILL
+        assert process.returncode == (1 if os.name == "nt" else -signal.SIGKILL)
         expected.append(part.stat().st_size if part.exists() else 0)
         assert not ModelPaths("tiny").final.exists()
     process = start()
@@ -406,7 +406,7 @@ def test_what_another_process_works_on_is_not_deleted(tmp_path):
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as other:
-        assert other.stdout.readline() == b"held\n"
+        assert other.stdout.readline().rstrip() == b"held"
         with pytest.raises(InstallationError, match="being installed by another process"):
             discard_download("tiny")
         other.stdin.close()

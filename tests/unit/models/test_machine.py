@@ -1,7 +1,6 @@
 """What was measured is kept for each model, and for this machine only."""
 
 import json
-import os
 
 import pytest
 
@@ -9,6 +8,7 @@ from handy_qwen import paths
 from handy_qwen.engine import default_threads
 from handy_qwen.models import machine
 from handy_qwen.models.machine import SPEED, THREADS, clip_s_of, remember, remembered, threads_for
+from tests.conftest import is_private
 
 
 @pytest.fixture
@@ -29,8 +29,7 @@ def test_what_was_measured_is_remembered_topic_by_topic(folder):
     assert (threads_for(folder), clip_s_of(folder)) == (3, 1.25)
     remember(folder, THREADS, {"count": 5})
     assert (threads_for(folder), clip_s_of(folder)) == (5, 1.25)
-    if os.name == "posix":
-        assert (paths.data_dir() / machine.FILE).stat().st_mode & 0o077 == 0
+    assert is_private(paths.data_dir() / machine.FILE)
 
 
 def test_another_model_in_the_same_folder_was_not_measured(folder):

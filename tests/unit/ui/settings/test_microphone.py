@@ -211,7 +211,7 @@ def close(window):
 
 
 def minimize(window):
-    window.showMinimized()
+    window.setWindowState(Qt.WindowState.WindowMinimized)  # as the title bar does
     QApplication.processEvents()
 
 
