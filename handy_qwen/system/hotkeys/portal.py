@@ -158,7 +158,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         bus: Address of the session bus; "SESSION": that of the environment.
         may_ask: Whether the user is there to answer a question. If not, only what the desktop has bound
             before is asked for.
-        known: The file with the names of that.
+        known: The file with the names of what was asked for when the desktop last bound something.
     """
 
     LOST = (PortalError,)
@@ -322,7 +322,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 )
             elif signal.kind in ("Bound", "Changed"):
                 if signal.kind == "Bound" and signal.keys:
-                    self._remember(signal.keys)
+                    self._remember(names)  # all: GNOME lists none without a key, yet asks no more
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:

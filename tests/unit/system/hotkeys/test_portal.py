@@ -222,12 +222,14 @@ class Desktop:
     def __init__(self, monkeypatch, *troubles):
         self.troubles = list(troubles)
         self.sessions = []
+        self.lists_keyless = True
         monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", self.open)
 
     def open(self, _bus, shortcuts):
         if self.troubles:
             raise self.troubles.pop(0)
-        self.sessions.append(OneSession(shortcuts))
+        listed = [one for one in shortcuts if one.trigger or self.lists_keyless]
+        self.sessions.append(OneSession(listed))
         return self.sessions[-1]
 
 
@@ -293,6 +295,19 @@ def test_nobody_is_asked_about_a_new_hotkey_before_they_are_there(monkeypatch, t
     listener.stop()
     assert posted.empty()
     assert known.read_text().split() == ["dictate-f10", "cancel"]
+
+
+def test_a_shortcut_that_was_left_without_a_key_is_not_taken_for_a_new_one(monkeypatch, tmp_path):
+    """GNOME's answer does not have it."""
+    Desktop(monkeypatch).lists_keyless = False
+    posted = queue.SimpleQueue()
+    hotkeys = [Hotkey("f9"), Hotkey("ctrl_r")]
+    for may_ask in (True, False):  # at the next login
+        listener = PortalHotkeys(posted.put, may_ask=may_ask, known=tmp_path / "known")
+        listener.start(hotkeys)
+        assert posted.get(timeout=30) == HotkeysAssigned(("F9", ""))
+        assert isinstance(posted.get(timeout=30), HotkeysFailed), "the second has none"
+        listener.stop()
 
 
 def test_a_window_that_opens_while_it_is_found_that_nobody_is_there_is_not_missed(monkeypatch, tmp_path):
