@@ -85,7 +85,7 @@ class App:
         if kind is not None:
             print(self.output())  # noqa: T201  what led to the failure
         else:
-            assert code == 0, self.output()
+            assert code == 0, f"{code}: {self.output()}"
             assert "Traceback" not in self.output(), self.output()
 
     def tell_to_end(self) -> None:
