@@ -24,6 +24,7 @@ pytestmark = pytest.mark.desktop
 PROGRAMS = Path(__file__).parent / "desk"
 OLD = "what the user had copied"
 TEXT = "what the user has said: naïve 🙂"
+PRESSED_S = 0.3  # until Ctrl+V has gone to a window that does not answer
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,7 @@ def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_f
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
     wait_until(lambda: desk.clipboard() == TEXT.encode(), "the text on the clipboard")
+    time.sleep(PRESSED_S)
     copy(desk, b"newer")
     assert insertion.result().how is Delivery.HELD
     assert clipboard_becomes(desk, b"marked", selection="primary") == b"marked"
