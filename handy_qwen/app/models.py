@@ -32,7 +32,7 @@ from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ _IMPORTED = "import:"  # what a model is called in here until it has a name
 class ModelsPresenter:
     """Implements ``core.models.ModelCommands``.
 
-    Threads: the methods are called on Qt's; ``listener`` on the thread ``models``.
+    Threads: the methods may be called on any; ``listener`` is on the thread ``models``.
 
     Args:
         installer: Gets models onto this machine.
@@ -73,69 +73,39 @@ class ModelsPresenter:
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
         self._shown = ModelList()
-        self._chores = Worker(
+        self.thread = Worker(
             "models",
             routine=self._show,
             pause_s=lambda: TELL_S if self._installing or self._measuring else None,
             is_lazy=True,
             on_error=lambda error: post(Failed(0, error)),
         )
-        self._jobs = Jobs(lambda job, error: self._chores.do(partial(self._has_ended, job, error)))
+        self._jobs = Jobs(self._has_ended)
         self.workers: dict[str, Watched] = {
-            watchdog.MODELS: self._chores,
+            watchdog.MODELS: self.thread,
             watchdog.MODELS_WORK: self._jobs.worker,
         }
-
-    # --- called on Qt's thread -----------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Look again which models there are; imports that failed are forgotten."""
-        self._chores.do(self._forget_imports)
-        self.look()
-
-    def look(self) -> None:
-        """Look again which models there are and which one is in use."""
-        self._chores.do(self._look)
-
-    def install(self, name: str, preset: str = "") -> None:
-        """Install ``name`` in the form ``preset``."""
-        self._chores.do(partial(self._install, name, preset))
-
-    def pause(self, name: str) -> None:
-        """Stop installing ``name`` and keep what is here of it."""
-        self._chores.do(partial(self._pause, name))
-
-    def discard(self, name: str) -> None:
-        """Delete what is here of the unfinished ``name``."""
-        self._chores.do(partial(self._change, name, self._installer.discard))
-
-    def use(self, name: str) -> None:
-        """Let ``name`` write the texts."""
-        self._chores.do(partial(self._choose, name))
-
-    def remove(self, name: str) -> None:
-        """Delete the installed ``name``."""
-        self._chores.do(partial(self._remove, name))
-
-    def import_from(self, source: Path) -> None:
-        """Install the model in ``source``."""
-        self._chores.do(partial(self._import, source))
-
-    def measure(self, name: str) -> None:
-        """Find out how fast ``name`` is."""
-        self._chores.do(partial(self._measure, name))
-
-    def tune(self) -> None:
-        """Find out which number of threads suits the model in use, if nobody has."""
-        self._chores.do(self._tune)
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
         self._jobs.stop(timeout_s)
-        self._chores.stop(max(0.0, end_s - time.monotonic()))
+        self.thread.stop(max(0.0, end_s - time.monotonic()))
 
-    # --- called on "models" --------------------------------------------------------------------------
+    # --- done on "models" ----------------------------------------------------------------------------
+
+    @queued
+    def refresh(self) -> None:
+        """Look again which models there are; imports that failed are forgotten."""
+        for name in set(self._imports) - set(self._installing):
+            del self._imports[name]
+            self._problems.pop(name, None)
+        self._look()
+
+    @queued
+    def look(self) -> None:
+        """Look again which models there are and which one is in use."""
+        self._look()
 
     def _look(self) -> None:
         self._found = self._installer.entries()
@@ -163,11 +133,18 @@ class ModelsPresenter:
             is_measuring=entry.name in self._measuring,
         )
 
-    def _install(self, name: str, preset: str) -> None:
+    @queued
+    def install(self, name: str, preset: str = "") -> None:
+        """Install ``name`` in the form ``preset``."""
         if name in self._imports:
             self._import(self._imports[name])
         elif name not in self._installing:
             self._begin(name, partial(self._installer.install, name, preset))
+
+    @queued
+    def import_from(self, source: Path) -> None:
+        """Install the model in ``source``."""
+        self._import(source)
 
     def _import(self, source: Path) -> None:
         name = f"{_IMPORTED}{source}"
@@ -190,16 +167,14 @@ class ModelsPresenter:
         name = self._installer.import_from(source, tell)
         self._installing[alias].name = name
 
-    def _forget_imports(self) -> None:
-        for name in set(self._imports) - set(self._installing):
-            del self._imports[name]
-            self._problems.pop(name, None)
-
-    def _pause(self, name: str) -> None:
+    @queued
+    def pause(self, name: str) -> None:
+        """Stop installing ``name`` and keep what is here of it."""
         job = self._installing.get(name)
         if job is not None:
             self._jobs.cancel(job)
 
+    @queued
     def _has_ended(self, job: Job, error: HandyError | None) -> None:
         if job in self._measuring.values():
             self._has_measured(job, error)
@@ -232,11 +207,20 @@ class ModelsPresenter:
         self._post(Noted(said, hint, None if is_first else Remedy.MODELS))
         self._measure(name)
 
-    def _choose(self, name: str) -> None:
+    @queued
+    def use(self, name: str) -> None:
+        """Let ``name`` write the texts."""
         self._use(name)
         self._show()
 
-    def _remove(self, name: str) -> None:
+    @queued
+    def discard(self, name: str) -> None:
+        """Delete what is here of the unfinished ``name``."""
+        self._change(name, self._installer.discard)
+
+    @queued
+    def remove(self, name: str) -> None:
+        """Delete the installed ``name``."""
         if name == self._chosen():
             others = [one for one in self._found if one.status is ModelStatus.INSTALLED and one.name != name]
             best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
@@ -252,13 +236,20 @@ class ModelsPresenter:
             self._problems[name] = Problem(exc.title, exc.hint)
         self._look()
 
+    @queued
+    def measure(self, name: str) -> None:
+        """Find out how fast ``name`` is."""
+        self._measure(name)
+
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
             job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
             self._jobs.add(job)
         self._show()
 
-    def _tune(self) -> None:
+    @queued
+    def tune(self) -> None:
+        """Find out which number of threads suits the model in use, if nobody has."""
         name = self._chosen()
         self._jobs.add(Job(name, partial(self._installer.tune, name)))
 
