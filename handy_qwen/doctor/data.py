@@ -15,8 +15,8 @@ from handy_qwen import paths
 from handy_qwen.core.models import DEMO
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.doctor.program import nearest
-from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
+from handy_qwen.engine.qwen3.sessions import devices_here
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.message import Message, Size, messages, sentences, verbatim

@@ -24,9 +24,8 @@ from handy_qwen import paths
 from handy_qwen.convert.check_speech import RATE_HZ, CheckClip, load_check_speech
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import Model, Part, Placement
-from handy_qwen.engine.qwen3.devices import devices_here, parts_for
 from handy_qwen.engine.qwen3.manifest import is_package, load_manifest
-from handy_qwen.engine.qwen3.sessions import Device
+from handy_qwen.engine.qwen3.sessions import Device, devices_here, parts_for
 from handy_qwen.errors import CheckSpeechError, EngineError
 from handy_qwen.models.installed import VOICE_MODEL
 from handy_qwen.models.placement import Choice, choice_of, keep_choice

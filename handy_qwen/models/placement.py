@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from handy_qwen.engine.api import Part, Placement
-from handy_qwen.engine.qwen3.devices import drivers
+from handy_qwen.engine.qwen3.sessions import drivers
 from handy_qwen.errors import EngineError
 from handy_qwen.models.device_mark import crashed, in_use
 from handy_qwen.models.machine import remember, remembered

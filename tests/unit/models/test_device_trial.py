@@ -13,7 +13,7 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.engine.api import Part, Timings, Transcript
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
 from handy_qwen.errors import CancelledError, CheckSpeechError, EngineError
 from handy_qwen.models import device_trial, installed, placement
@@ -60,7 +60,7 @@ def demo():
 @pytest.fixture(autouse=True)
 def only_the_stand_in(monkeypatch):
     """It is a device, and the only one."""
-    monkeypatch.setattr(devices, "DEVICES", (STAND_IN,))
+    monkeypatch.setattr(sessions, "DEVICES", (STAND_IN,))
 
 
 @pytest.fixture
@@ -174,12 +174,12 @@ def test_a_device_that_ends_the_program_is_not_used_again_until_a_driver_changes
     chosen = try_devices(demo, 1)
     code = f"""
 import os, numpy, handy_qwen.models.installed as installed
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
-devices.DEVICES = (Device("{STAND_IN.provider}", "A stand-in"),)
+sessions.DEVICES = (Device("{STAND_IN.provider}", "A stand-in"),)
 def end(*_, device=None, **__):
     os.abort()
-devices.{where} = end
+sessions.{where} = end
 model = installed.load_recognizer("demo", 1, use_devices=True)
 model.measure(numpy.ones(16000, numpy.float32), 2)
 """
@@ -302,7 +302,7 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
     monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
     assert try_devices(demo, 1).parts == BOTH
     speech = load(asset("speech/report.flac"))
-    model, real, runs = load_recognizer("demo", threads=1, use_devices=True), devices.run, []
+    model, real, runs = load_recognizer("demo", threads=1, use_devices=True), sessions.run, []
 
     def broken(session, *arguments):
         runs.append(session.get_providers()[0])
@@ -310,7 +310,7 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
             raise EngineError("It is gone.")
         return real(session, *arguments)
 
-    monkeypatch.setattr(devices, "run", broken)
+    monkeypatch.setattr(sessions, "run", broken)
     model.transcribe(speech)
     model.close()
     assert STAND_IN.provider in runs
