@@ -20,7 +20,6 @@ from handy_qwen.engine.qwen3.sessions import devices_here
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.message import Message, Size, messages, sentences, verbatim
-from handy_qwen.models.device_trial import is_trial_due
 from handy_qwen.models.installed import (
     InstalledModel,
     find_model,
@@ -28,7 +27,8 @@ from handy_qwen.models.installed import (
     installed_models,
     load_recognizer,
 )
-from handy_qwen.models.placement import choice_of
+from handy_qwen.models.machine import choice_of
+from handy_qwen.models.tuning import is_trial_due
 
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
