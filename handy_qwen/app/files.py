@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.app.kept_files import KeptFiles, Transcribed
-from handy_qwen.app.transcripts import described, rendered
+from handy_qwen.app.transcripts import KeptFiles, Transcribed, described, rendered
 from handy_qwen.core import subtitles
 from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Problem, Told

@@ -377,7 +377,7 @@ def written_again(found: Transcript, rules: Rules) -> tuple[str, str]:
     """The text of a recording that was transcribed again, as today's settings write it, and the original."""
     values: dict[str, str] = {}
     if placeholders_in(found.text, rules.text):
-        from handy_qwen.app.moment import moment
+        from handy_qwen.app.machine import moment
 
         values = moment()
     text = heard(found.text, rules.text, found.language, values=values).text

@@ -22,8 +22,7 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import LanguageCheck, choices_of, kept_of, live_of, recent_with, rules_of
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
-from handy_qwen.app.moment import moment
-from handy_qwen.app.words import tell_of_words
+from handy_qwen.app.vocabulary import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
@@ -331,7 +330,7 @@ class Program:
             self._history,
             post,
             self.controller.attempt,
-            moment,
+            machine.moment,
         )
         if not self._is_hidden:  # also if a window was opened meanwhile
             hotkeys.allow_questions()

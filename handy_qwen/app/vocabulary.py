@@ -8,33 +8,68 @@ typing pauses; that imports the engine, but loads no model. A text is tried as o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.app.words import counted
 from handy_qwen.core.corrections import Correction
+from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Told
+from handy_qwen.core.ports import Post, Watched
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
-from handy_qwen.errors import HandyError
-from handy_qwen.message import Message, messages
+from handy_qwen.errors import EngineError, HandyError
+from handy_qwen.message import Count, Message, messages
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker, queued
 from handy_qwen.settings import Settings
 from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
 
-if TYPE_CHECKING:
-    from handy_qwen.core.ports import Watched
+if TYPE_CHECKING:  # slow to import
     from handy_qwen.engine.api import FittedWords
+
+logger = logging.getLogger(__name__)
 
 COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
 MOST_UNDONE = 50
 DEFAULT_LANGUAGE = "English"
+HINT = Message("The rest are not used. Put the most important words first.")
 Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
+
+
+def counted(settings: Settings) -> FittedWords | None:
+    """Which words the model in use reads. Slow: it reads the model's vocabulary.
+
+    None: there are no words, or the model cannot be read, which loading it tells the user.
+    """
+    if not settings.custom_words:
+        return None
+    from handy_qwen.models.installed import fit_custom_words
+
+    try:
+        return fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
+        logger.info("custom words not counted: %s", type(exc).__name__)
+        return None
+
+
+def tell_of_words(settings: Settings, post: Post) -> None:
+    """Log how many fit, and notify if some are left out. As slow as ``counted``."""
+    if (found := counted(settings)) is None:
+        return
+    logger.info("custom words: %d of %d, %d of %d tokens", found.used, found.total, found.tokens, found.limit)
+    if found.left_out:
+        title = messages(
+            "{used} of {count} custom words fits.",
+            "{used} of {count} custom words fit.",
+            found.total,
+            used=Count(found.used),
+        )
+        post(Noted(title, HINT))
 
 
 class _SupersededError(Exception):
@@ -58,7 +93,7 @@ class VocabularyPresenter:
         settings: What holds now. Any thread.
         revise: Changes them; see ``SettingsStore.revise``. Called on ``vocabulary``.
         rules: What the settings say to the dictation cycle. Any thread.
-        count: Which words the model reads; see ``app.words.counted``. Called on ``vocabulary``.
+        count: Which words the model reads; see ``counted``. Called on ``vocabulary``.
     """
 
     def __init__(
