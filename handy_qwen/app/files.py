@@ -27,7 +27,7 @@ from handy_qwen.files import replacing
 from handy_qwen.message import Message, messages
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.worker import Worker, queued
-from handy_qwen.transcriber.file_job import FileJob
+from handy_qwen.transcriber.jobs import FileJob
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.files import AudioFile
