@@ -3,13 +3,12 @@
 Qt --install, use, remove ...--> inbox --> thread "models" --> ModelList --> Qt
                                              |    ^ ten times a second while something is done
                                              v    |
-                                 Jobs, thread "models-work": install, import, measure
+                            jobs, on thread "models-work": install, import, measure
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,16 +79,18 @@ class ModelsPresenter:
             is_lazy=True,
             on_error=lambda error: post(Failed(0, error)),
         )
-        self._jobs = Jobs(self._has_ended)
+        self._is_closing = False
+        self._work = Worker("models-work", is_lazy=True)
         self.workers: dict[str, Watched] = {
             watchdog.MODELS: self.thread,
-            watchdog.MODELS_WORK: self._jobs.worker,
+            watchdog.MODELS_WORK: self._work,
         }
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self._jobs.stop(timeout_s)
+        self._is_closing = True
+        self._work.stop(timeout_s)
         self.thread.stop(max(0.0, end_s - time.monotonic()))
 
     # --- done on "models" ----------------------------------------------------------------------------
@@ -158,7 +159,7 @@ class ModelsPresenter:
         if not self._found:
             self._found = self._installer.entries()
         job = self._installing[name] = Job(name, work)
-        self._jobs.add(job)
+        self._add(job)
         logger.info("the model %s is to be installed", name)
         self._show()
 
@@ -172,7 +173,9 @@ class ModelsPresenter:
         """Stop installing ``name`` and keep what is here of it."""
         job = self._installing.get(name)
         if job is not None:
-            self._jobs.cancel(job)
+            job.is_cancelled = True
+            if not job.has_begun:  # else it ends with its next report of progress
+                self._has_ended(job, CancelledError())
 
     @queued
     def _has_ended(self, job: Job, error: HandyError | None) -> None:
@@ -180,7 +183,7 @@ class ModelsPresenter:
             self._has_measured(job, error)
             return
         alias = next((name for name, one in self._installing.items() if one is job), None)
-        if alias is None:
+        if alias is None:  # it was given up before it began, or only tuned
             return
         del self._installing[alias]
         had_one = self._shown.has_full_model
@@ -244,14 +247,14 @@ class ModelsPresenter:
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
             job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
-            self._jobs.add(job)
+            self._add(job)
         self._show()
 
     @queued
     def tune(self) -> None:
         """Find out which number of threads suits the model in use, if nobody has."""
         name = self._chosen()
-        self._jobs.add(Job(name, partial(self._installer.tune, name)))
+        self._add(Job(name, partial(self._installer.tune, name)))
 
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
@@ -263,6 +266,41 @@ class ModelsPresenter:
                 self._damaged.add(job.name)
         self._look()
 
+    def _add(self, job: Job) -> None:
+        """Run ``job`` after those before it."""
+        try:
+            self._work.do(partial(self._run, job))
+        except RuntimeError:  # the system gives no more threads
+            logger.exception("work on a model could not begin")
+            self._has_ended(job, HandyError(*UNEXPECTED))
+
+    # --- on "models-work" ----------------------------------------------------------------------------
+
+    def _run(self, job: Job) -> None:
+        job.has_begun = True
+        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
+        try:
+            self._tell(job, job.progress)
+            job.work(partial(self._tell, job))
+            error = None
+        except HandyError as exc:
+            error = exc
+        except Exception:
+            logger.exception("work on a model failed unexpectedly")
+        finally:
+            self._has_ended(job, error)
+
+    def _tell(self, job: Job, progress: Progress) -> None:
+        """Note the progress of ``job``.
+
+        Raises:
+            CancelledError: It is not wanted any more.
+        """
+        self._work.begin()  # it moves
+        if job.is_cancelled or self._is_closing:
+            raise CancelledError
+        job.progress = progress
+
 
 @dataclass(eq=False)
 class Job:
@@ -271,86 +309,5 @@ class Job:
     name: str
     work: Callable[[Tell], None]
     progress: Progress = field(default_factory=lambda: Progress(InstallStage.WAITING))
-    is_cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-class Jobs:
-    """Runs jobs in their order.
-
-    Threads: the methods may be called from any; jobs run on that of ``worker``, and so does ``on_end``.
-
-    Args:
-        on_end: Called with each job that has ended and what went wrong: a CancelledError if it was cancelled.
-    """
-
-    def __init__(self, on_end: Callable[[Job, HandyError | None], None]) -> None:
-        self._on_end = on_end
-        self._lock = threading.Lock()
-        self._waiting: list[Job] = []
-        self._running: Job | None = None
-        self.worker = Worker("models-work", is_lazy=True)
-
-    def add(self, job: Job) -> None:
-        """Run ``job`` after those before it."""
-        with self._lock:
-            self._waiting.append(job)
-        try:
-            self.worker.do(partial(self._run, job))
-        except RuntimeError:  # the system gives no more threads
-            logger.exception("work on a model could not begin")
-            if self._took(job):
-                self._on_end(job, HandyError(*UNEXPECTED))
-
-    def cancel(self, job: Job) -> None:
-        """Cancel ``job``: at once if it waits, else with its next report of progress."""
-        job.is_cancelled.set()
-        if self._took(job):
-            self._on_end(job, CancelledError())
-
-    def stop(self, timeout_s: float) -> None:
-        """Cancel all jobs and wait for the thread."""
-        with self._lock:
-            self._waiting.clear()
-            running = self._running
-        if running is not None:
-            running.is_cancelled.set()
-        self.worker.stop(timeout_s)
-
-    def _took(self, job: Job, *, is_to_run: bool = False) -> bool:
-        """Take ``job`` from those that wait. False: it is not among them any more."""
-        with self._lock:
-            if job not in self._waiting:
-                return False
-            self._waiting.remove(job)
-            if is_to_run:
-                self._running = job
-            return True
-
-    # --- on "models-work" ----------------------------------------------------------------------------
-
-    def _run(self, job: Job) -> None:
-        if not self._took(job, is_to_run=True):
-            return
-        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
-        try:
-            job.work(partial(self._tell, job))
-            error = None
-        except HandyError as exc:
-            error = exc
-        except Exception:
-            logger.exception("work on a model failed unexpectedly")
-        finally:
-            with self._lock:
-                self._running = None
-            self._on_end(job, error)
-
-    def _tell(self, job: Job, progress: Progress) -> None:
-        """Note the progress of ``job``.
-
-        Raises:
-            CancelledError: It was cancelled.
-        """
-        self.worker.begin()  # it moves
-        if job.is_cancelled.is_set():
-            raise CancelledError
-        job.progress = progress
+    has_begun: bool = False
+    is_cancelled: bool = False
