@@ -18,7 +18,7 @@ from handy_qwen.app.transcripts import KeptFiles, Transcribed, described, render
 from handy_qwen.core import subtitles
 from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
 from handy_qwen.core.types import Rules
 from handy_qwen.core.view import Remedy
@@ -94,7 +94,7 @@ class FilesPresenter:
             "files", is_lazy=True, on_error=lambda error: self._tell(error.title, error.hint, is_problem=True)
         )
         self._reader = Worker("files-read", is_lazy=True)
-        self.workers: dict[str, Watched] = {watchdog.FILES: self.thread, watchdog.FILES_READ: self._reader}
+        self.workers: watchdog.Watchable = {watchdog.FILES: self.thread, watchdog.FILES_READ: self._reader}
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 

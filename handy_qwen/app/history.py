@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from handy_qwen.core.corrections import corrected
 from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.text import heard, placeholders_in
 from handy_qwen.core.types import Entry, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
@@ -118,7 +118,7 @@ class HistoryPresenter:
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
         self._retries = Worker("history-retry", is_lazy=True)
-        self.workers: dict[str, Watched] = {
+        self.workers: watchdog.Watchable = {
             watchdog.HISTORY_WINDOW: self.thread,
             watchdog.HISTORY_RETRY: self._retries,
         }

@@ -26,7 +26,7 @@ from handy_qwen.core.models import (
     Problem,
     Progress,
 )
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.message import Message
@@ -81,7 +81,7 @@ class ModelsPresenter:
         )
         self._is_closing = False
         self._work = Worker("models-work", is_lazy=True)
-        self.workers: dict[str, Watched] = {
+        self.workers: watchdog.Watchable = {
             watchdog.MODELS: self.thread,
             watchdog.MODELS_WORK: self._work,
         }

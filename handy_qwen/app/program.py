@@ -46,7 +46,7 @@ from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
 from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller, Ports
-from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
+from handy_qwen.runtime.watchdog import Expected, Watch, Watchable, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
@@ -134,7 +134,7 @@ class Program:
         self,
         on_view: Listener,
         open_window: Callable[[Window], None] = lambda _window: None,
-        workers: Mapping[str, Watched] | None = None,
+        workers: Watchable | None = None,
         *,
         on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
@@ -144,7 +144,7 @@ class Program:
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
-            workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
+            workers: What else has a thread that is to be watched.
             on_settings: Called on any thread with the settings and what is wrong with their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
@@ -156,10 +156,7 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early: dict[str, Watched | None] = {
-            watchdog.CHORES: self.chores,
-            watchdog.CONTROL: self._control.thread,
-        }
+        early = {watchdog.CHORES: self.chores, watchdog.CONTROL: self._control.thread}
         self._watchdog.add(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.do(self._start_up)
@@ -242,7 +239,7 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to watch once all are there."""
-        found: dict[str, Watched | None] = {watchdog.CYCLE: self.controller.thread}
+        found: dict[Expected, Watched | None] = {watchdog.CYCLE: self.controller.thread}
         if (ports := self._ports) is None:
             return watches_of(found)
         parts = {
@@ -253,7 +250,7 @@ class Program:
             watchdog.CUES: self._cues,
             watchdog.PLAYBACK: self.player,
         }
-        found |= {subject: part.thread for subject, part in parts.items() if part is not None}
+        found |= {expected: part.thread for expected, part in parts.items() if part is not None}
         found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
         found |= {watchdog.SETTING: ports.setting, watchdog.HOTKEYS: ports.hotkeys}
         if self._microphone_list is not None:
@@ -265,7 +262,7 @@ class Program:
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
-        if subject != watchdog.CYCLE and self.controller.is_running():
+        if subject != watchdog.CYCLE.subject and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
         elif error is None:
             self.controller.show_again()

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Protocol
 from handy_qwen import paths
 from handy_qwen.audio.volume import Lowered, Speakers, apply, plan, restore, speakers_for
 from handy_qwen.core.events import HotkeysDied, Request, Requested, Slept
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.types import WhileRecording
 from handy_qwen.core.view import Phase, View
 from handy_qwen.files import replace_file
@@ -81,8 +81,8 @@ class Surroundings:
         self._quieting.stop(timeout_s)
         self._power.stop(timeout_s)
 
-    def workers(self) -> dict[str, Watched | None]:
-        """The threads, by their subjects in ``runtime.watchdog``."""
+    def workers(self) -> watchdog.Watchable:
+        """The threads."""
         return {watchdog.POWER: self._power.thread, watchdog.QUIETING: self._quieting.thread}
 
     def on_view(self, view: View) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import Part
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
@@ -59,7 +58,7 @@ class UpkeepPresenter:
         self._examined: tuple[Context, Report] | None = None
         self._told_as = "problem"  # the field for what goes wrong with the command under way
         self.thread = Worker("upkeep", is_lazy=True, on_error=self._on_error)
-        self.workers: dict[str, Watched] = {watchdog.UPKEEP: self.thread}
+        self.workers: watchdog.Watchable = {watchdog.UPKEEP: self.thread}
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, and end the thread. Safe to call twice."""

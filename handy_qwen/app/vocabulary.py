@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from handy_qwen.core.corrections import Correction
 from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Told
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
@@ -122,7 +122,7 @@ class VocabularyPresenter:
             is_lazy=True,
             on_error=lambda error: self._tell(error.title, error.hint, is_problem=True),
         )
-        self.workers: dict[str, Watched] = {watchdog.VOCABULARY: self.thread}
+        self.workers: watchdog.Watchable = {watchdog.VOCABULARY: self.thread}
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, and end the thread. Safe to call twice."""

@@ -27,7 +27,7 @@ from handy_qwen.core.types import LiveMode, Samples
 from handy_qwen.engine.api import Model, Preview
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 from handy_qwen.transcriber.jobs import SEGMENTS_S, FileJob, Job
 from handy_qwen.transcriber.slot import ModelSlot
 
@@ -93,9 +93,11 @@ class EngineTranscriber:
             file.give_way()
         self.thread.do(self._slot.ensure)
 
+    @queued
     def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Transcribe take ``take`` as if it had begun with these."""
-        self.thread.do(partial(self._adapt, take, languages, context))
+        if (job := self._jobs.get(take)) is not None:
+            job.begin_again(languages, context)
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -124,17 +126,18 @@ class EngineTranscriber:
             self._file = job
         self.wake()
 
+    @queued
     def use_model(self, name: str) -> None:
         """Load model ``name`` while the present one stays in use."""
-        self.thread.do(partial(self._slot.switch, name))
+        self._slot.switch(name)
 
     def is_idle(self) -> bool:
         """Whether there is neither a take nor a file. Any thread."""
         return not self._has_work()
 
+    @queued
     def wake(self) -> None:
-        """Check again what there is to do and what the settings say. Any thread."""
-        self.thread.do(_check)
+        """Check again what there is to do and what the settings say, as after every call. Any thread."""
 
     def close(self, timeout_s: float) -> None:
         """End the thread and free the memory. Safe to call twice."""
@@ -208,10 +211,6 @@ class EngineTranscriber:
             self._finish(job, model)
             return self._has_work()
         return self._advance(job)
-
-    def _adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        if (job := self._jobs.get(take)) is not None:
-            job.begin_again(languages, context)
 
     def _has_work(self) -> bool:
         return bool(self._jobs) or self._file is not None
@@ -405,7 +404,3 @@ class EngineTranscriber:
 
 def _failed() -> EngineError:
     return EngineError(Message("The recording couldn't be transcribed."), Message("See the log for details."))
-
-
-def _check() -> None:
-    """Does nothing: the thread checks what to do after every call."""
