@@ -187,20 +187,15 @@ def is_trial_due(folder: Path) -> bool:
     return bool(_candidates(folder)) and choice_of(folder) is None
 
 
-def try_devices(folder: Path, threads: int, on_step: Callable[[], None] = lambda: None) -> Choice:
-    """Try the devices here with the package in ``folder``, and remember what came of it.
+def try_devices(folder: Path, threads: int) -> Choice:
+    """Try the devices here with the package in ``folder``, and remember what came of it unless interrupted.
 
-    Args:
-        folder: The package.
-        threads: Those of the processor that the devices are measured against.
-        on_step: Called between two measurements. What it raises ends them; nothing is then remembered.
-
-    Raises:
-        EngineError: The model cannot be loaded or run on the processor.
+    ``threads`` are those of the processor that the devices are measured against. EngineError: the model
+    cannot be loaded or run on the processor.
     """
     keep_choice(folder, Choice("", frozenset(), _ENDED))
     try:
-        choice = _Trial(folder, threads, on_step).choice()
+        choice = _Trial(folder, threads).choice()
     except BaseException:
         keep_choice(folder, None)
         raise
@@ -218,8 +213,8 @@ def _candidates(folder: Path) -> list[tuple[Device, tuple[Part, ...]]]:
 
 
 class _Trial:
-    def __init__(self, folder: Path, threads: int, on_step: Callable[[], None]) -> None:
-        self._folder, self._threads, self._on_step = folder, threads, on_step
+    def __init__(self, folder: Path, threads: int) -> None:
+        self._folder, self._threads = folder, threads
         self._failures: list[EngineError] = []  # on the device that was placed last
 
     def choice(self) -> Choice:
@@ -266,7 +261,6 @@ class _Trial:
 
     def _on(self, placement: Placement | None, work: Callable[[Model], T]) -> T:
         """What ``work`` makes of the model, opened for it only."""
-        self._on_step()
         voice_model = paths.asset(VOICE_MODEL)
         model = load_model(self._folder, voice_model=voice_model, threads=self._threads, placement=placement)
         try:
@@ -278,7 +272,6 @@ class _Trial:
         """Medians for ten seconds of noise, which take as long as speech."""
         rounds = []
         for number in range(_ROUNDS + 1):
-            self._on_step()
             noise = 0.05 * np.random.default_rng(number).standard_normal(int(_TRIAL_CLIP_S * RATE_HZ))
             rounds.append(model.measure(noise.astype(np.float32), 2))
         del rounds[0]  # in which kernels are compiled
@@ -292,7 +285,6 @@ class _Trial:
         texts, heard_s = [], 0.0
         for clip in clips:
             if clip.language in model.languages and heard_s < _SPEECH_S:
-                self._on_step()
                 heard_s += len(clip.samples) / RATE_HZ
                 texts.append(model.transcribe(clip.samples).text)
         return texts

@@ -15,7 +15,7 @@ from handy_qwen.audio.files import load
 from handy_qwen.engine.api import Part, Timings, Transcript
 from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
-from handy_qwen.errors import CancelledError, CheckSpeechError, EngineError
+from handy_qwen.errors import CheckSpeechError, EngineError
 from handy_qwen.models import installed, machine, tuning
 from handy_qwen.models.installed import demo_model, load_recognizer
 from handy_qwen.models.machine import Choice, choice_of, placement_of
@@ -148,13 +148,14 @@ def test_without_devices_no_trial_is_due(demo, monkeypatch):
     assert not is_trial_due(demo)
 
 
-def test_a_trial_given_up_is_made_another_time(fake, demo):
-    def give_up():
-        raise CancelledError
+def test_a_trial_that_is_interrupted_is_made_another_time(fake, demo, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
 
     fake()
-    with pytest.raises(CancelledError):
-        try_devices(demo, 1, give_up)
+    monkeypatch.setattr(tuning._Trial, "_times", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        try_devices(demo, 1)
     assert is_trial_due(demo)
 
 
