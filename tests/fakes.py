@@ -246,6 +246,8 @@ class FakeInserter:
 class FakeHistory:
     """Remembers what it was told, each as a line; replays ``blocks`` at once."""
 
+    thread = Idle()
+
     def __init__(self, post: Post, blocks: Sequence[Samples] = ()) -> None:
         self.post = post
         self.blocks = blocks
@@ -299,6 +301,9 @@ class FakeHistory:
 
     def set_private(self, is_private: bool) -> None:
         self.told.append("private" if is_private else "not private")
+
+    def tidy(self) -> None:
+        pass
 
     def close(self, timeout_s: float) -> None:
         self.told.append("closed")

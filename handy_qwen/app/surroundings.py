@@ -54,7 +54,7 @@ class Surroundings:
 
     Args:
         post: Gets the events.
-        recorder: The microphone; None before it is there.
+        recorder: The microphone.
         how: What is to become of other sound while somebody speaks.
         platform: As in ``sys``.
     """
@@ -62,7 +62,7 @@ class Surroundings:
     def __init__(
         self,
         post: Post,
-        recorder: Callable[[], MicrophoneRecorder | None],
+        recorder: MicrophoneRecorder,
         how: Callable[[], WhileRecording],
         platform: str = sys.platform,
     ) -> None:
@@ -95,8 +95,7 @@ class Surroundings:
         self._on_wake()
 
     def _is_recording(self) -> bool:
-        recorder = self._recorder()
-        return recorder is not None and recorder.is_recording()
+        return self._recorder.is_recording()
 
     def _on_sleep(self) -> None:
         self._post(Requested(Request.STOP, time.monotonic()))
@@ -105,8 +104,7 @@ class Surroundings:
     def _on_wake(self) -> None:
         if self._is_forgetful and not self._is_recording():  # else the key that ends it may be held
             self._post(HotkeysDied())
-        if (recorder := self._recorder()) is not None:
-            recorder.wake()
+        self._recorder.wake()
 
 
 # ---- other sound ----------------------------------------------------------------------------------------

@@ -54,11 +54,11 @@ class ProgramWindows:
             copy=program.copy_text,
             transcribe=self._transcribe,
             model=program.model_in_use,
-            player=lambda: program.player,
+            player=lambda: program.parts.player if program.parts else None,
             folder=default_folder(),
         )
         self.files = FilesPresenter(
-            lambda: program.engine,
+            lambda: program.parts.transcriber if program.parts else None,
             program.rules,
             program.model_in_use,
             copy=program.copy_text,
@@ -67,7 +67,10 @@ class ProgramWindows:
             folder=paths.data_dir() / "files",
         )
         self.upkeep = UpkeepPresenter(
-            default_folder(), lambda: program.library, lambda: program.store.value, program.revise
+            default_folder(),
+            lambda: program.parts.library if program.parts else None,
+            lambda: program.store.value,
+            program.revise,
         )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
