@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import (
     Delivered,
     EndCause,
@@ -266,20 +267,10 @@ class FakeHistory:
     def complete(self, take: int) -> None:
         self.told.append(f"{take} complete")
 
-    def done(
-        self,
-        take: int,
-        text: str,
-        *,
-        language: str = "",
-        model: str = "",
-        application: str = "",
-        is_truncated: bool = False,
-        original: str = "",
-    ) -> None:
-        self.told.append(f"{take} done")
-        self.truncated += [take] if is_truncated else []
-        self.texts.append(text)
+    def done(self, kept: KeepText) -> None:
+        self.told.append(f"{kept.take} done")
+        self.truncated += [kept.take] if kept.is_truncated else []
+        self.texts.append(kept.text)
 
     def failed(self, take: int, title: str) -> None:
         self.told.append(f"{take} failed: {title}")
