@@ -27,8 +27,7 @@ from handy_qwen.core.types import LiveMode
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.transcriber import EngineTranscriber
-from handy_qwen.transcriber.file_job import FileJob
-from handy_qwen.transcriber.thread import Job
+from handy_qwen.transcriber.jobs import FileJob, Job
 from tests.fakes import FakeClock
 from tests.waiting import wait_until
 
@@ -402,11 +401,13 @@ def test_sound_is_let_go_of_as_soon_as_its_text_stands():
     job, blocks = Job(1, "", "", LiveMode.FULL), []
     job.live = FakeLive(FakeModel())
     for _ in range(1000):
-        job.heard.append(BLOCK.copy())
-        blocks.append(weakref.ref(job.heard[-1]))
-        job.feed_live(job.live)
+        block = BLOCK.copy()
+        blocks.append(weakref.ref(block))
+        job.heard.append(block)
+        job.heard.feed(job.live)
         job.live.advance()
-        job.forget_settled(job.live)
+        job.heard.settle(job.live.settled_samples)
+    del block
     alive = [one() is not None for one in blocks]
     assert sum(alive) == 1000 - 900
     assert all(alive[900:])

@@ -7,7 +7,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file, written_again
-from handy_qwen.app.moment import moment
+from handy_qwen.app.machine import moment
 from handy_qwen.audio.files import load
 from handy_qwen.core.commands import Command
 from handy_qwen.core.events import Corrected, Failed, Noted, Recalled

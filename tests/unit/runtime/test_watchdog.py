@@ -19,7 +19,7 @@ from handy_qwen.transcriber import EngineTranscriber
 
 pytestmark = pytest.mark.expects_log
 
-MOST_OWN = Expected("", 0.0).most_own
+MOST_OWN = Expected("", "", 0.0).most_own
 
 
 class Part:
@@ -50,7 +50,7 @@ class Bench:
         self.part = part
         self.told, self.notes = [], []
         self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
-        self.watchdog.add([Watch("part", part, Expected("The part", stuck_s))])
+        self.watchdog.add([Watch(part, Expected("part", "The part", stuck_s))])
 
     def look(self, times=1):
         for _ in range(times):
@@ -151,7 +151,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
             thread.end()
         ran.put(threading.current_thread())
 
-    ran, watch_ = queue.SimpleQueue(), Watch("part", None, Expected("The part", 5.0, most_own=0))
+    ran, watch_ = queue.SimpleQueue(), Watch(None, Expected("part", "The part", 5.0, most_own=0))
     thread = watch_.part = WatchedThread("spinning", run, on_revive=is_cured.set)
     thread.start()
     watchdog = Watchdog(pytest.fail, lambda *_: None)
@@ -172,7 +172,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     broken.has_died = lambda: 1 / 0
     last = Part()
     desk.watchdog.add(
-        [Watch("broken", broken, Expected("It", 1.0)), Watch("last", last, Expected("It", 1.0))]
+        [Watch(broken, Expected("broken", "It", 1.0)), Watch(last, Expected("last", "It", 1.0))]
     )
     last.is_dead = True
     desk.look()
@@ -182,7 +182,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
 def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
     clock, part = iter([0.0]), Part()
     watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
-    watchdog.add([Watch("part", part, Expected("It", 1.0))])
+    watchdog.add([Watch(part, Expected("part", "It", 1.0))])
     part.is_dead = True
     watchdog.look()
     assert part.revived == 1
@@ -206,7 +206,7 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
-    watchdog.add([Watch("part", part, Expected("The part", 5.0))])
+    watchdog.add([Watch(part, Expected("part", "The part", 5.0))])
     watchdog.start()
     assert noted.wait(30)
     watchdog.stop(30)
