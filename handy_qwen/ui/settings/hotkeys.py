@@ -22,22 +22,24 @@ from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import OPTIONS, Settings
 from handy_qwen.ui import strings
-from handy_qwen.ui.key_recorder import KeyRecorder, is_menu_key
+from handy_qwen.ui.keys import KeyCell, KeyRecorder, OwnKeyOffer, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.own_key import OwnKeyOffer
-from handy_qwen.ui.settings import shortcut_words as words
-from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
-from handy_qwen.ui.settings.key_cell import KeyCell
+from handy_qwen.ui.settings.controls import DETECT, ChoiceControl, language_entries
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.row import ResetButton
-from handy_qwen.ui.settings.words import DETECT
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, Text
 
 _WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
 
 
 _DEFAULT: tuple[Hotkey, ...] = OPTIONS["hotkeys"].default
+_NO_KEY = tr("Choose a key…")
+_USUAL = tr("Default ({what})")
+# Translators: in "Default (nothing)": no key is pressed after a text.
+_NOTHING = tr("nothing")
+# Translators: in "Default (automatic)": the language is detected.
+_AUTOMATIC = tr("automatic")
 
 
 class _Test(enum.Enum):
@@ -55,13 +57,13 @@ class HotkeyRow(QWidget):
         super().__init__()
         self.number, self.cell = Text(is_line=True), KeyCell()
         self.language, self.submit = ChoiceControl(), ChoiceControl()
-        self.remove = Button(words.REMOVE)
+        self.remove = Button(tr("Remove"))
         self.trouble, self.verdict = Message(), Message()
         self.proposal, self.proposed = Button(), ""  # what could be instead of a key that was refused
         self.proposal.hide()
         self.keys = ""  # as people write them
         first = FlowLayout(self.number, self.cell, self.remove, gap_px=SMALL_GAP_PX)
-        language, submit = Text(words.LANGUAGE, is_line=True), Text(words.SUBMIT, is_line=True)
+        language, submit = Text(tr("Language"), is_line=True), Text(tr("Then press"), is_line=True)
         self._labels = language, submit
         widest = max(language.sizeHint().width(), submit.sizeHint().width())
         column(
@@ -82,12 +84,14 @@ class HotkeyRow(QWidget):
         """It is hotkey ``number``, made of ``keys``, "" if they are to be chosen."""
         self.keys = keys
         self.number.setText(f"{number}.")
-        self.cell.say(keys or words.NO_KEY, spoken_as.format(number=number, keys=keys or words.NO_KEY))
-        self.remove.setAccessibleName(words.REMOVE_NAME.format(number=number, keys=keys or words.NO_KEY))
+        self.cell.say(keys or _NO_KEY, spoken_as.format(number=number, keys=keys or _NO_KEY))
+        self.remove.setAccessibleName(
+            tr("Remove hotkey {number}, {keys}").format(number=number, keys=keys or _NO_KEY)
+        )
         for label, control, title in zip(
             self._labels,
             (self.language, self.submit),
-            (words.LANGUAGE_NAME, words.SUBMIT_NAME),
+            (tr("Language of hotkey {number}"), tr("Key pressed after hotkey {number}")),
             strict=True,
         ):
             label.setAccessibleName(title.format(number=number))  # on Linux a list is called by its label
@@ -97,7 +101,7 @@ class HotkeyRow(QWidget):
         """Say why the key that was pressed cannot be the hotkey, until another one is; offer one that can."""
         self.proposed = error.proposal if isinstance(error, HotkeyError) else ""
         self.trouble.say(translated(error.title), hint="" if self.proposed else translated(error.hint))
-        self.proposal.setText(strings.literal(words.USE_KEYS.format(keys=self.proposed)))
+        self.proposal.setText(strings.literal(tr("Use {keys}").format(keys=self.proposed)))
         self.proposal.setVisible(bool(self.proposed))
 
     def forgive(self) -> None:
@@ -130,13 +134,15 @@ class HotkeyList(QWidget):
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
         self._former: tuple[Hotkey, ...] | None = None  # before the last removal or reset
-        self.trouble, self.undone, self.desktop = Message(), Outcome(words.UNDO), Message()
+        self.trouble, self.undone, self.desktop = Message(), Outcome(tr("Und&o")), Message()
         self.own_key = OwnKeyOffer(tools.commands)
-        self.add = Button(words.ADD, self._on_add)
-        self.configure = Button(words.CONFIGURE, partial(self._commands.configure_hotkeys, None))
+        self.add = Button(tr("A&dd a hotkey"), self._on_add)
+        self.configure = Button(
+            tr("Change in System &Settings…"), partial(self._commands.configure_hotkeys, None)
+        )
         self.reset = ResetButton(self._on_reset)
         default = ", ".join(hotkey.chord for hotkey in _DEFAULT)
-        self.reset.explain(words.HOTKEYS, default)
+        self.reset.explain(tr("Hotkeys"), default)
         self.undone.undo_button.clicked.connect(lambda _checked: self._on_undo())
         self.configure.hide()
         # Behind the hotkeys: whoever comes by Tab and presses Enter means the first key.
@@ -179,13 +185,22 @@ class HotkeyList(QWidget):
         self._view = view
         self.own_key.show_view(view)
         is_assigned = view.desktop_keys is not None and view.key_offer is None
-        self.desktop.say(words.BY_DESKTOP if is_assigned else "", "text", hint=words.BY_DESKTOP_HINT)
+        self.desktop.say(
+            tr("Your desktop assigns these keys.") if is_assigned else "",
+            "text",
+            hint=tr("Change them in its settings; they show up here at once."),
+        )
         self.configure.setVisible(is_assigned)
         lasting = [one for one in view.notices if one.subject == HOTKEYS and one.is_lasting]
         if lasting:
             self.trouble.say(lasting[-1].title, hint=lasting[-1].hint, is_silent=True)
         elif not self._hotkeys and self._new is None:
-            self.trouble.say(words.NONE_SET, "text", hint=words.NONE_SET_HINT, is_silent=True)
+            self.trouble.say(
+                tr("No hotkey is set."),
+                "text",
+                hint=tr("You can still choose Start recording. Add a hotkey to dictate with a key."),
+                is_silent=True,
+            )
         else:
             self.trouble.say("")
         self._show_rows()
@@ -210,11 +225,11 @@ class HotkeyList(QWidget):
             self.changed.emit()
 
     def _show_row(self, place: int, one: HotkeyRow, hotkey: Hotkey, titles: Mapping[str, str]) -> None:
-        keys, name = titles.get(hotkey.chord, hotkey.chord), words.KEY_NAME
+        keys, name = titles.get(hotkey.chord, hotkey.chord), tr("Hotkey {number}: {keys}")
         if self._view.desktop_keys is not None:
             given = self._view.desktop_keys
-            keys = (given[place] if place < len(given) else "") or words.NO_DESKTOP_KEY
-            name = words.DESKTOP_KEY_NAME
+            keys = (given[place] if place < len(given) else "") or tr("No key yet")
+            name = tr("Hotkey {number}: {keys}. Set by your desktop.")
         if keys != one.keys and one.keys:
             one.forgive()  # solved, in whatever way
             if self._tested is not one:
@@ -301,7 +316,7 @@ class HotkeyList(QWidget):
             self._new = None
         else:
             self._former = self._hotkeys
-            self.undone.say(words.REMOVED.format(keys=one.keys), can_undo=True)
+            self.undone.say(tr("{keys} removed.").format(keys=one.keys), can_undo=True)
             hotkeys = [*self._hotkeys[:place], *self._hotkeys[place + 1 :]]
             self._hotkeys = tuple(hotkeys)  # the row goes at once, and the others keep theirs
             self._use(None, hotkeys)
@@ -322,7 +337,7 @@ class HotkeyList(QWidget):
     def _on_reset(self) -> None:
         self.end_capture()
         self._new, self._former = None, self._hotkeys
-        self.undone.say(words.RESET_DONE, can_undo=True)
+        self.undone.say(tr("Hotkeys reset."), can_undo=True)
         self._hotkeys = _DEFAULT
         self._use(None, _DEFAULT)
         for one in self.rows:
@@ -350,8 +365,8 @@ class HotkeyList(QWidget):
         self.end_test()
         self._recording = one
         one.forgive()
-        hint = words.PRESS_HINT.format(keys=one.keys) if one is not self._new else words.PRESS_HINT_NEW
-        one.verdict.say(hint, "text")
+        hint = tr("Release it to save. Esc keeps {keys}, Backspace removes it.").format(keys=one.keys)
+        one.verdict.say(tr("Release it to save. Esc cancels.") if one is self._new else hint, "text")
         one.cell.record(True)
         self._recorder.begin()
 
@@ -375,7 +390,7 @@ class HotkeyList(QWidget):
                 one.cell.hold(captured.keys)
                 return
             case CaptureStep.NAMELESS:
-                one.verdict.say(words.NAMELESS)
+                one.verdict.say(tr("That key can't be a hotkey. Try another one."))
                 return
         self._stop_recording()
         if captured.step is CaptureStep.CHOSEN:
@@ -398,7 +413,9 @@ class HotkeyList(QWidget):
 
     def _begin_test(self, one: HotkeyRow) -> None:
         self._tested, self._test = one, _Test.WAITING
-        one.verdict.say(words.TEST.format(keys=one.keys), "text", hint=_warning(one.keys))
+        one.verdict.say(
+            tr("Press {keys} once to test it.").format(keys=one.keys), "text", hint=_warning(one.keys)
+        )
         self._ask(Request.REHEARSE)
 
     def _follow_test(self, is_down: bool) -> None:
@@ -407,10 +424,10 @@ class HotkeyList(QWidget):
             return
         if is_down and self._test is _Test.WAITING:
             self._test = _Test.DOWN
-            one.verdict.say(words.TEST_DOWN.format(keys=one.keys), "good")
+            one.verdict.say(tr("{keys} is pressed. Now release it.").format(keys=one.keys), "good")
         elif not is_down and self._test is _Test.DOWN:
             self.end_test()
-            one.verdict.say(words.TEST_DONE.format(keys=one.keys), "good", hint=_warning(one.keys))
+            one.verdict.say(tr("{keys} works.").format(keys=one.keys), "good", hint=_warning(one.keys))
 
     def end_test(self) -> None:
         """Hotkeys dictate again. Safe to call twice."""
@@ -422,18 +439,19 @@ class HotkeyList(QWidget):
 
 
 def _warning(keys: str) -> str:
-    return words.MENU_KEY.format(keys=keys) if is_menu_key(keys) else ""
+    said = tr("Many programs use {keys} for a menu. It won't reach them while Handy Qwen runs.")
+    return said.format(keys=keys) if is_menu_key(keys) else ""
 
 
 def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
-    usual = strings.language_title(settings.language) if settings.language else words.AUTOMATIC
-    return [("", words.DEFAULT.format(what=usual)), (AUTOMATIC, DETECT), *language_entries(choices)]
+    usual = strings.language_title(settings.language) if settings.language else _AUTOMATIC
+    return [("", _USUAL.format(what=usual)), (AUTOMATIC, DETECT), *language_entries(choices)]
 
 
 def _submits(settings: Settings) -> list[tuple[str, str]]:
     titles = {one: translated(OPTIONS["submit"].worded(one)) for one in Submit}
-    usual = words.NOTHING if settings.submit is Submit.OFF else titles[settings.submit]
-    return [("", words.DEFAULT.format(what=usual)), *((str(one), title) for one, title in titles.items())]
+    usual = _NOTHING if settings.submit is Submit.OFF else titles[settings.submit]
+    return [("", _USUAL.format(what=usual)), *((str(one), title) for one, title in titles.items())]
 
 
 def _labelled(label: Text, control: QWidget, width: int) -> QWidget:

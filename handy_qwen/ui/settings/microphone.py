@@ -16,16 +16,43 @@ from handy_qwen.core.view import Doing, MicrophoneTest, Phase, View, Voice
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.forms import Worded
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.settings import microphone_words as words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.microphone_list import MicrophoneList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, scaled_font
 
 _LEAST_METER_PX = 120
 _CAN_PAUSE = sys.platform.startswith("linux")  # other programs' players
+_NO_PAUSING = tr("Other programs can't be paused on this system.")
+_LEVEL_ALSO = tr("level meter test loud quiet muted record play")
+_MARKS = tr("Too quiet"), tr("Good"), tr("Too loud")
+_RECORD = tr("Rec&ord 5 seconds")
+BUTTONS = {
+    Doing.LISTENING: _RECORD,
+    Doing.RECORDING: tr("St&op and play"),
+    Doing.PLAYING: tr("St&op playing"),
+}
+VERDICTS = {
+    Voice.UNKNOWN: (tr("Say something."), "", "quiet"),
+    Voice.SILENT: (
+        tr("No sound at all. Is the microphone muted?"),
+        tr("Look for a mute switch or key on it, or unmute it in the system's sound settings."),
+        "problem",
+    ),
+    Voice.QUIET: (
+        tr("We can hear you, but you are too quiet."),
+        tr("Move closer, or raise the input level in the system's sound settings."),
+        "problem",
+    ),
+    Voice.GOOD: (tr("We can hear you well."), "", "good"),
+    Voice.CLIPPING: (
+        tr("Too loud: the sound is distorted."),
+        tr("Lower the input level in the system's sound settings, or move back a little."),
+        "problem",
+    ),
+}
 
 
 class MicrophonePage(SettingsPage):
@@ -40,25 +67,35 @@ class MicrophonePage(SettingsPage):
         self.list = MicrophoneList(lambda names: tools.commands.change(microphones=names))
         self.meter, self.verdict, self.instead = MeterBar(tools.meter), Message(), SecondaryText()
         self.record, self.again = (
-            Button(words.RECORD, self._on_record),
-            Button(words.PLAY_AGAIN, self._on_again),
+            Button(_RECORD, self._on_record),
+            Button(tr("Play a&gain"), self._on_again),
         )
         self.instead.hide()
         self.meter.setMinimumWidth(_LEAST_METER_PX)
         self._changed.connect(self._show_test, Qt.ConnectionType.QueuedConnection)
         order = Row(
-            words.ORDER,
-            help=words.ORDER_HELP,
+            tr("Microphones"),
+            help=tr(
+                "The first one that is connected is used, and used again when it comes back. Drag to "
+                "reorder, or press Alt+Up and Alt+Down."
+            ),
             below=column(self.list, self.instead, gap_px=SMALL_GAP_PX),
             focus=self.list,
-            also=words.ORDER_ALSO,
+            also=tr("device input order priority headset"),
             setting_name="microphones",
         )
         self.add_section("", order, self.setting("avoid_headset"))
-        level = Row("", below=column(self.meter, _Marks(), self.verdict, gap_px=2), also=words.LEVEL_ALSO)
+        level = Row("", below=column(self.meter, _Marks(), self.verdict, gap_px=2), also=_LEVEL_ALSO)
         buttons = FlowLayout(self.record, self.again, gap_px=SMALL_GAP_PX)
-        listen = Row("", help=words.RECORD_HELP, below=buttons, also=words.LEVEL_ALSO)
-        self.add_section(words.LEVEL, level, listen)
+        listen = Row(
+            "",
+            help=tr(
+                "Plays back what you say. It is kept in memory only, and forgotten when you leave this page."
+            ),
+            below=buttons,
+            also=_LEVEL_ALSO,
+        )
+        self.add_section(tr("How well you are heard"), level, listen)
         self.add_section("", self._other_sound(), self.setting("warm_s"))
 
     def _other_sound(self) -> Row:
@@ -72,7 +109,7 @@ class MicrophonePage(SettingsPage):
         del titles[WhileRecording.PAUSE]
         entries = [(value, translated(title)) for value, title in titles.items()]
         made = self.setting("while_recording", ChoiceControl(entries, lambda _value: quieter))
-        made.set_help(f"{made.help.text()} {words.NO_PAUSING}")
+        made.set_help(f"{made.help.text()} {_NO_PAUSING}")
         return made
 
     def enter(self) -> None:
@@ -107,10 +144,10 @@ class MicrophonePage(SettingsPage):
         is_dictating, test = self._view.phase is Phase.RECORDING, self._test
         used = test.device or self._view.device
         is_listed = self.list.show_devices(self._view.choices, used)
-        self.instead.setText("" if is_listed else words.INSTEAD.format(device=used))
+        self.instead.setText("" if is_listed else tr("In use for now: {device}").format(device=used))
         self.instead.setVisible(not is_listed)
         self.meter.run(self._is_up and (is_dictating or bool(test.device)))
-        self.record.setText(words.BUTTONS[test.doing])
+        self.record.setText(BUTTONS[test.doing])
         self.again.setEnabled(test.has_recording and test.doing is Doing.LISTENING)
         self._judge()
 
@@ -122,7 +159,7 @@ class MicrophonePage(SettingsPage):
         elif not self._test.device:
             self.verdict.say("")
         else:
-            title, hint, color = words.VERDICTS[voice]
+            title, hint, color = VERDICTS[voice]
             self.verdict.say(title, color, hint=hint, is_silent=voice is Voice.UNKNOWN)
 
     def _on_record(self) -> None:
@@ -150,7 +187,7 @@ class _Marks(QWidget):
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
-        quiet, good, loud = words.MARKS
+        quiet, good, loud = _MARKS
         first, last = (share * self.width() for share in MeterBar.zones())
         metrics, color = self.fontMetrics(), Text("", color="quiet").palette().windowText().color()
         last = min(last, self.width() - metrics.horizontalAdvance(loud) - SMALL_GAP_PX)

@@ -25,8 +25,8 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.view import Choices
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.settings import microphone_words as words
 from handy_qwen.ui.style import blended, draw_rounded, readable, scheme
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, announce, scaled_font
 
 _NAME, _BADGE = Qt.ItemDataRole.UserRole, Qt.ItemDataRole.UserRole + 1
@@ -45,18 +45,16 @@ class MicrophoneList(QWidget):
         self._names: list[str] = [""]
         self._choices, self._used = Choices(), ""
         self.rows = _List(self._move, self._remove)
-        self.rows.setAccessibleName(words.LIST_NAME)
+        self.rows.setAccessibleName(tr("Microphones, most wanted first"))
         self.rows.currentRowChanged.connect(lambda _row: self._show_buttons())
         self.rows.model().rowsMoved.connect(self._on_dragged, Qt.ConnectionType.QueuedConnection)
-        self.up, self.down = (
-            Button(words.UP, lambda: self._move(-1)),
-            Button(words.DOWN, lambda: self._move(1)),
-        )
-        self.add, self.remove = Button(words.ADD), Button(words.REMOVE, self._remove)
+        self.up = Button(tr("Move u&p"), lambda: self._move(-1))
+        self.down = Button(tr("Move &down"), lambda: self._move(1))
+        self.add, self.remove = Button(tr("&Add")), Button(tr("&Remove"), self._remove)
         self._menu = QMenu(self)
         self._menu.aboutToShow.connect(self._offer)
         self.add.setMenu(self._menu)
-        self.add.setAccessibleName(words.ADD_NAME)
+        self.add.setAccessibleName(tr("Add a microphone to the list"))
         buttons = FlowLayout(self.up, self.down, self.add, self.remove, gap_px=SMALL_GAP_PX)
         column(self.rows, buttons, gap_px=SMALL_GAP_PX, parent=self)
         self.setFocusProxy(self.rows)
@@ -97,16 +95,17 @@ class MicrophoneList(QWidget):
 
     def _title(self, name: str) -> str:
         default = self._choices.default_microphone
-        return name or (words.DEFAULT_IS.format(device=default) if default else words.DEFAULT)
+        known = tr("System default ({device})").format(device=default)
+        return name or (known if default else tr("System default"))
 
     def _badge(self, place: int) -> tuple[str, str]:
         """The words beside a row, and their color."""
         name = self._names[place]
         if place == self._place_of_used():
-            return words.IN_USE, "good"
+            return tr("In use"), "good"
         if name in self._choices.spared_microphones:
-            return words.PLAYS, "quiet"
-        return (words.AWAY, "quiet") if name and name not in self._choices.microphones else ("", "")
+            return tr("Playing music"), "quiet"
+        return (tr("Not connected"), "quiet") if name and name not in self._choices.microphones else ("", "")
 
     def _show(self) -> None:
         """In place, so that the position and a screen reader's stay."""
@@ -117,7 +116,7 @@ class MicrophoneList(QWidget):
         for place, name in enumerate(self._names):
             item, badge = self.rows.item(place), self._badge(place)
             title = self._title(name)
-            where = words.PLACE.format(place=place + 1, count=len(self._names))
+            where = tr("{place} of {count}").format(place=place + 1, count=len(self._names))
             item.setText(title)
             item.setToolTip(strings.tip(title))
             item.setData(_NAME, name)
@@ -137,9 +136,9 @@ class MicrophoneList(QWidget):
         self._enable(self.down, 0 <= place < len(self._names) - 1)
         self._enable(self.remove, bool(name))
         title = self._title(name)
-        self.up.setAccessibleName(words.UP_NAME.format(device=title))
-        self.down.setAccessibleName(words.DOWN_NAME.format(device=title))
-        self.remove.setAccessibleName(words.REMOVE_NAME.format(device=title))
+        self.up.setAccessibleName(tr("Move {device} up").format(device=title))
+        self.down.setAccessibleName(tr("Move {device} down").format(device=title))
+        self.remove.setAccessibleName(tr("Remove {device} from the list").format(device=title))
 
     def _enable(self, button: Button, is_enabled: bool) -> None:
         """A button that is disabled while it has the keyboard gives it to the list."""
@@ -156,7 +155,10 @@ class MicrophoneList(QWidget):
             names.insert(place + by, names.pop(place))
             self._use(names, place + by)
             where = {"place": place + by + 1, "count": len(names)}
-            announce(self.rows, words.MOVED.format(device=self._title(names[place + by]), **where))
+            announce(
+                self.rows,
+                tr("{device}: {place} of {count}").format(device=self._title(names[place + by]), **where),
+            )
 
     def _remove(self) -> None:
         place = self.rows.currentRow()
@@ -175,7 +177,7 @@ class MicrophoneList(QWidget):
             action = self._menu.addAction(strings.literal(name))
             action.triggered.connect(lambda _checked, name=name: self._add(name))
         if not others:
-            self._menu.addAction(words.NOTHING_TO_ADD).setEnabled(False)
+            self._menu.addAction(tr("All connected microphones are in the list")).setEnabled(False)
 
     def _add(self, name: str) -> None:
         """Before the system's default if that is the last: what is behind it is hardly ever used."""

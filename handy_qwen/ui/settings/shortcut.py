@@ -7,11 +7,14 @@ from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.view import View
 from handy_qwen.settings import SettingsView
-from handy_qwen.ui.settings import shortcut_words, words
 from handy_qwen.ui.settings.hotkeys import HotkeyList
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.window import AppWindow
+
+# Translators: heading above settings about how long things take.
+_TIMES = tr("Times")
 
 
 class ShortcutPage(SettingsPage):
@@ -24,7 +27,7 @@ class ShortcutPage(SettingsPage):
         self.hotkeys.changed.connect(self._order_tabs, Qt.ConnectionType.QueuedConnection)
         self.add_section("", _HotkeysRow(self.hotkeys), self.setting("mode"))
         self.add_section(
-            words.TIMES, *(self.setting(name) for name in ("hold_s", "lock_key", "silence_s", "max_take_s"))
+            _TIMES, *(self.setting(name) for name in ("hold_s", "lock_key", "silence_s", "max_take_s"))
         )
 
     def enter(self) -> None:
@@ -61,10 +64,10 @@ class _HotkeysRow(Row):
 
     def __init__(self, hotkeys: HotkeyList) -> None:
         super().__init__(
-            shortcut_words.HOTKEYS,
-            help=shortcut_words.HOTKEYS_HELP,
+            tr("Hotkeys"),
+            help=tr("Click a key to change it. A second hotkey can have its own language."),
             below=hotkeys,
-            also=shortcut_words.ALSO,
+            also=tr("key keyboard shortcut mouse button record"),
             setting_name="hotkeys",
         )
         self._hotkeys = hotkeys
