@@ -383,6 +383,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             return set()
 
     def _remember(self, names: Iterable[str]) -> None:
+        """Keep just these: GNOME forgets what a program asked for before and would ask the user again."""
         try:
             replace_file(self._known, "\n".join(names).encode())
         except OSError as exc:  # a start at login waits until a window is opened
