@@ -109,7 +109,7 @@ def test_escape_is_the_windows_own_after_a_crash_in_a_take(session, dictation, t
         time.sleep(1)
         session.keyboard.tap("esc")
         assert target.wait_for(ESCAPE) == ESCAPE, "before the app is there again"
-    app.start("--hidden")
+    app.start()
     wait_until(lambda: app.status()["hotkeys"] == ["F9"], "the hotkey", 20, 0.3)
     before = target.text()
     session.keyboard.tap("esc")
