@@ -41,12 +41,16 @@ class WayOut(QObject):
 
     Python runs the handler of a signal only when it gets its turn, and Qt's loop does not give it one.
     So signals are written to a socket as well, which wakes the loop.
+
+    Attributes:
+        was_signalled: Whether the system has asked, for good: nothing is to be started again.
     """
 
     asked = Signal()
 
     def __init__(self, app: QApplication) -> None:
         super().__init__()
+        self.was_signalled = False
         self.asked.connect(app.quit, Qt.ConnectionType.QueuedConnection)
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):
@@ -79,6 +83,7 @@ class WayOut(QObject):
 
     def _on_python_signal(self, number: int, _frame: FrameType | None) -> None:
         logger.info("ended by %s", signal.Signals(number).name)
+        self.was_signalled = True
         self.ask()
 
 
@@ -148,7 +153,7 @@ def run(*, is_hidden: bool) -> bool:
     finally:
         end()
         way_out.close()
-    return program.starts_again
+    return program.starts_again and not way_out.was_signalled
 
 
 def greeting(settings: Settings, *, has_tray: bool) -> str:
