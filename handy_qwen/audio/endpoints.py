@@ -1,9 +1,4 @@
-"""What Windows tells when a microphone comes, goes or becomes the default (IMMNotificationClient).
-
-    threads of Windows: _Client --endpoint--> inbox --> thread "microphone-hotplug" --> on_change
-
-A method that Windows calls may not wait for anything, and not ask either: it puts the endpoint's id into the
-inbox. The thread asks whether that endpoint records; speakers come and go too, as screens do when they sleep.
+"""What Windows tells when a microphone comes, goes or becomes the default: a listener of hotplug.py.
 
 Source: "Device Events" and mmdeviceapi.h, https://learn.microsoft.com/windows/win32/coreaudio/; places in the
 tables of functions are in the header's order.
@@ -13,17 +8,13 @@ from __future__ import annotations
 
 import ctypes
 import logging
-import queue
-import threading
-from collections.abc import Callable
 from typing import Any
 
 from handy_qwen.audio import com
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.audio.hotplug import Put
 
 logger = logging.getLogger(__name__)
 
-READY_S = 1.0
 ENUMERATOR_CLASS = "{BCDE0395-E52F-467C-8E3D-C4579291692E}"
 ENUMERATOR = "{A95664D2-9614-4F35-A746-DE8DB63617E6}"  # IMMDeviceEnumerator
 ENDPOINT = "{1BE09788-6894-4089-8586-9A2A6C265AC5}"  # IMMEndpoint
@@ -39,16 +30,16 @@ class _PropertyKey(ctypes.Structure):  # PROPERTYKEY
 
 
 class _Client(com.Own):
-    """Puts the endpoints of which Windows tells into ``inbox``."""
+    """Has ``put`` called with the endpoints of which Windows tells (IMMNotificationClient)."""
 
-    def __init__(self, inbox: queue.SimpleQueue[str | None]) -> None:
+    def __init__(self, put: Put) -> None:
         def tell(_this: int, endpoint: str | None, *_: Any) -> int:  # noqa: ANN401  a state, or nothing
-            inbox.put(endpoint or _A_MICROPHONE)
+            put(endpoint or _A_MICROPHONE)
             return 0
 
         def tell_default(_this: int, flow: int, role: int, _endpoint: str | None) -> int:
             if (flow, role) == (CAPTURE, MULTIMEDIA):
-                inbox.put(_A_MICROPHONE)
+                put(_A_MICROPHONE)
             return 0
 
         def ignore(*_: Any) -> int:  # noqa: ANN401  properties change all the time: volume, peaks
@@ -66,65 +57,39 @@ class _Client(com.Own):
         )
 
 
-class Subscription:
-    """Calls ``on_change``, on its thread, when a microphone comes or goes, or another is the default.
+class Endpoints:
+    """Implements ``hotplug.Listener``. Speakers are told of, too: screens come and go when they sleep."""
 
-    Where Windows refuses to tell, it never does.
-    """
+    def __init__(self) -> None:
+        self._objects = com.Objects()
+        self._enumerator: Any = None
+        self._client: _Client | None = None
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
-        self._on_change = on_change
-        self._inbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # None: the end
-        self._client = _Client(self._inbox)
-        self._is_ready = threading.Event()
-        self.thread = WatchedThread(
-            "microphone-hotplug", self._run, on_change
-        )  # revived: something was missed
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether changes are reported."""
-        return self._is_ready.is_set() and self.thread.is_alive()
-
-    def begin(self) -> None:
-        """Begin, unless it has begun. Blocks for ``READY_S`` at most; then changes may be missed."""
-        self.thread.start()
-        self._is_ready.wait(READY_S)
-
-    def stop(self, timeout_s: float = 1.0) -> None:
-        """End it. Safe to call twice."""
-        self.thread.may_end()
-        self._inbox.put(None)
-        self.thread.join(timeout_s)
-
-    def _run(self) -> None:
+    def open(self, put: Put) -> None:
+        """See ``Listener``."""
         com.join_apartment()
+        client = self._client = _Client(put)
         with com.Objects() as objects:
-            try:
-                enumerator = objects.make(ENUMERATOR_CLASS, ENUMERATOR)
-                com.call(enumerator, REGISTER, self._client.pointer)
-            except OSError as exc:
-                logger.info("Windows does not tell of microphones: %s", exc)
-                self.thread.may_end()
-                return
-            finally:
-                self._is_ready.set()
-            objects.callback(com.call, enumerator, UNREGISTER, self._client.pointer)
-            while (endpoint := self._inbox.get()) is not None:
-                self.thread.begin()
-                if endpoint == _A_MICROPHONE or _may_record(enumerator, endpoint):
-                    self._on_change()
-                self.thread.end()
+            self._enumerator = objects.make(ENUMERATOR_CLASS, ENUMERATOR)
+            com.call(self._enumerator, REGISTER, client.pointer)
+            objects.callback(com.call, self._enumerator, UNREGISTER, client.pointer)
+            self._objects = objects.pop_all()
 
+    def concerns_microphones(self, told: str) -> bool:
+        """See ``Listener``. Yes also for an endpoint that is gone for good, so that nobody knows."""
+        if told == _A_MICROPHONE:
+            return True
+        flow = ctypes.c_int()
+        try:
+            with com.Objects() as objects:
+                device = objects.get(self._enumerator, GET_DEVICE, told)
+                endpoint = objects.get(device, com.QUERY, com.guid(ENDPOINT))
+                com.call(endpoint, GET_FLOW, ctypes.byref(flow))
+        except OSError as exc:
+            logger.debug("an endpoint is not known any more: %s", exc)
+            return True
+        return flow.value == CAPTURE
 
-def _may_record(enumerator: Any, endpoint: str) -> bool:  # noqa: ANN401  of ctypes
-    """Whether an endpoint is a microphone; yes also if it is gone for good, so that nobody knows."""
-    flow = ctypes.c_int()
-    try:
-        with com.Objects() as objects:
-            device = objects.get(enumerator, GET_DEVICE, endpoint)
-            com.call(objects.get(device, com.QUERY, com.guid(ENDPOINT)), GET_FLOW, ctypes.byref(flow))
-    except OSError as exc:
-        logger.debug("an endpoint is not known any more: %s", exc)
-        return True
-    return flow.value == CAPTURE
+    def close(self) -> None:
+        """See ``Listener``."""
+        self._objects.close()

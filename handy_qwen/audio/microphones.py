@@ -5,8 +5,8 @@
 
 On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts names at 31 characters.
 
-PulseAudio, PipeWire and Windows tell when something has changed. PortAudio sees it only while no stream is
-open: until then there is something ``unseen``.
+PulseAudio, PipeWire, Windows and macOS tell when something has changed. PortAudio sees it only while no
+stream is open: until then there is something ``unseen``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,9 @@ from itertools import product
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import coreaudio, endpoints, pulse
+from handy_qwen.audio import coreaudio, hotplug, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
+from handy_qwen.audio.endpoints import Endpoints
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError, MicrophoneError
@@ -51,8 +52,7 @@ class Microphones:
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
         self._platform = platform
-        telling = endpoints if platform == "win32" else pulse
-        self._subscription: endpoints.Subscription | pulse.Subscription = telling.Subscription(self._changed)
+        self._subscription = _subscription(platform, self._changed)
         self._on_change: Callable[[], None] | None = None
         self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
         self._changes = 0  # reported so far
@@ -71,7 +71,7 @@ class Microphones:
             if found is not None:
                 self._library.load(START_S)  # here, at the start of the program, it need not be at a key
                 return found
-        if self._platform == "win32":
+        else:
             self._subscribe()
         try:
             self._library.call(self._look, patience_s=LIST_S if self._listed else START_S)
@@ -249,6 +249,14 @@ class InputStream:
 
     def _on_finished(self) -> None:
         self.is_finished = True
+
+
+def _subscription(platform: str, on_change: Callable[[], None]) -> hotplug.Subscription | pulse.Subscription:
+    if platform == "win32":
+        return hotplug.Subscription(on_change, Endpoints())
+    if platform == "darwin":
+        return hotplug.Subscription(on_change, coreaudio.DeviceListener())
+    return pulse.Subscription(on_change)
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

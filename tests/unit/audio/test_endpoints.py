@@ -12,7 +12,8 @@ import pytest
 
 from handy_qwen.audio import com, endpoints, volume
 from handy_qwen.audio import portaudio as portaudio_module
-from handy_qwen.audio.endpoints import CAPTURE, CLIENT, MULTIMEDIA, Subscription
+from handy_qwen.audio.endpoints import CAPTURE, CLIENT, MULTIMEDIA, Endpoints
+from handy_qwen.audio.hotplug import Subscription
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from tests.unit.audio.conftest import FakePortAudio, host, info
@@ -35,7 +36,7 @@ def system(monkeypatch):
 def heard(system):  # noqa: ARG001  it must be there
     """What is put here is a change that was reported."""
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(threading.current_thread().name))
+    subscription = Subscription(lambda: changes.put(threading.current_thread().name), Endpoints())
     subscription.begin()
     assert subscription.is_alive
     yield changes
@@ -85,7 +86,7 @@ def test_a_property_that_changes_is_taken_and_ignored(system, heard):
 
 
 def test_at_the_end_windows_knows_nothing_of_us_and_has_all_back(system):
-    subscription = Subscription(lambda: None)
+    subscription = Subscription(lambda: None, Endpoints())
     subscription.begin()
     subscription.begin()
     assert len(system.clients) == 1
@@ -98,7 +99,7 @@ def test_at_the_end_windows_knows_nothing_of_us_and_has_all_back(system):
 
 def test_where_windows_refuses_nothing_is_reported_and_no_thread_counts_as_dead(system):
     system.is_refusing = True
-    subscription = Subscription(lambda: None)
+    subscription = Subscription(lambda: None, Endpoints())
     subscription.begin()
     subscription.thread.join(LONG_S)
     assert not subscription.is_alive
@@ -107,14 +108,41 @@ def test_where_windows_refuses_nothing_is_reported_and_no_thread_counts_as_dead(
 
 @pytest.mark.parametrize("interface", [CLIENT, com._UNKNOWN])
 def test_the_client_is_the_interface_it_says(interface):
-    client = endpoints._Client(queue.SimpleQueue())
+    client = endpoints._Client(lambda _: None)
     with com.Objects() as objects:
         found = objects.get(client.pointer, com.QUERY, com.guid(interface))
         assert found.value == client.pointer.value
 
 
+@pytest.mark.expects_log
+def test_a_thread_that_dies_has_windows_forget_us_and_starts_again(system):
+    def fail():
+        raise SystemError
+
+    changes = queue.SimpleQueue()
+    works = iter([fail, lambda: changes.put("revived"), lambda: changes.put("heard")])
+
+    def work():
+        next(works)()
+
+    subscription = Subscription(work, Endpoints())
+    subscription.begin()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threading, "excepthook", lambda _: None)
+        system.tell(ADDED, "microphone")
+        subscription.thread.join(LONG_S)
+    assert subscription.thread.has_died()
+    assert (system.clients, system.held) == ([], 0)
+    subscription.thread.revive()
+    assert changes.get(timeout=LONG_S) == "revived"
+    wait_until(lambda: system.clients, "our client")
+    system.tell(ADDED, "microphone")
+    assert changes.get(timeout=LONG_S) == "heard"
+    subscription.stop(LONG_S)
+
+
 def test_the_client_is_no_other_interface():
-    client = endpoints._Client(queue.SimpleQueue())
+    client = endpoints._Client(lambda _: None)
     with com.Objects() as objects, pytest.raises(OSError, match="0x80004002"):
         objects.get(client.pointer, com.QUERY, com.guid(endpoints.ENDPOINT))
 
@@ -198,12 +226,12 @@ def test_nobody_is_told_before_somebody_watches(system, portaudio):
 @pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")
 def test_windows_itself_takes_our_client_and_lets_it_go():
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(None))
+    subscription = Subscription(lambda: changes.put(None), Endpoints())
     subscription.begin()
     wait_until(subscription._is_ready.is_set, "Windows")
     if not subscription.thread.is_alive():
         pytest.skip("this Windows has no sound at all")
-    com.call(subscription._client.pointer, ADDED, "{0.0.1.00000000}.{nobody's}")
+    com.call(subscription._listener._client.pointer, ADDED, "{0.0.1.00000000}.{nobody's}")
     changes.get(timeout=LONG_S)
     subscription.stop(LONG_S)
     assert not subscription.thread.is_alive()
@@ -218,7 +246,7 @@ def test_wine_tells_of_another_default_microphone():
     import winreg
 
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(None))
+    subscription = Subscription(lambda: changes.put(None), Endpoints())
     subscription.begin()
     numbers = itertools.count()
 

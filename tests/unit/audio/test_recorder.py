@@ -430,6 +430,21 @@ def test_a_take_keeps_its_stream_and_the_change_is_seen_right_after_it(short_sig
     assert studio.ended.cause is EndCause.STOPPED
 
 
+def test_a_headset_that_changes_something_whenever_it_is_opened_is_not_opened_all_the_time(short_sighted):
+    studio = short_sighted
+    open_it = studio.backend.open
+
+    def open_and_change(device):
+        stream = open_it(device)
+        studio.backend.change(*studio.backend.there)
+        return stream
+
+    studio.backend.open = open_and_change
+    studio.recorder.configure(Wish(), ALWAYS)
+    studio.run(25.0)
+    assert len(studio.backend.streams) == 4
+
+
 def test_for_one_change_the_stream_is_closed_once_and_looked_again_while_nothing_is_open(short_sighted):
     studio = short_sighted
     studio.recorder.configure(Wish(), ALWAYS)
