@@ -142,7 +142,9 @@ class MicrophoneRecorder:
         self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
         self._take: Take | None = None
         self._listener: _Listener | None = None
-        self._is_outdated = False  # another device is to be used as soon as no take is recorded
+        self._is_outdated = False  # another stream is to be opened as soon as no take is recorded
+        self._closed_for = 0  # the change of devices for which the last one was closed, and when that was
+        self._closed_s = -math.inf
         self._listed: Listed | None = None  # as last reported
         self._troubled_s = math.inf  # since when there is nothing to record with
         self._trouble = ""  # as last reported
@@ -370,7 +372,10 @@ class MicrophoneRecorder:
             self._retry_s = min(self._retry_s, now_s)  # what failed before may work now
             self._on_devices(listed)
         stream = self._connection.stream
+        unseen = self._backend.unseen
         if stream is None:
+            if unseen:  # what was closed for it is not closed yet, or something plays
+                self._list_s = min(self._list_s, now_s + TROUBLE_S)
             return
         used = stream.device.handle
         if all(device.handle != used for device in listed.devices):
@@ -379,13 +384,26 @@ class MicrophoneRecorder:
             return
         try:
             wanted = pick(listed.devices, self._wish.names, self._connection.hanging, listed.spared)
-            self._is_outdated = wanted.handle != used
+            self._is_outdated = wanted.handle != used or self._must_close_for(unseen, now_s)
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
         if self._is_outdated and self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         elif self._is_outdated and self._take is None:
-            self._connection.drop()
+            self._drop_outdated(now_s)
+
+    def _must_close_for(self, unseen: int, now_s: float) -> bool:
+        """Whether the stream has to give way so that a change of devices can be seen.
+
+        Once for each: if something else keeps PortAudio from looking, to close again is no help. And not too
+        often: opening a headset may itself change something.
+        """
+        if unseen <= self._closed_for:
+            return False
+        again_s = self._closed_s + RETRY_IDLE_S
+        if now_s < again_s:
+            self._list_s = min(self._list_s, again_s)
+        return now_s >= again_s
 
     def _note_trouble(self, error: MicrophoneError | None, now_s: float) -> None:
         """Tell that there is nothing to record with, once it has lasted, and when that is over."""
@@ -523,7 +541,14 @@ class MicrophoneRecorder:
                 self._connection.stream.buffer.keep(0)
         self._level_db = SILENCE_DB
         if self._is_outdated:
-            self._connection.drop()
+            self._drop_outdated(now_s)
+
+    def _drop_outdated(self, now_s: float) -> None:
+        """Close the stream, and look what can be seen without it."""
+        self._connection.drop()
+        if unseen := self._backend.unseen:
+            self._closed_for, self._closed_s = unseen, now_s
+        self._list_soon(now_s)
 
     def _tell(self, take: Take, event: Event) -> None:
         if not take.is_listening:
