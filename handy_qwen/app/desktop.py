@@ -125,7 +125,7 @@ def run(*, is_hidden: bool) -> bool:
         vocabulary_commands=windows.vocabulary,
         microphone_commands=program.microphone,
         is_composited=is_composited,
-        open_surface=_layer_of(session) if app.platformName().startswith("wayland") else None,
+        open_surface=layer_of(session) if app.platformName().startswith("wayland") else None,
     )
     windows.show(desk)
     logger.info("tray and overlay are there")
@@ -154,7 +154,7 @@ def run(*, is_hidden: bool) -> bool:
     return program.starts_again
 
 
-def _layer_of(session: Session) -> partial[LayerSurface | None] | None:
+def layer_of(session: Session) -> partial[LayerSurface | None] | None:
     """How the overlay is shown above all windows; None: the compositor has no such layer."""
     path = socket_path(session.wayland)
     return partial(open_layer, path) if has_layer_shell(path) else None

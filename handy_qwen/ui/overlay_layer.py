@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QSocketNotifier, Qt
+from PySide6.QtCore import QEvent, QSocketNotifier, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QHideEvent, QImage, QPainter, QShowEvent
 
 from handy_qwen.core.view import Meter
@@ -72,6 +72,12 @@ class LayerOverlay(OverlayWindow):
         """Called by Qt."""
         super().hideEvent(event)
         self._close()
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
+        """Follow the desktop when it becomes dark or light. Called by Qt."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.PaletteChange:
+            self._repaint()
 
     def _open(self) -> None:
         self._surface = self._open_surface(self._picture, self._take_click, self._close)

@@ -2,15 +2,20 @@
 
 import socket
 from dataclasses import replace
+from functools import partial
 
 import pytest
+from PySide6.QtCore import QEvent
 from PySide6.QtGui import QImage
 
 from handy_qwen.core.types import Overlay
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, Remedy, View
+from handy_qwen.system.wayland.layer import open_layer
 from handy_qwen.ui.overlay import GAP_PX, OverlayWindow, has_overlay
 from handy_qwen.ui.overlay_card import MARGIN_PX
 from handy_qwen.ui.overlay_layer import LayerOverlay
+from handy_qwen.ui.style import DARK
+from tests.unit.system.wayland.screen import Screen
 
 # Qt's platform without a screen says that it cannot do these; nothing of the program's.
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -128,6 +133,16 @@ def test_it_is_crisp_on_a_screen_of_any_scale(overlay, surfaces, qtbot):
     assert surface.picture.pixelColor(right, surface.picture.height() // 2).alpha() > 240, "all is filled"
 
 
+def test_it_follows_the_desktop_when_that_becomes_dark(overlay, surfaces, qtbot, qapp, monkeypatch):
+    overlay.show_view(FAILED)
+    (surface,) = surfaces
+    until_it_is_opaque(qtbot, surface)
+    before = surface.picture
+    monkeypatch.setattr("handy_qwen.ui.overlay.scheme", lambda: DARK)
+    qapp.sendEvent(overlay, QEvent(QEvent.Type.PaletteChange))
+    assert surface.picture != before
+
+
 def test_it_hears_the_compositor_while_it_is_shown(overlay, surfaces, qtbot):
     overlay.show_view(RECORDING)
     (surface,) = surfaces
@@ -173,3 +188,35 @@ def test_it_tells_its_text_to_screen_readers_and_is_no_window_of_qts(overlay):
 @pytest.mark.parametrize(("overlay_at", "is_there"), [(Overlay.TOP, True), ("bottom", True), ("off", False)])
 def test_whether_there_is_an_overlay(overlay_at, is_there):
     assert has_overlay(View(choices=Choices(overlay=overlay_at))) is is_there
+
+
+@pytest.mark.linux("Wayland is on Linux only")
+@pytest.mark.expects_log
+def test_with_a_compositor_it_is_seen_and_clicked_and_goes_with_it(qtbot, tmp_path):
+    screen, clicked = Screen(tmp_path), []
+    screen.scale = 180
+    overlay = LayerOverlay(lambda: -20.0, partial(open_layer, screen.path))
+    qtbot.addWidget(overlay)
+    overlay.clicked.connect(clicked.append)
+    overlay.show_view(FAILED)
+
+    def is_opaque():
+        shown = screen.shown
+        if shown is None:
+            return False
+        picture = QImage(shown.picture, *shown.pixels, QImage.Format.Format_ARGB32_Premultiplied)
+        return picture.pixelColor(picture.rect().center()).alpha() > 240
+
+    qtbot.waitUntil(is_opaque)
+    assert screen.shown.size == (overlay.width(), overlay.height())
+    assert screen.shown.pixels == (int(overlay.width() * 1.5 + 0.5), int(overlay.height() * 1.5 + 0.5))
+    screen.click()
+    qtbot.waitUntil(lambda: clicked == [Remedy.MODELS])
+    screen.drop()
+    qtbot.waitUntil(lambda: overlay._surface is None)
+    overlay.show_view(IDLE)
+    qtbot.waitUntil(lambda: not overlay.isVisible())
+    overlay.show_view(FAILED)  # it is back
+    count = len(screen.namespaces)
+    qtbot.waitUntil(lambda: len(screen.namespaces) > count)
+    screen.close()

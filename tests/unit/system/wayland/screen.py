@@ -173,7 +173,7 @@ class Screen(Compositor):
             self._read.append(buffer)
             if not self.keeps_pictures:
                 self.release()
-        if not self.commits or state.size != self.commits[-1].size:
+        if not self._is_configured or state.size != self.commits[-1].size:
             self._is_configured = True
             self._tell(self._layer, 0, struct.pack("=III", len(self.commits) + 1, *state.size))
         self.commits.append(state)
