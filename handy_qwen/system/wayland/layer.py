@@ -43,6 +43,7 @@ BUFFER = Interface("wl_buffer", ("destroy",), ("release",))
 POINTER = Interface(
     "wl_pointer", ("set_cursor uoii",), ("enter uoff", "leave uo", "motion uff", "button uuuu", "axis uuf")
 )
+TOUCH = Interface("wl_touch", (), ("down uuoiff", "up uui", "motion uiff", "frame", "cancel"))
 LAYER_SHELL = Interface("zwlr_layer_shell_v1", ("get_layer_surface noous",))
 LAYER_SURFACE = Interface(
     "zwlr_layer_surface_v1",
@@ -72,7 +73,7 @@ _TOP, _BOTTOM = 1, 2
 _ARGB = 0  # 8 bits each in a native word, colors multiplied by alpha: QImage's ARGB32_Premultiplied
 _PIXEL_BYTES = 4
 _SCALE_UNITS = 120
-_HAS_POINTER = 1
+_HAS_POINTER, _HAS_TOUCH = 1, 4
 _LEFT_BUTTON, _RELEASED = 0x110, 0
 _HAND = 4
 _MOST_BUFFERS = 2
@@ -102,7 +103,7 @@ class LayerSurface:
     Args:
         path: See ``socket_path``.
         paint: Called when a picture is wanted and the compositor can take one.
-        clicked: Called when the left button was released on it.
+        clicked: Called when the left button was released on it, or a finger was lifted.
         lost: Called when the compositor has taken the surface away, refuses one, or is gone. Then it is to be
             closed; another one can be tried later.
 
@@ -193,6 +194,7 @@ class LayerSurface:
             scale = scales.ask("get_fractional_scale", self._surface, made=SCALE)
             scale.on["preferred_scale"] = self._on_scaled
         self._pointer: Thing | None = None
+        self._touch: Thing | None = None
         self._seat = connection.bind(SEAT, 1)
         self._seat.on["capabilities"] = self._on_capabilities
         self._tell(look, self._layer)
@@ -263,10 +265,10 @@ class LayerSurface:
         self._buffers.append(made)
         return made
 
-    # --- the mouse ------------------------------------------------------------------------------------
+    # --- mouse and touch screen -----------------------------------------------------------------------
 
     def _on_capabilities(self, capabilities: int) -> None:
-        """Mice come and go; one object serves all."""
+        """Mice and touch screens come and go; one object serves all of a kind."""
         if self._pointer is None and capabilities & _HAS_POINTER:
             self._pointer = self._seat.ask("get_pointer", made=POINTER)
             self._pointer.on["button"] = self._on_button
@@ -274,6 +276,10 @@ class LayerSurface:
                 cursors = self._connection.bind(CURSORS, 1)
                 cursor = cursors.ask("get_pointer", self._pointer, made=CURSOR)
                 self._pointer.on["enter"] = lambda serial, *_: cursor.ask("set_shape", serial, _HAND)
+
+        if self._touch is None and capabilities & _HAS_TOUCH:
+            self._touch = self._seat.ask("get_touch", made=TOUCH)
+            self._touch.on["up"] = lambda *_: self._clicked()
 
     def _on_button(self, _serial: int, _time: int, button: int, state: int) -> None:
         if (button, state) == (_LEFT_BUTTON, _RELEASED):

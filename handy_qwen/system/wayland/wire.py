@@ -51,7 +51,7 @@ KEYBOARD = Interface(
     ("release",),
     ("keymap uhu", "enter uoa", "leave uo", "key uuuu", "modifiers uuuuu", "repeat_info ii"),
 )
-SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n"), ("capabilities u", "name s"))
+SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n", "get_touch n"), ("capabilities u", "name s"))
 
 
 class Thing:

@@ -160,6 +160,8 @@ class Compositor:
             text += b"\0"
             body += struct.pack("=I", len(text)) + text + bytes(-len(text) % 4)
         message = struct.pack("=II", number, (len(body) + 8) << 16 | opcode) + body
+        if self._client is None:
+            raise BrokenPipeError  # the client was dropped while it asked
         socket.send_fds(self._client, [message], [fd] if fd is not None else [])
 
     # --- requests ---

@@ -1,4 +1,4 @@
-"""A compositor of a few lines with a screen: it takes pictures for its layers, and has a mouse."""
+"""A compositor of a few lines with a screen for pictures, a mouse, and fingers that touch it."""
 
 import mmap
 import os
@@ -18,6 +18,7 @@ OFFERS = {
     layer.CURSORS.name: 1,
 }
 LEFT_BUTTON = 0x110
+MOUSE, TOUCH_SCREEN = 1, 4
 TOP, BOTTOM = 1, 2
 
 
@@ -52,18 +53,19 @@ class Screen(Compositor):
         ("wl_shm", "create_pool"): layer.POOL,
         ("wl_shm_pool", "create_buffer"): layer.BUFFER,
         ("wl_seat", "get_pointer"): layer.POINTER,
+        ("wl_seat", "get_touch"): layer.TOUCH,
         (layer.LAYER_SHELL.name, "get_layer_surface"): layer.LAYER_SURFACE,
         (layer.VIEWPORTER.name, "get_viewport"): layer.VIEWPORT,
         (layer.SCALES.name, "get_fractional_scale"): layer.SCALE,
         (layer.CURSORS.name, "get_pointer"): layer.CURSOR,
     }
 
-    def __init__(self, folder, offers=None, *, keeps_pictures=False, has_mouse=True):
-        self.keeps_pictures, self.has_mouse = keeps_pictures, has_mouse
+    def __init__(self, folder, offers=None, *, keeps_pictures=False, has=MOUSE | TOUCH_SCREEN):
+        self.keeps_pictures, self.has = keeps_pictures, has
         self.commits, self.namespaces, self.cursors, self.acknowledged = [], [], [], []
         self.scale = 0  # 120ths, told to the next surface; 0: nothing is told
         self._pending, self._regions, self._pools, self._buffers = Shown(), {}, {}, {}
-        self._attached = self._pointer = self._scale = None
+        self._attached = self._pointer = self._touch = self._scale = None
         self._read = []
         super().__init__(folder, offers=offers or OFFERS)
 
@@ -89,6 +91,11 @@ class Screen(Compositor):
         for state in (1, 0):
             self._tell(self._pointer, 3, struct.pack("=IIII", 8, 0, button, state))
 
+    def touch(self):
+        """Touch the surface with a finger and lift it."""
+        self._tell(self._touch, 0, struct.pack("=IIIiii", 7, 0, self._surface, 0, 256, 256))
+        self._tell(self._touch, 1, struct.pack("=IIi", 8, 0, 0))
+
     def take_away(self):
         """Close the surface, as when its screen goes."""
         self._tell(self._layer, 1, b"")
@@ -97,7 +104,7 @@ class Screen(Compositor):
 
     def _bind(self, number, place, name, version, made):
         if name == "wl_seat":
-            self._tell(made, 0, struct.pack("=I", int(self.has_mouse)))
+            self._tell(made, 0, struct.pack("=I", self.has))
         else:
             super()._bind(number, place, name, version, made)
 
@@ -143,8 +150,12 @@ class Screen(Compositor):
 
     def _get_pointer(self, number, made, *_):
         if self._objects[number] is wire.SEAT:
-            assert self.has_mouse
+            assert self.has & MOUSE
             self._pointer = made
+
+    def _get_touch(self, _number, made):
+        assert self.has & TOUCH_SCREEN
+        self._touch = made
 
     def _set_shape(self, _number, serial, shape):
         self.cursors.append((serial, shape))

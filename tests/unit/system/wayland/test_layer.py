@@ -131,12 +131,19 @@ def test_the_left_button_is_a_click(screen, client):
     wait_until(lambda: screen.cursors == [(7, 4)] * 2, "the hand")
 
 
+def test_a_finger_that_is_lifted_is_a_click(screen, client):
+    client.show(clicks=(0, 0, 100, 40))
+    client.until(lambda: screen.shown and screen._touch)
+    screen.touch()
+    client.until(lambda: client.clicks == 1)
+
+
 def test_a_seat_without_a_mouse_is_asked_for_none(tmp_path):
-    screen = Screen(tmp_path, has_mouse=False)
+    screen = Screen(tmp_path, has=0)
     client = Client(screen.path)
     client.show()
     client.until(lambda: screen.shown)
-    assert screen._pointer is None
+    assert screen._pointer is screen._touch is None
     client.surface.close()
     screen.close()
 
