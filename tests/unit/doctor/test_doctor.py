@@ -421,6 +421,15 @@ def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment,
     assert said in finding.text
 
 
+@pytest.mark.parametrize("has_layer", [True, False])
+def test_without_xwayland_there_is_no_overlay_unless_the_compositor_has_a_layer_for_it(
+    monkeypatch, has_layer
+):
+    monkeypatch.setattr(desktop, "has_layer_shell", lambda path: has_layer and path == "/run/w")
+    findings = desktop.check_display(context({"WAYLAND_DISPLAY": "w", "XDG_RUNTIME_DIR": "/run"}, ["w"]))
+    assert statuses(findings) == (["ok"] if has_layer else ["ok", "warning"])
+
+
 def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):
     monkeypatch.setattr(desktop, "hotkeys_for", lambda *_, **__: Taken())
     (finding,) = desktop.check_hotkeys(context({"DISPLAY": "elsewhere:0"}))
