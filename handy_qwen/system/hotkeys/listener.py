@@ -475,15 +475,19 @@ class HookedListener(Listener, ABC):
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
         if not is_busy and not thread.is_ending() and self._is_deaf():
-            if self._may_renew():
-                self._renew()
-            else:
-                self._touch()
+            self._mend()
         thread.end()
         return not thread.is_ending()
 
+    def _mend(self) -> None:
+        """The hooks are not called any more. Not on a hook's own thread, for which this waits."""
+        if self._may_renew():
+            self._renew()
+        else:
+            self._touch()
+
     def _renew(self) -> None:
-        """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
+        """Replace the hooks. Not on a hook's own thread, for which this waits."""
         try:
             if self._replace():
                 logger.info("the hooks were no longer called and have been replaced")
