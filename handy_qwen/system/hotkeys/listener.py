@@ -22,6 +22,7 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import (
+    LAYER,
     MODIFIERS,
     SIDES,
     SINGLE_KEYS,
@@ -537,7 +538,7 @@ class HookedListener(Listener, ABC):
         return is_unknown or self._is_really_down(code)
 
     def _new_tracker(self) -> Tracker:
-        modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS))
+        modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS if name != LAYER))
         escape = self._codes("escape")
         return Tracker(self._bindings, modifiers=modifiers, escape=escape, is_down=self._is_down)
 

@@ -263,6 +263,9 @@ class FakeQuartz(types.ModuleType):
         assert state == 1
         return code in self.machine.down
 
+    def CGEventSourceFlagsState(self, _state):  # noqa: N802
+        return 0x800000 if macos._FN in self.machine.down else 0
+
     def CGEventSourceButtonState(self, _state, button):  # noqa: N802
         return -button - 1 in self.machine.down
 
@@ -553,6 +556,55 @@ def test_mac_tells_the_sides_of_a_modifier_apart(mac):
     one.press("alt_l")
     assert one.release("alt_r"), "the common bit would say that it is still down"
     assert one.heard.events == [KeyDown, KeyJoined, KeyUp]
+
+
+def test_mac_hears_fn_held_tapped_and_recorded(mac):
+    one = mac("fn")
+    assert one.press("fn"), "it works as a modifier as well"
+    assert one.release("fn")
+    steps = one.capture()
+    one.tap("fn")
+    assert steps[-1] == (CaptureStep.CHOSEN, "Fn")
+    one.press("fn")
+    assert one.heard.events == [KeyDown, KeyUp, KeyDown]
+    one.down.clear()
+    assert one.heard.wait(4) == [KeyDown, KeyUp, KeyDown, KeyUp], "a lost release, by the flags"
+
+
+def test_mac_does_not_take_the_flag_of_arrows_and_function_keys_for_fn(mac):
+    one = mac("fn")
+    one.flags = 0x800000 | 0x200000
+    for name in ("left", "f5", "home"):
+        assert one.tap(name) == (True, True)
+    assert one.heard.events == []
+    one.flags = 0
+    one.press("fn")
+    one.press("left")
+    assert one.heard.events == [KeyDown, KeyJoined]
+
+
+def test_mac_keeps_the_key_that_a_tap_of_globe_ends_with_from_the_system_only_if_it_is_the_hotkey(mac):
+    for chord, passes in (("fn", False), ("f9", True)):
+        one = mac(chord)
+        one.tap("fn")
+        heard = list(one.heard.events)
+        assert [one.event(kind, macos._GLOBE) for kind in (10, 11)] == [passes] * 2
+        assert one.heard.events == heard, "it is no key that joins or touches"
+
+
+def test_mac_hears_fn_from_a_keyboard_that_calls_it_globe(mac):
+    one = mac("fn")
+    for one.flags in (0x800000, 0):
+        one.event(12, macos._GLOBE)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_mac_hears_a_function_key_that_is_pressed_with_fn(mac):
+    one = mac("f9", "fn+space")
+    one.press("fn")
+    assert one.tap("f9") == (False, False)
+    assert one.tap("space") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp] * 2
 
 
 @pytest.mark.parametrize("chord", ["caps_lock", "num_lock", "scroll_lock"])
