@@ -243,12 +243,11 @@ class WindowsHotkeys(HookedListener):
         return bool(self._released) or self._unknown is not None
 
     def _belongs_to_what_is_down(self, code: int) -> bool:
-        """Whether, as far as the hook knows, the key is held, and so a hotkey is down."""
+        """Whether, as far as the hook knows, a hotkey is down by this key, which we have not released."""
         with self._lock:
             tracker = self._tracker
-            return tracker.is_held(code) and any(
-                code in tracker.down_codes(hotkey) for hotkey in tracker.hotkeys_down
-            )
+            is_held = tracker.is_held(code) and code not in self._masked  # Wine says so also of what we send
+            return is_held and any(code in tracker.down_codes(hotkey) for hotkey in tracker.hotkeys_down)
 
 
 def _refused() -> HotkeyError:

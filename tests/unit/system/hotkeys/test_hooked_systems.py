@@ -760,6 +760,19 @@ def test_the_release_of_a_hotkey_counts_though_its_hook_is_gone(windows, name):
     assert one.heard.events == [KeyDown, KeyUp, KeyDown]
 
 
+def test_what_we_send_does_not_count_where_raw_input_has_it_from_a_device(windows):
+    """As under Wine."""
+    one = windows("ctrl_r")
+    one.press("ctrl_r")
+    one.release("ctrl_r", by="us")  # as the inserter does, so that it can type
+    one.ear.hear(VIRTUAL_KEYS["ctrl_r"], False, Windows.input_ms)
+    one.wait(1)
+    assert one.heard.events == [KeyDown]
+    one.release("ctrl_r")
+    assert one.heard.events == [KeyDown, KeyUp]
+    assert len(FakeListener.made) == 2
+
+
 def test_a_hook_that_is_late_is_waited_for(windows):
     one = windows("f9")
     one.wait(1)
