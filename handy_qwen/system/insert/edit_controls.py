@@ -34,12 +34,12 @@ def text_before_caret(api: Win32, window: int, most: int) -> str | None:
     start, end = selection & 0xFFFF, selection >> 16 & 0xFFFF
     if start != end or end == TOO_FAR:
         return None
-    # In a rich control a line's end counts as one unit, and is told as two.
+    # In a rich control a line's end counts as one unit, and is told as two, or as "\r" alone.
     text = api.control_text(control, 2 * end if is_rich else end)
     if text is None:
         return None
     if is_rich:
-        text = text.replace("\r\n", "\n")
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     units = text.encode("utf-16-le", "surrogatepass")[: 2 * end]
     before = units.decode("utf-16-le", "replace").replace("\r\n", "\n")
     return before[-most:] if len(units) == 2 * end and EMBEDDED not in before else None

@@ -32,6 +32,7 @@ def at_the_end(kind, text, units, **options):
         (Field(EDIT, "Said. And what follows.", 5, 5), 5, "Said."),
         (at_the_end(EDIT, "one\r\ntwo", 8), 5, "e\ntwo"),
         (at_the_end(RICH, "one\r\ntwo", 7), 5, "e\ntwo"),
+        (at_the_end("RichEditD2DPT", "one\rtwo", 7), 5, "e\ntwo"),
         (Field(RICH, "a\r\nb\r\nc\r\nd", 3, 3), 5, "a\nb"),
         (at_the_end(EDIT, "🦊 füchse", 9), 8, "🦊 füchse"),
         (Field(EDIT, "🦊🦊", 2, 2), 5, "🦊"),
