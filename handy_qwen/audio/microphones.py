@@ -20,7 +20,7 @@ from itertools import product
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import coreaudio, pulse
+from handy_qwen.audio import cards, coreaudio, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.core.ports import Watched
@@ -43,7 +43,10 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 
 
 class Microphones:
-    """The sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
+    """The sound system. All methods may block, so call them on threads that can be given up.
+
+    Only ``watch`` and ``has_news`` return at once.
+    """
 
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
@@ -52,6 +55,7 @@ class Microphones:
         self._on_change: Callable[[], None] | None = None
         self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
         self._changes = 0
+        self._cards: object = None  # as they were when the devices were last asked for
         self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
         self._listed: Sequence[Device] = ()  # what PortAudio said last
@@ -61,6 +65,7 @@ class Microphones:
     def devices(self) -> Sequence[Device]:
         """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
+            self._cards = cards.state_of(os.environ)
             found = self._pulse_devices()
             if found is not None:
                 self._library.load(START_S)  # here, at the start of the program, it need not be at a key
@@ -72,6 +77,10 @@ class Microphones:
                 raise
             logger.info("PortAudio does not answer; the list of microphones is the last one")
         return self._listed
+
+    def has_news(self) -> bool:
+        """Whether ``devices`` may have another answer than the last time; True where only that tells."""
+        return not self._platform.startswith("linux") or self._cards != cards.state_of(os.environ)
 
     def _look(self, portaudio: ModuleType) -> None:
         """Note what PortAudio lists; have it look again first if that is due and possible."""
