@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
+from handy_qwen.app.file_watch import FileWatch
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
@@ -150,6 +151,8 @@ def run(*, is_hidden: bool) -> bool:
             on_settings=desk.show_settings,
             has_tray=has_tray,
         )
+        file_watch = FileWatch(program.store.path, lambda: program.chores.do(program.store.expect_change))
+        app.aboutToQuit.connect(file_watch.close)
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()

@@ -68,7 +68,6 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
 
@@ -165,7 +164,7 @@ class Program:
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
-        self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
+        self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=self.store.pause_s)
         self.microphone = MicrophonePresenter(self.chores.do)
         self._watchdog = Watchdog(
             self._tell_trouble,

@@ -23,7 +23,7 @@ from itertools import product
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import coreaudio, hotplug, pulse
+from handy_qwen.audio import cards, coreaudio, hotplug, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.endpoints import Endpoints
 from handy_qwen.audio.portaudio import PortAudio
@@ -47,7 +47,10 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 
 
 class Microphones:
-    """The sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
+    """The sound system. All methods may block, so call them on threads that can be given up.
+
+    Only ``watch`` and ``has_news`` return at once.
+    """
 
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
@@ -58,6 +61,7 @@ class Microphones:
         self._changes = 0  # reported so far
         self._seen = 0  # how many of them PortAudio has seen
         self.unseen = 0  # the number of the last change, if PortAudio could not look since; 0: all is seen
+        self._cards: object = None  # as they were when the devices were last asked for
         self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
         self._listed: Sequence[Device] = ()  # what PortAudio said last
@@ -67,6 +71,7 @@ class Microphones:
     def devices(self) -> Sequence[Device]:
         """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
+            self._cards = cards.state_of(os.environ)
             found = self._pulse_devices()
             if found is not None:
                 self._library.load(START_S)  # here, at the start of the program, it need not be at a key
@@ -80,6 +85,12 @@ class Microphones:
                 raise
             logger.info("PortAudio does not answer; the list of microphones is the last one")
         return self._listed
+
+    def has_news(self) -> bool:
+        """Whether ``devices`` may have another answer than the last time; True where only that tells."""
+        if self._platform.startswith("linux"):
+            return self._cards != cards.state_of(os.environ)
+        return not self._subscription.is_alive or self._changes != self._seen
 
     def _look(self, portaudio: ModuleType) -> None:
         """Note what PortAudio lists; have it look again first if that is due and possible."""

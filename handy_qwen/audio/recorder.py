@@ -72,6 +72,7 @@ MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to st
 HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
+ASK_IDLE_S = 300.0  # at most, between two times that the sound system is asked for a microphone
 RETRY_LISTENING_S = 2.0
 TROUBLE_S = 2.0  # a device that changes its profile is away for a moment
 HEADSET_S = 5.0  # between two looks whether a headset plays, while a microphone is kept open
@@ -152,6 +153,8 @@ class MicrophoneRecorder:
         self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
         self._list_s = math.inf
+        self._poll_s = math.inf  # when to see whether a microphone has come
+        self._asked_s = -math.inf  # when the list was last asked for
         self._looked_s = math.inf
         self._level_db = SILENCE_DB
         self._is_closed = False
@@ -241,7 +244,8 @@ class MicrophoneRecorder:
         now_s = self._clock()
         if self._connection.stream or now_s < self._keep_until_s or self._listener:
             return POLL_IDLE_S
-        return max(POLL_IDLE_S, self._list_s - now_s) if self._list_s < math.inf else None
+        due_s = min(self._list_s, self._poll_s)
+        return max(POLL_IDLE_S, due_s - now_s) if due_s < math.inf else None
 
     def _step(self, work: Work | None) -> None:
         now_s = self._clock()
@@ -259,8 +263,10 @@ class MicrophoneRecorder:
             self._advance(self._take, now_s)
         if self._take is None:  # it may have just ended
             self._rest(now_s)
+        if now_s >= self._poll_s:
+            self._poll(now_s)
         if now_s >= self._list_s and not self._connection.is_listing:
-            self._list_s = math.inf
+            self._list_s, self._asked_s = math.inf, now_s
             self._connection.list(self._wish)
 
     def _give_up(self, _error: HandyError) -> None:
@@ -410,15 +416,25 @@ class MicrophoneRecorder:
         if error is not None:
             self._troubled_s = min(self._troubled_s, now_s)
             lasts = now_s - self._troubled_s >= TROUBLE_S
-            self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
-            if not lasts:
+            if lasts:
+                self._poll_s = now_s + RETRY_IDLE_S
+            else:
+                self._list_s = min(self._list_s, now_s + TROUBLE_S)
                 return
         else:
-            self._troubled_s = math.inf
+            self._troubled_s = self._poll_s = math.inf
         title = error.title if error is not None else ""
         if title != self._trouble:
             self._trouble = title
             self._on_trouble(error)
+
+    def _poll(self, now_s: float) -> None:
+        """There is nothing to record with: ask again if there may be by now, as to ask costs much."""
+        self._poll_s = now_s + RETRY_IDLE_S
+        if self._backend.has_news():
+            self._list_s = self._troubled_s = now_s  # and once more a little later: it may not be ready yet
+        elif now_s - self._asked_s >= ASK_IDLE_S:
+            self._list_s = now_s
 
     def _lose(self, now_s: float) -> None:
         stream, take = self._connection.stream, self._take

@@ -28,9 +28,9 @@ from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-FORGIVEN_LOOKS = 600  # a part that was well for so long may be started again once more
-SPINNING_LOOKS = 5  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
+LOOK_S = 2.0  # each wakes a processor that may sleep
+FORGIVEN_LOOKS = 300  # a part that was well for so long may be started again once more
+SPINNING_LOOKS = 3  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
 
 Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
@@ -43,7 +43,7 @@ class Expected(NamedTuple):
     title: Message  # what does not work without it, as a sentence's beginning
     stuck_s: float  # how long one piece of work may take
     remedy: Message = Message("Quit and restart Handy Qwen.")  # what the user can do without it
-    most_own: int = 400  # how many pieces it may begin of its own accord between two looks
+    most_own: int = 800  # how many pieces it may begin of its own accord between two looks
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Watch:
 
 
 class Watchdog:
-    """Looks at every part once a second, on the thread ``watchdog``, on which it calls what it is given.
+    """Looks at every part every other second, on the thread ``watchdog``, on which it calls what it is given.
 
     ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s`` says
     for how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a sleep.
@@ -190,7 +190,7 @@ class Watchdog:
 
 # Translators of these: each goes before "stopped working." and "isn't responding."
 # The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
-CYCLE = Expected("dictation", Message("Dictating"), 10.0, most_own=40)
+CYCLE = Expected("dictation", Message("Dictating"), 10.0, most_own=80)
 CHORES = Expected("chores", Message("Changing settings"), 120.0)  # to look for models imports the engine
 CONTROL = Expected("control socket", Message("The command line"), 30.0)
 MICROPHONE = Expected("microphone", Message("The microphone"), 10.0)

@@ -188,13 +188,16 @@ def test_a_microphone_that_was_plugged_in_is_listed_at_once(system, portaudio):
     found = Microphones(PortAudio("win32"), "win32")
     found.watch(changed.set)
     assert [one.name for one in found.devices()] == ["Built-in"]
+    assert not found.has_news()
     portaudio.present.append(info("USB", 1))
     system.tell(ADDED, "microphone")
     assert changed.wait(LONG_S)
+    assert found.has_news()
     assert [one.name for one in found.devices()] == ["Built-in", "USB"]
-    assert found.unseen == 0
+    assert (found.unseen, found.has_news()) == (0, False)
     found.close()
     assert system.clients == []
+    assert found.has_news(), "nobody would tell"
 
 
 def test_what_changes_while_a_stream_is_open_is_unseen_until_it_is_closed(system, portaudio):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.audio.devices import Device, FrameBuffer, Wish
-from handy_qwen.audio.recorder import ALWAYS, MicrophoneRecorder
+from handy_qwen.audio.recorder import ALWAYS, ASK_IDLE_S, RETRY_IDLE_S, MicrophoneRecorder
 from handy_qwen.audio.take import Take
 from handy_qwen.core.events import (
     EndCause,
@@ -63,9 +63,14 @@ class FakeBackend:
         self.on_change = None
         self.playing_now = None  # nobody can tell
         self.unseen = 0
+        self.news, self.asked = True, 0
 
     def devices(self):
+        self.asked += 1
         return list(self.present)
+
+    def has_news(self):
+        return self.news
 
     def playing(self):
         return self.playing_now
@@ -594,6 +599,35 @@ def test_that_there_is_no_microphone_is_told_once_it_has_lasted_and_when_it_is_o
     studio.run(15.0)
     assert len(told) == 1
     studio.plug(BUILT_IN)
+    assert told[1:] == [None]
+
+
+def test_without_a_microphone_the_sound_system_is_asked_again_when_something_has_changed():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.backend.news = False
+    studio.plug()
+    studio.run(5.0)
+    asked = studio.backend.asked
+    studio.run(60.0)
+    assert studio.backend.asked == asked
+    studio.backend.news = True
+    while studio.backend.asked == asked:
+        studio.run(0.5)
+    studio.backend.news = False
+    studio.run(60.0)
+    assert studio.backend.asked == asked + 2, "a card may not be ready as soon as it is there"
+    assert len(told) == 1
+
+
+def test_without_a_microphone_the_sound_system_is_asked_now_and_then():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.backend.news = False
+    studio.plug()
+    studio.run(5.0)
+    studio.backend.present = [BUILT_IN]  # nobody has said so
+    studio.run(ASK_IDLE_S + RETRY_IDLE_S)
     assert told[1:] == [None]
 
 

@@ -102,7 +102,7 @@ def test_what_cannot_be_started_again_is_told_at_once_and_taken_back_when_it_liv
 def test_what_does_not_move_is_told_once_and_taken_back_when_it_moves():
     desk = Bench(Part())
     desk.part.at = 7
-    assert desk.look(5).titles == []
+    assert desk.look(3).titles == []
     assert desk.look(10).titles == ["The part isn't responding."]
     desk.part.at = 8
     assert desk.look().titles == ["The part isn't responding.", None]
@@ -138,7 +138,7 @@ def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
 
 def test_what_is_asked_for_much_or_polls_at_its_own_pace_does_not_spin():
     desk = Bench(Part())
-    spin(desk, 10 * SPINNING_LOOKS, pieces=400)
+    spin(desk, 10 * SPINNING_LOOKS, pieces=MOST_OWN)
     assert (desk.part.revived, desk.told) == (0, [])
 
 
