@@ -406,7 +406,7 @@ def transcribe_again(
     Raises:
         HandyError: The file cannot be read, a run failed, or nothing could be made of what was said.
     """
-    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.engine.api import transcribe_blocks
     from handy_qwen.history import wav
 
     live = model.live(language=language, context=context, drafts=False, cancel=cancel)
