@@ -26,8 +26,8 @@ from handy_qwen.core.events import (
 from handy_qwen.core.types import LiveMode
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
-from handy_qwen.transcriber import EngineTranscriber
 from handy_qwen.transcriber.jobs import FileJob, Job
+from handy_qwen.transcriber.thread import EngineTranscriber
 from tests.fakes import FakeClock
 from tests.waiting import wait_until
 
