@@ -18,14 +18,14 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from handy_qwen.core.corrections import corrected
 from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
 from handy_qwen.core.ports import Post
 from handy_qwen.core.text import heard, placeholders_in
-from handy_qwen.core.types import Entry, Rules
+from handy_qwen.core.types import Entry, Retried, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
@@ -46,16 +46,6 @@ MOST_RECENT = 50
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
 RETRIED = Message("A dictation was transcribed again.")
-
-
-class Retried(NamedTuple):
-    """What came of transcribing a recording again. ``original``, ``is_truncated``: those of ``Entry``."""
-
-    text: str
-    language: str
-    model: str
-    is_truncated: bool = False
-    original: str = ""
 
 
 Transcribe = Callable[[Path, str, str, str, Callable[[], None]], Retried]
@@ -321,14 +311,7 @@ class HistoryPresenter:
         try:
             found = self._transcribe(path, entry.application, model, language, self._retries.begin)
             with self._open() as archive:
-                archive.transcribed(
-                    entry.id,
-                    found.text,
-                    language=found.language,
-                    model=found.model,
-                    is_truncated=found.is_truncated,
-                    original=found.original,
-                )
+                archive.transcribed(entry.id, found)
             self._post(Noted(RETRIED, Message("Its text is in the history."), Remedy.HISTORY))
             problem = None
         except HandyError as exc:
@@ -367,21 +350,21 @@ def transcribe_file(
         found = transcribe_again(
             loaded, sound, language=rules.spoken(language), context=rules.context, on_step=lambda _: moves()
         )
-        text, original = written_again(found, rules)
-        return Retried(text, found.language, loaded.name, found.is_truncated, original)
+        return written_again(found, rules, loaded.name)
     finally:
         loaded.close()
 
 
-def written_again(found: Transcript, rules: Rules) -> tuple[str, str]:
-    """The text of a recording that was transcribed again, as today's settings write it, and the original."""
+def written_again(found: Transcript, rules: Rules, model: str) -> Retried:
+    """What ``model`` has found in a recording that was transcribed again, as today's settings write it."""
     values: dict[str, str] = {}
     if placeholders_in(found.text, rules.text):
         from handy_qwen.app.machine import moment
 
         values = moment()
     text = heard(found.text, rules.text, found.language, values=values).text
-    return text, "" if text.strip() else found.text
+    original = "" if text.strip() else found.text
+    return Retried(text, found.language, model, found.is_truncated, original)
 
 
 def transcribe_again(
@@ -406,7 +389,7 @@ def transcribe_again(
     Raises:
         HandyError: The file cannot be read, a run failed, or nothing could be made of what was said.
     """
-    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.engine.api import transcribe_blocks
     from handy_qwen.history import wav
 
     live = model.live(language=language, context=context, drafts=False, cancel=cancel)

@@ -55,7 +55,7 @@ from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import Haste
 from handy_qwen.system.session import Kind, session_of
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.app.surroundings import Surroundings

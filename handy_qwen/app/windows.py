@@ -11,7 +11,7 @@ import psutil
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
 from handy_qwen.app.files import FilesPresenter
-from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
+from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter
 from handy_qwen.app.program import Program
@@ -19,6 +19,7 @@ from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
 from handy_qwen.core.profiles import rules_for
+from handy_qwen.core.types import Retried
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.message import Message

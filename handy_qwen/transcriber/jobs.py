@@ -12,7 +12,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 
 from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
 from handy_qwen.engine.api import Cancel, LiveText, Model, Preview, Transcript
@@ -136,7 +135,7 @@ class Job:
         self.model = self.stop = None
         self.live_mode = LiveMode.OFF
 
-    def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
+    def text(self, model: Model, on_step: Callable[[], None]) -> Transcript:
         """Transcribe what is left of it.
 
         Raises HandyError as the engine does, also after ``cancel``, and MemoryError.
@@ -145,8 +144,8 @@ class Job:
             try:
                 self.heard.feed(live)
                 while live.advance():  # an engine that is late does the rest piece by piece
-                    on_progress(0.0)
-                return live.finish(partial(on_progress, 0.0))
+                    on_step()
+                return live.finish(on_step)
             except (CancelledError, OutOfMemoryError, MemoryError):
                 raise
             except Exception as exc:  # the sound is kept: try once more, all at once
@@ -163,7 +162,7 @@ class Job:
             context=self.context,
             segment_s=SEGMENTS_S[self.shortages],
             cancel=cancel,
-            on_progress=on_progress,
+            on_step=on_step,
         )
         return self.settled.followed_by(rest)
 

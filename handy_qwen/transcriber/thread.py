@@ -326,7 +326,7 @@ class EngineTranscriber:
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
 
-    def _progress(self, job: Job, _share: float) -> None:
+    def _progress(self, job: Job) -> None:
         self.thread.begin()
         now_s = self._clock()
         if now_s - self._progressed_s >= PROGRESS_S:

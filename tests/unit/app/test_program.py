@@ -38,7 +38,7 @@ from handy_qwen.runtime.watchdog import watches_of
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 from handy_qwen.ui.overlay_card import content_of
 from tests.fakes import (
     AT_ONCE,

@@ -15,7 +15,7 @@ from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Expected
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 
 pytestmark = pytest.mark.expects_log
 
