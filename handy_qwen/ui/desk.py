@@ -31,7 +31,7 @@ from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.overlay_layer import LayerOverlay, OpenSurface
 from handy_qwen.ui.setup.window import SetupWindow
-from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.style import use_style
 from handy_qwen.ui.translation import translated
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
@@ -72,7 +72,7 @@ class Desk(QObject):
     ) -> None:
         super().__init__()
         QApplication.setWindowIcon(app_icon())
-        use_outlines()
+        use_style()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
         self._files_commands = files_commands
