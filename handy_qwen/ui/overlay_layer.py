@@ -16,6 +16,8 @@ from handy_qwen.ui.overlay import GAP_PX, OverlayWindow
 from handy_qwen.ui.overlay_card import Content, card_of
 from handy_qwen.ui.style import application
 
+_USUAL_WIDTH_PX = 1280  # of a screen, while there is none: Qt has one without size then
+
 Area = tuple[int, int, int, int]
 """Left, top, width, height."""
 
@@ -100,7 +102,8 @@ class LayerOverlay(OverlayWindow):
 
     def _place(self, content: Content, *, keep_screen: bool) -> None:  # noqa: ARG002  the compositor does
         """Size for the content; which screen that will be on is not known."""
-        narrowest_px = min(screen.geometry().width() for screen in QGuiApplication.screens())
+        widths_px = [screen.geometry().width() for screen in QGuiApplication.screens()]
+        narrowest_px = min((one for one in widths_px if one > 0), default=_USUAL_WIDTH_PX)
         self.resize(self._card.size_for(content, narrowest_px))
 
     def _take_clicks(self, is_offered: bool) -> None:

@@ -14,7 +14,7 @@ from tests.wayland.desk import App, Gnome, Session, Sway, Target
 from tests.wayland.dictation import Dictation
 
 RESTORED_S = 4.0  # the app waits two, since nobody tells it who fetched
-GRID_PX, LEAST_CARD_PX = 4, 300
+GRID_PX = 4
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,6 @@ def test_the_overlay_is_above_a_window_that_fills_a_screen_of_any_scale(without,
         without.app.run("cancel")
         session.keyboard.up("f9")
         assert abs(card.center().x() - before.width() // 2) < 2 * GRID_PX
-        assert card.width() > 1.4 * LEAST_CARD_PX
         assert target.has_kept_focus()
     finally:
         session.run("swaymsg", "output * scale 1")

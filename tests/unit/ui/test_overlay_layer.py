@@ -3,10 +3,11 @@
 import socket
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
-from PySide6.QtCore import QEvent
-from PySide6.QtGui import QImage
+from PySide6.QtCore import QEvent, QRect
+from PySide6.QtGui import QGuiApplication, QImage
 
 from handy_qwen.core.types import Overlay
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, Remedy, View
@@ -168,6 +169,16 @@ def test_a_surface_that_is_lost_comes_back_with_another_screen_or_the_next_time(
     qapp.screenAdded.emit(qapp.primaryScreen())
     overlay.show_view(RECORDING)
     assert len(surfaces) == 3
+
+
+def test_while_there_is_no_screen_it_keeps_its_size(overlay, surfaces, monkeypatch):
+    overlay.show_view(FAILED)
+    size = surfaces[0].shown[:2]
+    placeholder = SimpleNamespace(geometry=QRect)
+    monkeypatch.setattr(QGuiApplication, "screens", lambda: [placeholder])
+    overlay.show_view(RECORDING)
+    overlay.show_view(FAILED)
+    assert surfaces[0].shown[:2] == size
 
 
 def test_without_a_surface_nothing_is_shown_and_nothing_fails(qtbot):
