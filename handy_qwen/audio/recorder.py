@@ -52,7 +52,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Samples
-from handy_qwen.errors import HandyError, MicrophoneError
+from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
 from handy_qwen.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -416,10 +416,11 @@ class MicrophoneRecorder:
         if error is not None:
             self._troubled_s = min(self._troubled_s, now_s)
             lasts = now_s - self._troubled_s >= TROUBLE_S
-            if lasts:
+            if lasts and error.reason is MicrophoneReason.NO_DEVICE:
                 self._poll_s = now_s + RETRY_IDLE_S
-            else:
-                self._list_s = min(self._list_s, now_s + TROUBLE_S)
+            else:  # only asking tells whether a sound system answers again
+                self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
+            if not lasts:
                 return
         else:
             self._troubled_s = self._poll_s = math.inf

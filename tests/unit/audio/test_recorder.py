@@ -647,7 +647,7 @@ def test_a_sound_system_that_does_not_answer_is_told_and_asked_until_it_does():
     def refuse():
         raise BUSY
 
-    studio.backend.devices = refuse
+    studio.backend.devices, studio.backend.news = refuse, False
     studio.recorder.refresh_devices()
     studio.run(4.0)
     assert told == [BUSY]
