@@ -595,6 +595,22 @@ def test_function_keys_beyond_the_twelfth_and_alt_gr_are_hotkeys(desk, layout, c
         desk.set_layout("us")
 
 
+def test_alt_gr_is_not_alt(desk, terminal):
+    terminal.focus()
+    desk.set_layout("de")
+    try:
+        with listening(desk.display, "alt+e", "alt") as (heard, _):
+            terminal.clear()
+            desk.keys.chord("Alt_R", "e")
+            assert terminal.wait_for_text("€") == "€"
+            assert heard.short() == []
+            desk.keys.chord("Alt_L", "e")
+            assert heard.wait(5)[0] == "KeyDown 1"
+            assert "KeyDown 0" in heard.short()
+    finally:
+        desk.set_layout("us")
+
+
 # --- endurance --------------------------------------------------------------------------------------------
 
 

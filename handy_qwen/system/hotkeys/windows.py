@@ -21,8 +21,10 @@ hook has swallowed: of a chord, only the modifiers are checked in this way.
 
 Alt or a Windows key that goes up with no key in between opens a menu, and a key that was swallowed is none.
 So with a hotkey that has one of them, a key is pressed that means nothing (0xE8, which no keyboard has and
-other such programs use as well). AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed
-over, and the right Alt.
+other such programs use as well).
+
+AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed over, and the right Alt. That has
+another code here after such a Ctrl, because AltGr+E, which writes a euro sign, is not Alt+E.
 
 Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/;
 LowLevelKeyboardProc, about removed hooks; GetUserObjectInformation, UOI_IO.
@@ -64,7 +66,7 @@ _KEY_UP = 2  # KEYEVENTF_KEYUP
 _NOTHING = 0xE8  # a virtual key without a meaning
 
 _CODES = """
-    ctrl_l=A2 ctrl_r=A3 shift_l=A0 shift_r=A1 alt_l=A4 alt_r=A5 altgr=A5 super_l=5B super_r=5C
+    ctrl_l=A2 ctrl_r=A3 shift_l=A0 shift_r=A1 alt_l=A4 alt_r=A5 altgr=1A5 super_l=5B super_r=5C
     space=20 enter=0D tab=09 backspace=08 escape=1B insert=2D delete=2E home=24 end=23 page_up=21
     page_down=22 up=26 down=28 left=25 right=27 pause=13 scroll_lock=91 num_lock=90 caps_lock=14
     print_screen=2C menu=5D media_play_pause=B3 media_stop=B2 media_next=B0 media_previous=B1
@@ -77,7 +79,7 @@ VIRTUAL_KEYS |= {f"f{n}": 0x6F + n for n in range(1, 25)}
 VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
 VIRTUAL_KEYS |= {name: ord(name.upper()) for name in "abcdefghijklmnopqrstuvwxyz0123456789"}
 
-
+_RIGHT_ALT, _ALTGR = VIRTUAL_KEYS["alt_r"], VIRTUAL_KEYS["altgr"]  # one key, by what the layout makes of it
 _OPEN_MENUS = frozenset(VIRTUAL_KEYS[name] for name in ("alt_l", "alt_r", "super_l", "super_r"))
 
 
@@ -95,6 +97,7 @@ class WindowsHotkeys(HookedListener):
         super().__init__(post, was_injecting)
         self._ear: RawInput | None = None
         self._heard_ms = 0  # when the last input that either ear knows of was made
+        self._is_altgr = False  # whether the right Alt is AltGr, from its press to its release
         self._key_s = 0.0  # when the hook of the keyboard was called last, or set
         self._unknown: tuple[float, float] | None = None  # when a key came to the second ear only; ``_key_s``
         self._released: dict[int, float] = {}  # for the second ear: keys of hotkeys that are down, and when
@@ -162,12 +165,17 @@ class WindowsHotkeys(HookedListener):
         self._heard_ms = int(data.time)
         self._key_s = time.monotonic()
         self._called.add("keys")
-        code = int(data.vkCode)
-        is_made_up = code == VIRTUAL_KEYS["ctrl_l"] and int(data.scanCode) == _MADE_UP_CTRL
-        if code in (_PACKET, _NOTHING) or is_made_up:
+        is_press, key = message in _KEY_DOWN, int(data.vkCode)
+        if key == VIRTUAL_KEYS["ctrl_l"] and int(data.scanCode) == _MADE_UP_CTRL:
+            self._is_altgr |= is_press
+            return False
+        if key in (_PACKET, _NOTHING):
             return False
         is_ours = bool(data.flags & _INJECTED) and self._was_injecting(time.monotonic())
-        if self._saw(code, is_press=message in _KEY_DOWN, is_ours=is_ours):
+        code = self._code_of(key)
+        if key == _RIGHT_ALT and not is_press and not is_ours:
+            self._is_altgr = False
+        if self._saw(code, is_press=is_press, is_ours=is_ours):
             hook.suppress_event()  # leaves by an exception that pynput expects
         return False
 
@@ -204,19 +212,27 @@ class WindowsHotkeys(HookedListener):
         return super()._is_down(code) and is_our_desktop()
 
     def _is_really_down(self, code: int) -> bool:
-        return is_key_down(abs(code))
+        return is_key_down(_RIGHT_ALT if code == _ALTGR else abs(code))
+
+    def _codes(self, name: str) -> frozenset[int]:
+        """The right Alt may be called by either name, on any layout; AltGr is neither of the two Alt keys."""
+        return frozenset({_RIGHT_ALT, _ALTGR}) if name in ("alt_r", "altgr") else super()._codes(name)
+
+    def _code_of(self, key: int) -> int:
+        """The code that the virtual key ``key`` has here."""
+        return _ALTGR if key == _RIGHT_ALT and self._is_altgr else key
 
     # --- the second ear ------------------------------------------------------------------------------
 
-    def _on_raw(self, code: int, is_press: bool, time_ms: int) -> bool:
+    def _on_raw(self, key: int, is_press: bool, time_ms: int) -> bool:
         """A key or side button by Raw Input; whether to look whether the hook gets to see it."""
         now_s = time.monotonic()
         self._heard_ms = time_ms
         if is_press:
-            self._released.pop(code, None)
-        elif self._belongs_to_what_is_down(code):
-            self._released[code] = now_s
-        if code > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
+            self._released.pop(key, None)
+        elif self._belongs_to_what_is_down(self._code_of(key)):
+            self._released[key] = now_s
+        if key > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
             self._unknown = now_s, self._key_s
         return self._is_waiting()
 
@@ -224,8 +240,9 @@ class WindowsHotkeys(HookedListener):
         """Called again and again while the hook may still see what the second ear heard; whether it may."""
         now_s = time.monotonic()
         is_gone = False
-        for code in [code for code, at_s in self._released.items() if now_s - at_s >= MOMENT_S]:
-            del self._released[code]
+        for key in [key for key, at_s in self._released.items() if now_s - at_s >= MOMENT_S]:
+            del self._released[key]
+            code = self._code_of(key)
             if self._belongs_to_what_is_down(code):
                 self._saw(code, is_press=False)
                 is_gone = True

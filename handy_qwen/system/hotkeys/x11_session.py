@@ -500,6 +500,8 @@ def _codes(keys: NamedKeys, name: str) -> frozenset[int]:
     if name in _SIDE_BUTTONS:
         return frozenset({-_SIDE_BUTTONS[name]})
     codes = frozenset[int]().union(*(keys.codes(side) for side in SIDES.get(name, (name,))))
+    if name in SIDES:  # AltGr, which the right Alt is on most layouts, is no Alt: AltGr+E writes a euro sign
+        codes -= {code for code, called in keys.names(("alt_r", "altgr")).items() if called == "altgr"}
     if not codes:
         raise missing_key(name)
     return codes

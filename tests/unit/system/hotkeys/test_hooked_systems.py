@@ -518,11 +518,59 @@ def test_windows_does_not_take_a_swallowed_key_for_released(windows):
     assert one.heard.events == [KeyDown]
 
 
-def test_windows_knows_alt_gr_by_its_right_half(windows):
-    one = windows("altgr")
+def alt_gr(one, is_press, by="user"):
+    one.key(VIRTUAL_KEYS["ctrl_l"], is_press, by, scan=windows_module._MADE_UP_CTRL)
+    return one.press("alt_r", by) if is_press else one.release("alt_r", by)
+
+
+@pytest.mark.parametrize("chord", ["altgr", "alt_r"])
+def test_windows_knows_alt_gr_by_its_right_half_and_by_either_name(windows, chord):
+    one = windows(chord)
     for is_press in (True, False):
-        one.key(VIRTUAL_KEYS["ctrl_l"], is_press, scan=0x21D)
-        one.key(VIRTUAL_KEYS["alt_r"], is_press)
+        assert alt_gr(one, is_press)
+    assert one.heard.events == [KeyDown, KeyUp]
+    one.tap("alt_r")  # on a layout without AltGr
+    assert one.heard.events == [KeyDown, KeyUp] * 2
+
+
+def test_windows_records_alt_gr_by_its_name(windows):
+    one = windows("f9")
+    steps = one.capture()
+    assert not alt_gr(one, True)
+    one.tap("f8")
+    assert not alt_gr(one, False)
+    assert steps[-1] == (CaptureStep.CHOSEN, "AltGr+F8")
+    one.listener.start([Hotkey("altgr+f8")])
+    alt_gr(one, True)
+    assert one.tap("f8") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_windows_hears_alt_gr_come_up_after_this_program_has_lifted_it(windows):
+    one = windows("altgr")
+    alt_gr(one, True)
+    alt_gr(one, False, by="us")
+    assert one.heard.events == [KeyDown], "the finger is still on the key"
+    alt_gr(one, False)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_windows_finds_a_lost_release_of_alt_gr_by_the_state_of_the_right_alt(windows):
+    one = windows("altgr")
+    alt_gr(one, True)
+    threading.Event().wait(0.3)
+    assert one.heard.events == [KeyDown], "it is down"
+    one.down.clear()
+    assert one.heard.wait(2) == [KeyDown, KeyUp]
+
+
+def test_the_release_of_alt_gr_counts_though_its_hook_is_gone(windows):
+    one = windows("altgr")
+    alt_gr(one, True)
+    one.remove_hooks()
+    Windows.input_ms += 1
+    one.ear.hear(VIRTUAL_KEYS["alt_r"], False, Windows.input_ms)
+    one.wait(0.4)
     assert one.heard.events == [KeyDown, KeyUp]
 
 
@@ -850,13 +898,22 @@ def test_no_menu_opens_after_a_hotkey_with_alt_or_a_windows_key(windows, chord, 
     assert one.heard.events == [KeyDown], "which is no key that joins"
 
 
-@pytest.mark.parametrize("chord", ["ctrl+alt+e", "ctrl+alt"])
+@pytest.mark.parametrize("chord", ["ctrl+alt+e", "ctrl+alt", "alt+e", "alt"])
 def test_windows_does_not_take_alt_gr_for_ctrl_and_alt(windows, chord):
     one = windows(chord)
-    one.key(VIRTUAL_KEYS["ctrl_l"], True, scan=windows_module._MADE_UP_CTRL)
-    assert one.press("alt_r")
-    assert one.press("e")
+    assert alt_gr(one, True)
+    assert one.tap("e") == (True, True)
+    alt_gr(one, False)
     assert one.heard.events == []
+
+
+def test_windows_takes_the_right_alt_for_alt_where_it_is_not_alt_gr(windows):
+    one = windows("alt+e")
+    alt_gr(one, True)
+    alt_gr(one, False)
+    one.press("alt_r")
+    assert one.tap("e") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp]
 
 
 def raw_key(key, *, scan=0, flags=0, device=1):
