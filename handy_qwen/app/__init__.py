@@ -27,8 +27,6 @@ from handy_qwen.system.entries import HIDDEN, Launch, launch_for
 
 logger = logging.getLogger(__name__)
 
-NATIVE = {"engine", "model-load", "models-work", "models-convert", "history-retry", "microphone"}
-"""Threads in native code."""
 SHOW_S = 20.0  # how long a second instance waits for the first, which may still be starting
 
 
@@ -84,16 +82,17 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
             Message("Check its permissions."),
         ) from exc
     logger.info("Handy Qwen %s starts", __version__)
-    starts_again = False
     try:
         from handy_qwen.app.desktop import run  # Qt
 
-        starts_again = run(is_hidden=is_hidden)
+        try:
+            starts_again = run(is_hidden=is_hidden)
+        finally:
+            logger.info("Handy Qwen has ended")
+            no_crash()
+        if not starts_again:  # which ends the threads that are left, too
+            _leave_threads_behind()
     finally:
-        logger.info("Handy Qwen has ended")
-        no_crash()
-        if not starts_again:  # which ends stuck threads, too
-            _leave_stuck_threads_behind()
         log.close()
     return starts_again
 
@@ -117,10 +116,13 @@ def show_running(*, is_hidden: bool) -> None:
     print("Handy Qwen is running already.", file=sys.stderr)  # noqa: T201
 
 
-def _leave_stuck_threads_behind() -> None:
-    """End the process here if a thread is stuck in native code, in which Python's own end would crash."""
-    stuck = [thread.name for thread in threading.enumerate() if thread.name in NATIVE]
-    if stuck:
-        logger.warning("left behind: %s", ", ".join(stuck))
+def _leave_threads_behind() -> None:
+    """End the process here if threads are left: Python's own end crashes if one of them is in native code.
+
+    A library may hang for minutes (a model that loads, a sound server that died), so none is waited for.
+    """
+    left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if left:
+        logger.info("left behind: %s", ", ".join(left))
         logging.shutdown()
         os._exit(0)

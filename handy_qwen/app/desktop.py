@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import sys
-from functools import cache
+from functools import cache, partial
 from types import FrameType
 
 from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
@@ -16,11 +16,14 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
+from handy_qwen.app.file_watch import FileWatch
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
 from handy_qwen.settings.file import read_configuration
-from handy_qwen.system.session import Kind, compositing_for, displays_of, session_of
+from handy_qwen.system.session import Kind, Session, compositing_for, displays_of, session_of
+from handy_qwen.system.wayland.layer import LayerSurface, has_layer_shell, open_layer
+from handy_qwen.system.wayland.wire import socket_path
 from handy_qwen.ui import translation
 
 logger = logging.getLogger(__name__)
@@ -98,7 +101,7 @@ def run(*, is_hidden: bool) -> bool:
     if session.kind is Kind.X11:
         os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would go by it
     if session.display:
-        # A client of Wayland can neither place the overlay nor keep it from taking the focus.
+        # A client of Wayland cannot place its windows, and has an overlay on some desktops only.
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
     elif session.wayland:
         os.environ.setdefault("QT_QPA_PLATFORM", "wayland")  # a DISPLAY that is dead would end the process
@@ -128,6 +131,7 @@ def run(*, is_hidden: bool) -> bool:
         vocabulary_commands=windows.vocabulary,
         microphone_commands=program.microphone,
         is_composited=is_composited,
+        open_surface=layer_of(session) if app.platformName().startswith("wayland") else None,
     )
     windows.show(desk)
     logger.info("tray and overlay are there")
@@ -147,6 +151,8 @@ def run(*, is_hidden: bool) -> bool:
             on_settings=desk.show_settings,
             has_tray=has_tray,
         )
+        file_watch = FileWatch(program.store.path, lambda: program.chores.do(program.store.expect_change))
+        app.aboutToQuit.connect(file_watch.close)
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()
@@ -154,6 +160,12 @@ def run(*, is_hidden: bool) -> bool:
         end()
         way_out.close()
     return program.starts_again and not way_out.was_signalled
+
+
+def layer_of(session: Session) -> partial[LayerSurface | None] | None:
+    """How the overlay is shown above all windows; None: the compositor has no such layer."""
+    path = socket_path(session.wayland)
+    return partial(open_layer, path) if has_layer_shell(path) else None
 
 
 def greeting(settings: Settings, *, has_tray: bool) -> str:

@@ -17,7 +17,9 @@ from handy_qwen.system.hotkeys.chord import labels
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
+from handy_qwen.system.wayland.layer import has_layer_shell
 from handy_qwen.system.wayland.sway import sway_socket
+from handy_qwen.system.wayland.wire import socket_path
 
 logger = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ def check_display(context: Context) -> Iterator[Finding]:
     yield fine(DISPLAY, sentences(kind, desktop, rest), **details)
     if session.kind is Kind.X11:
         return
-    if not session.display:
+    if not session.display and not has_layer_shell(socket_path(session.wayland, environment)):
         text = Message("There is no XWayland: the overlay cannot be placed here.")
         hint = Message("Install xwayland if you want the overlay; dictation works without.")
         yield warning(DISPLAY, text, hint, **details)

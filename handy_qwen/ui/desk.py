@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QObject, Signal, Slot
@@ -13,6 +14,7 @@ from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.ports import Post
 from handy_qwen.core.sound_files import FilesCommands, FilesPage
+from handy_qwen.core.types import Overlay
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -27,8 +29,9 @@ from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.overlay import OverlayWindow
+from handy_qwen.ui.overlay_layer import LayerOverlay, OpenSurface
 from handy_qwen.ui.setup.window import SetupWindow
-from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.style import use_style
 from handy_qwen.ui.translation import translated
 from handy_qwen.ui.tray import Tray
 from handy_qwen.ui.window import AppWindow
@@ -65,10 +68,11 @@ class Desk(QObject):
         vocabulary_commands: VocabularyCommands,
         microphone_commands: MicrophoneCommands,
         is_composited: Callable[[], bool] = lambda: True,
+        open_surface: OpenSurface | None = None,
     ) -> None:
         super().__init__()
         QApplication.setWindowIcon(app_icon())
-        use_outlines()
+        use_style()
         self._post, self._commands, self._meter = post, commands, meter
         self._model_commands, self._history_commands = model_commands, history_commands
         self._files_commands = files_commands
@@ -79,7 +83,9 @@ class Desk(QObject):
         self._files = FilesPage()
         self._windows: dict[Window, AppWindow] = {}
         self._tray = Tray(self._ask, commands)
-        self._overlay = OverlayWindow(meter, is_composited)
+        self._overlay = (
+            OverlayWindow(meter, is_composited) if open_surface is None else LayerOverlay(meter, open_surface)
+        )
         self._overlay.clicked.connect(self._tray.menu.carry_out)
         self._called.connect(self._call)
         self._tray.show_view(self._view)
@@ -145,6 +151,8 @@ class Desk(QObject):
         call()
 
     def _show_view(self, view: View) -> None:
+        if not self._overlay.has_place():  # then all the others say what it would
+            view = replace(view, choices=replace(view.choices, overlay=Overlay.OFF))
         self._view = view
         self._tray.show_view(view)
         self._overlay.show_view(view)

@@ -2,7 +2,7 @@
 
 It never takes the focus, and a click only where it offers one; else that goes to what is behind it. It is
 placed on the screen with the cursor, and paints only when something has changed: a timer runs while a
-recording is shown, and none while the overlay is hidden.
+recording is shown, and none while the overlay is hidden. ``overlay_layer.py`` shows it on Wayland.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QEasingCurve, QPoint, QPropertyAnimation, QRect, Qt, QTimer, Signal
+from PySide6.QtCore import QEasingCurve, QPoint, QRect, Qt, QTimer, QVariantAnimation, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
+from handy_qwen.core.types import Overlay
 from handy_qwen.core.view import SETTINGS, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_card import MARGIN_PX, CardPainter, Content, Mark, card_shape, content_of
@@ -24,7 +25,7 @@ from handy_qwen.ui.widgets import announce, spoken
 
 _FRAME_MS = 50  # 20 frames a second while something moves
 _FADE_MS = 140
-_GAP_PX = 40  # to the edge of the screen
+GAP_PX = 40 - MARGIN_PX  # to the edge of the screen: 40 from the card
 _QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a voice close by
 _FALL_PER_FRAME = 0.12  # the meter rises at once and falls softly
 _URGENT = {Mark.DEAD_MICROPHONE, Mark.FAILED}
@@ -60,23 +61,29 @@ class OverlayWindow(QWidget):
         self._wanted: Content | None = None
         self._content: Content | None = None  # what is painted: the last one wanted, also while it fades
         self._is_at_top = False
+        self._opacity = 0.0
         self._card = CardPainter(self.font())
         self._timer = QTimer(self, interval=_FRAME_MS)
         self._timer.timeout.connect(self._on_frame)
-        self._fade = QPropertyAnimation(self, b"windowOpacity", self)
+        self._fade = QVariantAnimation(self)
         self._fade.setDuration(_FADE_MS)
         self._fade.setEasingCurve(QEasingCurve.Type.OutCubic)
+        self._fade.valueChanged.connect(self._set_opacity)
         self._fade.finished.connect(self._on_faded)
         # When a window closes, Qt says only that its widget has lost the focus, and says it too early.
         for changed in (application().focusWindowChanged, application().focusChanged):
             changed.connect(self._on_focus_changed, Qt.ConnectionType.QueuedConnection)
+
+    def has_place(self) -> bool:
+        """Whether it is seen: a client of Wayland can neither place a window nor keep it from the focus."""
+        return not QGuiApplication.platformName().startswith("wayland")
 
     def show_view(self, view: View) -> None:
         """Show what ``view`` says, or disappear."""
         self._view = view
         if view.notices and self._covers_window():  # the main and the Settings window say it themselves
             view = replace(view, notices=tuple(one for one in view.notices if one.subject != SETTINGS))
-        content = content_of(view) if _can_be_placed() else None
+        content = content_of(view)
         if content is not None and content.mark is Mark.HELD and not view.notices and self._covers_window():
             content = None
         is_at_top = view.choices.overlay == "top"
@@ -101,22 +108,31 @@ class OverlayWindow(QWidget):
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  the name is Qt's
         """Take a click on what is offered. Called by Qt."""
-        wanted = self._wanted.remedy if self._wanted is not None else None
-        if wanted is not None and event.button() is Qt.MouseButton.LeftButton:
-            self.clicked.emit(wanted)
+        if event.button() is Qt.MouseButton.LeftButton:
+            self._take_click()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
-        if self._content is None:
-            return
-        began_s, colors = self._content.began_s, scheme()
-        clock = "" if began_s is None else strings.clock(time.monotonic() - began_s)
         with QPainter(self) as painter:
             if not self.mask().isEmpty():  # what the card's edge is blended with
-                painter.fillRect(self.rect(), colors.color("edge"))
-            self._card.paint(
-                painter, self.rect(), self._content, colors, level=self._level, frame=self._frame, clock=clock
-            )
+                painter.fillRect(self.rect(), scheme().color("edge"))
+            self._paint(painter)
+
+    def _paint(self, painter: QPainter) -> None:
+        if self._content is None:
+            return
+        began_s = self._content.began_s
+        clock = "" if began_s is None else strings.clock(time.monotonic() - began_s)
+        self._card.paint(
+            painter, self.rect(), self._content, scheme(), level=self._level, frame=self._frame, clock=clock
+        )
+
+    def _repaint(self) -> None:
+        self.update()
+
+    def _take_click(self) -> None:
+        if self._wanted is not None and self._wanted.remedy is not None:
+            self.clicked.emit(self._wanted.remedy)
 
     def _appear(self, content: Content) -> None:
         is_new = self._content is None or not self.isVisible()
@@ -126,13 +142,13 @@ class OverlayWindow(QWidget):
         self._place(content, keep_screen=not is_new)
         if is_new:
             self._level, self._frame = 0.0, 0
-            self.setWindowOpacity(0.0)
+            self._set_opacity(0.0)
             self.show()
         self._take_clicks(content.remedy is not None)
         if is_new or before is None or news != _news(before):
             announce(self, news, is_urgent=content.mark in _URGENT)
         self._fade_to(1.0)
-        self.update()
+        self._repaint()
 
     def _take_clicks(self, is_offered: bool) -> None:
         """Of the window of the system alone: a widget whose flags change is hidden and made anew."""
@@ -142,12 +158,16 @@ class OverlayWindow(QWidget):
 
     def _fade_to(self, opacity: float) -> None:
         self._fade.stop()
-        self._fade.setStartValue(self.windowOpacity())
+        self._fade.setStartValue(self._opacity)
         self._fade.setEndValue(opacity)
         self._fade.start()
 
+    def _set_opacity(self, opacity: float) -> None:
+        self._opacity = opacity
+        self.setWindowOpacity(opacity)
+
     def _on_faded(self) -> None:
-        if self.windowOpacity() == 0.0:
+        if self._opacity == 0.0:
             self._content = None
             self.hide()
 
@@ -157,8 +177,7 @@ class OverlayWindow(QWidget):
         area = (screen or QGuiApplication.primaryScreen()).availableGeometry()
         size = self._card.size_for(content, area.width())
         left = area.center().x() - size.width() // 2
-        gap = _GAP_PX - MARGIN_PX
-        ends = (area.bottom() - gap - size.height(), area.top() + gap)
+        ends = (area.bottom() - GAP_PX - size.height(), area.top() + GAP_PX)
         wanted, other = (QRect(QPoint(left, y), size) for y in (ends[::-1] if self._is_at_top else ends))
         window = QGuiApplication.focusWindow()
         if window is not None and self._covers_window():
@@ -175,7 +194,7 @@ class OverlayWindow(QWidget):
         level = (self._meter() - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)
         self._level = max(min(max(level, 0.0), 1.0), self._level - _FALL_PER_FRAME)
         self._frame += 1
-        self.update()
+        self._repaint()
 
 
 def _news(content: Content) -> str:
@@ -187,9 +206,4 @@ def _news(content: Content) -> str:
 
 def has_overlay(view: View) -> bool:
     """Whether notices are seen, and announced, in the overlay: if not, something else has to show them."""
-    return view.choices.overlay != "off" and _can_be_placed()
-
-
-def _can_be_placed() -> bool:
-    """Whether a window may choose its place and stay without the focus: not as a client of Wayland."""
-    return not QGuiApplication.platformName().startswith("wayland")
+    return view.choices.overlay != Overlay.OFF

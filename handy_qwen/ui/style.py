@@ -141,6 +141,7 @@ def draw_rounded(
 
 
 _FUSION = "fusion"
+_WITHOUT_KDES = "#d6d2d0"  # windows then: a gray of 2008, and light on a dark desktop, too
 _RADIUS_PX = 2.0
 _ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
@@ -259,11 +260,25 @@ class OutlinedStyle(QProxyStyle):
             _outline_enabled(option, painter, self.subControlRect(control, option, slider, widget))
 
 
-def use_outlines() -> None:
+def use_style() -> None:
     """Draw all windows so, where the style is Qt's own and not the system's. Safe to call twice."""
-    style = application().style()
-    if style.name() == _FUSION and not isinstance(style, OutlinedStyle):
-        application().setStyle(OutlinedStyle())
+    app = application()
+    if app.style().name() != _FUSION or isinstance(app.style(), OutlinedStyle):
+        return
+    app.setStyle(OutlinedStyle())
+    app.styleHints().colorSchemeChanged.connect(_use_palette, Qt.ConnectionType.QueuedConnection)
+    _use_palette()
+
+
+def _use_palette() -> None:
+    """The desktop's colors; Fusion's own, light or dark, where Qt finds none of KDE's.
+
+    A KDE whose user has never changed the colors has them in no file that Qt's built-in theme reads.
+    """
+    app = application()
+    app.setPalette(QPalette())
+    if app.palette().color(QPalette.ColorRole.Window).name() == _WITHOUT_KDES:
+        app.setPalette(app.style().standardPalette())
 
 
 def application() -> QApplication:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QSocketNotifier, QTimer
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.ui.overlay import OverlayWindow
-from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.style import use_style
 from tests.e2e.ui_process import STATES
 from tests.unit.ui.gallery import WINDOWS, everything_asked
 
@@ -20,7 +20,7 @@ SETTLED_MS = 150
 def main():
     app = QApplication(sys.argv[:1])
     app.setQuitOnLastWindowClosed(False)
-    use_outlines()
+    use_style()
     asked = everything_asked()
     overlay, shown = OverlayWindow(lambda: -22.0), []
 

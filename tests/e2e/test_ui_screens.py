@@ -133,3 +133,26 @@ def test_the_menu_opens_from_the_tray_and_its_entries_work(desktop, shown):
     desktop.screenshot("menu")
     desktop.keys.chord("a")  # the underlined letter of "Paste last text"
     assert shown.wait_asked() == ["PASTE_AGAIN"]
+
+
+COLORS = """
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QApplication
+from handy_qwen.ui.style import use_style
+app = QApplication([])
+use_style()
+roles = QPalette.ColorRole
+print(*(app.palette().color(role).lightness() for role in (roles.Window, roles.Text)))
+"""
+
+
+@pytest.mark.parametrize(("scheme", "is_dark"), [("", False), ("BreezeLight", False), ("BreezeDark", True)])
+def test_on_kde_windows_are_light_or_dark_though_its_colors_are_in_no_file(
+    desktop, tmp_path, scheme, is_dark
+):
+    (tmp_path / "kdeglobals").write_text(f"[General]\nColorScheme={scheme}\n" if scheme else "", "utf-8")
+    kde = {"XDG_CURRENT_DESKTOP": "KDE", "KDE_FULL_SESSION": "true", "KDE_SESSION_VERSION": "6"}
+    env = desktop.env | kde | {"XDG_CONFIG_HOME": str(tmp_path)}
+    window, text = map(int, desktop.run(sys.executable, "-c", COLORS, env=env).split())
+    assert (window < 100) is (text > 150) is is_dark
+    assert is_dark or window > 230

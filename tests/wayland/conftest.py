@@ -15,6 +15,7 @@ DESKTOPS: dict[str, type[Session]] = {"gnome": Gnome, "kwin": Kwin, "sway": Sway
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which desktop, and how often."""
     parser.addoption("--desktop", choices=DESKTOPS, required=True)
+    parser.addoption("--pictures", action="store_true", help="take pictures to look at")
     parser.addoption("--times", type=int, default=1, help="how often each dictation is done")
 
 

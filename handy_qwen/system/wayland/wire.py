@@ -3,7 +3,7 @@
     message: object id, (size << 16 | opcode), arguments, each in 32-bit words; file descriptors beside them
 
 An ``Interface`` lists requests and events in the order of their opcodes, as "name types": i and u are
-numbers, s a string, o an object or none, n a new object, a bytes, h a file descriptor.
+numbers, f one in 256ths, s a string, o an object or none, n a new object, a bytes, h a file descriptor.
 
 Source: https://wayland.freedesktop.org/docs/html/ch04.html (wire format), and the XML of each protocol.
 """
@@ -51,7 +51,7 @@ KEYBOARD = Interface(
     ("release",),
     ("keymap uhu", "enter uoa", "leave uo", "key uuuu", "modifiers uuuuu", "repeat_info ii"),
 )
-SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n"), ("capabilities u", "name s"))
+SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n", "get_touch n"), ("capabilities u", "name s"))
 
 
 class Thing:
@@ -87,6 +87,9 @@ class Thing:
 class Connection:
     """A connection to the compositor at ``path``. For one thread.
 
+    Without ``waits`` it never keeps its thread waiting: ``offered`` is known once ``after`` calls back, and a
+    compositor that no longer takes what it is sent counts as gone.
+
     Attributes:
         offered: The globals of the compositor: number and version, by interface; of several the first.
 
@@ -94,14 +97,14 @@ class Connection:
         WaylandError: There is none, or it does not answer.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, waits: bool = True) -> None:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)  # type: ignore[attr-defined,unused-ignore]  # not on Windows
         self._things: dict[int, Thing] = {}
         self._next = 1
         self._data, self._fds = bytearray(), deque[int]()
         self.offered: dict[str, tuple[int, int]] = {}
         try:
-            self._socket.settimeout(ANSWER_S)
+            self._socket.settimeout(ANSWER_S if waits else 0.0)
             self._socket.connect(path)
             self._display = self._new(DISPLAY)
             self._display.on["error"] = self._on_error
@@ -110,7 +113,8 @@ class Connection:
             self._registry.on["global"] = lambda number, name, version: self.offered.setdefault(
                 name, (number, version)
             )
-            self.roundtrip()
+            if waits:
+                self.roundtrip()
         except OSError as exc:
             self.close()
             raise WaylandError(f"the compositor cannot be reached: {type(exc).__name__}") from exc
@@ -134,14 +138,22 @@ class Connection:
         name, version = interface.name, min(version, most)
         return self._registry.ask("bind", number, name, version, made=interface)
 
+    def after(self, call: Callable[[], object]) -> None:
+        """Have ``call`` called as soon as all that was asked for so far is done.
+
+        Raises:
+            WaylandError: The connection is lost.
+        """
+        self._display.ask("sync", made=CALLBACK).on["done"] = lambda _data: call()
+
     def roundtrip(self) -> None:
         """Wait until all that was asked for is done, and take in what came of it.
 
         Raises:
             WaylandError: The compositor does not answer.
         """
-        is_done: list[int] = []
-        self._display.ask("sync", made=CALLBACK).on["done"] = is_done.append
+        is_done: list[bool] = []
+        self.after(lambda: is_done.append(True))
         end_s = time.monotonic() + ANSWER_S
         while not is_done:
             left_s = end_s - time.monotonic()
@@ -185,8 +197,9 @@ class Connection:
         return True
 
     def close(self) -> None:
-        """End the connection, and all objects with it. Safe to call twice."""
+        """End the connection, and all objects with it. Safe to call twice, also by what an event calls."""
         self._socket.close()
+        self._data.clear()  # what has come with that event is not dealt with any more
         while self._fds:
             os.close(self._fds.popleft())
 

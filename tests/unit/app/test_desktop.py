@@ -4,9 +4,12 @@ import sys
 
 import pytest
 
-from handy_qwen.app.desktop import greeting
+from handy_qwen.app.desktop import greeting, layer_of
 from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.settings import Settings
+from handy_qwen.system.session import Kind, Session
+from tests.unit.system.wayland.compositor import Compositor
+from tests.unit.system.wayland.screen import Screen
 
 pytest.importorskip("pytestqt")
 
@@ -29,3 +32,16 @@ pytest.importorskip("pytestqt")
 def test_a_start_in_a_terminal_says_how_to_dictate(hotkeys, mode, has_tray, expected):
     settings = Settings(hotkeys=tuple(Hotkey(chord) for chord in hotkeys), mode=mode)
     assert greeting(settings, has_tray=has_tray) == f"Handy Qwen is running. {expected}"
+
+
+@pytest.mark.linux("Wayland is on Linux only")
+@pytest.mark.parametrize(("kind", "has_layer"), [(Screen, True), (Compositor, False)])
+def test_the_overlay_has_a_layer_where_the_compositor_has_one(tmp_path, kind, has_layer):
+    compositor = kind(tmp_path)
+    opened = layer_of(Session(Kind.WAYLAND, wayland=compositor.path))
+    assert (opened is not None) is has_layer
+    if opened is not None:
+        surface = opened(lambda *_: b"", print, print)
+        assert surface is not None
+        surface.close()
+    compositor.close()

@@ -104,3 +104,32 @@ def test_a_restart_becomes_the_program_anew_once_the_lock_is_free(app_home, tmp_
     monkeypatch.chdir(tmp_path.parent)
     app.main(is_hidden=True)
     assert begun == [("/opt/handy-qwen", ["/opt/handy-qwen"], "/second", tmp_path)]
+
+
+END = """
+import threading
+from handy_qwen import app
+from handy_qwen.app import desktop
+class AtPythonsEnd:
+    def __del__(self):
+        print("Python's own end", flush=True)
+kept = AtPythonsEnd()
+def run(**_):
+    threading.Thread(target=threading.Event().wait, name="a library's", daemon=True).start()
+    {then}
+desktop.run, app.check_display = run, lambda _: None
+raise SystemExit(app.main(is_hidden=True))
+"""
+
+
+@pytest.mark.parametrize(
+    ("then", "status", "said"), [("return False", 0, ""), ("1 / 0", 1, "ZeroDivisionError")]
+)
+@pytest.mark.usefixtures("app_home")
+def test_a_thread_that_is_left_is_never_there_at_pythons_own_end(then, status, said):
+    """It may be in native code, in which Python would crash; but an error is told all the same."""
+    code = END.format(then=then)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert said in done.stderr
+    assert bool(done.stdout) == bool(status)

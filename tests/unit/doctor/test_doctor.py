@@ -44,7 +44,7 @@ from handy_qwen.errors import (
 )
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.models.installed import demo_model, model_entries
-from handy_qwen.models.placement import Choice, keep_choice
+from handy_qwen.models.machine import Choice, keep_choice
 from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.entries import MenuEntry
 from handy_qwen.system.hotkeys.listener import Listener
@@ -419,6 +419,15 @@ def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment,
     finding = next(iter(desktop.check_display(context(environment, answering))))
     assert finding.status.value == status
     assert said in finding.text
+
+
+@pytest.mark.parametrize("has_layer", [True, False])
+def test_without_xwayland_there_is_no_overlay_unless_the_compositor_has_a_layer_for_it(
+    monkeypatch, has_layer
+):
+    monkeypatch.setattr(desktop, "has_layer_shell", lambda path: has_layer and path == "/run/w")
+    findings = desktop.check_display(context({"WAYLAND_DISPLAY": "w", "XDG_RUNTIME_DIR": "/run"}, ["w"]))
+    assert statuses(findings) == (["ok"] if has_layer else ["ok", "warning"])
 
 
 def test_hotkeys_that_cannot_be_had_are_told_with_the_reason(monkeypatch):

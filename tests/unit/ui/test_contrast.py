@@ -7,7 +7,7 @@ from PySide6 import QtWidgets
 from PySide6.QtCore import QItemSelectionModel, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPalette
 
-from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable, use_outlines
+from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable, use_style
 from handy_qwen.ui.widgets import Card, Pill, Text
 from handy_qwen.ui.windows.history_list import EntriesList
 from tests.e2e.pasts import FULL
@@ -43,7 +43,7 @@ PALETTES = {
 @pytest.fixture(scope="module", params=PALETTES)
 def grounds(qapp, request):
     """The colors of windows and fields on a desktop that looks so."""
-    use_outlines()
+    use_style()
     before = QPalette(qapp.palette())
     desktops = QPalette(PALETTES[request.param])
     qapp.style().polish(desktops)  # as Qt does with what a desktop says

@@ -3,6 +3,7 @@
 import threading
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QSystemTrayIcon
 
 from handy_qwen.core.events import Request, Requested
@@ -11,6 +12,7 @@ from handy_qwen.core.view import Phase, View, Window
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.desk import Desk
+from handy_qwen.ui.overlay import has_overlay
 from tests.e2e.pasts import FULL, PRIVATE, VIEW
 from tests.e2e.shelves import DOWNLOADING, SHELVES, SMALL, shelf
 
@@ -26,7 +28,13 @@ def posted():
 
 
 @pytest.fixture
-def desk(qapp, asked, posted):  # noqa: ARG001
+def how():
+    """Arguments of the desk."""
+    return {}
+
+
+@pytest.fixture
+def desk(qapp, asked, posted, how):  # noqa: ARG001
     made = Desk(
         posted.append,
         asked,
@@ -37,6 +45,7 @@ def desk(qapp, asked, posted):  # noqa: ARG001
         upkeep_commands=asked.upkeep,
         vocabulary_commands=asked.vocabulary,
         microphone_commands=asked.microphone,
+        **how,
     )
     yield made
     if made._tray._icon.isVisible():
@@ -63,6 +72,15 @@ def test_views_are_shown_and_requests_are_posted(qtbot, desk, posted):
     next(action for action in menu.actions() if action.text() == strings.STOP).trigger()
     assert [type(event) for event in posted] == [Requested]
     assert posted[0].what is Request.TOGGLE
+
+
+@pytest.mark.parametrize("how", [{}, {"open_surface": lambda *_: None}])
+def test_where_the_overlay_has_no_place_others_say_what_it_would(qtbot, monkeypatch, desk, how):
+    monkeypatch.setattr(QGuiApplication, "platformName", lambda: "wayland")
+    desk.show_view(View(phase=Phase.RECORDING, began_s=0.0))
+    qtbot.waitUntil(lambda: desk._view.phase is Phase.RECORDING)
+    assert has_overlay(desk._view) is bool(how)
+    assert desk._overlay.isVisible() is bool(how)
 
 
 def test_no_window_is_made_before_it_is_asked_for(qtbot, desk):

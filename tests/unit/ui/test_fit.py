@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from handy_qwen.ui.style import use_outlines
+from handy_qwen.ui.style import use_style
 from handy_qwen.ui.widgets import Icon
 from tests.unit.ui.gallery import WINDOWS, open_window
 
@@ -29,7 +29,7 @@ SCREENS = {  # letters in points, and the room for a window, without title bar a
 @pytest.fixture(scope="module", params=SCREENS)
 def screen(qapp, request):
     """The room for a window, with letters of that size."""
-    use_outlines()
+    use_style()
     points, size = SCREENS[request.param]
     before = qapp.font()
     font = QFont(before)
@@ -148,5 +148,5 @@ def test_the_arrow_of_a_closed_list_grows_with_the_letters(qtbot):
         places = [(x, y) for x in range(picture.width()) for y in range(picture.height())]
         return sum(picture.pixelColor(x, y).lightness() < 100 for x, y in places)
 
-    use_outlines()
+    use_style()
     assert inked(24) > 2 * inked(10) > 0

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.e2e.desk.processes import wait_until
 from tests.wayland.desk.keyboards import KWinKeyboard
+from tests.wayland.desk.mouse import click_on_kwin
 from tests.wayland.desk.session import WATCHER, Session
 
 
@@ -78,6 +79,10 @@ class Kwin(Session):
 
     def screenshot(self, path: str | Path) -> None:
         self.run("grim", path, env={"WAYLAND_DISPLAY": self._outer})
+
+    def click(self, x: int, y: int) -> None:
+        """See ``Session``."""
+        click_on_kwin(self.env, (x, y))
 
     def start_panel(self) -> None:
         """Plasma's panel with its tray; takes some seconds and 250 MB of memory."""

@@ -23,6 +23,7 @@ class Session:
     """What all desktops share. Subclasses say how the compositor, its portals and its keyboard come up."""
 
     name = "?"
+    screen = (1280, 800)
     desktop = "?"  # XDG_CURRENT_DESKTOP; chooses /usr/share/xdg-desktop-portal/NAME-portals.conf
     keyboard: Keyboard | None = None
 
@@ -89,6 +90,10 @@ class Session:
 
     def screenshot(self, path: str | Path) -> None:
         """Write a PNG of the screen."""
+        raise NotImplementedError
+
+    def click(self, x: int, y: int) -> None:
+        """Click there with the left button of a mouse."""
         raise NotImplementedError
 
     def start(

@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.e2e.desk.processes import wait_until
 from tests.wayland.desk.keyboards import WlrootsKeyboard
+from tests.wayland.desk.mouse import click_on_sway
 from tests.wayland.desk.session import Session
 
 
@@ -39,6 +40,10 @@ class Sway(Session):
 
     def screenshot(self, path: str | Path) -> None:
         self.run("grim", path)
+
+    def click(self, x: int, y: int) -> None:
+        """See ``Session``."""
+        click_on_sway(self.env, (x, y), self.screen)
 
     def tree(self) -> dict[str, Any]:
         """Sway's windows."""

@@ -26,12 +26,12 @@ KINDS = {
     )
 }
 MADE = {
-    "get_registry": wire.REGISTRY,
-    "sync": wire.CALLBACK,
-    "get_keyboard": wire.KEYBOARD,
-    "create_data_source": PROTOCOL.source,
-    "get_data_device": PROTOCOL.device,
-    "create_virtual_keyboard": keyboard.VIRTUAL,
+    ("wl_display", "get_registry"): wire.REGISTRY,
+    ("wl_display", "sync"): wire.CALLBACK,
+    ("wl_seat", "get_keyboard"): wire.KEYBOARD,
+    (PROTOCOL.manager.name, "create_data_source"): PROTOCOL.source,
+    (PROTOCOL.manager.name, "get_data_device"): PROTOCOL.device,
+    (keyboard.MANAGER.name, "create_virtual_keyboard"): keyboard.VIRTUAL,
 }
 FIRST_OF_SERVER = 0xFF000000
 HAS_KEYBOARD = 2
@@ -39,6 +39,8 @@ HAS_KEYBOARD = 2
 
 class Compositor:
     """One client at a time. ``offers`` are what it offers, ``keys`` what was pressed."""
+
+    kinds, made = KINDS, MADE
 
     def __init__(self, folder, *, offers=None, keymap=b"the seat's keymap\0"):
         self.path = str(folder / "wayland")
@@ -134,7 +136,8 @@ class Compositor:
         if number not in self._objects:
             self._tell(1, 0, struct.pack("=II", 1, 0), b"invalid object")
             return
-        name, _, types = self._objects[number].requests[opcode].partition(" ")
+        interface = self._objects[number]
+        name, _, types = interface.requests[opcode].partition(" ")
         values, place = [], 0
         for kind in types:
             if kind == "h":
@@ -147,7 +150,7 @@ class Compositor:
                 place += -(-value // 4) * 4
                 value = text
             if kind == "n":
-                self._objects[value] = MADE.get(name) or KINDS[values[1]]
+                self._objects[value] = self.made.get((interface.name, name)) or self.kinds[values[1]]
             values.append(value)
         if not self.is_deaf:
             getattr(self, f"_{name}")(number, *values)
@@ -157,6 +160,8 @@ class Compositor:
             text += b"\0"
             body += struct.pack("=I", len(text)) + text + bytes(-len(text) % 4)
         message = struct.pack("=II", number, (len(body) + 8) << 16 | opcode) + body
+        if self._client is None:
+            raise BrokenPipeError  # the client was dropped while it asked
         socket.send_fds(self._client, [message], [fd] if fd is not None else [])
 
     # --- requests ---
