@@ -57,15 +57,31 @@ def replacing(
         mode &= stat.S_IMODE(path.stat().st_mode)  # what was private stays so
     # Not made of the file's name, which may be long.
     unfinished = path.parent / f".{secrets.token_hex(8)}.tmp"
+    with creating(unfinished, mode=mode) as file:
+        yield file
     try:
-        with open(unfinished, "xb", opener=partial(os.open, mode=mode)) as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
         check()
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def creating(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
+    """A new file to write at ``path``; it is on the disk at the end, and gone again if the body raises.
+
+    ``mode`` is for POSIX, less the umask. Raises FileExistsError: something is there, if only a link;
+    OSError: it cannot be written.
+    """
+    file = open(path, "xb", opener=partial(os.open, mode=mode))  # noqa: SIM115  what is there is not ours
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
         raise
 
 

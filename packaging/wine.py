@@ -303,7 +303,8 @@ def unit(folder: Path) -> int:
 
 def app(folder: Path) -> int:
     """The program as its user meets it."""
-    return end_to_end(folder, "app", "tests/e2e/test_windows_app.py", "tests/e2e/test_windows_insert.py")
+    names = ("app", "insert", "microphone")
+    return end_to_end(folder, "app", *(f"tests/e2e/test_windows_{name}.py" for name in names))
 
 
 def package(folder: Path) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import (
     Delivered,
     EndCause,
@@ -246,6 +247,8 @@ class FakeInserter:
 class FakeHistory:
     """Remembers what it was told, each as a line; replays ``blocks`` at once."""
 
+    thread = Idle()
+
     def __init__(self, post: Post, blocks: Sequence[Samples] = ()) -> None:
         self.post = post
         self.blocks = blocks
@@ -264,20 +267,10 @@ class FakeHistory:
     def complete(self, take: int) -> None:
         self.told.append(f"{take} complete")
 
-    def done(
-        self,
-        take: int,
-        text: str,
-        *,
-        language: str = "",
-        model: str = "",
-        application: str = "",
-        is_truncated: bool = False,
-        original: str = "",
-    ) -> None:
-        self.told.append(f"{take} done")
-        self.truncated += [take] if is_truncated else []
-        self.texts.append(text)
+    def done(self, kept: KeepText) -> None:
+        self.told.append(f"{kept.take} done")
+        self.truncated += [kept.take] if kept.is_truncated else []
+        self.texts.append(kept.text)
 
     def failed(self, take: int, title: str) -> None:
         self.told.append(f"{take} failed: {title}")
@@ -299,6 +292,9 @@ class FakeHistory:
 
     def set_private(self, is_private: bool) -> None:
         self.told.append("private" if is_private else "not private")
+
+    def tidy(self) -> None:
+        pass
 
     def close(self, timeout_s: float) -> None:
         self.told.append("closed")

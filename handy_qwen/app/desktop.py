@@ -16,6 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
+from handy_qwen.app.file_watch import FileWatch
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
@@ -43,12 +44,16 @@ class WayOut(QObject):
 
     Python runs the handler of a signal only when it gets its turn, and Qt's loop does not give it one.
     So signals are written to a socket as well, which wakes the loop.
+
+    Attributes:
+        was_signalled: Whether the system has asked, for good: nothing is to be started again.
     """
 
     asked = Signal()
 
     def __init__(self, app: QApplication) -> None:
         super().__init__()
+        self.was_signalled = False
         self.asked.connect(app.quit, Qt.ConnectionType.QueuedConnection)
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):
@@ -81,6 +86,7 @@ class WayOut(QObject):
 
     def _on_python_signal(self, number: int, _frame: FrameType | None) -> None:
         logger.info("ended by %s", signal.Signals(number).name)
+        self.was_signalled = True
         self.ask()
 
 
@@ -145,13 +151,15 @@ def run(*, is_hidden: bool) -> bool:
             on_settings=desk.show_settings,
             has_tray=has_tray,
         )
+        file_watch = FileWatch(program.store.path, lambda: program.chores.do(program.store.expect_change))
+        app.aboutToQuit.connect(file_watch.close)
         if not is_hidden and sys.stderr.isatty():
             print(greeting(program.store.value, has_tray=has_tray), file=sys.stderr)  # noqa: T201
         app.exec()
     finally:
         end()
         way_out.close()
-    return program.starts_again
+    return program.starts_again and not way_out.was_signalled
 
 
 def layer_of(session: Session) -> partial[LayerSurface | None] | None:

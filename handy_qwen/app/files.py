@@ -14,12 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from handy_qwen.app.kept_files import KeptFiles, Transcribed
-from handy_qwen.app.transcripts import described, rendered
+from handy_qwen.app.transcripts import KeptFiles, Transcribed, described, rendered
 from handy_qwen.core import subtitles
 from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.sound_files import FileEntry, FilesListener, FilesPage, FileState, Form
 from handy_qwen.core.types import Rules
 from handy_qwen.core.view import Remedy
@@ -27,8 +26,8 @@ from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.files import replacing
 from handy_qwen.message import Message, messages
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
-from handy_qwen.transcriber.file_job import FileJob
+from handy_qwen.runtime.worker import Worker, queued
+from handy_qwen.transcriber.jobs import FileJob
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.files import AudioFile
@@ -91,46 +90,18 @@ class FilesPresenter:
         self._last = 0  # the number given last
         self._working = 0  # the number of the file that the reader is at; 0: none
         self._told, self._is_closing = Told(), False
-        self._worker = Worker(
+        self.thread = Worker(
             "files", is_lazy=True, on_error=lambda error: self._tell(error.title, error.hint, is_problem=True)
         )
         self._reader = Worker("files-read", is_lazy=True)
-        self.workers: dict[str, Watched] = {watchdog.FILES: self._worker, watchdog.FILES_READ: self._reader}
+        self.workers: watchdog.Watchable = {watchdog.FILES: self.thread, watchdog.FILES_READ: self._reader}
 
     # --- called on Qt's thread -----------------------------------------------------------------------
 
     def start(self) -> None:
         """Say so if an earlier session has left files that were not transcribed."""
         if self._kept.numbers():
-            self._worker.do(self._tell_of_left)
-
-    def look(self) -> None:
-        """Show what there is, also of earlier sessions."""
-        self._worker.do(self._look)
-
-    def add(self, paths: Sequence[Path]) -> None:
-        """Transcribe these files, and those in these folders."""
-        self._worker.do(partial(self._add, tuple(paths)))
-
-    def transcribe(self, numbers: Sequence[int]) -> None:
-        """Go on with files that were left or failed."""
-        self._worker.do(partial(self._transcribe, tuple(numbers)))
-
-    def remove(self, numbers: Sequence[int]) -> None:
-        """Take files off the list."""
-        self._worker.do(partial(self._remove, tuple(numbers)))
-
-    def copy(self, numbers: Sequence[int]) -> None:
-        """Put the texts on the clipboard."""
-        self._worker.do(partial(self._copy, tuple(numbers)))
-
-    def save(self, numbers: Sequence[int], form: Form, target: Path) -> None:
-        """Save the texts as ``target``, or there."""
-        self._worker.do(partial(self._save, tuple(numbers), form, target))
-
-    def open(self, number: int) -> None:
-        """Open the file that the text was saved in."""
-        self._worker.do(partial(self._open, number))
+            self._tell_of_left()
 
     def close(self, timeout_s: float) -> None:
         """Give up what is not done, finish what was asked for, and end the threads. Safe to call twice."""
@@ -139,9 +110,14 @@ class FilesPresenter:
             if file.job is not None:
                 file.job.cancel()
         self._reader.stop(0.0)
-        self._worker.stop(timeout_s)
+        self.thread.stop(timeout_s)
 
-    # --- called on "files" ---------------------------------------------------------------------------
+    # --- done on "files" -----------------------------------------------------------------------------
+
+    @queued
+    def look(self) -> None:
+        """Show what there is, also of earlier sessions."""
+        self._look()
 
     def _look(self) -> None:
         if not self._has_looked:
@@ -150,6 +126,7 @@ class FilesPresenter:
             self._last = max(self._kept.numbers(), default=0)
         self._show()
 
+    @queued
     def _tell_of_left(self) -> None:
         self._look()
         if count := sum(file.entry.state is FileState.LEFT for file in self._files.values()):
@@ -158,14 +135,18 @@ class FilesPresenter:
             )
             self._post(Noted(title, LEFT_HINT, Remedy.FILES))
 
-    def _transcribe(self, numbers: tuple[int, ...]) -> None:
+    @queued
+    def transcribe(self, numbers: Sequence[int]) -> None:
+        """Go on with files that were left or failed."""
         for file in (self._files[number] for number in numbers if number in self._files):
             if file.entry.state in {FileState.LEFT, FileState.FAILED}:
                 file.entry = replace(file.entry, state=FileState.WAITING, share=None, problem=None)
                 self._keep(file)
         self._go_on()
 
-    def _add(self, paths: tuple[Path, ...]) -> None:
+    @queued
+    def add(self, paths: Sequence[Path]) -> None:
+        """Transcribe these files, and those in these folders."""
         from handy_qwen.audio.files import files_in
 
         self._look()
@@ -202,11 +183,13 @@ class FilesPresenter:
             self._reader.do(partial(self._read, file.entry.number, file.entry.path, file.job))
         self._show()
 
+    @queued
     def _has_moved(self, number: int, share: float | None) -> None:
         if (file := self._files.get(number)) is not None and file.entry.share != share:
             file.entry = replace(file.entry, share=share)
             self._show()
 
+    @queued
     def _has_ended(self, number: int, came: _Came) -> None:
         self._working = 0
         if self._is_closing and came.found is None:
@@ -240,7 +223,9 @@ class FilesPresenter:
             )
             self._tell(title, Message("Save it before you quit."), is_problem=True)
 
-    def _remove(self, numbers: tuple[int, ...]) -> None:
+    @queued
+    def remove(self, numbers: Sequence[int]) -> None:
+        """Take files off the list."""
         for number in numbers:
             file = self._files.pop(number, None)
             if file is not None and file.job is not None:
@@ -251,14 +236,18 @@ class FilesPresenter:
                 logger.warning("the text of a file stays on the disk: %s", exc.strerror)
         self._show()
 
-    def _copy(self, numbers: tuple[int, ...]) -> None:
+    @queued
+    def copy(self, numbers: Sequence[int]) -> None:
+        """Put the texts on the clipboard."""
         texts = [file.entry.text for file in self._done(numbers)]
         self._copy_text("\n\n".join(texts))
         self._tell(
             messages("The text is on the clipboard.", "{count} texts are on the clipboard.", len(texts))
         )
 
-    def _save(self, numbers: tuple[int, ...], form: Form, target: Path) -> None:
+    @queued
+    def save(self, numbers: Sequence[int], form: Form, target: Path) -> None:
+        """Save the texts as ``target``, or there."""
         files = self._done(numbers)
         if not files:  # removed meanwhile
             return
@@ -284,7 +273,9 @@ class FilesPresenter:
             )
         self._tell(title, subtitles.NOTE if form.is_timed else Message())
 
-    def _open(self, number: int) -> None:
+    @queued
+    def open(self, number: int) -> None:
+        """Open the file that the text was saved in."""
         path = self._files[number].entry.saved if number in self._files else None
         if path is None:
             return
@@ -322,7 +313,7 @@ class FilesPresenter:
         finally:
             if came.problem is not None:
                 job.cancel()
-            self._worker.do(partial(self._has_ended, number, came))
+            self._has_ended(number, came)
 
     def _transcribed(self, number: int, path: Path, job: FileJob) -> _Came:
         from handy_qwen.audio.files import Loudness, read
@@ -354,7 +345,7 @@ class FilesPresenter:
     def _moves(self, number: int, job: FileJob, audio: AudioFile) -> None:
         self._reader.begin()  # a sign of life for the watchdog
         share = min(1.0, job.done_samples / audio.total_samples) if audio.total_samples else None
-        self._worker.do(partial(self._has_moved, number, share))
+        self._has_moved(number, share)
 
 
 @dataclass(frozen=True)

@@ -18,20 +18,20 @@ from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from handy_qwen.core.corrections import corrected
 from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.models import Problem
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.text import heard, placeholders_in
-from handy_qwen.core.types import Entry, Rules
+from handy_qwen.core.types import Entry, Retried, Rules
 from handy_qwen.core.view import HistoryListener, HistoryPage, HistoryQuery, Remedy
 from handy_qwen.errors import UNEXPECTED, HandyError, HistoryError
 from handy_qwen.history.store import Places
 from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 
 if TYPE_CHECKING:  # SQLite and the engine only when they are needed
     from handy_qwen.engine.api import Cancel, Model, Transcript
@@ -46,16 +46,6 @@ MOST_RECENT = 50
 LOOK_S = 0.5
 """Between two looks at the time and size of the files, while the window is open."""
 RETRIED = Message("A dictation was transcribed again.")
-
-
-class Retried(NamedTuple):
-    """What came of transcribing a recording again. ``original``, ``is_truncated``: those of ``Entry``."""
-
-    text: str
-    language: str
-    model: str
-    is_truncated: bool = False
-    original: str = ""
 
 
 Transcribe = Callable[[Path, str, str, str, Callable[[], None]], Retried]
@@ -110,7 +100,7 @@ class HistoryPresenter:
         self._is_watched = False  # somebody looks at the answers
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
         self._delete_at_s = math.inf
-        self._chores = Worker(
+        self.thread = Worker(
             "history-window",
             routine=self._routine,
             pause_s=lambda: LOOK_S if self._is_watched else DELETE_S if self._deleted else None,
@@ -118,16 +108,12 @@ class HistoryPresenter:
             on_error=lambda error: self._answer(problem=Problem(error.title, error.hint)),
         )
         self._retries = Worker("history-retry", is_lazy=True)
-        self.workers: dict[str, Watched] = {
-            watchdog.HISTORY_WINDOW: self._chores,
+        self.workers: watchdog.Watchable = {
+            watchdog.HISTORY_WINDOW: self.thread,
             watchdog.HISTORY_RETRY: self._retries,
         }
 
     # --- called on Qt's thread -----------------------------------------------------------------------
-
-    def look(self, query: HistoryQuery) -> None:
-        """Answer ``query`` now, and again after every change."""
-        self._chores.do(partial(self._look, query))
 
     def copy(self, entry: Entry) -> None:
         """Put the text on the clipboard."""
@@ -137,43 +123,15 @@ class HistoryPresenter:
         """Insert the text into the focused window, or let it wait."""
         self._post(Recalled(entry, is_sound=False, is_here=is_here))
 
-    def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
-        """Transcribe the sound again."""
-        self._chores.do(partial(self._retry, entry, model, language))
-
     def correct(self, before: str, after: str, number: int = 0) -> None:
         """Keep a correction, and offer the corrected text from now on."""
         self._post(Corrected(before, after))
-        self._chores.do(partial(self._correct, before, after, number))
-
-    def play(self, entry: Entry) -> None:
-        """Play the sound."""
-        self._chores.do(partial(self._play, entry.id))
+        self._correct(before, after, number)
 
     def stop_playing(self) -> None:
         """Play no more."""
         if (player := self._player()) is not None:
             player.stop()
-
-    def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
-        """Exempt entries from being deleted by themselves, or no longer."""
-        self._chores.do(partial(self._star, tuple(ids), is_starred))
-
-    def delete(self, ids: Sequence[int]) -> None:
-        """Take entries out of sight."""
-        self._chores.do(partial(self._hide, tuple(ids)))
-
-    def undo_delete(self) -> None:
-        """Bring back what was deleted and is not gone yet."""
-        self._chores.do(self._show_again)
-
-    def leave(self) -> None:
-        """Answer no more, and let what was deleted be gone for good."""
-        self._chores.do(self._leave)
-
-    def export(self, target: Path, ids: Sequence[int] | None) -> None:
-        """Write entries to ``target``."""
-        self._chores.do(partial(self._export, target, None if ids is None else sorted(ids)))
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, deletions included, and end the threads. Safe to call twice.
@@ -182,11 +140,11 @@ class HistoryPresenter:
         """
         self._retries.stop(0.0)
         self.stop_playing()
-        if self._chores.is_alive():  # else nothing was deleted, and no thread shall be started now
-            self._chores.do(self._delete)
-        self._chores.stop(timeout_s)
+        if self.thread.is_alive():  # else nothing was deleted, and no thread shall be started now
+            self.thread.do(self._delete)
+        self.thread.stop(timeout_s)
 
-    # --- called on "history-window" ------------------------------------------------------------------
+    # --- done on "history-window" --------------------------------------------------------------------
 
     def _open(self) -> Archive:
         from handy_qwen.history.archive import Archive
@@ -204,11 +162,15 @@ class HistoryPresenter:
         database = Places(self._folder).database
         return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
 
-    def _look(self, query: HistoryQuery) -> None:
+    @queued
+    def look(self, query: HistoryQuery) -> None:
+        """Answer ``query`` now, and again after every change."""
         self._query, self._is_watched = query, True
         self._answer()
 
-    def _leave(self) -> None:
+    @queued
+    def leave(self) -> None:
+        """Answer no more, and let what was deleted be gone for good."""
         self._is_watched = False
         self.stop_playing()
         self._delete()
@@ -244,25 +206,25 @@ class HistoryPresenter:
         gone = set(self._deleted)
         return (one for one in entries if one.id not in gone and self._query.only.admits(one))
 
-    def _play(self, number: int) -> None:
+    @queued
+    def play(self, entry: Entry) -> None:
+        """Play the sound."""
         with self._open() as archive:
-            sound = archive.audio(number)
+            sound = archive.audio(entry.id)
         player = self._player()
         if player is None:
             raise HandyError(Message("Can't play sound yet."), Message("Try again in a moment."))
-        self._played, self._plays = number, self._plays + 1
-        player.play(sound, partial(self._has_ended, self._plays))
+        self._played, self._plays = entry.id, self._plays + 1
+        player.play(sound, partial(self._has_played, self._plays))
         self._answer()
 
-    def _has_ended(self, play: int, error: HandyError | None) -> None:
-        """Called on the player's thread."""
-        self._chores.do(partial(self._has_played, play, error))
-
+    @queued
     def _has_played(self, play: int, error: HandyError | None) -> None:
         if play == self._plays:  # else another one is being played by now
             self._played = 0
         self._answer(problem=Problem(error.title, error.hint) if error else None)
 
+    @queued
     def _correct(self, before: str, after: str, number: int) -> None:
         with self._open() as archive:
             entries = [archive.entry(number)] if number else islice(archive.newest(), MOST_RECENT)
@@ -272,18 +234,24 @@ class HistoryPresenter:
                     break
         self._answer(is_routine=not self._is_watched)
 
-    def _star(self, ids: tuple[int, ...], is_starred: bool) -> None:
+    @queued
+    def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
+        """Exempt entries from being deleted by themselves, or no longer."""
         with self._open() as archive:
             for number in ids:
                 archive.star(number, is_starred=is_starred)
         self._answer()
 
-    def _hide(self, ids: tuple[int, ...]) -> None:
+    @queued
+    def delete(self, ids: Sequence[int]) -> None:
+        """Take entries out of sight."""
         self._deleted += [number for number in ids if number not in self._deleted]
         self._delete_at_s = time.monotonic() + DELETE_S
         self._answer()
 
-    def _show_again(self) -> None:
+    @queued
+    def undo_delete(self) -> None:
+        """Bring back what was deleted and is not gone yet."""
         self._deleted.clear()
         self._answer()
 
@@ -303,20 +271,24 @@ class HistoryPresenter:
             archive.forget_traces()
         self._answer(problem=problem)
 
-    def _export(self, target: Path, ids: list[int] | None) -> None:
+    @queued
+    def export(self, target: Path, ids: Sequence[int] | None) -> None:
+        """Write entries to ``target``."""
         from handy_qwen.history.export import Format, exported, save
 
         kinds = {".csv": Format.CSV, ".jsonl": Format.JSONL}
         with self._open() as archive:
             gone = set(self._deleted)
-            entries = archive.oldest() if ids is None else map(archive.entry, ids)
+            entries = archive.oldest() if ids is None else map(archive.entry, sorted(ids))
             pieces = exported(
                 (one for one in entries if one.id not in gone), kinds.get(target.suffix.lower(), Format.TEXT)
             )
             save(target, pieces)
         self._answer(exported=target)
 
-    def _retry(self, entry: Entry, model: str, language: str | None) -> None:
+    @queued
+    def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
+        """Transcribe the sound again."""
         with self._open() as archive:
             path = archive.audio(entry.id)
             wanted = archive.asked_language(entry.id) if language is None else language
@@ -339,14 +311,7 @@ class HistoryPresenter:
         try:
             found = self._transcribe(path, entry.application, model, language, self._retries.begin)
             with self._open() as archive:
-                archive.transcribed(
-                    entry.id,
-                    found.text,
-                    language=found.language,
-                    model=found.model,
-                    is_truncated=found.is_truncated,
-                    original=found.original,
-                )
+                archive.transcribed(entry.id, found)
             self._post(Noted(RETRIED, Message("Its text is in the history."), Remedy.HISTORY))
             problem = None
         except HandyError as exc:
@@ -355,8 +320,9 @@ class HistoryPresenter:
         except Exception:
             logger.exception("a dictation could not be transcribed again")
         finally:
-            self._chores.do(partial(self._has_retried, entry.id, problem))
+            self._has_retried(entry.id, problem)
 
+    @queued
     def _has_retried(self, number: int, problem: Problem | None) -> None:
         self._retried -= {number}
         self._answer(problem=problem)
@@ -384,21 +350,21 @@ def transcribe_file(
         found = transcribe_again(
             loaded, sound, language=rules.spoken(language), context=rules.context, on_step=lambda _: moves()
         )
-        text, original = written_again(found, rules)
-        return Retried(text, found.language, loaded.name, found.is_truncated, original)
+        return written_again(found, rules, loaded.name)
     finally:
         loaded.close()
 
 
-def written_again(found: Transcript, rules: Rules) -> tuple[str, str]:
-    """The text of a recording that was transcribed again, as today's settings write it, and the original."""
+def written_again(found: Transcript, rules: Rules, model: str) -> Retried:
+    """What ``model`` has found in a recording that was transcribed again, as today's settings write it."""
     values: dict[str, str] = {}
     if placeholders_in(found.text, rules.text):
-        from handy_qwen.app.moment import moment
+        from handy_qwen.app.machine import moment
 
         values = moment()
     text = heard(found.text, rules.text, found.language, values=values).text
-    return text, "" if text.strip() else found.text
+    original = "" if text.strip() else found.text
+    return Retried(text, found.language, model, found.is_truncated, original)
 
 
 def transcribe_again(
@@ -423,7 +389,7 @@ def transcribe_again(
     Raises:
         HandyError: The file cannot be read, a run failed, or nothing could be made of what was said.
     """
-    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.engine.api import transcribe_blocks
     from handy_qwen.history import wav
 
     live = model.live(language=language, context=context, drafts=False, cancel=cancel)

@@ -106,8 +106,7 @@ class Installer:
         """
         from handy_qwen.bench.speed import measure_model
         from handy_qwen.models.installed import find_model
-        from handy_qwen.models.machine import SPEED, remember, threads_for
-        from handy_qwen.models.placement import placement_of
+        from handy_qwen.models.machine import SPEED, placement_of, remember, threads_for
 
         self.tune(name, tell)
         folder = find_model(name).folder
@@ -131,10 +130,9 @@ class Installer:
             CancelledError: ``tell`` did.
             HandyError: It cannot be loaded or run.
         """
-        from handy_qwen.models.device_trial import is_trial_due
         from handy_qwen.models.installed import find_model
         from handy_qwen.models.machine import threads_for
-        from handy_qwen.models.tuning import is_tuned, tune
+        from handy_qwen.models.tuning import is_trial_due, is_tuned, tune
 
         def step() -> None:
             tell(Progress(InstallStage.TESTING))
@@ -155,7 +153,7 @@ class Installer:
 
 def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
     """Have ``bench`` try them, in a process of its own, which is all that a bad driver can end or hold up."""
-    from handy_qwen.models.placement import choice_of, keep_choice
+    from handy_qwen.models.machine import choice_of, keep_choice
 
     launch = launch_for()
     command = (*launch.command[:-1], "bench", "--model", str(folder), "--threads", str(threads), *_BRIEFLY)

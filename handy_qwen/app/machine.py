@@ -1,4 +1,4 @@
-"""What the app asks of the machine: a display, the battery, how long it has slept."""
+"""What the app asks of the machine: a display, the battery, how long it has slept, today's date."""
 
 from __future__ import annotations
 
@@ -67,3 +67,19 @@ def asleep_s() -> float:
         return 0.0
     clock = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
     return time.clock_gettime(clock) - time.monotonic()
+
+
+def moment() -> dict[str, str]:
+    """Today's "date", with a year of four digits, and the "time", to the minute, as the user writes them.
+
+    Any thread.
+    """
+    from PySide6.QtCore import QDateTime, QLocale
+
+    now, here, short = QDateTime.currentDateTime(), QLocale(), QLocale.FormatType.ShortFormat
+    form = here.dateFormat(short) if here.language() is not QLocale.Language.C else "yyyy-MM-dd"
+    year = form if "yyyy" in form else form.replace("yy", "yyyy")
+    return {
+        "date": here.toString(now.date(), year),
+        "time": here.toString(now.time(), here.timeFormat(short)),
+    }

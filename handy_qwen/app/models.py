@@ -3,13 +3,12 @@
 Qt --install, use, remove ...--> inbox --> thread "models" --> ModelList --> Qt
                                              |    ^ ten times a second while something is done
                                              v    |
-                                 Jobs, thread "models-work": install, import, measure
+                            jobs, on thread "models-work": install, import, measure
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,12 +26,12 @@ from handy_qwen.core.models import (
     Problem,
     Progress,
 )
-from handy_qwen.core.ports import Post, Watched
+from handy_qwen.core.ports import Post
 from handy_qwen.core.view import Remedy
 from handy_qwen.errors import UNEXPECTED, CancelledError, EngineError, HandyError, OutOfMemoryError
 from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ _IMPORTED = "import:"  # what a model is called in here until it has a name
 class ModelsPresenter:
     """Implements ``core.models.ModelCommands``.
 
-    Threads: the methods are called on Qt's; ``listener`` on the thread ``models``.
+    Threads: the methods may be called on any; ``listener`` is on the thread ``models``.
 
     Args:
         installer: Gets models onto this machine.
@@ -73,69 +72,41 @@ class ModelsPresenter:
         self._installing: dict[str, Job] = {}
         self._measuring: dict[str, Job] = {}
         self._shown = ModelList()
-        self._chores = Worker(
+        self.thread = Worker(
             "models",
             routine=self._show,
             pause_s=lambda: TELL_S if self._installing or self._measuring else None,
             is_lazy=True,
             on_error=lambda error: post(Failed(0, error)),
         )
-        self._jobs = Jobs(lambda job, error: self._chores.do(partial(self._has_ended, job, error)))
-        self.workers: dict[str, Watched] = {
-            watchdog.MODELS: self._chores,
-            watchdog.MODELS_WORK: self._jobs.worker,
+        self._is_closing = False
+        self._work = Worker("models-work", is_lazy=True)
+        self.workers: watchdog.Watchable = {
+            watchdog.MODELS: self.thread,
+            watchdog.MODELS_WORK: self._work,
         }
-
-    # --- called on Qt's thread -----------------------------------------------------------------------
-
-    def refresh(self) -> None:
-        """Look again which models there are; imports that failed are forgotten."""
-        self._chores.do(self._forget_imports)
-        self.look()
-
-    def look(self) -> None:
-        """Look again which models there are and which one is in use."""
-        self._chores.do(self._look)
-
-    def install(self, name: str, preset: str = "") -> None:
-        """Install ``name`` in the form ``preset``."""
-        self._chores.do(partial(self._install, name, preset))
-
-    def pause(self, name: str) -> None:
-        """Stop installing ``name`` and keep what is here of it."""
-        self._chores.do(partial(self._pause, name))
-
-    def discard(self, name: str) -> None:
-        """Delete what is here of the unfinished ``name``."""
-        self._chores.do(partial(self._change, name, self._installer.discard))
-
-    def use(self, name: str) -> None:
-        """Let ``name`` write the texts."""
-        self._chores.do(partial(self._choose, name))
-
-    def remove(self, name: str) -> None:
-        """Delete the installed ``name``."""
-        self._chores.do(partial(self._remove, name))
-
-    def import_from(self, source: Path) -> None:
-        """Install the model in ``source``."""
-        self._chores.do(partial(self._import, source))
-
-    def measure(self, name: str) -> None:
-        """Find out how fast ``name`` is."""
-        self._chores.do(partial(self._measure, name))
-
-    def tune(self) -> None:
-        """Find out which number of threads suits the model in use, if nobody has."""
-        self._chores.do(self._tune)
 
     def close(self, timeout_s: float) -> None:
         """Pause what is being done, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
-        self._jobs.stop(timeout_s)
-        self._chores.stop(max(0.0, end_s - time.monotonic()))
+        self._is_closing = True
+        self._work.stop(timeout_s)
+        self.thread.stop(max(0.0, end_s - time.monotonic()))
 
-    # --- called on "models" --------------------------------------------------------------------------
+    # --- done on "models" ----------------------------------------------------------------------------
+
+    @queued
+    def refresh(self) -> None:
+        """Look again which models there are; imports that failed are forgotten."""
+        for name in set(self._imports) - set(self._installing):
+            del self._imports[name]
+            self._problems.pop(name, None)
+        self._look()
+
+    @queued
+    def look(self) -> None:
+        """Look again which models there are and which one is in use."""
+        self._look()
 
     def _look(self) -> None:
         self._found = self._installer.entries()
@@ -163,11 +134,18 @@ class ModelsPresenter:
             is_measuring=entry.name in self._measuring,
         )
 
-    def _install(self, name: str, preset: str) -> None:
+    @queued
+    def install(self, name: str, preset: str = "") -> None:
+        """Install ``name`` in the form ``preset``."""
         if name in self._imports:
             self._import(self._imports[name])
         elif name not in self._installing:
             self._begin(name, partial(self._installer.install, name, preset))
+
+    @queued
+    def import_from(self, source: Path) -> None:
+        """Install the model in ``source``."""
+        self._import(source)
 
     def _import(self, source: Path) -> None:
         name = f"{_IMPORTED}{source}"
@@ -181,7 +159,7 @@ class ModelsPresenter:
         if not self._found:
             self._found = self._installer.entries()
         job = self._installing[name] = Job(name, work)
-        self._jobs.add(job)
+        self._add(job)
         logger.info("the model %s is to be installed", name)
         self._show()
 
@@ -190,22 +168,22 @@ class ModelsPresenter:
         name = self._installer.import_from(source, tell)
         self._installing[alias].name = name
 
-    def _forget_imports(self) -> None:
-        for name in set(self._imports) - set(self._installing):
-            del self._imports[name]
-            self._problems.pop(name, None)
-
-    def _pause(self, name: str) -> None:
+    @queued
+    def pause(self, name: str) -> None:
+        """Stop installing ``name`` and keep what is here of it."""
         job = self._installing.get(name)
         if job is not None:
-            self._jobs.cancel(job)
+            job.is_cancelled = True
+            if not job.has_begun:  # else it ends with its next report of progress
+                self._has_ended(job, CancelledError())
 
+    @queued
     def _has_ended(self, job: Job, error: HandyError | None) -> None:
         if job in self._measuring.values():
             self._has_measured(job, error)
             return
         alias = next((name for name, one in self._installing.items() if one is job), None)
-        if alias is None:
+        if alias is None:  # it was given up before it began, or only tuned
             return
         del self._installing[alias]
         had_one = self._shown.has_full_model
@@ -232,11 +210,20 @@ class ModelsPresenter:
         self._post(Noted(said, hint, None if is_first else Remedy.MODELS))
         self._measure(name)
 
-    def _choose(self, name: str) -> None:
+    @queued
+    def use(self, name: str) -> None:
+        """Let ``name`` write the texts."""
         self._use(name)
         self._show()
 
-    def _remove(self, name: str) -> None:
+    @queued
+    def discard(self, name: str) -> None:
+        """Delete what is here of the unfinished ``name``."""
+        self._change(name, self._installer.discard)
+
+    @queued
+    def remove(self, name: str) -> None:
+        """Delete the installed ``name``."""
         if name == self._chosen():
             others = [one for one in self._found if one.status is ModelStatus.INSTALLED and one.name != name]
             best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
@@ -252,15 +239,22 @@ class ModelsPresenter:
             self._problems[name] = Problem(exc.title, exc.hint)
         self._look()
 
+    @queued
+    def measure(self, name: str) -> None:
+        """Find out how fast ``name`` is."""
+        self._measure(name)
+
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
             job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
-            self._jobs.add(job)
+            self._add(job)
         self._show()
 
-    def _tune(self) -> None:
+    @queued
+    def tune(self) -> None:
+        """Find out which number of threads suits the model in use, if nobody has."""
         name = self._chosen()
-        self._jobs.add(Job(name, partial(self._installer.tune, name)))
+        self._add(Job(name, partial(self._installer.tune, name)))
 
     def _has_measured(self, job: Job, error: HandyError | None) -> None:
         del self._measuring[job.name]
@@ -272,6 +266,41 @@ class ModelsPresenter:
                 self._damaged.add(job.name)
         self._look()
 
+    def _add(self, job: Job) -> None:
+        """Run ``job`` after those before it."""
+        try:
+            self._work.do(partial(self._run, job))
+        except RuntimeError:  # the system gives no more threads
+            logger.exception("work on a model could not begin")
+            self._has_ended(job, HandyError(*UNEXPECTED))
+
+    # --- on "models-work" ----------------------------------------------------------------------------
+
+    def _run(self, job: Job) -> None:
+        job.has_begun = True
+        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
+        try:
+            self._tell(job, job.progress)
+            job.work(partial(self._tell, job))
+            error = None
+        except HandyError as exc:
+            error = exc
+        except Exception:
+            logger.exception("work on a model failed unexpectedly")
+        finally:
+            self._has_ended(job, error)
+
+    def _tell(self, job: Job, progress: Progress) -> None:
+        """Note the progress of ``job``.
+
+        Raises:
+            CancelledError: It is not wanted any more.
+        """
+        self._work.begin()  # it moves
+        if job.is_cancelled or self._is_closing:
+            raise CancelledError
+        job.progress = progress
+
 
 @dataclass(eq=False)
 class Job:
@@ -280,86 +309,5 @@ class Job:
     name: str
     work: Callable[[Tell], None]
     progress: Progress = field(default_factory=lambda: Progress(InstallStage.WAITING))
-    is_cancelled: threading.Event = field(default_factory=threading.Event)
-
-
-class Jobs:
-    """Runs jobs in their order.
-
-    Threads: the methods may be called from any; jobs run on that of ``worker``, and so does ``on_end``.
-
-    Args:
-        on_end: Called with each job that has ended and what went wrong: a CancelledError if it was cancelled.
-    """
-
-    def __init__(self, on_end: Callable[[Job, HandyError | None], None]) -> None:
-        self._on_end = on_end
-        self._lock = threading.Lock()
-        self._waiting: list[Job] = []
-        self._running: Job | None = None
-        self.worker = Worker("models-work", is_lazy=True)
-
-    def add(self, job: Job) -> None:
-        """Run ``job`` after those before it."""
-        with self._lock:
-            self._waiting.append(job)
-        try:
-            self.worker.do(partial(self._run, job))
-        except RuntimeError:  # the system gives no more threads
-            logger.exception("work on a model could not begin")
-            if self._took(job):
-                self._on_end(job, HandyError(*UNEXPECTED))
-
-    def cancel(self, job: Job) -> None:
-        """Cancel ``job``: at once if it waits, else with its next report of progress."""
-        job.is_cancelled.set()
-        if self._took(job):
-            self._on_end(job, CancelledError())
-
-    def stop(self, timeout_s: float) -> None:
-        """Cancel all jobs and wait for the thread."""
-        with self._lock:
-            self._waiting.clear()
-            running = self._running
-        if running is not None:
-            running.is_cancelled.set()
-        self.worker.stop(timeout_s)
-
-    def _took(self, job: Job, *, is_to_run: bool = False) -> bool:
-        """Take ``job`` from those that wait. False: it is not among them any more."""
-        with self._lock:
-            if job not in self._waiting:
-                return False
-            self._waiting.remove(job)
-            if is_to_run:
-                self._running = job
-            return True
-
-    # --- on "models-work" ----------------------------------------------------------------------------
-
-    def _run(self, job: Job) -> None:
-        if not self._took(job, is_to_run=True):
-            return
-        error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
-        try:
-            job.work(partial(self._tell, job))
-            error = None
-        except HandyError as exc:
-            error = exc
-        except Exception:
-            logger.exception("work on a model failed unexpectedly")
-        finally:
-            with self._lock:
-                self._running = None
-            self._on_end(job, error)
-
-    def _tell(self, job: Job, progress: Progress) -> None:
-        """Note the progress of ``job``.
-
-        Raises:
-            CancelledError: It was cancelled.
-        """
-        self.worker.begin()  # it moves
-        if job.is_cancelled.is_set():
-            raise CancelledError
-        job.progress = progress
+    has_begun: bool = False
+    is_cancelled: bool = False

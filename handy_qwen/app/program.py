@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,14 +23,12 @@ from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import LanguageCheck, choices_of, kept_of, live_of, recent_with, rules_of
 from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
-from handy_qwen.app.moment import moment
-from handy_qwen.app.words import tell_of_words
+from handy_qwen.app.vocabulary import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
 from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
 from handy_qwen.core.view import (
     MICROPHONE,
@@ -47,7 +46,7 @@ from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
 from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller, Ports
-from handy_qwen.runtime.watchdog import Watch, Watchdog, watches_of
+from handy_qwen.runtime.watchdog import Watch, Watchable, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.hotkeys import hotkeys_for
@@ -56,7 +55,7 @@ from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import Haste
 from handy_qwen.system.session import Kind, session_of
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 
 if TYPE_CHECKING:  # slow to import, see above
     from handy_qwen.app.surroundings import Surroundings
@@ -69,9 +68,60 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-RELOAD_S = 1.0  # between two looks at the settings file; a change counts at the first or second
 CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
 TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What works behind the tray, each with threads of its own."""
+
+    ports: Ports  # what the cycle works with; what the program asks more of than the cycle does follows
+    recorder: MicrophoneRecorder
+    transcriber: EngineTranscriber
+    cues: SoundCues
+    history: DiskHistory
+    microphones: Microphones
+    player: Player
+    library: PortAudio  # of which a process has only one
+    surroundings: Surroundings
+
+    def watchable(self) -> Watchable:
+        """Their threads."""
+        return {
+            watchdog.MICROPHONE: self.recorder.thread,
+            watchdog.ENGINE: self.transcriber.thread,
+            watchdog.INSERT: self.ports.inserter.thread,
+            watchdog.HISTORY: self.history.thread,
+            watchdog.CUES: self.cues.thread,
+            watchdog.PLAYBACK: self.player.thread,
+            watchdog.FOCUS: self.ports.focus,
+            watchdog.COPYING: self.ports.copying,
+            watchdog.SETTING: self.ports.setting,
+            watchdog.HOTKEYS: self.ports.hotkeys,
+            watchdog.HOTPLUG: self.microphones.hotplug,
+            watchdog.CLIPBOARD: self.ports.inserter.clipboard_thread,
+            **self.surroundings.workers(),
+        }
+
+    def telling(self) -> dict[str, Close]:
+        """The ends of those that the history hears of."""
+        return {
+            "hotkeys": self.ports.stop_hotkeys,
+            "insertion": self.ports.inserter.close,
+            "microphone": self.recorder.close,
+        }
+
+    def others(self) -> dict[str, Close]:
+        """The ends of the others, but for the history."""
+        return {
+            "focus": self.ports.focus.stop,
+            "copying": self.ports.copying.stop,
+            "engine": self.transcriber.close,
+            "cues": self.cues.stop,
+            "playback": self.player.close,
+            "surroundings": self.surroundings.stop,
+        }
 
 
 class Program:
@@ -100,17 +150,9 @@ class Program:
         self._method: Method = DEFAULT_METHOD
         self._models = Choices().models
         self._connected = choices.Connected()
-        self._ports: Ports | None = None
-        self._recorder: MicrophoneRecorder | None = None
-        self._microphone_list: Microphones | None = None
-        self.player: Player | None = None  # what plays recordings; None before the program has started
-        self._transcriber: EngineTranscriber | None = None
-        self._cues: SoundCues | None = None
-        self._history: DiskHistory | None = None
-        self.library: PortAudio | None = None  # of which a process has only one; None until it is there
+        self.parts: Parts | None = None  # until they are built. Any thread
         self._broken = HandyError(Message("Handy Qwen is still starting."), Message("Try again in a moment."))
         self._applied = Settings()
-        self._surroundings: Surroundings | None = None
         self._is_built, self._is_closing = threading.Event(), threading.Event()
         self._is_revising = self.starts_again = False
         self.controller = Controller(self._run_effect, self._show)
@@ -122,7 +164,7 @@ class Program:
         )
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
-        self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=lambda: RELOAD_S)
+        self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=self.store.pause_s)
         self.microphone = MicrophonePresenter(self.chores.do)
         self._watchdog = Watchdog(
             self._tell_trouble,
@@ -135,7 +177,7 @@ class Program:
         self,
         on_view: Listener,
         open_window: Callable[[Window], None] = lambda _window: None,
-        workers: Mapping[str, Watched] | None = None,
+        workers: Watchable | None = None,
         *,
         on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
@@ -145,7 +187,7 @@ class Program:
         Args:
             on_view: Called on the controller's thread with what is to be shown.
             open_window: Brings a window to the front. Called on any thread.
-            workers: What else has a thread that is to be watched, by its subject in ``runtime.watchdog``.
+            workers: What else has a thread that is to be watched.
             on_settings: Called on any thread with the settings and what is wrong with their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
@@ -157,10 +199,7 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early: dict[str, Watched | None] = {
-            watchdog.CHORES: self.chores,
-            watchdog.CONTROL: self._control.thread,
-        }
+        early = {watchdog.CHORES: self.chores, watchdog.CONTROL: self._control.thread}
         self._watchdog.add(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.do(self._start_up)
@@ -177,29 +216,19 @@ class Program:
         self._watchdog.stop(0.0)
         if self.chores.is_alive():
             self._is_built.wait(TAKES_S)  # else parts could be made that are never ended
-        ports = self._ports
+        parts = self.parts
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
         self.chores.do(self.store.flush)
         others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
-        if ports is not None:
-            telling |= {"hotkeys": ports.stop_hotkeys, "insertion": ports.inserter.close}
-            others |= {"focus": ports.focus.stop, "copying": ports.copying.stop}
-        if self._recorder is not None:
-            telling["microphone"] = self._recorder.close
-        if self._transcriber is not None:
-            others["engine"] = self._transcriber.close
-        if self._cues is not None:
-            others["cues"] = self._cues.stop
-        if self.player is not None:
-            others["playback"] = self.player.close
-        if self._surroundings is not None:
-            others["surroundings"] = self._surroundings.stop
+        if parts is not None:
+            telling |= parts.telling()
+            others |= parts.others()
         begun = ending.begin(telling)
         ending.begin(others)
         ending.wait(begun, TAKES_S)
         in_order(lambda: self.controller.stop(min(CYCLE_S, ending.left_s())))
-        if self._history is not None:
-            ending.begin({"history": self._history.close})
+        if parts is not None:
+            ending.begin({"history": parts.history.close})
         ending.leave()
 
     # --- chores --------------------------------------------------------------------------------------
@@ -207,7 +236,9 @@ class Program:
     def _start_up(self) -> None:
         begin_s = time.monotonic()
         try:
-            self._build()
+            parts = self.parts = self._build()
+            if not self._is_hidden:  # also if a window was opened meanwhile
+                parts.ports.hotkeys.allow_questions()
         except Exception as exc:
             logger.exception("the program could not start completely")
             # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
@@ -220,12 +251,12 @@ class Program:
         if not (self._is_hidden or may_open):
             self._greet()
         self.controller.start()
-        if self._surroundings is not None:
-            self._surroundings.start()
+        if self.parts is not None:
+            self.parts.surroundings.start()
         self._watchdog.add(self._watches())  # before what follows, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
-        if self._transcriber is not None:
-            self._transcriber.use_model(self._applied.model)
+        if self.parts is not None:
+            self.parts.transcriber.use_model(self._applied.model)
         self.list_models()
         self._show_autostart()
         if choices.is_guide_due(self._applied, self._models, is_hidden=self._is_hidden):
@@ -243,30 +274,12 @@ class Program:
 
     def _watches(self) -> list[Watch]:
         """The threads to watch once all are there."""
-        found: dict[str, Watched | None] = {watchdog.CYCLE: self.controller.thread}
-        if (ports := self._ports) is None:
-            return watches_of(found)
-        parts = {
-            watchdog.MICROPHONE: self._recorder,
-            watchdog.ENGINE: self._transcriber,
-            watchdog.INSERT: ports.inserter,
-            watchdog.HISTORY: self._history,
-            watchdog.CUES: self._cues,
-            watchdog.PLAYBACK: self.player,
-        }
-        found |= {subject: part.thread for subject, part in parts.items() if part is not None}
-        found |= {watchdog.FOCUS: ports.focus, watchdog.COPYING: ports.copying}
-        found |= {watchdog.SETTING: ports.setting, watchdog.HOTKEYS: ports.hotkeys}
-        if self._microphone_list is not None:
-            found[watchdog.HOTPLUG] = self._microphone_list.hotplug
-        found[watchdog.CLIPBOARD] = ports.inserter.clipboard_thread
-        if self._surroundings is not None:
-            found |= self._surroundings.workers()
-        return watches_of(found)
+        parts = self.parts.watchable() if self.parts is not None else {}
+        return watches_of({watchdog.CYCLE: self.controller.thread, **parts})
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
         """A thread is lost or stuck. Called on the watchdog's thread."""
-        if subject != watchdog.CYCLE and self.controller.is_running():
+        if subject != watchdog.CYCLE.subject and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
         elif error is None:
             self.controller.show_again()
@@ -279,7 +292,7 @@ class Program:
         if not self._applied.model and self._models and self._models[0].name == DEMO:
             self.controller.post(choices.demo_notice(has_tray=self._has_tray))
 
-    def _build(self) -> None:
+    def _build(self) -> Parts:
         from handy_qwen.app.surroundings import Surroundings
         from handy_qwen.audio.microphones import Microphones
         from handy_qwen.audio.playback import Player, SoundCues
@@ -295,20 +308,20 @@ class Program:
         inserter = inserter_for(post, session, may_release=lambda: not self.controller.is_key_injected())
         may_ask = not self._is_hidden
         hotkeys = hotkeys_for(post, session, was_injecting=inserter.was_injecting, may_ask=may_ask)
-        library = self.library = PortAudio()
-        self._cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
-        self._microphone_list, self.player = Microphones(library), Player(library)
-        self._recorder = MicrophoneRecorder(
+        library = PortAudio()
+        cues = SoundCues(library, paths.asset("sounds"), is_on=settings.sounds)
+        microphones, player = Microphones(library), Player(library)
+        recorder = MicrophoneRecorder(
             post,
-            self._microphone_list,
+            microphones,
             wish=choices.wish_of(settings),
             warm_s=choices.warm_s_of(settings),
             on_devices=self._on_devices,
             on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
-        self._recorder.launch()
-        self.microphone.connect(self._recorder, self.player)
-        self._transcriber = EngineTranscriber(
+        recorder.launch()
+        self.microphone.connect(recorder, player)
+        transcriber = EngineTranscriber(
             post,
             self._load_model,
             name=settings.model,
@@ -317,29 +330,12 @@ class Program:
             at_work=Haste(),
             on_rest=self._at_rest,
         )
-        self._history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
-        self._history.start()
-        self._surroundings = Surroundings(
-            post, lambda: self._recorder, lambda: self.store.value.while_recording
-        )
-        self._ports = Ports(
-            hotkeys,
-            self._recorder,
-            self._transcriber,
-            inserter,
-            self._cues,
-            self._history,
-            post,
-            self.controller.attempt,
-            moment,
-        )
-        if not self._is_hidden:  # also if a window was opened meanwhile
-            hotkeys.allow_questions()
-
-    @property
-    def engine(self) -> EngineTranscriber | None:
-        """What transcribes; None before the program has started. Any thread."""
-        return self._transcriber
+        history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
+        history.start()
+        surroundings = Surroundings(post, recorder, lambda: self.store.value.while_recording)
+        attempt = self.controller.attempt
+        ports = Ports(hotkeys, recorder, transcriber, inserter, cues, history, post, attempt, machine.moment)
+        return Parts(ports, recorder, transcriber, cues, history, microphones, player, library, surroundings)
 
     def list_models(self) -> None:
         """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
@@ -372,20 +368,20 @@ class Program:
 
     def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
         """See ``core.view.Commands``. Any thread; returns at once."""
-        if self._ports is not None:
-            return self._ports.capture_hotkey(on_captured)
+        if self.parts is not None:
+            return self.parts.ports.capture_hotkey(on_captured)
         on_captured(Captured(CaptureStep.FAILED, error=self._broken))
         return lambda: None
 
     def configure_hotkeys(self, bind: bool | None) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
-        if self._ports is not None:
-            self._ports.configure_hotkeys(bind)
+        if self.parts is not None:
+            self.parts.ports.configure_hotkeys(bind)
 
     def allow_keys(self) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
-        if self._ports is not None:
-            self._ports.inserter.allow_keys()
+        if self.parts is not None:
+            self.parts.ports.inserter.allow_keys()
 
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
@@ -397,8 +393,8 @@ class Program:
         try:
             if place is not None:
                 require_unlike(hotkeys, place)
-            if place is not None and self._ports is not None:
-                self._ports.hotkeys.check(hotkeys[place : place + 1])
+            if place is not None and self.parts is not None:
+                self.parts.ports.hotkeys.check(hotkeys[place : place + 1])
         except HandyError as exc:
             return exc
         self._change({"hotkeys": hotkeys})
@@ -445,8 +441,8 @@ class Program:
 
     def play_sounds(self) -> None:
         """Play the sounds of start and stop. Any thread; returns at once."""
-        if self._cues is not None:
-            self._cues.preview()
+        if self.parts is not None:
+            self.parts.cues.preview()
 
     def use_microphone(self, name: str) -> None:
         """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
@@ -466,23 +462,23 @@ class Program:
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
-        if self._ports is not None:
-            self._ports.copy_text(text)
+        if self.parts is not None:
+            self.parts.ports.copy_text(text)
         else:
             self.controller.post(Failed(0, self._broken))
 
     def refresh_choices(self) -> None:
         """Look for microphones and models again. Any thread; returns at once."""
-        if self._recorder is not None:
-            self._recorder.refresh_devices()
+        if self.parts is not None:
+            self.parts.recorder.refresh_devices()
         self.chores.do(self.list_models)
         self.chores.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread; returns at once."""
         self._is_hidden = False
-        if self._ports is not None:
-            self._ports.hotkeys.allow_questions()
+        if self.parts is not None:
+            self.parts.ports.hotkeys.allow_questions()
         self._open_window(window)
 
     def open_settings_file(self) -> None:
@@ -515,18 +511,17 @@ class Program:
     def _apply(self, new: Settings) -> None:
         """The settings have changed. Called on the thread that changed them, never on two at once."""
         old, self._applied = self._applied, new
-        if self._recorder is not None and choices.recorded_with(new) != choices.recorded_with(old):
-            self._recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
-        if self._transcriber is not None and choices.loaded_with(new) != choices.loaded_with(old):
-            self._transcriber.use_model(new.model)
+        if (parts := self.parts) is not None:
+            if choices.recorded_with(new) != choices.recorded_with(old):
+                parts.recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
+            if choices.loaded_with(new) != choices.loaded_with(old):
+                parts.transcriber.use_model(new.model)
+            parts.transcriber.wake()  # perhaps it has been idle for long enough now
+            if kept_of(new) != kept_of(old):
+                parts.history.tidy()
+            parts.cues.is_on = new.sounds
         if (new.custom_words, new.model) != (old.custom_words, old.model) and not self._is_revising:
             tell_of_words(new, self.controller.post)
-        if self._transcriber is not None:
-            self._transcriber.wake()  # perhaps it has been idle for long enough now
-        if self._history is not None and kept_of(new) != kept_of(old):
-            self._history.tidy()
-        if self._cues is not None:
-            self._cues.is_on = new.sounds
         self.configure()
 
     def configure(self) -> None:
@@ -550,25 +545,25 @@ class Program:
 
     def level_db(self) -> float:
         """How loud the present take is. Implements ``core.view.Meter``."""
-        return self._recorder.level_db() if self._recorder is not None else -100.0
+        return self.parts.recorder.level_db() if self.parts is not None else -100.0
 
     def _has_slept(self, for_s: float) -> None:
         """Called on the watchdog's thread."""
-        if self._surroundings is not None:
-            self._surroundings.has_slept(for_s)
+        if self.parts is not None:
+            self.parts.surroundings.has_slept(for_s)
         else:
             self.controller.post(Slept(for_s))
 
     def _run_effect(self, effect: Effect) -> None:
-        if self._ports is None:
+        if self.parts is None:
             raise self._broken
-        self._ports.run(effect)
+        self.parts.ports.run(effect)
 
     def _show(self, view: View) -> None:
         self._languages.look(self._applied, view.choices)
         self._answers.on_view(view)
-        if self._surroundings is not None:
-            self._surroundings.on_view(view)
+        if self.parts is not None:
+            self.parts.surroundings.on_view(view)
         if self._on_view is not None:
             self._on_view(view)
 
@@ -582,7 +577,7 @@ class Program:
 
     def is_engine_idle(self) -> bool:
         """Whether no take waits for its text or is being recorded. Any thread."""
-        return self._transcriber is None or self._transcriber.is_idle()
+        return self.parts is None or self.parts.transcriber.is_idle()
 
     def _at_rest(self) -> None:
         """Called on the engine's thread."""

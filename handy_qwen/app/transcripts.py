@@ -1,16 +1,28 @@
-"""What becomes of a sound file: its text, or subtitles, or all that is known of it, ready to be saved."""
+"""What becomes of a sound file: its text, or subtitles, or all that is known of it, ready to be saved.
+
+Until files are taken off the list of their window, they are kept on disk with their texts, which so outlive a
+crash: one file for each, readable by the user alone. What cannot be read is left alone.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from handy_qwen.core import subtitles
-from handy_qwen.core.sound_files import Form
+from handy_qwen.core.models import Problem
+from handy_qwen.core.sound_files import FileEntry, FileState, Form
+from handy_qwen.files import replace_file
+from handy_qwen.message import verbatim
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # the command line need not wait for the engine
     from handy_qwen.engine.api import Passage, Transcript
+
+logger = logging.getLogger(__name__)
 
 
 def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -> dict[str, Any]:
@@ -51,3 +63,79 @@ def rendered(form: Form, known: Mapping[str, Any], passages: Iterable[Passage]) 
 def as_json(known: object) -> str:
     """``known`` for people as well as for programs."""
     return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
+
+
+@dataclass
+class Transcribed:
+    """What a file's text is made of. ``known`` is what ``described`` says."""
+
+    known: dict[str, Any] = field(default_factory=dict, repr=False)
+    passages: Sequence[Passage] = field(default=(), repr=False)
+
+
+class KeptFiles:
+    """What is in ``folder``. Belongs to one thread at a time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, entry: FileEntry, made: Transcribed) -> None:
+        """Keep ``entry`` with its text, in place of what was kept of it.
+
+        Raises:
+            OSError: It cannot be written.
+        """
+        problem = entry.problem
+        content = {
+            "state": entry.state.name.lower(),
+            "problem": [problem.title, problem.hint] if problem else None,
+            "note": entry.note,
+            "saved": str(entry.saved or ""),
+            "known": made.known or {"file": str(entry.path), "text": ""},
+            "passages": [[passage.text, passage.speech_s] for passage in made.passages],
+        }
+        replace_file(self._place(entry.number), json.dumps(content).encode())
+
+    def remove(self, number: int) -> None:
+        """Keep nothing of the file ``number``.
+
+        Raises:
+            OSError: It cannot be deleted.
+        """
+        self._place(number).unlink(missing_ok=True)
+
+    def read(self) -> Iterator[tuple[FileEntry, Transcribed]]:
+        """All that is kept, in order."""
+        for number in self.numbers():
+            try:
+                yield _read(number, json.loads(self._place(number).read_bytes()))
+            except (OSError, ValueError, TypeError, KeyError) as exc:  # cut short, or of another version
+                logger.warning("what was kept of a file cannot be read: %s", type(exc).__name__)
+
+    def numbers(self) -> list[int]:
+        """Those that are in use, also for what cannot be read."""
+        stems = (path.stem for path in self._folder.glob("*.json"))
+        return sorted(int(stem) for stem in stems if stem.isdecimal())
+
+    def _place(self, number: int) -> Path:
+        return self._folder / f"{number}.json"
+
+
+def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: ANN401  whatever JSON holds
+    from handy_qwen.engine.api import Passage
+
+    known = dict(content["known"])
+    passages = [
+        Passage(str(text), tuple((float(start), float(end)) for start, end in speech))
+        for text, speech in content["passages"]
+    ]
+    saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
+    path, text = Path(known["file"]), str(known["text"])
+    state = _STATES.get(content.get("state", "done"), FileState.LEFT)
+    told = content["problem"] if state is FileState.FAILED else None
+    problem = Problem(*(verbatim(str(part)) for part in told)) if told else None
+    share = 1.0 if state is FileState.DONE else None
+    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, passages)
+
+
+_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # any other was not finished

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.ports import Watched
 from handy_qwen.core.types import Part
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
 from handy_qwen.history.store import Places
 from handy_qwen.message import Message
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 from handy_qwen.settings import Settings
 
 if TYPE_CHECKING:  # slow to import
@@ -58,48 +57,14 @@ class UpkeepPresenter:
         self._shown = Upkeep()
         self._examined: tuple[Context, Report] | None = None
         self._told_as = "problem"  # the field for what goes wrong with the command under way
-        self._worker = Worker("upkeep", is_lazy=True, on_error=self._on_error)
-        self.workers: dict[str, Watched] = {watchdog.UPKEEP: self._worker}
-
-    # --- called on Qt's thread -----------------------------------------------------------------------
-
-    def check(self) -> None:
-        """Look what works on this machine."""
-        self._worker.do(self._check)
-
-    def write_archive(self, target: Path) -> None:
-        """Write the support archive."""
-        self._worker.do(partial(self._write_archive, target))
-
-    def measure_history(self) -> None:
-        """Look how much the history holds."""
-        self._worker.do(self._measure)
-
-    def delete_history(self) -> None:
-        """Delete all but the starred entries."""
-        self._worker.do(self._delete)
-
-    def look_for_handy(self) -> None:
-        """See whether Handy has settings here."""
-        self._worker.do(self._look_for_handy)
-
-    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
-        """Write a backup."""
-        self._worker.do(partial(self._moving, partial(self._export, target, parts)))
-
-    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
-        """Take a backup over."""
-        self._worker.do(partial(self._moving, partial(self._import, source, parts)))
-
-    def undo_import(self) -> None:
-        """Take it back."""
-        self._worker.do(partial(self._moving, self._undo))
+        self.thread = Worker("upkeep", is_lazy=True, on_error=self._on_error)
+        self.workers: watchdog.Watchable = {watchdog.UPKEEP: self.thread}
 
     def close(self, timeout_s: float) -> None:
         """Finish what was asked for, and end the thread. Safe to call twice."""
-        self._worker.stop(timeout_s)
+        self.thread.stop(timeout_s)
 
-    # --- called on "upkeep" --------------------------------------------------------------------------
+    # --- done on "upkeep" ----------------------------------------------------------------------------
 
     def _show(self, **changes: object) -> None:
         self._shown = replace(self._shown, **changes)  # type: ignore[arg-type]  # names of its fields
@@ -107,6 +72,11 @@ class UpkeepPresenter:
 
     def _on_error(self, error: HandyError) -> None:
         self._show(is_checking=False, **{self._told_as: Problem(error.title, error.hint)})
+
+    @queued
+    def check(self) -> None:
+        """Look what works on this machine."""
+        self._check()
 
     def _check(self) -> None:
         from handy_qwen.doctor import Context, examine
@@ -121,12 +91,14 @@ class UpkeepPresenter:
         self._show(is_checking=False)
 
     def _on_finding(self, finding: Finding) -> None:
-        self._worker.begin()  # a sign of life for the watchdog
+        self.thread.begin()  # a sign of life for the watchdog
         severity = {"ok": Severity.FINE, "warning": Severity.WARNING}.get(finding.status, Severity.PROBLEM)
         check = Check(finding.name, severity, finding.text, finding.remedy)
         self._show(checks=(*self._shown.checks, check))
 
-    def _write_archive(self, target: Path) -> None:
+    @queued
+    def write_archive(self, target: Path) -> None:
+        """Write the support archive."""
         from handy_qwen.doctor.bundle import write_bundle
 
         self._told_as = "archive_problem"
@@ -137,7 +109,22 @@ class UpkeepPresenter:
         write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
         self._show(archive=target)
 
-    def _moving(self, work: Callable[[], Message]) -> None:
+    @queued
+    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+        """Write a backup."""
+        self._move(partial(self._export, target, parts))
+
+    @queued
+    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
+        """Take a backup over."""
+        self._move(partial(self._import, source, parts))
+
+    @queued
+    def undo_import(self) -> None:
+        """Take it back."""
+        self._move(self._undo)
+
+    def _move(self, work: Callable[[], Message]) -> None:
         """Do ``work`` on a backup, and tell what came of it."""
         try:
             told = Told(self._shown.moved.number + 1, work())
@@ -145,7 +132,9 @@ class UpkeepPresenter:
             told = Told(self._shown.moved.number + 1, exc.title, exc.hint, is_problem=True)
         self._show(moved=told, can_undo=bool(self._taken[0]))
 
-    def _look_for_handy(self) -> None:
+    @queued
+    def look_for_handy(self) -> None:
+        """See whether Handy has settings here."""
         from handy_qwen.vocabulary import handy
 
         self._show(handy=handy.settings_file())
@@ -183,6 +172,11 @@ class UpkeepPresenter:
         self._revise(changes)
         return Message("Undone.")
 
+    @queued
+    def measure_history(self) -> None:
+        """Look how much the history holds."""
+        self._measure()
+
     def _measure(self) -> None:
         from handy_qwen.history.archive import Archive
 
@@ -196,8 +190,9 @@ class UpkeepPresenter:
         sound_bytes = sum(_size_of(path) for path in takes.iterdir()) if takes.is_dir() else 0
         self._show(history=HistoryUse(entries, starred, sound_bytes), problem=None)
 
-    def _delete(self) -> None:
-        """What cannot be deleted does not save the others."""
+    @queued
+    def delete_history(self) -> None:
+        """Delete all but the starred entries. One that cannot be deleted does not save the others."""
         from handy_qwen.history.archive import Archive
 
         self._told_as = "problem"
@@ -208,7 +203,7 @@ class UpkeepPresenter:
                     archive.delete(number)
                 except HandyError as exc:
                     problem = Problem(exc.title, exc.hint)
-                self._worker.begin()
+                self.thread.begin()
             archive.forget_traces()
         self._measure()
         if problem is not None:

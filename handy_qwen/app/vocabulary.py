@@ -8,34 +8,68 @@ typing pauses; that imports the engine, but loads no model. A text is tried as o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from handy_qwen.app.words import counted
 from handy_qwen.core.corrections import Correction
+from handy_qwen.core.events import Noted
 from handy_qwen.core.models import Told
+from handy_qwen.core.ports import Post
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
 from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
-from handy_qwen.errors import HandyError
-from handy_qwen.message import Message, messages
+from handy_qwen.errors import EngineError, HandyError
+from handy_qwen.message import Count, Message, messages
 from handy_qwen.runtime import watchdog
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Worker, queued
 from handy_qwen.settings import Settings
 from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.lists import Item, Outcome, Skipped, Vocabulary
 
-if TYPE_CHECKING:
-    from handy_qwen.core.ports import Watched
+if TYPE_CHECKING:  # slow to import
     from handy_qwen.engine.api import FittedWords
+
+logger = logging.getLogger(__name__)
 
 COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
 MOST_UNDONE = 50
 DEFAULT_LANGUAGE = "English"
+HINT = Message("The rest are not used. Put the most important words first.")
 Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
+
+
+def counted(settings: Settings) -> FittedWords | None:
+    """Which words the model in use reads. Slow: it reads the model's vocabulary.
+
+    None: there are no words, or the model cannot be read, which loading it tells the user.
+    """
+    if not settings.custom_words:
+        return None
+    from handy_qwen.models.installed import fit_custom_words
+
+    try:
+        return fit_custom_words(settings.model, settings.custom_words)
+    except EngineError as exc:
+        logger.info("custom words not counted: %s", type(exc).__name__)
+        return None
+
+
+def tell_of_words(settings: Settings, post: Post) -> None:
+    """Log how many fit, and notify if some are left out. As slow as ``counted``."""
+    if (found := counted(settings)) is None:
+        return
+    logger.info("custom words: %d of %d, %d of %d tokens", found.used, found.total, found.tokens, found.limit)
+    if found.left_out:
+        title = messages(
+            "{used} of {count} custom words fits.",
+            "{used} of {count} custom words fit.",
+            found.total,
+            used=Count(found.used),
+        )
+        post(Noted(title, HINT))
 
 
 class _SupersededError(Exception):
@@ -59,7 +93,7 @@ class VocabularyPresenter:
         settings: What holds now. Any thread.
         revise: Changes them; see ``SettingsStore.revise``. Called on ``vocabulary``.
         rules: What the settings say to the dictation cycle. Any thread.
-        count: Which words the model reads; see ``app.words.counted``. Called on ``vocabulary``.
+        count: Which words the model reads; see ``counted``. Called on ``vocabulary``.
     """
 
     def __init__(
@@ -72,7 +106,7 @@ class VocabularyPresenter:
         self.listener: VocabularyListener = lambda _page: None  # until there is one
         self._settings, self._revise, self._rules = settings, revise, rules
         self._count = count
-        self._is_watched = self._is_due = False
+        self._is_watched = False
         self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
         self._done: list[_Done] = []
         self._told = Told()
@@ -80,7 +114,7 @@ class VocabularyPresenter:
         self._fit: Fit | None = None
         self._counted: tuple[object, ...] = ()  # what ``_fit`` is about
         self._shown: VocabularyPage | None = None  # the last answer
-        self._worker = Worker(
+        self.thread = Worker(
             "vocabulary",
             routine=self._count_tokens,
             pause_s=lambda: COUNT_S if self._must_count() else None,
@@ -88,92 +122,58 @@ class VocabularyPresenter:
             is_lazy=True,
             on_error=lambda error: self._tell(error.title, error.hint, is_problem=True),
         )
-        self.workers: dict[str, Watched] = {watchdog.VOCABULARY: self._worker}
+        self.workers: watchdog.Watchable = {watchdog.VOCABULARY: self.thread}
 
-    # --- called on Qt's thread -----------------------------------------------------------------------
+    def close(self, timeout_s: float) -> None:
+        """Finish what was asked for, and end the thread. Safe to call twice."""
+        self.thread.stop(timeout_s)
 
+    # --- done on "vocabulary" ------------------------------------------------------------------------
+
+    @queued
     def look(self) -> None:
         """Answer now, and after every change."""
-        self._do(partial(self._watch, is_watched=True))
+        self._is_watched, self._shown = True, None  # whoever begins to look gets an answer in any case
 
+    @queued
     def leave(self) -> None:
         """Answer no more."""
-        self._do(partial(self._watch, is_watched=False))
+        self._is_watched, self._sample = False, ""
 
+    @queued
     def add_words(self, text: str) -> None:
         """Add the words in ``text``."""
-        items = partial(lists.lines_of, text)
-        self._do(lambda: self._change(lambda old: lists.added(old, items(), is_typed=True)))
+        self._change(lambda old: lists.added(old, lists.lines_of(text), is_typed=True))
 
+    @queued
     def edit_word(self, was: str, text: str) -> None:
         """Write ``text`` instead of ``was``."""
-        self._do(lambda: self._change(lambda old: lists.reworded(old, was, text), Message("Word changed.")))
+        self._change(lambda old: lists.reworded(old, was, text), Message("Word changed."))
 
+    @queued
     def delete_words(self, words: Sequence[str]) -> None:
         """Delete these."""
         told = messages("{count} word deleted.", "{count} words deleted.", len(words))
-        self._do(lambda: self._change(lambda old: Outcome(lists.without_words(old, words)), told))
+        self._change(lambda old: Outcome(lists.without_words(old, words)), told)
 
+    @queued
     def move_words(self, words: Sequence[str], by: int) -> None:
         """Move these by so many places."""
-        self._do(
-            lambda: self._change(lambda old: Outcome(lists.moved(old, words, by)), Message("Order changed."))
-        )
+        self._change(lambda old: Outcome(lists.moved(old, words, by)), Message("Order changed."))
 
-    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
-        """Change ``row``, or add one."""
-        self._do(partial(self._set, row.saved if row else None, entered))
-
-    def delete_rows(self, rows: Sequence[Row]) -> None:
-        """Delete these."""
-        self._do(partial(self._delete_rows, rows))
-
+    @queued
     def learn(self, corrections: Sequence[Correction]) -> None:
         """Add words and replacements."""
         items = [
             Item(place, one.written if one.is_word else Replacement(one.heard.strip(), one.written))
             for place, one in enumerate(corrections, 1)
         ]
-        self._do(lambda: self._change(lambda old: lists.added(old, items, is_typed=True)))
+        self._change(lambda old: lists.added(old, items, is_typed=True))
 
-    def import_file(self, path: Path) -> None:
-        """Add what a file holds."""
-        self._do(partial(self._import, path))
-
-    def export_words(self, path: Path) -> None:
-        """Write the words to a file."""
-        self._do(lambda: self._export(path, partial(exchange.write_words, path, self._lists().words)))
-
-    def export_replacements(self, path: Path) -> None:
-        """Write the replacements to a file."""
-        write = exchange.write_replacements
-        self._do(lambda: self._export(path, partial(write, path, self._lists().replacements)))
-
-    def undo(self) -> None:
-        """Take the last change back."""
-        self._do(self._undo)
-
+    @queued
     def try_text(self, text: str) -> None:
         """Show what the settings make of ``text``."""
-        self._do(partial(setattr, self, "_sample", text))
-
-    def close(self, timeout_s: float) -> None:
-        """Finish what was asked for, and end the thread. Safe to call twice."""
-        self._worker.stop(timeout_s)
-
-    # --- called on "vocabulary" ----------------------------------------------------------------------
-
-    def _do(self, call: Callable[[], None]) -> None:
-        def do() -> None:
-            self._is_due = True
-            call()
-
-        self._worker.do(do)
-
-    def _watch(self, *, is_watched: bool) -> None:
-        self._is_watched, self._shown = is_watched, None  # whoever begins to look gets an answer in any case
-        if not is_watched:
-            self._sample = ""
+        self._sample = text
 
     def _lists(self) -> Vocabulary:
         return Vocabulary.of(self._settings())
@@ -207,7 +207,10 @@ class VocabularyPresenter:
             is_problem = after == before and bool(outcome.skipped)
             self._tell(outcome.summary if is_bare else title, is_problem=is_problem)
 
-    def _set(self, saved: Replacement | None, entered: Replacement) -> None:
+    @queued
+    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
+        """Change ``row``, or add one."""
+        saved = row.saved if row else None
         problem = self._problem(saved, entered)
         if problem:
             self._drafts[saved] = Row(entered, saved, problem)
@@ -238,7 +241,9 @@ class VocabularyPresenter:
             )
         return Message()
 
-    def _delete_rows(self, rows: Sequence[Row]) -> None:
+    @queued
+    def delete_rows(self, rows: Sequence[Row]) -> None:
+        """Delete these."""
         gone = {row.saved for row in rows}
         for saved in gone:
             self._drafts.pop(saved, None)
@@ -251,16 +256,31 @@ class VocabularyPresenter:
 
         self._change(change, told)
 
-    def _import(self, path: Path) -> None:
+    @queued
+    def import_file(self, path: Path) -> None:
+        """Add what a file holds."""
         found = exchange.read_file(path)
         self._change(lambda old: lists.added(old, found.items), skipped=found.skipped)
         self._told = replace(self._told, hint=found.warning)
 
-    def _export(self, path: Path, write: Callable[[], None]) -> None:
-        write()
+    @queued
+    def export_words(self, path: Path) -> None:
+        """Write the words to a file."""
+        exchange.write_words(path, self._lists().words)
+        self._tell_exported(path)
+
+    @queued
+    def export_replacements(self, path: Path) -> None:
+        """Write the replacements to a file."""
+        exchange.write_replacements(path, self._lists().replacements)
+        self._tell_exported(path)
+
+    def _tell_exported(self, path: Path) -> None:
         self._tell(Message("Exported to {path}.", path=path))
 
-    def _undo(self) -> None:
+    @queued
+    def undo(self) -> None:
+        """Take the last change back."""
         if not self._done:
             return
         last = self._done.pop()
@@ -291,20 +311,19 @@ class VocabularyPresenter:
         if not self._must_count():
             return
         settings = self._settings()
-        self._is_due, self._fit, self._counted = True, None, self._to_count()
+        self._fit, self._counted = None, self._to_count()
         if (found := self._count(settings)) is not None:
             left_out = frozenset(settings.custom_words[place] for place in found.left_out)
             self._fit = Fit(found.tokens, found.limit, left_out)
 
     def _answer(self) -> None:
         """Show what there is now, once nothing more was asked for."""
-        if not (self._is_due and self._worker.is_idle()):
+        if not self.thread.is_idle():
             return
         try:
             tried = self._tried()
         except _SupersededError:
             return
-        self._is_due = False
         vocabulary = self._lists()
         for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # somebody else has deleted it
             row = self._drafts.pop(saved)
@@ -334,8 +353,8 @@ class VocabularyPresenter:
 
         def on_slow(one: Replacement) -> None:
             slow.append(one)
-            self._worker.begin()
-            if not self._worker.is_idle():
+            self.thread.begin()
+            if not self.thread.is_idle():
                 raise _SupersededError
 
         written = fit(clean(self._sample, rules.text, language, on_slow), rules.text, None, language)

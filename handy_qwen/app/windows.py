@@ -11,18 +11,19 @@ import psutil
 from handy_qwen import paths
 from handy_qwen.app.closing import Close
 from handy_qwen.app.files import FilesPresenter
-from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file
+from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter
 from handy_qwen.app.program import Program
 from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
 from handy_qwen.core.events import Noted
-from handy_qwen.core.ports import Watched
 from handy_qwen.core.profiles import rules_for
+from handy_qwen.core.types import Retried
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.message import Message
+from handy_qwen.runtime.watchdog import Watchable
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import yield_to_others
 from handy_qwen.ui.desk import Desk
@@ -54,11 +55,11 @@ class ProgramWindows:
             copy=program.copy_text,
             transcribe=self._transcribe,
             model=program.model_in_use,
-            player=lambda: program.player,
+            player=lambda: program.parts.player if program.parts else None,
             folder=default_folder(),
         )
         self.files = FilesPresenter(
-            lambda: program.engine,
+            lambda: program.parts.transcriber if program.parts else None,
             program.rules,
             program.model_in_use,
             copy=program.copy_text,
@@ -67,7 +68,10 @@ class ProgramWindows:
             folder=paths.data_dir() / "files",
         )
         self.upkeep = UpkeepPresenter(
-            default_folder(), lambda: program.library, lambda: program.store.value, program.revise
+            default_folder(),
+            lambda: program.parts.library if program.parts else None,
+            lambda: program.store.value,
+            program.revise,
         )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
 
@@ -100,10 +104,10 @@ class ProgramWindows:
         self._program.change(model=name)
         self._program.refresh_choices()
 
-    def workers(self) -> dict[str, Watched]:
-        """The threads of the presenters, by their subject in ``runtime.watchdog``."""
+    def workers(self) -> Watchable:
+        """The threads of the presenters."""
         presenters = (self.models, self.history, self.files, self.upkeep, self.vocabulary)
-        return {subject: part for one in presenters for subject, part in one.workers.items()}
+        return {expected: part for one in presenters for expected, part in one.workers.items()}
 
     def _transcribe(
         self, path: Path, application: str, model: str, language: str, moves: Callable[[], None]

@@ -1,4 +1,4 @@
-"""What macOS knows of Bluetooth headsets and PortAudio does not tell: which they are, and whether they play.
+"""What macOS knows and PortAudio does not tell: of Bluetooth headsets, and of devices that come and go.
 
 PortAudio's names are those of CoreAudio, so names are what both sides agree on.
 
@@ -10,8 +10,11 @@ from __future__ import annotations
 import ctypes
 import logging
 from collections.abc import Iterator
-from functools import cache
+from contextlib import ExitStack
+from functools import cache, partial
 from typing import Any
+
+from handy_qwen.audio.hotplug import Put
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +28,46 @@ class _Address(ctypes.Structure):
     """AudioObjectPropertyAddress: what is asked for, of input or output, of which channel."""
 
     _fields_ = (("selector", ctypes.c_uint32), ("scope", ctypes.c_uint32), ("element", ctypes.c_uint32))
+
+
+_LISTENER = ctypes.CFUNCTYPE(
+    ctypes.c_int32, ctypes.c_uint32, ctypes.c_uint32, ctypes.POINTER(_Address), ctypes.c_void_p
+)
+
+
+class DeviceListener:
+    """Implements ``hotplug.Listener``. CoreAudio tells of its list of devices, and of the default input."""
+
+    def __init__(self) -> None:
+        self._heard = ExitStack()
+        self._listener: Any = None  # kept when it is closed: CoreAudio may be about to call it
+
+    def open(self, put: Put) -> None:
+        """See ``Listener``."""
+        libraries = _libraries()
+        if libraries is None:
+            raise OSError("no CoreAudio")
+
+        def tell(*_: Any) -> int:  # noqa: ANN401
+            put("")
+            return 0
+
+        listener = self._listener = _LISTENER(tell)
+        with ExitStack() as heard:
+            for selector in ("dev#", "dIn "):
+                about = _SYSTEM, ctypes.byref(_address(selector)), listener, None
+                if failed := libraries[0].AudioObjectAddPropertyListener(*about):
+                    raise OSError(f"OSStatus {failed}")
+                heard.callback(partial(libraries[0].AudioObjectRemovePropertyListener, *about))
+            self._heard = heard.pop_all()
+
+    def concerns_microphones(self, _told: str) -> bool:
+        """See ``Listener``. The list may have changed by speakers: it does not say."""
+        return True
+
+    def close(self) -> None:
+        """See ``Listener``."""
+        self._heard.close()
 
 
 def headsets() -> frozenset[str]:
@@ -57,6 +100,9 @@ def _libraries() -> tuple[Any, Any] | None:
     ask = (ctypes.c_uint32, address, ctypes.c_uint32, ctypes.c_void_p, size)
     audio.AudioObjectGetPropertyDataSize.argtypes = ask
     audio.AudioObjectGetPropertyData.argtypes = (*ask, ctypes.c_void_p)
+    hear = (ctypes.c_uint32, address, _LISTENER, ctypes.c_void_p)
+    audio.AudioObjectAddPropertyListener.argtypes = hear
+    audio.AudioObjectRemovePropertyListener.argtypes = hear
     foundation.CFStringGetCString.argtypes = (
         ctypes.c_void_p,
         ctypes.c_char_p,

@@ -4,6 +4,9 @@
     Linux without, Windows, macOS       listed and opened by PortAudio
 
 On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts names at 31 characters.
+
+PulseAudio, PipeWire, Windows and macOS tell when something has changed. PortAudio sees it only while no
+stream is open: until then there is something ``unseen``.
 """
 
 from __future__ import annotations
@@ -20,8 +23,9 @@ from itertools import product
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import coreaudio, pulse
+from handy_qwen.audio import cards, coreaudio, hotplug, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
+from handy_qwen.audio.endpoints import Endpoints
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError, MicrophoneError
@@ -43,15 +47,21 @@ _ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order 
 
 
 class Microphones:
-    """The sound system. All methods but ``watch`` may block: call them on threads that can be given up."""
+    """The sound system. All methods may block, so call them on threads that can be given up.
+
+    Only ``watch`` and ``has_news`` return at once.
+    """
 
     def __init__(self, library: PortAudio, platform: str = sys.platform) -> None:
         self._library = library
         self._platform = platform
-        self._subscription = pulse.Subscription(self._changed)
+        self._subscription = _subscription(platform, self._changed)
         self._on_change: Callable[[], None] | None = None
         self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
-        self._changes = 0
+        self._changes = 0  # reported so far
+        self._seen = 0  # how many of them PortAudio has seen
+        self.unseen = 0  # the number of the last change, if PortAudio could not look since; 0: all is seen
+        self._cards: object = None  # as they were when the devices were last asked for
         self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
         self._listed: Sequence[Device] = ()  # what PortAudio said last
@@ -61,10 +71,13 @@ class Microphones:
     def devices(self) -> Sequence[Device]:
         """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
+            self._cards = cards.state_of(os.environ)
             found = self._pulse_devices()
             if found is not None:
                 self._library.load(START_S)  # here, at the start of the program, it need not be at a key
                 return found
+        else:
+            self._subscribe()
         try:
             self._library.call(self._look, patience_s=LIST_S if self._listed else START_S)
         except HungError:
@@ -73,11 +86,20 @@ class Microphones:
             logger.info("PortAudio does not answer; the list of microphones is the last one")
         return self._listed
 
+    def has_news(self) -> bool:
+        """Whether ``devices`` may have another answer than the last time; True where only that tells."""
+        if self._platform.startswith("linux"):
+            return self._cards != cards.state_of(os.environ)
+        return not self._subscription.is_alive or self._changes != self._seen
+
     def _look(self, portaudio: ModuleType) -> None:
         """Note what PortAudio lists; have it look again first if that is due and possible."""
-        is_due = time.monotonic() - self._listed_s > LIST_FRESH_S
+        changes = self._changes
+        is_due = changes != self._seen or time.monotonic() - self._listed_s > LIST_FRESH_S
         if is_due and self._library.refresh():
             self._listed_s = time.monotonic()
+            self._seen = changes
+        self.unseen = changes if changes != self._seen else 0
         found = _listed(portaudio, _host(portaudio, self._platform))
         headsets = coreaudio.headsets() if self._platform == "darwin" else frozenset()
         self._listed = [
@@ -102,7 +124,7 @@ class Microphones:
         return found
 
     def _subscribe(self) -> bool:
-        """Subscribe to changes, once the server has answered: without one a subscription ends at once."""
+        """Subscribe to changes, of a sound server once it has answered: without one it ends at once."""
         with self._guard:
             if self._on_change is None:
                 return False
@@ -238,6 +260,14 @@ class InputStream:
 
     def _on_finished(self) -> None:
         self.is_finished = True
+
+
+def _subscription(platform: str, on_change: Callable[[], None]) -> hotplug.Subscription | pulse.Subscription:
+    if platform == "win32":
+        return hotplug.Subscription(on_change, Endpoints())
+    if platform == "darwin":
+        return hotplug.Subscription(on_change, coreaudio.DeviceListener())
+    return pulse.Subscription(on_change)
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

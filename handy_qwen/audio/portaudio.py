@@ -36,6 +36,7 @@ from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
+from handy_qwen.audio import com
 from handy_qwen.audio.devices import HungError
 from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
 from handy_qwen.message import Message
@@ -206,7 +207,9 @@ class PortAudio:
 
     def _run(self) -> None:
         if self._platform == "win32":
-            _join_apartment()
+            # PortAudio would otherwise put the thread that starts it into an apartment of its own, and what
+            # WASAPI gave it there may not be used on the thread that takes over.
+            com.join_apartment()
         me = threading.current_thread()
         while True:
             with self._state:
@@ -278,17 +281,6 @@ class PortAudio:
                 self._is_over = True
                 module._terminate()  # closes streams that are open
         return is_alone
-
-
-def _join_apartment() -> None:
-    """Let this thread share COM objects with all that come after it.
-
-    PortAudio would otherwise put the thread that starts it into an apartment of its own, and what WASAPI gave
-    it there may not be used on the thread that takes over.
-    """
-    import ctypes
-
-    ctypes.windll.ole32.CoInitializeEx(None, 0)  # type: ignore[attr-defined,unused-ignore]  # COINIT_MULTITHREADED
 
 
 def worded(error: Exception) -> MicrophoneError:

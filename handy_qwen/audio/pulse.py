@@ -16,7 +16,8 @@ import os
 import re
 import subprocess
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from handy_qwen.audio.devices import Device, HungError, tell_apart
 from handy_qwen.runtime.worker import WatchedThread
@@ -24,6 +25,7 @@ from handy_qwen.runtime.worker import WatchedThread
 logger = logging.getLogger(__name__)
 
 TIMEOUT_S = 1.5
+_PLAIN = {"LC_ALL": "C.UTF-8"}
 _SUBSCRIBE = "pactl subscribe </dev/null & exec >/dev/null; read -r _; kill $!"
 """Ends when its input is closed, so also when this process is killed: a ``pactl`` left behind takes one
 of the 64 connections that a PulseAudio server has, until there is none left to record with."""
@@ -101,16 +103,15 @@ def _format(specification: str) -> tuple[int, int]:
     return channels, rate
 
 
-def _environment() -> dict[str, str]:
-    return os.environ | {"LC_ALL": "C.UTF-8"}
+def pactl(*command: str, environment: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """What ``pactl`` prints; None if it is not there, or refuses. MicrophoneError: no answer.
 
-
-def pactl(*command: str) -> str | None:
-    """What ``pactl`` prints; None if it is not there, or refuses. MicrophoneError: no answer."""
+    ``environment`` has variables of another session than this process's own.
+    """
     try:
         done = subprocess.run(
             ["pactl", *command],
-            env=_environment(),
+            env={**os.environ, **environment, **_PLAIN},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             encoding="utf-8",
@@ -151,7 +152,7 @@ class Subscription:
         """Begin, or begin again. Changes before it are not reported. Any one thread."""
         self._process = subprocess.Popen(
             ["sh", "-c", _SUBSCRIBE],
-            env=_environment(),
+            env={**os.environ, **_PLAIN},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

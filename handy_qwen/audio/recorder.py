@@ -52,7 +52,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Samples
-from handy_qwen.errors import HandyError, MicrophoneError
+from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
 from handy_qwen.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -72,6 +72,7 @@ MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to st
 HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
+ASK_IDLE_S = 300.0  # at most, between two times that the sound system is asked for a microphone
 RETRY_LISTENING_S = 2.0
 TROUBLE_S = 2.0  # a device that changes its profile is away for a moment
 HEADSET_S = 5.0  # between two looks whether a headset plays, while a microphone is kept open
@@ -142,7 +143,9 @@ class MicrophoneRecorder:
         self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
         self._take: Take | None = None
         self._listener: _Listener | None = None
-        self._is_outdated = False  # another device is to be used as soon as no take is recorded
+        self._is_outdated = False  # another stream is to be opened as soon as no take is recorded
+        self._closed_for = 0  # the change of devices for which the last one was closed, and when that was
+        self._closed_s = -math.inf
         self._listed: Listed | None = None  # as last reported
         self._troubled_s = math.inf  # since when there is nothing to record with
         self._trouble = ""  # as last reported
@@ -150,6 +153,8 @@ class MicrophoneRecorder:
         self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
         self._list_s = math.inf
+        self._poll_s = math.inf  # when to see whether a microphone has come
+        self._asked_s = -math.inf  # when the list was last asked for
         self._looked_s = math.inf
         self._level_db = SILENCE_DB
         self._is_closed = False
@@ -239,7 +244,8 @@ class MicrophoneRecorder:
         now_s = self._clock()
         if self._connection.stream or now_s < self._keep_until_s or self._listener:
             return POLL_IDLE_S
-        return max(POLL_IDLE_S, self._list_s - now_s) if self._list_s < math.inf else None
+        due_s = min(self._list_s, self._poll_s)
+        return max(POLL_IDLE_S, due_s - now_s) if due_s < math.inf else None
 
     def _step(self, work: Work | None) -> None:
         now_s = self._clock()
@@ -257,8 +263,10 @@ class MicrophoneRecorder:
             self._advance(self._take, now_s)
         if self._take is None:  # it may have just ended
             self._rest(now_s)
+        if now_s >= self._poll_s:
+            self._poll(now_s)
         if now_s >= self._list_s and not self._connection.is_listing:
-            self._list_s = math.inf
+            self._list_s, self._asked_s = math.inf, now_s
             self._connection.list(self._wish)
 
     def _give_up(self, _error: HandyError) -> None:
@@ -370,7 +378,10 @@ class MicrophoneRecorder:
             self._retry_s = min(self._retry_s, now_s)  # what failed before may work now
             self._on_devices(listed)
         stream = self._connection.stream
+        unseen = self._backend.unseen
         if stream is None:
+            if unseen:  # what was closed for it is not closed yet, or something plays
+                self._list_s = min(self._list_s, now_s + TROUBLE_S)
             return
         used = stream.device.handle
         if all(device.handle != used for device in listed.devices):
@@ -379,28 +390,52 @@ class MicrophoneRecorder:
             return
         try:
             wanted = pick(listed.devices, self._wish.names, self._connection.hanging, listed.spared)
-            self._is_outdated = wanted.handle != used
+            self._is_outdated = wanted.handle != used or self._must_close_for(unseen, now_s)
         except MicrophoneError:
             self._is_outdated = False  # a monitor is all there is, and it is in use
         if self._is_outdated and self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         elif self._is_outdated and self._take is None:
-            self._connection.drop()
+            self._drop_outdated(now_s)
+
+    def _must_close_for(self, unseen: int, now_s: float) -> bool:
+        """Whether the stream has to give way so that a change of devices can be seen.
+
+        Once for each: if something else keeps PortAudio from looking, to close again is no help. And not too
+        often: opening a headset may itself change something.
+        """
+        if unseen <= self._closed_for:
+            return False
+        again_s = self._closed_s + RETRY_IDLE_S
+        if now_s < again_s:
+            self._list_s = min(self._list_s, again_s)
+        return now_s >= again_s
 
     def _note_trouble(self, error: MicrophoneError | None, now_s: float) -> None:
         """Tell that there is nothing to record with, once it has lasted, and when that is over."""
         if error is not None:
             self._troubled_s = min(self._troubled_s, now_s)
             lasts = now_s - self._troubled_s >= TROUBLE_S
-            self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
+            if lasts and error.reason is MicrophoneReason.NO_DEVICE:
+                self._poll_s = now_s + RETRY_IDLE_S
+            else:  # only asking tells whether a sound system answers again
+                self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
             if not lasts:
                 return
         else:
-            self._troubled_s = math.inf
+            self._troubled_s = self._poll_s = math.inf
         title = error.title if error is not None else ""
         if title != self._trouble:
             self._trouble = title
             self._on_trouble(error)
+
+    def _poll(self, now_s: float) -> None:
+        """There is nothing to record with: ask again if there may be by now, as to ask costs much."""
+        self._poll_s = now_s + RETRY_IDLE_S
+        if self._backend.has_news():
+            self._list_s = self._troubled_s = now_s  # and once more a little later: it may not be ready yet
+        elif now_s - self._asked_s >= ASK_IDLE_S:
+            self._list_s = now_s
 
     def _lose(self, now_s: float) -> None:
         stream, take = self._connection.stream, self._take
@@ -523,7 +558,14 @@ class MicrophoneRecorder:
                 self._connection.stream.buffer.keep(0)
         self._level_db = SILENCE_DB
         if self._is_outdated:
-            self._connection.drop()
+            self._drop_outdated(now_s)
+
+    def _drop_outdated(self, now_s: float) -> None:
+        """Close the stream, and look what can be seen without it."""
+        self._connection.drop()
+        if unseen := self._backend.unseen:
+            self._closed_for, self._closed_s = unseen, now_s
+        self._list_soon(now_s)
 
     def _tell(self, take: Take, event: Event) -> None:
         if not take.is_listening:

@@ -2,7 +2,7 @@
 
     Linux     ``pactl``, as for the microphones
     macOS     ``osascript``, which needs no permission for it
-    Windows   IAudioEndpointVolume, through ctypes
+    Windows   IAudioEndpointVolume
 
 Sources: https://learn.microsoft.com/windows/win32/api/endpointvolume/; the order of methods in its tables of
 functions is that of endpointvolume.h and mmdeviceapi.h.
@@ -15,12 +15,11 @@ import logging
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import UUID
 
-from handy_qwen.audio import pulse
+from handy_qwen.audio import com, pulse
+from handy_qwen.audio.endpoints import ENUMERATOR, ENUMERATOR_CLASS, MULTIMEDIA
 from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
@@ -136,63 +135,28 @@ class WindowsSpeakers:
     def volume(self) -> tuple[str, list[float]] | None:
         """See ``Speakers``."""
         level = ctypes.c_float()
-        is_known = self._with_endpoint(lambda call: call(_GET_SCALAR, ctypes.byref(level)))
+        is_known = self._call(_GET_SCALAR, ctypes.byref(level))
         return ("default", [float(level.value)]) if is_known else None
 
     def set_volume(self, _device: str, channels: list[float]) -> bool:
         """See ``Speakers``."""
-        return self._with_endpoint(lambda call: call(_SET_SCALAR, ctypes.c_float(channels[0]), None))
+        return self._call(_SET_SCALAR, channels[0], None)
 
-    def _with_endpoint(self, use: Callable[[Callable[..., None]], None]) -> bool:
-        """``use`` gets what calls a method of IAudioEndpointVolume. Whether all went well."""
-        ole32 = ctypes.windll.ole32  # type: ignore[attr-defined,unused-ignore]
-        ole32.CoInitializeEx(None, 0)  # COINIT_MULTITHREADED; once more does no harm
-        held: list[Any] = []
+    def _call(self, place: int, *arguments: Any) -> bool:  # noqa: ANN401  of ctypes
+        """Call a method of IAudioEndpointVolume. Whether all went well."""
+        com.join_apartment()
         try:
-            enumerator, device, endpoint = (ctypes.c_void_p() for _ in range(3))
-            made = ole32.CoCreateInstance(
-                *(_guid(_ENUMERATOR_CLASS), None, _CLSCTX_ALL, _guid(_ENUMERATOR)), ctypes.byref(enumerator)
-            )
-            _require(made)
-            held.append(enumerator)
-            _method(enumerator, _GET_DEFAULT, _RENDER, _MULTIMEDIA, ctypes.byref(device))
-            held.append(device)
-            _method(device, _ACTIVATE, _guid(_ENDPOINT), _CLSCTX_ALL, None, ctypes.byref(endpoint))
-            held.append(endpoint)
-            use(lambda place, *arguments: _method(endpoint, place, *arguments))
+            with com.Objects() as objects:
+                enumerator = objects.make(ENUMERATOR_CLASS, ENUMERATOR)
+                device = objects.get(enumerator, _GET_DEFAULT, _RENDER, MULTIMEDIA)
+                endpoint = objects.get(device, _ACTIVATE, com.guid(_ENDPOINT), com.CLSCTX_ALL, None)
+                com.call(endpoint, place, *arguments)
         except OSError as exc:  # no speakers
             logger.info("the volume cannot be asked or set: %s", exc)
             return False
-        finally:
-            for one in reversed(held):
-                _function(one, _RELEASE)(one)
         return True
 
 
-_ENUMERATOR_CLASS = "{BCDE0395-E52F-467C-8E3D-C4579291692E}"
-_ENUMERATOR = "{A95664D2-9614-4F35-A746-DE8DB63617E6}"
-_ENDPOINT = "{5CDF2C82-841E-4546-9722-0CF74078229A}"
-_CLSCTX_ALL, _RENDER, _MULTIMEDIA = 23, 0, 1
+_ENDPOINT = "{5CDF2C82-841E-4546-9722-0CF74078229A}"  # IAudioEndpointVolume
+_RENDER = 0
 _GET_DEFAULT, _ACTIVATE, _SET_SCALAR, _GET_SCALAR = 4, 3, 7, 9  # places in the tables of functions
-_RELEASE = 2
-
-
-def _guid(text: str) -> Any:  # noqa: ANN401  of ctypes
-    return (ctypes.c_byte * 16).from_buffer_copy(UUID(text).bytes_le)
-
-
-def _function(pointer: Any, place: int, *kinds: Any) -> Any:  # noqa: ANN401
-    table = ctypes.cast(pointer, ctypes.POINTER(ctypes.POINTER(ctypes.c_void_p)))[0]
-    kind = ctypes.WINFUNCTYPE(ctypes.c_long, ctypes.c_void_p, *kinds)  # type: ignore[attr-defined,unused-ignore]
-    return kind(table[place])
-
-
-def _method(pointer: Any, place: int, *arguments: Any) -> None:  # noqa: ANN401
-    by_type = {int: ctypes.c_int, ctypes.c_float: ctypes.c_float}
-    kinds = [by_type.get(type(one), ctypes.c_void_p) for one in arguments]
-    _require(_function(pointer, place, *kinds)(pointer, *arguments))
-
-
-def _require(result: int) -> None:
-    if result:
-        raise OSError(f"HRESULT {result & 0xFFFFFFFF:#x}")

@@ -24,6 +24,7 @@ from handy_qwen.transcriber.slot import return_freed_memory
 
 _RATE_HZ = 16_000
 _READ_BYTES = 512 << 20  # far more than any cache holds
+_MATRIX = 1536  # rows and columns
 _ROUNDS = 3
 
 
@@ -150,10 +151,10 @@ def _read_rate(threads: int) -> float:
         return max(_rate(lambda: list(pool.map(np.max, parts)), _READ_BYTES) for _ in range(_ROUNDS))
 
 
-def _matmul_rate(size: int = 1536) -> float:
+def _matmul_rate() -> float:
     """GFLOP/s of a float32 matrix product, the best of some rounds."""
-    a = np.ones((size, size), np.float32)
-    return max(_rate(lambda: a @ a, 2 * size**3) for _ in range(_ROUNDS))
+    a = np.ones((_MATRIX, _MATRIX), np.float32)
+    return max(_rate(lambda: a @ a, 2 * _MATRIX**3) for _ in range(_ROUNDS))
 
 
 def _rate(work: Callable[[], object], amount: float) -> float:

@@ -125,11 +125,9 @@ def _row(score: Score) -> str:
 
 def _run_speed(options: argparse.Namespace) -> int:
     from handy_qwen.bench.speed import load_now, measure_machine, measure_model
-    from handy_qwen.models.device_trial import is_trial_due, try_devices
     from handy_qwen.models.installed import find_model
-    from handy_qwen.models.machine import threads_for
-    from handy_qwen.models.placement import placement_of
-    from handy_qwen.models.tuning import is_tuned, tune
+    from handy_qwen.models.machine import placement_of, threads_for
+    from handy_qwen.models.tuning import is_trial_due, is_tuned, try_devices, tune
 
     load = load_now()
     folder = find_model(asked_or_used(options.model)).folder

@@ -303,15 +303,7 @@ def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry
         found, name = interruptible(work, cancel), recognizer.name
     if found.is_truncated:
         say("handy-qwen: The text may be incomplete: words may be missing where it has […].")
-    text, original = written_again(found, rules)
-    archive.transcribed(
-        entry.id,
-        text,
-        language=found.language,
-        model=name,
-        is_truncated=found.is_truncated,
-        original=original,
-    )
+    archive.transcribed(entry.id, written_again(found, rules, name))
     return archive.entry(entry.id)
 
 

@@ -199,7 +199,7 @@ def _transcribed(
 ) -> tuple[dict[str, Any], Transcript]:
     """Transcribe one file. Runs on a thread of its own."""
     from handy_qwen.audio.files import read
-    from handy_qwen.engine import transcribe_blocks
+    from handy_qwen.engine.api import transcribe_blocks
 
     with read(name) as audio:
         wanted = {"language": options.language, "context": options.context, "exact": options.exact}

@@ -31,7 +31,6 @@ from handy_qwen.engine.qwen3.model import TOKENS_PER_CHUNK, AudioConfig
 
 _TOWER = "audio_tower."
 _EPSILON = 1e-5
-_FLATTENED = "flattened"  # what the convolutions give
 
 
 def write_frontend(

@@ -154,7 +154,7 @@ class KeepSound:
 
 @dataclass(frozen=True, slots=True)
 class KeepText:
-    """The history keeps the text of take ``take``."""
+    """The history keeps the text of take ``take``. What is empty says nothing new."""
 
     take: int
     text: str = field(repr=False)
@@ -162,7 +162,8 @@ class KeepText:
     model: str
     application: str
     is_truncated: bool = False  # words may be missing
-    original: str = field(default="", repr=False)  # what was said, if ``text`` is blank
+    # What was said, if there is nothing in it to insert; "" if nobody spoke.
+    original: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

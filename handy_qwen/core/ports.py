@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from handy_qwen.core.capture import OnCaptured
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Event
 from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
 
@@ -233,22 +234,8 @@ class History(Protocol):
     def complete(self, take: int) -> None:
         """The recording has ended; the text is awaited."""
 
-    def done(
-        self,
-        take: int,
-        text: str,
-        *,
-        language: str = "",
-        model: str = "",
-        application: str = "",
-        is_truncated: bool = False,
-        original: str = "",
-    ) -> None:
-        """The text as it is to be delivered; "" if there is none.
-
-        ``is_truncated``: words may be missing. ``original``: what was said, if there is nothing in it to
-        insert; "" if nobody spoke.
-        """
+    def done(self, kept: KeepText) -> None:
+        """The text as it is to be delivered is there; "" if there is none."""
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -256,3 +256,14 @@ class Entry:
     def is_undelivered(self) -> bool:
         """Whether there is a text that the user may never have got."""
         return self.state is EntryState.DONE and bool(self.text) and not self.delivery.is_settled
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What came of transcribing the sound of an entry again; see ``Entry``."""
+
+    text: str = field(repr=False)
+    language: str
+    model: str
+    is_truncated: bool = False
+    original: str = field(default="", repr=False)

@@ -23,7 +23,7 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.doctor.findings import Context, Report
 from handy_qwen.doctor.program import versions
 from handy_qwen.errors import HandyError, HotkeyError
-from handy_qwen.files import replacing
+from handy_qwen.files import creating, replacing
 from handy_qwen.message import Message
 from handy_qwen.settings import Settings
 from handy_qwen.system.hotkeys.chord import parse_chord
@@ -58,11 +58,13 @@ def write_bundle(
             entry.external_attr = PRIVATE << 16
             entry.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(entry, text)
-    if not may_replace and os.path.lexists(place):
-        raise HandyError(Message("{path} is there already.", path=place), Message("Give another name."))
+    writing = replacing if may_replace else creating
     try:
-        with replacing(place, mode=PRIVATE) as file:
+        with writing(place, mode=PRIVATE) as file:
             file.write(data.getvalue())
+    except FileExistsError as exc:
+        title, hint = Message("{path} is there already.", path=place), Message("Give another name.")
+        raise HandyError(title, hint) from exc
     except OSError as exc:
         title = Message("{path} cannot be written: {reason}.", path=place, reason=exc.strerror)
         hint = Message("Choose another place.")

@@ -15,12 +15,11 @@ from handy_qwen import paths
 from handy_qwen.core.models import DEMO
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.doctor.program import nearest
-from handy_qwen.engine.qwen3.devices import devices_here
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, find_damage, load_manifest
+from handy_qwen.engine.qwen3.sessions import devices_here
 from handy_qwen.errors import EngineError, ModelMissingError
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.message import Message, Size, messages, sentences, verbatim
-from handy_qwen.models.device_trial import is_trial_due
 from handy_qwen.models.installed import (
     InstalledModel,
     find_model,
@@ -28,7 +27,8 @@ from handy_qwen.models.installed import (
     installed_models,
     load_recognizer,
 )
-from handy_qwen.models.placement import choice_of
+from handy_qwen.models.machine import choice_of
+from handy_qwen.models.tuning import is_trial_due
 
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import queue
 import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +12,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from handy_qwen.audio import pulse
 from handy_qwen.audio.devices import Device, HungError, Wish, pick, spared
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.recorder import MicrophoneRecorder
@@ -25,7 +24,6 @@ from handy_qwen.errors import MicrophoneError
 from handy_qwen.message import Message, sentences
 
 SOUND = "sound"
-ANSWER_S = 2.0
 START_S = 5.0  # for PortAudio to start
 
 
@@ -57,7 +55,7 @@ def _server(context: Context) -> Finding:
         )
         hint = Message("Install it (Debian, Ubuntu, Fedora: pulseaudio-utils; Arch: libpulse).")
         return warning(SOUND, text, hint, server="")
-    told = pactl(context, "info")
+    told = _pactl(context, "info")
     if told is None:
         return warning(
             SOUND,
@@ -77,22 +75,12 @@ def _server(context: Context) -> Finding:
     )
 
 
-def pactl(context: Context, *command: str) -> str | None:
-    """What ``pactl`` prints in the C locale; None: it failed or took longer than ``ANSWER_S``."""
+def _pactl(context: Context, *command: str) -> str | None:
+    """What ``pactl`` prints; None: it failed, or there was no answer."""
     try:
-        done = subprocess.run(
-            ["pactl", *command],
-            env={**os.environ, **context.environment, "LC_ALL": "C.UTF-8"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=ANSWER_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        return pulse.pactl(*command, environment=context.environment)
+    except MicrophoneError:
         return None
-    return None if done.returncode else done.stdout
 
 
 MICROPHONE = "microphone"
@@ -268,7 +256,7 @@ def _is_muted(context: Context, device: Device) -> bool:
     """Whether the sound server says so; where nobody tells, the silence does."""
     if not context.platform.startswith("linux") or device.handle.isdecimal():
         return False
-    told = pactl(context, "get-source-mute", device.handle)
+    told = _pactl(context, "get-source-mute", device.handle)
     return told is not None and told.strip().endswith("yes")
 
 

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.engine.processor import fast_cores, processor_name, usable_processors
 
 if TYPE_CHECKING:
-    from handy_qwen.engine.api import LiveText, Model, Placement, Samples, Transcript
+    from handy_qwen.engine.api import Model, Placement
 
 _THREADS_PER_CORE = 4
 _MAX_THREADS = 8  # more were not measured
@@ -50,23 +49,6 @@ def load_model(
         name=name,
         placement=placement,
     )
-
-
-def transcribe_blocks(
-    live: LiveText, blocks: Iterable[Samples], on_step: Callable[[int], None]
-) -> Transcript:
-    """Feed ``live`` with ``blocks`` (see ``LiveText.feed``), doing all work that is due after each.
-
-    ``on_step`` is called after each piece of work with the number of samples fed. Raises as ``live`` does.
-    """
-    fed = 0
-    for block in blocks:
-        live.feed(block)
-        fed += len(block)
-        on_step(fed)
-        while live.advance():
-            on_step(fed)
-    return live.finish(lambda: on_step(fed))
 
 
 def default_threads() -> int:

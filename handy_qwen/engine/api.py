@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
@@ -301,13 +301,13 @@ class Model(Protocol):
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] = lambda _: None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> Transcript:
         """Transcribe a whole clip: ``samples``, shape (n,), float32 in [-1, 1], 16 kHz; n may be 0.
 
-        For the other arguments see ``live``. ``on_progress`` is called on this thread with the share of the
-        samples that is done, 0 to 1. Raises AudioFormatError for other samples, LanguageError,
-        CancelledError, and EngineError if a run failed.
+        For the other arguments see ``live``. ``on_step`` is called on this thread after each piece of work.
+        Raises AudioFormatError for other samples, LanguageError, CancelledError, and EngineError if a run
+        failed.
         """
 
     def check_files(self) -> None:
@@ -337,6 +337,23 @@ class Model(Protocol):
 
     def close(self) -> None:
         """Free the memory. Nothing may be called afterwards."""
+
+
+def transcribe_blocks(
+    live: LiveText, blocks: Iterable[Samples], on_step: Callable[[int], None]
+) -> Transcript:
+    """Feed ``live`` with ``blocks`` (see ``LiveText.feed``), doing all work that is due after each.
+
+    ``on_step`` is called after each piece of work with the number of samples fed. Raises as ``live`` does.
+    """
+    fed = 0
+    for block in blocks:
+        live.feed(block)
+        fed += len(block)
+        on_step(fed)
+        while live.advance():
+            on_step(fed)
+    return live.finish(lambda: on_step(fed))
 
 
 def join_texts(parts: Sequence[str]) -> str:

@@ -10,9 +10,10 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 
-from handy_qwen.core.types import Delivery, Entry, EntryState
+from handy_qwen.core.types import Delivery, Entry, EntryState, Retried
 from handy_qwen.errors import HistoryError
 from handy_qwen.history import retention, wav
 from handy_qwen.history.store import Places, Row, Store, is_locked
@@ -119,29 +120,16 @@ class Archive:
             with suppress(sqlite3.Error):  # there is a reader: the running program does it later
                 self._store.checkpoint()
 
-    def transcribed(
-        self,
-        number: int,
-        text: str,
-        *,
-        language: str,
-        model: str,
-        is_truncated: bool = False,
-        original: str = "",
-    ) -> None:
+    def transcribed(self, number: int, found: Retried) -> None:
         """The entry has a new text that the user has seen. Raises HistoryError: an empty one is not taken."""
         row = self._row(number)
-        if row.text and not text:
+        if row.text and not found.text:
             raise HistoryError(
                 Message("No speech was found this time."), Message("The previous text is unchanged.")
             )
         columns = {
+            **asdict(found),
             "state": EntryState.DONE,
-            "text": text,
-            "original": original,
-            "is_truncated": is_truncated,
-            "language": language,
-            "model": model,
             "error": "",
             "settled_ms": int(time.time() * 1000),
             "replays": 0,

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Failed
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, Samples
@@ -109,20 +110,9 @@ class DiskHistory:
         """The recording has ended."""
         self._end(partial(self._ledger.complete, take), take)
 
-    def done(
-        self,
-        take: int,
-        text: str,
-        *,
-        language: str = "",
-        model: str = "",
-        application: str = "",
-        is_truncated: bool = False,
-        original: str = "",
-    ) -> None:
+    def done(self, kept: KeepText) -> None:
         """The text is there."""
-        known = {"language": language, "model": model, "application": application, "original": original}
-        self.thread.do(partial(self._ledger.done, take, text, known, is_truncated=is_truncated))
+        self.thread.do(partial(self._ledger.done, kept))
 
     def failed(self, take: int, title: str) -> None:
         """There is no text."""

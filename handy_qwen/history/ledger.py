@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Failed, Kept, Replayed
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
@@ -170,23 +171,25 @@ class Ledger:
         if live is not None and live.row.state is EntryState.RECORDING:
             self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
 
-    def done(self, take: int, text: str, known: dict[str, str], *, is_truncated: bool) -> None:
-        """The text is there. ``known``: columns, of which those that are not empty count."""
-        live = self.live.get(take)
+    def done(self, kept: KeepText) -> None:
+        """The text is there."""
+        live = self.live.get(kept.take)
         if live is None:
             return
+        known = {"language": kept.language, "model": kept.model, "application": kept.application}
         self._advance(
             live,
-            Stage.COMPLETE if text else Stage.SETTLED,
+            Stage.COMPLETE if kept.text else Stage.SETTLED,
             is_urgent=True,
             state=EntryState.DONE,
-            text=text,
-            is_truncated=is_truncated,
+            text=kept.text,
+            original=kept.original,
+            is_truncated=kept.is_truncated,
             settled_ms=int(self._wall_s() * 1000),
             error="",
             whereabouts=Delivery.NOWHERE,
             replays=0,
-            **{"original": ""} | {name: value for name, value in known.items() if value},
+            **{name: value for name, value in known.items() if value},
         )
 
     def failed(self, take: int, title: str) -> None:

@@ -35,8 +35,7 @@ from handy_qwen.errors import EngineError, HandyError, InstallationError, ModelC
 from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.message import Message, verbatim
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
-from handy_qwen.models.machine import clip_s_of, threads_for
-from handy_qwen.models.placement import placement_of
+from handy_qwen.models.machine import clip_s_of, placement_of, threads_for
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
 
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"

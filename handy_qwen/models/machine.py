@@ -2,7 +2,10 @@
 
 One file beside the models. All of it is void on another machine or with another ONNX Runtime, and what is
 kept of a model when that is another one. A file that cannot be read or written costs no more than measuring
-again.
+again. What is kept is measured by tuning.py.
+
+A device that fails, or ends the program, in the middle of a take is not used again until ONNX Runtime, the
+model, a driver or the device changes.
 """
 
 from __future__ import annotations
@@ -13,20 +16,26 @@ import logging
 import math
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from handy_qwen import paths
 from handy_qwen.engine import default_threads, machine_id
+from handy_qwen.engine.api import Part, Placement
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE
+from handy_qwen.engine.qwen3.sessions import drivers
+from handy_qwen.errors import EngineError
 from handy_qwen.files import replace_file
+from handy_qwen.models.device_mark import crashed, in_use
 
 logger = logging.getLogger(__name__)
 
 FILE = "machine.json"
-THREADS, SPEED = "threads", "speed"
-"""Topics: ``count`` threads suit the model; ``clip_s`` is the time for ten seconds of speech."""
+THREADS, SPEED, _DEVICE = "threads", "speed", "device"
+"""Topics: ``count`` threads suit the model; ``clip_s`` for ten seconds of speech; and a ``Choice``."""
 _MOST_THREADS = 64
 _MOST_MODELS = 50  # the oldest go first: they may be gone
 _lock = threading.Lock()
@@ -98,3 +107,62 @@ def _key(folder: Path) -> str:
         facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
         content = repr(facts).encode()
     return f"{folder.name} {hashlib.sha256(content).hexdigest()[:16]}"
+
+
+# ---- devices --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What came of trying the devices here with a model: which ``parts`` run on ``provider``, and ``why``.
+
+    Without parts, all runs on the processor. ``why`` is one sentence or several, for people.
+    """
+
+    provider: str
+    parts: frozenset[Part]
+    why: str
+
+
+def choice_of(folder: Path) -> Choice | None:
+    """What is remembered of the model in ``folder``; None if the devices here were not tried with it."""
+    _note_crash()
+    found = remembered(folder, _DEVICE)
+    if found is None or found.get("drivers") != drivers():
+        return None
+    try:
+        parts = frozenset(Part(part) for part in found["parts"])
+        return Choice(str(found["provider"]), parts, str(found["why"]))
+    except (KeyError, TypeError, ValueError):  # somebody has changed the file
+        return None
+
+
+def keep_choice(folder: Path, choice: Choice | None) -> None:
+    """Remember ``choice`` for the model in ``folder``; None to have the devices tried again.
+
+    It takes the place of a crash before that nobody has asked about.
+    """
+    _note_crash()
+    found: dict[str, Any] = {}
+    if choice is not None:
+        found = {"provider": choice.provider, "parts": sorted(choice.parts), "why": choice.why}
+        found["drivers"] = drivers()
+    remember(folder, _DEVICE, found)
+
+
+def placement_of(folder: Path) -> Placement | None:
+    """Where the parts of the model in ``folder`` run; None for the processor alone."""
+    choice = choice_of(folder)
+    if choice is None or not choice.parts:
+        return None
+
+    def on_failure(error: EngineError) -> None:
+        keep_choice(folder, Choice("", frozenset(), f"It failed while it was used: {error.title}"))
+
+    return Placement(choice.provider, choice.parts, on_failure, partial(in_use, folder))
+
+
+def _note_crash() -> None:
+    """Remember of a device that ended a program."""
+    if (folder := crashed()) is not None:
+        keep_choice(folder, Choice("", frozenset(), "The program crashed while the device was used."))

@@ -215,16 +215,8 @@ class Ports:
                 self.history.adopt(take, entry)
             case effects.KeepSound(take):
                 self.history.complete(take)
-            case effects.KeepText(take, text, language, model, application, is_truncated, original):
-                self.history.done(
-                    take,
-                    text,
-                    language=language,
-                    model=model,
-                    application=application,
-                    is_truncated=is_truncated,
-                    original=original,
-                )
+            case effects.KeepText():
+                self.history.done(effect)
             case effects.KeepFailure(take, title):
                 self.history.failed(take, title)
             case effects.KeepCancellation(take):

@@ -28,9 +28,9 @@ from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0
-FORGIVEN_LOOKS = 600  # a part that was well for so long may be started again once more
-SPINNING_LOOKS = 5  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
+LOOK_S = 2.0  # each wakes a processor that may sleep
+FORGIVEN_LOOKS = 300  # a part that was well for so long may be started again once more
+SPINNING_LOOKS = 3  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
 
 Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
@@ -39,17 +39,17 @@ Tell = Callable[[str, HandyError | None], None]
 class Expected(NamedTuple):
     """What is expected of a part, and what the user reads when it fails."""
 
+    subject: str  # its name in log and notices
     title: Message  # what does not work without it, as a sentence's beginning
     stuck_s: float  # how long one piece of work may take
     remedy: Message = Message("Quit and restart Handy Qwen.")  # what the user can do without it
-    most_own: int = 400  # how many pieces it may begin of its own accord between two looks
+    most_own: int = 800  # how many pieces it may begin of its own accord between two looks
 
 
 @dataclass
 class Watch:
-    """A part, its name in notices and log, and how it has been."""
+    """A part, and how it has been."""
 
-    subject: str
     part: Watched
     expected: Expected
     piece: int | None = field(default=None, init=False)
@@ -60,9 +60,14 @@ class Watch:
     own: int = field(default=0, init=False)  # pieces of its own accord, when it was last looked at
     spun: int = field(default=0, init=False)  # looks in a row that saw too many of them
 
+    @property
+    def subject(self) -> str:
+        """Its name in log and notices."""
+        return self.expected.subject
+
 
 class Watchdog:
-    """Looks at every part once a second, on the thread ``watchdog``, on which it calls what it is given.
+    """Looks at every part every other second, on the thread ``watchdog``, on which it calls what it is given.
 
     ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s`` says
     for how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a sleep.
@@ -183,78 +188,59 @@ class Watchdog:
             )
 
 
-CYCLE = "dictation"
-CHORES = "chores"
-CONTROL = "control socket"
-MICROPHONE = "microphone"
-INSERT = "insertion"
-CLIPBOARD = "clipboard"
-ENGINE = "engine"
-HOTKEYS = "hotkey listener"
-HISTORY = "history"
-FOCUS = "focus"
-COPYING = "copying"
-SETTING = "setting of hotkeys"
-MODELS = "models"
-MODELS_WORK = "work on models"
-HISTORY_WINDOW = "history window"
-HISTORY_RETRY = "transcribing again"
-FILES = "files"
-FILES_READ = "reading of files"
-UPKEEP = "upkeep"
-VOCABULARY = "vocabulary"
-CUES = "cues"
-PLAYBACK = "playback"
-HOTPLUG = "hot-plugging"
-POWER = "sleep"
-QUIETING = "other sound"
-
-
 # Translators of these: each goes before "stopped working." and "isn't responding."
-EXPECTED = {
-    # The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
-    CYCLE: Expected(Message("Dictating"), 10.0, most_own=40),
-    CHORES: Expected(Message("Changing settings"), 120.0),  # to look for models imports the engine
-    CONTROL: Expected(Message("The command line"), 30.0),
-    MICROPHONE: Expected(Message("The microphone"), 10.0),
-    # Beyond what the cycle allows one text.
-    INSERT: Expected(
-        Message("Inserting texts"), 70.0, Message("Copy texts from the menu, or quit and restart.")
-    ),
-    # A program may take 20 to hand over what it has copied.
-    CLIPBOARD: Expected(Message("The clipboard"), 30.0),
-    # A run over a minute of sound with a large model on a slow machine takes two.
-    ENGINE: Expected(
-        Message("The speech engine"), 300.0, Message("Quit and restart. What you said is saved.")
-    ),
-    HOTKEYS: Expected(Message("Listening for the hotkeys"), 60.0),
-    HISTORY: Expected(Message("The history"), 60.0),  # a disk that sleeps takes 20
-    FOCUS: Expected(
-        Message("Finding the focused window"), 10.0, Message("Texts wait in Handy Qwen meanwhile.")
-    ),
-    # On Wayland some steps start a program each.
-    COPYING: Expected(
-        Message("Copying texts"), 60.0, Message("Paste texts from the Handy Qwen menu, or quit and restart.")
-    ),
-    SETTING: Expected(Message("Setting the hotkeys"), 30.0),  # a portal has 15 s to answer
-    MODELS: Expected(Message("The list of models"), 120.0),  # to look at them imports the engine
-    MODELS_WORK: Expected(Message("Installing models"), 600.0),  # measuring one shows no sign meanwhile
-    HISTORY_WINDOW: Expected(Message("The history window"), 120.0),  # an export of all
-    # As the engine, and a model is loaded first.
-    HISTORY_RETRY: Expected(Message("Transcribing again"), 300.0),
-    FILES: Expected(Message("The list of files"), 120.0),
-    FILES_READ: Expected(Message("Transcribing files"), 300.0),  # a disk that sleeps, or one far away
-    UPKEEP: Expected(Message("The check of this computer"), 120.0),  # a check that hangs is given up after 30
-    VOCABULARY: Expected(Message("The vocabulary"), 120.0),  # to count tokens imports the engine
-    # If the sound system hangs, the microphone reports it.
-    CUES: Expected(Message("The sounds at start and stop"), math.inf),
-    PLAYBACK: Expected(Message("Playing recordings"), math.inf),
-    HOTPLUG: Expected(Message("Noticing new microphones"), 30.0),
-    POWER: Expected(Message("Noticing that the computer sleeps"), 30.0),
-    QUIETING: Expected(Message("Pausing other sound"), 30.0),
-}
+# The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
+CYCLE = Expected("dictation", Message("Dictating"), 10.0, most_own=80)
+CHORES = Expected("chores", Message("Changing settings"), 120.0)  # to look for models imports the engine
+CONTROL = Expected("control socket", Message("The command line"), 30.0)
+MICROPHONE = Expected("microphone", Message("The microphone"), 10.0)
+# Beyond what the cycle allows one text.
+INSERT = Expected(
+    "insertion", Message("Inserting texts"), 70.0, Message("Copy texts from the menu, or quit and restart.")
+)
+# A program may take 20 to hand over what it has copied.
+CLIPBOARD = Expected("clipboard", Message("The clipboard"), 30.0)
+# A run over a minute of sound with a large model on a slow machine takes two.
+ENGINE = Expected(
+    "engine", Message("The speech engine"), 300.0, Message("Quit and restart. What you said is saved.")
+)
+HOTKEYS = Expected("hotkey listener", Message("Listening for the hotkeys"), 60.0)
+HISTORY = Expected("history", Message("The history"), 60.0)  # a disk that sleeps takes 20
+FOCUS = Expected(
+    "focus", Message("Finding the focused window"), 10.0, Message("Texts wait in Handy Qwen meanwhile.")
+)
+# On Wayland some steps start a program each.
+COPYING = Expected(
+    "copying",
+    Message("Copying texts"),
+    60.0,
+    Message("Paste texts from the Handy Qwen menu, or quit and restart."),
+)
+SETTING = Expected("setting of hotkeys", Message("Setting the hotkeys"), 30.0)  # a portal has 15 s to answer
+MODELS = Expected("models", Message("The list of models"), 120.0)  # to look at them imports the engine
+# Measuring one shows no sign meanwhile.
+MODELS_WORK = Expected("work on models", Message("Installing models"), 600.0)
+HISTORY_WINDOW = Expected("history window", Message("The history window"), 120.0)  # an export of all
+# As the engine, and a model is loaded first.
+HISTORY_RETRY = Expected("transcribing again", Message("Transcribing again"), 300.0)
+FILES = Expected("files", Message("The list of files"), 120.0)
+# A disk that sleeps, or one far away.
+FILES_READ = Expected("reading of files", Message("Transcribing files"), 300.0)
+# A check that hangs is given up after 30.
+UPKEEP = Expected("upkeep", Message("The check of this computer"), 120.0)
+VOCABULARY = Expected("vocabulary", Message("The vocabulary"), 120.0)  # to count tokens imports the engine
+# If the sound system hangs, the microphone reports it.
+CUES = Expected("cues", Message("The sounds at start and stop"), math.inf)
+PLAYBACK = Expected("playback", Message("Playing recordings"), math.inf)
+HOTPLUG = Expected("hot-plugging", Message("Noticing new microphones"), 30.0)
+POWER = Expected("sleep", Message("Noticing that the computer sleeps"), 30.0)
+QUIETING = Expected("other sound", Message("Pausing other sound"), 30.0)
 
 
-def watches_of(threads: Mapping[str, Watched | None]) -> list[Watch]:
-    """The watches over ``threads``, by subject; None: there is no such thread here."""
-    return [Watch(subject, thread, EXPECTED[subject]) for subject, thread in threads.items() if thread]
+Watchable = Mapping[Expected, Watched | None]
+"""Threads by what is expected of them; None: there is no such thread here."""
+
+
+def watches_of(threads: Watchable) -> list[Watch]:
+    """The watches over ``threads``."""
+    return [Watch(thread, expected) for expected, thread in threads.items() if thread]

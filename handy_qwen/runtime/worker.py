@@ -10,6 +10,8 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial, wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.message import Message
@@ -207,3 +209,25 @@ class Worker(WatchedThread):
                 logger.exception("a call on the thread %s failed", self.name)
             if self._on_error is not None:
                 self._on_error(exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED))
+
+
+class Threaded(Protocol):
+    """An object with a worker of its own."""
+
+    thread: Worker
+
+
+Owner = TypeVar("Owner", bound=Threaded)
+Arguments = ParamSpec("Arguments")
+
+
+def queued(
+    method: Callable[Concatenate[Owner, Arguments], None],
+) -> Callable[Concatenate[Owner, Arguments], None]:
+    """Has a method done in turn on its object's ``thread``. Any thread may call it; it returns at once."""
+
+    @wraps(method)
+    def ask(owner: Owner, /, *args: Arguments.args, **named: Arguments.kwargs) -> None:
+        owner.thread.do(partial(method, owner, *args, **named))
+
+    return ask

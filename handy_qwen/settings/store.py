@@ -1,9 +1,9 @@
 """The settings of the running program, in step with their file.
 
 Changes go through ``update``, which saves them; those made by hand in the file are found by
-``reload_if_changed``, called every second (a look at the file's time and size; no clock is asked: that of a
-network drive may be wrong). Until a broken file can be read again, the former settings hold (at the start,
-the defaults), and what is changed in the program waits to be written into it.
+``reload_if_changed``, called every ``pause_s`` (a look at the file's time and size; no clock is asked: that
+of a network drive may be wrong). Until a broken file can be read again, the former settings hold (at the
+start, the defaults), and what is changed in the program waits to be written into it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from handy_qwen.settings.file import (
 
 logger = logging.getLogger(__name__)
 
+LOOK_S = 1.0  # between two looks at the file while somebody may be writing it
+LOOK_IDLE_S = 10.0  # and otherwise: systems tell of most changes, but not of those on a network drive
 _SETTLED, _COARSE = 1, 3
 """How many looks after that which found a change the file is read: many editors empty it before they write,
 and some file systems show the same time for all that is written within two seconds."""
@@ -82,6 +84,15 @@ class SettingsStore:
     def view(self) -> SettingsView:
         """The settings now, and what is wrong with the file."""
         return self._view
+
+    def pause_s(self) -> float:
+        """In how many seconds to look at the file again."""
+        return LOOK_IDLE_S if self._looks >= _COARSE else LOOK_S
+
+    def expect_change(self) -> None:
+        """Somebody may be writing the file: look at it sooner. What is there now may be half of it."""
+        with self._lock:
+            self._looks = min(self._looks, _SETTLED)
 
     def load(self) -> Settings:
         """Read the file, or create it."""

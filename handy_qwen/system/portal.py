@@ -195,6 +195,23 @@ class PortalSession:
                 self._close_behind()
                 raise PortalError("the portal is gone")
 
+    def reply_to(self, message: Message) -> Any:  # noqa: ANN401  of whatever type
+        """What another program on the bus answers to ``message``, within 2 s. It is not started for that.
+
+        Raises PortalError: nothing; RefusedError: an error, or it is not there.
+        """
+        message.header.flags = MessageFlag.no_auto_start
+        self._until_s = time.monotonic() + HELLO_S
+        return self._call(message)
+
+    def tell(self, message: Message) -> None:
+        """Send ``message`` to another program on the bus, if it is there. Waits for nothing."""
+        message.header.flags = MessageFlag.no_reply_expected | MessageFlag.no_auto_start
+        try:
+            self._connection.send(message)
+        except BROKEN as exc:  # the next ``receive`` says so
+            logger.info("the session bus is gone: %s", type(exc).__name__)
+
     def await_desktop(self) -> None:
         """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
 
@@ -221,12 +238,7 @@ class PortalSession:
         It goes on to keep the keys of that session, and reports them to nobody.
         """
         behind = DBusAddress(self.handle, bus_name=_GNOME, interface="org.freedesktop.impl.portal.Session")
-        message = new_method_call(behind, "Close")
-        message.header.flags = MessageFlag.no_reply_expected | MessageFlag.no_auto_start
-        try:
-            self._connection.send(message)
-        except BROKEN as exc:
-            logger.info("the session bus is gone, too: %s", type(exc).__name__)
+        self.tell(new_method_call(behind, "Close"))
 
     def _require_interface(self) -> None:
         try:
@@ -242,9 +254,9 @@ class PortalSession:
         except PortalError as exc:
             logger.debug("the portal has no registry: %s", exc)
 
-    def _call(self, message: Message) -> None:
+    def _call(self, message: Message) -> Any:  # noqa: ANN401  the body of the reply
         try:
-            unwrap_msg(self._connection.send_and_get_reply(message, timeout=self._left_s()))
+            return unwrap_msg(self._connection.send_and_get_reply(message, timeout=self._left_s()))
         except DBusErrorResponse as exc:
             has_answered = not exc.name.endswith(_NO_ANSWER)
             raise (RefusedError if has_answered else PortalError)(exc.name) from exc

@@ -4,7 +4,7 @@
                              ^-- memory ran short: the model is loaded again, the work done in smaller pieces
 
 While a take is recorded its live transcription advances piece by piece; between two pieces the thread handles
-its inbox. A sound file is worked on while there is no take; the next one stops that at once (file_job.py).
+its inbox. A sound file is worked on while there is no take; the next one stops that at once (jobs.py).
 A live transcription that fails does not end the take: the sound is kept until its text is final,
 and the rest is transcribed at the end.
 
@@ -18,19 +18,17 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 
 from handy_qwen.core.events import Failed, Previewed, Progressed, Transcribed
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import RATE_HZ, LiveMode, Samples
-from handy_qwen.engine.api import Cancel, LiveText, Model, Preview, Transcript
+from handy_qwen.core.types import LiveMode, Samples
+from handy_qwen.engine.api import Model, Preview
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Worker
-from handy_qwen.transcriber.file_job import FileJob
+from handy_qwen.runtime.worker import Worker, queued
+from handy_qwen.transcriber.jobs import SEGMENTS_S, FileJob, Job
 from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)
@@ -38,124 +36,6 @@ logger = logging.getLogger(__name__)
 PREVIEW_S = 0.1  # between two previews
 REST_S = 30.0  # without a take: time for what would disturb one
 PROGRESS_S = 1.0  # between two events that say that a complete take is being transcribed
-SEGMENTS_S = (60.0, 20.0, 8.0)
-"""The longest segment: shorter each time that memory runs short."""
-
-
-@dataclass(eq=False)
-class Job:
-    """One take on its way through the engine.
-
-    Its sound is kept until its text is final: what is settled is never transcribed again, whatever fails, and
-    an hour takes no more memory than some minutes. All methods but ``cancel`` and ``complete`` are called on
-    the engine's thread.
-    """
-
-    take: int
-    languages: tuple[str, ...]
-    context: tuple[str, ...]
-    live_mode: LiveMode | None = None  # None: not asked for yet
-    heard: deque[Samples] = field(default_factory=deque)  # appended to on the microphone's thread
-    forgotten_samples: int = 0  # those before ``heard``
-    fed: int = 0  # blocks of ``heard`` that the live transcription has
-    model: Model | None = None
-    live: LiveText | None = None
-    settled: Transcript | None = None  # of a live transcription that was given up
-    is_complete: bool = False
-    is_cancelled: bool = False
-    stop: Callable[[], None] | None = None  # ends what the engine is doing for this job
-    shown: Preview = field(default_factory=Preview)
-    next_preview_s: float = 0.0
-    shortages: int = 0  # how often memory ran short
-
-    def cancel(self) -> None:
-        """Give the job up. Any thread: whichever comes first, this or ``guard``, the work is stopped."""
-        self.is_cancelled = True
-        if (stop := self.stop) is not None:
-            stop()
-
-    def guard(self, stop: Callable[[], None]) -> None:
-        """Have ``cancel`` call ``stop``, which ends the work that follows."""
-        self.stop = stop
-        if self.is_cancelled:
-            stop()
-
-    def complete(self) -> None:
-        """All of it was heard; a draft under way would only delay the text. Any thread."""
-        self.is_complete = True
-        if (live := self.live) is not None:
-            live.stop_drafting()
-
-    def feed_live(self, live: LiveText) -> None:
-        """Feed the live transcription what it has not had yet."""
-        while self.fed < len(self.heard):
-            live.feed(self.heard[self.fed])
-            self.fed += 1
-
-    def forget_settled(self, live: LiveText) -> None:
-        """Drop the sound whose text is final."""
-        settled_samples = live.settled_samples
-        while self.fed and self.forgotten_samples + len(self.heard[0]) <= settled_samples:
-            self.forgotten_samples += len(self.heard.popleft())
-            self.fed -= 1
-
-    def give_up_live(self) -> None:
-        """Continue without the live transcription, from where its text is final."""
-        if self.live is not None:
-            self.settled, self.live = self.live.settled(), None
-
-    def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        """Transcribe with these; what is settled, which is hardly ever anything, stays."""
-        self.languages, self.context = languages, context
-        if self.live is not None and self.live.settled_samples:
-            self.start_over()
-        elif self.live is not None:
-            self.live = self.model = self.stop = None
-            self.fed = 0
-
-    def start_over(self) -> None:
-        """Release the model; what is not settled is transcribed at the end."""
-        self.give_up_live()
-        self.model = self.stop = None
-        self.live_mode = LiveMode.OFF
-
-    def text(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
-        """Transcribe what is left of it.
-
-        Raises HandyError as the engine does, also after ``cancel``, and MemoryError.
-        """
-        if (live := self.live) is not None:
-            try:
-                self.feed_live(live)
-                while live.advance():  # an engine that is late does the rest piece by piece
-                    on_progress(0.0)
-                return live.finish(partial(on_progress, 0.0))
-            except (CancelledError, OutOfMemoryError, MemoryError):
-                raise
-            except Exception as exc:  # the sound is kept: try once more, all at once
-                logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
-                self.give_up_live()
-        rest = self._text_at_once(model, on_progress)
-        return self.settled.followed_by(rest) if self.settled else rest
-
-    def _text_at_once(self, model: Model, on_progress: Callable[[float], None]) -> Transcript:
-        import numpy as np
-
-        samples = np.concatenate(self.heard) if self.heard else np.zeros(0, np.float32)
-        if self.settled:
-            samples = samples[round(self.settled.duration_s * RATE_HZ) - self.forgotten_samples :]
-        if not len(samples):
-            return Transcript("", "", is_language_forced=False, tokens=(), is_truncated=False, duration_s=0.0)
-        cancel = Cancel()
-        self.guard(cancel.set)
-        return model.transcribe(
-            samples,
-            language=self.languages,
-            context=self.context,
-            segment_s=SEGMENTS_S[self.shortages],
-            cancel=cancel,
-            on_progress=on_progress,
-        )
 
 
 class EngineTranscriber:
@@ -213,9 +93,11 @@ class EngineTranscriber:
             file.give_way()
         self.thread.do(self._slot.ensure)
 
+    @queued
     def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Transcribe take ``take`` as if it had begun with these."""
-        self.thread.do(partial(self._adapt, take, languages, context))
+        if (job := self._jobs.get(take)) is not None:
+            job.begin_again(languages, context)
 
     def feed(self, take: int, block: Samples) -> None:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
@@ -244,17 +126,18 @@ class EngineTranscriber:
             self._file = job
         self.wake()
 
+    @queued
     def use_model(self, name: str) -> None:
         """Load model ``name`` while the present one stays in use."""
-        self.thread.do(partial(self._slot.switch, name))
+        self._slot.switch(name)
 
     def is_idle(self) -> bool:
         """Whether there is neither a take nor a file. Any thread."""
         return not self._has_work()
 
+    @queued
     def wake(self) -> None:
-        """Check again what there is to do and what the settings say. Any thread."""
-        self.thread.do(_check)
+        """Check again what there is to do and what the settings say, as after every call. Any thread."""
 
     def close(self, timeout_s: float) -> None:
         """End the thread and free the memory. Safe to call twice."""
@@ -329,17 +212,13 @@ class EngineTranscriber:
             return self._has_work()
         return self._advance(job)
 
-    def _adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        if (job := self._jobs.get(take)) is not None:
-            job.begin_again(languages, context)
-
     def _has_work(self) -> bool:
         return bool(self._jobs) or self._file is not None
 
     def _work_on_file(self, file: FileJob) -> bool:
         """Do one piece of the file's work. True: there is more."""
         if file.is_over:
-            file.pause()
+            file.release()
             self._used_s = self._clock()
             with self._lock:
                 self._file = None if self._file is file else self._file
@@ -353,27 +232,15 @@ class EngineTranscriber:
         try:
             return file.work(model, SEGMENTS_S[file.shortages], self.thread.begin)
         except CancelledError:  # a take has begun, or the file was given up
-            file.pause()
+            file.release()
         except (OutOfMemoryError, MemoryError):
-            self.thread.do(partial(self._save_file_memory, file))  # out of here, as for takes
+            self.thread.do(partial(self._save_memory, file))  # out of here, as for takes
         except HandyError as exc:
             file.end(exc)
         except Exception:
             logger.exception("a file could not be transcribed")
             file.end(_failed())
         return True
-
-    def _save_file_memory(self, file: FileJob) -> None:
-        """After memory ran short: as for a take."""
-        file.shortages += 1
-        file.pause()
-        if file.shortages >= len(SEGMENTS_S):
-            file.end(OutOfMemoryError())
-        for job in list(self._jobs.values()):
-            if job.model is not None:
-                job.start_over()
-        self._slot.unload()
-        self.thread.do(_check)
 
     def _is_model_whole(self, job: Job | FileJob) -> bool:
         """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
@@ -386,11 +253,7 @@ class EngineTranscriber:
             logger.warning("the model was given up: %s", exc)
         else:
             return True
-        for one in list(self._jobs.values()):
-            one.start_over()
-        if self._file is not None:
-            self._file.pause()
-        self._slot.unload()
+        self._unload()
         self._slot.ensure()
         return False
 
@@ -421,9 +284,9 @@ class EngineTranscriber:
         if live is None or job.is_cancelled:
             return False
         try:
-            job.feed_live(live)
+            job.heard.feed(live)
             has_more = live.advance()
-            job.forget_settled(live)
+            job.heard.settle(live.settled_samples)
             if job.live_mode is LiveMode.FULL:
                 self._show(job, live.preview())
         except CancelledError:
@@ -463,31 +326,35 @@ class EngineTranscriber:
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
 
-    def _progress(self, job: Job, _share: float) -> None:
+    def _progress(self, job: Job) -> None:
         self.thread.begin()
         now_s = self._clock()
         if now_s - self._progressed_s >= PROGRESS_S:
             self._progressed_s = now_s
             self._post(Progressed(job.take))
 
-    def _save_memory(self, job: Job) -> None:
+    def _save_memory(self, job: Job | FileJob) -> None:
         """After memory ran short: load the model again, as it may be half changed, for smaller segments."""
         job.shortages += 1
-        logger.warning("memory ran short for the %d. time in a take", job.shortages)
-        job.start_over()
-        for other in list(self._jobs.values()):
-            if other.model is not None:
-                other.start_over()
-        if self._file is not None:
-            self._file.pause()
-        self._slot.unload()
+        logger.warning("memory ran short for the %d. time in a take or file", job.shortages)
+        job.release()
+        self._unload()
         if job.shortages >= len(SEGMENTS_S):
             self._fail(job, OutOfMemoryError())
         if self._jobs:
             self._slot.ensure()
 
-    def _fail(self, job: Job, error: HandyError) -> None:
-        if self._drop(job):
+    def _unload(self) -> None:
+        """Take the model from all that use it, and unload it."""
+        for job in (*list(self._jobs.values()), self._file):
+            if job is not None and job.model is not None:
+                job.release()
+        self._slot.unload()
+
+    def _fail(self, job: Job | FileJob, error: HandyError) -> None:
+        if isinstance(job, FileJob):
+            job.end(error)
+        elif self._drop(job):
             self._post(Failed(job.take, error))
 
     def _fail_complete(self, error: HandyError) -> None:
@@ -513,7 +380,7 @@ class EngineTranscriber:
                 file.end(_failed())
             return False
         if not job.is_complete:
-            job.start_over()
+            job.release()
             return False
         self._fail(
             job, EngineError(Message("The speech engine failed."), Message("See the log for details."))
@@ -537,7 +404,3 @@ class EngineTranscriber:
 
 def _failed() -> EngineError:
     return EngineError(Message("The recording couldn't be transcribed."), Message("See the log for details."))
-
-
-def _check() -> None:
-    """Does nothing: the thread checks what to do after every call."""

@@ -1,7 +1,7 @@
 """The words that windows share, and sizes, times and rates as people read them, in the user's language.
 
-The words of one window only are in a module beside it (``windows/model_words.py``); notices come worded from
-the core. An ampersand underlines the letter behind it.
+The words of one window only stand where it shows them; notices come worded from the core. An ampersand
+underlines the letter behind it.
 """
 
 from __future__ import annotations

@@ -181,12 +181,9 @@ def lasting_notice(view: View) -> Notice | None:
 
 def state_line(view: View) -> str:
     """The state, and how to dictate."""
+    state = strings.PHASES[view.phase]
     how = strings.how_to_dictate(view.choices) if view.phase is Phase.IDLE else ""
-    return (
-        strings.STATE_AND_KEY.format(state=strings.PHASES[view.phase], how=how)
-        if how
-        else (strings.PHASES[view.phase])
-    )
+    return strings.STATE_AND_KEY.format(state=state, how=how) if how else state
 
 
 def tooltip(view: View) -> str:

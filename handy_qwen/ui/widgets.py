@@ -22,7 +22,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import (
     QFrame,
     QLabel,
-    QMessageBox,
+    QListWidget,
     QPlainTextEdit,
     QProgressBar,
     QPushButton,
@@ -69,23 +69,6 @@ def text_in(field: QPlainTextEdit) -> str:
     return field.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
 
 
-def confirm(
-    parent: QWidget, question: str, detail: str, *, yes: str, no: str, do: Callable[[], None]
-) -> QMessageBox:
-    """Ask over the window of ``parent``, and ``do`` it on ``yes``. Enter and Escape are ``no``."""
-    box = QMessageBox(QMessageBox.Icon.Question, strings.APP_TITLE, question, parent=parent.window())
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.setTextFormat(Qt.TextFormat.PlainText)
-    box.setInformativeText(detail)
-    agree = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
-    keep = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(keep)
-    box.setEscapeButton(keep)
-    agree.clicked.connect(do)
-    box.open()
-    return box
-
-
 class Button(QPushButton):
     """Pressed by Enter only through its window: once, when it has the focus, however long Enter is held."""
 
@@ -108,6 +91,23 @@ def labelled(title: str, field: QWidget) -> QLabel:
     label = QLabel(title)
     label.setBuddy(field)
     return label
+
+
+class ShortList(QListWidget):
+    """So many ``rows`` high, whatever is in it and however much room there is."""
+
+    def __init__(self, rows: int) -> None:
+        super().__init__()
+        self._rows = rows
+
+    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        line = max(self.sizeHintForRow(0), self.fontMetrics().height())
+        return QSize(super().sizeHint().width(), self._rows * line + 2 * self.frameWidth())
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
 
 
 def scaled_font(widget: QWidget, scale: float, *, is_bold: bool = False) -> QFont:
@@ -267,9 +267,9 @@ _MESSAGE_ICONS = {"good": "mark-good", "problem": "mark-warning", "recording": "
 class Message(QWidget):
     """An icon, a sentence, and what to do about it. Hidden while it has nothing to say."""
 
-    def __init__(self, *, is_line: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._icon, self._title, self._hint = Icon(), Text(is_line=is_line), SecondaryText()
+        self._icon, self._title, self._hint = Icon(), Text(), SecondaryText()
         for label in (self._title, self._hint):
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         said = column(self._title, self._hint, gap_px=2)

@@ -25,6 +25,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Kept, Recovered
 from handy_qwen.core.types import RATE_HZ, Delivery, EntryState
 from handy_qwen.history import wav
@@ -81,7 +82,7 @@ def end(history, tell, take, chance):
     if how == "cancelled":
         history.cancelled(take)
     else:
-        history.done(take, f"text of take {take}", language="English")
+        history.done(KeepText(take, f"text of take {take}", "English", "", ""))
         tell("done", take)
         if how == "delivering":
             history.delivered(take, Delivery.BEGUN)

@@ -46,11 +46,12 @@ def main():
     for number in range(options.minutes * 60 // BLOCK_S):
         start = number * BLOCK_S * RATE_HZ % len(samples)
         transcriber.feed(TAKE, np.roll(samples, -start)[: BLOCK_S * RATE_HZ].copy())
-        job = wait_until_heard(transcriber)
+        fed = (number + 1) * BLOCK_S * RATE_HZ
+        job = wait_until_heard(transcriber, fed)
         if (number + 1) * BLOCK_S % LINE_S == 0:
             print(
                 f"{(number + 1) * BLOCK_S / 60:4.0f} min: {resident_bytes() / 1e6:6.1f} MB resident,"
-                f" {sum(map(len, job.heard)) / RATE_HZ:5.1f} s of sound kept,"
+                f" {(fed - job.heard.begin) / RATE_HZ:5.1f} s of sound kept,"
                 f" {time.perf_counter() - begin:5.0f} s so far",
                 flush=True,
             )
@@ -63,9 +64,10 @@ def main():
     transcriber.close(30.0)
 
 
-def wait_until_heard(transcriber):
-    """Wait until the engine has done all it can do with what was fed, and return its job."""
-    while not (job := transcriber._jobs[TAKE]).live or job.fed < len(job.heard) or transcriber._has_more:
+def wait_until_heard(transcriber, fed):
+    """Wait until the engine has done all it can do with the ``fed`` samples, and return its job."""
+    job = transcriber._jobs[TAKE]
+    while not job.live or job.heard.fed_samples < fed or transcriber._has_more:
         time.sleep(0.002)
     return job
 

@@ -8,7 +8,9 @@ import pytest
 import soundfile
 
 from handy_qwen import paths
+from handy_qwen.core.view import MICROPHONE
 from tests.e2e.app import SPOKEN, App
+from tests.e2e.desk import Desktop, require
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.many_takes import dictate_many
 
@@ -125,6 +127,19 @@ def test_a_microphone_that_goes_away_ends_no_take_unheard(desktop, app, editor):
     app.wait_for_phase("idle")
     app.dictate("meeting")
     assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING, "and the next take works again"
+
+
+def test_a_sound_server_that_starts_after_the_app_is_found_without_a_key():
+    def troubles():
+        return [notice["title"] for notice in app.status()["notices"] if notice["subject"] == MICROPHONE]
+
+    require()
+    with Desktop() as late:
+        late.sound.stop()
+        with App(late) as app:
+            wait_until(lambda: troubles() == ["No microphone was found."], "the trouble", timeout_s=30)
+            late.sound.start()
+            wait_until(lambda: not troubles(), "the microphone", timeout_s=60)
 
 
 @pytest.mark.parametrize("way", ["killed and started", "away at the press"])

@@ -85,13 +85,13 @@ class Listener:
 class Recorder:
     """The recorder's process, seen from the test."""
 
-    def __init__(self, processes, environment, folder):
+    def __init__(self, processes, environment, folder, *, python=(sys.executable,), begin_s=20.0):
         self._folder = folder
         self._told = queue.SimpleQueue()
         self.seen = []
         self.process = processes.start(
             "recorder",
-            [sys.executable, "-m", "tests.e2e.microphone_process", folder],
+            [*python, "-m", "tests.e2e.microphone_process", folder],
             env=environment,
             cwd=ROOT,
             stdin=subprocess.PIPE,
@@ -99,7 +99,7 @@ class Recorder:
             text=True,
         )
         threading.Thread(target=self._read, daemon=True).start()
-        self.expect("devices")
+        self.expect("devices", begin_s)
 
     def _read(self):
         for line in self.process.stdout:

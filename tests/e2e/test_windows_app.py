@@ -18,6 +18,7 @@ from tests.e2e.desk.wine import NotepadTarget, WineApp, WineDesktop, WineQtTarge
 
 wine_folder()
 pytestmark = pytest.mark.desktop
+HERE = Path(__file__).parent
 CHAIRS, MEETING = SPOKEN["chairs"], SPOKEN["meeting"]
 TEXT_S = 60.0
 QT_ESCAPE, QT_D = 0x01000000, 0x44
@@ -259,6 +260,34 @@ def test_a_release_that_no_hook_sees_ends_the_take_and_leaves_no_key_down(desk, 
     window.focus()
     assert window.wait_for_text(MEETING, TEXT_S) == MEETING
     elsewhere.close()
+
+
+def test_a_take_ends_on_release_though_windows_has_removed_the_hooks(desk, app, window):
+    """Held is a key that the hook has kept from Windows, which so cannot tell that it is up."""
+    change(app, settings(chord="ctrl+alt+d"))
+    unhooked = WineApp(desk, "unhooked", settings(chord="f9"))
+    unhooked.command = desk.python(HERE / "desk" / "wine_unhooked.py")
+    order = unhooked.home / "unhook"
+    with unhooked:
+        for _ in range(2):  # the second time with the hooks that were set since
+            window.focus()
+            desk.hardware.down("F9")
+            unhooked.speak("meeting")
+            order.touch()
+            wait_until(lambda: not order.exists(), "the end of the hooks", interval_s=0.02)
+            desk.hardware.up("F9")
+            assert window.wait_for_text(MEETING, TEXT_S) == MEETING
+            window.clear()
+
+
+def test_no_menu_opens_after_alt_was_the_hotkey(desk, app, notepad):
+    change(app, settings(chord="alt_r"))
+    desk.hardware.down("Alt_R")
+    app.speak("meeting")
+    desk.hardware.up("Alt_R")
+    assert notepad.wait_for_text(MEETING, TEXT_S) == MEETING
+    desk.hardware.chord("x")
+    assert notepad.wait_for_text(f"{MEETING}x") == f"{MEETING}x"
 
 
 def test_a_mouse_button_is_a_hotkey(desk, app, window):

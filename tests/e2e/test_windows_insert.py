@@ -40,8 +40,8 @@ class Inserter:
         )
         assert answer_of(self._process) == {"how": "ready"}
 
-    def insert(self, text, method):
-        line = json.dumps({"text": text, "method": method.value})
+    def insert(self, text, method, erased=""):
+        line = json.dumps({"text": text, "method": method.value, "erased": erased})
         self._process.stdin.write(f"{line}\n".encode())
         self._process.stdin.flush()
         return answer_of(self._process)
@@ -85,5 +85,21 @@ def test_every_character_arrives_once_and_in_order(bench, layout, kind, method, 
     answer = inserter.insert(text, method)
     assert window.wait_for_text(text, TEXT_S) == text, layout
     is_pasted = kind == "qt" and text == TEXTS["emoji"]  # Qt misplaces what is typed beyond the BMP
-    assert answer == {"how": "PASTED" if is_pasted else DELIVERIES[method], "rest": ""}
+    how = "PASTED" if is_pasted else DELIVERIES[method]
+    assert answer == {"how": how, "rest": "", "has_erased": False}
     assert desk.ask("held") == []
+
+
+@pytest.mark.parametrize("kind", ["notepad", "wordpad"])
+def test_what_a_field_has_changed_is_not_deleted_and_what_stands_there_is(bench, kind):
+    _, window_of, inserter = bench
+    window = window_of(kind)
+    window.focus()
+    window.clear()
+    mine, said = "My own words. ", "And what was said.\nAnd füchse."
+    inserter.insert(mine + said, Method.PASTE)
+    assert window.wait_for_text(mine + said, TEXT_S) == mine + said
+    assert not inserter.insert("", Method.TYPE, erased=said.replace("said", "sold"))["has_erased"]
+    assert window.text() == mine + said
+    assert inserter.insert("", Method.TYPE, erased=said)["has_erased"]
+    assert window.wait_for_text(mine, TEXT_S) == mine

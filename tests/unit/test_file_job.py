@@ -14,7 +14,7 @@ from handy_qwen.engine.qwen3.live import LiveTranscription
 from handy_qwen.engine.qwen3.prompt import build_prompt
 from handy_qwen.engine.qwen3.segmenter import Segmenter
 from handy_qwen.errors import CancelledError, EngineError
-from handy_qwen.transcriber.file_job import AHEAD_SAMPLES, FileJob
+from handy_qwen.transcriber.jobs import AHEAD_SAMPLES, FileJob
 from tests.hearing import WORDS, Hearing, ToneDetector, plainly, said
 
 SPOKEN = WORDS[:24]
@@ -59,7 +59,7 @@ def done(job, model, interrupted=lambda: None):
         try:
             job.work(model, 20.0, lambda: None)
         except CancelledError:
-            job.pause()
+            job.release()
             pauses += 1
     raise AssertionError("it does not come to an end")
 

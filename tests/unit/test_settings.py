@@ -18,7 +18,7 @@ from handy_qwen.settings import file as settings_file
 from handy_qwen.settings.checks import MAX_ITEMS, MAX_TEXT
 from handy_qwen.settings.document import Document, TomlError, dump
 from handy_qwen.settings.fields import OPTIONS, default_chord
-from handy_qwen.settings.store import merged
+from handy_qwen.settings.store import LOOK_IDLE_S, LOOK_S, merged
 from tests.conftest import is_private
 
 SECRET = "my diary"
@@ -88,6 +88,32 @@ def test_changes_are_saved_and_told(desk):
     assert Desk(desk.path).store.load() == new
     desk.store.reload_if_changed()
     assert len(desk.changes) == 1, "what it has saved is no change by hand"
+
+
+def test_the_file_is_looked_at_often_only_while_somebody_may_be_writing_it(desk):
+    desk.store.load()
+    desk.look(3)
+    assert desk.store.pause_s() == LOOK_IDLE_S
+    desk.store.expect_change()
+    assert desk.store.pause_s() == LOOK_S
+    desk.write(FRENCH).look(1)
+    assert desk.store.value.language == "", "half of it may be there"
+    desk.look(1)
+    assert desk.store.value.language == "French"
+    assert desk.store.pause_s() == LOOK_S, "some file systems show the same time for the other half"
+    desk.look(2)
+    assert desk.store.pause_s() == LOOK_IDLE_S
+
+
+def test_a_hint_that_the_file_is_written_does_not_make_it_be_read_sooner(desk):
+    desk.store.load()
+    desk.look(3)
+    desk.write("").look(1)
+    desk.store.expect_change()
+    assert desk.store.pause_s() == LOOK_S
+    desk.write(FRENCH).look(2)
+    assert desk.changes[-1].language == "French"
+    assert len(desk.changes) == 1, "nobody saw it empty"
 
 
 def test_a_wrong_change_is_refused_and_nothing_is_saved(desk):

@@ -26,9 +26,8 @@ from handy_qwen.core.events import (
 from handy_qwen.core.types import LiveMode
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
-from handy_qwen.transcriber import EngineTranscriber
-from handy_qwen.transcriber.file_job import FileJob
-from handy_qwen.transcriber.thread import Job
+from handy_qwen.transcriber.jobs import FileJob, Job
+from handy_qwen.transcriber.thread import EngineTranscriber
 from tests.fakes import FakeClock
 from tests.waiting import wait_until
 
@@ -146,9 +145,9 @@ class FakeModel:
             raise LanguageError("The model does not know it.")
         return FakeLive(self)
 
-    def transcribe(self, samples, *, language, context, segment_s, cancel, on_progress):
+    def transcribe(self, samples, *, language, context, segment_s, cancel, on_step):
         self.passes.append(segment_s)
-        on_progress(0.5)
+        on_step()
         if segment_s > self.enough_s:
             raise OutOfMemoryError
         if self.error:
@@ -402,11 +401,13 @@ def test_sound_is_let_go_of_as_soon_as_its_text_stands():
     job, blocks = Job(1, "", "", LiveMode.FULL), []
     job.live = FakeLive(FakeModel())
     for _ in range(1000):
-        job.heard.append(BLOCK.copy())
-        blocks.append(weakref.ref(job.heard[-1]))
-        job.feed_live(job.live)
+        block = BLOCK.copy()
+        blocks.append(weakref.ref(block))
+        job.heard.append(block)
+        job.heard.feed(job.live)
         job.live.advance()
-        job.forget_settled(job.live)
+        job.heard.settle(job.live.settled_samples)
+    del block
     alive = [one() is not None for one in blocks]
     assert sum(alive) == 1000 - 900
     assert all(alive[900:])
@@ -766,10 +767,10 @@ def test_a_long_take_gives_a_sign_of_life_once_a_second(bench):
     model = FakeModel()
     desk = bench(model, live=LiveMode.OFF).ready().say(1)
 
-    def transcribe(_samples, *, on_progress, **_more):
+    def transcribe(_samples, *, on_step, **_more):
         for _ in range(8):
             desk.clock.now_s += 0.25
-            on_progress(0.0)
+            on_step()
         return transcript("long")
 
     model.transcribe = transcribe

@@ -25,10 +25,9 @@ import onnxruntime as ort
 
 from handy_qwen.engine.api import Cancel, Part, Placement
 from handy_qwen.engine.qwen3 import names
-from handy_qwen.engine.qwen3.devices import FarGraph, PlacedGraph
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelParts, Rows, TextConfig
-from handy_qwen.engine.qwen3.sessions import open_session, run, run_bound
+from handy_qwen.engine.qwen3.sessions import FarGraph, PlacedGraph, open_session, run, run_bound
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.message import Message

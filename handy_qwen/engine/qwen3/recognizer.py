@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,15 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from handy_qwen.engine.api import LIVE_SEGMENT_S, Cancel, FittedWords, Placement, Timings, Transcript
+from handy_qwen.engine.api import (
+    LIVE_SEGMENT_S,
+    Cancel,
+    FittedWords,
+    Placement,
+    Timings,
+    Transcript,
+    transcribe_blocks,
+)
 from handy_qwen.engine.qwen3.compact import open_compact
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE, log_mel, windows
 from handy_qwen.engine.qwen3.live import LiveTranscription
@@ -113,22 +121,17 @@ class Recognizer:
         exact: bool = False,
         segment_s: float = LIVE_SEGMENT_S,
         cancel: Cancel | None = None,
-        on_progress: Callable[[float], None] = lambda _: None,
+        on_step: Callable[[], None] = lambda: None,
     ) -> Transcript:
         """See ``api.Model``."""
         live = self.live(
             language=language, context=context, exact=exact, drafts=False, segment_s=segment_s, cancel=cancel
         )
-        share = 0.0
-        for first in range(0, max(1, samples.size), _BLOCK_SAMPLES):
-            live.feed(samples[first : first + _BLOCK_SAMPLES] if samples.ndim == 1 else samples)
-            while live.advance():
-                pass
-            share = first / max(1, samples.size)
-            on_progress(share)
-        transcript = live.finish(lambda: on_progress(share))
-        on_progress(1.0)
-        return transcript
+        blocks: Iterable[Float32] = [samples]  # of another shape, which are refused
+        if samples.ndim == 1:
+            firsts = range(0, max(1, samples.size), _BLOCK_SAMPLES)
+            blocks = (samples[first : first + _BLOCK_SAMPLES] for first in firsts)
+        return transcribe_blocks(live, blocks, lambda _fed: on_step())
 
     def check_files(self) -> None:
         """See ``api.Model``."""

@@ -29,10 +29,21 @@ SIDES = {  # a modifier's name -> the keys it may stand for
     "super": ("super_l", "super_r"),
 }
 MODIFIERS = tuple(  # in the order in which they are written
-    name for family in ("ctrl", "alt", "altgr", "shift", "super") for name in (family, *SIDES.get(family, ()))
+    name
+    for family in ("fn", "ctrl", "alt", "altgr", "shift", "super")
+    for name in (family, *SIDES.get(family, ()))
 )
+LAYER = "fn"
+"""A modifier that chooses what other keys are, which the keyboard has done by then: Fn+F9 is F9 as well."""
 
-_MODIFIER_LABELS = {"ctrl": "Ctrl", "alt": "Alt", "altgr": "AltGr", "shift": "Shift", "super": "Super"}
+_MODIFIER_LABELS = {
+    "fn": "Fn",
+    "ctrl": "Ctrl",
+    "alt": "Alt",
+    "altgr": "AltGr",
+    "shift": "Shift",
+    "super": "Super",
+}
 _PLATFORM_LABELS = {
     "darwin": {"ctrl": "Control", "alt": "Option", "super": "Command"},
     "win32": {"super": "Win"},
@@ -70,7 +81,7 @@ _TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only wri
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
 _OTHER_NAMES = """
-    ctrl=control,ctl,strg alt=option,opt super=win,windows,cmd,command,meta
+    fn=globe,function,🌐 ctrl=control,ctl,strg alt=option,opt super=win,windows,cmd,command,meta
     altgr=iso_level3_shift,alt_gr enter=return escape=esc insert=ins delete=del
     page_up=pgup,pageup,prior page_down=pgdn,pagedown,next pause=break
     print_screen=print,prtsc,printscreen scroll_lock=scrolllock num_lock=numlock

@@ -22,6 +22,7 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.chord import (
+    LAYER,
     MODIFIERS,
     SIDES,
     SINGLE_KEYS,
@@ -475,15 +476,19 @@ class HookedListener(Listener, ABC):
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
         if not is_busy and not thread.is_ending() and self._is_deaf():
-            if self._may_renew():
-                self._renew()
-            else:
-                self._touch()
+            self._mend()
         thread.end()
         return not thread.is_ending()
 
+    def _mend(self) -> None:
+        """The hooks are not called any more. Not on a hook's own thread, for which this waits."""
+        if self._may_renew():
+            self._renew()
+        else:
+            self._touch()
+
     def _renew(self) -> None:
-        """Replace hooks that are not called any more. Not on a hook's own thread, for which this waits."""
+        """Replace the hooks. Not on a hook's own thread, for which this waits."""
         try:
             if self._replace():
                 logger.info("the hooks were no longer called and have been replaced")
@@ -533,7 +538,7 @@ class HookedListener(Listener, ABC):
         return is_unknown or self._is_really_down(code)
 
     def _new_tracker(self) -> Tracker:
-        modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS))
+        modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS if name != LAYER))
         escape = self._codes("escape")
         return Tracker(self._bindings, modifiers=modifiers, escape=escape, is_down=self._is_down)
 

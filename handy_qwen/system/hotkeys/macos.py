@@ -6,6 +6,11 @@ Left and right modifiers differ in the device bits of the event's flags; pynput 
 which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
 writes it on a US keyboard. Our own keys are recognized by the process they come from.
 
+Fn has no side and only the common bit. Arrows and function keys carry that as well, so it counts only in an
+event of the key itself; where the state is asked, an arrow may make Fn seem down. A tap of it ends with a key
+of its own, Globe, from which the system opens the character viewer: it is kept back while Fn is a hotkey. The
+system may do so without that key, too, so the help page says which of its settings to change.
+
 A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
 ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
 While Secure Input is on, for a password field or in Terminal, no program hears keys; if it stays on, the user
@@ -48,10 +53,12 @@ _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK .
     0x3A: 0x0020,
     0x3D: 0x0040,
     0x3E: 0x2000,
+    0x3F: 0x800000,  # Fn: kCGEventFlagMaskSecondaryFn
 }
+_FN, _GLOBE = 0x3F, 0xB3
 
 _CODES = """
-    ctrl_l=3B ctrl_r=3E shift_l=38 shift_r=3C alt_l=3A alt_r=3D altgr=3D super_l=37 super_r=36
+    fn=3F ctrl_l=3B ctrl_r=3E shift_l=38 shift_r=3C alt_l=3A alt_r=3D altgr=3D super_l=37 super_r=36
     space=31 enter=24 tab=30 backspace=33 escape=35 delete=75 home=73 end=77 page_up=74 page_down=79
     up=7E down=7D left=7B right=7C minus=1B equal=18 comma=2B period=2F slash=2C semicolon=29
     apostrophe=27 grave=32 backslash=2A bracketleft=21 bracketright=1E
@@ -158,14 +165,21 @@ class MacHotkeys(HookedListener):
         code = int(quartz.CGEventGetIntegerValueField(event, _KEYCODE_FIELD))
         process = int(quartz.CGEventGetIntegerValueField(event, _PROCESS_FIELD))
         is_ours = process == os.getpid() or (process != 0 and self._was_injecting(time.monotonic()))
+        if code == _GLOBE and kind != _FLAGS_CHANGED:
+            return None if self._wants_fn() else event
         if kind == _FLAGS_CHANGED:
+            code = _FN if code == _GLOBE else code  # by some keyboards
             bit = _DEVICE_BITS.get(code)
             if bit is None:
-                return event  # Caps Lock and Fn: a state, not a key that is held
+                return event  # Caps Lock: a state, not a key that is held
             is_press = bool(quartz.CGEventGetFlags(event) & bit)
         else:
             is_press = kind == _KEY_DOWN
         return None if self._saw(code, is_press=is_press, is_ours=is_ours) else event
+
+    def _wants_fn(self) -> bool:
+        """Whether Fn belongs to a hotkey, or may become one."""
+        return self._capture is not None or any(_FN in binding.codes for binding in self._bindings)
 
     def _is_deaf(self) -> bool:
         is_secured = is_secure_input()
@@ -189,6 +203,8 @@ class MacHotkeys(HookedListener):
             return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
         if code >= _MEDIA:
             return True  # there is no way to ask
+        if code == _FN:  # of which the state of keys knows nothing
+            return bool(quartz.CGEventSourceFlagsState(_HID_STATE) & _DEVICE_BITS[_FN])
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
 

@@ -13,7 +13,8 @@ No program hears the keyboard there unless it has the focus; the desktop has to 
   part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
   replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
-* Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key.
+* Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key. KDE has
+  a way of its own to give it Escape for that time (kde.py).
 * The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
   after half a second): when the repeats stop though the desktop is awake, the key is up.
@@ -44,12 +45,13 @@ from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey
-from handy_qwen.core.view import HOTKEYS
+from handy_qwen.core.view import ESCAPE, HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
 from handy_qwen.system.entries import APP_ID
 from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
+from handy_qwen.system.hotkeys.kde import KdeCancelKey, is_kde
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
 from handy_qwen.system.opening import run
@@ -103,8 +105,14 @@ class ShortcutsSession(PortalSession):
     """
 
     def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
-        super().__init__("GlobalShortcuts", bus)
+        self._cancel_key: KdeCancelKey | None = None
+        self._is_cancel_wanted = False
         self.look_again_s: float | None = None
+        super().__init__("GlobalShortcuts", bus)
+        if is_kde():
+            triggers = [shortcut.trigger for shortcut in shortcuts]
+            self._cancel_key = KdeCancelKey(self, _CANCEL, triggers)
+            self.watch_cancel(False)  # what a newer portal knew from before, it has bound already
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
             self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
@@ -119,6 +127,17 @@ class ShortcutsSession(PortalSession):
     def timeout_s(self) -> float | None:
         """See ``Selectable``."""
         return self.look_again_s
+
+    def watch_cancel(self, is_wanted: bool) -> None:
+        """Take the key of "Cancel" from windows only while it is wanted, where the desktop can do that."""
+        self._is_cancel_wanted = is_wanted
+        if self._cancel_key is not None:
+            self._cancel_key.take() if is_wanted else self._cancel_key.give_back()
+
+    def close(self) -> None:
+        """See ``PortalSession``."""
+        self.watch_cancel(False)  # a portal that has crashed does not do it
+        super().close()
 
     def configure(self) -> None:
         """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
@@ -140,14 +159,28 @@ class ShortcutsSession(PortalSession):
         if member == "Response" and path == self._binding:
             code, results = message.body
             _, bound = results.get("shortcuts", ("", []))
-            return Signal("Refused") if code == DENIED else Signal("Bound", keys=_keys(bound))
+            if code == DENIED:
+                return Signal("Refused")
+            return Signal("Bound", keys=self._with_cancel(_keys(bound), is_new=True))
         if member == "Closed" and path == session:
             return Signal("Closed")
         if member in ("Activated", "Deactivated", "ShortcutsChanged") and message.body[0] == session:
             if member == "ShortcutsChanged":
-                return Signal("Changed", keys=_keys(message.body[1]))
+                return Signal("Changed", keys=self._with_cancel(_keys(message.body[1]), is_new=False))
             return Signal(str(member), str(message.body[1]))
         return None
+
+    def _with_cancel(self, keys: dict[str, str], *, is_new: bool) -> dict[str, str]:
+        """``keys`` with that of "Cancel" as people call it."""
+        cancel = self._cancel_key
+        if cancel is None or _CANCEL not in keys:
+            return keys
+        if is_new:
+            cancel.bind()
+            self.watch_cancel(self._is_cancel_wanted)
+        else:
+            cancel.look()
+        return {**keys, _CANCEL: ESCAPE} if cancel.is_escape else keys
 
 
 class PortalHotkeys(ConnectedListener[ShortcutsSession]):
@@ -220,8 +253,10 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         )
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:  # noqa: ARG002  no key is seen here
-        """Report the shortcut "Cancel" only while a take runs. Any thread."""
+        """Report the shortcut "Cancel" only while a take runs. Any thread; returns at once."""
         self._is_escape_watched = is_wanted
+        if self._inbox is not None:
+            self._inbox.put(self._watch_cancel)
 
     def bind_own_key(self, is_wanted: bool) -> None:
         """See ``HotkeyListener``."""
@@ -248,6 +283,10 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             raise _error(Message("Your desktop's settings could not be opened."), hint)
 
     # --- the thread ----------------------------------------------------------------------------------
+
+    def _watch_cancel(self) -> None:
+        if self._connection is not None:
+            self._connection.watch_cancel(self._is_escape_watched)
 
     def _configure(self, is_shown: threading.Event) -> None:
         if self._connection is None:
@@ -303,10 +342,12 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _connect(self) -> ShortcutsSession:
         try:
-            return ShortcutsSession(self._bus, self._shortcuts)
+            session = ShortcutsSession(self._bus, self._shortcuts)
         except PortalError as exc:
             logger.info("no global shortcuts: %s", exc)
             raise
+        session.watch_cancel(self._is_escape_watched)
+        return session
 
     def _hear(self, connection: ShortcutsSession) -> None:
         names = [shortcut.name for shortcut in self._shortcuts]
@@ -342,6 +383,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             return set()
 
     def _remember(self, names: Iterable[str]) -> None:
+        """Keep just these: GNOME forgets what a program asked for before and would ask the user again."""
         try:
             replace_file(self._known, "\n".join(names).encode())
         except OSError as exc:  # a start at login waits until a window is opened
@@ -435,9 +477,9 @@ def _key_in(description: str, wish: str) -> str:
 
 def _open_settings() -> bool:
     """Where the user changes what was bound, on desktops with version 1 of the portal."""
-    desktops = os.environ.get("XDG_CURRENT_DESKTOP", "").split(":")
-    if "KDE" in desktops:
+    if is_kde():
         return run("systemsettings", "kcm_keys")
+    desktops = os.environ.get("XDG_CURRENT_DESKTOP", "").split(":")
     return "GNOME" in desktops and run("gnome-control-center", "applications", APP_ID)
 
 

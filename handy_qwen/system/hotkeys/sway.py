@@ -11,7 +11,7 @@ mean something. What follows from sway's rules:
 * Bindings belong to a mode ("default", "resize") and are gone when the configuration is read again: both is
   told, and they are made again.
 * A key that the configuration has bound is taken, unless to this program: such lines come back when the key
-  is given up. Files that the configuration includes cannot be seen.
+  is given up.
 * Bindings outlive a crash of ours. Escape would then be nobody's, so the next start takes it back.
 * Modifiers alone and mouse buttons cannot be hotkeys: windows would never get them.
 
@@ -27,7 +27,6 @@ import logging
 import os
 import time
 from collections.abc import Mapping, Sequence
-from itertools import takewhile
 
 from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
@@ -38,12 +37,14 @@ from handy_qwen.message import Message
 from handy_qwen.system.entries import SCRIPT
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener, Listener
+from handy_qwen.system.hotkeys.sway_config import PRESS, RELEASE, bindings_in, plain
 from handy_qwen.system.wayland.sway import (
     BINDING,
     CONFIG,
     MODE,
     MODE_CHANGED,
     SHUTDOWN,
+    VERSION,
     WORKSPACE,
     Sway,
     SwayError,
@@ -52,11 +53,9 @@ from handy_qwen.system.wayland.sway import (
 logger = logging.getLogger(__name__)
 
 _DOWN, _UP, _ESCAPE, _LOCK = "down", "up", "escape", "lock"
-_PRESS, _RELEASE = "--no-repeat", "--release"
-_MASKS = {"control": "ctrl", "mod1": "alt", "mod4": "logo", "super": "logo"}  # other names of modifiers
 
 Key = tuple[str, str]
-"""A binding: ``_PRESS`` or ``_RELEASE``, and the keys."""
+"""A binding: ``PRESS`` or ``RELEASE``, and the keys."""
 
 
 class SwaySession:
@@ -75,8 +74,8 @@ class SwaySession:
         try:
             self._sway.subscribe("binding", "mode", "workspace", "shutdown")
             self._look()
-            if _plain("Escape") not in self._taken:
-                self._bound[_PRESS, "Escape"] = ""  # perhaps, by one of us that crashed
+            if plain("Escape") not in self._taken:
+                self._bound[PRESS, "Escape"] = ""  # perhaps, by one of us that crashed
         except BaseException:
             self._sway.close()
             raise
@@ -108,7 +107,7 @@ class SwaySession:
             HotkeyError: TAKEN.
         """
         for keys, chord in combos.items():
-            if _plain(keys) in self._taken:
+            if plain(keys) in self._taken:
                 title = Message("Your sway configuration uses {keys} already.", keys=chord.label("linux"))
                 hint = Message("Choose a different key in Settings > Shortcut.")
                 raise HotkeyError(title, HotkeyReason.TAKEN, hint)
@@ -124,13 +123,13 @@ class SwaySession:
             return  # they are made when it ends
         for key in [one for one in self._bound if one not in wanted]:
             del self._bound[key]
-            release = _RELEASE if key[0] == _RELEASE else ""
+            release = RELEASE if key[0] == RELEASE else ""
             self._sway.command(f"unbindsym {release} {_by_place(key[1])} {key[1]}")
-            if line := self._ours.get((key[0], _plain(key[1]))):
+            if line := self._ours.get((key[0], plain(key[1]))):
                 self._sway.command(line)
         for key, what in wanted.items():
             how, keys = key
-            if self._bound.get(key) == what or _plain(keys) in self._taken:
+            if self._bound.get(key) == what or plain(keys) in self._taken:
                 continue
             options = f"--no-warn {how} {_by_place(keys)}"
             if not self._sway.command(f"bindsym {options} {keys} nop {self._name} {what}"):
@@ -163,7 +162,8 @@ class SwaySession:
 
     def _look(self) -> None:
         self._mode = str(self._sway.look(MODE, "name"))
-        lines = _bindings_in(str(self._sway.look(CONFIG, "config")))
+        path = str(self._sway.look(VERSION, "loaded_config_file_name"))
+        lines = bindings_in(str(self._sway.look(CONFIG, "config")), path)
         self._ours = {key: line for key, line in lines.items() if SCRIPT in line}
         self._taken = {keys for _how, keys in lines.keys() - self._ours.keys()}
 
@@ -248,13 +248,13 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         connection.require_free(combos)
         wanted: dict[Key, str] = {}
         for place, keys in enumerate(combos if self._captor is None else ()):
-            wanted |= {(_PRESS, keys): f"{_DOWN} {place}", (_RELEASE, keys): f"{_UP} {place}"}
+            wanted |= {(PRESS, keys): f"{_DOWN} {place}", (RELEASE, keys): f"{_UP} {place}"}
             if self._is_escape_wanted:
-                wanted[_PRESS, f"{keys}+Escape"] = _ESCAPE
+                wanted[PRESS, f"{keys}+Escape"] = _ESCAPE
             if self._lock_key:
-                wanted[_PRESS, f"{keys}+{trigger(Chord((), self._lock_key))}"] = _LOCK
+                wanted[PRESS, f"{keys}+{trigger(Chord((), self._lock_key))}"] = _LOCK
         if self._is_escape_wanted and self._captor is None:
-            wanted[_PRESS, "Escape"] = _ESCAPE
+            wanted[PRESS, "Escape"] = _ESCAPE
         connection.bind(wanted)
 
     def _watch(self, is_wanted: bool, lock_key: str) -> None:
@@ -352,48 +352,9 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
     return found
 
 
-def _bindings_in(config: str) -> dict[tuple[str, frozenset[str]], str]:
-    """How each key is bound in the mode "default" by ``config``, and the command to bind it so again.
-
-    A block is short for lines that begin as it does: ``bindsym --to-code {``. Variables in keys are replaced.
-    """
-    found: dict[tuple[str, frozenset[str]], str] = {}
-    variables: dict[str, str] = {}
-    blocks: list[list[str]] = []
-    words: list[str] = []
-    for line in map(str.strip, config.replace("\\\n", " ").splitlines()):
-        if not line or line.startswith("#"):
-            continue
-        if line.startswith("}"):
-            del blocks[-1:]
-            continue
-        if line != "{":  # it opens a block with the words before
-            words = [*(blocks[-1] if blocks else ()), *line.split()]
-        if line.endswith("{"):
-            blocks.append([word for word in words if word != "{"])
-        elif words[0] == "set" and len(words) > 2:
-            variables[words[1]] = words[2]
-        elif words[0] == "bindsym":
-            options = list(takewhile(lambda word: word.startswith("--"), words[1:]))
-            keys, *rest = words[1 + len(options) :] or [""]
-            for name in sorted(variables, key=len, reverse=True):
-                keys = keys.replace(name, variables[name])
-            how = _RELEASE if _RELEASE in options else _PRESS
-            command = " ".join(rest)
-            # Else sway would do at once what follows a ";" in it, and take its own quotes away.
-            quote = next((one for one in "'\"" if one not in command), "")
-            found[how, _plain(keys)] = " ".join(("bindsym", *options, keys, quote + command + quote))
-    return found
-
-
 def _by_place(keys: str) -> str:
     """The option for keys with a letter or digit: the key is meant, whatever layout is in force."""
     return "--to-code" if any(len(name) == 1 for name in keys.split("+")) else ""
-
-
-def _plain(keys: str) -> frozenset[str]:
-    """``keys`` in any order and case, with one name for each."""
-    return frozenset(_MASKS.get(name, name) for name in keys.lower().split("+"))
 
 
 def _error(title: Message, hint: Message) -> HotkeyError:

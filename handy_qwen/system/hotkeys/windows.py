@@ -1,29 +1,46 @@
-"""Global hotkeys on Windows, through the low-level hooks of pynput.
+"""Global hotkeys on Windows, through the low-level hooks of pynput, with Raw Input as a second ear.
 
     WH_KEYBOARD_LL, WH_MOUSE_LL --(pynput's threads)--> HookedListener --> post
+    raw_input.RawInput          --(its own thread)----> what the hooks were not shown
 
 RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
-before the focused program and keeps chords from it. Windows silently removes a hook that answers late, so
-nothing but a dictionary look-up happens there; and hooks that have seen nothing of the user's last input
-(GetLastInputInfo) are set again, more and more seldom while they still see nothing. A release that goes
-unnoticed (on the secure desktop, say) is found with GetAsyncKeyState, which knows nothing about keys the hook
-has swallowed: of a chord, only the modifiers are checked in this way.
+before the focused program and keeps chords from it. Nothing but a dictionary look-up happens there, because
+Windows silently removes a hook that answers late. So what Raw Input reports must reach the hook within a
+moment, before or after. If it does not, the hooks are set again, and the release of a hotkey, which must end
+what it began, counts all the same.
 
-AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed over, and the right Alt. No hook
-sees keys for windows of programs with higher rights (User Interface Privilege Isolation).
+Raw Input would report every movement of the mouse, which its hook sees already, so the mouse is heard there
+only while one of its buttons is a hotkey. Its hook is gone if neither ear knows of the user's last input
+(GetLastInputInfo). Hooks that see nothing though they were set again are set more and more seldom: in the
+windows of programs with higher rights they never do (User Interface Privilege Isolation), and the hooks of
+other programs may keep keys from ours.
 
-Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/.
+On another desktop (the lock screen, a UAC prompt) nobody hears keys come up, so there all of them are up.
+Otherwise a release that went unnoticed is found with GetAsyncKeyState, which knows nothing about keys the
+hook has swallowed: of a chord, only the modifiers are checked in this way.
+
+Alt or a Windows key that goes up with no key in between opens a menu, and a key that was swallowed is none.
+So with a hotkey that has one of them, a key is pressed that means nothing (0xE8, which no keyboard has and
+other such programs use as well). AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed
+over, and the right Alt.
+
+Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/;
+LowLevelKeyboardProc, about removed hooks; GetUserObjectInformation, UOI_IO.
 """
 
 from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from handy_qwen.core.events import Event, KeyDown
+from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
-from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener
+from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener, WasInjecting, never
+from handy_qwen.system.hotkeys.raw_input import RawInput
 
 _KEY_DOWN = frozenset({0x0100, 0x0104})  # WM_KEYDOWN, WM_SYSKEYDOWN
 _CLICKS = {  # message -> the virtual key of the button, and whether it went down
@@ -38,9 +55,13 @@ _SIDE_CLICKS = {0x020B: True, 0x020C: False}  # WM_XBUTTONDOWN, WM_XBUTTONUP
 _SIDE_BUTTONS = {1: 0x05, 2: 0x06}  # XBUTTON1, XBUTTON2 -> VK_XBUTTON1, VK_XBUTTON2
 _INJECTED = 0x10 | 0x02  # LLKHF_INJECTED, LLKHF_LOWER_IL_INJECTED
 _MADE_UP_CTRL = 0x21D  # the scan code of the left Ctrl that comes with AltGr
+MOMENT_S = 0.3  # between the two ears; Windows, too, waits for a hook about so long
 DEAF_MS = 1000  # a hook may be that late; Windows itself waits for it no longer
 MOST_PATIENCE_S = 60.0
 _PACKET = 0xE7  # VK_PACKET: a character, no key
+_HAS_INPUT = 6  # UOI_IO
+_KEY_UP = 2  # KEYEVENTF_KEYUP
+_NOTHING = 0xE8  # a virtual key without a meaning
 
 _CODES = """
     ctrl_l=A2 ctrl_r=A3 shift_l=A0 shift_r=A1 alt_l=A4 alt_r=A5 altgr=A5 super_l=5B super_r=5C
@@ -57,15 +78,54 @@ VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
 VIRTUAL_KEYS |= {name: ord(name.upper()) for name in "abcdefghijklmnopqrstuvwxyz0123456789"}
 
 
+_OPEN_MENUS = frozenset(VIRTUAL_KEYS[name] for name in ("alt_l", "alt_r", "super_l", "super_r"))
+
+
 class WindowsHotkeys(HookedListener):
-    """Listens for hotkeys on Windows."""
+    """Listens for hotkeys on Windows.
+
+    Threads: as in ``HookedListener``; the second ear's thread looks after the hook of the keyboard.
+    """
 
     KEY_CODES = VIRTUAL_KEYS
     KNOWS_SWALLOWED = False
-    _heard_ms = 0  # when the last input that a hook saw was made
-    _set_ms, _set_s = -1, 0.0  # when the hooks were set: the last input then, and now as time.monotonic()
-    _patience_s = 0.0  # how long hooks may hear nothing from then on before they are set again
     _POINTING = frozenset({-0x01, -0x02, -0x04})
+
+    def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
+        super().__init__(post, was_injecting)
+        self._ear: RawInput | None = None
+        self._heard_ms = 0  # when the last input that either ear knows of was made
+        self._key_s = 0.0  # when the hook of the keyboard was called last, or set
+        self._unknown: tuple[float, float] | None = None  # when a key came to the second ear only; ``_key_s``
+        self._released: dict[int, float] = {}  # for the second ear: keys of hotkeys that are down, and when
+        self._called: set[str] = set()  # the hooks that have been called since they were set
+        self._set_s = 0.0
+        self._patience_s = 0.0  # how long hooks may see nothing from then on before they are set again
+
+    def _launch(self) -> None:
+        super()._launch()
+        if (ear := self._ear) is not None:
+            try:
+                ear.hear_mouse(any(code < 0 for binding in self._bindings for code in binding.key))
+            except OSError as exc:
+                raise _refused() from exc
+
+    def stop(self) -> None:
+        """See ``HotkeyListener``."""
+        super().stop()
+        ear, self._ear = self._ear, None
+        if ear is not None:
+            ear.stop()
+
+    def has_died(self) -> bool:
+        """See ``Watched``. Also when an ear has ended."""
+        return super().has_died() or (self._ear is not None and not self._ear.is_alive())
+
+    def touched_s(self) -> float | None:
+        """See ``HotkeyListener``."""
+        return super().touched_s() if self._unknown is None else None
+
+    # --- the hooks -----------------------------------------------------------------------------------
 
     def _listen(self) -> tuple[Hook, ...]:
         # Imported late: the module can be loaded, and tested, where pynput is not installed.
@@ -82,24 +142,29 @@ class WindowsHotkeys(HookedListener):
             for hook in hooks:
                 hook.start()
                 hook.wait()
+            if self._ear is None:
+                ear = RawInput(self._on_raw, self._look_for_missed, press_nothing)
+                ear.start()
+                self._ear = ear
         except OSError as exc:
             for hook in hooks:
                 hook.stop()
-            title = Message("Windows won't let Handy Qwen listen for hotkeys.")
-            hint = Message("A security program may be blocking it; allow it there.")
-            raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint) from exc
-        was_in_vain = self._heard_ms == self._set_ms
+            raise _refused() from exc
+        was_in_vain = bool(self._set_s) and not self._have_been_called()
         self._patience_s = min(2 * self._patience_s + CHECK_S, MOST_PATIENCE_S) if was_in_vain else 0.0
-        self._heard_ms = self._set_ms = last_input_ms()
-        self._set_s = time.monotonic()
+        self._called.clear()
+        self._heard_ms = last_input_ms()
+        self._set_s = self._key_s = time.monotonic()
         return hooks
 
     def _on_key(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
         """Called on pynput's thread for each key. False keeps pynput from looking at it any further."""
         self._heard_ms = int(data.time)
+        self._key_s = time.monotonic()
+        self._called.add("keys")
         code = int(data.vkCode)
         is_made_up = code == VIRTUAL_KEYS["ctrl_l"] and int(data.scanCode) == _MADE_UP_CTRL
-        if code == _PACKET or is_made_up:
+        if code in (_PACKET, _NOTHING) or is_made_up:
             return False
         is_ours = bool(data.flags & _INJECTED) and self._was_injecting(time.monotonic())
         if self._saw(code, is_press=message in _KEY_DOWN, is_ours=is_ours):
@@ -109,6 +174,7 @@ class WindowsHotkeys(HookedListener):
     def _on_mouse(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
         """Called on pynput's thread for each movement and click. False as in ``_on_key``."""
         self._heard_ms = int(data.time)
+        self._called.add("mouse")
         if message in _SIDE_CLICKS:
             code, is_press = _SIDE_BUTTONS.get(int(data.mouseData) >> 16, 0), _SIDE_CLICKS[message]
         else:
@@ -117,16 +183,77 @@ class WindowsHotkeys(HookedListener):
             hook.suppress_event()
         return False
 
+    def _report(self, events: Sequence[Event]) -> None:
+        super()._report(events)
+        down = (self._bindings[event.hotkey] for event in events if isinstance(event, KeyDown))
+        if self._ear is not None and any(binding.codes & _OPEN_MENUS for binding in down):
+            self._ear.wake()  # not here: the hook would be called while it is being called
+
     def _is_deaf(self) -> bool:
-        """Also after input that no hook sees: on the secure desktop, for an administrator's program."""
+        """Also after input that no ear hears: on the secure desktop, on a touch screen."""
         return DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
 
     def _may_renew(self) -> bool:
-        """Hooks that have heard nothing at all since they were set are given longer each time."""
-        return self._heard_ms != self._set_ms or time.monotonic() >= self._set_s + self._patience_s
+        """Hooks that have seen nothing at all since they were set are given longer each time."""
+        return self._have_been_called() or time.monotonic() >= self._set_s + self._patience_s
+
+    def _have_been_called(self) -> bool:
+        return len(self._called) == 2
+
+    def _is_down(self, code: int) -> bool:
+        return super()._is_down(code) and is_our_desktop()
 
     def _is_really_down(self, code: int) -> bool:
         return is_key_down(abs(code))
+
+    # --- the second ear ------------------------------------------------------------------------------
+
+    def _on_raw(self, code: int, is_press: bool, time_ms: int) -> bool:
+        """A key or side button by Raw Input; whether to look whether the hook gets to see it."""
+        now_s = time.monotonic()
+        self._heard_ms = time_ms
+        if is_press:
+            self._released.pop(code, None)
+        elif self._belongs_to_what_is_down(code):
+            self._released[code] = now_s
+        if code > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
+            self._unknown = now_s, self._key_s
+        return self._is_waiting()
+
+    def _look_for_missed(self) -> bool:
+        """Called again and again while the hook may still see what the second ear heard; whether it may."""
+        now_s = time.monotonic()
+        is_gone = False
+        for code in [code for code, at_s in self._released.items() if now_s - at_s >= MOMENT_S]:
+            del self._released[code]
+            if self._belongs_to_what_is_down(code):
+                self._saw(code, is_press=False)
+                is_gone = True
+        if self._unknown is not None:
+            at_s, key_s = self._unknown
+            is_silent = self._key_s == key_s
+            if not is_silent or now_s - at_s >= MOMENT_S:
+                self._unknown = None
+                is_gone |= is_silent
+        if is_gone:
+            self._mend()
+        return self._is_waiting()
+
+    def _is_waiting(self) -> bool:
+        return bool(self._released) or self._unknown is not None
+
+    def _belongs_to_what_is_down(self, code: int) -> bool:
+        """Whether, as far as the hook knows, a hotkey is down by this key, which we have not released."""
+        with self._lock:
+            tracker = self._tracker
+            is_held = tracker.is_held(code) and code not in self._masked  # Wine says so also of what we send
+            return is_held and any(code in tracker.down_codes(hotkey) for hotkey in tracker.hotkeys_down)
+
+
+def _refused() -> HotkeyError:
+    title = Message("Windows won't let Handy Qwen listen for hotkeys.")
+    hint = Message("A security program may be blocking it; allow it there.")
+    return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
 
 
 class _LastInput(ctypes.Structure):  # LASTINPUTINFO
@@ -145,3 +272,20 @@ def is_key_down(code: int) -> bool:
     """Whether the key or button is down now, as the highest bit of GetAsyncKeyState tells."""
     user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
     return bool(user32.GetAsyncKeyState(code) & 0x8000)
+
+
+def is_our_desktop() -> bool:
+    """Whether the user's keys come to the desktop of this program, and not to the lock screen, say."""
+    user32, kernel32 = (ctypes.WinDLL(name) for name in ("user32", "kernel32"))  # type: ignore[attr-defined,unused-ignore]
+    user32.GetThreadDesktop.restype = ctypes.c_void_p
+    desktop = ctypes.c_void_p(user32.GetThreadDesktop(kernel32.GetCurrentThreadId()))
+    has_input = ctypes.c_int(1)  # which it stays where that cannot be asked, as under Wine
+    user32.GetUserObjectInformationW(desktop, _HAS_INPUT, ctypes.byref(has_input), 4, None)
+    return bool(has_input.value)
+
+
+def press_nothing() -> None:
+    """Press and release the key without a meaning."""
+    user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
+    for flags in (0, _KEY_UP):
+        user32.keybd_event(_NOTHING, 0, flags, 0)

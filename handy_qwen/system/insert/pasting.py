@@ -114,10 +114,17 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
                 raise unsupported(Message("A keyboard that answers")) from None
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
-        """See ``Backend``."""
+        """See ``Backend``.
+
+        A field may have cut the text at its own limit, or changed it: where it is known what stands there,
+        nothing else is deleted.
+        """
         if not self.BACKSPACE or not is_deletable(text):
             raise unsupported(Message("Deleting these characters"))
         focus = self._await_focus()
+        there = self._text_before_cursor(focus, len(text))
+        if there is not None and there != text:
+            raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
         if not may_erase():  # the user has typed or clicked while this waited
             raise InsertError(Message("The text may have changed."), InsertReason.NOT_TYPEABLE)
         try:
@@ -146,6 +153,10 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
     def _paste_chord(self, focus: Focus) -> Chord:  # noqa: ARG002 (for subclasses)
         """The chord that pastes in this window."""
         return self.PASTE
+
+    def _text_before_cursor(self, focus: Focus, most: int) -> str | None:  # noqa: ARG002 (for subclasses)
+        """The last ``most`` characters before the cursor in a window; None: nobody knows."""
+        return None
 
     @abstractmethod
     def _await_focus(self) -> Focus:

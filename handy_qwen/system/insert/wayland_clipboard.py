@@ -4,7 +4,7 @@
 |---|---|---|---|
 | data control (``DataControl``) | kept | counted | KDE, wlroots, niri, COSMIC, Hyprland |
 | X selections by way of XWayland (``XSelections``) | kept | counted | GNOME, which hands them on |
-| wl-clipboard (``ToolClipboards``) | lost for a moment, up to nine times a text | unknown | the rest |
+| wl-clipboard (``ToolClipboards``) | lost for a moment, up to eleven times a text | unknown | the rest |
 
 Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and keeps what was there.
 """
@@ -337,11 +337,29 @@ class ToolClipboards(Clipboards):
                     self._tool("wl-copy", *options, "--clear")
                 else:
                     self._write(options, kept)
+                self._require_restored(options, kept)
             del self._saved[options]
 
     def keep(self, text: str) -> None:
         """See ``Clipboards``."""
         self._write(FOR_CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))
+
+    def _require_restored(self, options: Options, kept: _Saved | None) -> None:
+        """See that our text is gone: wl-copy ends well also where the compositor has not heard it.
+
+        Raises:
+            InsertError: CLIPBOARD_IN_USE: it is still there, or that cannot be seen.
+        """
+        if kept is not None and kept.data == self._ours:
+            return
+        try:
+            now = self._tool("wl-paste", *options, "--no-newline", "--type", TEXT_KINDS[0], wait_s=READ_S)
+        except ToolError:  # there is nothing, or something that is no text
+            return
+        except InsertError as problem:
+            raise clipboard_in_use() from problem
+        if now == self._ours:
+            raise clipboard_in_use()
 
     def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
         """Run a clipboard tool: one that was killed has failed."""

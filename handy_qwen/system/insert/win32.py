@@ -19,6 +19,9 @@ TOKEN_QUERY, TOKEN_INTEGRITY_LEVEL = 0x0008, 25
 ERROR_ACCESS_DENIED, OUT_OF_REACH = 5, 1 << 16
 SPI_GETFILTERKEYS, FKF_FILTERKEYSON = 0x0032, 0x0001
 CF_ENHMETAFILE = 14
+WM_GETTEXT, GWL_STYLE = 0x000D, -16
+SMTO_ABORTIFHUNG, SMTO_ERRORONEXIT = 0x0002, 0x0020
+ANSWER_S = 0.3  # for a window of another program that is asked something
 
 
 class NotMemory(Exception):  # noqa: N818 (not an error: the format is there, but not for us)
@@ -71,6 +74,15 @@ class _FilterKeys(ctypes.Structure):
     )
 
 
+class _ThreadInfo(ctypes.Structure):  # GUITHREADINFO
+    _fields_ = (
+        ("size", ctypes.c_uint32),
+        ("flags", ctypes.c_uint32),
+        *((name, ctypes.c_void_p) for name in ("active", "focus", "capture", "menu", "moved", "caret")),
+        ("rectangle", ctypes.c_int32 * 4),
+    )
+
+
 class _WindowClass(ctypes.Structure):
     _fields_ = (
         ("style", ctypes.c_uint32),
@@ -102,6 +114,13 @@ DECLARED: dict[str, dict[str, tuple[Any, ...]]] = {
         "GetClipboardSequenceNumber": (DWORD,),
         "SystemParametersInfoW": (BOOL, DWORD, DWORD, ctypes.POINTER(_FilterKeys), DWORD),
         "GetClassNameW": (ctypes.c_int, HANDLE, TEXT, ctypes.c_int),
+        "RealGetWindowClassW": (ctypes.c_uint, HANDLE, TEXT, ctypes.c_uint),
+        "GetWindowLongW": (ctypes.c_int32, HANDLE, ctypes.c_int),
+        "GetGUIThreadInfo": (BOOL, DWORD, ctypes.POINTER(_ThreadInfo)),
+        "SendMessageTimeoutW": (
+            *(LPARAM, HANDLE, DWORD, WPARAM, HANDLE),
+            *(DWORD, DWORD, ctypes.POINTER(ctypes.c_size_t)),
+        ),
         "GetWindowThreadProcessId": (DWORD, HANDLE, PDWORD),
         "PostMessageW": (BOOL, HANDLE, DWORD, WPARAM, LPARAM),
         "DefWindowProcW": (LPARAM, HANDLE, DWORD, WPARAM, LPARAM),
@@ -187,6 +206,37 @@ class Win32:
         found = ctypes.c_uint32()
         self._user.GetWindowThreadProcessId(window, ctypes.byref(found))
         return found.value
+
+    def focused_control(self, window: int) -> int:
+        """What in a window has the focus, 0 if unknown."""
+        found = _ThreadInfo(size=ctypes.sizeof(_ThreadInfo))
+        thread = self._user.GetWindowThreadProcessId(window, None)
+        is_known = self._user.GetGUIThreadInfo(thread, ctypes.byref(found))
+        return (found.focus or 0) if is_known else 0
+
+    def control_class(self, control: int) -> str:
+        """Which control of Windows it is, also where a library has made a class of its own of that."""
+        name = ctypes.create_unicode_buffer(256)
+        self._user.RealGetWindowClassW(control, name, 256)
+        return name.value
+
+    def style(self, control: int) -> int:
+        """The style bits of a window or control."""
+        return int(self._user.GetWindowLongW(control, GWL_STYLE))
+
+    def ask(self, window: int, message: int, number: int = 0, room: Any = None) -> int | None:  # noqa: ANN401
+        """What a window answers to a message; None: nothing within ``ANSWER_S``. A text goes to ``room``."""
+        answer = ctypes.c_size_t()
+        how, limit_ms = SMTO_ABORTIFHUNG | SMTO_ERRORONEXIT, int(1000 * ANSWER_S)
+        asked = self._user.SendMessageTimeoutW(
+            window, message, number, room, how, limit_ms, ctypes.byref(answer)
+        )
+        return answer.value if asked else None
+
+    def control_text(self, control: int, units: int) -> str | None:
+        """The first ``units`` UTF-16 code units of its text; None: it does not answer."""
+        room = ctypes.create_unicode_buffer(units + 1)
+        return None if self.ask(control, WM_GETTEXT, units + 1, room) is None else room.value
 
     def executable(self, process: int) -> str:
         """The file name of a process's program, empty if it is kept from us."""

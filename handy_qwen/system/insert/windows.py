@@ -31,6 +31,7 @@ from handy_qwen.system.insert.backend import (
     clipboard_in_use,
     no_focus,
 )
+from handy_qwen.system.insert.edit_controls import text_before_caret
 from handy_qwen.system.insert.pasting import Chord, PastingBackend, ask
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
@@ -148,6 +149,9 @@ class Windows(PastingBackend[int]):
     def _paste_chord(self, focus: int) -> Chord:
         is_terminal = self._api.window_class(focus) in SHIFT_INSERT_CLASSES
         return (VK_LSHIFT, VK_INSERT) if is_terminal else self.PASTE
+
+    def _text_before_cursor(self, focus: int, most: int) -> str | None:
+        return text_before_caret(self._api, focus, most)
 
     def _press(self, chord: Chord, focus: int) -> None:
         if self._await_focus() != focus:  # saving the clipboard may have taken long

@@ -82,17 +82,9 @@ class X11(PastingBackend[FocusedWindow]):
         return arrived
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
-        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back.
-
-        A field may have cut the text at its own limit, or changed it: where the program tells what stands
-        there, nothing else is deleted.
-        """
+        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
         if "\n" in text and is_terminal(self._focus.target().application):
             raise InsertError(Message("The line was entered."), InsertReason.NOT_TYPEABLE)
-        process = self._focus.process()
-        there = text_before_cursor(process, len(text)) if process else None
-        if there is not None and there != text:
-            raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
         super().erase(text, may_erase)
 
     def clipboard_text(self) -> str:
@@ -123,6 +115,10 @@ class X11(PastingBackend[FocusedWindow]):
             self._cache.close()
         self._focus.close()
         disconnect(self._connection)
+
+    def _text_before_cursor(self, _focus: FocusedWindow, most: int) -> str | None:
+        process = self._focus.process()
+        return text_before_cursor(process, most) if process else None
 
     def _await_focus(self) -> FocusedWindow:
         return self._keyboard.wait_for_window()

@@ -18,7 +18,7 @@ from typing import Any
 from handy_qwen.system.session import answers
 
 ANSWER_S = 2.0
-RUN, SUBSCRIBE, CONFIG, MODE = 0, 2, 9, 12
+RUN, SUBSCRIBE, VERSION, CONFIG, MODE = 0, 2, 7, 9, 12
 EVENT = 1 << 31
 WORKSPACE, MODE_CHANGED, BINDING, SHUTDOWN = (EVENT | number for number in (0, 2, 5, 6))
 _HEADER = struct.Struct("=6sII")

@@ -15,11 +15,11 @@ from handy_qwen.core.upkeep import Check, Severity, Upkeep
 from handy_qwen.core.view import Window
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
+from handy_qwen.ui.dialogs import ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.settings import about_words as words
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.translation import ntr, tr
 from handy_qwen.ui.widgets import Button, Icon, SecondaryText, Text, announce
 
 _ICONS = {
@@ -28,6 +28,14 @@ _ICONS = {
     Severity.PROBLEM: ("mark-warning", "recording"),
 }
 Go = Callable[[Page], None]
+_NOT_CHECKED = tr("Not checked yet.")
+# Translators: what came of a check of this computer.
+_SEVERITIES = {Severity.FINE: tr("Fine"), Severity.WARNING: tr("Warning"), Severity.PROBLEM: tr("Problem")}
+_FIX_MICROPHONE = tr("Choose a microphone")
+_FIX_HISTORY = tr("Keep less history")
+_ARCHIVE = tr("Support archive")
+# Translators: a button: open the folder.
+_OPEN = tr("Open")
 
 
 class AboutPage(SettingsPage):
@@ -41,21 +49,42 @@ class AboutPage(SettingsPage):
     def __init__(self, tools: Tools, go: Go) -> None:
         super().__init__(tools)
         self._go, self._upkeep = go, Upkeep()
-        self._again = Button(words.CHECK_AGAIN, tools.upkeep.check)
+        self._again = Button(tr("Check again"), tools.upkeep.check)
         self._checks = _Checks(self._fixes())
-        self._state = Row(words.CHECKS, self._again, help=words.NOT_CHECKED, below=self._checks)
-        self.add_section(words.HEALTH, self._state)
-        archive = Button(words.WRITE_ARCHIVE, self._ask_for_archive)
-        self._archive = Row(words.ARCHIVE, archive, help=words.ARCHIVE_HELP)
-        pages = Button(words.HELP_PAGES, lambda: tools.commands.open_window(Window.HELP))
-        self.add_section(words.HELP, Row(words.MANUAL, pages, help=words.MANUAL_HELP), self._archive)
-        file = Button(strings.without_letter(words.OPEN_FILE), tools.commands.open_settings_file)
-        folders = [Row(words.SETTINGS_FILE, file, help=_breakable(paths.settings_file()))]
-        for title, folder in words.folders():
-            opened = Button(words.OPEN_FOLDER, partial(_open, folder))
+        self._state = Row(
+            tr("What works on this computer"), self._again, help=_NOT_CHECKED, below=self._checks
+        )
+        self.add_section(tr("Health"), self._state)
+        archive = Button(tr("Save…"), self._ask_for_archive)
+        self._archive = Row(
+            _ARCHIVE,
+            archive,
+            help=tr(
+                "This report, versions and logs, to attach when you ask for help. Nothing you said is in it."
+            ),
+        )
+        pages = Button(tr("Open manual…"), lambda: tools.commands.open_window(Window.HELP))
+        self.add_section(
+            tr("Help"),
+            Row(tr("Manual"), pages, help=tr("Dictating, models, privacy, troubleshooting.")),
+            self._archive,
+        )
+        file = Button(strings.without_letter(tr("Open the &file")), tools.commands.open_settings_file)
+        folders = [Row(tr("Settings file"), file, help=_breakable(paths.settings_file()))]
+        for title, folder in _folders():
+            opened = Button(_OPEN, partial(_open, folder))
             folders.append(Row(title, opened, help=_breakable(folder)))
-        self.add_section(words.FOLDERS, *folders)
-        self.add_section(words.ABOUT, Row(strings.VERSION, help=words.LICENCES))
+        self.add_section(tr("Folders"), *folders)
+        self.add_section(
+            tr("About"),
+            Row(
+                strings.VERSION,
+                help=tr(
+                    "Free software under the MIT licence. The speech models are Qwen3-ASR by Alibaba Cloud, "
+                    "under the Apache licence 2.0; their page in Models names the licence of each."
+                ),
+            ),
+        )
 
     def enter(self) -> None:
         """Look what works, unless it is known already."""
@@ -66,13 +95,13 @@ class AboutPage(SettingsPage):
         """Show what was found so far."""
         before, self._upkeep = self._upkeep, upkeep
         self._checks.show_checks(upkeep.checks)
-        summary = words.summary(upkeep)
+        summary = _summary(upkeep)
         self._state.set_help(summary)
         self._again.setEnabled(not upkeep.is_checking)
         if before.is_checking and not upkeep.is_checking:
             announce(self, summary)
         if upkeep.archive is not None and upkeep.archive != before.archive:
-            self._archive.trouble.say(words.ARCHIVE_WRITTEN.format(file=upkeep.archive), "good")
+            self._archive.trouble.say(tr("Saved as {file}.").format(file=upkeep.archive), "good")
         elif (problem := upkeep.archive_problem) is not None and problem != before.archive_problem:
             self._archive.refuse(problem.title, problem.hint)
 
@@ -80,21 +109,21 @@ class AboutPage(SettingsPage):
         """What can be done about a check that found something, by its name: words, and how."""
         commands = self.tools.commands
         return {
-            "model": (words.FIX_MODEL, lambda: commands.open_window(Window.MODELS)),
-            "settings": (words.FIX_FILE, commands.open_settings_file),
-            "microphone": (words.FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
-            "sound": (words.FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
-            "hotkeys": (words.FIX_HOTKEYS, lambda: self._go(Page.SHORTCUT)),
-            "insertion": (words.FIX_INSERTION, lambda: self._go(Page.TEXT)),
-            "words": (words.FIX_WORDS, lambda: self._go(Page.VOCABULARY)),
-            "history": (words.FIX_HISTORY, lambda: self._go(Page.HISTORY)),
-            "disk": (words.FIX_HISTORY, lambda: self._go(Page.HISTORY)),
-            "autostart": (words.FIX_AUTOSTART, lambda: commands.use_autostart(True)),
+            "model": (tr("Open Models…"), lambda: commands.open_window(Window.MODELS)),
+            "settings": (tr("Open the settings file"), commands.open_settings_file),
+            "microphone": (_FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
+            "sound": (_FIX_MICROPHONE, lambda: self._go(Page.MICROPHONE)),
+            "hotkeys": (tr("Choose another key"), lambda: self._go(Page.SHORTCUT)),
+            "insertion": (tr("Insert text another way"), lambda: self._go(Page.TEXT)),
+            "words": (tr("Shorten the list of words"), lambda: self._go(Page.VOCABULARY)),
+            "history": (_FIX_HISTORY, lambda: self._go(Page.HISTORY)),
+            "disk": (_FIX_HISTORY, lambda: self._go(Page.HISTORY)),
+            "autostart": (tr("Start at login again"), lambda: commands.use_autostart(True)),
         }
 
     def _ask_for_archive(self) -> None:
-        kinds = {".zip": words.ARCHIVE_KIND}
-        ask_where_to_save(self, words.ARCHIVE, words.ARCHIVE_NAME, kinds, self.tools.upkeep.write_archive)
+        kinds = {".zip": tr("Zip archive (*.zip)")}
+        ask_where_to_save(self, _ARCHIVE, "handy-qwen-support", kinds, self.tools.upkeep.write_archive)
 
 
 class _Checks(QWidget):
@@ -121,7 +150,7 @@ class _Checks(QWidget):
     def _line(self, check: Check) -> QWidget:
         mark = Icon()
         mark.set_drawing(*_ICONS[check.severity])
-        mark.setAccessibleName(words.SEVERITIES[check.severity])
+        mark.setAccessibleName(_SEVERITIES[check.severity])
         remedy = SecondaryText(check.remedy, scale=0.92)
         remedy.setVisible(bool(check.remedy))
         said = column(Text(check.text), remedy, gap_px=2)
@@ -145,3 +174,24 @@ def _breakable(path: Path) -> str:
 
 def _open(folder: Path) -> None:
     QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))
+
+
+def _folders() -> list[tuple[str, Path]]:
+    """The folders that people look for, and their titles."""
+    return [
+        (tr("Models"), paths.models_dir()),
+        (tr("History and other data"), paths.data_dir()),
+        (tr("Logs"), paths.log_dir()),
+    ]
+
+
+def _summary(upkeep: Upkeep) -> str:
+    """How the checks went, in a sentence."""
+    if upkeep.is_checking:
+        return tr("Checking…")
+    bad = sum(check.severity is not Severity.FINE for check in upkeep.checks)
+    if not upkeep.checks:
+        return _NOT_CHECKED
+    if not bad:
+        return tr("Everything works.")
+    return ntr("{count} thing to look at.", "{count} things to look at.", bad).format(count=bad)

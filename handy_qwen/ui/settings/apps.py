@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtWidgets import QLineEdit, QListWidget
+from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtWidgets import QLineEdit
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
 from handy_qwen.core.types import Method, Profile, Submit
@@ -21,19 +21,31 @@ from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.checks import profile as checked
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.settings import apps_words as words
-from handy_qwen.ui.settings.controls import ChoiceControl, language_entries
+from handy_qwen.ui.settings.controls import DETECT, ChoiceControl, language_entries
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.settings.words import DETECT
 from handy_qwen.ui.strings import without_letter
-from handy_qwen.ui.translation import translated
-from handy_qwen.ui.widgets import Button, Outcome
+from handy_qwen.ui.translation import tr, translated
+from handy_qwen.ui.widgets import Button, Outcome, ShortList
 
 _SHIPPED = {one.name: one for one in BUILT_IN}
 _ROWS = 5  # of the list
 _LINE_CHARACTERS = 26
 Entries = list[tuple[str, str]]
+_PROFILES = tr("Apps")
+_ALSO = tr("per app application program profile terminal editor chat window rules")
+_ADD_LAST_NONE = tr("Add the app I used last")
+_NEW = tr("New app")
+_REMOVE = tr("Re&move")
+_PROGRAMS = tr("Programs")
+_WORDS = tr("Words")
+_AS_USUAL = tr("As in the settings")
+# Translators: the programs that these settings are for come with Handy Qwen.
+_TITLES = {
+    "Terminals": tr("Terminals"),
+    "Code editors": tr("Code editors"),
+    "Chat": tr("Chat"),
+}
 
 
 class AppsPage(SettingsPage):
@@ -45,38 +57,55 @@ class AppsPage(SettingsPage):
         self._before: tuple[Profile, ...] | None = None  # what an undo brings back
         self._shown: tuple[Profile, ...] = ()
         self._view = View()
-        self.list = _List()
-        self.list.setAccessibleName(words.LIST)
-        self.add_last = Button(words.ADD_LAST_NONE, self._add_last)
-        self.add_last.setToolTip(words.ADD_LAST_TIP)
-        self.add = Button(words.ADD, lambda: self._add(Profile(words.NEW)))
-        self.remove = Button(words.REMOVE, self._remove)
-        self.told = Outcome(words.UNDO)
+        self.list = ShortList(_ROWS)
+        self.list.setAccessibleName(tr("Apps with settings of their own"))
+        self.add_last = Button(_ADD_LAST_NONE, self._add_last)
+        self.add_last.setToolTip(tr("The program that your last dictation was for."))
+        self.add = Button(tr("&Add an app"), lambda: self._add(Profile(_NEW)))
+        self.remove = Button(_REMOVE, self._remove)
+        self.told = Outcome(tr("&Undo"))
         buttons = FlowLayout(self.add_last, self.add, self.remove, gap_px=SMALL_GAP_PX)
         self.profiles = Row(
             "",
-            help=words.PROFILES_HELP,
+            help=tr(
+                "The program that has the focus when you press the key decides. Where it has nothing of its "
+                "own, your other settings apply."
+            ),
             below=column(self.list, buttons, self.told, gap_px=SMALL_GAP_PX),
             focus=self.list,
-            also=f"{words.PROFILES} {words.PROFILES_ALSO}",
+            also=f"{_PROFILES} {_ALSO}",
             setting_name="apps",
         )
-        self.add_section(words.PROFILES, self.profiles)
+        self.add_section(_PROFILES, self.profiles)
         self.name, self.programs, self.words = (_Line(self) for _ in range(3))
         self.language, self.method, self.submit, self.spacing = (ChoiceControl() for _ in range(4))
-        self.name_row = Row(words.NAME, self.name)
-        self.programs_row = Row(words.PROGRAMS, help=words.PROGRAMS_HELP, below=self.programs)
-        self.words_row = Row(words.WORDS, help=words.WORDS_HELP, below=self.words)
-        for line, title in ((self.programs, words.PROGRAMS), (self.words, words.WORDS)):
+        self.name_row = Row(tr("Name"), self.name)
+        self.programs_row = Row(
+            _PROGRAMS,
+            help=tr(
+                "As the desktop calls them, with commas between: kitty, code.exe. * stands for anything."
+            ),
+            below=self.programs,
+        )
+        self.words_row = Row(
+            _WORDS,
+            help=tr("Names and terms for this app, read before your others. Commas between."),
+            below=self.words,
+        )
+        for line, title in ((self.programs, _PROGRAMS), (self.words, _WORDS)):
             line.setAccessibleName(title)
         self.add_section(
             "",
             self.name_row,
             self.programs_row,
-            Row(words.LANGUAGE, self.language.widget),
-            Row(words.METHOD, self.method.widget),
-            Row(words.SUBMIT, self.submit.widget, help=words.SUBMIT_HELP),
-            Row(words.SPACING, self.spacing.widget),
+            Row(tr("I speak"), self.language.widget),
+            Row(tr("Insert text by"), self.method.widget),
+            Row(
+                tr("Then press"),
+                self.submit.widget,
+                help=tr("In a terminal, Enter runs the line. In a chat, it can send the message."),
+            ),
+            Row(tr("Continue the sentence already there"), self.spacing.widget),
             self.words_row,
         )
         self._connect()
@@ -93,8 +122,8 @@ class AppsPage(SettingsPage):
     def show_view(self, view: View) -> None:
         """Offer the program that the last dictation was for."""
         self._view = view
-        title = words.ADD_LAST.format(program=strings.literal(view.application))
-        self.add_last.setText(title if view.application else words.ADD_LAST_NONE)
+        title = tr("Add “{program}”").format(program=strings.literal(view.application))
+        self.add_last.setText(title if view.application else _ADD_LAST_NONE)
         self.add_last.setEnabled(bool(view.application))
         self.language.set_entries(_languages(view.choices))
 
@@ -126,7 +155,7 @@ class AppsPage(SettingsPage):
     def _show_profiles(self) -> None:
         chosen, self._shown = self.chosen.name, effective(self._own)
         names = [one.name for one in self._shown]
-        titles = [words.title(name) for name in names]
+        titles = [_title(name) for name in names]
         if titles != [self.list.item(row).text() for row in range(self.list.count())]:
             with QSignalBlocker(self.list):
                 self.list.clear()
@@ -138,8 +167,8 @@ class AppsPage(SettingsPage):
         one = self.chosen
         self.method.set_entries(_titled("method", Method))
         self.submit.set_entries(_titled("submit", Submit))
-        self.spacing.set_entries([("", words.AS_USUAL), ("on", words.ON), ("off", words.OFF)])
-        for line, text in ((self.name, words.title(one.name)), (self.programs, _joined(one.programs))):
+        self.spacing.set_entries([("", _AS_USUAL), ("on", tr("Yes")), ("off", tr("No"))])
+        for line, text in ((self.name, _title(one.name)), (self.programs, _joined(one.programs))):
             line.show_text(text)
         self.words.show_text(_joined(one.words))
         for control, value in (
@@ -151,10 +180,10 @@ class AppsPage(SettingsPage):
             control.show_value(value)
         is_shipped, is_own = one.name in _SHIPPED, any(own.name == one.name for own in self._own)
         self.name.setReadOnly(is_shipped)
-        self.remove.setText(words.RESET if is_shipped else words.REMOVE)
+        self.remove.setText(tr("Rese&t") if is_shipped else _REMOVE)
         self.remove.setEnabled(is_own)
         self.name_row.refuse("")
-        self.programs_row.refuse("" if one.programs else words.NO_PROGRAMS)
+        self.programs_row.refuse("" if one.programs else tr("Say for which programs it is."))
         self.words_row.refuse("")
 
     # --- changes -------------------------------------------------------------------------------------
@@ -177,7 +206,7 @@ class AppsPage(SettingsPage):
         try:
             new = checked(new)
         except ValueError as exc:
-            row.refuse(words.UNUSABLE.format(reason=translated(reason_of(exc))))
+            row.refuse(tr("This can't be used: {reason}.").format(reason=translated(reason_of(exc))))
             return
         self.told.say("")
         shipped = _SHIPPED.get(new.name)
@@ -189,10 +218,10 @@ class AppsPage(SettingsPage):
 
     def _rename(self) -> None:
         name = " ".join(self.name.text().split())
-        if name == words.title(self.chosen.name):
+        if name == _title(self.chosen.name):
             return
         if not name or any(one.name == name for one in self._shown):
-            self.name_row.refuse(words.NAME_TAKEN if name else words.NO_NAME)
+            self.name_row.refuse(tr("There is an app of that name already.") if name else tr("Enter a name."))
             return
         self._change(name=name)
 
@@ -217,10 +246,10 @@ class AppsPage(SettingsPage):
     def _remove(self) -> None:
         gone, before = self.chosen, self._own
         left = tuple(one for one in self._own if one.name != gone.name)
-        title = words.WAS_RESET if gone.name in _SHIPPED else words.REMOVED
+        title = tr("“{name}” is as it came.") if gone.name in _SHIPPED else tr("“{name}” removed.")
         self._use(left, gone.name)
         self._before = before
-        self.told.say(title.format(name=words.title(gone.name)), can_undo=True)
+        self.told.say(title.format(name=_title(gone.name)), can_undo=True)
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:
@@ -229,19 +258,6 @@ class AppsPage(SettingsPage):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)
             self.told.say("")
             self._use(before, self.chosen.name)
-
-
-class _List(QListWidget):
-    """Some rows high, whatever the page has room for."""
-
-    def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        height = _ROWS * (self.fontMetrics().lineSpacing() + 4) + 2 * self.frameWidth()
-        return QSize(super().sizeHint().width(), height)
-
-    def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
-        return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
 
 
 class _Line(QLineEdit):
@@ -259,13 +275,13 @@ class _Line(QLineEdit):
 
 
 def _languages(choices: Choices) -> Entries:
-    return [("", words.AS_USUAL), (AUTOMATIC, DETECT), *language_entries(choices)]
+    return [("", _AS_USUAL), (AUTOMATIC, DETECT), *language_entries(choices)]
 
 
 def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
     option = OPTIONS[name]
     titles = ((str(one), without_letter(translated(option.worded(one)))) for one in values)
-    return [("", words.AS_USUAL), *titles]
+    return [("", _AS_USUAL), *titles]
 
 
 def _listed(text: str) -> tuple[str, ...]:
@@ -274,3 +290,8 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _joined(parts: tuple[str, ...]) -> str:
     return ", ".join(parts)
+
+
+def _title(name: str) -> str:
+    """What the app ``name`` of the settings is called: those that come with Handy Qwen are translated."""
+    return _TITLES.get(name, name)

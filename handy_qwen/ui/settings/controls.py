@@ -21,13 +21,17 @@ from handy_qwen.settings.fields import Option
 from handy_qwen.settings.forms import Amount, Switch, Worded, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, row
-from handy_qwen.ui.settings import words
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 
 Choose = Callable[[object], None]
 """Called with what the user chose, not checked yet."""
 _LEAST_CHARACTERS = 12  # that a closed list shows, however narrow the window is
 _BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
+# Translators: {unit} is "s", "min", "days", "GB", ...
+_MUST_BE = tr("Must be from {low} to {high} {unit}.")
+# Translators: beside a box before a number: "Number of dictations: at most".
+_LIMITED = tr("At most")
+DETECT = tr("Detect automatically")
 
 
 class Control(abc.ABC):
@@ -184,7 +188,7 @@ class AmountControl(Control):
         high = math.floor(self._check.high / self._form.scale * steps) / steps
         limits = [self._number.textFromValue(limit) for limit in (low, high)]
         unit = translated(self._form.unit.short)
-        return words.MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
+        return _MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
 
     def _raw(self, shown: float) -> float:
         raw = round(shown * self._form.scale, 9)
@@ -203,7 +207,7 @@ class _Together(QWidget):
     def setAccessibleName(self, name: str) -> None:  # noqa: N802  the name is Qt's
         """Name both: the box by what it limits."""
         super().setAccessibleName(name)
-        self._box.setAccessibleName(f"{name}: {words.LIMITED}")
+        self._box.setAccessibleName(f"{name}: {_LIMITED}")
         self._amount.setAccessibleName(name)
 
     def setAccessibleDescription(self, text: str) -> None:  # noqa: N802  the name is Qt's

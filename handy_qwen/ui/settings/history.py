@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from handy_qwen.core.upkeep import Upkeep
+from handy_qwen.core.upkeep import HistoryUse, Upkeep
 from handy_qwen.core.view import Window
-from handy_qwen.ui.settings import history_words as words
+from handy_qwen.ui.dialogs import confirm
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.widgets import Button, confirm
+from handy_qwen.ui.strings import size
+from handy_qwen.ui.translation import ntr, tr
+from handy_qwen.ui.widgets import Button
+
+_UNKNOWN = tr("Counting…")
 
 
 class HistoryAndPrivacyPage(SettingsPage):
@@ -16,14 +20,20 @@ class HistoryAndPrivacyPage(SettingsPage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._upkeep = Upkeep()
-        self.add_section(words.STAYS_HERE, self.setting("history"), self.setting("private"))
+        self.add_section(
+            tr("Everything stays on this computer"), self.setting("history"), self.setting("private")
+        )
         names = ("history_count", "history_days", "history_gb")
-        self.add_section(words.LIMITS, *map(self.setting, names))
-        window = Button(words.OPEN_HISTORY, lambda: tools.commands.open_window(Window.HISTORY))
-        self._delete = Button(words.DELETE_ALL, self._ask_to_delete)
-        self._use = Row(words.LOOK, window, help=words.USE_UNKNOWN)
-        self._gone = Row(words.DELETE, self._delete, help=words.DELETE_HELP)
-        self.add_section(words.NOW, self._use, self._gone)
+        self.add_section(tr("Keep at most"), *map(self.setting, names))
+        window = Button(tr("Open History…"), lambda: tools.commands.open_window(Window.HISTORY))
+        self._delete = Button(tr("Delete all…"), self._ask_to_delete)
+        self._use = Row(tr("Dictations"), window, help=_UNKNOWN)
+        self._gone = Row(
+            tr("Delete the history"),
+            self._delete,
+            help=tr("Deletes text and sound for good. Starred dictations stay."),
+        )
+        self.add_section(tr("In the history now"), self._use, self._gone)
 
     def enter(self) -> None:
         """Look how much there is."""
@@ -33,7 +43,7 @@ class HistoryAndPrivacyPage(SettingsPage):
         """Show how much there is."""
         before, self._upkeep = self._upkeep, upkeep
         use = upkeep.history
-        self._use.set_help(words.used(use) if use is not None else words.USE_UNKNOWN)
+        self._use.set_help(_used(use) if use is not None else _UNKNOWN)
         self._delete.setEnabled(use is not None and use.entries > use.starred)
         if upkeep.problem != before.problem:
             problem = upkeep.problem
@@ -44,9 +54,34 @@ class HistoryAndPrivacyPage(SettingsPage):
         if use is not None:
             confirm(
                 self,
-                words.delete_question(use),
-                words.delete_detail(use),
-                yes=words.DELETE_YES,
-                no=words.DELETE_NO,
+                _delete_question(use),
+                _delete_detail(use),
+                yes=tr("&Delete for good"),
+                no=tr("&Keep"),
                 do=self.tools.upkeep.delete_history,
             )
+
+
+def _used(use: HistoryUse) -> str:
+    """What is there: "812 dictations, 12 of them starred; their sound uses 1.2 GB."."""
+    said = ntr("{count} dictation", "{count} dictations", use.entries).format(count=f"{use.entries:n}")
+    if use.starred:
+        said = tr("{dictations}, {count} of them starred").format(dictations=said, count=f"{use.starred:n}")
+    return tr("{dictations}; their sound uses {size} now.").format(
+        dictations=said, size=size(use.sound_bytes)
+    )
+
+
+def _delete_question(use: HistoryUse) -> str:
+    """What is asked before all is deleted."""
+    count = use.entries - use.starred
+    return ntr("Delete {count} dictation?", "Delete {count} dictations?", count).format(count=f"{count:n}")
+
+
+def _delete_detail(use: HistoryUse) -> str:
+    """What that means."""
+    if not use.starred:
+        return tr("Their texts and their sound cannot be brought back.")
+    stays = ntr("{count} starred one stays.", "{count} starred ones stay.", use.starred)
+    gone = tr("Their texts and their sound cannot be brought back.")
+    return f"{gone} {stays.format(count=f'{use.starred:n}')}"

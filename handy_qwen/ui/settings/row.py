@@ -16,14 +16,34 @@ from handy_qwen.settings.fields import Option
 from handy_qwen.settings.file import Problem
 from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
-from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import Control, control_for
 from handy_qwen.ui.strings import without_letter
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, spoken
 
 _GAP_PX = 4
 _NOTHING = object()  # no value of a setting
+# Translators: a button that sets a setting back to its default.
+_RESET_TO = tr("Reset {setting} to {value}")
+_FOUND_BY = {  # what else a setting is searched by; translators: words that people may search for
+    "overlay": tr("popup indicator"),
+    "sounds": tr("beep cue tone"),
+    "mode": tr("push to talk toggle"),
+    "model": tr("accuracy speed"),
+    "live": tr("streaming preview speed"),
+    "live_on_battery": tr("streaming preview speed"),
+    "threads": tr("cpu cores speed"),
+    "idle_unload_min": tr("ram"),
+    "method": tr("clipboard ctrl+v keystrokes"),
+    "submit": tr("return send chat"),
+    "smart_spacing": tr("capital lowercase punctuation"),
+    "remove_fillers": tr("filler hesitation"),
+    "say_new_line": tr("voice command line break"),
+    "say_new_paragraph": tr("voice command line break"),
+    "say_scratch_that": tr("voice command undo delete backspace"),
+    "say_press_enter": tr("voice command return send"),
+    "private": tr("incognito record"),
+}
 
 
 class Row(QWidget):
@@ -144,7 +164,7 @@ class SettingRow(Row):
             help=translated(described.help),
             before=self.reset if beside is None else _together(self.reset, beside),
             below=below,
-            also=f"{name} {self.setting.words} {words.FOUND_BY.get(name, '')}",
+            also=f"{name} {self.setting.words} {_FOUND_BY.get(name, '')}",
             setting_name=name,
         )
         self._change = change
@@ -218,7 +238,7 @@ class ResetButton(QToolButton):
 
     def explain(self, setting: str, default: str) -> None:
         """Say what it does, to the eye and to a screen reader."""
-        text = words.RESET_TO.format(setting=f"“{setting}”", value=f"“{default}”")
+        text = _RESET_TO.format(setting=f"“{setting}”", value=f"“{default}”")
         self.setToolTip(text)
         self.setAccessibleName(text)
 

@@ -30,19 +30,26 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
-from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.settings.word_list import Index, resized
 from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken, text_in
 
 Change = Callable[[Row | None, Replacement], None]
 HEARD, WRITTEN, ALONE, CASE, PATTERN = range(5)
-_TITLES = (words.HEARD, words.WRITTEN, words.ALONE, words.CASE, words.PATTERN)
+# Translators: columns of a table: when I say "Kovach", write "Kovács"; the rest are boxes to tick.
+_TITLES = tr("When I say"), tr("Write"), tr("By itself"), tr("Match case"), tr("Pattern")
 _FLAGS = {ALONE: "is_alone", CASE: "is_case_sensitive", PATTERN: "is_regex"}
-_TIPS = {ALONE: words.ALONE_TIP, PATTERN: words.PATTERN_TIP}
+_TIPS = {
+    ALONE: tr(
+        "Only where you say it by itself, between pauses. Then {date}, {time} and {clipboard} are filled in."
+    ),
+    PATTERN: tr("A regular expression, as in Python"),
+}
 _NOWHERE = QModelIndex()
 _LEAST_ROWS, _EDITED_LINES, _LEAST_CHARACTERS = 4, 4, 12
+_FORMER_APPLIES = tr("Until then, the previous one applies.")
 
 
 class _RulesModel(QAbstractTableModel):
@@ -82,7 +89,7 @@ class _RulesModel(QAbstractTableModel):
     def problem(self, row: int) -> str:
         if row < len(self.rows):
             return self.rows[row].problem
-        return words.SAY_WHAT_TO_WRITE if self.new is not None and self.new.heard.strip() else ""
+        return tr("Enter what to write.") if self.new is not None and self.new.heard.strip() else ""
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
         return 0 if parent.isValid() else len(self.rows) + (self.new is not None)
@@ -110,17 +117,18 @@ class _RulesModel(QAbstractTableModel):
         raw = one.heard if column == HEARD else one.written
         is_wrong = bool(problem) and column == HEARD
         is_nothing = column == WRITTEN and not raw
-        shown = words.on_one_line(raw)
+        shown = on_one_line(raw)
         if is_nothing and index.row() < len(self.rows):
-            shown = words.NOTHING
+            shown = tr("(nothing)")
         found: object = None
         match role:
             case Qt.ItemDataRole.EditRole:
                 found = raw
             case Qt.ItemDataRole.DisplayRole:
-                found = words.WRONG.format(text=shown) if is_wrong else shown
+                found = f"⚠ {shown}" if is_wrong else shown
             case Qt.ItemDataRole.AccessibleTextRole:
-                found = spoken(words.WRONG_SPOKEN.format(text=shown, reason=problem) if is_wrong else shown)
+                wrong = tr("{text}, not saved: {reason}").format(text=shown, reason=problem)
+                found = spoken(wrong if is_wrong else shown)
             case Qt.ItemDataRole.ToolTipRole:
                 found = tip(problem or raw)
             case Qt.ItemDataRole.ForegroundRole if is_wrong or is_nothing:
@@ -167,10 +175,10 @@ class _Editors(QStyledItemDelegate):
     ) -> QWidget:
         if index.column() != WRITTEN:
             line = QLineEdit(parent)
-            line.setAccessibleName(words.HEARD)
+            line.setAccessibleName(_TITLES[HEARD])
             return line
         editor = QPlainTextEdit(parent)
-        editor.setAccessibleName(words.WRITTEN)
+        editor.setAccessibleName(_TITLES[WRITTEN])
         editor.setTabChangesFocus(True)
         editor.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return editor
@@ -229,7 +237,7 @@ class RuleTable(QTableView):
         self._rules = _RulesModel(change)
         self.setModel(self._rules)
         self.setItemDelegate(_Editors(self))
-        self.setAccessibleName(words.RULE_TABLE)
+        self.setAccessibleName(tr("Replacements"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setTabKeyNavigation(False)
@@ -254,8 +262,8 @@ class RuleTable(QTableView):
         for row in rows:
             if 0 <= row < self._rules.rowCount() and (reason := self._rules.problem(row)):
                 is_change = row < len(self._rules.rows) and self._rules.rows[row].saved is not None
-                said = words.NOT_SAVED.format(row=row + 1, reason=reason)
-                return f"{said} {words.FORMER_APPLIES}" if is_change else said
+                said = tr("Row {row} isn't saved. {reason}").format(row=row + 1, reason=reason)
+                return f"{said} {_FORMER_APPLIES}" if is_change else said
         return ""
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
@@ -340,3 +348,8 @@ class RuleTable(QTableView):
             + _LEAST_ROWS * self.verticalHeader().defaultSectionSize()
         )
         return QSize(30 * self.fontMetrics().averageCharWidth(), height + 2 * self.frameWidth())
+
+
+def on_one_line(text: str) -> str:
+    """``text`` with a sign for each line break."""
+    return text.replace("\n", " ↵ ").replace("\t", "⇥")

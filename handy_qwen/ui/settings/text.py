@@ -16,14 +16,18 @@ from handy_qwen.settings import SettingsView
 from handy_qwen.settings.fields import OPTIONS
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column, row
-from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Change, Row
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Text, spoken
 
 _SPACE = "␣"  # one that is not followed by anything
+_COMMANDS = tr("Spoken commands")
+_EXAMPLE = tr("Example")
+BEFORE, HEARD = "Please send it to Anna", "If you can, um, today."
+_LANGUAGE = "English"  # of the example, as the rules are for it
+_MOST_CHARACTERS = 300  # of a dictation
 
 
 class TextPage(SettingsPage):
@@ -32,14 +36,14 @@ class TextPage(SettingsPage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._method = ChoiceControl(_methods(None))
-        self.add_section(words.INSERTION, self.setting("method", self._method), self.setting("submit"))
+        self.add_section(tr("Insertion"), self.setting("method", self._method), self.setting("submit"))
         names = ("smart_spacing", "trailing_space", "remove_fillers")
         self.example = Text()
         self._rules, self._heard = TextRules(), ("", "")
-        self._row = Row(words.EXAMPLE, help=words.EXAMPLE_HELP, below=self.example)
-        self.add_section(words.WORDING, *map(self.setting, names), self._row)
+        self._row = Row(_EXAMPLE, help=tr("What these settings make of it."), below=self.example)
+        self.add_section(tr("Wording"), *map(self.setting, names), self._row)
         self.languages = CommandLanguages(tools.commands.change)
-        self.add_section(words.COMMANDS, *map(self.setting, Command), self.languages)
+        self.add_section(_COMMANDS, *map(self.setting, Command), self.languages)
 
     def show_view(self, view: View) -> None:
         """Say which method suits this desktop, show the last dictation, and how commands are said."""
@@ -64,18 +68,16 @@ class TextPage(SettingsPage):
         rules = replace(self._rules, replacements=plain)
         heard, language = self._heard
         heard = textwrap.shorten(heard, _MOST_CHARACTERS, placeholder="…") if heard else ""
-        before = "" if heard else words.EXAMPLE_BEFORE
-        heard, language = heard or words.EXAMPLE_HEARD, language if heard else _LANGUAGE
+        before = "" if heard else BEFORE
+        heard, language = heard or HEARD, language if heard else _LANGUAGE
         result = before + fit(clean(heard, rules, language), rules, before or None, language)
         if result.endswith(" "):
             result = f"{result[:-1]}{_SPACE}"
-        shown = words.EXAMPLE_SHOWN if before else words.LAST_SHOWN
+        shown = tr("You said: {heard}\nThe result: {result}")
+        if before:
+            shown = tr("Already there: {before}\nYou say: {heard}\nThe result: {result}")
         self.example.setText(shown.format(before=before, heard=heard, result=result))
-        self._row.label.setText(words.EXAMPLE if before else words.LAST)
-
-
-_LANGUAGE = "English"  # of the example
-_MOST_CHARACTERS = 300  # of a dictation
+        self._row.label.setText(_EXAMPLE if before else tr("Your last dictation"))
 
 
 class CommandLanguages(Row):
@@ -89,7 +91,9 @@ class CommandLanguages(Row):
         self._lines: dict[str, QWidget] = {}
         for name in COMMAND_LANGUAGES:
             title, phrases = strings.language_title(name), phrases_of(name).values()
-            said = words.SAY_IN.format(language=title, phrases=", ".join(f"“{one}”" for one in phrases))
+            said = tr("{language}: {phrases}").format(
+                language=title, phrases=", ".join(f"“{one}”" for one in phrases)
+            )
             box = self.boxes[name] = QCheckBox()
             box.setAccessibleName(spoken(said))
             box.clicked.connect(partial(self._switch, name))
@@ -98,11 +102,11 @@ class CommandLanguages(Row):
         panel = column(*self._lines.values(), gap_px=0)
         first = next(iter(self.boxes.values()))
         super().__init__(
-            words.SAID_IN,
-            help=words.COMMANDS_HELP,
+            tr("Languages of spoken commands"),
+            help=tr("Pause before and after a command. In a sentence, the same words are only words."),
             below=panel,
             focus=first,
-            also=words.COMMANDS,
+            also=_COMMANDS,
             setting_name="commands_not_in",
         )
 

@@ -8,28 +8,44 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QLineEdit, QWidget
 
 from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
+from handy_qwen.core.vocabulary import Fit, Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import Row as Rule
-from handy_qwen.core.vocabulary import Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import sentence
+from handy_qwen.ui.dialogs import ask_what_to_open, ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
-from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.settings.rule_table import RuleTable
+from handy_qwen.ui.settings.rule_table import RuleTable, on_one_line
 from handy_qwen.ui.settings.word_list import LinesField, WordList
 from handy_qwen.ui.strings import without_letter
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
 
 _TYPING_MS = 150  # a text is tried when the fingers rest
 _MANY = 8  # words, among which one is looked for
+_WORDS = tr("Words")
+_WORDS_ALSO = tr("custom words vocabulary dictionary names terms spelling")
+_REPLACEMENTS = tr("Replacements")
+_REPLACEMENTS_ALSO = tr("replace snippets text blocks regular expression pattern autocorrect abbreviation")
+_TRY = tr("Tr&y it")
+_FILES = tr("Import and export")
+_FILES_ALSO = tr("csv txt handy backup file")
+_EXPORT_WORDS, _EXPORT_RULES = tr("Export &words…"), tr("Export replaceme&nts…")
+_IMPORT_KINDS = (
+    tr("Words, tables and Handy's settings (*.txt *.csv *.tsv *.json)"),
+    tr("All files (*)"),
+)
+# Translators: names of files, without spaces.
+_WORDS_NAME, _RULES_NAME = tr("words"), tr("replacements")
+_WORDS_KINDS = {".txt": tr("Text (*.txt)"), ".csv": tr("Table (*.csv)")}
+_RULES_KINDS = {".csv": tr("Table (*.csv)"), ".tsv": tr("Table with tabs (*.tsv)")}
+_UNDO = tr("Und&o")
 
 
 class VocabularyPage(SettingsPage):
@@ -46,9 +62,9 @@ class VocabularyPage(SettingsPage):
         self._parts = (self.words, self.rules, self.files)
         self._acting: _Part = self.words
         self.rules.typed.connect(tools.vocabulary.try_text)
-        self.add_section(words.WORDS, self.words)
-        self.add_section(words.REPLACEMENTS, self.rules)
-        self.add_section(words.FILES, self.files)
+        self.add_section(_WORDS, self.words)
+        self.add_section(_REPLACEMENTS, self.rules)
+        self.add_section(_FILES, self.files)
         in_page = Qt.ShortcutContext.WidgetWithChildrenShortcut
         QShortcut(QKeySequence.StandardKey.Undo, self, self._undo, context=in_page)
         for part in self._parts:
@@ -130,29 +146,27 @@ class _Words(_Part):
     """The words: a field for a new one, the list, and how much of it the model reads."""
 
     def __init__(self, act: Act) -> None:
-        self.told = Outcome(words.UNDO)
-        self.new, self.add_button = LinesField(), Button(words.ADD_WORD, self._add)
-        self.new.setPlaceholderText(words.NEW_WORD_HINT)
-        self.new.setAccessibleName(words.NEW_WORD)
+        self.told = Outcome(_UNDO)
+        self.new, self.add_button = LinesField(), Button(tr("&Add"), self._add)
+        self.new.setPlaceholderText(tr("Type a word, or paste a list"))
+        self.new.setAccessibleName(tr("New word"))
         self.new.lines.connect(self._add_lines)
         self.new.returnPressed.connect(self._add)
         self.sought = QLineEdit()
-        self.sought.setPlaceholderText(words.FILTER_HINT)
-        self.sought.setAccessibleName(words.FILTER)
+        self.sought.setPlaceholderText(tr("Find a word"))
+        self.sought.setAccessibleName(tr("Find a word"))
         self.sought.setClearButtonEnabled(True)
         self.list = WordList(edit=self._edit, add=self._add_lines, delete=self._delete, move=self._move)
         self.sought.textChanged.connect(self.list.seek)
-        self.edit_button = Button(words.EDIT, self.list.edit_chosen)
-        self.up_button, self.down_button = (
-            Button(words.UP, lambda: self._move(-1)),
-            Button(words.DOWN, lambda: self._move(1)),
-        )
-        self.up_button.setToolTip(words.UP_TIP)
-        self.down_button.setToolTip(words.DOWN_TIP)
-        self.top_button = Button(words.TO_TOP, lambda: self._move(-len(self._all)))
-        self.delete_button = Button(words.DELETE, self._delete)
+        self.edit_button = Button(tr("&Edit"), self.list.edit_chosen)
+        self.up_button = Button(tr("Move &up"), lambda: self._move(-1))
+        self.down_button = Button(tr("Move &down"), lambda: self._move(1))
+        self.up_button.setToolTip(tr("Alt+Up"))
+        self.down_button.setToolTip(tr("Alt+Down"))
+        self.top_button = Button(tr("To &top"), lambda: self._move(-len(self._all)))
+        self.delete_button = Button(tr("De&lete"), self._delete)
         self.counter = SecondaryText(is_line=True)
-        self._empty = SecondaryText(words.NO_WORDS)
+        self._empty = SecondaryText(tr("No words yet. Add the names that come out wrong."))
         self._all: tuple[str, ...] = ()
         buttons = FlowLayout(
             self.edit_button,
@@ -171,8 +185,18 @@ class _Words(_Part):
             buttons,
             self.told,
         ]
-        also = f"{words.WORDS} {words.WORDS_ALSO}"
-        super().__init__(act, below, self.new, help=words.WORDS_HELP, also=also, setting_name="custom_words")
+        also = f"{_WORDS} {_WORDS_ALSO}"
+        super().__init__(
+            act,
+            below,
+            self.new,
+            help=tr(
+                "Names and terms you use, spelled your way, the most important first. The model reads as "
+                "many as fit."
+            ),
+            also=also,
+            setting_name="custom_words",
+        )
         self.list.chosen_changed.connect(self._update_buttons)
         self._update_buttons()
 
@@ -181,7 +205,7 @@ class _Words(_Part):
         self._all = vocabulary.words
         fit = vocabulary.fit
         self.list.show_words(vocabulary.words, fit.left_out if fit else frozenset())
-        self.counter.setText(words.tokens(fit) if fit else "")
+        self.counter.setText(_tokens(fit) if fit else "")
         self._update_buttons()
 
     def _add(self) -> None:
@@ -205,10 +229,8 @@ class _Words(_Part):
 
     def _update_buttons(self) -> None:
         chosen = self.list.chosen()
-        is_first, is_last = (
-            chosen == [*self._all[: len(chosen)]],
-            chosen == [*self._all[len(self._all) - len(chosen) :]],
-        )
+        is_first = chosen == [*self._all[: len(chosen)]]
+        is_last = chosen == [*self._all[len(self._all) - len(chosen) :]]
         may_step = bool(chosen) and not self.sought.text()
         self.edit_button.setEnabled(len(chosen) == 1)
         self.up_button.setEnabled(may_step and not is_first)
@@ -227,22 +249,24 @@ class _Rules(_Part):
     typed = Signal(str)  # what to try
 
     def __init__(self, act: Act) -> None:
-        self.told = Outcome(words.UNDO)
+        self.told = Outcome(_UNDO)
         self._problem = ""  # of the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
-        self.add_button = Button(words.ADD_RULE, self.table.add)
-        self.snippet_button = Button(words.ADD_SNIPPET, lambda: self.table.add(is_alone=True))
-        self.delete_button = Button(words.DELETE_RULES, self.table.delete_chosen)
+        self.add_button = Button(tr("Add &replacement"), self.table.add)
+        self.snippet_button = Button(tr("Add sni&ppet"), lambda: self.table.add(is_alone=True))
+        self.delete_button = Button(tr("Delete replace&ment"), self.table.delete_chosen)
         self.sample = QLineEdit()
-        self.sample.setPlaceholderText(words.TRY_HINT)
-        self.sample.setAccessibleName(without_letter(words.TRY))
-        self.sample.setAccessibleDescription(words.TRY_HELP)
+        self.sample.setPlaceholderText(tr("Type or dictate a sentence"))
+        self.sample.setAccessibleName(without_letter(_TRY))
+        self.sample.setAccessibleDescription(
+            tr("Shows what would be inserted, with all text settings applied.")
+        )
         self.sample.setClearButtonEnabled(True)
         self.result, self._slow = Text(), Message()
         self.result.hide()
         self._typing = QTimer(self.sample, singleShot=True, interval=_TYPING_MS)
         buttons = FlowLayout(self.add_button, self.snippet_button, self.delete_button, gap_px=SMALL_GAP_PX)
-        label = labelled(words.TRY, self.sample)
+        label = labelled(_TRY, self.sample)
         below: list[Part] = [
             self.table,
             buttons,
@@ -251,9 +275,18 @@ class _Rules(_Part):
             self.result,
             self._slow,
         ]
-        also = f"{words.REPLACEMENTS} {words.REPLACEMENTS_ALSO}"
+        also = f"{_REPLACEMENTS} {_REPLACEMENTS_ALSO}"
         super().__init__(
-            act, below, self.table, help=words.REPLACEMENTS_HELP, also=also, setting_name="replacements"
+            act,
+            below,
+            self.table,
+            help=tr(
+                "Write something other than what you say: “Kovács” for “Kovach”. A snippet is written only "
+                "when you say its name by itself: your address for “my address”, the date for {date}. "
+                "Shift+Enter starts a new line."
+            ),
+            also=also,
+            setting_name="replacements",
         )
         self._typing.timeout.connect(lambda: self.typed.emit(self.sample.text()))
         self.sample.textChanged.connect(lambda _text: self._typing.start())
@@ -278,11 +311,11 @@ class _Rules(_Part):
     def _show_tried(self, tried: Tried | None) -> None:
         said, slow = "", ""
         if tried is not None:
-            said = words.BECOMES.format(text=words.on_one_line(tried.written))
-            said = said if tried.written else words.BECOMES_NOTHING
-            said = words.UNCHANGED if tried.written == tried.text else said
-            rows = sorted(self.table.row_of(one) for one in tried.slow)
-            slow = words.SLOW.format(rows=", ".join(map(str, rows))) if rows else ""
+            said = tr("Inserted: {text}").format(text=on_one_line(tried.written))
+            said = said if tried.written else tr("Nothing would be inserted.")
+            said = tr("Inserted unchanged.") if tried.written == tried.text else said
+            if rows := ", ".join(map(str, sorted(self.table.row_of(one) for one in tried.slow))):
+                slow = tr("Patterns that take too long are left out: row {rows}.").format(rows=rows)
         if said != self.result.text():
             self.result.setText(said)
             self.result.setVisible(bool(said))
@@ -304,17 +337,26 @@ class _Files(_Part):
     """Words and replacements from files and to files."""
 
     def __init__(self, act: Act) -> None:
-        self.told = Outcome(words.UNDO)
-        self.import_button = Button(words.IMPORT, self._ask_what_to_import)
-        self.handy_button = Button(words.IMPORT_HANDY, self._import_handy)
-        self.words_button = Button(words.EXPORT_WORDS, self._export_words)
-        self.rules_button = Button(words.EXPORT_RULES, self._export_rules)
+        self.told = Outcome(_UNDO)
+        self.import_button = Button(tr("&Import…"), self._ask_what_to_import)
+        self.handy_button = Button(tr("Import from &Handy"), self._import_handy)
+        self.words_button = Button(_EXPORT_WORDS, self._export_words)
+        self.rules_button = Button(_EXPORT_RULES, self._export_rules)
         self._handy: Path | None = None
         buttons = FlowLayout(
             self.import_button, self.handy_button, self.words_button, self.rules_button, gap_px=SMALL_GAP_PX
         )
-        also = f"{words.FILES} {words.FILES_ALSO}"
-        super().__init__(act, [buttons, self.told], self.import_button, help=words.FILES_HELP, also=also)
+        also = f"{_FILES} {_FILES_ALSO}"
+        super().__init__(
+            act,
+            [buttons, self.told],
+            self.import_button,
+            help=tr(
+                "From a text file with a word on each line, from a table (heard, written and, if wanted, "
+                "regex, case and alone), or from Handy."
+            ),
+            also=also,
+        )
         self.handy_button.hide()
 
     def show_vocabulary(self, vocabulary: Vocabulary) -> None:
@@ -325,29 +367,33 @@ class _Files(_Part):
         self.rules_button.setEnabled(any(rule.saved is not None for rule in vocabulary.rows))
 
     def _ask_what_to_import(self) -> None:
-        dialog = QFileDialog(self, words.IMPORT_TITLE)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilters(list(words.IMPORT_KINDS))
-        dialog.fileSelected.connect(lambda path: self._act().import_file(Path(path)))
-        dialog.open()
+        title = tr("Import words or replacements")
+        ask_what_to_open(self, title, _IMPORT_KINDS, lambda path: self._act().import_file(path))
 
     def _import_handy(self) -> None:
         if self._handy is not None:
             self._act().import_file(self._handy)
 
     def _export_words(self) -> None:
-        title = without_letter(words.EXPORT_WORDS)
-        ask_where_to_save(
-            self, title, words.WORDS_NAME, words.WORDS_KINDS, lambda path: self._act().export_words(path)
-        )
+        title = without_letter(_EXPORT_WORDS)
+        ask_where_to_save(self, title, _WORDS_NAME, _WORDS_KINDS, lambda path: self._act().export_words(path))
 
     def _export_rules(self) -> None:
-        title = without_letter(words.EXPORT_RULES)
+        title = without_letter(_EXPORT_RULES)
         ask_where_to_save(
             self,
             title,
-            words.RULES_NAME,
-            words.RULES_KINDS,
+            _RULES_NAME,
+            _RULES_KINDS,
             lambda path: self._act().export_replacements(path),
         )
+
+
+def _tokens(fit: Fit) -> str:
+    """How much of what the model reads is used."""
+    used, count = tr("{tokens} of {limit} tokens used."), len(fit.left_out)
+    said = used.format(tokens=fit.tokens, limit=fit.limit)
+    if not count:
+        return said
+    left_out = ntr("{count} word doesn't fit.", "{count} words don't fit.", count)
+    return f"{said} {left_out.format(count=count)}"

@@ -28,7 +28,6 @@ from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.about import AboutPage
 from handy_qwen.ui.settings.apps import AppsPage
 from handy_qwen.ui.settings.general import GeneralPage
@@ -39,7 +38,7 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage
 from handy_qwen.ui.settings.vocabulary import VocabularyPage
-from handy_qwen.ui.translation import ntr, translated
+from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
 from handy_qwen.ui.window import AppWindow
 
@@ -59,30 +58,42 @@ _PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looke
     Page.APPS: AppsPage,
     Page.HISTORY: HistoryAndPrivacyPage,
 }
+_TITLES = {
+    Page.GENERAL: tr("General"),
+    Page.SHORTCUT: tr("Shortcut"),
+    Page.MICROPHONE: tr("Microphone"),
+    Page.LANGUAGE: tr("Language and model"),
+    Page.TEXT: tr("Text"),
+    Page.VOCABULARY: tr("Vocabulary"),
+    Page.APPS: tr("Apps"),
+    Page.HISTORY: tr("History and privacy"),
+    Page.ABOUT: tr("Help and about"),
+}
+_TRY_HERE = tr("Try it here")
 
 
 class SettingsWindow(AppWindow):
     """Shows the last settings, view and models it was given. Made and used on Qt's thread."""
 
     def __init__(self, tools: Tools) -> None:
-        super().__init__("settings", words.TITLE, _SIZE_PX)
+        super().__init__("settings", tr("Settings"), _SIZE_PX)
         self._tools = tools
         self._settings, self._view = SettingsView(), View()
         self._models, self._upkeep = ModelList(), Upkeep()
         self._pages: dict[Page, SettingsPage] = {}
         self._entered: SettingsPage | None = None
         self.search = QLineEdit()
-        self.search.setPlaceholderText(words.SEARCH)
-        self.search.setAccessibleName(words.SEARCH_NAME)
+        self.search.setPlaceholderText(tr("Search (Ctrl+F)"))
+        self.search.setAccessibleName(tr("Search settings"))
         self.search.setClearButtonEnabled(True)
         self.list = QListWidget()
-        self.list.setAccessibleName(words.PAGE_LIST)
+        self.list.setAccessibleName(tr("Pages"))
         for which in Page:
-            item = QListWidgetItem(words.PAGES[which])
-            item.setToolTip(words.PAGES[which])  # where there is no room for it
+            item = QListWidgetItem(_TITLES[which])
+            item.setToolTip(_TITLES[which])  # where there is no room for it
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
-        self._nothing = SecondaryText(words.NOTHING_FOUND)
+        self._nothing = SecondaryText(tr("No setting matches."))
         self._nothing.hide()
         self._stack = QStackedWidget()
         self.list.setSpacing(2)
@@ -188,7 +199,7 @@ class SettingsWindow(AppWindow):
             page.show_view(view)
         how = strings.how_to_dictate(view.choices)
         self._state.setText(strings.PHASES[view.phase])
-        self._try.setPlaceholderText(words.TRY_KEYS.format(how=how) if how else words.TRY_HERE)
+        self._try.setPlaceholderText(tr("Try it here: {how}").format(how=how) if how else _TRY_HERE)
         self._meter.run(view.phase is Phase.RECORDING and self.isVisible())
 
     def show_models(self, models: ModelList) -> None:
@@ -210,12 +221,9 @@ class SettingsWindow(AppWindow):
 
     def _add_foot(self) -> None:
         """State, level, and a field to try the settings in."""
-        self._state, self._meter, self._try = (
-            SecondaryText(is_line=True),
-            MeterBar(self._tools.meter),
-            QLineEdit(),
-        )
-        self._try.setAccessibleName(words.TRY_HERE)
+        self._state, self._meter = SecondaryText(is_line=True), MeterBar(self._tools.meter)
+        self._try = QLineEdit()
+        self._try.setAccessibleName(_TRY_HERE)
         self._try.setClearButtonEnabled(True)
         self._meter.setFixedWidth(_METER_PX)
         self._try.setMinimumWidth(_LEAST_TRY_PX)
@@ -275,7 +283,7 @@ class SettingsWindow(AppWindow):
         """Show only what the search finds, first what is called so; of the pages only those that have it."""
         found, called = [], []
         for place, which in enumerate(Page):
-            is_page = bool(self._sought) and self._sought in words.PAGES[which].casefold()
+            is_page = bool(self._sought) and self._sought in _TITLES[which].casefold()
             rows = self.page(which).filter("" if is_page else self._sought)
             has_it = bool(rows) or not self._sought
             self.list.item(place).setHidden(not has_it)
@@ -300,12 +308,12 @@ class _Trouble(Card):
         self._show_setting, self._name = show_setting, ""
         self.message = Message()
         self.mend = Button("", commands.mend_settings)
-        self.show_it = Button(words.SHOW_IT, lambda: show_setting(self._name))
-        self.open = Button(words.OPEN_FILE, commands.open_settings_file)
+        self.show_it = Button(tr("&Show it"), lambda: show_setting(self._name))
+        self.open = Button(tr("Open the &file"), commands.open_settings_file)
         self._stranger = Problem()  # the first key that is no setting
         self.correct = Button("", lambda: commands.put_right(self._stranger.place, is_meant=True))
         self.remove = Button("", lambda: commands.put_right(self._stranger.place, is_meant=False))
-        self.remove.setToolTip(words.REMOVE_TIP)
+        self.remove.setToolTip(tr("It becomes a comment."))
         self.body.addWidget(self.message)
         buttons = (self.mend, self.show_it, self.correct, self.remove, self.open)
         self.body.addLayout(FlowLayout(*buttons, gap_px=SMALL_GAP_PX))
@@ -317,18 +325,27 @@ class _Trouble(Card):
         error, name = shown.error, shown.path.name
         self.setVisible(bool(error or shown.problems or shown.refusal))
         named = (one.name for one in shown.problems if one.name and not one.place)
-        self._name = next((name for name in named if _has_row(name)), "")
+        self._name = next((name for name in named if OPTIONS[name].described.page is not None), "")
         self.show_it.setVisible(bool(self._name) and not error)
         self.mend.setVisible(error is not None and error.line > 0)
         self._show_stranger(shown)
         if error is not None:
-            where = words.BROKEN_LINE if error.line else words.BROKEN
-            title = where.format(file=name, line=error.line, reason=error.text)
-            self.message.say(title, hint=words.BROKEN_HINT if error.line else words.BROKEN_HINT_OTHER)
+            title, hint = (
+                tr("{file} {reason}."),
+                tr("Until it is fixed, your changes work but are not saved."),
+            )
+            if error.line:
+                title = tr("Line {line} of {file} cannot be read: {reason}.")
+                hint = tr(
+                    "Until it is fixed, your changes work but are not saved. Resetting turns the line into a "
+                    "comment: what you wrote stays in the file."
+                )
+            self.message.say(title.format(file=name, line=error.line, reason=error.text), hint=hint)
             option = OPTIONS.get(error.name)
             known = translated(option.described.label) if option else ""
-            self.mend.setText(words.MEND.format(setting=known) if known else words.MEND_LINE)
-            self.mend.setToolTip(words.MEND_TIP)
+            reset = tr("Re&set “{setting}”").format(setting=known)
+            self.mend.setText(reset if known else tr("Re&set this line"))
+            self.mend.setToolTip(tr("The line becomes a comment, and its setting goes back to the default."))
         elif shown.problems:
             told = "\n".join(sentence(translated(one.told)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
@@ -345,12 +362,9 @@ class _Trouble(Card):
         """Offer to put the first key right that is no setting."""
         strangers = [one for one in shown.problems if one.place and not shown.error]
         one = self._stranger = strangers[0] if strangers else Problem()
-        place = words.MOVE_KEY if one.place[-1:] == (one.meant,) else words.RENAME_KEY
-        self.correct.setText(place.format(line=one.line, name=one.meant))
+        is_misplaced = one.place[-1:] == (one.meant,)
+        right = tr("Move line {line} to its place") if is_misplaced else tr("Rename to “{name}”")
+        self.correct.setText(right.format(line=one.line, name=one.meant))
         self.correct.setVisible(bool(one.meant))
-        self.remove.setText(words.REMOVE_LINE.format(line=one.line))
+        self.remove.setText(tr("Remove line {line}").format(line=one.line))
         self.remove.setVisible(bool(one.place))
-
-
-def _has_row(name: str) -> bool:
-    return OPTIONS[name].described.page is not None

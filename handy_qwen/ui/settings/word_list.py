@@ -21,13 +21,14 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QListView, QWidget
 
-from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.style import grounds, readable, scheme
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken
 
 Index = QModelIndex | QPersistentModelIndex
 _NOWHERE = QModelIndex()
 _LEAST_ROWS = 6
+_NOT_USED = tr("{word} (not used)")
 
 
 class LinesField(QLineEdit):
@@ -89,15 +90,15 @@ class _WordsModel(QAbstractListModel):
         is_left_out = word in self._left_out
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return words.NOT_USED.format(word=word) if is_left_out else word
+                return _NOT_USED.format(word=word) if is_left_out else word
             case Qt.ItemDataRole.EditRole:
                 return word
             case Qt.ItemDataRole.AccessibleTextRole:
-                return spoken(words.NOT_USED.format(word=word) if is_left_out else word)
+                return spoken(_NOT_USED.format(word=word) if is_left_out else word)
             case Qt.ItemDataRole.ForegroundRole if is_left_out:
                 return readable(scheme().color("quiet"), *grounds(QGuiApplication.palette()))
             case Qt.ItemDataRole.ToolTipRole if is_left_out:
-                return words.NOT_USED_TIP
+                return tr("There's no room for it. Move it up, or delete others.")
         return None
 
     def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
@@ -136,7 +137,7 @@ class WordList(QListView):
         self._sought.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._sought.setFilterRole(Qt.ItemDataRole.EditRole)
         self.setModel(self._sought)
-        self.setAccessibleName(words.WORD_LIST)
+        self.setAccessibleName(tr("Words, the most important first"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setUniformItemSizes(True)
         self.setEditTriggers(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import enum
-from difflib import SequenceMatcher
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
-from handy_qwen.core.corrections import words_in
-from handy_qwen.core.models import DEMO
-from handy_qwen.core.view import Choices, NoticeKind, View
+from handy_qwen.core.view import NoticeKind, View
 from handy_qwen.ui.layouts import SMALL_GAP_PX, Part, column
 from handy_qwen.ui.overlay import has_overlay
-from handy_qwen.ui.setup import words
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Message, Text, Title
 
 _TROUBLES = {
@@ -24,6 +21,10 @@ _TROUBLES = {
     NoticeKind.HELD,
     NoticeKind.FAILED,
 }
+# Translators: in a list at the end: "First text: not done yet".
+_STEP_IS_OPEN = tr("not done yet")
+# Translators: in a list at the end: "Microphone: works".
+_STEP_IS_DONE = tr("works")
 
 
 class Progress(enum.Enum):
@@ -77,7 +78,7 @@ class Page(QWidget):
     @property
     def summary(self) -> str:
         """How far the step is, in a word or two."""
-        return words.STEP_IS_DONE if self.is_done else words.STEP_IS_OPEN
+        return _STEP_IS_DONE if self.is_done else _STEP_IS_OPEN
 
     @property
     def is_done(self) -> bool:
@@ -94,30 +95,3 @@ class Page(QWidget):
         if progress is not self.progress:
             self.progress = progress
             self.progress_changed.emit()
-
-
-def is_demo(choices: Choices) -> bool:
-    """Whether the demo model transcribes, which knows the guide's sentence and few others."""
-    return choices.model in {"", DEMO}
-
-
-def spoken_words(text: str) -> list[str]:
-    """The words of ``text`` as they sound: without punctuation and capitals."""
-    text = text.lower().replace("\u2019", "'")
-    return [text[start:end] for start, end in words_in(text)]
-
-
-def missed(sentence: str, text: str) -> list[str]:
-    """The words of ``sentence`` that are not in ``text`` in their order."""
-    wanted, found = spoken_words(sentence), spoken_words(text)
-    blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
-    right = {block.a + n for block in blocks for n in range(block.size)}
-    return [word for place, word in enumerate(wanted) if place not in right]
-
-
-def keep_space_when_hidden(*widgets: QWidget) -> None:
-    """Let ``widgets`` keep their place while hidden, so that nothing moves when they come up."""
-    for widget in widgets:
-        policy = widget.sizePolicy()
-        policy.setRetainSizeWhenHidden(True)
-        widget.setSizePolicy(policy)

@@ -28,18 +28,11 @@ from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.layouts import MARGIN_PX, column, row
-from handy_qwen.ui.setup import words
 from handy_qwen.ui.setup.page import Page, Progress
-from handy_qwen.ui.setup.pages import (
-    PROGRESS_ICONS,
-    AutostartPage,
-    DictationPage,
-    DonePage,
-    HotkeyPage,
-    MicrophonePage,
-    ModelPage,
-)
+from handy_qwen.ui.setup.pages import PROGRESS_ICONS, AutostartPage, DonePage, HotkeyPage, ModelPage
+from handy_qwen.ui.setup.reading import DictationPage, MicrophonePage
 from handy_qwen.ui.style import draw_rounded, scheme
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, scaled_font
 from handy_qwen.ui.window import AppWindow
 
@@ -48,6 +41,7 @@ _STEPS_LINES = 34  # the list of steps is shown where the window is as wide as s
 _INSET_PX, _GAP_PX, _RADIUS_PX = 12, 10, 7.0
 _STEP_LINES, _DOT_LINES = 2.1, 1.2  # heights, in lines of text
 _HERE_ALPHA, _HOVER_ALPHA = 36, 18
+_SKIP = tr("S&kip")
 
 
 class SetupWindow(AppWindow):
@@ -60,7 +54,7 @@ class SetupWindow(AppWindow):
         meter: Meter,
         model_commands: ModelCommands,
     ) -> None:
-        super().__init__("setup", words.TITLE, _SIZE_PX)
+        super().__init__("setup", tr("Set up"), _SIZE_PX)
         self._is_minimized = False
         self.model = ModelPage(model_commands, commands)
         steps: list[Page] = [
@@ -76,15 +70,15 @@ class SetupWindow(AppWindow):
         self.place = 0  # of the page that is up
         self.steps, self._edge = _StepList([page.name for page in self.pages]), QFrame()
         self.steps.wanted.connect(self.go_to)
-        self.back = Button(words.BACK, lambda: self.go_to(self.place - 1))
-        self.forward = Button(words.SKIP, self._on_forward)
+        self.back = Button(tr("&Back"), lambda: self.go_to(self.place - 1))
+        self.forward = Button(_SKIP, self._on_forward)
         for place, page in enumerate(self.pages):
             page.setVisible(page is self.page)
             page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
         self._edge.setFrameShape(QFrame.Shape.VLine)
         self.body.addLayout(row(self.steps, self._edge, (column(*self.pages), 1), gap_px=MARGIN_PX), 1)
-        self.close_button.setText(words.LATER)
+        self.close_button.setText(tr("Close set&up"))
         self.foot.removeWidget(self.close_button)
         self.buttons.addWidget(self.close_button)
         self.foot.addWidget(self.back)
@@ -184,12 +178,12 @@ class SetupWindow(AppWindow):
         is_last = self.page is self._last
         self.back.setEnabled(self.place > 0)
         self.close_button.setHidden(is_last)
-        onward = words.SKIP if self.page.progress is Progress.OPEN else words.NEXT
-        self.forward.setText(words.FINISH if is_last else onward)
+        onward = _SKIP if self.page.progress is Progress.OPEN else tr("&Next")
+        self.forward.setText(tr("&Finish") if is_last else onward)
         (self.page.primary() or self.forward).setDefault(True)
         self.steps.show_step(self.place)
-        self.setWindowTitle(strings.window_title(words.TITLE_OF_STEP.format(step=self.page.name)))
-        step = words.STEP.format(number=self.place + 1, count=len(self.pages))
+        self.setWindowTitle(strings.window_title(tr("Set up: {step}").format(step=self.page.name)))
+        step = tr("Step {number} of {count}").format(number=self.place + 1, count=len(self.pages))
         self.setAccessibleDescription(f"{step}: {self.page.name}")
 
     def _mark_enter_button(self) -> None:
@@ -236,8 +230,8 @@ class _StepEntry(QAbstractButton):
 
     def show_state(self, progress: Progress, *, is_here: bool) -> None:
         self.is_here, self.progress = is_here, progress
-        name = words.STEP_DONE.format(title=self.text()) if self.is_done else self.text()
-        self.setAccessibleName(words.STEP_HERE.format(title=name) if is_here else name)
+        name = tr("{title}, done").format(title=self.text()) if self.is_done else self.text()
+        self.setAccessibleName(tr("{title}, current step").format(title=name) if is_here else name)
         self.update()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's

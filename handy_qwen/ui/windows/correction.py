@@ -16,14 +16,15 @@ from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX
 from handy_qwen.ui.layouts import row as in_row
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, labelled, text_in
 from handy_qwen.ui.window import AppWindow
-from handy_qwen.ui.windows import correction_words
 from handy_qwen.ui.windows import history_words as words
 
 _TYPING_MS = 150  # changes are looked for when the fingers rest
 _MOST_CHANGES = 12  # that are shown
 _MOST_WORDS = 4  # of a name
+_NO_CHANGES = tr("No word is changed yet.")
 
 
 class TextToCorrect(QPlainTextEdit):
@@ -65,7 +66,7 @@ class CorrectionWindow(AppWindow):
     """A text to be corrected, and what to learn from each change. Made and used on Qt's thread."""
 
     def __init__(self, vocabulary: VocabularyCommands, history: HistoryCommands) -> None:
-        super().__init__("correction", correction_words.TITLE, QSize(560, 480))
+        super().__init__("correction", tr("Correct and add"), QSize(560, 480))
         self._vocabulary, self._history = vocabulary, history
         self._last = self._before = ""  # the text dictated last; the one to be corrected, as it was
         self._number = 0  # its entry in the history, if that is known
@@ -74,20 +75,27 @@ class CorrectionWindow(AppWindow):
         self._is_learning = self._is_learned = False  # something was added: to be told here; to be undone
         self.text = QPlainTextEdit()
         self.text.setTabChangesFocus(True)
-        self.text.setPlaceholderText(correction_words.NO_TEXT)
+        self.text.setPlaceholderText(tr("Nothing was dictated yet."))
         self.rows: list[ChangeRow] = []
         self._changes, self._list = Card(), QVBoxLayout()
-        self._none, self.told = SecondaryText(correction_words.NO_CHANGES), Outcome(correction_words.UNDO)
+        self._none, self.told = SecondaryText(_NO_CHANGES), Outcome(tr("&Undo"))
         self._changes.body.addWidget(self._none)
         self._changes.body.addLayout(self._list)
-        label = labelled(correction_words.TEXT, self.text)
-        self.body.addWidget(SecondaryText(correction_words.HELP))
+        label = labelled(tr("&Text"), self.text)
+        self.body.addWidget(
+            SecondaryText(
+                tr(
+                    "Correct the text, and choose what to learn from each change. Nothing is learned by "
+                    "itself. The corrected text is in History; it is not inserted again."
+                )
+            )
+        )
         self.body.addWidget(label)
         self.body.addWidget(self.text, 1)
-        self.body.addWidget(Text(correction_words.CHANGES, is_bold=True))
+        self.body.addWidget(Text(tr("Changes"), is_bold=True))
         self.body.addWidget(self._changes)
         self.body.addWidget(self.told)
-        self.add_button = Button(correction_words.ADD, self._learn)
+        self.add_button = Button(tr("&Save"), self._learn)
         self.add_button.setDefault(True)
         self.buttons.addWidget(self.add_button)
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
@@ -143,8 +151,12 @@ class CorrectionWindow(AppWindow):
             self._list.addWidget(row)
         left = len(found) - len(self.rows)
         is_too_long = max(len(self._before), len(text)) > MOST_CHARACTERS
-        none = correction_words.TOO_LONG if is_too_long else correction_words.NO_CHANGES
-        self._none.setText(correction_words.MORE.format(count=left) if left else none)
+        none = _NO_CHANGES
+        if left:
+            none = tr("And {count} more. Correct less at a time to see them.").format(count=left)
+        elif is_too_long:
+            none = tr("This text is too long to look for changes. Add its words under Settings → Vocabulary.")
+        self._none.setText(none)
         self._none.setVisible(left > 0 or not found)
         self._update()
         self.order_tabs()
@@ -170,7 +182,9 @@ class CorrectionWindow(AppWindow):
             )
         else:
             is_kept = self._number or not self._is_private
-            self.told.say(correction_words.KEPT if is_kept else strings.HISTORY_PAUSED, can_undo=True)
+            self.told.say(
+                tr("The corrected text is in History.") if is_kept else strings.HISTORY_PAUSED, can_undo=True
+            )
         self._compare()
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
@@ -186,7 +200,7 @@ class CorrectionWindow(AppWindow):
             self._is_learning, self._is_learned = True, False
             self._vocabulary.undo()
         else:
-            self.told.say(correction_words.TAKEN_BACK)
+            self.told.say(tr("Undone."))
 
 
 class Kind(enum.Enum):
@@ -198,9 +212,9 @@ class Kind(enum.Enum):
 
 
 _KINDS = {
-    Kind.WORD: correction_words.AS_WORD,
-    Kind.REPLACEMENT: correction_words.AS_REPLACEMENT,
-    Kind.NOTHING: correction_words.NOTHING,
+    Kind.WORD: tr("Word for the model"),
+    Kind.REPLACEMENT: tr("Replacement"),
+    Kind.NOTHING: tr("Learn nothing"),
 }
 
 
@@ -210,13 +224,13 @@ class ChangeRow(QWidget):
     def __init__(self, change: Change, kind: Kind | None, on_chosen: Callable[[], None]) -> None:
         super().__init__()
         self.change = change
-        said = correction_words.said(change)
+        said = _said(change)
         self.choice = QComboBox()
         for one, title in _KINDS.items():
             is_possible = change.written if one is Kind.WORD else change.heard or one is Kind.NOTHING
             if is_possible:
                 self.choice.addItem(title, one)
-        self.choice.setAccessibleName(correction_words.LEARN_FROM.format(change=said))
+        self.choice.setAccessibleName(tr("What to learn from {change}").format(change=said))
         is_name = bool(change.heard) and bool(change.written) and len(change.written.split()) <= _MOST_WORDS
         usual = Kind.WORD if is_name else Kind.NOTHING
         self.choice.setCurrentIndex(self.choice.findData(kind or usual))
@@ -231,10 +245,18 @@ class ChangeRow(QWidget):
 
     def _explain(self, then: Callable[[], None]) -> None:
         tips = {
-            Kind.WORD: correction_words.AS_WORD_TIP,
-            Kind.REPLACEMENT: correction_words.AS_REPLACEMENT_TIP,
+            Kind.WORD: tr("The model will expect this word, spelled this way."),
+            Kind.REPLACEMENT: tr("Replaces what was heard, every time."),
         }
         tip = tips.get(self.kind, "")
         self.choice.setToolTip(tip)
         self.choice.setAccessibleDescription(tip)
         then()
+
+
+def _said(change: Change) -> str:
+    """A change in words."""
+    if not change.heard:
+        return tr("new: “{written}”").format(written=change.written)
+    form = tr("“{heard}” → “{written}”") if change.written else tr("gone: “{heard}”")
+    return form.format(heard=change.heard, written=change.written)

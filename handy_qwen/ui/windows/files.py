@@ -22,51 +22,69 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.core.sound_files import SUFFIXES, FileEntry, FilesCommands, FilesPage, FileState, Form
-from handy_qwen.core.view import View
+from handy_qwen.core.view import Phase, View
 from handy_qwen.ui import strings
+from handy_qwen.ui.dialogs import ask_for_folder, ask_where_to_save, confirm
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, confirm, text_in
+from handy_qwen.ui.translation import ntr, tr
+from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, text_in
 from handy_qwen.ui.window import AppWindow
-from handy_qwen.ui.windows import file_words as words
 
 _NUMBER = Qt.ItemDataRole.UserRole
 _LIST_PX, _TEXT_PX, _LEAST_PX = 260, 180, 110
 _FINISHED, _UNDER_WAY = {FileState.DONE, FileState.FAILED}, {FileState.WAITING, FileState.WORKING}
+_TITLE = tr("Transcribe files")
+_REMOVE = tr("&Remove")
+_FORMS = {
+    Form.TEXT: tr("&Text…"),
+    Form.SRT: tr("Subtitles for &players (SRT)…"),
+    Form.VTT: tr("Subtitles for &browsers (VTT)…"),
+    Form.JSON: tr("&JSON, with all that is known…"),
+}
+_KINDS = {
+    Form.TEXT: tr("Text (*.txt)"),
+    Form.SRT: tr("Subtitles (*.srt)"),
+    Form.VTT: tr("Subtitles (*.vtt)"),
+    Form.JSON: tr("JSON (*.json)"),
+}
+# Translators: states of a file in the list.
+_LEFT = tr("Not done yet")
+# Translators: the state of a file: its text is saved.
+_SAVED = tr("Saved")
 
 
 class FilesWindow(AppWindow):
     """Shows the last page it was given. Made and used on Qt's thread."""
 
     def __init__(self, commands: FilesCommands) -> None:
-        super().__init__("files", words.TITLE, QSize(760, 700))
+        super().__init__("files", _TITLE, QSize(760, 700))
         self._commands = commands
         self._page, self._told = FilesPage(), 0
-        self.introduction = SecondaryText(words.INTRODUCTION)
+        self.introduction = SecondaryText(tr("Drop sound files, videos or folders here, or choose them."))
         self.list, self.text, self.notice = _FileList(), QPlainTextEdit(), Message()
-        self.outcome, self.first = Message(), SecondaryText(words.DICTATION_FIRST)
+        self.outcome, self.first = Message(), SecondaryText(tr("Your dictation goes first."))
         self.progress = QProgressBar()
-        self.add_button = Button(words.ADD, self._ask_for_files)
-        self.copy_button = Button(words.COPY, lambda: commands.copy(self._chosen(has_text=True)))
-        self.save_button = Button(words.SAVE)
-        self.open_button = Button(words.OPEN, self._open)
-        self.again_button = Button(words.AGAIN, self._again)
-        self.remove_button = Button(words.REMOVE, self._remove)
-        self.left = Outcome(words.GO_ON)
+        self.add_button = Button(tr("&Add files…"), self._ask_for_files)
+        self.copy_button = Button(tr("Cop&y"), lambda: commands.copy(self._chosen(has_text=True)))
+        self.save_button = Button(tr("&Save as"))
+        self.open_button = Button(tr("&Open"), self._open)
+        self.again_button = Button(tr("&Try again"), self._again)
+        self.remove_button = Button(_REMOVE, self._remove)
+        self.left = Outcome(tr("&Go on"))
         self.left.undo_button.clicked.connect(lambda _checked: self._go_on())
         self._build()
         self._show()
 
     def _build(self) -> None:
         self.text.setReadOnly(True)
-        self.text.setAccessibleName(words.TEXT)
+        self.text.setAccessibleName(tr("Text of the file"))
         self.text.setTabChangesFocus(True)
         self.text.setMinimumHeight(_LEAST_PX)
-        self.progress.setAccessibleName(words.PROGRESS)
-        self.open_button.setToolTip(words.OPEN_TIP)
+        self.progress.setAccessibleName(tr("Progress of all files"))
+        self.open_button.setToolTip(tr("Opens the file that the text was saved in"))
         self.first.hide()
         menu = QMenu(self)
-        for form, title in words.FORMS.items():
+        for form, title in _FORMS.items():
             menu.addAction(title, partial(self._ask_where_to_save, form))
         self.save_button.setMenu(menu)
         actions = FlowLayout(
@@ -87,7 +105,7 @@ class FilesWindow(AppWindow):
         self.body.addWidget(self.first)
         self.body.addWidget(self.progress)
         self.buttons.addWidget(self.add_button)
-        self.buttons.addWidget(Button(words.ADD_FOLDER, self._ask_for_folder))
+        self.buttons.addWidget(Button(tr("Add a &folder…"), self._ask_for_folder))
         self.setAcceptDrops(True)
         self.shown.connect(self._commands.look)
         self.hidden.connect(lambda: self.outcome.say(""))
@@ -99,7 +117,7 @@ class FilesWindow(AppWindow):
     def show_view(self, view: View) -> None:
         """Say why files wait while somebody dictates."""
         is_working = any(one.state in _UNDER_WAY for one in self._page.entries)
-        self.first.setVisible(is_working and words.is_dictating(view.phase))
+        self.first.setVisible(is_working and view.phase in {Phase.RECORDING, Phase.TRANSCRIBING})
 
     def show_files(self, page: FilesPage) -> None:
         """Show ``page``."""
@@ -110,7 +128,7 @@ class FilesWindow(AppWindow):
             self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # it was empty, and could not have it
         for entry in page.entries:
             if entry.state in _FINISHED and before.get(entry.number) not in _FINISHED:
-                announce(self.list, entry.path.name, words.state(entry))
+                announce(self.list, entry.path.name, _state(entry))
         told = page.told
         if told.number > self._told:
             self._told = told.number
@@ -131,11 +149,11 @@ class FilesWindow(AppWindow):
         self.progress.setVisible(bool(entries))
         self.progress.setRange(0, 1000)
         self.progress.setValue(round(1000 * shares / len(entries)) if entries else 0)
-        self.progress.setFormat(words.progress(done, len(entries)))
+        self.progress.setFormat(_progress(done, len(entries)))
         left = len(self._left())
-        if self.left.message.words != (said := words.left(left) if left else ""):
+        if self.left.message.words != (said := _left_over(left) if left else ""):
             self.left.say(said, can_undo=True)
-        self.setWindowTitle(strings.window_title(words.title(done, len(entries))))
+        self.setWindowTitle(strings.window_title(_title(done, len(entries))))
         self._show_chosen()
 
     def _show_chosen(self) -> None:
@@ -154,7 +172,7 @@ class FilesWindow(AppWindow):
         self.open_button.setEnabled(one is not None and one.saved is not None)
         self.again_button.setEnabled(bool(self._to_try_again()))
         is_unfinished = any(entry.state in _UNDER_WAY for entry in chosen)
-        self.remove_button.setText(words.CANCEL if is_unfinished else words.REMOVE)
+        self.remove_button.setText(tr("Ca&ncel") if is_unfinished else _REMOVE)
         self.remove_button.setEnabled(bool(chosen))
 
     def _entries(self) -> list[FileEntry]:
@@ -178,22 +196,19 @@ class FilesWindow(AppWindow):
             self._commands.add(paths)
 
     def _ask_for_files(self) -> None:
-        dialog = QFileDialog(self, words.CHOOSE)
+        dialog = QFileDialog(self, tr("Choose sound files or videos"))
         dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
         patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
-        dialog.setNameFilters([words.SOUNDS.format(patterns=patterns), words.EVERYTHING])
-        self._ask_for(dialog)
-
-    def _ask_for_folder(self) -> None:
-        dialog = QFileDialog(self, words.CHOOSE_FOLDER)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        self._ask_for(dialog)
-
-    def _ask_for(self, dialog: QFileDialog) -> None:
+        dialog.setNameFilters(
+            [tr("Sound files and videos ({patterns})").format(patterns=patterns), tr("All files (*)")]
+        )
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.filesSelected.connect(lambda names: self._commands.add([Path(name) for name in names]))
         dialog.open()
+
+    def _ask_for_folder(self) -> None:
+        title = tr("Choose a folder with sound files or videos")
+        ask_for_folder(self, title, lambda folder: self._commands.add([folder]))
 
     def _ask_where_to_save(self, form: Form) -> None:
         numbers = self._chosen(has_text=True)
@@ -201,19 +216,15 @@ class FilesWindow(AppWindow):
             (entry,) = [one for one in self._page.entries if one.number == numbers[0]]
             dialog = ask_where_to_save(
                 self,
-                words.SAVE_TITLE,
+                tr("Save the text"),
                 form.base(entry.path).name,
-                {form.suffix: words.KINDS[form]},
+                {form.suffix: _KINDS[form]},
                 partial(self._commands.save, numbers, form),
             )
             dialog.setDirectory(str(entry.path.parent))
             return
-        dialog = QFileDialog(self, words.SAVE_FOLDER)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda folder: self._commands.save(numbers, form, Path(folder)))
-        dialog.open()
+        save = partial(self._commands.save, numbers, form)
+        ask_for_folder(self, tr("Choose a folder for the texts"), save)
 
     def _open(self) -> None:
         if len(chosen := self._entries()) == 1 and chosen[0].saved is not None:
@@ -237,8 +248,9 @@ class FilesWindow(AppWindow):
         chosen = self._entries()
         remove = partial(self._commands.remove, [entry.number for entry in chosen])
         if any(entry.is_unsaved for entry in chosen):
-            question, detail = words.REMOVE_QUESTION, words.REMOVE_DETAIL
-            confirm(self, question, detail, yes=words.REMOVE_YES, no=words.KEEP, do=remove)
+            question = tr("Remove a text that is not saved?")
+            detail = tr("The sound file stays, and can be transcribed again.")
+            confirm(self, question, detail, yes=tr("&Remove"), no=tr("&Keep"), do=remove)
         elif chosen:
             remove()
 
@@ -249,8 +261,8 @@ class _FileList(QTreeWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setColumnCount(2)
-        self.setHeaderLabels([words.NAME, words.STATE])
-        self.setAccessibleName(words.LIST)
+        self.setHeaderLabels([tr("File"), tr("State")])
+        self.setAccessibleName(tr("Files"))
         self.setRootIsDecorated(False)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -271,7 +283,7 @@ class _FileList(QTreeWidget):
                     item.setData(0, _NUMBER, entry.number)
                     item.setToolTip(0, strings.tip(str(entry.path)))
                     self.addTopLevelItem(item)
-                item.setText(1, words.state(entry))
+                item.setText(1, _state(entry))
         for first in self._items()[:1]:
             if not self.currentItem():
                 self.setCurrentItem(first)
@@ -290,3 +302,36 @@ class _FileList(QTreeWidget):
 
 def _paths(data: QMimeData) -> list[Path]:
     return [Path(url.toLocalFile()) for url in data.urls() if url.isLocalFile()]
+
+
+def _state(entry: FileEntry) -> str:
+    """How far a file has come, in a word."""
+    match entry.state:
+        case FileState.LEFT:
+            return _LEFT
+        case FileState.WAITING:
+            return tr("Waiting")
+        case FileState.WORKING:
+            return tr("Working") if entry.share is None else strings.percent(entry.share)
+        case FileState.FAILED:
+            return tr("Failed")
+        case FileState.DONE:
+            return tr("No text") if not entry.text else _SAVED if entry.saved else tr("Done")
+
+
+def _progress(done: int, total: int) -> str:
+    """How many files are done."""
+    return ntr("{done} of {total} file", "{done} of {total} files", total).format(done=done, total=total)
+
+
+def _left_over(count: int) -> str:
+    """How many files wait since an earlier session."""
+    text = ntr("{count} file was left when you quit.", "{count} files were left when you quit.", count)
+    return text.format(count=count)
+
+
+def _title(done: int, total: int) -> str:
+    """The window's, with how much is done: it can be read in the task bar."""
+    if not total:
+        return _TITLE
+    return tr("{title}: {progress}").format(title=_TITLE, progress=_progress(done, total))

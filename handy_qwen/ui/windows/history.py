@@ -25,9 +25,9 @@ from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
 from handy_qwen.message import verbatim
 from handy_qwen.ui import strings
+from handy_qwen.ui.dialogs import ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.saving import ask_where_to_save
-from handy_qwen.ui.translation import translated
+from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, labelled, text_in
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
@@ -47,23 +47,23 @@ class HistoryWindow(AppWindow):
     correction_asked = Signal(str, str, object)  # a text, the words that came out wrong, and the entry's id
 
     def __init__(self, history: HistoryCommands, commands: Commands) -> None:
-        super().__init__("history", words.TITLE, QSize(820, 700))
+        super().__init__("history", tr("History"), QSize(820, 700))
         self._history = history
         self._page, self._view = HistoryPage(), View()
         self._most = _PAGE
         self.search, self.only = SearchField(), QComboBox()
         for only, title in words.ONLY.items():
             self.only.addItem(title, only)
-        self.pause = QCheckBox(words.PAUSE)
-        self.pause.setToolTip(words.PAUSE_TIP)
+        self.pause = QCheckBox(tr("&Pause history"))
+        self.pause.setToolTip(tr("Nothing you say from now on is saved"))
         self.pause.clicked.connect(lambda is_on: commands.change(private=is_on))
         self.list, self.detail = EntriesList(), _Detail(history, insert=self._insert, delete=self._delete)
         self.list.setMinimumHeight(_LEAST_PX)
         self._notice, self._empty_title, self._empty_hint = Message(), Title(), SecondaryText()
         self._count = SecondaryText()
         self._count.setWordWrap(False)
-        self.undo_button = Button(words.UNDO, self._undo)
-        self.export_button = Button(words.EXPORT, self._ask_where_to_export)
+        self.undo_button = Button(tr("&Undo"), self._undo)
+        self.export_button = Button(tr("&Export…"), self._ask_where_to_export)
         self._typing = QTimer(self, singleShot=True, interval=_TYPING_MS)
         self._build()
         self._connect()
@@ -110,7 +110,7 @@ class HistoryWindow(AppWindow):
         if page.problem is not None:
             self._notice.say(f"{page.problem.title} {page.problem.hint}".strip(), "recording")
         elif page.exported is not None:
-            self._notice.say(words.EXPORTED.format(path=page.exported), "good")
+            self._notice.say(tr("Exported to {path}.").format(path=page.exported), "good")
         else:
             self._notice.say(strings.HISTORY_PAUSED if self._view.choices.is_private else "")
 
@@ -143,11 +143,11 @@ class HistoryWindow(AppWindow):
     def _ask_where_to_export(self) -> None:
         chosen = self.list.chosen()
         ids = [entry.id for entry in chosen] if len(chosen) > 1 else None
-        title = words.EXPORT_CHOSEN if ids else words.EXPORT_ALL
+        title = tr("Export the selected dictations") if ids else tr("Export history")
         ask_where_to_save(
             self,
             title,
-            words.EXPORT_NAME,
+            tr("dictations"),
             words.EXPORT_KINDS,
             lambda target: self._history.export(target, ids),
         )
@@ -160,7 +160,7 @@ class HistoryWindow(AppWindow):
 
     def _build(self) -> None:
         top = FlowLayout()
-        for title, field in ((words.SEARCH, self.search), (words.SHOW, self.only)):
+        for title, field in ((tr("&Search"), self.search), (tr("Sh&ow"), self.only)):
             top.addLayout(row(labelled(title, field), (field, 1)))
         for label in (self._empty_title, self._empty_hint):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -211,10 +211,10 @@ class SearchField(QLineEdit):
 
     def __init__(self) -> None:
         super().__init__()
-        self.setPlaceholderText(words.SEARCH_HINT)
+        self.setPlaceholderText(tr("Words in the text or the application (Ctrl+F)"))
         self.setClearButtonEnabled(True)
         for clear in self.findChildren(QToolButton):
-            clear.setAccessibleName(words.CLEAR)
+            clear.setAccessibleName(tr("Clear the search"))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
@@ -238,19 +238,19 @@ class _Detail(QWidget):
         self._choices, self._page = Choices(), HistoryPage()
         self._trouble, self.original = Text(color="recording"), SecondaryText()
         # Without a letter: Insert again has it.
-        self.restore_button = Button(strings.without_letter(words.RESTORE), self._restore)
+        self.restore_button = Button(strings.without_letter(tr("Undo correct&ion")), self._restore)
         self.text = TextToCorrect()
-        self.text.setAccessibleName(words.TEXT)
+        self.text.setAccessibleName(tr("Text of the dictation"))
         self.correct_button = Button(words.CORRECT)
-        self.correct_button.setToolTip(words.CORRECT_TIP)
-        self.copy_button = Button(words.COPY, self.copy)
-        self.insert_button = Button(words.INSERT, self.insert)
-        self.insert_button.setToolTip(words.INSERT_TIP)
+        self.correct_button.setToolTip(tr("Select what came out wrong first"))
+        self.copy_button = Button(tr("Cop&y"), self.copy)
+        self.insert_button = Button(tr("&Insert again"), self.insert)
+        self.insert_button.setToolTip(tr("Closes this window and inserts the text where you were before"))
         self.play_button = Button(words.PLAY, self._play)
         self.retry_button, self.retry_menu = Button(words.RETRY), QMenu(self)
         self.retry_menu.aboutToShow.connect(self._fill_retry_menu)
         self.retry_button.setMenu(self.retry_menu)
-        self.star_button, self.delete_button = Button(words.STAR, self._star), Button(words.DELETE, delete)
+        self.star_button, self.delete_button = Button(words.STAR, self._star), Button(tr("&Delete"), delete)
         buttons = FlowLayout(
             self.insert_button,
             self.copy_button,
@@ -276,25 +276,25 @@ class _Detail(QWidget):
         if text_in(self.text) != text:  # what is selected in it stays selected
             self.text.setPlainText(text)
         self._mark(self._page.query.words.split())
-        several = words.chosen(len(chosen)) if chosen else words.NOTHING_CHOSEN
+        several = words.chosen(len(chosen)) if chosen else tr("Select a dictation to read all of it.")
         self.text.setPlaceholderText(words.headline(one) if one else several)
         self._trouble.setText(translated(verbatim(one.error)) if one else "")
         self._trouble.setVisible(bool(one and one.error))
         original = one.original if one and text.strip() else ""
         shortened = textwrap.shorten(original, _ORIGINAL_CHARACTERS, placeholder="…")
-        self.original.setText(words.ORIGINAL.format(text=shortened))
+        self.original.setText(tr("Corrected. It was: “{text}”").format(text=shortened))
         self.original.setVisible(bool(original))
         self.restore_button.setVisible(bool(original))
         self.copy_button.setEnabled(bool(text))
         self.insert_button.setEnabled(bool(text))
         self.correct_button.setEnabled(bool(text))
         is_cancelled = one is not None and one.state is EntryState.CANCELLED
-        self.retry_button.setText(words.BRING_BACK if is_cancelled else words.RETRY)
+        self.retry_button.setText(tr("&Restore") if is_cancelled else words.RETRY)
         is_over = one is not None and one.has_audio and one.state is not EntryState.RECORDING
         self.play_button.setEnabled(is_over)
-        self.play_button.setText(words.STOP if self._is_playing() else words.PLAY)
+        self.play_button.setText(tr("Stop p&laying") if self._is_playing() else words.PLAY)
         self.retry_button.setEnabled(is_over)
-        self.star_button.setText(words.UNSTAR if self._are_starred() else words.STAR)
+        self.star_button.setText(tr("Unst&ar") if self._are_starred() else words.STAR)
         self.star_button.setEnabled(bool(chosen))
         self.delete_button.setEnabled(bool(chosen))
 
@@ -346,11 +346,11 @@ class _Detail(QWidget):
     def _fill_retry_menu(self) -> None:
         retry, menu = partial(self._history.retry, self._chosen[0]), self.retry_menu
         menu.clear()
-        menu.addAction(words.LIKE_BEFORE, retry)
-        models = menu.addMenu(words.WITH_MODEL)
+        menu.addAction(tr("As before"), retry)
+        models = menu.addMenu(tr("With another &model"))
         for model in self._choices.models:
             models.addAction(strings.literal(model.title), partial(retry, model=model.name))
-        languages = menu.addMenu(words.IN_LANGUAGE)
-        languages.addAction(words.AUTOMATIC, partial(retry, language=""))
+        languages = menu.addMenu(tr("In another &language"))
+        languages.addAction(tr("Detect automatically"), partial(retry, language=""))
         for name in self._choices.languages:
             languages.addAction(strings.language_title(name), partial(retry, language=name))

@@ -40,6 +40,7 @@ from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import HistoryPage
 from handy_qwen.ui.layouts import GAP_PX
 from handy_qwen.ui.style import outline, readable, scheme
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken
 from handy_qwen.ui.windows import history_words as words
 
@@ -258,7 +259,7 @@ class EntriesList(QListView):
         self._model = _EntriesModel()
         self.setModel(self._model)
         self.setItemDelegate(_EntryPainter(self))
-        self.setAccessibleName(words.LIST)
+        self.setAccessibleName(tr("Dictations"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)

@@ -1,4 +1,4 @@
-"""The words of the Models window, and how what it shows is put into them."""
+"""How the Models window puts what it shows into words."""
 
 from __future__ import annotations
 
@@ -18,38 +18,16 @@ from handy_qwen.languages import NATIVE_NAMES
 from handy_qwen.ui import strings
 from handy_qwen.ui.translation import ntr, tr
 
-TITLE = tr("Models")
 INTRODUCTION = tr("Speech is transcribed on this computer. Nothing you say leaves it.")
-PLACE = tr("Models are kept in {folder}. {free} free.")
-ONLY_DEMO = tr(
-    "Only the demo model is installed. It knows about 300 English and German words, enough to show that "
-    "everything works. Install a full model to dictate."
-)
-
-LOOKING = tr("Looking for models…")
 # Translators: in front of sizes: "Download 1.9 GB", "On disk 1.2 GB", "In memory 2.0 GB".
 DOWNLOAD, DISK, MEMORY, SPEED = tr("Download"), tr("On disk"), tr("In memory"), tr("Speed on this computer")
-UNKNOWN, NOTHING = tr("unknown"), "—"
-SPEED_VALUE, NOT_MEASURED, MEASURING = tr("{factor}x real time"), tr("not measured"), tr("measuring…")
-SPEED_TIP = tr("How many seconds of speech this computer transcribes in a second")
-MEASURE = tr("Measure")
-
+NOTHING = "—"
 # Translators: buttons.
 INSTALL, RETRY, RESUME, INSTALL_AGAIN = tr("Install"), tr("Try again"), tr("Resume"), tr("Install again")
 # Translators: buttons.
 PAUSE, CANCEL, DISCARD = tr("Pause"), tr("Cancel"), tr("Discard")
 # Translators: buttons.
 USE, REMOVE, KEEP = tr("Use"), tr("Remove"), tr("Keep")
-IMPORT = tr("&Import…")
-IMPORT_FOLDER, IMPORT_ARCHIVE = tr("From a &folder…"), tr("From an &archive (.zip, .tar.gz)…")
-CHOOSE_FOLDER, CHOOSE_ARCHIVE = tr("Choose a model folder"), tr("Choose a model archive")
-ARCHIVES = tr("Model archives (*.zip *.tar.gz *.tgz *.tar)")
-
-REMOVE_QUESTION = tr("Remove {title}?")
-REMOVE_DETAIL = tr("This frees {size} of disk space. You can install it again later.")
-DISCARD_QUESTION = tr("Discard the partial download of {title}?")
-DISCARD_DETAIL = tr("The {size} downloaded so far will be deleted.")
-
 STAGES = {
     InstallStage.WAITING: tr("Waiting"),
     InstallStage.DOWNLOADING: tr("Downloading"),
@@ -58,18 +36,8 @@ STAGES = {
     InstallStage.CONVERTING: tr("Converting"),
     InstallStage.TESTING: tr("Testing"),
 }
-CONNECTING, RETRYING = tr("Connecting…"), tr("Connection lost, retrying…")
-WAITS = tr("Starts when the other installation finishes.")
-IN_USE, INSTALLED, PAUSED, FAILED = tr("In use"), tr("Installed"), tr("Paused"), tr("Installation failed")
-DAMAGED, RECOMMENDED = tr("Does not work"), tr("Recommended")
-OF_TOTAL, PAUSED_AT = tr("{done} of {total}"), tr("{done} of {total} downloaded")
-
-NEEDS_MEMORY = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.")
+RETRYING = tr("Connection lost, retrying…")
 FORM_FITS = tr("You can choose {form}, which needs {needed}. {cost}")
-NEEDS_DISK = tr("Installing needs {needed} of disk space; {available} free.")
-
-
-FORM, FORM_TIP = tr("Precision"), tr("How precisely the model is kept, and how much memory that takes")
 FORMS = {
     "balanced": tr("Balanced"),
     "compact": tr("Compact"),
@@ -77,13 +45,12 @@ FORMS = {
     "precise": tr("Precise"),
     "exact": tr("Exact"),
 }
-MORE_MODELS = tr("More models ({count})")
-USUAL_FORM, OTHER_FORM = tr("{form}, recommended · {memory} of memory"), tr("{form} · {memory} of memory")
 
 
 def form(one: ModelForm, forms: Sequence[ModelForm]) -> str:
     """What a form is called in the list of those to choose from, and the memory it needs."""
-    text = USUAL_FORM if one is forms[0] else OTHER_FORM
+    usual, other = tr("{form}, recommended · {memory} of memory"), tr("{form} · {memory} of memory")
+    text = usual if one is forms[0] else other
     return text.format(form=FORMS.get(one.preset, one.preset), memory=size(one.memory_bytes))
 
 
@@ -91,19 +58,23 @@ def state(entry: ModelEntry) -> tuple[str, str, str]:
     """What the pill says, its color, and what the first button says: empty if it has nothing to do."""
     match entry.status:
         case ModelStatus.INSTALLED if entry.is_damaged:
-            return DAMAGED, "recording", "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN
+            return (
+                tr("Does not work"),
+                "recording",
+                "" if entry.is_permanent or entry.is_imported else INSTALL_AGAIN,
+            )
         case ModelStatus.INSTALLED:
-            return (IN_USE, "good", "") if entry.is_chosen else (INSTALLED, "quiet", USE)
+            return (tr("In use"), "good", "") if entry.is_chosen else (tr("Installed"), "quiet", USE)
         case ModelStatus.INSTALLING:
             assert entry.progress is not None
             stage = entry.progress.stage
             return STAGES[stage], "working", PAUSE if stage is InstallStage.DOWNLOADING else CANCEL
         case _ if entry.problem is not None:
-            return FAILED, "recording", RETRY
+            return tr("Installation failed"), "recording", RETRY
         case ModelStatus.PAUSED:
-            return PAUSED, "problem", RESUME
+            return tr("Paused"), "problem", RESUME
         case ModelStatus.AVAILABLE:
-            return (RECOMMENDED, "working", INSTALL) if entry.is_recommended else ("", "quiet", INSTALL)
+            return (tr("Recommended"), "working", INSTALL) if entry.is_recommended else ("", "quiet", INSTALL)
 
 
 def secondary(entry: ModelEntry) -> str:
@@ -116,13 +87,13 @@ def secondary(entry: ModelEntry) -> str:
 def progress_line(progress: Progress) -> str:
     """What is being done, how much of it is done, how fast, and how long it still takes."""
     if progress.stage is InstallStage.WAITING:
-        return WAITS
+        return tr("Starts when the other installation finishes.")
     if progress.stage is InstallStage.DOWNLOADING and progress.share is None:
-        return RETRYING if progress.is_stalled else CONNECTING
+        return RETRYING if progress.is_stalled else tr("Connecting…")
     parts = [RETRYING if progress.is_stalled else STAGES[progress.stage]]
     if progress.total_bytes:
         done, total = strings.size(progress.done_bytes), strings.size(progress.total_bytes)
-        parts.append(OF_TOTAL.format(done=done, total=total))
+        parts.append(tr("{done} of {total}").format(done=done, total=total))
     elif progress.share is not None:
         parts.append(strings.percent(progress.share))
     if progress.rate_bytes_s:
@@ -151,7 +122,7 @@ def paused_line(entry: ModelEntry) -> str:
     if not entry.download_bytes:
         return strings.size(entry.partial_bytes)
     done, total = strings.size(entry.partial_bytes), strings.size(entry.download_bytes)
-    return PAUSED_AT.format(done=done, total=total)
+    return tr("{done} of {total} downloaded").format(done=done, total=total)
 
 
 def warning(entry: ModelEntry, models: ModelList, chosen: ModelForm | None = None) -> str:
@@ -159,7 +130,9 @@ def warning(entry: ModelEntry, models: ModelList, chosen: ModelForm | None = Non
     memory_bytes = chosen.memory_bytes if chosen else entry.memory_bytes
     if is_short(models.memory_bytes, memory_bytes):
         needed, available = strings.size(memory_bytes), strings.size(models.memory_bytes)
-        text = NEEDS_MEMORY.format(needed=needed, available=available)
+        text = tr("Needs {needed} of memory; this computer has {available}. It may be slow or fail.").format(
+            needed=needed, available=available
+        )
         better = fitting_form(entry.forms, models.memory_bytes) if chosen else None
         if better is None:
             return text
@@ -167,22 +140,24 @@ def warning(entry: ModelEntry, models: ModelList, chosen: ModelForm | None = Non
         return f"{text} {FORM_FITS.format(form=name, needed=less, cost=better.cost)}"
     if entry.status is ModelStatus.AVAILABLE and models.free_bytes and entry.room_bytes > models.free_bytes:
         needed, available = strings.size(entry.room_bytes), strings.size(models.free_bytes)
-        return NEEDS_DISK.format(needed=needed, available=available)
+        return tr("Installing needs {needed} of disk space; {available} free.").format(
+            needed=needed, available=available
+        )
     return ""
 
 
 def speed(entry: ModelEntry) -> str:
     """How fast the model is on this machine."""
     if entry.is_measuring:
-        return MEASURING
+        return tr("measuring…")
     if entry.clip_s is None:
-        return NOT_MEASURED if entry.status is ModelStatus.INSTALLED else NOTHING
-    return SPEED_VALUE.format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
+        return tr("not measured") if entry.status is ModelStatus.INSTALLED else NOTHING
+    return tr("{factor}x real time").format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
 
 
 def size(size_bytes: int) -> str:
     """A size, if it is known."""
-    return strings.size(size_bytes) if size_bytes else UNKNOWN
+    return strings.size(size_bytes) if size_bytes else tr("unknown")
 
 
 def languages_title(entry: ModelEntry) -> str:

@@ -10,7 +10,6 @@ from PySide6.QtCore import QElapsedTimer, QSize, Qt, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QMenu,
     QProgressBar,
     QPushButton,
@@ -21,8 +20,10 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, ModelForm, ModelList, ModelStatus
 from handy_qwen.core.view import Choices, View
 from handy_qwen.ui import strings
+from handy_qwen.ui.dialogs import ask_for_folder, ask_what_to_open, confirm
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
-from handy_qwen.ui.widgets import Button, Card, Message, Pill, SecondaryText, Text, Title, announce, confirm
+from handy_qwen.ui.translation import tr
+from handy_qwen.ui.widgets import Button, Card, Message, Pill, SecondaryText, Text, Title, announce
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import model_words as words
 
@@ -36,7 +37,7 @@ class ModelsWindow(AppWindow):
     left_at_work = Signal(str)  # closed while the model of this title is being installed
 
     def __init__(self, commands: ModelCommands) -> None:
-        super().__init__("models", words.TITLE, QSize(760, 720))
+        super().__init__("models", tr("Models"), QSize(760, 720))
         self._commands = commands
         self._models, self._choices = ModelList(), Choices()
         self.cards = ModelCards(commands)
@@ -46,9 +47,9 @@ class ModelsWindow(AppWindow):
         self.body.addWidget(self.cards)
         self.body.addStretch()
         self.body.addWidget(self.room)
-        self.import_button, menu = Button(words.IMPORT), QMenu(self)
-        menu.addAction(words.IMPORT_FOLDER, self._ask_for_folder)
-        menu.addAction(words.IMPORT_ARCHIVE, self._ask_for_archive)
+        self.import_button, menu = Button(tr("&Import…")), QMenu(self)
+        menu.addAction(tr("From a &folder…"), self._ask_for_folder)
+        menu.addAction(tr("From an &archive (.zip, .tar.gz)…"), self._ask_for_archive)
         self.import_button.setMenu(menu)
         self.buttons.addWidget(self.import_button)
         self.shown.connect(commands.refresh)
@@ -63,9 +64,15 @@ class ModelsWindow(AppWindow):
     def show_models(self, models: ModelList) -> None:
         """Show ``models``."""
         is_first, self._models = not self._models.entries, models
-        self._introduction.setText(words.INTRODUCTION if models.has_full_model else words.ONLY_DEMO)
+        only_demo = tr(
+            "Only the demo model is installed. It knows about 300 English and German words, enough to show "
+            "that everything works. Install a full model to dictate."
+        )
+        self._introduction.setText(words.INTRODUCTION if models.has_full_model else only_demo)
         free = strings.size(models.free_bytes)
-        self.room.setText(words.PLACE.format(folder=_short(models.folder), free=free))
+        self.room.setText(
+            tr("Models are kept in {folder}. {free} free.").format(folder=_short(models.folder), free=free)
+        )
         self.room.show()
         self.cards.show_models(models, models.entries)
         if is_first and self.isVisible():  # it came up before there was anything to press
@@ -82,21 +89,11 @@ class ModelsWindow(AppWindow):
             self.left_at_work.emit(busy[0])
 
     def _ask_for_folder(self) -> None:
-        dialog = QFileDialog(self, words.CHOOSE_FOLDER)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setOption(QFileDialog.Option.ShowDirsOnly)
-        self._open(dialog)
+        ask_for_folder(self, tr("Choose a model folder"), self._commands.import_from)
 
     def _ask_for_archive(self) -> None:
-        dialog = QFileDialog(self, words.CHOOSE_ARCHIVE)
-        dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
-        dialog.setNameFilter(words.ARCHIVES)
-        self._open(dialog)
-
-    def _open(self, dialog: QFileDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(lambda chosen: self._commands.import_from(Path(chosen)))
-        dialog.open()
+        kinds = [tr("Model archives (*.zip *.tar.gz *.tgz *.tar)")]
+        ask_what_to_open(self, tr("Choose a model archive"), kinds, self._commands.import_from)
 
 
 class ModelCards(QWidget):
@@ -106,7 +103,7 @@ class ModelCards(QWidget):
         super().__init__()
         self._commands = commands
         self.by_name: dict[str, ModelCard] = {}
-        self._looking, self.more = SecondaryText(words.LOOKING), _Disclosure()
+        self._looking, self.more = SecondaryText(tr("Looking for models…")), _Disclosure()
         self.more.hide()
         self.more.toggled.connect(self._show_others)
         self._others: list[ModelCard] = []
@@ -130,7 +127,7 @@ class ModelCards(QWidget):
             card.show_entry(entry, models)
             # Now, not with the next event: what is not visible cannot have the keyboard.
             card.setVisible(card not in self._others or self.more.isChecked())
-        self.more.setText(words.MORE_MODELS.format(count=len(self._others)))
+        self.more.setText(tr("More models ({count})").format(count=len(self._others)))
         self.more.setVisible(bool(self._others))
         for card in before.values():
             self._column.removeWidget(card)
@@ -238,11 +235,17 @@ class ModelCard(Card):
     def _on_secondary(self) -> None:
         entry = self._entry
         if entry.status is ModelStatus.PAUSED:
-            detail = words.DISCARD_DETAIL.format(size=strings.size(entry.partial_bytes))
-            self._ask(words.DISCARD_QUESTION, detail, words.DISCARD, self._commands.discard)
+            detail = tr("The {size} downloaded so far will be deleted.").format(
+                size=strings.size(entry.partial_bytes)
+            )
+            self._ask(
+                tr("Discard the partial download of {title}?"), detail, words.DISCARD, self._commands.discard
+            )
         else:
-            detail = words.REMOVE_DETAIL.format(size=words.size(entry.disk_bytes))
-            self._ask(words.REMOVE_QUESTION, detail, words.REMOVE, self._commands.remove)
+            detail = tr("This frees {size} of disk space. You can install it again later.").format(
+                size=words.size(entry.disk_bytes)
+            )
+            self._ask(tr("Remove {title}?"), detail, words.REMOVE, self._commands.remove)
 
     def _on_delete(self) -> None:
         if words.secondary(self._entry):
@@ -268,10 +271,10 @@ class _Facts(QWidget):
             label.setBuddy(value)
             value.setMinimumWidth(value.fontMetrics().horizontalAdvance(_WIDEST))
             line.addLayout(column(label, value, gap_px=1))
-        self.measure = Button(words.MEASURE)
+        self.measure = Button(tr("Measure"))
         line.push(self.measure)
         for widget in (self.measure, self._speed):
-            widget.setToolTip(words.SPEED_TIP)
+            widget.setToolTip(tr("How many seconds of speech this computer transcribes in a second"))
         column(line, parent=self).setContentsMargins(0, SMALL_GAP_PX, 0, SMALL_GAP_PX)
 
     def show_entry(self, entry: ModelEntry, form: ModelForm | None) -> None:
@@ -310,9 +313,9 @@ class _Forms(QWidget):
         self._forms: tuple[ModelForm, ...] = ()
         self._preset = ""  # of the user's choice, also while it is being installed
         self.combo, self._cost = QComboBox(), SecondaryText()
-        self.combo.setToolTip(words.FORM_TIP)
+        self.combo.setToolTip(tr("How precisely the model is kept, and how much memory that takes"))
         self.combo.activated.connect(self._on_activated)
-        head = SecondaryText(words.FORM, scale=0.9, is_line=True)
+        head = SecondaryText(tr("Precision"), scale=0.9, is_line=True)
         head.setBuddy(self.combo)
         choice = column(head, FlowLayout(self.combo), self._cost, gap_px=1, parent=self)
         choice.setContentsMargins(0, 0, 0, SMALL_GAP_PX)

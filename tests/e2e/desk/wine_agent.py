@@ -18,6 +18,9 @@ WM_SETTEXT, WM_GETTEXT, WM_GETTEXTLENGTH = 0x0C, 0x0D, 0x0E
 CF_UNICODETEXT, GMEM_MOVEABLE = 13, 2
 TEXT_CHARACTERS = 300
 KEYS = range(1, 0xFF)
+MICROPHONES = r"Software\Microsoft\Windows\CurrentVersion\MMDevices\Audio\Capture"
+FRIENDLY_NAME = "{a45c254e-df1c-4efd-8020-67d146a850e0},14"  # PKEY_Device_FriendlyName
+PULSE_DRIVER = r"Software\Wine\Drivers\winepulse.drv"
 
 _load: Any = getattr(ctypes, "WinDLL", None)
 user, kernel = _load("user32"), _load("kernel32")
@@ -191,6 +194,24 @@ def costs(pid: int) -> dict[str, int]:
     }
 
 
+def choose_microphone(part: str) -> str:
+    """Make the microphone with ``part`` in its name the default, as Wine's settings do; its name."""
+    import winreg
+
+    keys: Any = winreg  # has no types on this side
+    with keys.OpenKey(keys.HKEY_LOCAL_MACHINE, MICROPHONES) as devices:
+        for number in range(keys.QueryInfoKey(devices)[0]):
+            device = keys.EnumKey(devices, number)
+            with keys.OpenKey(devices, rf"{device}\Properties") as properties:
+                name = str(keys.QueryValueEx(properties, FRIENDLY_NAME)[0])
+            if part in name:
+                with keys.CreateKey(keys.HKEY_CURRENT_USER, PULSE_DRIVER) as driver:
+                    chosen = f"{{0.0.1.00000000}}.{device}"
+                    keys.SetValueEx(driver, "DefaultInput", 0, keys.REG_SZ, chosen)
+                return name
+    raise LookupError(part)
+
+
 DO: dict[str, Any] = {
     "windows": windows,
     "foreground": lambda: described(user.GetForegroundWindow()),
@@ -207,6 +228,7 @@ DO: dict[str, Any] = {
     "hold_mutex": hold_mutex,
     "release": release,
     "costs": costs,
+    "choose_microphone": choose_microphone,
 }
 
 

@@ -16,8 +16,8 @@ from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Ports
-from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
-from tests.unit.app.test_program import Cues
+from tests.fakes import FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.unit.app.test_program import Cues, parts_of
 
 BLOCK = np.full(1600, 0.1, np.float32)
 GENEROUS_S = 60.0  # far more than anything here takes that does not hang
@@ -70,26 +70,19 @@ class Parts:
         post = made.controller.post
         recorder, transcriber, inserter = FakeRecorder(post), FakeTranscriber(post), FakeInserter(post)
         transcriber.finish = lambda _take: None  # its text does not come any more
-        made._recorder, made._transcriber, made._cues = recorder, transcriber, Cues()
-        made._history = history(post) if history else FakeHistory(post)
-        made._ports = Ports(
-            FakeHotkeys(),
-            recorder,
-            transcriber,
-            inserter,
-            FakeCues(),
-            made._history,
-            post,
-            made.controller.attempt,
+        cues, kept = Cues(), history(post) if history else FakeHistory(post)
+        ports = Ports(
+            FakeHotkeys(), recorder, transcriber, inserter, cues, kept, post, made.controller.attempt
         )
+        made.parts = parts_of(ports)
         self.ends = {
-            "hotkeys": (made._ports.hotkeys, "stop"),
+            "hotkeys": (ports.hotkeys, "stop"),
             "microphone": (recorder, "close"),
             "insertion": (inserter, "close"),
             "engine": (transcriber, "close"),
-            "cues": (made._cues, "stop"),
+            "cues": (cues, "stop"),
             "chores": (made.chores, "stop"),
-            "copying": (made._ports.copying, "stop"),
+            "copying": (ports.copying, "stop"),
         }
 
     def replace(self, end, name):
@@ -129,7 +122,7 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
         parts.replace(end, name)
     closed_in_time(parts, {"windows": end})
     assert not gate.is_set()
-    assert parts.program._history.told == ["closed"]
+    assert parts.program.parts.history.told == ["closed"]
     assert len(asked) == len(parts.ends) + 2
     gate.set()
     monkeypatch.undo()
@@ -139,7 +132,7 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
 def test_hotkeys_that_are_being_set_are_not_set_after_their_end(app_home):
     del app_home
     parts, order, begun = Parts(), [], threading.Event()
-    hotkeys = parts.program._ports.hotkeys
+    hotkeys = parts.program.parts.ports.hotkeys
 
     def set_slowly(_hotkeys):
         begun.set()
@@ -150,7 +143,7 @@ def test_hotkeys_that_are_being_set_are_not_set_after_their_end(app_home):
         order.append("stopped")
 
     asked, hotkeys.start, hotkeys.stop = threading.Event(), set_slowly, stop
-    parts.program._ports.run(fx.ListenFor(()))
+    parts.program.parts.ports.run(fx.ListenFor(()))
     assert begun.wait(GENEROUS_S)
     closed_in_time(parts)
     assert order == ["set", "stopped"]
@@ -169,7 +162,7 @@ def test_a_take_that_is_being_recorded_is_kept_when_the_program_is_quit(app_home
         return made
 
     gate, parts = threading.Event(), Parts(history)
-    recorder, fed = parts.program._recorder, threading.Event()
+    recorder, fed = parts.program.parts.recorder, threading.Event()
     start = recorder.start
 
     def speak(take, sink):

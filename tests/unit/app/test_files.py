@@ -18,7 +18,7 @@ from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.types import LiveMode, Rules
 from handy_qwen.core.view import Remedy
 from handy_qwen.models.installed import load_recognizer
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 from tests.conftest import is_private
 
 REPORT, CHAIRS = paths.asset("speech/report.flac"), paths.asset("speech/chairs.flac")

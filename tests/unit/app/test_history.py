@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from handy_qwen import paths
-from handy_qwen.app.history import HistoryPresenter, Retried, transcribe_file, written_again
-from handy_qwen.app.moment import moment
+from handy_qwen.app.history import HistoryPresenter, transcribe_file, written_again
+from handy_qwen.app.machine import moment
 from handy_qwen.audio.files import load
 from handy_qwen.core.commands import Command
 from handy_qwen.core.events import Corrected, Failed, Noted, Recalled
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, EntryState, Keep, Rules
+from handy_qwen.core.types import Delivery, EntryState, Keep, Retried, Rules
 from handy_qwen.core.view import HistoryFilter, HistoryQuery
 from handy_qwen.engine.api import Transcript
 from handy_qwen.errors import HandyError
@@ -325,7 +325,7 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
     journal.finish(wav.Stage.SETTLED)
     rules = Rules(text=TextRules(replacements=(Replacement("Anna", "Hannah"),)))
     found = transcribe_file(sound, "demo", "", lambda: steps.append(1), threads=1, rules=rules)
-    assert found == ("Please send the report to Hannah on Monday.", "English", "demo", False, "")
+    assert found == Retried("Please send the report to Hannah on Monday.", "English", "demo")
     assert len(steps) > 1
     with pytest.raises(HandyError, match="Can't read"):
         transcribe_file(tmp_path / "gone.wav", "demo", "", list, threads=1, rules=rules)
@@ -334,9 +334,11 @@ def test_another_model_writes_as_a_dictation_would_be(tmp_path):
 def test_another_model_says_what_is_left_of_commands_and_snippets_as_a_dictation_would():
     found = Transcript("Send it. Scratch that.", "English", False, (), False, 1.0)
     commands = TextRules(commands=frozenset(Command))
-    assert written_again(found, Rules(text=commands)) == ("", "Send it. Scratch that.")
+    again = written_again(found, Rules(text=commands), "m")
+    assert (again.text, again.original) == ("", "Send it. Scratch that.")
     stamp = TextRules(replacements=(Replacement("Send it", "On {date}", is_alone=True),))
-    assert written_again(replace(found, text="Send it."), Rules(text=stamp))[0] == f"On {moment()['date']}"
+    again = written_again(replace(found, text="Send it."), Rules(text=stamp), "m")
+    assert again.text == f"On {moment()['date']}"
 
 
 def test_a_correction_is_beside_the_original_and_can_be_taken_back(reader):

@@ -9,10 +9,9 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.app import installer
 from handy_qwen.app.installer import Installer
-from handy_qwen.models import device_trial, tuning
+from handy_qwen.models import tuning
 from handy_qwen.models.installed import demo_model
-from handy_qwen.models.machine import threads_for
-from handy_qwen.models.placement import choice_of
+from handy_qwen.models.machine import choice_of, threads_for
 from handy_qwen.system.entries import Launch
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -26,7 +25,7 @@ def tried(monkeypatch):
     found = []
     monkeypatch.setattr(tuning, "tune", lambda folder, _step: found.append((folder.name, "threads")))
     monkeypatch.setattr(tuning, "is_tuned", lambda folder: (folder.name, "threads") in found)
-    monkeypatch.setattr(device_trial, "is_trial_due", lambda _folder: True)
+    monkeypatch.setattr(tuning, "is_trial_due", lambda _folder: True)
     monkeypatch.setattr(
         installer, "_try_devices", lambda folder, threads, _step: found.append((folder.name, threads))
     )
@@ -83,7 +82,7 @@ def test_devices_are_tried_in_the_same_home(monkeypatch, tmp_path):
 def _bench(monkeypatch, folder, then):
     """Have a process stand for ``bench`` that notes what ``try_devices`` does, and then does ``then``."""
     code = (
-        "import os, sys, time; from pathlib import Path; from handy_qwen.models.placement import *;"
+        "import os, sys, time; from pathlib import Path; from handy_qwen.models.machine import *;"
         "from handy_qwen.models.device_mark import in_use;"
         f"assert sys.argv[1:5] == ['bench', '--model', {str(folder)!r}, '--threads'];"
         f"keep_choice(Path(sys.argv[3]), Choice('', frozenset(), 'It ended.')); {then}"

@@ -11,6 +11,7 @@ from handy_qwen.app.models import ModelsPresenter
 from handy_qwen.core.events import Failed, Noted
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelStatus, Progress
 from handy_qwen.errors import CancelledError, EngineError, HandyError, OutOfMemoryError
+from handy_qwen.runtime.watchdog import MODELS_WORK
 
 DEMO = ModelEntry("demo", "Demo", status=ModelStatus.INSTALLED, is_permanent=True, disk_bytes=4)
 SMALL = ModelEntry("small", "Small", download_bytes=100, disk_bytes=40)
@@ -222,7 +223,7 @@ def test_a_job_that_ends_its_thread_is_told_and_the_next_one_runs_when_the_watch
     install, counter.shop.install = counter.shop.install, die
     counter.presenter.install("small")
     counter.wait(lambda now: now.entry("small").problem is not None)
-    thread = counter.presenter.workers["work on models"]
+    thread = counter.presenter.workers[MODELS_WORK]
     thread.join(WAIT_S)
     assert thread.has_died()
     counter.shop.install = install

@@ -11,7 +11,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.app import choices, machine, program
-from handy_qwen.app.program import Program
+from handy_qwen.app.program import Parts, Program
 from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.devices import Device, Wish, no_microphone
@@ -34,10 +34,11 @@ from handy_qwen.core.view import MICROPHONE, Phase
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.runtime.controller import Ports
+from handy_qwen.runtime.watchdog import watches_of
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 from handy_qwen.ui.overlay_card import content_of
 from tests.fakes import (
     AT_ONCE,
@@ -47,6 +48,7 @@ from tests.fakes import (
     FakeInserter,
     FakeRecorder,
     FakeTranscriber,
+    Idle,
 )
 
 
@@ -69,6 +71,34 @@ class Cues(FakeCues):
 
     def stop(self, timeout_s):
         self.played.append(f"stop within {timeout_s} s")
+
+
+class Around:
+    """What else there is in a program."""
+
+    thread, hotplug = Idle(), None
+
+    def start(self):
+        pass
+
+    def close(self, _timeout_s):
+        pass
+
+    stop = close
+
+    def workers(self):
+        return {}
+
+    def on_view(self, _view):
+        pass
+
+
+def parts_of(ports):
+    """A program's parts, with stand-ins for those that are no ports."""
+    around = Around()
+    return Parts(
+        ports, ports.recorder, ports.transcriber, ports.cues, ports.history, around, around, None, around
+    )
 
 
 class Bench:
@@ -108,9 +138,7 @@ class Bench:
         self.history = FakeHistory(post)
         if self.inserter_error:
             self.inserter.copy = self._fail_with(self.inserter_error)
-        self.program._recorder, self.program._transcriber = self.recorder, self.transcriber
-        self.program._cues = self.cues
-        self.program._ports = Ports(
+        ports = Ports(
             self.hotkeys,
             self.recorder,
             self.transcriber,
@@ -121,6 +149,7 @@ class Bench:
             self.program.controller.attempt,
             **AT_ONCE,
         )
+        return parts_of(ports)
 
     def _fail_with(self, error):
         def copy(text):
@@ -382,11 +411,10 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     program = desk.program
     program.start(desk.views.append, workers=ProgramWindows(program).workers())
     desk.run()
-    program._transcriber = EngineTranscriber(lambda _: None, lambda _: None)
-    program._recorder = MicrophoneRecorder(lambda _: None, None)
-    program._history = DiskHistory(lambda _: None, bench.home, lambda: None)
-    program._cues = cues = SoundCues(None, bench.home)
-    program.player, program._microphone_list = Player(None), Microphones(None, "linux")
+    transcriber = EngineTranscriber(lambda _: None, lambda _: None)
+    recorder = MicrophoneRecorder(lambda _: None, None)
+    history = DiskHistory(lambda _: None, bench.home, lambda: None)
+    cues, player, microphones = SoundCues(None, bench.home), Player(None), Microphones(None, "linux")
     x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")
     listener = x11.X11Hotkeys(lambda _: None, display=":9876")
     lanes = {name: Worker(name, is_lazy=True) for name in AT_ONCE}
@@ -396,14 +424,14 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     inserter = DesktopInserter(
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )
-    program._ports = replace(program._ports, hotkeys=listener, inserter=inserter, **lanes)
-    watched = (*program._watchdog._watches, *program._watches())
+    ports = replace(program.parts.ports, hotkeys=listener, inserter=inserter, **lanes)
+    parts = Parts(ports, recorder, transcriber, cues, history, microphones, player, None, Around())
+    watched = (*program._watchdog._watches, *watches_of(parts.watchable()))
     found = {watch.subject for watch in watched}
     assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
-    program._transcriber.close(30)
+    transcriber.close(30)
     inserter.close(30)
     cues.stop(30)
-    program._transcriber = program._recorder = program._history = program.player = None
     assert found == {
         "dictation",
         "chores",

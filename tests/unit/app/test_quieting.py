@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from handy_qwen.app import quieting
-from handy_qwen.app.quieting import Quieting
+from handy_qwen.app import surroundings
+from handy_qwen.app.surroundings import Quieting
 from handy_qwen.core.types import WhileRecording
 
 MUSIC = {"name": "music", "owner": ":1.2", "bus": "b"}
@@ -52,9 +52,9 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
-    monkeypatch.setattr(quieting, "SETTLE_S", 0.0)
-    monkeypatch.setattr(quieting, "RETURN_S", 0.0)
-    monkeypatch.setattr(quieting.Worker, "start", lambda _self: None)
+    monkeypatch.setattr(surroundings, "SETTLE_S", 0.0)
+    monkeypatch.setattr(surroundings, "RETURN_S", 0.0)
+    monkeypatch.setattr(surroundings.Worker, "start", lambda _self: None)
     return Bench(tmp_path)
 
 
@@ -102,7 +102,7 @@ def test_players_are_noted_before_they_are_paused(bench):
 
 
 def test_music_of_long_ago_does_not_begin_by_itself(bench):
-    for at_s in (time.time() - quieting.FORGOTTEN_S - 1, time.time() + 1000):
+    for at_s in (time.time() - surroundings.FORGOTTEN_S - 1, time.time() + 1000):
         bench.paused.write_text(json.dumps({"at_s": at_s, "paused": [MUSIC]}))
         bench.quieting.start()
         bench.quieting.thread.run_pending()
@@ -121,7 +121,7 @@ def test_players_are_paused_also_where_nothing_can_be_noted(bench):
 
 
 def test_a_press_that_is_over_at_once_quiets_nothing(bench, monkeypatch):
-    monkeypatch.setattr(quieting, "SETTLE_S", 60.0)
+    monkeypatch.setattr(surroundings, "SETTLE_S", 60.0)
     bench.how = WhileRecording.PAUSE
     bench.see(True)
     bench.see(False)
@@ -175,7 +175,7 @@ def test_what_could_not_be_put_back_is_before_it_is_lowered_again(bench):
 
 
 def test_where_players_cannot_be_paused_the_volume_is_lowered(bench, monkeypatch):
-    monkeypatch.setattr(quieting.sys, "platform", "win32")
+    monkeypatch.setattr(surroundings.sys, "platform", "win32")
     bench.how, bench.players = WhileRecording.PAUSE, None
     bench.quieting = bench.new()
     bench.see(True)

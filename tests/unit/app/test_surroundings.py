@@ -19,7 +19,7 @@ class FakeRecorder:
 
 
 def surroundings(posted, recorder, platform="linux"):
-    return Surroundings(posted.append, lambda: recorder, lambda: WhileRecording.OFF, platform)
+    return Surroundings(posted.append, recorder, lambda: WhileRecording.OFF, platform)
 
 
 @pytest.mark.usefixtures("app_home")
@@ -42,8 +42,3 @@ def test_hotkeys_are_listened_for_anew_where_the_system_forgets_who_listens(plat
     surroundings(posted, recorder, platform).has_slept(8.0)
     assert posted == [Slept(8.0), *([HotkeysDied()] if is_anew else [])]
     assert recorder.woken == 1
-
-
-@pytest.mark.usefixtures("app_home")
-def test_a_sleep_before_the_microphone_is_there_changes_nothing():
-    surroundings([], None)._on_wake()

@@ -8,8 +8,7 @@ import threading
 import pytest
 
 from handy_qwen.app.choices import rules_of
-from handy_qwen.app.vocabulary import VocabularyPresenter
-from handy_qwen.app.words import counted
+from handy_qwen.app.vocabulary import VocabularyPresenter, counted
 from handy_qwen.core.corrections import Correction
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Method

@@ -1,6 +1,7 @@
 """Bluetooth headsets of macOS, asked of a CoreAudio that answers as its headers say."""
 
 import ctypes
+import queue
 import sys
 from types import SimpleNamespace
 
@@ -9,10 +10,12 @@ import pytest
 from handy_qwen.audio import coreaudio, pulse
 from handy_qwen.audio import portaudio as portaudio_module
 from handy_qwen.audio.devices import Device, Wish, pick, spared
+from handy_qwen.audio.hotplug import Subscription
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from tests.unit.audio.conftest import FakePortAudio, host, info
 
+LONG_S = 20.0
 NOT_THERE = 2003332927  # kAudioHardwareUnknownPropertyError, "who?"
 
 
@@ -25,8 +28,9 @@ class CoreAudio:
 
     def __init__(self, devices):
         self.devices = devices
-        self.strings = {}
         self.released = []
+        self.listeners = {}  # by what they hear of
+        self.refused = ""
 
     # --- as CoreAudio's functions ---
 
@@ -55,6 +59,18 @@ class CoreAudio:
             into.value = 1000 + number
         else:
             return NOT_THERE
+        return 0
+
+    def AudioObjectAddPropertyListener(self, number, address, listener, data):  # noqa: N802
+        asked = address._obj
+        assert (number, asked.scope, asked.element, data) == (1, code("glob"), 0, None)
+        if asked.selector == code(self.refused or "none"):
+            return NOT_THERE
+        self.listeners[asked.selector] = listener
+        return 0
+
+    def AudioObjectRemovePropertyListener(self, _number, address, listener, _data):  # noqa: N802
+        assert self.listeners.pop(address._obj.selector) is listener
         return 0
 
     # --- as CoreFoundation's ---
@@ -103,6 +119,38 @@ def test_without_coreaudio_nothing_is_known(monkeypatch):
     monkeypatch.setattr(coreaudio, "_libraries", lambda: None)
     assert coreaudio.headsets() == set()
     assert coreaudio.playing_headsets() is None
+
+
+@pytest.mark.parametrize("what", ["dev#", "dIn "])
+def test_devices_that_come_or_go_and_another_default_are_reported(system, what):
+    changes = queue.SimpleQueue()
+    subscription = Subscription(lambda: changes.put(None), coreaudio.DeviceListener())
+    subscription.begin()
+    assert subscription.is_alive
+    assert system.listeners[code(what)](1, 1, None, None) == 0
+    changes.get(timeout=LONG_S)
+    subscription.stop(LONG_S)
+    assert system.listeners == {}
+
+
+def test_where_coreaudio_refuses_nothing_is_left_behind(system):
+    system.refused = "dIn "
+    subscription = Subscription(lambda: None, coreaudio.DeviceListener())
+    subscription.begin()
+    subscription.thread.join(LONG_S)
+    assert (subscription.is_alive, subscription.thread.has_died()) == (False, False)
+    assert system.listeners == {}
+
+
+@pytest.mark.usefixtures("system")
+def test_the_microphones_of_macos_are_watched(monkeypatch):
+    changes = queue.SimpleQueue()
+    found = microphones(monkeypatch, FakePortAudio(info("Built-in", 1)), "darwin")
+    found.watch(lambda: changes.put(None))
+    found.devices()
+    assert found.hotplug.is_alive()
+    found.close()
+    assert not found.hotplug.is_alive()
 
 
 @pytest.mark.skipif(sys.platform != "darwin", reason="asks macOS")

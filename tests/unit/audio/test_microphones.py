@@ -1,5 +1,6 @@
 """PortAudio's devices on other systems, formats that a device refuses, and errors worded for people."""
 
+import itertools
 import os
 import sys
 from types import SimpleNamespace
@@ -7,8 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from handy_qwen.audio import cards, pulse
 from handy_qwen.audio import portaudio as portaudio_module
-from handy_qwen.audio import pulse
+from handy_qwen.audio.cards import state_of
 from handy_qwen.audio.devices import Device
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio, worded
@@ -44,6 +46,60 @@ def test_names_of_alsa_lose_the_address_that_changes_with_the_plugging(monkeypat
         Device("USB Audio Device", "1", 16_000, 1),
         Device("default", "3", 44_100, 32, is_default=True),
     ]
+
+
+def test_cards_and_sockets_that_come_or_may_be_used_are_news(tmp_path):
+    snd, runtime = tmp_path / "snd", tmp_path / "run"
+    (runtime / "pulse").mkdir(parents=True)
+
+    def state():
+        return state_of({"XDG_RUNTIME_DIR": str(runtime)}, snd)
+
+    def touch(path):
+        path.touch()
+        os.utime(path.parent, ns=(1, next(times)))  # however coarse the clock of the file system is
+
+    seen, times = [state()], itertools.count(1)
+    snd.mkdir()
+    seen.append(state())
+    touch(snd / "pcmC0D0c")
+    seen.append(state())
+    touch(runtime / "pipewire-0")
+    seen.append(state())
+    touch(runtime / "pulse" / "native")
+    seen.append(state())
+    assert len(set(seen)) == 5
+    assert state() == seen[-1]
+
+
+@pytest.mark.unix("modes are POSIX's")
+def test_a_card_that_may_be_used_now_is_news(tmp_path):
+    node = tmp_path / "pcmC0D0c"
+    node.touch(mode=0o000)
+    before = state_of({}, tmp_path)
+    for _ in range(100_000):  # clocks of file systems are coarse
+        node.chmod(0o600)
+        if state_of({}, tmp_path) != before:
+            return
+    pytest.fail("nothing has changed")
+
+
+def test_there_is_news_only_if_something_changed_since_the_devices_were_asked_for(monkeypatch):
+    states = [1]
+    monkeypatch.setattr(cards, "state_of", lambda _: states[-1])
+    found = microphones(monkeypatch, ALSA, "linux")
+    found.devices()
+    assert not found.has_news()
+    states.append(2)
+    assert found.has_news()
+    found.devices()
+    assert not found.has_news()
+
+
+def test_where_nobody_tells_there_may_always_be_news(monkeypatch):
+    found = microphones(monkeypatch, WINDOWS, "win32")
+    found.devices()
+    assert found.has_news()
 
 
 def test_windows_lists_the_devices_of_wasapi(monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.audio.devices import Device, FrameBuffer, Wish
-from handy_qwen.audio.recorder import ALWAYS, MicrophoneRecorder
+from handy_qwen.audio.recorder import ALWAYS, ASK_IDLE_S, RETRY_IDLE_S, MicrophoneRecorder
 from handy_qwen.audio.take import Take
 from handy_qwen.core.events import (
     EndCause,
@@ -62,9 +62,15 @@ class FakeBackend:
         self.error = None
         self.on_change = None
         self.playing_now = None  # nobody can tell
+        self.unseen = 0
+        self.news, self.asked = True, 0
 
     def devices(self):
+        self.asked += 1
         return list(self.present)
+
+    def has_news(self):
+        return self.news
 
     def playing(self):
         return self.playing_now
@@ -380,6 +386,87 @@ def test_the_default_device_is_followed_while_warm(studio):
     assert [device.name for device in studio.lists[-1]] == ["Built-in", "Headset"]
 
 
+class ShortSightedBackend(FakeBackend):
+    """Sees what has changed only while nothing is open, as PortAudio does."""
+
+    def __init__(self):
+        super().__init__()
+        self.there = [BUILT_IN]
+        self.changes = self.seen = 0
+        self.is_kept = False  # by something else that is open
+
+    def devices(self):
+        if not self.opened and not self.is_kept:
+            self.present, self.seen = list(self.there), self.changes
+        self.unseen = self.changes if self.changes != self.seen else 0
+        return super().devices()
+
+    def change(self, *devices):
+        self.there, self.changes = devices, self.changes + 1
+        self.on_change()
+
+
+@pytest.fixture
+def short_sighted():
+    studio = Studio(ShortSightedBackend())
+    studio.backend.watch(studio.recorder.refresh_devices)
+    return studio
+
+
+def test_a_warm_stream_gives_way_to_a_change_that_cannot_be_seen_under_it(short_sighted):
+    studio = short_sighted
+    studio.record(1, 0.5)
+    studio.backend.change(BUILT_IN_BESIDES, HEADSET_BY_DEFAULT)
+    studio.run(0.5)
+    assert studio.lists[-1] == [BUILT_IN_BESIDES, HEADSET_BY_DEFAULT]
+    assert [stream.device.name for stream in studio.backend.opened] == ["Headset"]
+
+
+def test_a_take_keeps_its_stream_and_the_change_is_seen_right_after_it(short_sighted):
+    studio = short_sighted
+    studio.start(1, 0.5)
+    studio.backend.change(BUILT_IN, HEADSET)
+    studio.run(0.5)
+    assert len(studio.backend.opened) == 1
+    assert studio.lists == [[BUILT_IN]]
+    studio.stop(1, 0.5)
+    studio.run(0.5)
+    assert studio.lists == [[BUILT_IN], [BUILT_IN, HEADSET]]
+    assert studio.ended.cause is EndCause.STOPPED
+
+
+def test_a_headset_that_changes_something_whenever_it_is_opened_is_not_opened_all_the_time(short_sighted):
+    studio = short_sighted
+    open_it = studio.backend.open
+
+    def open_and_change(device):
+        stream = open_it(device)
+        studio.backend.change(*studio.backend.there)
+        return stream
+
+    studio.backend.open = open_and_change
+    studio.recorder.configure(Wish(), ALWAYS)
+    studio.run(25.0)
+    assert len(studio.backend.streams) == 4
+
+
+def test_for_one_change_the_stream_is_closed_once_and_looked_again_while_nothing_is_open(short_sighted):
+    studio = short_sighted
+    studio.recorder.configure(Wish(), ALWAYS)
+    studio.record(1, 0.5)
+    before = len(studio.backend.streams)
+    studio.backend.is_kept = True
+    studio.backend.change(BUILT_IN, HEADSET)
+    studio.run(10.0)
+    assert len(studio.backend.streams) == before + 1
+    studio.recorder.configure(Wish(), 0.0)
+    studio.run(0.5)
+    assert studio.lists == [[BUILT_IN]]
+    studio.backend.is_kept = False
+    studio.run(5.0)
+    assert studio.lists == [[BUILT_IN], [BUILT_IN, HEADSET]]
+
+
 def test_the_devices_are_told_when_they_change_and_only_then(studio):
     studio.recorder.refresh_devices()
     studio.run(0.5)
@@ -515,6 +602,35 @@ def test_that_there_is_no_microphone_is_told_once_it_has_lasted_and_when_it_is_o
     assert told[1:] == [None]
 
 
+def test_without_a_microphone_the_sound_system_is_asked_again_when_something_has_changed():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.backend.news = False
+    studio.plug()
+    studio.run(5.0)
+    asked = studio.backend.asked
+    studio.run(60.0)
+    assert studio.backend.asked == asked
+    studio.backend.news = True
+    while studio.backend.asked == asked:
+        studio.run(0.5)
+    studio.backend.news = False
+    studio.run(60.0)
+    assert studio.backend.asked == asked + 2, "a card may not be ready as soon as it is there"
+    assert len(told) == 1
+
+
+def test_without_a_microphone_the_sound_system_is_asked_now_and_then():
+    told = []
+    studio = Studio(on_trouble=told.append)
+    studio.backend.news = False
+    studio.plug()
+    studio.run(5.0)
+    studio.backend.present = [BUILT_IN]  # nobody has said so
+    studio.run(ASK_IDLE_S + RETRY_IDLE_S)
+    assert told[1:] == [None]
+
+
 def test_a_microphone_that_changes_its_profile_is_no_trouble():
     told = []
     studio = Studio(on_trouble=told.append)
@@ -531,7 +647,7 @@ def test_a_sound_system_that_does_not_answer_is_told_and_asked_until_it_does():
     def refuse():
         raise BUSY
 
-    studio.backend.devices = refuse
+    studio.backend.devices, studio.backend.news = refuse, False
     studio.recorder.refresh_devices()
     studio.run(4.0)
     assert told == [BUSY]
@@ -1021,6 +1137,7 @@ class Backend:
     open = lambda self, device: Stream()
     watch = lambda self, on_change: None
     playing = lambda self: None
+    unseen = 0
 
 heard = threading.Event()
 recorder = MicrophoneRecorder(lambda event: None, Backend())

@@ -123,9 +123,10 @@ def test_a_long_log_keeps_its_end(tmp_path):
     assert len(text) <= 1_500_000
 
 
-def test_what_is_there_already_is_not_overwritten(tmp_path):
+def test_what_is_there_already_is_not_overwritten_also_if_it_has_come_just_now(tmp_path, monkeypatch):
     place = tmp_path / "thesis.zip"
     place.write_text("years of work", encoding="utf-8")
+    monkeypatch.setattr(os.path, "lexists", lambda _path: False)  # as it was a moment before
     with pytest.raises(HandyError, match="there already"):
         write_bundle(place, Context({}), REPORT)
     assert place.read_text(encoding="utf-8") == "years of work"

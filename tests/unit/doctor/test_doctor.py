@@ -44,7 +44,7 @@ from handy_qwen.errors import (
 )
 from handy_qwen.history.store import Places, default_folder
 from handy_qwen.models.installed import demo_model, model_entries
-from handy_qwen.models.placement import Choice, keep_choice
+from handy_qwen.models.machine import Choice, keep_choice
 from handy_qwen.settings import Configuration, Settings, read_configuration
 from handy_qwen.system.entries import MenuEntry
 from handy_qwen.system.hotkeys.listener import Listener

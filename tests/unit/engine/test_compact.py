@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.convert.graph import quantize_blocks
 from handy_qwen.engine.api import Cancel
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.compact import EmbeddingTable, map_array, rotary_tables
 from handy_qwen.engine.qwen3.recognizer import open_parts
 from handy_qwen.engine.qwen3.sessions import run
@@ -213,7 +213,7 @@ def test_the_encoder_remembers_the_last_window_and_no_other(model, monkeypatch):
         frontend_runs.extend(["mel"] if "mel" in feeds else [])
         return run(session, feeds, cancel, outputs)
 
-    monkeypatch.setattr(devices, "run", counted)
+    monkeypatch.setattr(sessions, "run", counted)
     model.encoder._seen.clear()
     first, second = (np.full((128, 300), level, np.float32) for level in (0.1, 0.2))
     for mel, runs in ((first, 3), (first, 0), (second, 3), (second, 0), (first, 3)):
@@ -230,7 +230,7 @@ def test_a_second_that_was_prepared_is_not_convolved_again(model, monkeypatch):
     model.encoder._seen.clear()
     model.encoder.prepare(1, window[:, 100:200].copy(), Cancel())
     np.testing.assert_array_equal(model.encoder.encode(window, Cancel()), expected)
-    monkeypatch.setattr(devices, "run", None)
+    monkeypatch.setattr(sessions, "run", None)
     for index in range(3):  # all of them are known by now
         model.encoder.prepare(index, window[:, index * 100 :][:, :100].copy(), Cancel())
 

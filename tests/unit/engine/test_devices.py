@@ -12,11 +12,10 @@ import pytest
 from handy_qwen.audio.files import load
 from handy_qwen.engine import load_model
 from handy_qwen.engine.api import Cancel, Part, Placement
-from handy_qwen.engine.qwen3 import devices
-from handy_qwen.engine.qwen3.devices import DEVICES, devices_here, parts_for
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.engine.qwen3.recognizer import open_parts
-from handy_qwen.engine.qwen3.sessions import Device
+from handy_qwen.engine.qwen3.sessions import DEVICES, Device, devices_here, parts_for
 from handy_qwen.errors import CancelledError, EngineError
 from handy_qwen.models.installed import VOICE_MODEL, demo_model
 from handy_qwen.paths import asset
@@ -34,7 +33,7 @@ def failures():
 @pytest.fixture
 def placed(failures, monkeypatch):
     """All parts on the stand-in."""
-    monkeypatch.setattr(devices, "DEVICES", (*DEVICES, STAND_IN))
+    monkeypatch.setattr(sessions, "DEVICES", (*DEVICES, STAND_IN))
     return Placement(STAND_IN.provider, ALL, failures.append)
 
 
@@ -46,7 +45,7 @@ def runs(monkeypatch):
         count, most = 0, 1_000_000
         failure = EngineError("The speech engine failed while running the model.")
 
-    real = devices.run
+    real = sessions.run
 
     def run(session, feeds, cancel, outputs=None):
         if session.get_providers()[0] != STAND_IN.provider:
@@ -58,7 +57,7 @@ def runs(monkeypatch):
             raise Runs.failure
         return [np.full_like(value, Runs.failure) for value in real(session, feeds, cancel, outputs)]
 
-    monkeypatch.setattr(devices, "run", run)
+    monkeypatch.setattr(sessions, "run", run)
     return Runs
 
 
@@ -101,7 +100,7 @@ def test_drivers_of_windows_are_listed_until_there_are_no_more():
             description, _, version = self.drivers[key].rpartition(" ")
             return {"DriverDesc": description, "DriverVersion": version}[name], 1
 
-    assert devices.windows_drivers(Registry()) == ["Card 31.0", "Other card 2.1"]
+    assert sessions.windows_drivers(Registry()) == ["Card 31.0", "Other card 2.1"]
 
 
 def test_what_computes_in_16_bits_gets_no_part_of_the_decoder_and_none_in_8_bits(exact_package):
@@ -191,7 +190,7 @@ def test_a_device_that_cannot_be_opened_leaves_the_model_on_the_processor(random
 @pytest.mark.expects_log
 def test_a_driver_that_is_missing_is_said(random_package, failures, monkeypatch):
     """Some providers are in the build, and cannot be started: ONNX Runtime then opens without them."""
-    monkeypatch.setattr(devices, "DEVICES", (STAND_IN,))
+    monkeypatch.setattr(sessions, "DEVICES", (STAND_IN,))
     monkeypatch.setattr(ort.InferenceSession, "get_providers", lambda _: ["CPUExecutionProvider"])
     open_parts(random_package, 1, Placement(STAND_IN.provider, ALL, failures.append))
     assert {error.title for error in failures} == {

@@ -118,12 +118,10 @@ def test_an_answer_that_is_cut_off_is_said_to_be(demo_recognizer, report, monkey
     assert REPORT.startswith(transcript.text.removesuffix(GAP))
 
 
-def test_progress_goes_from_nothing_to_all(demo_recognizer, report):
-    parts = []
-    demo_recognizer.transcribe(np.tile(report, 10), on_progress=parts.append)
-    assert parts == sorted(parts)
-    assert parts[-1] == 1.0
-    assert len(parts) > 2
+def test_a_long_clip_shows_signs_of_life(demo_recognizer, report):
+    steps = []
+    demo_recognizer.transcribe(np.tile(report, 10), on_step=lambda: steps.append(1))
+    assert len(steps) > 2
 
 
 # ---- what may be asked for ------------------------------------------------------------------------------

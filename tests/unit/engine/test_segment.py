@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.engine.api import Cancel, Timings
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.prompt import End, build_prompt
 from handy_qwen.engine.qwen3.segment import Segment, token_limit
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
@@ -170,13 +170,13 @@ def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(
     for end in range(RATE // 2, len(samples) + 1, RATE // 2):  # each louder than the one before
         while passage.prepare(samples[:end], Cancel()):
             pass
-    frontend_run = devices.run
+    frontend_run = sessions.run
 
     def counted(session, feeds, cancel, outputs=None):
         done.extend(feeds)
         return frontend_run(session, feeds, cancel, outputs)
 
-    monkeypatch.setattr(devices, "run", counted)
+    monkeypatch.setattr(sessions, "run", counted)
     assert answer(passage, samples) == wanted
     assert done == ["mel", "hidden"]  # only the last second, which ends within a frame of the clip
 

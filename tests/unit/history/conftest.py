@@ -14,6 +14,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Failed, Kept, Recovered
 from handy_qwen.core.types import Delivery
 from handy_qwen.history.ledger import Complaints, Ledger
@@ -53,8 +54,7 @@ class Books(Ledger):
             self.feed(take, np.full(1600, value, np.float32))
 
     def done(self, take, text="a text", language="", model="", application="", *, is_truncated=False):
-        known = {"language": language, "model": model, "application": application}
-        super().done(take, text, known, is_truncated=is_truncated)
+        super().done(KeepText(take, text, language, model, application, is_truncated))
 
     def record(self, take, seconds=2.0):
         self.begin(take)

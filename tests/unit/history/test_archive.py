@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Entry, EntryState
+from handy_qwen.core.types import Entry, EntryState, Retried
 from handy_qwen.errors import HistoryError
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.export import FIELDS, Format, as_json, exported, local_time
@@ -51,7 +51,7 @@ def test_what_the_program_writes_is_seen_at_once_and_the_other_way_round(archive
 
 
 def test_a_new_text_takes_the_place_of_the_old(archive):
-    archive.transcribed(3, "there is one", language="English", model="other")
+    archive.transcribed(3, Retried("there is one", "English", "other"))
     entry = archive.entry(3)
     assert (entry.text, entry.model, entry.state) == ("there is one", "other", EntryState.DONE)
     assert not entry.is_undelivered
@@ -63,16 +63,16 @@ def test_a_text_in_which_words_may_be_missing_is_kept_as_one_until_there_is_a_be
     books.done(4, "fourth… and", is_truncated=True)
     assert [entry.is_truncated for entry in archive.newest()] == [True, False, False, False]
     assert json.loads(as_json(archive.entry(4)))["truncated"] is True
-    archive.transcribed(4, "fourth", language="English", model="other")
+    archive.transcribed(4, Retried("fourth", "English", "other"))
     assert not archive.entry(4).is_truncated
-    archive.transcribed(4, "fourth…", language="English", model="m", is_truncated=True)
+    archive.transcribed(4, Retried("fourth…", "English", "m", is_truncated=True))
     assert archive.entry(4).is_truncated
 
 
 def test_no_text_replaces_none_but_leaves_one_that_is_there(archive):
     entry = archive.entry(1)
     with pytest.raises(HistoryError, match="No speech was found"):
-        archive.transcribed(1, "", language="", model="other")
+        archive.transcribed(1, Retried("", "", "other"))
     assert archive.entry(1) == entry
 
 
@@ -81,7 +81,7 @@ def test_what_the_command_line_has_transcribed_is_not_offered_again(tmp_path):
     before.record(1)
     before.crash()
     with Archive(before.folder) as archive:
-        archive.transcribed(1, "there is one", language="", model="m")
+        archive.transcribed(1, Retried("there is one", "", "m"))
     now = before.again()
     assert now.recovered.unfinished == now.recovered.undelivered == ()
 

@@ -12,6 +12,7 @@ from contextlib import closing
 import numpy as np
 import pytest
 
+from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Failed, Recovered
 from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
@@ -93,7 +94,7 @@ def test_a_whole_take_by_the_port(start, tmp_path):
     for _ in range(20):
         history.feed(1, BLOCK)
     history.complete(1)
-    history.done(1, "a text", language="German", application="xterm")
+    history.done(KeepText(1, "a text", "German", "", "xterm"))
     history.delivered(1, Delivery.BEGUN)
     history.delivered(1, Delivery.PASTED)
     history.close(10.0)
@@ -108,7 +109,7 @@ def test_a_whole_take_by_the_port(start, tmp_path):
 def test_each_delivery_has_its_word(start, tmp_path, how):
     history, _ = start()
     history.begin(1)
-    history.done(1, "a text")
+    history.done(KeepText(1, "a text", "", "", ""))
     history.delivered(1, how)
     history.close(10.0)
     (row,) = rows(tmp_path / "history")
@@ -122,11 +123,11 @@ def test_in_private_nothing_is_written(start, tmp_path):
     history.begin(1)
     for _ in range(20):
         history.feed(1, BLOCK)
-    history.done(1, "a secret")
+    history.done(KeepText(1, "a secret", "", "", ""))
     history.set_private(False)
     history.begin(2)
     history.feed(2, BLOCK)
-    history.done(2, "no secret")
+    history.done(KeepText(2, "no secret", "", "", ""))
     history.close(10.0)
     assert [row.text for row in rows(tmp_path / "history")] == ["no secret"]
     assert len(before) <= 4
@@ -145,7 +146,7 @@ def test_a_full_disk_costs_nothing_once_there_is_space(mount, start):
     error = posted.wait_for(Failed).error
     assert error.title == "The disk is full."
     history.complete(1)
-    history.done(1, "a text")
+    history.done(KeepText(1, "a text", "", "", ""))
     filler.unlink()
     history.close(20.0)
     assert len(posted.of(Failed)) == 1
@@ -248,7 +249,7 @@ def test_a_stuck_disk_holds_up_neither_microphone_nor_controller(start, monkeypa
     assert posted.wait_for(Failed).error.title == "The disk isn't responding."
     assert history.thread.piece() is not None
     history.complete(1)
-    history.done(1, "a text")
+    history.done(KeepText(1, "a text", "", "", ""))
     goes_on.set()
     history.close(20.0)
     assert len(posted.of(Failed)) == 1
@@ -287,7 +288,7 @@ def test_an_unexpected_error_is_told_and_the_thread_lives_on(start, monkeypatch,
     posted.wait_for(Failed)
     history.begin(2)
     history.feed(2, BLOCK)
-    history.done(2, "a text")
+    history.done(KeepText(2, "a text", "", "", ""))
     history.close(10.0)
     assert len(list((tmp_path / "history" / "takes").iterdir())) == 1
 
@@ -301,7 +302,7 @@ def test_a_history_that_died_goes_on_where_it_was(start, tmp_path):
     assert history.thread.has_died()
     history.feed(1, BLOCK)
     history.thread.revive()
-    history.done(1, "a text")
+    history.done(KeepText(1, "a text", "", "", ""))
     history.close(10.0)
     (path,) = (tmp_path / "history" / "takes").iterdir()
     assert wav.look(path).samples == 3200

@@ -13,13 +13,13 @@ import pytest
 from handy_qwen import paths
 from handy_qwen.audio.files import load
 from handy_qwen.engine.api import Part, Timings, Transcript
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
-from handy_qwen.errors import CancelledError, CheckSpeechError, EngineError
-from handy_qwen.models import device_trial, installed, placement
-from handy_qwen.models.device_trial import is_trial_due, try_devices
+from handy_qwen.errors import CheckSpeechError, EngineError
+from handy_qwen.models import installed, machine, tuning
 from handy_qwen.models.installed import demo_model, load_recognizer
-from handy_qwen.models.placement import Choice, choice_of, placement_of
+from handy_qwen.models.machine import Choice, choice_of, placement_of
+from handy_qwen.models.tuning import is_trial_due, try_devices
 from handy_qwen.paths import asset
 
 pytestmark = pytest.mark.usefixtures("app_home")
@@ -60,7 +60,7 @@ def demo():
 @pytest.fixture(autouse=True)
 def only_the_stand_in(monkeypatch):
     """It is a device, and the only one."""
-    monkeypatch.setattr(devices, "DEVICES", (STAND_IN,))
+    monkeypatch.setattr(sessions, "DEVICES", (STAND_IN,))
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def fake(monkeypatch):
 
     def replace(gains=None, words="Words.", failure=""):
         monkeypatch.setattr(
-            device_trial,
+            tuning,
             "load_model",
             lambda *_, placement=None, **__: FakeModel(placement, gains or {}, words, failure),
         )
@@ -127,7 +127,7 @@ def test_without_check_speech_no_device_is_used(fake, demo, monkeypatch, tmp_pat
         raise CheckSpeechError(tmp_path, "is missing")
 
     fake({Part.ENCODER: 9})
-    monkeypatch.setattr(device_trial, "load_check_speech", missing)
+    monkeypatch.setattr(tuning, "load_check_speech", missing)
     choice = try_devices(demo, 1)
     assert not choice.parts
     assert "is missing. Without it, no device is used." in choice.why
@@ -138,7 +138,7 @@ def test_a_trial_is_due_until_it_was_made_and_again_with_another_driver(fake, de
     assert is_trial_due(demo)
     try_devices(demo, 1)
     assert not is_trial_due(demo)
-    monkeypatch.setattr(placement, "drivers", lambda: "a newer one")
+    monkeypatch.setattr(machine, "drivers", lambda: "a newer one")
     assert is_trial_due(demo)
     assert placement_of(demo) is None
 
@@ -148,19 +148,20 @@ def test_without_devices_no_trial_is_due(demo, monkeypatch):
     assert not is_trial_due(demo)
 
 
-def test_a_trial_given_up_is_made_another_time(fake, demo):
-    def give_up():
-        raise CancelledError
+def test_a_trial_that_is_interrupted_is_made_another_time(fake, demo, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
 
     fake()
-    with pytest.raises(CancelledError):
-        try_devices(demo, 1, give_up)
+    monkeypatch.setattr(tuning._Trial, "_times", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        try_devices(demo, 1)
     assert is_trial_due(demo)
 
 
 def test_a_device_that_ended_the_program_is_not_tried_again(fake, demo, monkeypatch):
     fake({Part.ENCODER: 9})
-    monkeypatch.setattr(device_trial._Trial, "choice", lambda _: choice_of(demo))
+    monkeypatch.setattr(tuning._Trial, "choice", lambda _: choice_of(demo))
     crashed = Choice("", frozenset(), "The program crashed while the device was tried.")
     assert try_devices(demo, 1) == crashed
 
@@ -174,12 +175,12 @@ def test_a_device_that_ends_the_program_is_not_used_again_until_a_driver_changes
     chosen = try_devices(demo, 1)
     code = f"""
 import os, numpy, handy_qwen.models.installed as installed
-from handy_qwen.engine.qwen3 import devices
+from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
-devices.DEVICES = (Device("{STAND_IN.provider}", "A stand-in"),)
+sessions.DEVICES = (Device("{STAND_IN.provider}", "A stand-in"),)
 def end(*_, device=None, **__):
     os.abort()
-devices.{where} = end
+sessions.{where} = end
 model = installed.load_recognizer("demo", 1, use_devices=True)
 model.measure(numpy.ones(16000, numpy.float32), 2)
 """
@@ -188,7 +189,7 @@ model.measure(numpy.ones(16000, numpy.float32), 2)
     assert choice_of(demo) == Choice("", frozenset(), "The program crashed while the device was used.")
     assert placement_of(demo) is None
     assert not is_trial_due(demo)
-    monkeypatch.setattr(placement, "drivers", lambda: "a newer one")
+    monkeypatch.setattr(machine, "drivers", lambda: "a newer one")
     assert is_trial_due(demo)
     assert chosen.parts == BOTH
 
@@ -249,7 +250,7 @@ def test_a_use_that_ends_while_it_is_looked_at_was_no_crash(fake, demo, monkeypa
         return found
 
     noted = []
-    monkeypatch.setattr(placement, "keep_choice", lambda folder, _choice: noted.append(folder))
+    monkeypatch.setattr(machine, "keep_choice", lambda folder, _choice: noted.append(folder))
     monkeypatch.setattr(os, "fstat", ends_then)
     assert choice_of(demo) == choice
     assert noted == []
@@ -299,10 +300,10 @@ def test_a_file_that_was_changed_means_another_trial(fake, demo, wrong):
 @pytest.mark.expects_log
 def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeypatch):
     """With real models. The stand-in is taken, however slow it is, and then breaks down."""
-    monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
+    monkeypatch.setattr(tuning, "_QUICKER", 1e9)
     assert try_devices(demo, 1).parts == BOTH
     speech = load(asset("speech/report.flac"))
-    model, real, runs = load_recognizer("demo", threads=1, use_devices=True), devices.run, []
+    model, real, runs = load_recognizer("demo", threads=1, use_devices=True), sessions.run, []
 
     def broken(session, *arguments):
         runs.append(session.get_providers()[0])
@@ -310,7 +311,7 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
             raise EngineError("It is gone.")
         return real(session, *arguments)
 
-    monkeypatch.setattr(devices, "run", broken)
+    monkeypatch.setattr(sessions, "run", broken)
     model.transcribe(speech)
     model.close()
     assert STAND_IN.provider in runs
@@ -323,7 +324,7 @@ def test_a_model_in_use_goes_back_to_the_processor_and_stays_there(demo, monkeyp
 
 
 def test_a_device_is_used_only_where_it_may_be(demo, monkeypatch):
-    monkeypatch.setattr(device_trial, "_QUICKER", 1e9)
+    monkeypatch.setattr(tuning, "_QUICKER", 1e9)
     try_devices(demo, 1)
     seen, real = [], installed.placement_of
     monkeypatch.setattr(installed, "placement_of", lambda folder: seen.append(folder) or real(folder))

@@ -39,7 +39,7 @@ from handy_qwen.message import Message
 from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 from tests.fakes import FakeHistory, FakeInserter, fake_ports
 
 

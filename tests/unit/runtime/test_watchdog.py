@@ -15,11 +15,11 @@ from handy_qwen.runtime.watchdog import FORGIVEN_LOOKS, SPINNING_LOOKS, Expected
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
-from handy_qwen.transcriber import EngineTranscriber
+from handy_qwen.transcriber.thread import EngineTranscriber
 
 pytestmark = pytest.mark.expects_log
 
-MOST_OWN = Expected("", 0.0).most_own
+MOST_OWN = Expected("", "", 0.0).most_own
 
 
 class Part:
@@ -50,7 +50,7 @@ class Bench:
         self.part = part
         self.told, self.notes = [], []
         self.watchdog = Watchdog(lambda *said: self.told.append(said), lambda *said: self.notes.append(said))
-        self.watchdog.add([Watch("part", part, Expected("The part", stuck_s))])
+        self.watchdog.add([Watch(part, Expected("part", "The part", stuck_s))])
 
     def look(self, times=1):
         for _ in range(times):
@@ -102,7 +102,7 @@ def test_what_cannot_be_started_again_is_told_at_once_and_taken_back_when_it_liv
 def test_what_does_not_move_is_told_once_and_taken_back_when_it_moves():
     desk = Bench(Part())
     desk.part.at = 7
-    assert desk.look(5).titles == []
+    assert desk.look(3).titles == []
     assert desk.look(10).titles == ["The part isn't responding."]
     desk.part.at = 8
     assert desk.look().titles == ["The part isn't responding.", None]
@@ -138,7 +138,7 @@ def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
 
 def test_what_is_asked_for_much_or_polls_at_its_own_pace_does_not_spin():
     desk = Bench(Part())
-    spin(desk, 10 * SPINNING_LOOKS, pieces=400)
+    spin(desk, 10 * SPINNING_LOOKS, pieces=MOST_OWN)
     assert (desk.part.revived, desk.told) == (0, [])
 
 
@@ -151,7 +151,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
             thread.end()
         ran.put(threading.current_thread())
 
-    ran, watch_ = queue.SimpleQueue(), Watch("part", None, Expected("The part", 5.0, most_own=0))
+    ran, watch_ = queue.SimpleQueue(), Watch(None, Expected("part", "The part", 5.0, most_own=0))
     thread = watch_.part = WatchedThread("spinning", run, on_revive=is_cured.set)
     thread.start()
     watchdog = Watchdog(pytest.fail, lambda *_: None)
@@ -172,7 +172,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     broken.has_died = lambda: 1 / 0
     last = Part()
     desk.watchdog.add(
-        [Watch("broken", broken, Expected("It", 1.0)), Watch("last", last, Expected("It", 1.0))]
+        [Watch(broken, Expected("broken", "It", 1.0)), Watch(last, Expected("last", "It", 1.0))]
     )
     last.is_dead = True
     desk.look()
@@ -182,7 +182,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
 def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
     clock, part = iter([0.0]), Part()
     watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
-    watchdog.add([Watch("part", part, Expected("It", 1.0))])
+    watchdog.add([Watch(part, Expected("part", "It", 1.0))])
     part.is_dead = True
     watchdog.look()
     assert part.revived == 1
@@ -206,7 +206,7 @@ def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     part, noted = Part(), threading.Event()
     part.is_dead = True
     watchdog = Watchdog(lambda *_: None, lambda *_: noted.set())
-    watchdog.add([Watch("part", part, Expected("The part", 5.0))])
+    watchdog.add([Watch(part, Expected("part", "The part", 5.0))])
     watchdog.start()
     assert noted.wait(30)
     watchdog.stop(30)

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from handy_qwen.errors import UNEXPECTED, HandyError
-from handy_qwen.runtime.worker import WatchedThread, Worker
+from handy_qwen.runtime.worker import WatchedThread, Worker, queued
 
 
 def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
@@ -244,6 +244,23 @@ def test_a_worker_that_waits_keeps_nothing_of_its_last_call_alive():
     del large
     assert gone.wait(30)
     worker.stop(30)
+
+
+def test_a_queued_method_is_done_in_turn_on_the_thread_of_its_object():
+    class Owner:
+        def __init__(self):
+            self.thread, self.done = Worker("x"), []
+
+        @queued
+        def note(self, what, *, loudly=False):
+            self.done.append((what, loudly))
+
+    owner = Owner()
+    owner.thread.do(lambda: owner.note("inside"))
+    owner.note("outside", loudly=True)
+    assert owner.done == []
+    owner.thread.run_pending()
+    assert owner.done == [("outside", True), ("inside", False)]
 
 
 @pytest.mark.expects_log

@@ -191,15 +191,14 @@ def allowed() -> set[str]:
     from handy_qwen.core.commands import COMMAND_LANGUAGES, phrases_of
     from handy_qwen.core.profiles import BUILT_IN
     from handy_qwen.languages import ALL_LANGUAGES, NATIVE_NAMES
-    from handy_qwen.ui.settings import words
-    from handy_qwen.ui.setup import words as setup_words
+    from handy_qwen.ui.settings.text import BEFORE, HEARD
 
     root = Path(__file__).parents[2]
     sources = [root / "unit" / "ui" / "gallery.py", *(root / "e2e" / f"{one}.py" for one in STATES_IN)]
     trees = [ast.parse(file.read_text(encoding="utf-8")) for file in sources]
     nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)]
-    texts = [NAMES, setup_words.DEMO_SENTENCE, words.EXAMPLE_BEFORE, words.EXAMPLE_HEARD.casefold()]
-    texts += [words.EXAMPLE_HEARD, *map(manual.title, manual.TOPICS)]
+    texts = [NAMES, "The meeting starts at five o'clock.", BEFORE, HEARD.casefold()]
+    texts += [HEARD, *map(manual.title, manual.TOPICS)]
     texts += [node.value for node in nodes if isinstance(node.value, str)]
     texts += [phrase for one in COMMAND_LANGUAGES for phrase in phrases_of(one).values()]
     texts += [*ALL_LANGUAGES, *NATIVE_NAMES.values(), *(name for one in BUILT_IN for name in one.programs)]

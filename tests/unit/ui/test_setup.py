@@ -17,8 +17,8 @@ from handy_qwen.core.types import KeyOffer, KeyPermission, Mode
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
-from handy_qwen.ui.setup import words
-from handy_qwen.ui.setup.page import missed
+from handy_qwen.ui.setup import pages, reading
+from handy_qwen.ui.setup.reading import missed
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.widgets import MeterBar
 from tests.e2e.shelves import SHELVES
@@ -104,9 +104,9 @@ def hear(asked, step, keys="", error=None):
 def test_every_step_can_be_skipped_and_gone_back_to(window):
     for place in range(5):
         assert window.place == place
-        assert window.forward.text() == (words.SKIP if place != AUTOSTART else words.NEXT)
+        assert window.forward.text() == ("S&kip" if place != AUTOSTART else "&Next")
         window.forward.click()
-    assert window.forward.text() == words.FINISH
+    assert window.forward.text() == "&Finish"
     window.back.click()
     assert window.place == AUTOSTART
     window.steps.entries[HOTKEY].click()
@@ -126,13 +126,9 @@ def test_closed_half_way_it_comes_up_where_it_was_and_finished_at_its_beginning(
 
 def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window, page_of):
     page_of(DICTATION)
-    say(window, words.SENTENCE)
-    assert (
-        window.steps.entries[DICTATION]
-        .accessibleName()
-        .startswith(words.STEP_DONE.format(title=words.DICTATION))
-    )
-    assert window.steps.entries[HOTKEY].accessibleName() == words.HOTKEY
+    say(window, "The meeting starts at five o'clock.")
+    assert window.steps.entries[DICTATION].accessibleName().startswith("First text, done")
+    assert window.steps.entries[HOTKEY].accessibleName() == "Hotkey"
 
 
 @pytest.mark.parametrize("place", range(6))
@@ -144,7 +140,7 @@ def test_no_two_buttons_have_the_same_letter(window, place):
 
 def test_no_letter_is_lost_to_a_page_that_is_not_seen(window):
     texts = [one.text() for page in window.pages for one in page.findChildren(QAbstractButton)]
-    assert {words.AT_LOGIN, words.LISTEN} <= set(texts)
+    assert {"Start Handy Qwen when I &log in", "&Listen"} <= set(texts)
 
 
 def test_escape_closes_and_enter_presses_what_has_the_keyboard(window, qtbot):
@@ -163,7 +159,7 @@ def test_the_button_that_looks_like_it_is_the_one_that_enter_presses(window, ask
     assert requests(asked) == [Request.START]
     window.show_view(RECORDING)
     assert default_button(window) is page.record, "Enter in the field ends the recording"
-    say(window, words.SENTENCE)
+    say(window, "The meeting starts at five o'clock.")
     assert default_button(window) is window.forward
     window.back.setFocus()
     assert default_button(window) is window.back
@@ -225,7 +221,7 @@ def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_bu
     page.record.click()
     assert window.focusWidget() is page.heard
     window.show_view(RECORDING)
-    assert page.record.text() == words.STOP
+    assert page.record.text() == "&Stop"
     qtbot.keyClick(page.heard, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: requests(asked) == [Request.START, Request.STOP])
 
@@ -233,9 +229,9 @@ def test_listening_begins_with_the_cursor_in_the_field_and_ends_with_the_same_bu
 def test_the_sentence_read_well_counts_whatever_its_punctuation(window, page_of, qtbot):
     page_of(MICROPHONE)
     page = say(window, "the meeting starts at five o'clock")
-    assert page.verdict.words == words.HEARD_WELL
+    assert page.verdict.words == "Every word is right. This microphone works."
     assert page.is_done
-    assert window.forward.text() == words.NEXT
+    assert window.forward.text() == "&Next"
     page.heard.setFocus()
     qtbot.keyClick(page.heard, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.place == HOTKEY)
@@ -245,19 +241,45 @@ def test_the_sentence_read_well_counts_whatever_its_punctuation(window, page_of,
     assert not window.page.cap.is_capturing, "and is still held"
 
 
-ALMOST = words.HEARD_PARTLY.format(right=5, total=6, missed="five")
+ALMOST = "5 of 6 words are right. Missed: five."
 
 
 @pytest.mark.parametrize(
     ("place", "model", "text", "verdict"),
     [
         (MICROPHONE, "demo", "The meeting starts at nine o'clock.", ALMOST),
-        (MICROPHONE, "demo", "Good evening to you.", words.HEARD_NOTHING),
+        (
+            MICROPHONE,
+            "demo",
+            "Good evening to you.",
+            "None of the words are right. Move closer to the microphone, or choose another one.",
+        ),
         (MICROPHONE, "big", "The meeting starts at nine o'clock.", ALMOST),
-        (MICROPHONE, "big", "Guten Abend, lieber Computer.", words.HEARD_OWN),
-        (DICTATION, "demo", words.SENTENCE, words.DICTATION_WORKS),
-        (DICTATION, "demo", "Please send the chairs to Anna.", words.DEMO_MISHEARD),
-        (DICTATION, "big", "Please send the chairs to Anna.", words.DICTATION_WORKS),
+        (
+            MICROPHONE,
+            "big",
+            "Guten Abend, lieber Computer.",
+            "Is that what you said? Then this microphone works.",
+        ),
+        (
+            DICTATION,
+            "demo",
+            "The meeting starts at five o'clock.",
+            "That's it. It works the same in every window.",
+        ),
+        (
+            DICTATION,
+            "demo",
+            "Please send the chairs to Anna.",
+            "The text was inserted, but not every word is right: the demo model knows only some 300 words. "
+            "Say exactly the sentence above.",
+        ),
+        (
+            DICTATION,
+            "big",
+            "Please send the chairs to Anna.",
+            "That's it. It works the same in every window.",
+        ),
     ],
 )
 def test_with_the_demo_model_the_sentence_counts_and_with_a_full_one_the_users_own_words(
@@ -266,14 +288,22 @@ def test_with_the_demo_model_the_sentence_counts_and_with_a_full_one_the_users_o
     window.go_to(place)
     page = say(window, text, model=model)
     assert page.verdict.words == verdict
-    assert page.is_done is (verdict in {words.HEARD_OWN, words.DICTATION_WORKS})
-    assert page.task.text() == (words.SAY_EXACTLY if model == "demo" else words.READ_THIS)
+    assert page.is_done is (
+        verdict
+        in {
+            "Is that what you said? Then this microphone works.",
+            "That's it. It works the same in every window.",
+        }
+    )
+    assert page.task.text() == (
+        "Say exactly this sentence:" if model == "demo" else "Read this aloud, or say something of your own:"
+    )
 
 
 @pytest.mark.parametrize("place", [MICROPHONE, DICTATION])
 def test_what_was_typed_proves_nothing(window, page_of, place):
     page_of(place)
-    page = say(window, words.SENTENCE, typed=True)
+    page = say(window, "The meeting starts at five o'clock.", typed=True)
     assert page.verdict.words == ""
     assert not page.is_done
 
@@ -306,8 +336,8 @@ def test_words_are_those_of_the_script(sentence, text, not_there):
 
 def test_a_text_that_continues_another_field_does_not_begin_with_a_space(window):
     heard, field = window.pages[MICROPHONE].heard, window.pages[DICTATION].field
-    heard.setText(f" {words.SENTENCE}")
-    assert heard.text() == words.SENTENCE
+    heard.setText(f" {reading.SENTENCE}")
+    assert heard.text() == "The meeting starts at five o'clock."
     field.insertPlainText(" Good evening.")
     field.insertPlainText(" Good night.")
     assert field.toPlainText() == "Good evening. Good night."
@@ -335,10 +365,10 @@ def test_leaving_the_page_gives_up_what_is_recorded(window, asked, page_of, leav
 def test_a_voice_moves_the_meter_and_is_told_of(window, page_of, qtbot):
     page = page_of(MICROPHONE)
     window.show_view(RECORDING)
-    assert page.voice.text() == words.TOO_QUIET
+    assert page.voice.text() == "We can't hear you yet. Speak up, or choose another microphone."
     qtbot.waitUntil(lambda: page.meter.loudest_db == -18.0)
     window.show_view(RECORDING)
-    assert page.voice.text() == words.LOUD_ENOUGH
+    assert page.voice.text() == "We can hear you."
 
 
 def test_the_meter_asks_for_the_level_only_while_it_runs(qtbot):
@@ -358,7 +388,10 @@ def test_the_demo_model_knows_the_sentence(demo_recognizer):
     from handy_qwen.audio.files import load
 
     samples = load(paths.asset("speech/meeting.flac"))
-    assert missed(words.SENTENCE, demo_recognizer.transcribe(samples, exact=True).text) == []
+    assert (
+        missed("The meeting starts at five o'clock.", demo_recognizer.transcribe(samples, exact=True).text)
+        == []
+    )
 
 
 # --- hotkey -----------------------------------------------------------------------------------------
@@ -370,11 +403,11 @@ def test_while_the_page_is_up_the_hotkey_only_lights_up(window, asked, mode):
     page, released = window.page, choosing(mode=mode)
     window.show_view(replace(released, is_key_down=True))
     assert page.cap.is_lit
-    assert page.hint.words == words.PRESSED
+    assert page.hint.words == "Pressed. Now release it."
     assert not page.is_done
     window.show_view(released)
     assert not page.cap.is_lit
-    assert page.hint.words == words.HOTKEY_WORKS[mode]
+    assert page.hint.words == pages.HOTKEY_WORKS[mode]
     assert page.is_done
     window.go_to(DICTATION)
     assert requests(asked) == [Request.REHEARSE, Request.PERFORM]
@@ -442,7 +475,7 @@ def test_escape_and_a_click_elsewhere_keep_the_key(window, asked, page_of):
         assert page.cap.is_capturing
         end()
         assert not page.cap.is_capturing
-        assert page.change.text() == words.CHANGE
+        assert page.change.text() == "&Change…"
         assert page.cap.accessibleName() == "Right Ctrl"
     assert commands(asked, "use_hotkey") == []
     assert len(commands(asked, "end capture_hotkey")) == 2, "the others had ended by themselves"
@@ -452,7 +485,7 @@ def test_a_key_without_a_name_is_told_and_another_can_be_pressed(asked, page_of)
     page = page_of(HOTKEY)
     page.change.click()
     hear(asked, CaptureStep.NAMELESS)
-    assert page.hint.words == words.NOT_A_HOTKEY
+    assert page.hint.words == "That key can't be a hotkey. Try another one."
     assert page.cap.is_capturing
     hear(asked, CaptureStep.CHOSEN, "F8")
     assert commands(asked, "use_hotkey") == [("F8",)]
@@ -462,12 +495,12 @@ def test_where_the_desktop_assigns_the_key_it_is_changed_there(window, asked, pa
     page = page_of(HOTKEY)
     window.show_view(replace(IDLE, desktop_keys=("Meta+F9",)))
     assert page.cap.accessibleName() == "Meta+F9"
-    assert page.change.text() == words.CONFIGURE
+    assert page.change.text() == "&Change in System Settings…"
     page.change.click()
     assert commands(asked, "configure_hotkeys") == [(None,)]
     assert not page.cap.is_capturing
     window.show_view(replace(IDLE, desktop_keys=("",)))
-    assert page.cap.accessibleName() == words.NO_HOTKEY
+    assert page.cap.accessibleName() == "none"
 
 
 def test_where_the_desktop_binds_a_key_itself_the_guide_offers_that(window, asked, page_of):
@@ -553,8 +586,8 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
 def test_the_first_text_in_the_field_is_what_counts_and_the_field_can_be_cleared(window, page_of):
     page = page_of(DICTATION)
     assert window.focusWidget() is page.field
-    assert page.lead.text() == f"Hold Right Ctrl and speak. {words.DICTATION_LEAD}"
-    say(window, words.SENTENCE)
+    assert page.lead.text() == f"Hold Right Ctrl and speak. {reading._DICTATION_LEAD}"
+    say(window, "The meeting starts at five o'clock.")
     page.clear.click()
     assert page.field.toPlainText() == ""
     assert window.focusWidget() is page.field
@@ -563,10 +596,10 @@ def test_the_first_text_in_the_field_is_what_counts_and_the_field_can_be_cleared
 
 def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_again(window, page_of):
     page_of(MICROPHONE)
-    say(window, words.SENTENCE)
+    say(window, "The meeting starts at five o'clock.")
     page_of(DICTATION)
-    assert not say(window, words.SENTENCE, typed=True).is_done
-    assert say(window, words.SENTENCE).is_done
+    assert not say(window, "The meeting starts at five o'clock.", typed=True).is_done
+    assert say(window, "The meeting starts at five o'clock.").is_done
 
 
 @pytest.mark.parametrize(
@@ -574,11 +607,14 @@ def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_ag
     [
         (IDLE, "Hold Right Ctrl and speak."),
         (choosing(mode="toggle"), "Press Right Ctrl and speak."),
-        (RECORDING, words.RELEASE),
-        (replace(RECORDING, is_locked=True), words.PRESS_AGAIN),
-        (replace(RECORDING, choices=Choices(mode="toggle")), words.PRESS_AGAIN),
+        (RECORDING, "Listening… Release the key when you're done."),
+        (replace(RECORDING, is_locked=True), "Listening… Press the key again when you're done."),
+        (
+            replace(RECORDING, choices=Choices(mode="toggle")),
+            "Listening… Press the key again when you're done.",
+        ),
         (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
-        (replace(IDLE, phase=Phase.LOADING, is_loading=True), words.LOADING),
+        (replace(IDLE, phase=Phase.LOADING, is_loading=True), "Loading the model… You can already speak."),
     ],
 )
 def test_the_page_says_what_is_going_on(window, view, text):
@@ -605,7 +641,7 @@ def test_models_are_offered_as_cards_and_installed_from_there(window, asked):
     assert commands(asked, "install") == [("big",)]
     window.show_models(models(ModelStatus.INSTALLED))
     assert window.page.is_done
-    assert window.forward.text() == words.NEXT
+    assert window.forward.text() == "&Next"
     window.show_models(ModelList())
     assert not window.page.is_done
 
@@ -624,16 +660,18 @@ def test_models_of_other_makers_are_in_the_window_of_the_models_alone_until_they
 
 def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(window):
     window.show_models(downloading(0.43))
-    assert window.forward.text() == words.NEXT
-    assert window.page.verdict.words == words.MODEL_COMES
+    assert window.forward.text() == "&Next"
+    assert (
+        window.page.verdict.words == "Go on to the next step. The installation continues in the background."
+    )
     assert not window.page.is_done
     window.go_to(DONE)
     row = window.page.rows[MODEL]
     for shown, said, is_settled in (
         (downloading(0.43), "downloading 43 %", True),
         (downloading(0.44), "downloading 44 %", True),
-        (models(ModelStatus.INSTALLED), words.MODEL_FULL, True),
-        (models(ModelStatus.PAUSED), words.MODEL_DEMO, False),
+        (models(ModelStatus.INSTALLED), "installed", True),
+        (models(ModelStatus.PAUSED), "demo model only", False),
     ):
         window.show_models(shown)
         assert row.state.text() == said
@@ -658,25 +696,25 @@ def test_start_at_login_is_asked_for_and_shown(window, asked, page_of):
     assert commands(asked, "use_autostart") == [(True,)]
     window.show_view(choosing(is_autostarted=True))
     assert page.box.isChecked()
-    assert page.summary == words.AT_LOGIN_ON
+    assert page.summary == "starts when you log in"
     assert page.is_done
 
 
 def test_a_start_at_login_that_nobody_asked_for_is_no_success_but_nothing_is_missing_either(window, page_of):
     assert not page_of(AUTOSTART).is_done
-    assert window.forward.text() == words.NEXT
+    assert window.forward.text() == "&Next"
     row = page_of(DONE).rows[AUTOSTART]
-    assert row.state.text() == words.AT_LOGIN_OFF
+    assert row.state.text() == "starts when you open it"
     assert row.again.isHidden()
 
 
 def test_the_end_says_what_was_left_out_and_leads_back_to_it(window, page_of):
     page_of(DICTATION)
-    say(window, words.SENTENCE)
+    say(window, "The meeting starts at five o'clock.")
     page = page_of(DONE)
-    assert page.title.text() == words.DONE_TITLE_OPEN
+    assert page.title.text() == "Almost ready"
     again = [one for one in page.findChildren(QAbstractButton) if one.isVisible()]
-    open_steps = [words.MODEL, words.MICROPHONE, words.HOTKEY, words.AUTOSTART]
+    open_steps = ["Model", "Microphone", "Hotkey", "At login"]
     assert [one.accessibleName().partition(": ")[2] for one in again] == open_steps
     again[2].click()
     assert window.place == HOTKEY
@@ -687,8 +725,8 @@ def test_the_end_says_what_was_left_out_and_leads_back_to_it(window, page_of):
     [
         (KeyPermission.NOT_NEEDED, ""),
         (KeyPermission.GIVEN, ""),
-        (KeyPermission.UNASKED, words.TYPING_TITLE),
-        (KeyPermission.REFUSED, words.TYPING_REFUSED),
+        (KeyPermission.UNASKED, "Your desktop wants to know whether Handy Qwen may type your texts."),
+        (KeyPermission.REFUSED, "Handy Qwen may not type, so your texts are only copied."),
     ],
 )
 def test_where_the_desktop_must_allow_typing_the_guide_explains_it_and_asks(window, asked, permission, title):

@@ -2,9 +2,12 @@
 
 import os
 import signal
+from types import SimpleNamespace
 
 import pytest
+from PySide6.QtCore import QTimer
 
+from handy_qwen.app import desktop
 from handy_qwen.app.desktop import WayOut
 
 FORMER = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -39,3 +42,46 @@ def test_a_second_signal_after_all_has_ended_is_no_failure(qapp, monkeypatch, nu
             if handler is not None and signal.getsignal(one) is not handler:
                 signal.signal(one, handler)
     assert codes == [0]
+
+
+class StandIn:
+    """The program, or what is behind it, for ``desktop.run``: each method does nothing."""
+
+    def __init__(self, *_args, **_kwargs):
+        self.starts_again = True  # the user has clicked on Restart
+        self.controller = SimpleNamespace(post=None)
+        self.store = SimpleNamespace(value=None)
+
+    def __getattr__(self, _name):
+        return lambda *_args, **_kwargs: None
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, monkeypatch, number):
+    """A logout, right after Restart was clicked: the program would be in its way."""
+
+    class Program(StandIn):
+        def __init__(self, quit_, **_):
+            super().__init__()
+            QTimer.singleShot(0, quit_)
+
+        def close(self, _parts):
+            if number is not None:
+                signal.raise_signal(number)
+
+    monkeypatch.setattr(desktop, "QApplication", lambda _arguments: qapp)
+    monkeypatch.setattr(desktop, "Program", Program)
+    monkeypatch.setattr(desktop, "qInstallMessageHandler", lambda _handler: None)
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")  # what it changes is as before afterwards
+    monkeypatch.setattr("handy_qwen.ui.translation.use", lambda _language: None)
+    monkeypatch.setattr("handy_qwen.app.windows.ProgramWindows", StandIn)
+    monkeypatch.setattr("handy_qwen.ui.desk.Desk", StandIn)
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    former = {one: signal.getsignal(one) for one in (getattr(signal, name, None) for name in names) if one}
+    try:
+        starts_again = desktop.run(is_hidden=True)
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)
+        qapp.setQuitOnLastWindowClosed(True)
+    assert starts_again == (number is None)

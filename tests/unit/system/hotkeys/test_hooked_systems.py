@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+import time
 import types
 
 import pytest
@@ -12,7 +13,7 @@ from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoi
 from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import listener as listener_module
-from handy_qwen.system.hotkeys import macos, tracker
+from handy_qwen.system.hotkeys import macos, raw_input, tracker
 from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
@@ -50,6 +51,38 @@ class FakeListener:
 
     def suppress_event(self):
         raise SuppressedError
+
+
+class FakeEar:
+    """Raw Input, whose thread is the test's."""
+
+    def __init__(self, on_input, on_check, on_woken):
+        self.on_input, self.on_check, self.on_woken = on_input, on_check, on_woken
+        self.is_running = self.hears_mouse = self.is_checking = False
+        self.wakes = 0
+
+    def start(self):
+        self.is_running = True
+
+    def stop(self):
+        self.is_running = False
+
+    def is_alive(self):
+        return self.is_running
+
+    def hear_mouse(self, is_wanted):
+        self.hears_mouse = is_wanted
+
+    def wake(self):
+        self.wakes += 1
+
+    def hear(self, code, is_press, at_ms):
+        if code > 0 or self.hears_mouse:
+            self.is_checking |= self.on_input(code, is_press, at_ms)
+
+    def check(self):
+        if self.is_checking:
+            self.is_checking = self.on_check()
 
 
 @pytest.fixture(autouse=True)
@@ -113,16 +146,36 @@ class Machine:
 
 
 class Windows(Machine):
-    """Keys go through the hook, and those that pass change the key state."""
+    """Keys go through the hook, and those that pass change the key state; Raw Input has the user's, too."""
 
     LISTENER, CODES = WindowsHotkeys, VIRTUAL_KEYS
     input_ms = 0  # when the last key or mouse event was made
+    removed = ()  # the hooks that Windows has removed
+    passed_s = 0.0  # how far its clock is ahead of the test's
+
+    @property
+    def ear(self):
+        return self.listener._ear
+
+    def remove_hooks(self):
+        self.removed = tuple(FakeListener.made)
+
+    def wait(self, duration_s):
+        """Time passes, with the ear looking now and then."""
+        for _ in range(round(duration_s / 0.1)):
+            Windows.passed_s += 0.1
+            self.ear.check()
 
     def key(self, code, is_press, by="user", scan=0):
         Windows.input_ms += 1
         flags = 0 if by == "user" else 0x10
         data = types.SimpleNamespace(vkCode=code, flags=flags, scanCode=scan, time=Windows.input_ms)
         (self.is_injecting.set if by == "us" else self.is_injecting.clear)()
+        if by == "user" and scan != windows_module._MADE_UP_CTRL:
+            self.ear.hear(code, is_press, Windows.input_ms)
+        if FakeListener.made[-2] in self.removed:
+            (self.down.add if is_press else self.down.discard)(code)
+            return True
         try:
             assert (
                 FakeListener.made[-2].options["win32_event_filter"](0x100 if is_press else 0x101, data)
@@ -137,11 +190,15 @@ class Windows(Machine):
         self.mouse({"left": 0x0201, "unknown": 0x0200}[button], 0)
 
     def side_button(self, name, is_press):
+        Windows.input_ms += 1
+        self.ear.hear(VIRTUAL_KEYS[name], is_press, Windows.input_ms)
         return self.mouse(0x020B if is_press else 0x020C, {"mouse4": 1, "mouse5": 2}[name] << 16)
 
     def mouse(self, message, data):
         Windows.input_ms += 1
         event = types.SimpleNamespace(mouseData=data, time=Windows.input_ms)
+        if FakeListener.made[-1] in self.removed:
+            return True
         try:
             assert FakeListener.made[-1].options["win32_event_filter"](message, event) is False
         except SuppressedError:
@@ -206,6 +263,9 @@ class FakeQuartz(types.ModuleType):
         assert state == 1
         return code in self.machine.down
 
+    def CGEventSourceFlagsState(self, _state):  # noqa: N802
+        return 0x800000 if macos._FN in self.machine.down else 0
+
     def CGEventSourceButtonState(self, _state, button):  # noqa: N802
         return -button - 1 in self.machine.down
 
@@ -243,7 +303,12 @@ def maker(machine, remember):
 
 @pytest.fixture
 def windows(monkeypatch):
+    monkeypatch.setattr(Windows, "passed_s", 0.0)
+    clock = types.SimpleNamespace(monotonic=lambda: time.monotonic() + Windows.passed_s)
+    monkeypatch.setattr(windows_module, "time", clock)
     monkeypatch.setattr(windows_module, "last_input_ms", lambda: Windows.input_ms)
+    monkeypatch.setattr(windows_module, "RawInput", FakeEar)
+    monkeypatch.setattr(windows_module, "is_our_desktop", lambda: True)
 
     def remember(machine):
         monkeypatch.setattr(windows_module, "is_key_down", machine.down.__contains__)
@@ -493,6 +558,55 @@ def test_mac_tells_the_sides_of_a_modifier_apart(mac):
     assert one.heard.events == [KeyDown, KeyJoined, KeyUp]
 
 
+def test_mac_hears_fn_held_tapped_and_recorded(mac):
+    one = mac("fn")
+    assert one.press("fn"), "it works as a modifier as well"
+    assert one.release("fn")
+    steps = one.capture()
+    one.tap("fn")
+    assert steps[-1] == (CaptureStep.CHOSEN, "Fn")
+    one.press("fn")
+    assert one.heard.events == [KeyDown, KeyUp, KeyDown]
+    one.down.clear()
+    assert one.heard.wait(4) == [KeyDown, KeyUp, KeyDown, KeyUp], "a lost release, by the flags"
+
+
+def test_mac_does_not_take_the_flag_of_arrows_and_function_keys_for_fn(mac):
+    one = mac("fn")
+    one.flags = 0x800000 | 0x200000
+    for name in ("left", "f5", "home"):
+        assert one.tap(name) == (True, True)
+    assert one.heard.events == []
+    one.flags = 0
+    one.press("fn")
+    one.press("left")
+    assert one.heard.events == [KeyDown, KeyJoined]
+
+
+def test_mac_keeps_the_key_that_a_tap_of_globe_ends_with_from_the_system_only_if_it_is_the_hotkey(mac):
+    for chord, passes in (("fn", False), ("f9", True)):
+        one = mac(chord)
+        one.tap("fn")
+        heard = list(one.heard.events)
+        assert [one.event(kind, macos._GLOBE) for kind in (10, 11)] == [passes] * 2
+        assert one.heard.events == heard, "it is no key that joins or touches"
+
+
+def test_mac_hears_fn_from_a_keyboard_that_calls_it_globe(mac):
+    one = mac("fn")
+    for one.flags in (0x800000, 0):
+        one.event(12, macos._GLOBE)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_mac_hears_a_function_key_that_is_pressed_with_fn(mac):
+    one = mac("f9", "fn+space")
+    one.press("fn")
+    assert one.tap("f9") == (False, False)
+    assert one.tap("space") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp] * 2
+
+
 @pytest.mark.parametrize("chord", ["caps_lock", "num_lock", "scroll_lock"])
 def test_mac_has_no_lock_that_could_be_a_hotkey(mac, chord):
     """Caps Lock tells its state there and not when it is held; the others are on no keyboard of a Mac."""
@@ -576,8 +690,8 @@ def test_windows_knows_nothing_of_what_is_pressed_while_it_calls_no_hook(windows
 def test_windows_sets_hooks_again_that_it_has_removed_without_a_word(windows, monkeypatch):
     monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
     one = windows("f9")
-    one.press("a")
-    one.release("a")
+    one.tap("a")
+    one.click("unknown")
     assert not one.listener._is_deaf()
     touched_s = one.listener.touched_s()
     Windows.input_ms += windows_module.DEAF_MS + 1  # keys that no hook was shown
@@ -591,7 +705,8 @@ def test_windows_sets_hooks_again_that_it_has_removed_without_a_word(windows, mo
 def test_windows_leaves_hooks_alone_longer_and_longer_while_nothing_is_shown_to_them(windows, monkeypatch):
     """Work in an administrator's window, or on a touch screen, is no reason to set them all the time."""
     monkeypatch.setattr(listener_module, "CHECK_S", 1000)  # the thread does not look meanwhile
-    one = windows("f9").listener
+    computer = windows("f9")
+    one = computer.listener
     waits = []
     for _ in range(8):
         Windows.input_ms += windows_module.DEAF_MS + 1
@@ -604,13 +719,179 @@ def test_windows_leaves_hooks_alone_longer_and_longer_while_nothing_is_shown_to_
     assert waits == sorted(waits)
     assert waits[0] == 0
     assert waits[-1] == windows_module.MOST_PATIENCE_S
-    Windows.input_ms += 1
-    one._heard_ms = Windows.input_ms  # a key of another program's window
+    computer.tap("a")
+    computer.click("unknown")
     Windows.input_ms += windows_module.DEAF_MS + 1
     assert one._is_deaf()
     assert one._may_renew(), "removed by Windows: at once"
     one._replace()
     assert one._patience_s == 0
+
+
+# --- Windows, by its second ear -----------------------------------------------------------------------
+
+
+def test_a_hook_that_is_gone_is_missed_at_the_next_key_and_set_again(windows):
+    one = windows("f9")
+    one.wait(1)
+    one.remove_hooks()
+    assert one.press("f9"), "this one is lost"
+    assert one.listener.touched_s() is None, "nobody knows what it was"
+    one.wait(0.4)
+    assert [hook.is_running for hook in FakeListener.made] == [False, False, True, True]
+    assert not one.press("f9"), "its repeat"
+    assert one.heard.events == [KeyDown]
+
+
+@pytest.mark.parametrize("name", ["ctrl_r", "f9", "mouse4"])
+def test_the_release_of_a_hotkey_counts_though_its_hook_is_gone(windows, name):
+    one = windows(name)
+    change = one.side_button if name == "mouse4" else lambda name, press: one.key(VIRTUAL_KEYS[name], press)
+    one.down.add(abs(VIRTUAL_KEYS[name]))  # as GetAsyncKeyState has it all the time: it is no help here
+    change(name, True)
+    one.remove_hooks()
+    Windows.input_ms += 1
+    one.ear.hear(VIRTUAL_KEYS[name], False, Windows.input_ms)
+    assert one.heard.events == [KeyDown], "the hook may be late"
+    one.wait(0.4)
+    assert one.heard.events == [KeyDown, KeyUp]
+    assert len(FakeListener.made) == 4
+    change(name, True)
+    assert one.heard.events == [KeyDown, KeyUp, KeyDown]
+
+
+def test_what_we_send_does_not_count_where_raw_input_has_it_from_a_device(windows):
+    """As under Wine."""
+    one = windows("ctrl_r")
+    one.press("ctrl_r")
+    one.release("ctrl_r", by="us")  # as the inserter does, so that it can type
+    one.ear.hear(VIRTUAL_KEYS["ctrl_r"], False, Windows.input_ms)
+    one.wait(1)
+    assert one.heard.events == [KeyDown]
+    one.release("ctrl_r")
+    assert one.heard.events == [KeyDown, KeyUp]
+    assert len(FakeListener.made) == 2
+
+
+def test_a_hook_that_is_late_is_waited_for(windows):
+    one = windows("f9")
+    one.wait(1)
+    one.ear.hear(VIRTUAL_KEYS["a"], True, Windows.input_ms)
+    one.wait(0.2)
+    one.press("a", by="another")  # from Raw Input it came before
+    one.wait(1)
+    assert len(FakeListener.made) == 2
+    assert not one.ear.is_checking
+
+
+def test_a_hotkey_that_is_pressed_again_at_once_is_not_taken_for_released(windows):
+    one = windows("f9")
+    one.press("f9")
+    hook = FakeListener.made[-2]
+    for is_press in (False, True):
+        one.ear.hear(VIRTUAL_KEYS["f9"], is_press, Windows.input_ms)
+    one.wait(1)
+    assert one.heard.events == [KeyDown]
+    assert FakeListener.made[-2] is hook
+
+
+def test_keys_that_another_hook_keeps_from_ours_do_not_make_it_be_set_all_the_time(windows):
+    one = windows("f9")
+    for _ in range(20):
+        one.wait(1)
+        one.ear.hear(VIRTUAL_KEYS["caps_lock"], True, Windows.input_ms)
+        one.ear.hear(VIRTUAL_KEYS["caps_lock"], False, Windows.input_ms)
+    one.wait(1)
+    assert 4 <= len(FakeListener.made) <= 10
+
+
+def test_the_second_ear_hears_the_mouse_only_while_a_button_is_a_hotkey(windows):
+    one = windows("f9")
+    assert not one.ear.hears_mouse
+    one.listener.start([Hotkey("mouse4")])
+    assert one.ear.hears_mouse
+    one.listener.start([Hotkey("f9")])
+    assert not one.ear.hears_mouse
+
+
+def test_a_second_ear_that_died_is_seen_and_ends_with_the_rest(windows):
+    one = windows("f9")
+    ear = one.ear
+    ear.is_running = False
+    assert one.listener.has_died()
+    one.listener.start([Hotkey("f9")])
+    assert one.ear is not ear
+    assert not one.listener.has_died()
+    ear = one.ear
+    one.listener.stop()
+    assert not ear.is_running
+
+
+def test_no_key_stays_held_on_another_desktop(windows, monkeypatch):
+    """Win+L or a UAC prompt while a key is held that the hook has swallowed."""
+    one = windows("f9")
+    one.press("f9")
+    monkeypatch.setattr(windows_module, "is_our_desktop", lambda: False)
+    assert one.heard.wait(2) == [KeyDown, KeyUp]
+
+
+@pytest.mark.parametrize(
+    ("chord", "opens_menus"),
+    [("super+d", True), ("alt+d", True), ("alt_r", True), ("ctrl_r", False), ("f9", False)],
+)
+def test_no_menu_opens_after_a_hotkey_with_alt_or_a_windows_key(windows, chord, opens_menus):
+    one = windows(chord)
+    for name in chord.split("+"):
+        one.press({"super": "super_l", "alt": "alt_l"}.get(name, name))
+    assert one.heard.events == [KeyDown]
+    assert one.ear.wakes == opens_menus
+    assert one.ear.on_woken is windows_module.press_nothing
+    one.key(windows_module._NOTHING, True, by="another")
+    assert one.heard.events == [KeyDown], "which is no key that joins"
+
+
+@pytest.mark.parametrize("chord", ["ctrl+alt+e", "ctrl+alt"])
+def test_windows_does_not_take_alt_gr_for_ctrl_and_alt(windows, chord):
+    one = windows(chord)
+    one.key(VIRTUAL_KEYS["ctrl_l"], True, scan=windows_module._MADE_UP_CTRL)
+    assert one.press("alt_r")
+    assert one.press("e")
+    assert one.heard.events == []
+
+
+def raw_key(key, *, scan=0, flags=0, device=1):
+    event = raw_input.RawEvent()
+    event.header.type, event.header.device = 1, device
+    keyboard = event.data.keyboard
+    keyboard.key, keyboard.scan, keyboard.flags = key, scan, flags
+    return event
+
+
+@pytest.mark.parametrize(
+    ("event", "changes"),
+    [
+        (raw_key(0x78), [(VIRTUAL_KEYS["f9"], True)]),
+        (raw_key(0x78, flags=1), [(VIRTUAL_KEYS["f9"], False)]),
+        (raw_key(0x11), [(VIRTUAL_KEYS["ctrl_l"], True)]),
+        (raw_key(0x11, flags=2), [(VIRTUAL_KEYS["ctrl_r"], True)]),
+        (raw_key(0x12, flags=3), [(VIRTUAL_KEYS["alt_r"], False)]),
+        (raw_key(0x10, scan=0x2A), [(VIRTUAL_KEYS["shift_l"], True)]),
+        (raw_key(0x10, scan=0x36), [(VIRTUAL_KEYS["shift_r"], True)]),
+        (raw_key(0x10, scan=0x2A, flags=2), []),  # around Home
+        (raw_key(0xFF), []),
+        (raw_key(0x78, device=None), []),  # sent by a program
+    ],
+)
+def test_keys_of_raw_input_are_those_of_the_hook(event, changes):
+    assert list(raw_input.keys_of(event)) == changes
+
+
+def test_side_buttons_of_raw_input_are_those_of_the_hook_and_movements_are_nothing():
+    event = raw_input.RawEvent()
+    event.header.type, event.header.device = 0, 1
+    assert list(raw_input.keys_of(event)) == []
+    event.data.mouse.buttons = 0x0040 | 0x0200
+    assert list(raw_input.keys_of(event)) == [(VIRTUAL_KEYS["mouse4"], True), (VIRTUAL_KEYS["mouse5"], False)]
 
 
 @pytest.mark.parametrize("is_trusted", [True, False])

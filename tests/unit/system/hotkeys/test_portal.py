@@ -11,7 +11,15 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 
 from jeepney import DBusAddress, new_signal
 
-from handy_qwen.core.events import HotkeysAssigned, HotkeysDied, HotkeysFailed, KeyDown, KeyUp, Trouble
+from handy_qwen.core.events import (
+    EscapePressed,
+    HotkeysAssigned,
+    HotkeysDied,
+    HotkeysFailed,
+    KeyDown,
+    KeyUp,
+    Trouble,
+)
 from handy_qwen.core.types import Hotkey, KeyOffer
 from handy_qwen.core.view import HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
@@ -238,6 +246,7 @@ class OneSession:
         self.is_closed = False
         self.look_again_s = None
         self.said_when_awake = []
+        self.cancel_watched = queue.SimpleQueue()
         self.reader, self.writer = os.pipe()
         os.set_blocking(self.reader, False)
         self.said = []
@@ -248,6 +257,9 @@ class OneSession:
 
     def timeout_s(self):
         return self.look_again_s
+
+    def watch_cancel(self, is_wanted):
+        self.cancel_watched.put(is_wanted)
 
     def await_desktop(self):
         self.said += self.said_when_awake
@@ -419,6 +431,29 @@ def test_a_shortcut_whose_key_is_changed_while_it_is_down_comes_up(monkeypatch):
     assert isinstance(next_event(posted), KeyUp)
     desktop.sessions[0].say(Signal("Changed"))
     assert isinstance(next_event(posted), HotkeysFailed)
+    listener.stop()
+
+
+def test_cancel_is_watched_and_reported_only_while_a_take_runs_also_after_a_reconnection(monkeypatch):
+    desktop = Desktop(monkeypatch)
+    posted = queue.SimpleQueue()
+    monkeypatch.setattr(PortalHotkeys, "RETRY_S", [0.01] * 3)
+    listener = PortalHotkeys(posted.put)
+    listener.start([Hotkey("f9")])
+    first = desktop.sessions[0]
+    first.say(Signal("Activated", "cancel"), Signal("Activated", "dictate-f9"))
+    assert isinstance(next_event(posted), KeyDown)
+    assert first.cancel_watched.get(timeout=30) is False
+    listener.watch_escape(True)
+    assert first.cancel_watched.get(timeout=30) is True
+    first.say(Signal("Activated", "cancel"), Signal("Closed"))
+    events = [next_event(posted) for _ in range(2)]
+    assert [type(event) for event in events] == [EscapePressed, KeyUp]
+    assert isinstance(posted.get(timeout=30), HotkeysAssigned), "it is connected again"
+    again = desktop.sessions[1]
+    assert again.cancel_watched.get(timeout=30) is True
+    listener.watch_escape(False)
+    assert again.cancel_watched.get(timeout=30) is False
     listener.stop()
 
 

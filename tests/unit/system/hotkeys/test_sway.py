@@ -136,6 +136,64 @@ def test_a_key_of_the_configuration_is_taken(sway, desk, line):
     assert not sway.bound
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "include keys.conf",
+        "include ./keys.conf",
+        "include ~/keys.conf",
+        "include $HOME/*.conf",
+        "set $keys keys\ninclude $keys.conf",
+        'include "other.conf" nothing*.conf keys.conf',
+        "include deeper/conf.d/*",
+        "include loop",
+    ],
+)
+def test_a_key_of_a_file_that_the_configuration_includes_is_taken(sway, desk, tmp_path, monkeypatch, line):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "deeper" / "conf.d").mkdir(parents=True)
+    (tmp_path / "deeper" / "conf.d" / "folder").mkdir()
+    (tmp_path / "deeper" / "conf.d" / "10").write_text("set $lock F8\ninclude ../../keys.conf\n")
+    (tmp_path / "keys.conf").write_text("set $key F9\nbindsym $key exec foot\n")
+    (tmp_path / "other.conf").write_bytes(b"bindsym F10 exec foot # \xff\n")
+    (tmp_path / "loop").write_text("include config loop keys.conf\n")
+    (tmp_path / "config").write_text(line)
+    sway.config = line
+    with pytest.raises(HotkeyError, match="uses F9 already"):
+        desk.listen("f9")
+
+
+def test_what_a_file_sets_counts_for_those_behind_it(sway, desk, tmp_path):
+    (tmp_path / "variables").write_text("set $key F9")
+    sway.config = "include variables\nbindsym $key exec foot"
+    with pytest.raises(HotkeyError, match="uses F9 already"):
+        desk.listen("f9")
+
+
+@pytest.mark.parametrize(
+    "what", ["$(touch done; echo keys)", "`touch done`", '"keys', "nothing", "", "locked"]
+)
+def test_an_include_that_is_no_file_is_passed_over_and_no_command_in_it_is_run(
+    sway, desk, tmp_path, monkeypatch, what
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "keys").write_text("bindsym F9 exec foot")
+    (tmp_path / "locked").mkdir()
+    sway.config = f"include {what}\nbindsym F10 exec foot"
+    with pytest.raises(HotkeyError, match="uses F10 already"):
+        desk.listen("f10")
+    desk.listen("f9")
+    assert not (tmp_path / "done").exists()
+
+
+def test_lines_for_this_program_in_an_included_file_come_back(sway, desk, tmp_path):
+    (tmp_path / "keys").write_text("bindsym F9 exec handy-qwen start")
+    sway.config = "include keys"
+    desk.listen("f9")
+    desk.listen("f10")
+    assert sway.bound["--no-repeat", "F9"] == "exec handy-qwen start"
+
+
 def test_modifiers_have_several_names_and_any_order(sway, desk):
     sway.config = "set $mod Mod4\nbindsym $mod+Shift+d exec foot"
     with pytest.raises(HotkeyError, match="uses Shift"):

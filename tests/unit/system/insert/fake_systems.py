@@ -2,11 +2,13 @@
 
 import threading
 import time
+from dataclasses import dataclass
 
 import pytest
 
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert import windows
+from handy_qwen.system.insert.edit_controls import GET_SELECTION
 from handy_qwen.system.insert.macos import COMMAND, KEY_V, MARKS, TEXT_TYPE, Quartz
 from handy_qwen.system.insert.win32 import (
     KEYUP,
@@ -19,12 +21,24 @@ from handy_qwen.system.insert.win32 import (
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
 
 TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
-OURS = 300
+OURS, CONTROL = 300, 101
 HTML, FILES = 0xC0A0, 15
 BITMAP, METAFILE, DIB, DIBV5, EMF = 2, 3, 8, 17, 14
 
 
 OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
+
+
+@dataclass
+class Field:
+    """A field of the target: ``text`` as Windows tells it, ``start`` and ``end`` of what is marked."""
+
+    kind: str
+    text: str
+    start: int
+    end: int
+    style: int = 0
+    answers: bool = True
 
 
 class FakeWindows(Win32):
@@ -42,6 +56,7 @@ class FakeWindows(Win32):
         self.names = {}
         self.messages, self.waking = [], threading.Condition()
         self.pasted, self.manager_reads, self.pastes = [], False, True
+        self.field = None  # the target draws its own
         self.reads_by_manager = 0
 
     # keyboard
@@ -99,6 +114,30 @@ class FakeWindows(Win32):
 
     def executable(self, process):
         return {TARGET_PROCESS: "notepad.exe"}[process]
+
+    # the field with the focus
+    def focused_control(self, window):
+        assert window == TARGET
+        return CONTROL
+
+    def control_class(self, _control):
+        return self.field.kind if self.field else "Custom"
+
+    def style(self, _control):
+        return self.field.style
+
+    def ask(self, control, message, number=0, room=None):
+        assert (control, message, number, room) == (CONTROL, GET_SELECTION, 0, None)
+        is_far = self.field.end > 0xFFFF
+        return (
+            (0xFFFFFFFF if is_far else self.field.end << 16 | self.field.start)
+            if self.field.answers
+            else None
+        )
+
+    def control_text(self, _control, units):
+        raw = self.field.text.encode("utf-16-le")[: 2 * units]
+        return raw.decode("utf-16-le", "surrogatepass")
 
     # messages
     def post(self, message, after_s=0.0):

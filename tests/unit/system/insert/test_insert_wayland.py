@@ -29,6 +29,7 @@ class FakeTools:
         self.missing = missing  # tools, or options that they do not know
         self.gone = ()  # keyboards that the compositor has taken away
         self.dying = ()  # tools that are killed in the middle
+        self.deaf = 0  # how many calls of wl-copy the compositor does not hear, which end well
         self.offered = {False: {"text/html": b"<b>old</b>"}, True: {}}  # by whether it is PRIMARY
         self.private = {False: False, True: False}
         self.keys = []
@@ -49,7 +50,9 @@ class FakeTools:
         if name in self.dying:
             raise Unsure
         is_primary = "--primary" in options
-        if name == "wl-copy" and "--clear" in options:
+        if name == "wl-copy" and self.deaf:
+            self.deaf -= 1
+        elif name == "wl-copy" and "--clear" in options:
             self.offered[is_primary] = {}
         elif name == "wl-copy":
             self.offered[is_primary] = {options[options.index("--type") + 1]: data}
@@ -59,6 +62,8 @@ class FakeTools:
         elif name == "wl-paste" and "--list-types" in options:
             return "".join(f"{kind}\n" for kind in self.offered[is_primary]).encode()
         elif name == "wl-paste":
+            if options[-1] not in self.offered[is_primary]:
+                raise ToolError("wl-paste", b"Clipboard content is not available as requested type\n")
             got = self.offered[is_primary][options[-1]]
             if isinstance(got, Exception):
                 raise got
@@ -184,6 +189,23 @@ def test_what_was_there_before_the_first_paste_comes_back_unless_the_user_copies
             tools.offered[False] = {"text/plain": step}
     way.close()
     assert (tools.data, tools.primary) == (left, b"")
+
+
+@pytest.mark.parametrize("deaf", [1, 2, 3])
+def test_what_wl_copy_has_put_back_in_vain_is_put_back_again(tools, way, deaf, monkeypatch):
+    monkeypatch.setattr("handy_qwen.system.insert.pasting.DelayedRestore.AGAIN_S", 0.0)
+    way.paste_text("said")
+    tools.deaf = deaf
+    while way.rest(is_idle=True) is not None:
+        pass
+    assert tools.offered == {False: {"text/html": b"<b>old</b>"}, True: {}}
+
+
+def test_what_was_copied_is_not_put_back_for_ever_where_it_is_the_text_itself(tools, way):
+    tools.offered[False] = {"text/plain": b"said"}
+    way.paste_text("said")
+    assert way.rest(is_idle=True) is None
+    assert tools.data == b"said"
 
 
 def test_what_a_password_manager_has_copied_comes_back_as_private_as_it_was(tools, way):

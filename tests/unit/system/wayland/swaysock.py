@@ -17,6 +17,7 @@ class FakeSway:
 
     def __init__(self, folder, config=""):
         self.path = str(folder / "sway.sock")
+        self.config_file = str(folder / "config")
         self.config, self.mode, self.refuses = config, "default", ()
         self.bound, self.commands, self.done = {}, [], []
         self._client = None
@@ -80,6 +81,8 @@ class FakeSway:
             return [{"success": self._run(text)}]
         if kind == 2:
             return {"success": True}
+        if kind == 7:
+            return {"loaded_config_file_name": self.config_file}
         if kind == 9:
             return {"config": self.config}
         return {"name": self.mode} if self.mode else []

@@ -9,7 +9,6 @@ from handy_qwen.core.profiles import BUILT_IN
 from handy_qwen.core.types import Profile
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
-from handy_qwen.ui.settings import apps_words as words
 from tests.unit.ui.gallery import CHOOSING
 from tests.unit.ui.settings.test_window import make
 
@@ -66,7 +65,7 @@ def test_what_is_shipped_is_there_and_becomes_ones_own_when_it_is_changed(apps):
     assert wanted(apps) == (replace(BUILT_IN[0], programs=(), language="German"),)
     write(apps.words, " kubectl,  systemd ,kubectl,")
     assert wanted(apps)[0].words == ("kubectl", "systemd")
-    assert apps.remove.text() == words.RESET
+    assert apps.remove.text() == "Rese&t"
     assert apps.name.isReadOnly()
     apps.remove.click()
     assert wanted(apps) == ()
@@ -99,7 +98,7 @@ def test_the_app_used_last_is_added_once_and_all_of_it_can_be_chosen(apps):
 def test_a_name_must_be_there_and_be_the_only_one(apps):
     show(apps, MAIL)
     apps.list.setCurrentRow(0)
-    for name, reason in (("Chat", words.NAME_TAKEN), (" ", words.NO_NAME)):
+    for name, reason in (("Chat", "There is an app of that name already."), (" ", "Enter a name.")):
         write(apps.name, name)
         assert apps.name_row.trouble.words == reason
     assert apps.asked.calls == []
@@ -112,12 +111,12 @@ def test_a_new_app_says_that_it_needs_programs_and_can_be_removed_and_brought_ba
     show(apps, MAIL)
     apps.add.click()
     apps.add.click()
-    assert [one.name for one in wanted(apps)] == ["Mail", words.NEW, f"{words.NEW} 2"]
-    assert apps.programs_row.trouble.words == words.NO_PROGRAMS
+    assert [one.name for one in wanted(apps)] == ["Mail", "New app", "New app 2"]
+    assert apps.programs_row.trouble.words == "Say for which programs it is."
     apps.remove.click()
-    assert [one.name for one in wanted(apps)] == ["Mail", words.NEW]
+    assert [one.name for one in wanted(apps)] == ["Mail", "New app"]
     apps.told.undo_button.click()
-    assert [one.name for one in wanted(apps)] == ["Mail", words.NEW, f"{words.NEW} 2"]
+    assert [one.name for one in wanted(apps)] == ["Mail", "New app", "New app 2"]
 
 
 def test_a_change_in_the_file_is_shown(apps):

@@ -15,7 +15,6 @@ from handy_qwen.settings import Problem as FileProblem
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import microphone
-from handy_qwen.ui.settings import microphone_words as words
 from handy_qwen.ui.settings.window import SettingsWindow
 from handy_qwen.ui.widgets import MeterBar
 from tests.unit.ui.gallery import VIEW, tools
@@ -62,7 +61,11 @@ def test_other_sound_is_paused_only_where_that_is_possible(page, monkeypatch, ca
     monkeypatch.setattr(microphone, "_CAN_PAUSE", can_pause)
     row = page._other_sound()
     titles = [row.control.itemText(place) for place in range(row.control.count())]
-    assert ("Pauses" in titles) == (words.NO_PAUSING not in row.help.text()) == can_pause
+    assert (
+        ("Pauses" in titles)
+        == ("Other programs can't be paused on this system." not in row.help.text())
+        == can_pause
+    )
     row.show_settings(SettingsView(Path("s.toml"), Settings(while_recording="pause")))
     assert row.control.currentText() == ("Pauses" if can_pause else "Gets quieter")
 
@@ -183,7 +186,7 @@ def test_with_all_in_the_list_there_is_nothing_to_add(window, page):
     window.show_settings(order("Built-in", "Desk", "Headset"))
     page.list._menu.aboutToShow.emit()
     (action,) = page.list._menu.actions()
-    assert (action.text(), action.isEnabled()) == (words.NOTHING_TO_ADD, False)
+    assert (action.text(), action.isEnabled()) == ("All connected microphones are in the list", False)
 
 
 def test_what_the_file_has_wrong_in_the_order_is_said_there(window, page):
@@ -254,7 +257,7 @@ def test_a_page_that_is_only_made_for_a_search_opens_no_microphone(qtbot, asked)
 @pytest.mark.parametrize("voice", Voice)
 def test_how_a_voice_arrives_is_said_in_words(page, voice):
     show(page, replace(HEARD, voice=voice))
-    title, hint, _color = words.VERDICTS[voice]
+    title, hint, _color = microphone.VERDICTS[voice]
     assert page.verdict.words == title
     assert page.verdict._hint.text() == hint
 
@@ -270,7 +273,7 @@ def said(monkeypatch):
 def test_a_verdict_is_announced_when_it_changes_and_not_before_anybody_has_spoken(page, said):
     for voice in (Voice.UNKNOWN, Voice.GOOD, Voice.GOOD, Voice.SILENT, Voice.GOOD):
         show(page, replace(HEARD, voice=voice))
-    good, silent = words.VERDICTS[Voice.GOOD][0], words.VERDICTS[Voice.SILENT]
+    good, silent = microphone.VERDICTS[Voice.GOOD][0], microphone.VERDICTS[Voice.SILENT]
     assert said == [good, f"{silent[0]} {silent[1]}", good]
 
 
@@ -300,7 +303,7 @@ def test_one_button_records_ends_and_stops(page, asked):
     show(page, HEARD)
     page.record.click()
     show(page, replace(HEARD, doing=Doing.RECORDING))
-    assert page.record.text() == words.BUTTONS[Doing.RECORDING]
+    assert page.record.text() == "St&op and play"
     page.record.click()
     show(page, replace(HEARD, doing=Doing.PLAYING))
     assert not page.again.isEnabled()

@@ -16,7 +16,6 @@ from handy_qwen.core.view import Window
 from handy_qwen.core.vocabulary import Told
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
-from handy_qwen.ui.settings import about_words, history_words
 from handy_qwen.ui.strings import without_letter
 from handy_qwen.ui.widgets import Button
 from tests.e2e.shelves import SHELVES
@@ -197,7 +196,7 @@ def test_the_model_in_use_is_shown_with_what_it_takes(window):
 def test_the_history_is_counted_when_the_page_is_seen_and_deleted_after_a_question(qtbot, window, asked):
     history = page(window, Page.HISTORY)
     assert asked.calls == [("measure_history",)]
-    delete = button(history, history_words.DELETE_ALL)
+    delete = button(history, "Delete all…")
     assert not delete.isEnabled()
     window.show_upkeep(UPKEEP)
     assert history._use.help.text() == "824 dictations, 12 of them starred; their sound uses 1.2 GB now."
@@ -209,7 +208,7 @@ def test_the_history_is_counted_when_the_page_is_seen_and_deleted_after_a_questi
     assert asked.calls == [("measure_history",)], "Enter keeps them"
     delete.click()
     yes = next(one for one in box.parent().findChildren(QMessageBox) if one.isVisible())
-    next(one for one in yes.buttons() if one.text() == history_words.DELETE_YES).click()
+    next(one for one in yes.buttons() if one.text() == "&Delete for good").click()
     assert asked.calls[-1] == ("delete_history",)
     window.show_upkeep(Upkeep(history=HistoryUse(12, 12, 0)))
     qtbot.waitUntil(lambda: not delete.isEnabled())
@@ -219,23 +218,21 @@ def test_checks_come_one_by_one_and_what_can_be_fixed_has_a_button_that_does_it(
     about = page(window, Page.ABOUT)
     assert asked.calls == [("check",)]
     window.show_upkeep(Upkeep(UPKEEP.checks[:1], is_checking=True))
-    assert about._state.help.text() == about_words.CHECKING
+    assert about._state.help.text() == "Checking…"
     assert not about._again.isEnabled()
     first = about._checks._lines.itemAt(0).widget()
     window.show_upkeep(UPKEEP)
     assert about._checks._lines.itemAt(0).widget() is first, "what has the keyboard stays"
     assert about._state.help.text() == "2 things to look at."
-    button(about, about_words.FIX_MODEL).click()
+    button(about, "Open Models…").click()
     assert asked.calls[-1] == ("open_window", Window.MODELS)
-    button(about, about_words.FIX_MICROPHONE).click()
+    button(about, "Choose a microphone").click()
     assert window.chosen is Page.MICROPHONE
     window.go(Page.ABOUT)
     assert asked.calls.count(("check",)) == 1, "it is known already"
     window.show_upkeep(Upkeep((Check("model", Severity.FINE, "It is there."),)))
-    assert about._state.help.text() == about_words.ALL_WELL
-    assert not any(
-        one.text() == about_words.FIX_MODEL for one in about.findChildren(Button) if one.isVisible()
-    )
+    assert about._state.help.text() == "Everything works."
+    assert not any(one.text() == "Open Models…" for one in about.findChildren(Button) if one.isVisible())
 
 
 @pytest.mark.parametrize("page", Page)
@@ -250,7 +247,7 @@ def test_a_button_is_called_by_what_is_written_on_it(window, page):
 
 def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_path):
     about = page(window, Page.ABOUT)
-    button(about, about_words.WRITE_ARCHIVE).click()
+    button(about, "Save…").click()
     dialog = window.findChild(QFileDialog)
     dialog.fileSelected.emit(str(tmp_path / "x.zip"))
     dialog.close()

@@ -11,7 +11,6 @@ from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
 from handy_qwen.settings import Problem, Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import widgets
-from handy_qwen.ui.settings import vocabulary_words as words
 from handy_qwen.ui.settings.rule_table import CASE, HEARD, PATTERN, WRITTEN
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.ui.gallery import buttons, labels, letters, tools
@@ -272,7 +271,7 @@ def test_what_is_typed_is_tried_when_the_fingers_rest(qtbot, window, page, asked
     tried = Tried("chairs new line", "sofas\n", "English", (BREAK,))
     window.show_vocabulary(VocabularyPage(NAMES, None, RULES, tried=tried))
     assert "Inserted: sofas ↵ " in labels(page)
-    assert words.SLOW.format(rows=2) in labels(page)
+    assert f"Patterns that take too long are left out: row {2}." in labels(page)
     window.show_vocabulary(SHOWN)
     assert not page.rules.result.isVisible()
 

@@ -18,7 +18,6 @@ from handy_qwen.core.view import Phase, Window
 from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, SettingsView, read_configuration
 from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
-from handy_qwen.ui.settings import words
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.test_settings import BY_HAND, whole_line_comments
 from tests.unit.ui import gallery
@@ -219,14 +218,14 @@ def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window,
 def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked):
     window.show_settings(MISREAD)
     card = window.trouble
-    assert card.correct.text() == words.RENAME_KEY.format(name="hold_s")
+    assert card.correct.text() == "Rename to “hold_s”"
     card.correct.click()
     card.remove.click()
     place = ("hold_sec",)
     assert asked.calls == [("put_right", place, {"is_meant": flag}) for flag in (True, False)]
     misplaced = Problem("mode is inside [[hotkeys]]", 9, place=("hotkeys", 0, "mode"), meant="mode")
     window.show_settings(SettingsView(problems=(misplaced,)))
-    assert card.correct.text() == words.MOVE_KEY.format(line=9)
+    assert card.correct.text() == f"Move line {9} to its place"
     assert not card.show_it.isVisible()
     window.show_settings(SettingsView(problems=(replace(misplaced, meant=""),)))
     assert (card.correct.isVisible(), card.remove.isVisible()) == (False, True)
@@ -405,7 +404,7 @@ def test_ctrl_comma_asks_for_the_settings_and_setup_can_be_run_again(qtbot, wind
     with qtbot.waitSignal(window.settings_asked):
         qtbot.keyClick(window, Qt.Key.Key_Comma, Qt.KeyboardModifier.ControlModifier)
     window.go(Page.GENERAL)
-    guide = next(row for row in window.page(Page.GENERAL).rows if row.label.text() == words.SETUP)
+    guide = next(row for row in window.page(Page.GENERAL).rows if row.label.text() == "Set up again")
     guide.control.click()
     assert asked.calls == [("open_window", Window.SETUP)]
 

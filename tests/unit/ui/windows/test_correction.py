@@ -8,7 +8,6 @@ from handy_qwen.core.models import Told
 from handy_qwen.core.view import Choices, View
 from handy_qwen.core.vocabulary import VocabularyPage
 from handy_qwen.ui import strings
-from handy_qwen.ui.windows import correction_words as words
 from handy_qwen.ui.windows.correction import CorrectionWindow, Kind
 
 pytestmark = [
@@ -42,7 +41,7 @@ def test_nothing_is_learned_before_something_is_changed_and_chosen(qtbot, window
     assert window.text.toPlainText() == LAST
     assert window.text.hasFocus()
     assert not window.add_button.isEnabled()
-    assert window._none.text() == words.NO_CHANGES
+    assert window._none.text() == "No word is changed yet."
     (row,) = edit(qtbot, window, LAST.replace(" um,", ""), 1)
     assert row.kind is Kind.NOTHING, "words left out are not learned unless that is chosen"
     qtbot.keyClick(window.text, Qt.Key.Key_Escape)
@@ -54,7 +53,7 @@ def test_what_is_chosen_is_learned_as_one_change_that_can_be_taken_back(qtbot, w
     name, model, hesitation = edit(qtbot, window, text, 3)
     assert (name.kind, model.kind, hesitation.kind) == (Kind.WORD, Kind.WORD, Kind.NOTHING)
     choose(model, Kind.REPLACEMENT)
-    assert model.choice.toolTip() == words.AS_REPLACEMENT_TIP
+    assert model.choice.toolTip() == "Replaces what was heard, every time."
     window.add_button.click()
     learned = [Correction("Kovach", "Kovács", True), Correction("quen three", "Qwen3", False)]
     assert asked.calls == [("correct", LAST, text, 0), ("learn", learned)]
@@ -74,7 +73,7 @@ def test_a_correction_is_kept_also_when_nothing_is_learned_from_it(qtbot, window
     edit(qtbot, window, text, 1)
     window.add_button.click()
     assert asked.calls == [("correct", LAST, text, 7)]
-    assert window.told.message.words == words.KEPT
+    assert window.told.message.words == "The corrected text is in History."
     assert not window.add_button.isEnabled()
     window.told.undo_button.click()
     assert asked.calls[1:] == [("correct", text, LAST, 7)]
@@ -93,7 +92,7 @@ def test_no_break_spaces_are_no_change_and_stay(qtbot, window, asked):
 
 def test_what_a_paused_history_has_not_is_not_said_to_be_there(qtbot, window):
     window.show_view(View(recent=(LAST,), choices=Choices(is_private=True)))
-    for number, told in ((0, strings.HISTORY_PAUSED), (7, words.KEPT)):
+    for number, told in ((0, strings.HISTORY_PAUSED), (7, "The corrected text is in History.")):
         window.correct(LAST, number=number)
         edit(qtbot, window, LAST.replace(" um,", ""), 1)
         window.add_button.click()
@@ -129,7 +128,7 @@ def test_what_only_came_can_be_a_word_and_what_only_went_a_replacement(qtbot, wi
 def test_of_many_changes_the_first_are_shown_and_the_rest_counted(qtbot, window):
     window.correct(" ".join(f"a{number} same" for number in range(20)))
     edit(qtbot, window, " ".join(f"b{number} same" for number in range(20)), 12)
-    assert window._none.text() == words.MORE.format(count=8)
+    assert window._none.text() == f"And {8} more. Correct less at a time to see them."
 
 
 def test_an_open_window_has_the_text_dictated_since_unless_one_is_being_corrected(window):
@@ -144,6 +143,9 @@ def test_an_open_window_has_the_text_dictated_since_unless_one_is_being_correcte
 
 def test_a_text_that_is_too_long_is_said_to_be(window):
     window.correct("Good " * MOST_CHARACTERS)
-    assert window._none.text() == words.TOO_LONG
+    assert (
+        window._none.text()
+        == "This text is too long to look for changes. Add its words under Settings → Vocabulary."
+    )
     window.correct(LAST)
-    assert window._none.text() == words.NO_CHANGES
+    assert window._none.text() == "No word is changed yet."

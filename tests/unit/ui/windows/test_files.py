@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from handy_qwen.core.sound_files import FilesPage, FileState, Form
 from handy_qwen.core.view import Phase
-from handy_qwen.ui.windows import file_words as words
 from tests.e2e.pasts import VIEW
 from tests.unit.ui.gallery import FILES, TALKS, open_window
 
@@ -52,7 +51,7 @@ def test_each_file_says_how_far_it_is_and_all_together(window):
 
 def test_the_text_of_what_is_selected_is_shown_or_why_there_is_none(window):
     assert window.text.toPlainText().startswith("Good evening.")
-    assert window.remove_button.text() == words.REMOVE
+    assert window.remove_button.text() == "&Remove"
     choose(window, 1)
     assert (window.text.toPlainText(), window.notice.words) == ("Yes.", "The text may be incomplete.")
     choose(window, 2)
@@ -60,7 +59,7 @@ def test_the_text_of_what_is_selected_is_shown_or_why_there_is_none(window):
     assert not window.copy_button.isEnabled()
     assert not window.save_button.isEnabled()
     choose(window, 3)
-    assert window.remove_button.text() == words.CANCEL
+    assert window.remove_button.text() == "Ca&ncel"
     choose(window, 0, 1)
     assert window.text.toPlainText().endswith("Good evening. \n\nYes.")
 
@@ -68,10 +67,10 @@ def test_the_text_of_what_is_selected_is_shown_or_why_there_is_none(window):
 def test_what_was_left_or_failed_is_gone_on_with(qtbot, asked):
     window = open_window(qtbot, asked, "files-left")
     asked.calls.clear()
-    assert states(window)[3:] == [words.LEFT, "No text", words.LEFT]
+    assert states(window)[3:] == ["Not done yet", "No text", "Not done yet"]
     assert window.left.message.words == "2 files were left when you quit."
     assert not window.first.isVisible(), "they do not wait for a dictation"
-    assert window.remove_button.text() == words.REMOVE
+    assert window.remove_button.text() == "&Remove"
     window.left.undo_button.click()
     assert asked.calls == [("transcribe", [4, 6])]
     choose(window, 0)
@@ -144,9 +143,9 @@ def test_a_text_that_is_not_saved_is_removed_after_a_question(qtbot, window, ask
     choose(window, 0)
     qtbot.keyClick(window.list, Qt.Key.Key_Delete)
     box = window.findChild(QMessageBox)
-    assert box.text() == words.REMOVE_QUESTION
+    assert box.text() == "Remove a text that is not saved?"
     assert asked.calls == []
-    next(one for one in box.buttons() if one.text() == words.REMOVE_YES).click()
+    next(one for one in box.buttons() if one.text() == "&Remove").click()
     assert asked.calls == [("remove", [1])]
     choose(window, 3, 5)
     window.remove_button.click()
@@ -161,6 +160,6 @@ def test_while_somebody_dictates_it_says_why_files_wait(window):
 
 def test_an_empty_window_says_what_to_do(qtbot, asked):
     window = open_window(qtbot, asked, "files-empty")
-    assert window.introduction.text() == words.INTRODUCTION
+    assert window.introduction.text() == "Drop sound files, videos or folders here, or choose them."
     assert window.first_focus() is window.add_button
     assert not window.progress.isVisible()

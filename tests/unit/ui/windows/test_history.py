@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QMenu, QMessageBox, QWidget
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import HistoryFilter, HistoryPage, HistoryQuery, Phase
-from handy_qwen.ui import saving, strings
+from handy_qwen.ui import strings
 from handy_qwen.ui import window as window_module
 from handy_qwen.ui.style import blended, scheme
 from handy_qwen.ui.windows import history_words as words
@@ -128,7 +128,7 @@ def test_several_are_deleted_and_starred_at_once_and_one_is_unstarred(window, as
     assert asked.calls == [("star", ids, {"is_starred": True}), ("delete", ids)]
     assert words.chosen(2) in window.detail.text.placeholderText()
     choose(window, STARRED)
-    assert window.detail.star_button.text() == words.UNSTAR
+    assert window.detail.star_button.text() == "Unst&ar"
     window.detail.star_button.click()
     assert asked.calls[2:] == [("star", ids[:1], {"is_starred": False})]
 
@@ -178,14 +178,14 @@ def test_a_text_in_which_words_may_be_missing_says_so(window, delivery, said):
 def test_a_search_without_hits_and_an_empty_history_say_so(window):
     window.search.setText("chairs qwertz")
     window.show_history(PASTS["no-hits"])
-    assert words.NOTHING_FOUND in said(window)
+    assert "Nothing found" in said(window)
     assert "chairs qwertz" in said(window)
     window.search.clear()
     window.show_history(HistoryPage())
-    assert words.NOTHING_YET in said(window)
+    assert "Nothing here yet" in said(window)
     assert f"Hold Right Ctrl and speak. {words.NOTHING_YET_HINT}" in said(window)
     window.show_view(replace(VIEW, choices=replace(VIEW.choices, hotkeys=())))
-    assert words.NOTHING_YET_HINT in labels(window), "there is no key to hold"
+    assert "What you say is saved here, on this computer only." in labels(window), "there is no key to hold"
     assert not window.detail.isVisible()
 
 
@@ -194,7 +194,7 @@ def test_only_what_is_open_or_starred_is_asked_for(window, asked):
         window.only.setCurrentIndex(window.only.findData(only))
         assert asked.calls.pop() == ("look", HistoryQuery(only=only))
     window.show_history(HistoryPage(HistoryQuery(only=HistoryFilter.STARRED)))
-    assert words.NOTHING_OF_KIND in said(window)
+    assert "No such dictations" in said(window)
 
 
 def test_open_are_those_that_the_user_may_still_want():
@@ -210,12 +210,14 @@ def entry_of(menu, title):
 def test_a_take_is_tried_again_as_before_with_another_model_or_in_another_language(window, asked):
     choose(window, FAILED)
     menu = window.detail.retry_menu
-    entry_of(menu, words.LIKE_BEFORE).trigger()
-    with_model = entry_of(menu, words.WITH_MODEL)  # kept: older versions of Qt's binding end the menu with it
+    entry_of(menu, "As before").trigger()
+    with_model = entry_of(
+        menu, "With another &model"
+    )  # kept: older versions of Qt's binding end the menu with it
     entry_of(with_model.menu(), "Qwen3-ASR 1.7B").trigger()
-    in_language = entry_of(menu, words.IN_LANGUAGE)
+    in_language = entry_of(menu, "In another &language")
     languages = in_language.menu()
-    entry_of(languages, words.AUTOMATIC).trigger()
+    entry_of(languages, "Detect automatically").trigger()
     entry_of(languages, "Deutsch (German)").trigger()
     retry = ("retry", ENTRIES[FAILED])
     assert asked.calls == [
@@ -228,7 +230,7 @@ def test_a_take_is_tried_again_as_before_with_another_model_or_in_another_langua
 
 def test_a_cancelled_take_is_brought_back_and_one_without_sound_is_not_tried_again(window):
     choose(window, CANCELLED)
-    assert window.detail.retry_button.text() == words.BRING_BACK
+    assert window.detail.retry_button.text() == "&Restore"
     assert window.detail.retry_button.isEnabled()
     choose(window, HELD)
     assert not window.detail.retry_button.isEnabled()
@@ -241,11 +243,11 @@ def test_the_sound_is_played_and_stopped(window, asked):
     window.detail.play_button.click()
     assert asked.calls == [("play", ENTRIES[FAILED])]
     window.show_history(replace(FULL, played=ENTRIES[FAILED].id))
-    assert window.detail.play_button.text() == words.STOP
+    assert window.detail.play_button.text() == "Stop p&laying"
     window.detail.play_button.click()
     assert asked.calls[1:] == [("stop_playing",)]
     choose(window, STARRED)
-    assert window.detail.play_button.text() == words.PLAY, "it is another one that is played"
+    assert window.detail.play_button.text() == "P&lay", "it is another one that is played"
 
 
 def test_nothing_is_played_while_something_is_recorded(window, asked):
@@ -310,11 +312,11 @@ def test_marks_are_where_the_words_are_also_behind_letters_of_two_units(window):
 
 
 def test_rows_can_be_read_aloud(window):
-    for part in ("twenty-five chairs", "Today", "English", "thunderbird", words.STARRED):
+    for part in ("twenty-five chairs", "Today", "English", "thunderbird", "Starred"):
         assert part in read_out(window, STARRED)
     assert words.PLACES[Delivery.HELD] in read_out(window, HELD)
     window.show_history(replace(FULL, retried=frozenset({6})))
-    assert words.RETRIED in read_out(window, FAILED)
+    assert "Transcribing again…" in read_out(window, FAILED)
 
 
 def test_the_history_is_paused_and_says_so(window, asked):
@@ -369,16 +371,16 @@ def test_several_chosen_ones_are_exported_alone(window, asked):
     assert asked.calls == [("export", Path("/tmp/some.txt"), [8, 7])]
 
 
-@pytest.mark.parametrize("answer", [saving.KEEP_IT, saving.REPLACE_IT])
+@pytest.mark.parametrize("answer", ["&Keep it", "&Replace"])
 def test_a_file_that_the_dialog_did_not_ask_about_is_not_overwritten_unasked(window, asked, tmp_path, answer):
     (tmp_path / "thesis.txt").write_text("years of work", encoding="utf-8")
     export(window, tmp_path / "thesis")
     assert asked.calls == []
     (box,) = window.findChildren(QMessageBox)
     assert "thesis.txt" in box.text()
-    assert box.defaultButton().text() == saving.KEEP_IT
+    assert box.defaultButton().text() == "&Keep it"
     next(button for button in box.buttons() if button.text() == answer).click()
-    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == saving.REPLACE_IT)
+    assert asked.calls == [("export", tmp_path / "thesis.txt", None)] * (answer == "&Replace")
 
 
 def test_where_there_is_no_text_its_place_says_why(window):
@@ -387,7 +389,7 @@ def test_where_there_is_no_text_its_place_says_why(window):
         if not entry.text:
             assert window.detail.text.toPlainText() == ""
             assert window.detail.text.placeholderText() == words.headline(entry)
-    assert {words.STATES[EntryState.WAITING], words.NO_TEXT} <= {words.headline(one) for one in FULL.entries}
+    assert {words.STATES[EntryState.WAITING], "No speech"} <= {words.headline(one) for one in FULL.entries}
 
 
 def test_problems_and_exports_are_told(window):
@@ -400,9 +402,9 @@ def test_problems_and_exports_are_told(window):
 def test_times_are_told_as_people_do():
     now = QDateTime.fromString("2026-03-10T12:00:00", Qt.DateFormat.ISODate)
     at_s = now.toSecsSinceEpoch()
-    assert words.moment(at_s, now).startswith(words.TODAY)
-    assert words.moment(at_s - 86_400, now).startswith(words.YESTERDAY)
-    assert words.day(at_s - 86_400, now) == words.YESTERDAY
+    assert words.moment(at_s, now).startswith("Today")
+    assert words.moment(at_s - 86_400, now).startswith("Yesterday")
+    assert words.day(at_s - 86_400, now) == "Yesterday"
     fifth = words.day(at_s - 5 * 86_400, now)
     assert {"5", "2026"} <= set(fifth.replace(",", "").split())
     assert words.moment(at_s - 5 * 86_400, now) == f"{fifth} {words.time_of_day(at_s)}"
@@ -410,7 +412,7 @@ def test_times_are_told_as_people_do():
 
 
 def test_every_button_has_a_letter_of_its_own(window):
-    underlined = letters([one.text() for one in buttons(window)] + labels(window) + [words.UNDO])
+    underlined = letters([one.text() for one in buttons(window)] + labels(window) + ["&Undo"])
     assert len(underlined) == len(set(underlined)) >= 10
 
 
@@ -438,7 +440,7 @@ def test_words_are_selected_by_keys_and_corrected_from_the_menu(qtbot, window):
     (menu,) = text.findChildren(QMenu)
     asked_for = []
     window.correction_asked.connect(lambda *what: asked_for.append(what))
-    next(one for one in menu.actions() if one.text() == words.CORRECT).trigger()
+    next(one for one in menu.actions() if one.text() == "Correct a&nd add…").trigger()
     assert asked_for == [(ENTRIES[STARRED].text, text.selected(), ENTRIES[STARRED].id)]
 
 
@@ -471,9 +473,9 @@ def test_no_break_spaces_are_handed_on_and_a_line_break_alone_is_no_correction(w
 
 def test_a_take_of_commands_only_is_not_called_silence():
     entry = Entry(1, 0.0, EntryState.DONE, original="Hello. Scratch that.")
-    assert words.headline(entry) == words.NOTHING_LEFT.format(said="Hello. Scratch that.")
+    assert words.headline(entry) == "Nothing to insert: “Hello. Scratch that.”"
     assert words.headline(replace(entry, text="\n", original="New line.")).count("New line.") == 1
-    assert words.headline(replace(entry, original="")) == words.NO_TEXT
+    assert words.headline(replace(entry, original="")) == "No speech"
 
 
 def context_menu(text, reason=QContextMenuEvent.Reason.Keyboard, place=None):

@@ -1,0 +1,116 @@
+"""Escape on KDE: it cancels while there is something to cancel, and is the window's own the rest of the time.
+
+KDE's portal makes each shortcut of a program an action of kglobalacceld, a part of KWin that listens to the
+whole session bus. An action has keys, which are kept in kglobalshortcutsrc and shown in System Settings; and
+it is present or not, which is kept nowhere. Only the keys of what is present are taken from windows.
+
+    the portal binds "Cancel the dictation"          present, without a key at first
+    setInactive(cancel)                              not present
+    setForeignShortcutKeys(cancel, [Esc, ...])       once, unless the user has chosen a key
+    setShortcutKeys(cancel, [], SetPresent)          a take begins; the portal tells of a press
+    setInactive(cancel)                              it has ended
+
+So nothing is written for a take, and KDE's dialogs are not involved. An action of our own would outlive a
+crash of ours, since kglobalacceld does not notice who leaves the bus, and keep Escape from every window. The
+portal does notice: it closes the session, which makes all of its shortcuts inactive.
+
+* The portal makes a shortcut present when it binds it, and newer ones already when the session is created.
+  So it is made inactive after both.
+* A shortcut counts only with just its modifiers. So Escape is bound with those of each hotkey, too: it may be
+  held down meanwhile.
+* Keys that something else has are left out (Plasma 6.3), or go to whoever had them first (newer).
+
+Source: https://invent.kde.org/plasma/kglobalacceld, src/kglobalacceld.h and src/globalshortcut.cpp; a key is
+Qt's number of it with its modifiers, as QKeySequence has it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jeepney import DBusAddress, new_method_call
+
+from handy_qwen.system.entries import APP_ID
+from handy_qwen.system.portal import PortalError, PortalSession
+
+logger = logging.getLogger(__name__)
+
+ESCAPE = 0x01000000
+MODIFIERS = {"SHIFT": 0x02000000, "CTRL": 0x04000000, "ALT": 0x08000000, "LOGO": 0x10000000}  # as in triggers
+SET_PRESENT = 2
+_SERVICE = DBusAddress("/kglobalaccel", bus_name="org.kde.kglobalaccel", interface="org.kde.KGlobalAccel")
+
+
+def is_kde(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this desktop is KDE's, and so is its portal."""
+    return "KDE" in environment.get("XDG_CURRENT_DESKTOP", "").split(":")
+
+
+class KdeCancelKey:
+    """The key of the shortcut ``name`` of the portal, taken from windows while it is wanted.
+
+    For one thread. What goes wrong is logged: then the shortcut has the key that the user gives it, if any.
+
+    Args:
+        portal: Whose session has the shortcut.
+        name: What the portal calls it.
+        triggers: Those of the hotkeys, as ``chord.trigger`` has them.
+    """
+
+    def __init__(self, portal: PortalSession, name: str, triggers: Iterable[str]) -> None:
+        self._portal = portal
+        self._action = [APP_ID, name, "", ""]  # component and action; how they are called is known there
+        self._wanted = {(ESCAPE,)} | {(ESCAPE | _modifiers(trigger),) for trigger in triggers}
+        self._has_escape = False
+
+    @property
+    def is_escape(self) -> bool:
+        """Whether Escape is the key, as far as ``bind`` or ``look`` have found."""
+        return self._has_escape
+
+    def bind(self) -> None:
+        """Have Escape be the key, unless the user has chosen another. The shortcut has been bound."""
+        try:
+            self._ask("setInactive", "as", self._action)  # before it gets a key
+            if (keys := self._keys()) != self._wanted and (not keys or (ESCAPE,) in keys):
+                written = [([key, 0, 0, 0],) for (key,) in sorted(self._wanted)]
+                self._ask("setForeignShortcutKeys", "asa(ai)", self._action, written)
+        except PortalError as exc:
+            logger.info("Escape cannot be had from KDE: %s", exc)
+        self.look()
+
+    def look(self) -> None:
+        """See which key it has: the user may have chosen one."""
+        try:
+            self._has_escape = (ESCAPE,) in self._keys()
+        except PortalError as exc:
+            logger.info("KDE does not say which key cancels: %s", exc)
+            self._has_escape = False
+
+    def take(self) -> None:
+        """From now on windows do not get the key. Returns at once."""
+        body: tuple[object, ...] = (self._action, [], SET_PRESENT)  # its keys stay as they are
+        self._portal.tell(new_method_call(_SERVICE, "setShortcutKeys", "asa(ai)u", body))
+
+    def give_back(self) -> None:
+        """Windows get it again. Returns at once; may be called before the shortcut is bound."""
+        self._portal.tell(new_method_call(_SERVICE, "setInactive", "as", (self._action,)))
+
+    def _keys(self) -> set[tuple[int, ...]]:
+        """What it has now: up to four keys each, to be pressed one after another."""
+        found = self._ask("shortcutKeys", "as", self._action)
+        try:
+            (sequences,) = found
+            return {tuple(filter(None, keys)) for (keys,) in sequences} - {()}
+        except (TypeError, ValueError) as exc:
+            raise PortalError("KDE sends no proper keys") from exc
+
+    def _ask(self, method: str, signature: str, *body: object) -> Any:  # noqa: ANN401  of whatever type
+        return self._portal.reply_to(new_method_call(_SERVICE, method, signature, body))
+
+
+def _modifiers(trigger: str) -> int:
+    return sum(MODIFIERS.get(name, 0) for name in trigger.split("+")[:-1])
