@@ -7,7 +7,8 @@ and spelling; ``str()`` gives the canonical form, and ``label()`` one for people
 
 A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken away from
 the focused program, so the modifier still works as one. Each system's own module knows what a name means in
-keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them.
+keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them. Where the layout makes the right Alt
+AltGr, "alt_r" and "altgr" both name it, and "alt" does not.
 """
 
 from __future__ import annotations
