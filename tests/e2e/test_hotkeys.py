@@ -611,6 +611,20 @@ def test_alt_gr_is_not_alt(desk, terminal):
         desk.set_layout("us")
 
 
+def test_a_chord_with_alt_gr_is_a_hotkey_and_reaches_no_window(desk, terminal):
+    terminal.focus()
+    desk.set_layout("de")
+    try:
+        with listening(desk.display, "altgr+f8") as (heard, _):
+            terminal.clear()
+            desk.keys.chord("Alt_R", "F8")
+            assert heard.wait(2) == PRESS
+            desk.keys.chord("Alt_R", "e")
+            assert terminal.wait_for_text("€") == "€"
+    finally:
+        desk.set_layout("us")
+
+
 # --- endurance --------------------------------------------------------------------------------------------
 
 

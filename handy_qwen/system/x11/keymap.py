@@ -190,16 +190,20 @@ class NamedKeys:
 
     A letter that the layout does not write (Latin ones on a Russian layout) means the key that writes it
     on a US keyboard; F13 to F24, whose places xkeyboard-config gives to media keys, mean those places.
-    Keycodes that it invented to carry a modifier no key sends are left out.
+    Keycodes that it invented to carry a modifier no key sends are left out, but they do tell the mask of a
+    key with their keysym: AltGr is in the server's table of modifiers by such a one only.
     """
 
     def __init__(self, display: XObject) -> None:
         first, last = display.display.info.min_keycode, display.display.info.max_keycode
         rows = display.get_keyboard_mapping(first, last - first + 1)
         self._columns: dict[int, dict[int, int]] = {}  # keysym -> keycode -> its lowest column
+        self._invented: dict[int, set[int]] = {}  # keysym -> keycodes
         for code, row in enumerate(rows, start=first):
             for column, keysym in enumerate(row):
-                if keysym and code not in _INVENTED:
+                if keysym and code in _INVENTED:
+                    self._invented.setdefault(int(keysym), set()).add(code)
+                elif keysym:
                     self._columns.setdefault(int(keysym), {}).setdefault(code, column)
         self._modifiers = [frozenset(row) - {0} for row in display.get_modifier_mapping()]
 
@@ -232,7 +236,11 @@ class NamedKeys:
 
     def modifiers(self, codes: Collection[int]) -> list[int]:
         """The modifier masks that the keys ``codes`` set, the lowest first."""
-        return [1 << row for row, members in enumerate(self._modifiers) if members.intersection(codes)]
+        carriers = set(codes)
+        for keysym, invented in self._invented.items():
+            if 0 in map(self._columns.get(keysym, {}).get, codes):  # it is on the lowest level of one of them
+                carriers |= invented
+        return [1 << row for row, members in enumerate(self._modifiers) if members & carriers]
 
     def lock_masks(self) -> list[int]:
         """Every combination of Caps Lock, Num Lock and Scroll Lock: a grab holds for one of them only."""
