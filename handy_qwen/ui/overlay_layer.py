@@ -47,7 +47,7 @@ OpenSurface = Callable[[Paint, Callable[[], object], Callable[[], object]], Surf
 class LayerOverlay(OverlayWindow):
     """As ``OverlayWindow``. Has a surface while it is shown, and nothing runs while it is hidden.
 
-    A surface that is lost is not replaced before the overlay appears again or another screen comes: the
+    A surface that is lost is not replaced before the overlay appears again or a screen comes or goes: the
     compositor, or the last screen, has gone.
     """
 
@@ -59,7 +59,8 @@ class LayerOverlay(OverlayWindow):
         self._surface: Surface | None = None
         self._listener: QSocketNotifier | None = None
         self._takes_clicks = False
-        application().screenAdded.connect(self._on_screen_added)
+        for changed in (application().screenAdded, application().screenRemoved):
+            changed.connect(self._on_screens_changed)
 
     def has_place(self) -> bool:
         """See ``OverlayWindow``."""
@@ -95,8 +96,10 @@ class LayerOverlay(OverlayWindow):
             self._surface.close()
         self._surface = self._listener = None
 
-    def _on_screen_added(self) -> None:
-        if self._surface is None and self.isVisible():
+    def _on_screens_changed(self) -> None:
+        """Have another surface: sway does not say that the screen of this one was switched off."""
+        if self.isVisible():
+            self._close()
             self._open()
             self._repaint()
 

@@ -14,7 +14,7 @@ from tests.wayland.desk import App, Gnome, Session, Sway, Target
 from tests.wayland.dictation import Dictation
 
 RESTORED_S = 4.0  # the app waits two, since nobody tells it who fetched
-GRID_PX = 4
+GRID_PX, MOST_CARD_PX = 4, 150
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +106,34 @@ def test_the_overlay_is_above_a_window_that_fills_a_screen_of_any_scale(without,
         assert target.has_kept_focus()
     finally:
         session.run("swaymsg", "output * scale 1")
+
+
+@pytest.mark.parametrize(
+    ("gone", "back"),
+    [
+        ("output HEADLESS-1 disable", "output HEADLESS-1 enable"),
+        ("output HEADLESS-1 unplug", "create_output; output HEADLESS-2 resolution 1280x800"),
+    ],
+)
+def test_the_overlay_comes_back_with_its_screen(without, target, gone, back):
+    session = without.session
+    if not isinstance(session, Sway):
+        pytest.skip("it is done by sway's commands")
+    before = picture(session, "idle")
+
+    def is_shown() -> bool:
+        card = new_in(before, picture(session, "again"))
+        return card is not None and card.height() < MOST_CARD_PX  # else it is the whole screen that differs
+
+    without.app.run("start")
+    wait_until(is_shown, "the overlay")
+    session.run("swaymsg", gone)
+    time.sleep(2.0)  # the overlay says meanwhile that the microphone is silent
+    session.run("swaymsg", back)
+    wait_until(is_shown, "the overlay")
+    session.say(without.speech)
+    without.app.run("stop")
+    assert without.arrives_in(target), target.text()
 
 
 def picture(session: Session, name: str) -> QImage:

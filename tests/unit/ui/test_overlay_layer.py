@@ -179,14 +179,22 @@ def test_a_surface_that_is_lost_comes_back_with_another_screen_or_the_next_time(
     assert len(surfaces) == 1, "it is not tried again and again"
     qapp.screenAdded.emit(qapp.primaryScreen())
     assert surfaces[1].shown
-    qapp.screenAdded.emit(qapp.primaryScreen())
-    assert len(surfaces) == 2, "it has one"
     surfaces[1].lose()
     overlay.show_view(IDLE)
     qtbot.waitUntil(lambda: not overlay.isVisible())
     qapp.screenAdded.emit(qapp.primaryScreen())
     overlay.show_view(RECORDING)
     assert len(surfaces) == 3
+
+
+@pytest.mark.parametrize("change", ["screenAdded", "screenRemoved"])
+def test_it_moves_to_another_surface_when_the_screens_change(overlay, surfaces, qapp, change):
+    getattr(qapp, change).emit(qapp.primaryScreen())
+    assert not surfaces, "nothing is shown"
+    overlay.show_view(RECORDING)
+    getattr(qapp, change).emit(qapp.primaryScreen())
+    assert [surface.is_open for surface in surfaces] == [False, True]
+    assert surfaces[1].shown == surfaces[0].shown
 
 
 def test_while_there_is_no_screen_it_keeps_its_size(overlay, surfaces, monkeypatch):

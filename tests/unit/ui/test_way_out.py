@@ -2,7 +2,6 @@
 
 import os
 import signal
-from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -45,15 +44,20 @@ def test_a_second_signal_after_all_has_ended_is_no_failure(qapp, monkeypatch, nu
 
 
 class StandIn:
-    """The program, or what is behind it, for ``desktop.run``: each method does nothing."""
+    """The program and whatever ``desktop.run`` puts around it: everything of it can be had and called."""
+
+    starts_again = True  # the user has clicked on Restart
 
     def __init__(self, *_args, **_kwargs):
-        self.starts_again = True  # the user has clicked on Restart
-        self.controller = SimpleNamespace(post=None)
-        self.store = SimpleNamespace(value=None)
+        pass
 
-    def __getattr__(self, _name):
-        return lambda *_args, **_kwargs: None
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return StandIn()
+
+    def __call__(self, *_args, **_kwargs):
+        return StandIn()
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT])
@@ -62,7 +66,6 @@ def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, m
 
     class Program(StandIn):
         def __init__(self, quit_, **_):
-            super().__init__()
             QTimer.singleShot(0, quit_)
 
         def close(self, _parts):
@@ -71,6 +74,7 @@ def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, m
 
     monkeypatch.setattr(desktop, "QApplication", lambda _arguments: qapp)
     monkeypatch.setattr(desktop, "Program", Program)
+    monkeypatch.setattr(desktop, "FileWatch", StandIn)
     monkeypatch.setattr(desktop, "qInstallMessageHandler", lambda _handler: None)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")  # what it changes is as before afterwards
     monkeypatch.setattr("handy_qwen.ui.translation.use", lambda _language: None)
