@@ -331,7 +331,7 @@ class HistoryPresenter:
 def _stamp_of(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except OSError:  # if it is there, opening it says what is wrong
         return None
     return status.st_mtime_ns, status.st_size
 

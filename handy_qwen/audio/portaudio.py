@@ -131,12 +131,17 @@ class PortAudio:
 
     def close_stream(self, stream: Any) -> None:  # noqa: ANN401 sounddevice is untyped
         """Stop and close a stream. Blocks as long as the sound system hangs."""
+
+        def work(_module: ModuleType) -> None:
+            stream.close()
+            self._forget_stream()  # here, because the call after this one may be a look for devices
+
         try:
-            self.call(lambda _: stream.close(), limit_s=CLOSE_LIMIT_S)
+            self.call(work, limit_s=CLOSE_LIMIT_S)
         except HungError:
             if not self._is_over:  # else it is closed
                 raise
-        self._forget_stream()
+            self._forget_stream()
 
     def _forget_stream(self) -> None:
         with self._state:

@@ -465,6 +465,8 @@ class MicrophoneRecorder:
                 self._begin_listening(self._listener, now_s)
         elif now_s >= self._keep_until_s:
             self._connection.drop()
+            if stream is not None and self._backend.unseen:
+                self._list_soon(now_s)
         elif stream is not None:
             stream.buffer.keep(int(PREROLL_S * stream.rate_hz))
             self._watch_headsets(now_s)

@@ -154,7 +154,10 @@ class KeepSound:
 
 @dataclass(frozen=True, slots=True)
 class KeepText:
-    """The history keeps the text of take ``take``. What is empty says nothing new."""
+    """The history keeps the text of take ``take``; if that is empty, an earlier one stays.
+
+    An empty language, model or application says nothing new.
+    """
 
     take: int
     text: str = field(repr=False)

@@ -235,7 +235,7 @@ class History(Protocol):
         """The recording has ended; the text is awaited."""
 
     def done(self, kept: KeepText) -> None:
-        """The text as it is to be delivered is there; "" if there is none."""
+        """The text as it is to be delivered is there; "" if there is none, and an earlier one then stays."""
 
     def failed(self, take: int, title: str) -> None:
         """There is no text, for the reason in ``title``. A take that is DONE keeps its text."""

@@ -172,9 +172,13 @@ class Ledger:
             self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
 
     def done(self, kept: KeepText) -> None:
-        """The text is there."""
+        """The text is there; that of an earlier time stays if there is none now."""
         live = self.live.get(kept.take)
         if live is None:
+            return
+        if live.before is not None and live.before.text and not kept.text:
+            live.is_leaving = True
+            self._settle(live)
             return
         known = {"language": kept.language, "model": kept.model, "application": kept.application}
         self._advance(

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 LOOK_S = 2.0  # each wakes a processor that may sleep
 FORGIVEN_LOOKS = 300  # a part that was well for so long may be started again once more
-SPINNING_LOOKS = 3  # in a row that saw more than ``Watch.most_own`` pieces of work of its own accord
+SPINNING_LOOKS = 3  # in a row that saw more than ``Expected.most_own`` pieces of work of its own accord
 
 Tell = Callable[[str, HandyError | None], None]
 """Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""

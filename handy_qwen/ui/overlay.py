@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from PySide6.QtCore import QEasingCurve, QPoint, QRect, Qt, QTimer, QVariantAnimation, Signal
+from PySide6.QtCore import QEasingCurve, QPoint, QRect, QSignalBlocker, Qt, QTimer, QVariantAnimation, Signal
 from PySide6.QtGui import QCursor, QGuiApplication, QMouseEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -158,8 +158,9 @@ class OverlayWindow(QWidget):
 
     def _fade_to(self, opacity: float) -> None:
         self._fade.stop()
-        self._fade.setStartValue(self._opacity)
-        self._fade.setEndValue(opacity)
+        with QSignalBlocker(self._fade):  # it would tell where between them it has been stopped
+            self._fade.setStartValue(self._opacity)
+            self._fade.setEndValue(opacity)
         self._fade.start()
 
     def _set_opacity(self, opacity: float) -> None:

@@ -264,7 +264,7 @@ class FarGraph:
     def run(
         self, feeds: Values, cancel: Cancel, outputs: Sequence[str] | None = None
     ) -> list[npt.NDArray[Any]] | None:
-        """As ``sessions.run``; None if the graph is not there (any more), or its first output is not finite.
+        """As the function ``run``; None if the graph is not there (any more) or gives what is not finite.
 
         Raises:
             CancelledError: ``cancel`` was set before or during the run.
@@ -306,7 +306,7 @@ class PlacedGraph:
         self._near = None if self._far.is_open else open_session(path, threads=threads)
 
     def run(self, feeds: Values, cancel: Cancel) -> list[npt.NDArray[Any]]:
-        """As ``sessions.run``. Opens the graph on the processor first if the device fails now."""
+        """As the function ``run``. Opens the graph on the processor first if the device fails now."""
         found = self._far.run(feeds, cancel)
         if found is not None:
             return found

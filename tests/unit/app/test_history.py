@@ -191,8 +191,10 @@ def test_what_was_cancelled_and_has_no_sound_is_not_shown(reader, folder):
     assert blank not in ids(reader.ask(only=HistoryFilter.OPEN))
 
 
-def test_no_history_is_an_empty_one(tmp_path):
-    reader = Reader(tmp_path / "nowhere")
+@pytest.mark.parametrize("place", ["nowhere", "file/history"])
+def test_no_history_is_an_empty_one(tmp_path, place):
+    (tmp_path / "file").touch()
+    reader = Reader(tmp_path / place)
     assert reader.ask().entries == ()
     reader.presenter.close(WAIT_S)
 

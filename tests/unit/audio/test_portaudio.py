@@ -17,6 +17,7 @@ from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.errors import HandyError, MicrophoneError
 from tests.unit.audio.conftest import LONG_S, FakePortAudio, PortAudioError, info
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -121,6 +122,24 @@ def test_portaudio_is_not_ended_under_a_stream_that_is_being_opened(portaudio, b
     Job(hanging.wait().result.close).wait()
     Job(backend.devices).wait()
     assert portaudio.starts > starts
+
+
+def test_devices_can_be_looked_for_as_soon_as_a_stream_is_closed(portaudio, backend, monkeypatch):
+    stream = backend.open(backend.devices()[0])
+    library, may_return = backend._library, threading.Event()
+    call = library.call
+
+    def call_and_linger(*work, **options):
+        """Whoever has the stream closed has no turn before the next call."""
+        call(*work, **options)
+        may_return.wait(LONG_S)
+
+    monkeypatch.setattr(library, "call", call_and_linger)
+    closing = Job(stream.close)
+    wait_until(lambda: portaudio.streams == 0, "the closing")
+    assert Job(lambda: call(lambda _: library.refresh())).wait().result
+    may_return.set()
+    closing.wait()
 
 
 @pytest.mark.expects_log

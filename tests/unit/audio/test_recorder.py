@@ -467,6 +467,19 @@ def test_for_one_change_the_stream_is_closed_once_and_looked_again_while_nothing
     assert studio.lists == [[BUILT_IN], [BUILT_IN, HEADSET]]
 
 
+def test_what_could_not_be_seen_while_the_stream_was_kept_is_seen_when_it_is_given_back(short_sighted):
+    studio = short_sighted
+    studio.start(1, 0.5)
+    studio.backend.change(BUILT_IN, HEADSET)
+    studio.backend.is_kept = True  # by the sound that tells of the end
+    studio.stop(1, 5.0)
+    studio.backend.is_kept = False
+    studio.run(10.0)
+    assert studio.lists == [[BUILT_IN]]
+    studio.run(20.0)
+    assert studio.lists == [[BUILT_IN], [BUILT_IN, HEADSET]]
+
+
 def test_the_devices_are_told_when_they_change_and_only_then(studio):
     studio.recorder.refresh_devices()
     studio.run(0.5)

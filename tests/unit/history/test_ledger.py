@@ -159,13 +159,23 @@ def test_a_replay_gives_back_what_was_said(books):
     assert (row.text, row.model, row.language) == ("a better text", "other", "English")
 
 
-@pytest.mark.parametrize("outcome", ["failed", "cancelled"])
-def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, outcome):
-    books.deliver(1)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda books: books.failed(2, "Out of memory."),
+        lambda books: books.cancelled(2),
+        lambda books: books.done(2, ""),
+    ],
+    ids=["failed", "cancelled", "nobody was heard"],
+)
+@pytest.mark.parametrize("how", [Delivery.TYPED, Delivery.HELD])
+def test_a_retry_that_comes_to_nothing_leaves_the_text_there_was(books, end, how):
+    books.deliver(1, how=how)
     before = books.row
     books.replay(2, before.id)
-    books.failed(2, "Out of memory.") if outcome == "failed" else books.cancelled(2)
+    end(books)
     assert books.row == before
+    assert books.crashed().row == before
 
 
 def test_a_cancelled_take_can_be_brought_back(books):

@@ -27,11 +27,15 @@ FAILED = replace(IDLE, notices=(Notice(1, NoticeKind.FAILED, "Title.", "Hint.", 
 
 
 class Surface:
-    """A surface that paints at once. ``shown`` is what it was told last, ``heard`` how often it was read."""
+    """A surface that paints at once. ``shown`` is what it was told last, ``heard`` how often it was read.
+
+    ``opacities`` are those of its middle, picture by picture.
+    """
 
     def __init__(self, paint, click, lose):
         self.paint, self.click, self.lose = paint, click, lose
         self.scale, self.heard, self.is_open, self.shown = 1.0, 0, True, None
+        self.opacities = []
         self._reader, self.compositor = socket.socketpair()
 
     def fileno(self):
@@ -47,6 +51,7 @@ class Surface:
         pixels = round(width * self.scale), round(height * self.scale)
         data = self.paint(*pixels, self.scale)
         self.picture = QImage(data, *pixels, QImage.Format.Format_ARGB32_Premultiplied).copy()
+        self.opacities.append(self.picture.pixelColor(self.picture.rect().center()).alpha())
 
     def close(self):
         self.is_open = False
@@ -98,6 +103,19 @@ def test_it_fades_in_and_out_as_a_whole_and_is_gone(overlay, surfaces, qtbot):
     overlay.show_view(RECORDING)
     assert len(surfaces) == 2
     assert surfaces[-1].is_open
+
+
+def test_it_fades_without_a_flash(overlay, surfaces, qtbot):
+    overlay.show_view(FAILED)
+    (surface,) = surfaces
+    until_it_is_opaque(qtbot, surface)
+    qtbot.waitUntil(lambda: overlay._fade.state() == overlay._fade.State.Stopped)
+    rising = list(surface.opacities)
+    assert rising == sorted(rising)
+    overlay.show_view(IDLE)
+    qtbot.waitUntil(lambda: not surface.is_open)
+    falling = surface.opacities[len(rising) :]
+    assert falling == sorted(falling, reverse=True)
 
 
 def test_it_is_where_the_settings_say(overlay, surfaces):

@@ -271,7 +271,7 @@ def test_what_is_typed_is_tried_when_the_fingers_rest(qtbot, window, page, asked
     tried = Tried("chairs new line", "sofas\n", "English", (BREAK,))
     window.show_vocabulary(VocabularyPage(NAMES, None, RULES, tried=tried))
     assert "Inserted: sofas ↵ " in labels(page)
-    assert f"Patterns that take too long are left out: row {2}." in labels(page)
+    assert "Patterns that take too long are left out: row 2." in labels(page)
     window.show_vocabulary(SHOWN)
     assert not page.rules.result.isVisible()
 

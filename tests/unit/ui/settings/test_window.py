@@ -225,7 +225,7 @@ def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked)
     assert asked.calls == [("put_right", place, {"is_meant": flag}) for flag in (True, False)]
     misplaced = Problem("mode is inside [[hotkeys]]", 9, place=("hotkeys", 0, "mode"), meant="mode")
     window.show_settings(SettingsView(problems=(misplaced,)))
-    assert card.correct.text() == f"Move line {9} to its place"
+    assert card.correct.text() == "Move line 9 to its place"
     assert not card.show_it.isVisible()
     window.show_settings(SettingsView(problems=(replace(misplaced, meant=""),)))
     assert (card.correct.isVisible(), card.remove.isVisible()) == (False, True)

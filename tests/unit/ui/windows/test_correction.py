@@ -128,7 +128,7 @@ def test_what_only_came_can_be_a_word_and_what_only_went_a_replacement(qtbot, wi
 def test_of_many_changes_the_first_are_shown_and_the_rest_counted(qtbot, window):
     window.correct(" ".join(f"a{number} same" for number in range(20)))
     edit(qtbot, window, " ".join(f"b{number} same" for number in range(20)), 12)
-    assert window._none.text() == f"And {8} more. Correct less at a time to see them."
+    assert window._none.text() == "And 8 more. Correct less at a time to see them."
 
 
 def test_an_open_window_has_the_text_dictated_since_unless_one_is_being_corrected(window):
