@@ -17,6 +17,19 @@ APP_PYTHON = os.environ.get("APP_PYTHON", "/srv/handy/bin/python")
 APP_COMMAND = os.environ.get("APP_COMMAND", "/srv/handy/bin/handy-qwen")
 SETTINGS = "set_up = true\nhold_s = 0.8\n"  # on a busy machine a tap takes a while
 TARGETS = ("qt", "gtk3", "gtk4", "foot", "xterm")
+X_FOCUS = """
+import time
+from Xlib.display import Display
+display, until_s = Display(), time.monotonic() + 15
+while time.monotonic() < until_s:
+    window = display.get_input_focus().focus
+    while hasattr(window, "get_wm_name") and not window.get_wm_name() and window.query_tree().parent:
+        window = window.query_tree().parent  # xterm's own has no name
+    if hasattr(window, "get_wm_name") and window.get_wm_name() == "Target xterm":
+        break
+    time.sleep(0.1)
+"""
+"""Waits until XWayland has given the focus to the xterm."""
 
 
 class App:
@@ -90,6 +103,8 @@ class Target:
         if self.tells_focus:
             wait_until(lambda: self.state() == "focus", f"the focus of {kind}", 15)
         else:
+            if kind == "xterm":
+                session.run(APP_PYTHON, "-c", X_FOCUS)
             time.sleep(1.0)
 
     @property
