@@ -1,5 +1,6 @@
 """Qt without a screen, and a stand-in for all that the windows talk to."""
 
+import gc
 import os
 
 os.environ["QT_QPA_PLATFORM"] = "offscreen"
@@ -43,3 +44,21 @@ def choices():
         microphones=("Desk", "Headset"),
         hotkeys=("Right Ctrl",),
     )
+
+
+@pytest.fixture(scope="session")
+def _what_stays():
+    """Nothing that is there before the first window is looked at for each of them."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _windows_end_on_qts_thread(_what_stays):
+    """Windows are in cycles. A collection on another thread would delete them there, and Qt crash later."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()

@@ -57,9 +57,10 @@ def page(window, asked):
 
 
 @pytest.mark.parametrize("can_pause", [True, False])
-def test_other_sound_is_paused_only_where_that_is_possible(page, monkeypatch, can_pause):
+def test_other_sound_is_paused_only_where_that_is_possible(qtbot, page, monkeypatch, can_pause):
     monkeypatch.setattr(microphone, "_CAN_PAUSE", can_pause)
     row = page._other_sound()
+    qtbot.addWidget(row)
     titles = [row.control.itemText(place) for place in range(row.control.count())]
     assert (
         ("Pauses" in titles)
