@@ -56,7 +56,7 @@ def target(without: Dictation) -> Iterator[Target]:
 
 
 def test_the_overlay_is_shown_while_somebody_speaks_and_leaves_the_focus(without, target):
-    before = picture(without.session, "idle")
+    before = still(without.session)
     target.forget_focus()
     without.session.keyboard.down("f9")
     without.app.wait_for_phase("recording")
@@ -71,7 +71,7 @@ def test_the_overlay_is_shown_while_somebody_speaks_and_leaves_the_focus(without
 
 
 def test_a_click_on_the_overlay_does_what_it_offers_and_leaves_the_focus(without, target):
-    before = picture(without.session, "idle")
+    before = still(without.session)
     target.forget_focus()
     without.session.keyboard.down("f9")
     without.app.wait_for_phase("recording")
@@ -141,6 +141,19 @@ def picture(session: Session, name: str) -> QImage:
     path = session.folder / f"{name}.png"
     session.screenshot(path)
     return QImage(str(path))
+
+
+def still(session: Session) -> QImage:
+    """The screen, once nothing fades any more."""
+    seen = [picture(session, "idle")]
+
+    def is_still() -> bool:
+        time.sleep(0.5)
+        seen.append(picture(session, "idle"))
+        return new_in(*seen[-2:]) is None
+
+    wait_until(is_still, "a screen that stays as it is")
+    return seen[-1]
 
 
 def new_in(before: QImage, after: QImage) -> QRect | None:
