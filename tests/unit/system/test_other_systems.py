@@ -8,6 +8,7 @@ FOR_LINUX = (
     "system.players",
     "system.portal",
     "system.x11",
+    "system.hotkeys.kde",
     "system.hotkeys.portal",
     "system.hotkeys.x11",
     "system.insert.portal_keyboard",
