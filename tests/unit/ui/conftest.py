@@ -46,9 +46,18 @@ def choices():
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _windows_end_on_qts_thread():
-    """Windows are in cycles. A collection on another thread would delete them there, and Qt crash later."""
+@pytest.fixture(scope="session")
+def _what_stays():
+    """Nothing that is there before the first window is looked at for each of them."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.fixture(autouse=True)
+def _windows_end_on_qts_thread(_what_stays):
+    """Windows are in cycles. What PySide keeps of one that Qt has deleted must not be met by the next one."""
     gc.disable()
     yield
     gc.collect()
