@@ -8,9 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QEvent,
     QModelIndex,
-    QObject,
     QSize,
     Qt,
     Signal,
@@ -22,7 +20,6 @@ from PySide6.QtWidgets import (
     QHeaderView,
     QLineEdit,
     QPlainTextEdit,
-    QStyledItemDelegate,
     QStyleOptionViewItem,
     QTableView,
     QWidget,
@@ -30,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
-from handy_qwen.ui.settings.word_list import Index, resized
+from handy_qwen.ui.settings.word_list import EnterEnds, Index, resized
 from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
@@ -167,7 +164,7 @@ class _RulesModel(QAbstractTableModel):
         return True
 
 
-class _Editors(QStyledItemDelegate):
+class _Editors(EnterEnds):
     """Fields to edit a cell in: Enter ends both kinds, Shift+Enter begins a new line in what is written."""
 
     def createEditor(  # noqa: N802  the name is Qt's
@@ -209,16 +206,6 @@ class _Editors(QStyledItemDelegate):
         if view is not None and area.bottom() > view.height():
             area.moveBottom(view.height())
         editor.setGeometry(area)
-
-    def eventFilter(self, editor: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            is_enter = event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
-            is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            if isinstance(editor, QPlainTextEdit) and is_enter and not is_shifted:
-                self.commitData.emit(editor)
-                self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)
-                return True
-        return super().eventFilter(editor, event)
 
 
 class RuleTable(QTableView):

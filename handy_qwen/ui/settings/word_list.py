@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractListModel,
+    QEvent,
     QItemSelection,
     QItemSelectionModel,
     QItemSelectionRange,
     QModelIndex,
+    QObject,
     QPersistentModelIndex,
     QSize,
     QSortFilterProxyModel,
@@ -19,7 +21,14 @@ from PySide6.QtCore import (
     Signal,
 )
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QLineEdit, QListView, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemDelegate,
+    QAbstractItemView,
+    QLineEdit,
+    QListView,
+    QStyledItemDelegate,
+    QWidget,
+)
 
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
@@ -44,6 +53,24 @@ class LinesField(QLineEdit):
         if "\n" in text or "\r" in text:
             self.clear()
             self.lines.emit(text)
+
+
+class EnterEnds(QStyledItemDelegate):
+    """Enter ends the editing of a cell at once; with Shift it is the editor's.
+
+    Qt's own delegate does it a turn of the event loop later, or leaves Enter to an editor of several lines.
+    What is typed right after Enter, on a busy machine before that turn, then went into the cell that was
+    done.
+    """
+
+    def eventFilter(self, editor: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and isinstance(editor, QWidget):
+            is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+            if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not is_shifted:
+                self.commitData.emit(editor)
+                self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)
+                return True
+        return super().eventFilter(editor, event)
 
 
 @contextmanager
@@ -137,6 +164,7 @@ class WordList(QListView):
         self._sought.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self._sought.setFilterRole(Qt.ItemDataRole.EditRole)
         self.setModel(self._sought)
+        self.setItemDelegate(EnterEnds(self))
         self.setAccessibleName(tr("Words, the most important first"))
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setUniformItemSizes(True)

@@ -198,6 +198,23 @@ def test_a_replacement_is_added_cell_by_cell_with_several_lines(qtbot, window, p
     assert len(shown(page.rules.table)) == 2
 
 
+def test_what_is_typed_right_after_enter_goes_into_the_next_cell(qtbot, window, page, asked):
+    page.rules.add_button.click()
+    for text in ("chairs", "sofas"):  # without a turn of the event loop in between
+        write(qtbot, text)
+        qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Return)
+    assert asked.calls == [("set_replacement", None, Replacement("chairs", "sofas"))]
+
+
+def test_what_is_typed_right_after_enter_is_not_in_the_word_that_was_edited(qtbot, window, page, asked):
+    choose(page.words.list, 0)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Lovelace")
+    qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Return)
+    write(qtbot, "x")
+    assert asked.calls == [("edit_word", page.words.list.model().index(0, 0).data(), "Lovelace")]
+
+
 def test_a_row_that_does_not_say_what_to_write_is_not_saved_and_says_so(qtbot, window, page, asked):
     page.rules.add_button.click()
     write(qtbot, "um")
