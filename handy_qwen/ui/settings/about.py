@@ -152,7 +152,8 @@ class _Checks(QWidget):
         mark.set_drawing(*_ICONS[check.severity])
         mark.setAccessibleName(_SEVERITIES[check.severity])
         remedy = SecondaryText(check.remedy, scale=0.92)
-        remedy.setVisible(bool(check.remedy))
+        if not check.remedy:
+            remedy.hide()
         said = column(Text(check.text), remedy, gap_px=2)
         if check.severity is not Severity.FINE and check.name in self._fixes:
             title, do = self._fixes[check.name]

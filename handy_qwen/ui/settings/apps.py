@@ -225,7 +225,12 @@ class AppsPage(SettingsPage):
             return
         self._change(name=name)
 
+    def _end_editing(self) -> None:
+        """Take what is being typed for the app that it is for. On macOS, a button leaves the focus there."""
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
     def _add_last(self) -> None:
+        self._end_editing()
         program = self._view.application
         known = next((one for one in self._own if program in one.programs), None)
         if known is not None:
@@ -235,6 +240,7 @@ class AppsPage(SettingsPage):
         self._add(Profile(name[:1].upper() + name[1:], (program,)))
 
     def _add(self, one: Profile) -> None:
+        self._end_editing()
         names = {each.name for each in self._shown}
         numbered = (f"{one.name} {number}" for number in range(2, len(names) + 3))
         name = one.name if one.name not in names else next(each for each in numbered if each not in names)
@@ -244,18 +250,18 @@ class AppsPage(SettingsPage):
         field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _remove(self) -> None:
+        self._end_editing()
         gone, before = self.chosen, self._own
         left = tuple(one for one in self._own if one.name != gone.name)
         title = tr("“{name}” is as it came.") if gone.name in _SHIPPED else tr("“{name}” removed.")
         self._use(left, gone.name)
         self._before = before
         self.told.say(title.format(name=_title(gone.name)), can_undo=True)
-        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:
         if self._before is not None:
+            self._end_editing()
             before, self._before = self._before, None
-            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
             self.told.say("")
             self._use(before, self.chosen.name)
 

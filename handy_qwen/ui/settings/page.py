@@ -118,7 +118,8 @@ class _Section(QWidget):
         super().__init__()
         self._rows = rows
         heading = Text(title, is_bold=True)
-        heading.setVisible(bool(title))
+        if not title:
+            heading.hide()
         card = Card(*rows, gap_px=MARGIN_PX)
         column(heading, card, gap_px=SMALL_GAP_PX, parent=self)
 

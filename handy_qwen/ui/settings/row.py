@@ -78,8 +78,9 @@ class Row(QWidget):
         self.help, self.trouble = SecondaryText(help, scale=0.92), Message()
         self._also = also
         self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.label.setVisible(bool(label))
-        self.help.setVisible(bool(help))
+        for words in (self.label, self.help):
+            if not words.text():
+                words.hide()
         line = FlowLayout(self.label, gap_px=SMALL_GAP_PX * 2)
         if control is not None:
             self.label.setBuddy(control)

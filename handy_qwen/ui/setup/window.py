@@ -73,7 +73,8 @@ class SetupWindow(AppWindow):
         self.back = Button(tr("&Back"), lambda: self.go_to(self.place - 1))
         self.forward = Button(_SKIP, self._on_forward)
         for place, page in enumerate(self.pages):
-            page.setVisible(page is self.page)
+            if page is not self.page:
+                page.hide()
             page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
         self._edge.setFrameShape(QFrame.Shape.VLine)

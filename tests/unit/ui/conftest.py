@@ -8,7 +8,7 @@ if os.name == "nt":  # where Qt without a screen knows of no letters
     os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
@@ -24,6 +24,33 @@ def no_key_stays_held():
     if QGuiApplication.keyboardModifiers():
         QTest.keyRelease(QWidget(), Qt.Key.Key_Control)
     assert not QGuiApplication.keyboardModifiers()
+
+
+class _Flashes(QObject):
+    """Notes each widget that gets its place in a window only after it was shown, as a window of its own."""
+
+    _SHOWN = "was_shown_as_a_window"
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def eventFilter(self, it, event):  # noqa: N802  the name is Qt's
+        if event.type() == QEvent.Type.Show and it.isWidgetType() and it.isWindow():
+            it.setProperty(self._SHOWN, True)
+        elif event.type() == QEvent.Type.ParentChange and it.property(self._SHOWN) and not it.isWindow():
+            self.seen.append(repr(it))
+        return False
+
+
+@pytest.fixture(autouse=True)
+def no_part_is_shown_as_a_window_of_its_own(qapp):
+    """On a real desktop it would take the focus for a moment, and with it keys that are typed just then."""
+    flashes = _Flashes()
+    qapp.installEventFilter(flashes)
+    yield
+    qapp.removeEventFilter(flashes)
+    assert not flashes.seen
 
 
 @pytest.fixture

@@ -198,6 +198,7 @@ def test_text_of_every_color_is_readable_on_windows_and_cards(qtbot, grounds, co
     font = QFont(pill.font())
     font.setPointSize(40)  # so that there are pixels that are ink and nothing else
     pill.setFont(font)
+    pill.setParent(label)
     pill.say("II", color)
     image = picture(qtbot, pill)
     row = [image.pixelColor(x, image.height() // 2) for x in range(image.width())]

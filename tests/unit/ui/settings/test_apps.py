@@ -127,3 +127,16 @@ def test_a_change_in_the_file_is_shown(apps):
     assert apps.language._value == "French"
     show(apps)
     assert names(apps) == [one.name for one in BUILT_IN]
+
+
+@pytest.mark.parametrize("name", ["add", "remove"])
+def test_what_is_being_typed_is_for_the_app_that_it_was_typed_for(qtbot, apps, name):
+    choose(apps.language, "German")  # what can be reset
+    apps.asked.calls.clear()
+    apps.words.setFocus()
+    qtbot.keyClicks(apps.words, "kubectl")
+    getattr(apps, name).click()  # as on macOS: it leaves the focus where it is
+    ended, done = ([one.words for one in changes["apps"]] for _name, changes in apps.asked.calls)
+    assert ended == [("kubectl",)]
+    assert done == ([("kubectl",), ()] if name == "add" else [])
+    assert apps.words.text() == ""
