@@ -64,9 +64,11 @@ class EnterEnds(QStyledItemDelegate):
     """
 
     def eventFilter(self, editor: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and isinstance(editor, QWidget):
+        """Called by Qt."""
+        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
             is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
             if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not is_shifted:
+                assert isinstance(editor, QWidget)
                 self.commitData.emit(editor)
                 self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)
                 return True

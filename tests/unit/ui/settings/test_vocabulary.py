@@ -198,7 +198,7 @@ def test_a_replacement_is_added_cell_by_cell_with_several_lines(qtbot, window, p
     assert len(shown(page.rules.table)) == 2
 
 
-def test_what_is_typed_right_after_enter_goes_into_the_next_cell(qtbot, window, page, asked):
+def test_what_is_typed_right_after_enter_goes_into_the_next_cell(qtbot, page, asked):
     page.rules.add_button.click()
     for text in ("chairs", "sofas"):  # without a turn of the event loop in between
         write(qtbot, text)
