@@ -57,7 +57,7 @@ def test_a_healthy_desktop_has_no_problem_and_the_voice_is_measured(desktop):
     app = App(desktop, "healthy")
     saying = desktop.play(said_often(app.wav("report"), 20))  # however long doctor takes to come to it
     try:
-        status, found = examine(app, "--listen", "1")
+        status, found = examine(app, "--listen", "2")  # longer than the pauses between the sentences
     finally:
         desktop.stop(saying)
     assert status == 0, found
