@@ -3,8 +3,11 @@
 import json
 import subprocess
 import time
+from contextlib import contextmanager
 
 import pytest
+from Xlib import X
+from Xlib.display import Display
 
 from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.store import Places, Store
@@ -61,6 +64,19 @@ def wait_for_window(desktop, title, *keys):
     return window
 
 
+@contextmanager
+def framed(desktop):
+    """The windows that the window manager was given in the body, however short they were up."""
+    display, given = Display(desktop.display), set()
+    display.screen().root.change_attributes(event_mask=X.SubstructureNotifyMask)
+    display.sync()
+    yield given
+    display.sync()
+    events = [display.next_event() for _ in range(display.pending_events())]
+    given |= {one.window.id for one in events if one.type == X.ReparentNotify}
+    display.close()
+
+
 def leave(desktop, window, *keys):
     """Press ``keys`` until ``window`` is gone; they must do no harm to the one that follows."""
 
@@ -89,11 +105,15 @@ def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_b
         (["files"], "Transcribe files"),
         (["history", "--window"], "History"),
         (["setup"], "Set up"),
+        (["settings"], "Settings"),
     ],
 )
-def test_each_window_has_a_command(silent_desktop, app, command, title):
-    assert app.run(*command).returncode == 0
-    leave(silent_desktop, wait_for_window(silent_desktop, title), "Escape")
+def test_each_window_has_a_command_and_comes_alone(silent_desktop, app, command, title):
+    with framed(silent_desktop) as windows:
+        assert app.run(*command).returncode == 0
+        window = wait_for_window(silent_desktop, title)
+    assert windows == {window}
+    leave(silent_desktop, window, "Escape")
 
 
 def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_desktop, app):
