@@ -161,14 +161,14 @@ class View:
     finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
-    committed: str = ""  # live text of the present take that will not change any more
-    tentative: str = ""  # and what follows it, which may
+    committed: str = field(default="", repr=False)  # live text of the present take that will stay as it is
+    tentative: str = field(default="", repr=False)  # and what follows it, which may
     waiting: int = 0  # takes whose recording is over and whose text is not there yet
     notices: tuple[Notice, ...] = ()  # those to be shown now, oldest first
     can_retry: bool = False  # something failed, or was said, and its sound is kept
     can_bring_back: bool = False  # a take was cancelled, and its sound is kept
-    held: tuple[str, ...] = ()  # texts that wait because the focus moved, oldest first
-    recent: tuple[str, ...] = ()  # the last texts delivered, newest first, for the menu
+    held: tuple[str, ...] = field(default=(), repr=False)  # texts that wait as the focus moved, oldest first
+    recent: tuple[str, ...] = field(default=(), repr=False)  # the last texts delivered, newest first
     application: str = ""  # what the last dictation was for, as the desktop calls it
     heard: tuple[str, str] = field(default=("", ""), repr=False)  # what the model wrote last, and in which
     # language, before anything was done to it; nothing while the history is paused

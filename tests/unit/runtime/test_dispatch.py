@@ -32,6 +32,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
 from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
+from handy_qwen.core.view import View
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
@@ -174,6 +175,11 @@ def test_effects_do_not_show_the_text_they_carry():
     keep = fx.KeepText(1, "diary", "", "", "")
     shown = repr([fx.Insert(1, "diary", None, Method.TYPE, Submit.OFF), fx.Copy("diary"), keep])
     assert "diary" not in shown
+
+
+def test_a_view_does_not_show_the_text_it_carries():
+    view = View(committed="diary", tentative="diary", held=("diary",), recent=("diary",), heard=("diary", ""))
+    assert "diary" not in repr(view)
 
 
 # --- ports that keep whoever calls them waiting -------------------------------------------------------
