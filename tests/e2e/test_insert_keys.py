@@ -87,7 +87,8 @@ def test_text_goes_nowhere_when_no_window_has_the_focus(bench, window, method):
         target.set_input_focus(X.RevertToParent, X.CurrentTime)
         connection.sync()
     window.attend()
-    assert insertion.insert(TEXT, method) in {Delivery.TYPED, Delivery.PASTED}
+    done = {Delivery.TYPED, Delivery.PASTED}  # once the window manager has come to itself
+    wait_until(lambda: insertion.insert(TEXT, method) in done, "the focus")
     assert window.wait_for_text(TEXT) == TEXT
 
 
