@@ -161,13 +161,13 @@ class View:
     finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
     device: str = ""  # the microphone of the present recording; "" until its first samples
     language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
-    committed: str = field(default="", repr=False)  # live text of the present take that will stay as it is
+    committed: str = field(default="", repr=False)  # live text of the take that won't change any more
     tentative: str = field(default="", repr=False)  # and what follows it, which may
     waiting: int = 0  # takes whose recording is over and whose text is not there yet
     notices: tuple[Notice, ...] = ()  # those to be shown now, oldest first
     can_retry: bool = False  # something failed, or was said, and its sound is kept
     can_bring_back: bool = False  # a take was cancelled, and its sound is kept
-    held: tuple[str, ...] = field(default=(), repr=False)  # texts that wait as the focus moved, oldest first
+    held: tuple[str, ...] = field(default=(), repr=False)  # texts held back, oldest first: the focus moved
     recent: tuple[str, ...] = field(default=(), repr=False)  # the last texts delivered, newest first
     application: str = ""  # what the last dictation was for, as the desktop calls it
     heard: tuple[str, str] = field(default=("", ""), repr=False)  # what the model wrote last, and in which

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt
-from PySide6.QtWidgets import QLineEdit
+from PySide6.QtWidgets import QApplication, QLineEdit
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
 from handy_qwen.core.types import Method, Profile, Submit
@@ -54,7 +55,9 @@ class AppsPage(SettingsPage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self._own: tuple[Profile, ...] = ()  # the user's, as they will be once all that was asked is done
-        self._before: tuple[Profile, ...] | None = None  # what an undo brings back
+        self._asked: list[tuple[Profile, ...]] = []  # what was asked and has not come back yet
+        self._saved: tuple[Profile, ...] = ()  # what came last
+        self._removed: tuple[int, Profile] | None = None  # what an undo brings back, and its place
         self._shown: tuple[Profile, ...] = ()
         self._view = View()
         self.list = ShortList(_ROWS)
@@ -114,9 +117,15 @@ class AppsPage(SettingsPage):
     def show_settings(self, shown: SettingsView) -> None:
         """Show the profiles that the settings have."""
         super().show_settings(shown)
-        if shown.values.apps != self._own:
-            self._own, self._before = shown.values.apps, None
-            self.told.say("")
+        apps = shown.values.apps
+        if apps in self._asked:
+            del self._asked[: self._asked.index(apps) + 1]
+        elif apps != self._saved or shown.error or shown.refusal:  # somebody else's, or not saved
+            self._asked.clear()
+        self._saved = apps
+        if not self._asked and apps != self._own:
+            self._own = apps
+            self._forget_removed()
         self._show_profiles()
 
     def show_view(self, view: View) -> None:
@@ -129,7 +138,7 @@ class AppsPage(SettingsPage):
 
     def leave(self) -> None:
         """What was done is done."""
-        self.told.say("")
+        self._forget_removed()
 
     @property
     def chosen(self) -> Profile:
@@ -140,15 +149,22 @@ class AppsPage(SettingsPage):
     def _connect(self) -> None:
         self.list.currentRowChanged.connect(lambda _row: self._show_chosen())
         self.told.undo_button.clicked.connect(lambda _checked: self._undo())
-        self.name.editingFinished.connect(self._rename)
-        self.programs.editingFinished.connect(lambda: self._change(programs=_listed(self.programs.text())))
-        self.words.editingFinished.connect(lambda: self._change(words=_listed(self.words.text())))
+        self.name.editingFinished.connect(lambda: self._take(self.name, self._rename))
+        for key in ("programs", "words"):
+            line: _Line = getattr(self, key)
+            line.editingFinished.connect(partial(self._take, line, self._lister(key, line)))
         for key in ("language", "method", "submit", "spacing"):
             control: ChoiceControl = getattr(self, key)
             control.connect(self._changer(key))
 
     def _changer(self, key: str) -> Callable[[object], None]:
-        return lambda value: self._change(**{key: str(value)})
+        def choose(value: object) -> None:
+            self._change(**{key: str(value)})
+
+        return choose
+
+    def _lister(self, key: str, line: _Line) -> Callable[[], bool]:
+        return lambda: self._change(**{key: _listed(line.text())})
 
     # --- what is shown -------------------------------------------------------------------------------
 
@@ -190,6 +206,9 @@ class AppsPage(SettingsPage):
 
     def _use(self, own: tuple[Profile, ...], chosen: str) -> None:
         self._own = own
+        self._asked.append(own)
+        if self._removed is not None and any(one.name == self._removed[1].name for one in own):
+            self._forget_removed()
         self.tools.commands.change(apps=own)
         self._show_profiles()
         names = [one.name for one in self._shown]
@@ -197,40 +216,57 @@ class AppsPage(SettingsPage):
             self.list.setCurrentRow(names.index(chosen))
         self._show_chosen()
 
-    def _change(self, **changes: object) -> None:
+    def _take(self, line: _Line, change: Callable[[], bool]) -> None:
+        """What was typed in ``line`` is shown as it is saved, unless it was refused."""
+        if change():
+            line.setModified(False)
+            self._show_chosen()
+
+    def _change(self, **changes: object) -> bool:
+        """Change the one that is shown; whether that could be."""
         old = self.chosen
         new = replace(old, **changes)  # type: ignore[arg-type]  # checked below
         if new == old:
-            return
+            return True
         row = self.words_row if "words" in changes else self.programs_row
         try:
             new = checked(new)
         except ValueError as exc:
             row.refuse(tr("This can't be used: {reason}.").format(reason=translated(reason_of(exc))))
-            return
-        self.told.say("")
+            return False
         shipped = _SHIPPED.get(new.name)
         if shipped is not None and new.programs == shipped.programs:
             new = replace(new, programs=())
         others = [one for one in self._own if one.name != old.name]
         place = next((place for place, one in enumerate(self._own) if one.name == old.name), len(self._own))
         self._use((*others[:place], new, *others[place:]), new.name)
+        return True
 
-    def _rename(self) -> None:
+    def _rename(self) -> bool:
         name = " ".join(self.name.text().split())
         if name == _title(self.chosen.name):
-            return
+            return True
         if not name or any(one.name == name for one in self._shown):
             self.name_row.refuse(tr("There is an app of that name already.") if name else tr("Enter a name."))
-            return
-        self._change(name=name)
+            return False
+        return self._change(name=name)
 
-    def _end_editing(self) -> None:
-        """Take what is being typed for the app that it is for. On macOS, a button leaves the focus there."""
+    def _end_editing(self) -> bool:
+        """Save what is being typed, for the app it belongs to; whether that could be.
+
+        A button pressed by its letter, or on macOS by the mouse, leaves the focus in the field.
+        """
+        line = QApplication.focusWidget()
+        if not isinstance(line, _Line):
+            return True
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+        if line.isModified():  # it was refused
+            line.setFocus(Qt.FocusReason.OtherFocusReason)
+        return not line.isModified()
 
     def _add_last(self) -> None:
-        self._end_editing()
+        if not self._end_editing():
+            return
         program = self._view.application
         known = next((one for one in self._own if program in one.programs), None)
         if known is not None:
@@ -240,30 +276,35 @@ class AppsPage(SettingsPage):
         self._add(Profile(name[:1].upper() + name[1:], (program,)))
 
     def _add(self, one: Profile) -> None:
-        self._end_editing()
+        if not self._end_editing():
+            return
         names = {each.name for each in self._shown}
         numbered = (f"{one.name} {number}" for number in range(2, len(names) + 3))
         name = one.name if one.name not in names else next(each for each in numbered if each not in names)
-        self.told.say("")
         self._use((*self._own, replace(one, name=name)), name)
         field = self.name if not one.programs else self.language.widget
         field.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _remove(self) -> None:
         self._end_editing()
-        gone, before = self.chosen, self._own
+        gone = self.chosen
+        place = [one.name for one in self._own].index(gone.name)
         left = tuple(one for one in self._own if one.name != gone.name)
         title = tr("“{name}” is as it came.") if gone.name in _SHIPPED else tr("“{name}” removed.")
         self._use(left, gone.name)
-        self._before = before
+        self._removed = place, gone
         self.told.say(title.format(name=_title(gone.name)), can_undo=True)
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:
-        if self._before is not None:
-            self._end_editing()
-            before, self._before = self._before, None
-            self.told.say("")
-            self._use(before, self.chosen.name)
+        if self._end_editing() and self._removed is not None:
+            place, back = self._removed
+            self._use((*self._own[:place], back, *self._own[place:]), back.name)
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)
+
+    def _forget_removed(self) -> None:
+        self._removed = None
+        self.told.say("")
 
 
 class _Line(QLineEdit):
@@ -275,9 +316,11 @@ class _Line(QLineEdit):
 
     def show_text(self, text: str) -> None:
         """Show ``text``, unless the user is at it."""
-        if text != self.text() and not (self.hasFocus() and self.isModified()):
-            self.setText(text)
-            self.setCursorPosition(0)
+        if not (self.hasFocus() and self.isModified()):
+            self.setModified(False)
+            if text != self.text():
+                self.setText(text)
+                self.setCursorPosition(0)
 
 
 def _languages(choices: Choices) -> Entries:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
-from handy_qwen.ui.settings.word_list import EnterEnds, Index, resized
+from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, resized
 from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
@@ -181,12 +181,11 @@ class _Editors(EnterEnds):
         return editor
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802  the name is Qt's
-        text = str(index.data(Qt.ItemDataRole.EditRole))
-        if isinstance(editor, QPlainTextEdit):
-            editor.setPlainText(text)
+        if not isinstance(editor, QPlainTextEdit):
+            super().setEditorData(editor, index)
+        elif not editor.document().isModified():
+            editor.setPlainText(str(index.data(Qt.ItemDataRole.EditRole)))
             editor.selectAll()
-        elif isinstance(editor, QLineEdit):
-            editor.setText(text)
 
     def setModelData(self, editor: QWidget, model: object, index: Index) -> None:  # noqa: N802
         text = text_in(editor) if isinstance(editor, QPlainTextEdit) else ""
@@ -305,7 +304,9 @@ class RuleTable(QTableView):
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         key, index = event.key(), self.currentIndex()
-        if key in {Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_F2}:
+        if is_enter(event) or key == Qt.Key.Key_F2:
+            if event.isAutoRepeat():
+                return
             if index.column() in _FLAGS:
                 index = self._rules.index(index.row(), HEARD)
                 self.setCurrentIndex(index)

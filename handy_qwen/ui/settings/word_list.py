@@ -22,10 +22,10 @@ from PySide6.QtCore import (
 )
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
-    QAbstractItemDelegate,
     QAbstractItemView,
     QLineEdit,
     QListView,
+    QPlainTextEdit,
     QStyledItemDelegate,
     QWidget,
 )
@@ -56,23 +56,41 @@ class LinesField(QLineEdit):
 
 
 class EnterEnds(QStyledItemDelegate):
-    """Enter ends the editing of a cell at once; with Shift it is the editor's.
+    """Enter ends the editing of a cell at once; Shift+Enter is a new line where there can be several.
 
-    Qt's own delegate does it a turn of the event loop later, or leaves Enter to an editor of several lines.
-    What is typed right after Enter, on a busy machine before that turn, then went into the cell that was
-    done.
+    Qt's own delegate ends it a turn of the event loop later: on a busy machine, what was typed right after
+    Enter still went into the finished cell. In an editor of several lines it leaves Enter to the editor.
+
+    Args:
+        view: Whose cells are edited.
     """
+
+    def __init__(self, view: QAbstractItemView) -> None:
+        super().__init__(view)
+
+    def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802  the name is Qt's
+        """Called by Qt, also when the rows are shown anew: what is being typed stays."""
+        if not (isinstance(editor, QLineEdit) and editor.isModified()):
+            super().setEditorData(editor, index)
 
     def eventFilter(self, editor: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
         """Called by Qt."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress:
-            is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-            if event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter} and not is_shifted:
-                assert isinstance(editor, QWidget)
-                self.commitData.emit(editor)
-                self.closeEditor.emit(editor, QAbstractItemDelegate.EndEditHint.NoHint)
-                return True
-        return super().eventFilter(editor, event)
+        if not (isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and is_enter(event)):
+            return super().eventFilter(editor, event)
+        is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        if is_shifted and isinstance(editor, QPlainTextEdit):
+            return super().eventFilter(editor, event)
+        view = self.parent()
+        assert isinstance(view, QAbstractItemView)
+        if not event.isAutoRepeat():  # however long it is held, it ends one cell
+            QGuiApplication.inputMethod().commit()
+            view.setFocus(Qt.FocusReason.OtherFocusReason)  # an editor that loses it is saved and closed
+        return True
+
+
+def is_enter(event: QKeyEvent) -> bool:
+    """Whether the key is one of the two that are called Enter."""
+    return event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
 
 
 @contextmanager
@@ -221,8 +239,9 @@ class WordList(QListView):
             self._delete()
         elif is_alt and key in {Qt.Key.Key_Up, Qt.Key.Key_Down}:
             self._move(-1 if key == Qt.Key.Key_Up else 1)
-        elif key in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
-            self.edit_chosen()
+        elif is_enter(event):
+            if not event.isAutoRepeat():
+                self.edit_chosen()
         else:
             super().keyPressEvent(event)
 

@@ -27,7 +27,7 @@ def no_key_stays_held():
 
 
 class _Flashes(QObject):
-    """Notes each widget that gets its place in a window only after it was shown, as a window of its own."""
+    """Notes each widget that was shown as a window of its own before it got its place in one."""
 
     _SHOWN = "was_shown_as_a_window"
 
@@ -45,7 +45,7 @@ class _Flashes(QObject):
 
 @pytest.fixture(autouse=True)
 def no_part_is_shown_as_a_window_of_its_own(qapp):
-    """On a real desktop it would take the focus for a moment, and with it keys that are typed just then."""
+    """On a real desktop it would take the focus for a moment, and with it any keys typed at that moment."""
     flashes = _Flashes()
     qapp.installEventFilter(flashes)
     yield

@@ -4,9 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PySide6.QtCore import Qt
 
 from handy_qwen.core.profiles import BUILT_IN
 from handy_qwen.core.types import Profile
+from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
 from tests.unit.ui.gallery import CHOOSING
@@ -17,6 +19,7 @@ pytestmark = [
     pytest.mark.usefixtures("app_home"),
 ]
 MAIL = Profile("Mail", ("thunderbird",), words=("Kovács",))
+NOTES = Profile("Notes", ("gnome-text-editor",))
 
 
 @pytest.fixture
@@ -31,6 +34,14 @@ def apps(qtbot, asked):
 
 def show(page, *own):
     page.window_of.show_settings(SettingsView(Path("settings.toml"), Settings(apps=own)))
+
+
+def answer(page):
+    """Show each change that was asked for, in its turn, as the settings do."""
+    for name, changes in page.asked.calls:
+        assert name == "change"
+        show(page, *changes["apps"])
+    page.asked.calls.clear()
 
 
 def wanted(page):
@@ -130,13 +141,68 @@ def test_a_change_in_the_file_is_shown(apps):
 
 
 @pytest.mark.parametrize("name", ["add", "remove"])
-def test_what_is_being_typed_is_for_the_app_that_it_was_typed_for(qtbot, apps, name):
-    choose(apps.language, "German")  # what can be reset
-    apps.asked.calls.clear()
+def test_what_is_being_typed_stays_with_its_app(qtbot, apps, name):
+    choose(apps.language, "German")  # so that there is something to reset
+    answer(apps)
     apps.words.setFocus()
     qtbot.keyClicks(apps.words, "kubectl")
-    getattr(apps, name).click()  # as on macOS: it leaves the focus where it is
+    getattr(apps, name).click()  # as by its letter: it leaves the focus where it is
     ended, done = ([one.words for one in changes["apps"]] for _name, changes in apps.asked.calls)
     assert ended == [("kubectl",)]
     assert done == ([("kubectl",), ()] if name == "add" else [])
     assert apps.words.text() == ""
+    answer(apps)
+    assert apps.chosen.name == ("New app" if name == "add" else BUILT_IN[0].name)
+    if name == "add":
+        assert apps.name.hasFocus()
+        return
+    assert apps.list.hasFocus()
+    assert not apps.told.undo_button.isHidden()
+    write(apps.programs, "kitty")  # what is done after it is not what is undone
+    answer(apps)
+    assert apps.told.undo_button.isHidden()
+
+
+def test_what_was_removed_comes_back_beside_what_was_changed_since(qtbot, apps):
+    show(apps, MAIL, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.remove.click()
+    apps.list.setCurrentRow(0)
+    apps.words.setFocus()
+    qtbot.keyClicks(apps.words, "Oslo")
+    apps.told.undo_button.click()
+    answer(apps)
+    assert apps._own == (MAIL, replace(NOTES, words=("Oslo",)))
+    assert apps.told.undo_button.isHidden()
+    assert apps.chosen.name == "Mail"
+
+
+def test_what_is_refused_stays_to_be_corrected(qtbot, apps):
+    show(apps, MAIL, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.name.setFocus()
+    apps.name.selectAll()
+    qtbot.keyClicks(apps.name, "Notes")
+    apps.add.click()
+    assert apps.asked.calls == []
+    assert (apps.name.text(), apps.name.hasFocus()) == ("Notes", True)
+    assert apps.name_row.trouble.words == "There is an app of that name already."
+    qtbot.keyClick(apps.name, Qt.Key.Key_Backspace)
+    qtbot.keyClick(apps.name, Qt.Key.Key_Return)
+    apps.add.click()
+    assert [one.name for one in wanted(apps)] == ["Note", "Notes", "New app"]
+
+
+def test_a_change_that_was_overtaken_is_not_shown_and_one_that_was_not_saved_is_not_kept(apps):
+    show(apps, MAIL)
+    apps.list.setCurrentRow(0)
+    choose(apps.spacing, "on")
+    choose(apps.spacing, "off")
+    show(apps, replace(MAIL, spacing="on"))
+    assert apps.spacing._value == "off"
+    saved = replace(MAIL, spacing="off")
+    show(apps, saved)
+    choose(apps.spacing, "on")
+    unsaved = SettingsView(Path("settings.toml"), Settings(apps=(saved,)), refusal=SettingsError("no room"))
+    apps.window_of.show_settings(unsaved)
+    assert apps.spacing._value == "off"

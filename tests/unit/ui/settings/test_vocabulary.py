@@ -1,8 +1,10 @@
 """The page Vocabulary by keyboard and clipboard: what it shows, and what it asks for."""
 
+from dataclasses import replace
+
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtGui import QAccessible, QGuiApplication, QTextDocument
+from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QTextDocument
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from handy_qwen.core.models import Told
@@ -204,15 +206,43 @@ def test_what_is_typed_right_after_enter_goes_into_the_next_cell(qtbot, page, as
         write(qtbot, text)
         qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Return)
     assert asked.calls == [("set_replacement", None, Replacement("chairs", "sofas"))]
+    assert page.rules.table.hasFocus(), "and not a button, which Space would press"
 
 
-def test_what_is_typed_right_after_enter_is_not_in_the_word_that_was_edited(qtbot, window, page, asked):
+def test_what_is_typed_right_after_enter_does_not_go_into_the_word_just_edited(qtbot, window, page, asked):
     choose(page.words.list, 0)
     press(qtbot, window, KEY.Key_Return)
     write(qtbot, "Lovelace")
     qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Return)
     write(qtbot, "x")
     assert asked.calls == [("edit_word", page.words.list.model().index(0, 0).data(), "Lovelace")]
+
+
+def test_an_enter_that_is_held_ends_one_cell(qtbot, page, asked):
+    page.rules.add_button.click()
+    write(qtbot, "um")
+    for is_repeated in (False, True, True):
+        event = QKeyEvent(QEvent.Type.KeyPress, KEY.Key_Return, NONE, "\r", is_repeated)
+        QCoreApplication.sendEvent(QGuiApplication.focusObject(), event)
+    assert isinstance(QGuiApplication.focusObject(), QPlainTextEdit)
+    assert asked.calls == []
+
+
+def test_what_is_being_typed_in_a_cell_stays_when_others_change(qtbot, window, page, asked):
+    choose(page.words.list, 1)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Lovelace")
+    window.show_vocabulary(replace(SHOWN, words=("Kovacs", *NAMES[1:])))
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", NAMES[1], "Lovelace")]
+    choose(page.rules.table, 0)
+    page.rules.table.setCurrentIndex(page.rules.table.model().index(0, WRITTEN))
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "benches")
+    changed = Replacement("new line", "\n\n")
+    window.show_vocabulary(replace(SHOWN, rows=(RULES[0], Row(changed, changed))))
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls[-1] == ("set_replacement", RULES[0], Replacement("chairs", "benches"))
 
 
 def test_a_row_that_does_not_say_what_to_write_is_not_saved_and_says_so(qtbot, window, page, asked):
