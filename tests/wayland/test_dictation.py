@@ -163,6 +163,7 @@ def test_a_release_that_gnome_loses_is_found(session, dictation, target):
     assert dictation.arrives_in(target, times=2), "the next press counts"
 
 
+@pytest.mark.repeated
 def test_the_portal_is_restarted(session, dictation, target):
     session.restart_portal()
     wait_until(lambda: not dictation.app.notices(), "hotkeys again", 30, 0.5)
@@ -171,6 +172,7 @@ def test_the_portal_is_restarted(session, dictation, target):
     assert dictation.arrives_in(target), target.text()
 
 
+@pytest.mark.repeated
 def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
     file = dictation.app.settings_file
     before = file.read_text("utf-8")
@@ -303,13 +305,24 @@ def test_a_shortcut_of_gnomes_own_is_bound_and_taken_back(session, dictation, ta
         session.processes.stop(daemon)
 
 
-@pytest.mark.usefixtures("dictation")
-def test_the_tray_icon_comes_when_the_panel_does(session):
-    """The app was there first. A panel that ends and comes back gets it again."""
-    session.start_panel()
+@pytest.fixture(scope="module")
+def panel(dictation):
+    """It comes when the app has long been there."""
+    dictation.session.start_panel()
+
+
+@pytest.mark.repeated
+@pytest.mark.usefixtures("panel")
+def test_the_panel_is_restarted_and_has_the_tray_icon_again(session, dictation):
     wait_until(lambda: "StatusNotifierItem" in session.tray_items(), "the icon", 20, 0.3)
     session.restart_panel()
     wait_until(lambda: "StatusNotifierItem" in session.tray_items(), "the icon again", 30, 0.3)
+    target = Target(session, "qt")
+    try:
+        dictation.hold()
+        assert dictation.arrives_in(target), target.text()
+    finally:
+        target.close()
 
 
 def test_doctor_says_what_is_so(dictation):
