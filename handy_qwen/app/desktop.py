@@ -1,4 +1,4 @@
-"""Qt's side of the app: the event loop, the windows, and the ways out of it."""
+"""Qt's side of the app: the event loop, what wakes it, the windows, and the ways out of it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
 from functools import cache, partial
+from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QObject, QSocketNotifier, Qt, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtCore import (
+    QFileSystemWatcher,
+    QObject,
+    QSocketNotifier,
+    Qt,
+    QtMsgType,
+    Signal,
+    qInstallMessageHandler,
+)
 from PySide6.QtWidgets import QApplication
 
 from handy_qwen.app.choices import chord_title
 from handy_qwen.app.closing import in_order
-from handy_qwen.app.file_watch import FileWatch
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
 from handy_qwen.settings import Settings
@@ -88,6 +97,40 @@ class WayOut(QObject):
         logger.info("ended by %s", signal.Signals(number).name)
         self.was_signalled = True
         self.ask()
+
+
+class FileWatch(QObject):
+    """Calls ``on_change`` whenever ``path`` may have been written, made or replaced.
+
+    Its folder is watched as well: most editors write another file and give it the name. File systems of
+    other machines tell nothing of what is done there.
+
+    Threads: Qt's, on which ``on_change`` is called, too.
+    """
+
+    def __init__(self, path: Path, on_change: Callable[[], None], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._paths = [str(path), str(path.parent)]
+        self._on_change = on_change
+        self._watcher = QFileSystemWatcher(self)
+        self._watcher.fileChanged.connect(self._tell)
+        self._watcher.directoryChanged.connect(self._tell)
+        self._watch()
+
+    def close(self) -> None:
+        """Tell nothing more. Safe to call twice."""
+        self._watcher.blockSignals(True)
+
+    def _tell(self) -> None:
+        self._watch()
+        self._on_change()
+
+    def _watch(self) -> None:
+        """Watch what is there, also if it is another file than before."""
+        watched = {*self._watcher.files(), *self._watcher.directories()}
+        missing = [path for path in self._paths if path not in watched]
+        if missing:
+            self._watcher.addPaths(missing)
 
 
 def run(*, is_hidden: bool) -> bool:
