@@ -10,10 +10,18 @@ from handy_qwen.core.delivery import INSERTING_S
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import portal
-from handy_qwen.system.insert import portal_keyboard, wayland, wayland_clipboard
+from handy_qwen.system.insert import wayland, wayland_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
-from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, PortalKeyboard
-from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
+from handy_qwen.system.insert.wayland import (
+    INSERT,
+    KEYBOARD,
+    RETURN,
+    SHIFT_L,
+    SUPER_L,
+    Permission,
+    PortalKeyboard,
+    Wayland,
+)
 from handy_qwen.system.insert.wayland_clipboard import ToolError, run_tool
 from handy_qwen.system.session import Kind, Session
 from handy_qwen.system.wayland.clipboard import CLIPBOARD
@@ -526,7 +534,7 @@ def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus
     waits = []
     bus = on_bus(FakeBus())
     keyboard = PortalKeyboard(permission)
-    monkeypatch.setattr(portal_keyboard, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    monkeypatch.setattr(wayland, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
 
     def hang(_message, *, timeout):
         waits.append(timeout)
@@ -535,7 +543,7 @@ def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus
     bus.send_and_get_reply = hang
     with pytest.raises(InsertError):
         keyboard.press(CHORD)
-    opening_s = portal.ANSWER_S + portal_keyboard.PORTAL_S + portal_keyboard.CONSENT_S
+    opening_s = portal.ANSWER_S + wayland.PORTAL_S + wayland.CONSENT_S
     assert opening_s + sum(waits) < INSERTING_S
 
 
