@@ -41,10 +41,9 @@ from jeepney import Message as BusMessage
 from jeepney.low_level import HeaderFields
 
 from handy_qwen import paths
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, OnCaptured
 from handy_qwen.core.view import ESCAPE, HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file

@@ -34,10 +34,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Captured, Hotkey, OnCaptured
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.entries import SCRIPT
