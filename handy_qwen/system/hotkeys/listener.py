@@ -19,7 +19,7 @@ from handy_qwen.core.ports import Post
 from handy_qwen.core.types import Hotkey, OnCaptured
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import SelectableInbox, WatchedThread
 from handy_qwen.system.hotkeys.chord import (
     LAYER,
     MODIFIERS,
@@ -31,7 +31,6 @@ from handy_qwen.system.hotkeys.chord import (
     missing_key,
 )
 from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
-from handy_qwen.system.inbox import SelectableInbox
 
 logger = logging.getLogger(__name__)
 
