@@ -146,6 +146,7 @@ def test_the_portal_is_asked_for_a_session_and_for_its_shortcuts(on_bus):
         signal("ShortcutsChanged", SESSION, 7),
         signal("ShortcutsChanged", SESSION, [("dictate", None)]),
         signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""),
+        signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ":1.3"),  # it was replaced
     ],
     ids=str,
 )
@@ -156,6 +157,12 @@ def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_
         list(session.signals())
     session.close()
     assert bus.is_closed
+
+
+def test_a_portal_that_is_started_while_it_is_asked_is_there(on_bus):
+    bus = on_bus(FakeBus())
+    session = session_on(bus, signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", "", ":1.2"))
+    assert list(session.signals()) == []
 
 
 def test_after_a_crash_of_the_portal_gnomes_part_of_it_lets_go_of_the_keys(on_bus):
