@@ -215,7 +215,7 @@ def test_the_answer_to_a_wish_is_read_by_its_list(on_bus, code, shortcuts, expec
 
 @pytest.mark.expects_log
 def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(monkeypatch):
-    def fail(*_):
+    def fail(*_, **_more):
         raise ZeroDivisionError
 
     monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", fail)
@@ -238,9 +238,11 @@ class Desktop:
         self.troubles = list(troubles)
         self.sessions = []
         self.lists_keyless = True
+        self.had_escape = []
         monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", self.open)
 
-    def open(self, _bus, shortcuts):
+    def open(self, _bus, shortcuts, *, had_escape):
+        self.had_escape.append(had_escape)
         if self.troubles:
             raise self.troubles.pop(0)
         listed = [one for one in shortcuts if one.trigger or self.lists_keyless]
@@ -462,6 +464,20 @@ def test_cancel_is_watched_and_reported_only_while_a_take_runs_also_after_a_reco
     listener.watch_escape(False)
     assert again.cancel_watched.get(timeout=30) is False
     listener.stop()
+
+
+def test_it_is_remembered_that_escape_was_the_key_of_cancel_whatever_became_of_it(monkeypatch, tmp_path):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    known = tmp_path / "known"
+    for key, chord in (("F9", "f9"), ("Esc", "f9"), ("", "f10"), ("", "f10")):
+        listener = PortalHotkeys(posted.put, known=known)
+        listener.start([Hotkey(chord)])
+        desktop.sessions[-1].say(Signal("Bound", keys={f"dictate-{chord}": chord, "cancel": key}))
+        while posted.get(timeout=30) != HotkeysAssigned((chord,), key):
+            pass
+        listener.stop()
+    assert desktop.had_escape == [False, False, True, True]
+    assert known.read_text().split() == ["dictate-f10", "cancel", "had-escape"]
 
 
 KEYED, KEYLESS = {"dictate-f9": "F9"}, {"dictate-f9": ""}
