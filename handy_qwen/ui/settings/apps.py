@@ -185,8 +185,8 @@ class AppsPage(SettingsPage):
         self.submit.set_entries(_titled("submit", Submit))
         self.spacing.set_entries([("", _AS_USUAL), ("on", tr("Yes")), ("off", tr("No"))])
         for line, text in ((self.name, _title(one.name)), (self.programs, _joined(one.programs))):
-            line.show_text(text)
-        self.words.show_text(_joined(one.words))
+            line.show_text(text, one.name)
+        self.words.show_text(_joined(one.words), one.name)
         for control, value in (
             (self.language, one.language),
             (self.method, one.method),
@@ -313,10 +313,12 @@ class _Line(QLineEdit):
     def __init__(self, page: AppsPage) -> None:
         super().__init__(page)
         self.setMinimumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
+        self._app = ""
 
-    def show_text(self, text: str) -> None:
-        """Show ``text``, unless the user is at it."""
-        if not (self.hasFocus() and self.isModified()):
+    def show_text(self, text: str, app: str) -> None:
+        """Show ``text`` of ``app``, unless the user is at it; what they typed for another is not for this."""
+        if app != self._app or not (self.hasFocus() and self.isModified()):
+            self._app = app
             self.setModified(False)
             if text != self.text():
                 self.setText(text)
