@@ -6,6 +6,7 @@ name (see ``core.profiles``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,7 @@ from handy_qwen.ui.widgets import Button, Outcome, ShortList
 _SHIPPED = {one.name: one for one in BUILT_IN}
 _ROWS = 5  # of the list
 _LINE_CHARACTERS = 26
+_COMMA = re.compile("[,，、،]")  # noqa: RUF001  also as Chinese, Japanese and Arabic have it
 Entries = list[tuple[str, str]]
 _PROFILES = tr("Apps")
 _ALSO = tr("per app application program profile terminal editor chat window rules")
@@ -336,7 +338,7 @@ def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for part in text.split(",") if (one := " ".join(part.split()))))
+    return tuple(dict.fromkeys(one for part in _COMMA.split(text) if (one := " ".join(part.split()))))
 
 
 def _joined(parts: tuple[str, ...]) -> str:

@@ -204,6 +204,13 @@ def test_what_is_typed_for_an_app_that_goes_is_not_given_to_another(qtbot, apps)
     assert apps.asked.calls == []
 
 
+def test_the_commas_of_other_scripts_are_commas(apps):
+    apps.add.click()
+    write(apps.words, "東京，大阪、京都 ، وهران, Oslo")  # noqa: RUF001
+    assert apps.chosen.words == ("東京", "大阪", "京都", "وهران", "Oslo")
+    assert apps.words.text() == "東京, 大阪, 京都, وهران, Oslo"
+
+
 def test_what_was_refused_goes_with_its_app(qtbot, apps):
     show(apps, MAIL, NOTES)
     apps.list.setCurrentRow(0)
