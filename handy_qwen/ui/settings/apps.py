@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
@@ -261,6 +262,7 @@ class AppsPage(SettingsPage):
         line = QApplication.focusWidget()
         if not isinstance(line, _Line):
             return True
+        QGuiApplication.inputMethod().commit()
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         if line.isModified():  # it was refused
             line.setFocus(Qt.FocusReason.OtherFocusReason)

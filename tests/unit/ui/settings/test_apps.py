@@ -163,6 +163,15 @@ def test_what_is_being_typed_stays_with_its_app(qtbot, apps, name):
     assert apps.told.undo_button.isHidden()
 
 
+def test_what_an_input_method_still_composes_stays_with_its_app(apps, compose):
+    show(apps, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.words.setFocus()
+    compose("東京")
+    apps.add.click()
+    assert wanted(apps)[0] == replace(NOTES, words=("東京",))
+
+
 def test_what_was_removed_comes_back_beside_what_was_changed_since(qtbot, apps):
     show(apps, MAIL, NOTES)
     apps.list.setCurrentRow(0)

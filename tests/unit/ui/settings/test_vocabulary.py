@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
-from PySide6.QtGui import QAccessible, QGuiApplication, QInputMethodEvent, QKeyEvent, QTextDocument
+from PySide6.QtGui import QAccessible, QGuiApplication, QKeyEvent, QTextDocument
 from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from handy_qwen.core.models import Told
@@ -232,33 +232,16 @@ def test_enter_with_shift_ends_a_cell_that_has_one_line(qtbot, window, page, ask
     assert asked.calls[1:] == [("set_replacement", None, SOFAS)]
 
 
-class ComposingMethod:
-    """An input method: what it composes is in the field it was composed in, but not yet of its text."""
-
-    def __init__(self, composed):
-        self._composed, self._field = composed, QGuiApplication.focusObject()
-        QCoreApplication.sendEvent(self._field, QInputMethodEvent(composed, []))
-
-    def commit(self):
-        if QGuiApplication.focusObject() is self._field:
-            event = QInputMethodEvent()
-            event.setCommitString(self._composed)
-            QCoreApplication.sendEvent(self._field, event)
-
-
-def test_enter_takes_what_an_input_method_still_composes(qtbot, window, page, asked, monkeypatch):
-    def compose(text):
-        method = ComposingMethod(text)
-        monkeypatch.setattr(QGuiApplication, "inputMethod", lambda: method)
-        press(qtbot, window, KEY.Key_Return)
-
+def test_enter_takes_what_an_input_method_still_composes(qtbot, window, page, asked, compose):
     choose(page.words.list, 0)
     press(qtbot, window, KEY.Key_Return)
     compose("東京")
+    press(qtbot, window, KEY.Key_Return)
     assert asked.calls == [("edit_word", NAMES[0], "東京")]
     page.rules.add_button.click()
-    compose("京都")
-    compose("大阪")
+    for text in ("京都", "大阪"):
+        compose(text)
+        press(qtbot, window, KEY.Key_Return)
     assert asked.calls[1:] == [("set_replacement", None, Replacement("京都", "大阪"))]
 
 
