@@ -262,8 +262,15 @@ class PortalKeyboard:
         permission.keep(str(value_in(granted, "restore_token", "")))
 
     def _release(self, chord: Chord, until_s: float) -> None:
+        """Release all of them, whatever becomes of one. Raises PortalError: it did not work for one."""
+        problem: PortalError | None = None
         for keysym in reversed(chord):
-            self._key(keysym, RELEASED, until_s)
+            try:
+                self._key(keysym, RELEASED, until_s)
+            except PortalError as exc:
+                problem = exc
+        if problem is not None:
+            raise problem
 
     def _key(self, keysym: int, state: int, until_s: float) -> None:
         """The call is sent also where no time is left for its answer: a key must come up."""

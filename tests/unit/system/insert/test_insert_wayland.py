@@ -530,6 +530,23 @@ def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_w
     assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
 
 
+def test_a_modifier_comes_up_also_when_the_release_of_the_key_is_not_answered(on_bus, permission):
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard(permission)
+    send, sent = bus.send_and_get_reply, []
+
+    def leave_unanswered(message, *, timeout):
+        sent.append(message.body[2:])
+        if message.body[2:] == (INSERT, 0):
+            raise TimeoutError
+        return send(message, timeout=timeout)
+
+    bus.send_and_get_reply = leave_unanswered
+    with pytest.raises(Unsure):
+        keyboard.press(CHORD)
+    assert (SHIFT_L, 0) in sent
+
+
 def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus, permission, monkeypatch):
     waits = []
     bus = on_bus(FakeBus())
