@@ -8,7 +8,6 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import (
     Delivered,
@@ -21,7 +20,17 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Sink, Transcriber
-from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
+from handy_qwen.core.types import (
+    Captured,
+    CaptureStep,
+    Delivery,
+    Hotkey,
+    Method,
+    OnCaptured,
+    Samples,
+    Submit,
+    Target,
+)
 from handy_qwen.runtime.controller import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
 

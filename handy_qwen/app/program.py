@@ -25,11 +25,10 @@ from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
 from handy_qwen.app.vocabulary import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
-from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Configured, Failed, Noted, Request, Requested, Slept, Trouble
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.types import Hotkey, LiveMode, Method, Rules
+from handy_qwen.core.types import Captured, CaptureStep, Hotkey, LiveMode, Method, OnCaptured, Rules
 from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -108,6 +108,7 @@ class VocabularyPresenter:
         self._count = count
         self._is_watched = False
         self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
+        self._became: dict[Replacement, Replacement] = {}  # what was changed, which a window may still show
         self._done: list[_Done] = []
         self._told = Told()
         self._sample = ""
@@ -211,6 +212,13 @@ class VocabularyPresenter:
     def set_replacement(self, row: Row | None, entered: Replacement) -> None:
         """Change ``row``, or add one."""
         saved = row.saved if row else None
+        if row is not None and saved is not None and (now := self._now(saved)) != saved:
+            changes = {
+                one.name: getattr(entered, one.name)
+                for one in fields(entered)
+                if getattr(entered, one.name) != getattr(row.entered, one.name)
+            }
+            saved, entered = now, replace(now, **changes)
         problem = self._problem(saved, entered)
         if problem:
             self._drafts[saved] = Row(entered, saved, problem)
@@ -226,6 +234,16 @@ class VocabularyPresenter:
             return Outcome(replace(old, replacements=rules))
 
         self._change(change, Message("Replacement changed."))
+        if saved is not None and saved != entered:
+            self._became[saved] = entered
+
+    def _now(self, one: Replacement) -> Replacement:
+        """What ``one`` has become if it was changed here; itself if it is there, or nobody knows."""
+        listed, now, seen = self._lists().replacements, one, set[Replacement]()
+        while now not in listed and now in self._became and now not in seen:
+            seen.add(now)
+            now = self._became[now]
+        return now if now in listed else one
 
     def _problem(self, saved: Replacement | None, entered: Replacement) -> Message:
         """Why the settings do not take ``entered``, as a sentence."""

@@ -6,7 +6,8 @@
 On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts names at 31 characters.
 
 PulseAudio, PipeWire, Windows and macOS tell when something has changed. PortAudio sees it only while no
-stream is open: until then there is something ``unseen``.
+stream is open: until then there is something ``unseen``. To ask pactl starts a process, and has PortAudio
+open every device there is, so on Linux the files of cards and sound servers say whether there may be news.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import cards, coreaudio, hotplug, pulse
+from handy_qwen.audio import coreaudio, hotplug, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.endpoints import Endpoints
 from handy_qwen.audio.portaudio import PortAudio
@@ -37,6 +39,7 @@ LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all th
 LIST_FRESH_S = 2.0
 LIST_S = 3.0  # for PortAudio to list; then the list before is good enough
 START_S = 5.0  # for PortAudio to start, with the disk cold
+CARDS = Path("/dev/snd")  # of Linux
 PULSE_SOURCE = "PULSE_SOURCE"  # the source that libpulse records from
 _OTHER_RATES_HZ = (48_000, 44_100, 16_000)
 _WRONG_FORMAT = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
@@ -71,7 +74,7 @@ class Microphones:
     def devices(self) -> Sequence[Device]:
         """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
-            self._cards = cards.state_of(os.environ)
+            self._cards = state_of_cards(os.environ)
             found = self._pulse_devices()
             if found is not None:
                 self._library.load(START_S)  # here, at the start of the program, it need not be at a key
@@ -89,7 +92,7 @@ class Microphones:
     def has_news(self) -> bool:
         """Whether ``devices`` may have another answer than the last time; True where only that tells."""
         if self._platform.startswith("linux"):
-            return self._cards != cards.state_of(os.environ)
+            return self._cards != state_of_cards(os.environ)
         return not self._subscription.is_alive or self._changes != self._seen
 
     def _look(self, portaudio: ModuleType) -> None:
@@ -268,6 +271,30 @@ def _subscription(platform: str, on_change: Callable[[], None]) -> hotplug.Subsc
     if platform == "darwin":
         return hotplug.Subscription(on_change, coreaudio.DeviceListener())
     return pulse.Subscription(on_change)
+
+
+def state_of_cards(environment: Mapping[str, str], cards: Path = CARDS) -> tuple[tuple[str, int], ...]:
+    """What changes when a card is plugged in or may be used, or when a sound server makes its socket.
+
+    A server on another machine changes nothing here.
+    """
+    return tuple(_stamps(environment, cards))
+
+
+def _stamps(environment: Mapping[str, str], cards: Path) -> Iterator[tuple[str, int]]:
+    places = [cards]
+    if runtime := environment.get("XDG_RUNTIME_DIR"):
+        places += [Path(runtime), Path(runtime, "pulse")]
+    for place in places:
+        try:
+            yield str(place), place.stat().st_mtime_ns
+        except OSError:  # there is none
+            continue
+    try:
+        with os.scandir(cards) as nodes:
+            yield from sorted((node.name, node.stat().st_ctime_ns) for node in nodes)
+    except OSError:  # or one that has just gone
+        return
 
 
 def _host(portaudio: ModuleType, platform: str) -> dict[str, Any]:

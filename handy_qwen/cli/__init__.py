@@ -2,19 +2,24 @@
 
 Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end). Nothing
 heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
+
+``handy-qwen help``, which shows the help pages on the terminal, is here; the other commands have modules.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import cast
 
-from handy_qwen import __version__
-from handy_qwen.cli import bench, doctor, history, model, pages, running, settings, transcribe, uninstall
-from handy_qwen.cli.options import Command, Parser
-from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams
+from handy_qwen import __version__, manual
+from handy_qwen.cli import bench, doctor, history, model, running, settings, transcribe, uninstall
+from handy_qwen.cli.options import Command, Parser, Subparsers, add_command
+from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, write
 from handy_qwen.errors import HandyError, LanguageError
+from handy_qwen.message import Message
 
 _GROUPS = {
     "dictation": "start stop toggle cancel paste last retry bring-back history correct words",
@@ -52,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands."""
-    parser = Parser(
+    parser: argparse.ArgumentParser = Parser(
         prog="handy-qwen",
         groups=_GROUPS,
         examples=_EXAMPLES,
@@ -62,6 +67,65 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"handy-qwen {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     running.add_app_options(parser)
-    for module in (running, settings, transcribe, history, model, bench, doctor, uninstall, pages):
+    for module in (running, settings, transcribe, history, model, bench, doctor, uninstall):
         module.add_parsers(commands)
+    _add_help(commands)
     return parser
+
+
+def _add_help(commands: Subparsers) -> None:
+    parser = add_command(commands, "help", _help, "read the manual")
+    parser.add_argument("topic", nargs="?", default="", metavar="TOPIC", help=", ".join(manual.TOPICS))
+
+
+def _help(options: argparse.Namespace) -> int:
+    topic = options.topic.lower()
+    if found := topic if topic in manual.TOPICS else manual.topic_about(topic):
+        write(plain(manual.page(found)))
+    elif topic:
+        near = get_close_matches(topic, manual.TOPICS, 1)
+        hint = (
+            Message("Did you mean {near}?", near=near[0])
+            if near
+            else Message("handy-qwen help lists the topics.")
+        )
+        raise UsageError(Message("There is no help about {topic}.", topic=repr(options.topic)), hint)
+    else:
+        rows = [["", name, manual.title(name)] for name in manual.TOPICS]
+        about = "Each command explains itself with --help, e.g. handy-qwen transcribe --help."
+        write("\n".join(["handy-qwen help TOPIC", "", *_columns(rows), "", about]) + "\n")
+    return 0
+
+
+def plain(page: str) -> str:
+    """Markdown, as far as the help pages use it, as text."""
+    lines: list[str] = []
+    table: list[list[str]] = []
+    is_code = False
+    for line in [*page.splitlines(), ""]:
+        if table and not line.startswith("|"):
+            lines += _columns(table)
+            table = []
+        if line.startswith("```"):
+            is_code = not is_code
+        elif is_code:
+            lines.append(f"    {line}")
+        elif line.startswith("|"):
+            if set(line) - set("|-: "):
+                table.append([_plain(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[:-1]])
+        elif title := re.fullmatch("#+ (.*)", line):
+            lines += [title[1], "-" * len(title[1])]
+        else:
+            lines.append(_plain(line))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _plain(line: str) -> str:
+    return re.sub(
+        r"\[([^]]+)\]\([^)]*\)|\*\*(.+?)\*\*|`([^`]+)`", lambda found: found[found.lastindex or 0], line
+    )
+
+
+def _columns(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

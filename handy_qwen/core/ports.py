@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Event
-from handy_qwen.core.types import Delivery, Hotkey, Method, Samples, Submit, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, OnCaptured, Samples, Submit, Target
 
 Post = Callable[[Event], None]
 """Hands an event to the controller. May be called from any thread; never blocks."""
@@ -89,7 +88,7 @@ class HotkeyListener(Watched, Protocol):
         """Hear the keys of a new hotkey, which reach no other program where that can be helped.
 
         No hotkey is reported meanwhile. Ends with the last step; with ``end_capture``, ``start`` or ``stop``;
-        and when no key comes for ``capture.PATIENCE_S``. Called on the same thread as ``start``; may wait.
+        and when no key comes for ``tracker.PATIENCE_S``. Called on the same thread as ``start``; may wait.
 
         Raises:
             HotkeyError: The desktop allows no listening, or shows no keys to programs.

@@ -17,9 +17,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.models import Problem
-from handy_qwen.core.types import Entry, EntryState, Hotkey, KeyOffer, KeyPermission, Method, Mode, Overlay
+from handy_qwen.core.types import (
+    Entry,
+    EntryState,
+    Hotkey,
+    KeyOffer,
+    KeyPermission,
+    Method,
+    Mode,
+    OnCaptured,
+    Overlay,
+)
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 

@@ -272,7 +272,7 @@ def _may_record() -> bool:
 def _check_portals(context: Context) -> Iterator[Finding]:
     # On Linux only:
     from handy_qwen.system.entries import MenuEntry
-    from handy_qwen.system.insert.portal_keyboard import Permission
+    from handy_qwen.system.insert.wayland import Permission
     from handy_qwen.system.portal import version_of
     from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
     from handy_qwen.system.wayland.wire import socket_path

@@ -15,7 +15,6 @@ from functools import partial
 from typing import assert_never
 
 from handy_qwen.core import effects
-from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.dictation import step
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import (
@@ -30,7 +29,7 @@ from handy_qwen.core.events import (
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.state import Dictation, view_of
-from handy_qwen.core.types import Delivery, Samples
+from handy_qwen.core.types import Captured, CaptureStep, Delivery, OnCaptured, Samples
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime.worker import Worker

@@ -191,7 +191,7 @@ class PortalSession:
             fields = message.header.fields
             if fields.get(HeaderFields.member) != "NameOwnerChanged":
                 yield message
-            elif message.body[0] == NAME and not message.body[2]:
+            elif message.body[0] == NAME and message.body[1]:  # gone; another may have taken its place
                 self._close_behind()
                 raise PortalError("the portal is gone")
 

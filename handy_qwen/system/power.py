@@ -19,8 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.inbox import SelectableInbox
+from handy_qwen.runtime.worker import SelectableInbox, WatchedThread
 
 logger = logging.getLogger(__name__)
 

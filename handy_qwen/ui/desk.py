@@ -28,8 +28,7 @@ from handy_qwen.core.view import (
 from handy_qwen.core.vocabulary import VocabularyCommands, VocabularyPage
 from handy_qwen.settings import SettingsView
 from handy_qwen.ui.icons import app_icon
-from handy_qwen.ui.overlay import OverlayWindow
-from handy_qwen.ui.overlay_layer import LayerOverlay, OpenSurface
+from handy_qwen.ui.overlay import LayerOverlay, OpenSurface, OverlayWindow
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.style import use_style
 from handy_qwen.ui.translation import translated

@@ -8,8 +8,7 @@ from PySide6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QFocusEvent, QFontMetricsF, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QSizePolicy, QWidget
 
-from handy_qwen.core.capture import Captured, CaptureStep
-from handy_qwen.core.types import KeyOffer
+from handy_qwen.core.types import Captured, CaptureStep, KeyOffer
 from handy_qwen.core.view import Commands, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import row

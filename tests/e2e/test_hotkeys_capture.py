@@ -7,8 +7,7 @@ import pytest
 from Xlib import X, display
 from Xlib.ext import xtest
 
-from handy_qwen.core.capture import CaptureStep
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import CaptureStep, Hotkey
 from handy_qwen.system.hotkeys import tracker
 from handy_qwen.system.hotkeys.x11 import X11Hotkeys
 from tests.e2e.desk import QtTarget, XtermTarget

@@ -6,7 +6,7 @@ it is present or not, which is kept nowhere. Only the keys of what is present ar
 
     the portal binds "Cancel the dictation"          present, without a key at first
     setInactive(cancel)                              not present
-    setForeignShortcutKeys(cancel, [Esc, ...])       once, unless the user has chosen a key
+    setForeignShortcutKeys(cancel, [Esc, ...])       once, unless the user has chosen a key, or none
     setShortcutKeys(cancel, [], SetPresent)          a take begins; the portal tells of a press
     setInactive(cancel)                              it has ended
 
@@ -58,10 +58,13 @@ class KdeCancelKey:
         portal: Whose session has the shortcut.
         name: What the portal calls it.
         triggers: Those of the hotkeys, as ``chord.trigger`` has them.
+        had_escape: Whether Escape has been the key: if there is none now, the user has taken it away.
     """
 
-    def __init__(self, portal: PortalSession, name: str, triggers: Iterable[str]) -> None:
-        self._portal = portal
+    def __init__(
+        self, portal: PortalSession, name: str, triggers: Iterable[str], *, had_escape: bool
+    ) -> None:
+        self._portal, self._had_escape = portal, had_escape
         self._action = [APP_ID, name, "", ""]  # component and action; how they are called is known there
         self._wanted = {(ESCAPE,)} | {(ESCAPE | _modifiers(trigger),) for trigger in triggers}
         self._has_escape = False
@@ -72,10 +75,12 @@ class KdeCancelKey:
         return self._has_escape
 
     def bind(self) -> None:
-        """Have Escape be the key, unless the user has chosen another. The shortcut has been bound."""
+        """Have Escape be the key, unless the user has chosen another or none. The shortcut has been bound."""
         try:
             self._ask("setInactive", "as", self._action)  # before it gets a key
-            if (keys := self._keys()) != self._wanted and (not keys or (ESCAPE,) in keys):
+            keys = self._keys()
+            is_ours = (ESCAPE,) in keys if keys else not self._had_escape
+            if is_ours and keys != self._wanted:
                 written = [([key, 0, 0, 0],) for (key,) in sorted(self._wanted)]
                 self._ask("setForeignShortcutKeys", "asa(ai)", self._action, written)
         except PortalError as exc:

@@ -14,13 +14,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, HotkeysDied, HotkeysFailed, LockPressed
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, OnCaptured
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import SelectableInbox, WatchedThread
 from handy_qwen.system.hotkeys.chord import (
     LAYER,
     MODIFIERS,
@@ -32,7 +31,6 @@ from handy_qwen.system.hotkeys.chord import (
     missing_key,
 )
 from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
-from handy_qwen.system.inbox import SelectableInbox
 
 logger = logging.getLogger(__name__)
 

@@ -41,10 +41,9 @@ from jeepney import Message as BusMessage
 from jeepney.low_level import HeaderFields
 
 from handy_qwen import paths
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.events import EscapePressed, HotkeysAssigned, HotkeysFailed, KeyDown, KeyUp, Trouble
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, OnCaptured
 from handy_qwen.core.view import ESCAPE, HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
@@ -66,6 +65,7 @@ FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
 
 _BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy Qwen.")
 _CANCEL = "cancel"
+_HAD_ESCAPE = "had-escape"  # beside the names of what was bound: KDE has had Escape as the key of "Cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 
 
@@ -100,18 +100,18 @@ class _Press:
 class ShortcutsSession(PortalSession):
     """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
 
-    Raises NoPortalError: no bus, no portal, or none with global shortcuts; PortalError: no answer, or
-    refused.
+    ``had_escape``: see ``KdeCancelKey``. Raises NoPortalError: no bus, no portal, or none with global
+    shortcuts; PortalError: no answer, or refused.
     """
 
-    def __init__(self, bus: str, shortcuts: Sequence[Shortcut]) -> None:
+    def __init__(self, bus: str, shortcuts: Sequence[Shortcut], *, had_escape: bool = False) -> None:
         self._cancel_key: KdeCancelKey | None = None
         self._is_cancel_wanted = False
         self.look_again_s: float | None = None
         super().__init__("GlobalShortcuts", bus)
         if is_kde():
             triggers = [shortcut.trigger for shortcut in shortcuts]
-            self._cancel_key = KdeCancelKey(self, _CANCEL, triggers)
+            self._cancel_key = KdeCancelKey(self, _CANCEL, triggers, had_escape=had_escape)
             self.watch_cancel(False)  # what a newer portal knew from before, it has bound already
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
@@ -342,7 +342,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
     def _connect(self) -> ShortcutsSession:
         try:
-            session = ShortcutsSession(self._bus, self._shortcuts)
+            had_escape = _HAD_ESCAPE in self._bound_before()
+            session = ShortcutsSession(self._bus, self._shortcuts, had_escape=had_escape)
         except PortalError as exc:
             logger.info("no global shortcuts: %s", exc)
             raise
@@ -363,7 +364,8 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 )
             elif signal.kind in ("Bound", "Changed"):
                 if signal.kind == "Bound" and signal.keys:
-                    self._remember(names)  # all: GNOME lists none without a key, yet asks no more
+                    # All names: GNOME lists none without a key, yet asks no more.
+                    self._remember(names, has_escape=signal.keys.get(_CANCEL) == ESCAPE)
                 self._let_go(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
@@ -382,10 +384,12 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         except (OSError, ValueError):  # nothing was, or it is no text
             return set()
 
-    def _remember(self, names: Iterable[str]) -> None:
+    def _remember(self, names: Iterable[str], *, has_escape: bool) -> None:
         """Keep just these: GNOME forgets what a program asked for before and would ask the user again."""
+        had_escape = has_escape or _HAD_ESCAPE in self._bound_before()
+        kept = [*names, _HAD_ESCAPE] if had_escape else names
         try:
-            replace_file(self._known, "\n".join(names).encode())
+            replace_file(self._known, "\n".join(kept).encode())
         except OSError as exc:  # a start at login waits until a window is opened
             logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
 

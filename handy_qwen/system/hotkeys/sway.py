@@ -11,7 +11,9 @@ mean something. What follows from sway's rules:
 * Bindings belong to a mode ("default", "resize") and are gone when the configuration is read again: both is
   told, and they are made again.
 * A key that the configuration has bound is taken, unless to this program: such lines come back when the key
-  is given up.
+  is given up. Sway tells the text of its main file; those that it includes are read from the disk, as they
+  are now. An ``include`` is what a shell would make of it (wordexp): variables, ~ and patterns. A command in
+  it is not run, so the files that it would name are not seen.
 * Bindings outlive a crash of ours. Escape would then be nobody's, so the next start takes it back.
 * Modifiers alone and mouse buttons cannot be hotkeys: windows would never get them.
 
@@ -23,21 +25,23 @@ Source: man 5 sway; man 7 sway-ipc.
 
 from __future__ import annotations
 
+import glob
 import logging
 import os
+import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import takewhile
+from pathlib import Path
 
-from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import EscapePressed, KeyDown, KeyUp, LockPressed
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Captured, Hotkey, OnCaptured
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.entries import SCRIPT
 from handy_qwen.system.hotkeys.chord import Chord, chords_of, trigger
 from handy_qwen.system.hotkeys.listener import ConnectedListener, Listener
-from handy_qwen.system.hotkeys.sway_config import PRESS, RELEASE, bindings_in, plain
 from handy_qwen.system.wayland.sway import (
     BINDING,
     CONFIG,
@@ -53,9 +57,13 @@ from handy_qwen.system.wayland.sway import (
 logger = logging.getLogger(__name__)
 
 _DOWN, _UP, _ESCAPE, _LOCK = "down", "up", "escape", "lock"
+PRESS, RELEASE = "--no-repeat", "--release"
+_MASKS = {"control": "ctrl", "mod1": "alt", "mod4": "logo", "super": "logo"}  # other names of modifiers
 
 Key = tuple[str, str]
 """A binding: ``PRESS`` or ``RELEASE``, and the keys."""
+Bindings = dict[tuple[str, frozenset[str]], str]
+"""By ``PRESS`` or ``RELEASE`` and the keys (``plain``): the command that binds them so again."""
 
 
 class SwaySession:
@@ -359,3 +367,91 @@ def _by_place(keys: str) -> str:
 
 def _error(title: Message, hint: Message) -> HotkeyError:
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
+
+
+def bindings_in(text: str, path: str) -> Bindings:
+    """How the configuration binds keys in the mode "default"; ``text`` is the main file's, at ``path``."""
+    reader = _ConfigReader()
+    reader.read(text, Path(path))
+    return reader.found
+
+
+def plain(keys: str) -> frozenset[str]:
+    """``keys`` in any order and case, with one name for each."""
+    return frozenset(_MASKS.get(name, name) for name in keys.lower().split("+"))
+
+
+class _ConfigReader:
+    """Reads the configuration's files in the order in which sway does, each once.
+
+        set $mod Mod4     bindsym $mod+d exec foot     include ~/.config/sway/*.conf
+
+    A block is short for lines that begin as it does: ``bindsym --to-code {``.
+    """
+
+    def __init__(self) -> None:
+        self.found: Bindings = {}
+        self._variables: dict[str, str] = {}
+        self._blocks: list[list[str]] = []
+        self._seen: set[Path] = set()
+
+    def read(self, text: str, path: Path) -> None:
+        self._seen.add(Path(os.path.realpath(path)))
+        words: list[str] = []
+        for line in map(str.strip, text.replace("\\\n", " ").splitlines()):
+            if not line or line.startswith("#"):
+                continue
+            if line.startswith("}"):
+                del self._blocks[-1:]
+                continue
+            if line != "{":  # it opens a block with the words before
+                words = [*(self._blocks[-1] if self._blocks else ()), *line.split()]
+            if line.endswith("{"):
+                self._blocks.append([word for word in words if word != "{"])
+            elif words[0] == "set" and len(words) > 2:
+                self._variables[words[1]] = words[2]
+            elif words[0] == "include":
+                self._include(line.removeprefix("include"), path)
+            elif words[0] == "bindsym":
+                self._bind(words[1:])
+
+    def _bind(self, words: list[str]) -> None:
+        options = list(takewhile(lambda word: word.startswith("--"), words))
+        keys, *rest = words[len(options) :] or [""]
+        keys = self._replaced(keys)
+        how = RELEASE if RELEASE in options else PRESS
+        command = " ".join(rest)
+        # Else sway would do at once what follows a ";" in it, and take its own quotes away.
+        quote = next((one for one in "'\"" if one not in command), "")
+        self.found[how, plain(keys)] = " ".join(("bindsym", *options, keys, quote + command + quote))
+
+    def _include(self, what: str, path: Path) -> None:
+        for file in _included(self._replaced(what), Path(os.path.realpath(path)).parent):
+            if file in self._seen:
+                continue
+            try:
+                self.read(file.read_text("utf-8", "replace"), file)
+            except OSError as exc:
+                logger.info("a file of sway's configuration cannot be read: %s", exc.strerror)
+
+    def _replaced(self, text: str) -> str:
+        for name in sorted(self._variables, key=len, reverse=True):
+            text = text.replace(name, self._variables[name])
+        return text
+
+
+def _included(what: str, folder: Path) -> Iterator[Path]:
+    """The files that an ``include`` in ``folder`` names."""
+    if "$(" in what or "`" in what:
+        logger.info("sway includes what a command says: its keys are not known")
+        return
+    try:
+        patterns = shlex.split(what)
+    except ValueError:  # a quotation mark is missing: sway does not take it either
+        return
+    for pattern in patterns:
+        whole = folder / os.path.expanduser(os.path.expandvars(pattern))  # noqa: PTH111  after the variables
+        for found in sorted(glob.glob(str(whole))):  # noqa: PTH207  Path's own needs a relative pattern
+            file = Path(os.path.realpath(found))
+            if file.is_file():
+                yield file

@@ -20,8 +20,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from handy_qwen.core.capture import Captured, CaptureStep, OnCaptured
 from handy_qwen.core.events import EscapePressed, Event, KeyDown, KeyJoined, KeyUp, LockPressed
+from handy_qwen.core.types import Captured, CaptureStep, OnCaptured
 from handy_qwen.system.hotkeys.chord import MODIFIERS, Chord
 
 STALE_S = 1.0

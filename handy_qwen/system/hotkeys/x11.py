@@ -27,9 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from handy_qwen.core.capture import OnCaptured
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, OnCaptured
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.chord import Chord, chords_of

@@ -17,9 +17,9 @@ from Xlib.ext.ge import GenericEventCode
 from Xlib.protocol import rq
 from Xlib.xobject.drawable import Window
 
-from handy_qwen.core.capture import Captured, OnCaptured
 from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
+from handy_qwen.core.types import Captured, OnCaptured
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.chord import MODIFIERS, SIDES, SINGLE_KEYS, Chord, missing_key, parse_chord

@@ -20,7 +20,7 @@ from typing import ClassVar, Generic, TypeVar
 from handy_qwen.core.types import Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.system.inbox import Inbox, Result
+from handy_qwen.runtime.worker import Inbox, Result
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
     Backend,

@@ -8,7 +8,14 @@ While typing, we check between the chunks of a text that the window still has th
 down. Caps Lock does not change code units. Windows of Qt take characters of two units in at once and all
 others later, and so misplace them: into those, a text with such a character is pasted.
 
+What stands before the cursor is asked of the text fields that Windows itself offers, plain and rich edit
+controls. They are in Notepad, WordPad and many older programs, and answer to messages, in whichever process
+they are. Programs that draw their fields themselves (browsers, Office, Qt) tell by UI Automation only, and
+are not asked: then nobody knows.
+
 Threads: see ``Backend``; the clipboard has one of its own.
+
+Source: "Edit Control Messages" (EM_GETSEL), WM_GETTEXT, https://learn.microsoft.com/windows/win32/controls/.
 """
 
 from __future__ import annotations
@@ -31,7 +38,6 @@ from handy_qwen.system.insert.backend import (
     clipboard_in_use,
     no_focus,
 )
-from handy_qwen.system.insert.edit_controls import text_before_caret
 from handy_qwen.system.insert.pasting import Chord, PastingBackend, ask
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
@@ -49,6 +55,11 @@ KEYS = {"\n": VK_RETURN, "\t": VK_TAB}
 
 CHUNK, CHUNK_PAUSE_S = 32, 0.005
 QT = "Qt"  # how the classes of its windows begin
+
+GET_SELECTION = 0x00B0  # EM_GETSEL
+PASSWORD = 0x0020  # ES_PASSWORD, of both kinds
+TOO_FAR = 0xFFFF  # positions are told in 16 bits
+EMBEDDED = "\ufffc"  # a picture, say
 
 
 class Windows(PastingBackend[int]):
@@ -222,3 +233,31 @@ def presses(keys: tuple[int, ...]) -> list[KeyEvent]:
 def key_event(key: int, *, is_press: bool) -> KeyEvent:
     """One event of a virtual key."""
     return KeyEvent(key, flags=(EXTENDED if key in EXTENDED_KEYS else 0) | (0 if is_press else KEYUP))
+
+
+def text_before_caret(api: Win32, window: int, most: int) -> str | None:
+    """The last ``most`` characters before the cursor in the field of ``window`` that has the focus.
+
+    None: it is none of Windows' own, one for passwords, or something in it is marked. Blocks for twice
+    ``win32.ANSWER_S`` at most.
+    """
+    control = api.focused_control(window)
+    kind = api.control_class(control).casefold()
+    is_rich = kind.startswith("richedit")
+    if not (is_rich or kind == "edit") or api.style(control) & PASSWORD:
+        return None
+    selection = api.ask(control, GET_SELECTION)
+    if selection is None:
+        return None
+    start, end = selection & 0xFFFF, selection >> 16 & 0xFFFF
+    if start != end or end == TOO_FAR:
+        return None
+    # In a rich control a line's end counts as one unit, and is told as two, or as "\r" alone.
+    text = api.control_text(control, 2 * end if is_rich else end)
+    if text is None:
+        return None
+    if is_rich:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    units = text.encode("utf-16-le", "surrogatepass")[: 2 * end]
+    before = units.decode("utf-16-le", "replace").replace("\r\n", "\n")
+    return before[-most:] if len(units) == 2 * end and EMBEDDED not in before else None

@@ -23,8 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.inbox import Result, SelectableInbox
+from handy_qwen.runtime.worker import Result, SelectableInbox, WatchedThread
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
 from handy_qwen.system.insert.pasting import ask, described
 from handy_qwen.system.x11.connection import LOST, connect, guarded

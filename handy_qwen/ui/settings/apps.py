@@ -6,11 +6,13 @@ name (see ``core.profiles``).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QSignalBlocker, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
@@ -32,6 +34,7 @@ from handy_qwen.ui.widgets import Button, Outcome, ShortList
 _SHIPPED = {one.name: one for one in BUILT_IN}
 _ROWS = 5  # of the list
 _LINE_CHARACTERS = 26
+_COMMA = re.compile("[,，、،]")  # noqa: RUF001  also as Chinese, Japanese and Arabic have it
 Entries = list[tuple[str, str]]
 _PROFILES = tr("Apps")
 _ALSO = tr("per app application program profile terminal editor chat window rules")
@@ -185,8 +188,8 @@ class AppsPage(SettingsPage):
         self.submit.set_entries(_titled("submit", Submit))
         self.spacing.set_entries([("", _AS_USUAL), ("on", tr("Yes")), ("off", tr("No"))])
         for line, text in ((self.name, _title(one.name)), (self.programs, _joined(one.programs))):
-            line.show_text(text)
-        self.words.show_text(_joined(one.words))
+            line.show_text(text, one.name)
+        self.words.show_text(_joined(one.words), one.name)
         for control, value in (
             (self.language, one.language),
             (self.method, one.method),
@@ -259,6 +262,7 @@ class AppsPage(SettingsPage):
         line = QApplication.focusWidget()
         if not isinstance(line, _Line):
             return True
+        QGuiApplication.inputMethod().commit()
         self.list.setFocus(Qt.FocusReason.OtherFocusReason)
         if line.isModified():  # it was refused
             line.setFocus(Qt.FocusReason.OtherFocusReason)
@@ -313,10 +317,12 @@ class _Line(QLineEdit):
     def __init__(self, page: AppsPage) -> None:
         super().__init__(page)
         self.setMinimumWidth(_LINE_CHARACTERS * self.fontMetrics().averageCharWidth())
+        self._app = ""
 
-    def show_text(self, text: str) -> None:
-        """Show ``text``, unless the user is at it."""
-        if not (self.hasFocus() and self.isModified()):
+    def show_text(self, text: str, app: str) -> None:
+        """Show ``text`` of ``app``, unless the user is at it; what they typed for another is not for this."""
+        if app != self._app or not (self.hasFocus() and self.isModified()):
+            self._app = app
             self.setModified(False)
             if text != self.text():
                 self.setText(text)
@@ -334,7 +340,7 @@ def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
 
 
 def _listed(text: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one for part in text.split(",") if (one := " ".join(part.split()))))
+    return tuple(dict.fromkeys(one for part in _COMMA.split(text) if (one := " ".join(part.split()))))
 
 
 def _joined(parts: tuple[str, ...]) -> str:

@@ -27,7 +27,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
-from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, resized
+from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, place_kept, show_rows
 from handy_qwen.ui.strings import tip
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
@@ -62,8 +62,12 @@ class _RulesModel(QAbstractTableModel):
         self.new: Replacement | None = None
 
     def show_rows(self, rows: tuple[Row, ...]) -> None:
-        with resized(self, len(self.rows), len(rows), len(_TITLES)):
-            self.rows = rows
+        show_rows(self, self.rows, rows, self._hold, lambda row: row.saved or row.entered)
+        if rows:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
+
+    def _hold(self, rows: tuple[Row, ...]) -> None:
+        self.rows = rows
 
     def begin(self, *, is_alone: bool) -> QModelIndex:
         """Add a row to be filled in; or find the one that is not filled in yet."""
@@ -255,7 +259,8 @@ class RuleTable(QTableView):
     def show_rows(self, rows: tuple[Row, ...]) -> None:
         """Show these."""
         if rows != self._rules.rows:
-            self._rules.show_rows(rows)
+            with place_kept(self):
+                self._rules.show_rows(rows)
         self.chosen_changed.emit()
 
     def row_of(self, one: Replacement) -> int:

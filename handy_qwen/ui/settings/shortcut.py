@@ -14,9 +14,8 @@ from functools import partial
 from PySide6.QtCore import QEvent, QObject, Qt, Signal
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
-from handy_qwen.core.types import Hotkey, Submit
+from handy_qwen.core.types import Captured, CaptureStep, Hotkey, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, View
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.languages import AUTOMATIC

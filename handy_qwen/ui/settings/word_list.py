@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from PySide6.QtCore import (
     QAbstractItemModel,
     QAbstractListModel,
     QEvent,
-    QItemSelection,
     QItemSelectionModel,
-    QItemSelectionRange,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -23,6 +22,7 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QLineEdit,
     QListView,
     QPlainTextEdit,
@@ -35,6 +35,7 @@ from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken
 
 Index = QModelIndex | QPersistentModelIndex
+One = TypeVar("One", bound=Hashable)
 _NOWHERE = QModelIndex()
 _LEAST_ROWS = 6
 _NOT_USED = tr("{word} (not used)")
@@ -93,23 +94,71 @@ def is_enter(event: QKeyEvent) -> bool:
     return event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
 
 
-@contextmanager
-def resized(model: QAbstractItemModel, before: int, after: int, columns: int = 1) -> Iterator[None]:
-    """Rows keep their place, so that a filter, the position and an open editor stay.
+def show_rows(
+    model: QAbstractItemModel,
+    before: Sequence[One],
+    after: Sequence[One],
+    hold: Callable[[tuple[One, ...]], None],
+    name: Callable[[One], Hashable] = lambda one: one,
+) -> None:
+    """Show ``after`` where ``model`` had ``before``. What is selected or edited stays so wherever it moves.
 
-    In the body, ``model`` gets other content: ``after`` rows where it had ``before``.
+    ``hold`` has the model hold what it is given; ``name`` tells one from others. Where one has gone and
+    another one has come that was nowhere before, it was changed.
     """
-    if after > before:
-        model.beginInsertRows(_NOWHERE, before, after - 1)
-    elif after < before:
-        model.beginRemoveRows(_NOWHERE, after, before - 1)
-    yield
-    if after > before:
+    moved, gone = _changes([name(one) for one in before], [name(one) for one in after])
+    everything = (*after, *(before[row] for row in gone))
+    if len(everything) > len(before):
+        model.beginInsertRows(_NOWHERE, len(before), len(everything) - 1)
+        hold((*before, *everything[len(before) :]))
         model.endInsertRows()
-    elif after < before:
+    if moved:
+        model.layoutAboutToBeChanged.emit()
+    hold(everything)
+    if moved:
+        were = model.persistentIndexList()
+        now = [model.index(moved.get(one.row(), one.row()), one.column()) for one in were]
+        model.changePersistentIndexList(were, now)
+        model.layoutChanged.emit()
+    if gone:
+        model.beginRemoveRows(_NOWHERE, len(after), len(everything) - 1)
+        hold((*after,))
         model.endRemoveRows()
-    if after:
-        model.dataChanged.emit(model.index(0, 0), model.index(after - 1, columns - 1))
+
+
+@contextmanager
+def place_kept(view: QAbstractItemView) -> Iterator[None]:
+    """Where the body takes all that was selected away, what comes after it is selected.
+
+    An open editor that it takes away leaves the focus to the view, and not to whatever comes next.
+    """
+    was_chosen, current = bool(view.selectedIndexes()), view.currentIndex()
+    row, column = max(current.row(), 0), max(current.column(), 0)
+    editor = QApplication.focusWidget()
+    was_edited = editor is not None and view.isAncestorOf(editor)
+    yield
+    if was_edited and QApplication.focusWidget() is not editor:
+        view.setFocus(Qt.FocusReason.OtherFocusReason)
+    if was_chosen and not view.selectedIndexes():
+        following = view.model().index(min(row, view.model().rowCount() - 1), column)
+        update = QItemSelectionModel.SelectionFlag
+        view.selectionModel().setCurrentIndex(following, update.ClearAndSelect | update.Rows)
+
+
+def _changes(before: Sequence[Hashable], after: Sequence[Hashable]) -> tuple[dict[int, int], list[int]]:
+    """Where the rows have got to that are elsewhere, and which have gone: these are now behind all others."""
+    known, now = set(before), {name: place for place, name in enumerate(after)}
+    places: dict[int, int] = {}
+    gone: list[int] = []
+    for row, name in enumerate(before):
+        if name in now:
+            places[row] = now.pop(name)
+        elif row < len(after) and after[row] not in known:
+            places[row] = row
+        else:
+            places[row] = len(after) + len(gone)
+            gone.append(row)
+    return {row: place for row, place in places.items() if row != place}, gone
 
 
 class _WordsModel(QAbstractListModel):
@@ -123,8 +172,12 @@ class _WordsModel(QAbstractListModel):
 
     def show_words(self, shown: tuple[str, ...], left_out: frozenset[str]) -> None:
         self._left_out = left_out
-        with resized(self, len(self.words), len(shown)):
-            self.words = shown
+        show_rows(self, self.words, shown, self._hold)
+        if shown:
+            self.dataChanged.emit(self.index(0, 0), self.index(len(shown) - 1, 0))
+
+    def _hold(self, words: tuple[str, ...]) -> None:
+        self.words = words
 
     def rowCount(self, parent: Index = _NOWHERE) -> int:  # noqa: N802  the name is Qt's
         return 0 if parent.isValid() else len(self.words)
@@ -196,19 +249,10 @@ class WordList(QListView):
     def show_words(self, shown: tuple[str, ...], left_out: frozenset[str]) -> None:
         """Show these, and which of them the model does not read."""
         is_other = shown != self._words.words
-        chosen, row = set(self.chosen()), self.currentIndex().row()
-        self._words.show_words(shown, left_out)
-        if not is_other or not chosen:
-            return
-        selection, update = self.selectionModel(), QItemSelectionModel.SelectionFlag
-        rows = [place for place in range(self._sought.rowCount()) if self._word(place) in chosen]
-        rows = rows or [min(max(row, 0), self._sought.rowCount() - 1)]
-        wanted = QItemSelection()
-        for first, last in _runs(rows):  # one by one, thousands would take minutes
-            wanted.append(QItemSelectionRange(self._sought.index(first, 0), self._sought.index(last, 0)))
-        selection.select(wanted, update.ClearAndSelect)
-        selection.setCurrentIndex(self._sought.index(rows[0], 0), update.NoUpdate)
-        self.scrollTo(self._sought.index(rows[0], 0))
+        with place_kept(self):
+            self._words.show_words(shown, left_out)
+        if is_other and (chosen := self.selectedIndexes()):
+            self.scrollTo(min(chosen))
 
     def seek(self, text: str) -> None:
         """Show only the words that hold ``text``."""
@@ -252,14 +296,3 @@ class WordList(QListView):
 
     def _word(self, row: int) -> str:
         return str(self._sought.index(row, 0).data(Qt.ItemDataRole.EditRole))
-
-
-def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """The first and last of each run of ``rows``, which ascend and are not none."""
-    first = last = rows[0]
-    for row in rows[1:]:
-        if row != last + 1:
-            yield first, last
-            first = row
-        last = row
-    yield first, last

@@ -16,7 +16,7 @@ from handy_qwen.core.types import KeyPermission, Mode
 from handy_qwen.core.view import VOICE_DB, Choices, Commands, Meter, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column, row
-from handy_qwen.ui.setup.page import Page, Progress
+from handy_qwen.ui.setup.pages import Page, Progress
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText, Title, labelled, text_in
 

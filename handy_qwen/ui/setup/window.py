@@ -28,8 +28,15 @@ from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.layouts import MARGIN_PX, column, row
-from handy_qwen.ui.setup.page import Page, Progress
-from handy_qwen.ui.setup.pages import PROGRESS_ICONS, AutostartPage, DonePage, HotkeyPage, ModelPage
+from handy_qwen.ui.setup.pages import (
+    PROGRESS_ICONS,
+    AutostartPage,
+    DonePage,
+    HotkeyPage,
+    ModelPage,
+    Page,
+    Progress,
+)
 from handy_qwen.ui.setup.reading import DictationPage, MicrophonePage
 from handy_qwen.ui.style import draw_rounded, scheme
 from handy_qwen.ui.translation import tr

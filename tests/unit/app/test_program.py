@@ -11,8 +11,8 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.app import choices, machine, program
+from handy_qwen.app.desktop import ProgramWindows
 from handy_qwen.app.program import Parts, Program
-from handy_qwen.app.windows import ProgramWindows
 from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones

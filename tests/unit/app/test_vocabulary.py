@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -165,6 +166,21 @@ def test_a_row_that_vanished_from_the_file_is_still_there_to_be_saved(reader):
     row = reader.page(lambda page: page.rows[0].saved is None).rows[0]
     reader.presenter.set_replacement(row, SOFAS)
     assert [row.entered for row in reader.told("1 replacement added.").rows] == [SOFAS]
+
+
+def test_a_row_is_changed_again_before_the_window_shows_the_first_change(reader):
+    reader.presenter.set_replacement(None, SOFAS)
+    row = reader.told("added").rows[0]
+    for changes in ({"is_case_sensitive": True}, {"is_alone": True}, {"heard": "desks"}):
+        reader.presenter.set_replacement(row, replace(SOFAS, **changes))
+    wanted = Replacement("desks", "sofas", is_case_sensitive=True, is_alone=True)
+    page = reader.page(lambda page: page.rows[0].entered == wanted)
+    assert len(page.rows) == 1
+    assert reader.saved.replacements == (wanted,)
+    reader.store.update(replacements=())
+    reader.presenter.set_replacement(row, SOFAS)
+    reader.told("1 replacement added.")
+    assert reader.saved.replacements == (SOFAS,), "what somebody else has deleted is not lost"
 
 
 def test_every_change_can_be_taken_back_one_after_the_other(reader):

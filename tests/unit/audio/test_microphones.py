@@ -8,11 +8,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from handy_qwen.audio import cards, pulse
+from handy_qwen.audio import microphones as microphones_module
 from handy_qwen.audio import portaudio as portaudio_module
-from handy_qwen.audio.cards import state_of
+from handy_qwen.audio import pulse
 from handy_qwen.audio.devices import Device
-from handy_qwen.audio.microphones import Microphones
+from handy_qwen.audio.microphones import Microphones, state_of_cards
 from handy_qwen.audio.portaudio import PortAudio, worded
 from handy_qwen.errors import MicrophoneError, MicrophoneReason
 from tests.unit.audio.conftest import FakePortAudio, PortAudioError, host, info
@@ -53,7 +53,7 @@ def test_cards_and_sockets_that_come_or_may_be_used_are_news(tmp_path):
     (runtime / "pulse").mkdir(parents=True)
 
     def state():
-        return state_of({"XDG_RUNTIME_DIR": str(runtime)}, snd)
+        return state_of_cards({"XDG_RUNTIME_DIR": str(runtime)}, snd)
 
     def touch(path):
         path.touch()
@@ -76,17 +76,17 @@ def test_cards_and_sockets_that_come_or_may_be_used_are_news(tmp_path):
 def test_a_card_that_may_be_used_now_is_news(tmp_path):
     node = tmp_path / "pcmC0D0c"
     node.touch(mode=0o000)
-    before = state_of({}, tmp_path)
+    before = state_of_cards({}, tmp_path)
     for _ in range(100_000):  # clocks of file systems are coarse
         node.chmod(0o600)
-        if state_of({}, tmp_path) != before:
+        if state_of_cards({}, tmp_path) != before:
             return
     pytest.fail("nothing has changed")
 
 
 def test_there_is_news_only_if_something_changed_since_the_devices_were_asked_for(monkeypatch):
     states = [1]
-    monkeypatch.setattr(cards, "state_of", lambda _: states[-1])
+    monkeypatch.setattr(microphones_module, "state_of_cards", lambda _: states[-1])
     found = microphones(monkeypatch, ALSA, "linux")
     found.devices()
     assert not found.has_news()

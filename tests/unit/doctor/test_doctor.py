@@ -298,7 +298,7 @@ def test_an_icon_that_the_panel_does_not_show_is_told(monkeypatch, pid, breaks, 
 )
 @pytest.mark.usefixtures("app_home")
 def test_what_the_user_has_said_to_pressing_keys_is_told(monkeypatch, tmp_path, said, status, text):
-    from handy_qwen.system.insert.portal_keyboard import Permission
+    from handy_qwen.system.insert.wayland import Permission
 
     monkeypatch.setattr("handy_qwen.system.portal.version_of", lambda _interface: 2)
     Permission().path.parent.mkdir(parents=True)

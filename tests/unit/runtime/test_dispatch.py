@@ -16,7 +16,6 @@ from handy_qwen.audio.playback import SoundCues
 from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.core import effects as fx
-from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import (
     Copied,
     Delivered,
@@ -31,7 +30,7 @@ from handy_qwen.core.events import (
     Transcribed,
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
-from handy_qwen.core.types import Delivery, Hotkey, LiveMode, Method, Submit, Target
+from handy_qwen.core.types import Captured, CaptureStep, Delivery, Hotkey, LiveMode, Method, Submit, Target
 from handy_qwen.core.view import View
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory

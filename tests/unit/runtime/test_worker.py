@@ -1,6 +1,7 @@
 """Threads the watchdog sees: their pieces of work, their end and their death; workers and their inboxes."""
 
 import queue
+import select
 import threading
 import weakref
 from functools import partial
@@ -8,7 +9,9 @@ from functools import partial
 import pytest
 
 from handy_qwen.errors import UNEXPECTED, HandyError
-from handy_qwen.runtime.worker import WatchedThread, Worker, queued
+from handy_qwen.runtime.worker import SelectableInbox, WatchedThread, Worker, queued
+
+SELECTS = pytest.mark.unix("select takes no pipes on Windows")
 
 
 def test_one_that_was_never_started_is_not_dead_and_not_waited_for():
@@ -289,3 +292,70 @@ def test_why_a_call_failed_is_told_and_what_nobody_foresaw_is_logged(error, titl
     worker.stop(30)
     assert [one.title for one in told] == [title] * 2
     assert len([record for record in caplog.records if record.levelname == "ERROR"]) == 2 * logged
+
+
+@pytest.fixture
+def inbox():
+    inbox = SelectableInbox()
+    yield inbox
+    inbox.close()
+    inbox.close()
+
+
+def fail(problem):
+    raise problem
+
+
+@SELECTS
+def test_a_call_wakes_the_thread_and_runs_there(inbox):
+    def serve():
+        select.select([inbox], [], [], 20)
+        inbox.run()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert inbox.put(threading.current_thread).result(20) is thread
+    thread.join()
+    assert not select.select([inbox], [], [], 0)[0], "it sleeps again"
+
+
+@SELECTS
+def test_an_error_of_ours_goes_to_who_made_the_call_and_any_other_to_the_thread_as_well(inbox):
+    ours, other = inbox.put(lambda: fail(HandyError("No."))), inbox.put(lambda: 1 / 0)
+    after = inbox.put(lambda: None)
+    with pytest.raises(ZeroDivisionError):
+        inbox.run()
+    assert isinstance(ours.exception(0), HandyError)
+    assert isinstance(other.exception(0), ZeroDivisionError)
+    assert not inbox.is_over
+    inbox.reject(HandyError("Gone."))
+    late = inbox.put(lambda: None)
+    assert all(isinstance(future.exception(0), HandyError) for future in (after, late))
+    assert inbox.is_over
+
+
+@SELECTS
+def test_a_call_that_fails_does_not_keep_the_thread_from_those_after_it(inbox):
+    inbox.put(lambda: 1 / 0)
+    after = inbox.put(lambda: 7)
+    with pytest.raises(ZeroDivisionError):
+        inbox.run()
+    assert select.select([inbox], [], [], 0)[0]
+    inbox.run()
+    assert after.result(0) == 7
+
+
+@SELECTS
+def test_a_thread_that_does_not_look_is_not_waited_for(inbox):
+    futures = [inbox.put(lambda: None) for _ in range(100_000)]  # more than the pipe holds
+    inbox.run()
+    assert all(future.done() for future in futures)
+
+
+@SELECTS
+def test_a_closed_inbox_does_no_harm(inbox):
+    waiting = inbox.put(lambda: None)
+    waiting.cancel()
+    inbox.close()
+    inbox.put(lambda: None)
+    inbox.run()

@@ -16,7 +16,7 @@ from handy_qwen.doctor import desktop
 from handy_qwen.errors import InsertError
 from handy_qwen.system import portal
 from handy_qwen.system.hotkeys.portal import ShortcutsSession
-from handy_qwen.system.insert.portal_keyboard import Permission, PortalKeyboard
+from handy_qwen.system.insert.wayland import Permission, PortalKeyboard
 from handy_qwen.system.portal import PortalError
 
 

@@ -11,7 +11,6 @@ FOR_LINUX = (
     "system.hotkeys.kde",
     "system.hotkeys.portal",
     "system.hotkeys.x11",
-    "system.insert.portal_keyboard",
     "system.insert.wayland",
     "system.insert.x11",
 )

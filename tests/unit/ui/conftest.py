@@ -8,8 +8,8 @@ if os.name == "nt":  # where Qt without a screen knows of no letters
     os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
@@ -51,6 +51,31 @@ def no_part_is_shown_as_a_window_of_its_own(qapp):
     yield
     qapp.removeEventFilter(flashes)
     assert not flashes.seen
+
+
+class _InputMethod:
+    """What it composes is in the field that has the focus, but not yet of its text."""
+
+    def __init__(self, composed):
+        self._composed, self._field = composed, QGuiApplication.focusObject()
+        QCoreApplication.sendEvent(self._field, QInputMethodEvent(composed, []))
+
+    def commit(self):
+        if QGuiApplication.focusObject() is self._field:
+            event = QInputMethodEvent()
+            event.setCommitString(self._composed)
+            QCoreApplication.sendEvent(self._field, event)
+
+
+@pytest.fixture
+def compose(monkeypatch):
+    """Has an input method begin with a text, in the field that has the focus."""
+
+    def begin(text):
+        method = _InputMethod(text)
+        monkeypatch.setattr(QGuiApplication, "inputMethod", lambda: method)
+
+    return begin
 
 
 @pytest.fixture

@@ -12,9 +12,8 @@ from PySide6.QtGui import QGuiApplication, QImage
 from handy_qwen.core.types import Overlay
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.system.wayland.layer import open_layer
-from handy_qwen.ui.overlay import GAP_PX, OverlayWindow, has_overlay
+from handy_qwen.ui.overlay import GAP_PX, LayerOverlay, OverlayWindow, has_overlay
 from handy_qwen.ui.overlay_card import MARGIN_PX
-from handy_qwen.ui.overlay_layer import LayerOverlay
 from handy_qwen.ui.style import DARK
 from tests.unit.system.wayland.screen import Screen
 

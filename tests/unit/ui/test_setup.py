@@ -10,10 +10,9 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 
 from handy_qwen import paths
-from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
-from handy_qwen.core.types import KeyOffer, KeyPermission, Mode
+from handy_qwen.core.types import Captured, CaptureStep, KeyOffer, KeyPermission, Mode
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings

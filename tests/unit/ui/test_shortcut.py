@@ -10,9 +10,8 @@ from PySide6.QtGui import QAccessible, QKeyEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel
 
-from handy_qwen.core.capture import Captured, CaptureStep
 from handy_qwen.core.events import Request
-from handy_qwen.core.types import Hotkey, KeyOffer, Submit
+from handy_qwen.core.types import Captured, CaptureStep, Hotkey, KeyOffer, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, View
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.fields import default_chord

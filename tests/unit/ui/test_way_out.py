@@ -78,7 +78,7 @@ def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, m
     monkeypatch.setattr(desktop, "qInstallMessageHandler", lambda _handler: None)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")  # what it changes is as before afterwards
     monkeypatch.setattr("handy_qwen.ui.translation.use", lambda _language: None)
-    monkeypatch.setattr("handy_qwen.app.windows.ProgramWindows", StandIn)
+    monkeypatch.setattr(desktop, "ProgramWindows", StandIn)
     monkeypatch.setattr("handy_qwen.ui.desk.Desk", StandIn)
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     former = {one: signal.getsignal(one) for one in (getattr(signal, name, None) for name in names) if one}

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from handy_qwen.core.capture import CaptureStep
+from handy_qwen.core.types import CaptureStep
 from handy_qwen.system.hotkeys.chord import SINGLE_KEYS, parse_chord
 from handy_qwen.system.hotkeys.tracker import PATIENCE_S, Capture
 

@@ -8,9 +8,8 @@ import types
 
 import pytest
 
-from handy_qwen.core.capture import CaptureStep
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import CaptureStep, Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import listener as listener_module
 from handy_qwen.system.hotkeys import macos, raw_input, tracker

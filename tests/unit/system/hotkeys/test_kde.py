@@ -80,9 +80,10 @@ def session_on(monkeypatch):
     """Opens a session on a bus, on KDE, whose shortcuts are bound; and what was told of it."""
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "KDE")
 
-    def open_on(bus, *chords):
+    def open_on(bus, *chords, had_escape=False):
         monkeypatch.setattr("handy_qwen.system.portal.connect", lambda _address: bus)
-        session = ShortcutsSession("SESSION", shortcuts_for([Hotkey(chord) for chord in chords or ("f9",)]))
+        shortcuts = shortcuts_for([Hotkey(chord) for chord in chords or ("f9",)])
+        session = ShortcutsSession("SESSION", shortcuts, had_escape=had_escape)
         list(session.signals())
         bus.bind()
         (told,) = session.signals()
@@ -148,6 +149,22 @@ def test_the_key_that_the_user_chose_is_kept_and_taken_for_as_long(session_on):
     assert (bus.keys, bus.writes, bus.is_present) == ([F4], 0, False)
     session.watch_cancel(True)
     assert bus.could_be_pressed[-1] == {F4}
+
+
+def test_a_key_that_the_user_has_taken_away_does_not_come_back(session_on):
+    bus = KdeBus()
+    session, told = session_on(bus, "ctrl+alt+d", had_escape=True)
+    assert told.keys["cancel"] == ""
+    assert (bus.keys, bus.writes) == ([], 0)
+    session.watch_cancel(True)
+    assert bus.could_be_pressed[-1] == set()
+
+
+def test_escape_that_the_user_has_left_goes_with_another_hotkey(session_on):
+    bus = KdeBus([ESCAPE])
+    _, told = session_on(bus, "ctrl+alt+d", had_escape=True)
+    assert told.keys["cancel"] == "Esc"
+    assert bus.keys == [ESCAPE, CTRL_ALT_ESCAPE]
 
 
 def test_a_key_that_the_user_chooses_meanwhile_is_shown(session_on):

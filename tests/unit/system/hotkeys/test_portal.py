@@ -146,6 +146,7 @@ def test_the_portal_is_asked_for_a_session_and_for_its_shortcuts(on_bus):
         signal("ShortcutsChanged", SESSION, 7),
         signal("ShortcutsChanged", SESSION, [("dictate", None)]),
         signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ""),
+        signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", ":1.2", ":1.3"),  # it was replaced
     ],
     ids=str,
 )
@@ -156,6 +157,12 @@ def test_a_connection_that_breaks_and_a_message_without_sense_are_errors_of_the_
         list(session.signals())
     session.close()
     assert bus.is_closed
+
+
+def test_a_portal_that_is_started_while_it_is_asked_is_there(on_bus):
+    bus = on_bus(FakeBus())
+    session = session_on(bus, signal("NameOwnerChanged", "org.freedesktop.portal.Desktop", "", ":1.2"))
+    assert list(session.signals()) == []
 
 
 def test_after_a_crash_of_the_portal_gnomes_part_of_it_lets_go_of_the_keys(on_bus):
@@ -208,7 +215,7 @@ def test_the_answer_to_a_wish_is_read_by_its_list(on_bus, code, shortcuts, expec
 
 @pytest.mark.expects_log
 def test_a_listener_that_fails_is_seen_to_have_died_and_can_be_started_again(monkeypatch):
-    def fail(*_):
+    def fail(*_, **_more):
         raise ZeroDivisionError
 
     monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", fail)
@@ -231,9 +238,11 @@ class Desktop:
         self.troubles = list(troubles)
         self.sessions = []
         self.lists_keyless = True
+        self.had_escape = []
         monkeypatch.setattr("handy_qwen.system.hotkeys.portal.ShortcutsSession", self.open)
 
-    def open(self, _bus, shortcuts):
+    def open(self, _bus, shortcuts, *, had_escape):
+        self.had_escape.append(had_escape)
         if self.troubles:
             raise self.troubles.pop(0)
         listed = [one for one in shortcuts if one.trigger or self.lists_keyless]
@@ -455,6 +464,20 @@ def test_cancel_is_watched_and_reported_only_while_a_take_runs_also_after_a_reco
     listener.watch_escape(False)
     assert again.cancel_watched.get(timeout=30) is False
     listener.stop()
+
+
+def test_it_is_remembered_that_escape_was_the_key_of_cancel_whatever_became_of_it(monkeypatch, tmp_path):
+    desktop, posted = Desktop(monkeypatch), queue.SimpleQueue()
+    known = tmp_path / "known"
+    for key, chord in (("F9", "f9"), ("Esc", "f9"), ("", "f10"), ("", "f10")):
+        listener = PortalHotkeys(posted.put, known=known)
+        listener.start([Hotkey(chord)])
+        desktop.sessions[-1].say(Signal("Bound", keys={f"dictate-{chord}": chord, "cancel": key}))
+        while posted.get(timeout=30) != HotkeysAssigned((chord,), key):
+            pass
+        listener.stop()
+    assert desktop.had_escape == [False, False, True, True]
+    assert known.read_text().split() == ["dictate-f10", "cancel", "had-escape"]
 
 
 KEYED, KEYLESS = {"dictate-f9": "F9"}, {"dictate-f9": ""}

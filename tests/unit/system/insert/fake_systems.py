@@ -8,7 +8,6 @@ import pytest
 
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert import windows
-from handy_qwen.system.insert.edit_controls import GET_SELECTION
 from handy_qwen.system.insert.macos import COMMAND, KEY_V, MARKS, TEXT_TYPE, Quartz
 from handy_qwen.system.insert.win32 import (
     KEYUP,
@@ -18,6 +17,7 @@ from handy_qwen.system.insert.win32 import (
     NotMemory,
     Win32,
 )
+from handy_qwen.system.insert.windows import GET_SELECTION
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, CONCEAL, encoded
 
 TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200

@@ -10,10 +10,18 @@ from handy_qwen.core.delivery import INSERTING_S
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import portal
-from handy_qwen.system.insert import portal_keyboard, wayland, wayland_clipboard
+from handy_qwen.system.insert import wayland, wayland_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted, Unsure
-from handy_qwen.system.insert.portal_keyboard import KEYBOARD, Permission, PortalKeyboard
-from handy_qwen.system.insert.wayland import INSERT, RETURN, SHIFT_L, SUPER_L, Wayland
+from handy_qwen.system.insert.wayland import (
+    INSERT,
+    KEYBOARD,
+    RETURN,
+    SHIFT_L,
+    SUPER_L,
+    Permission,
+    PortalKeyboard,
+    Wayland,
+)
 from handy_qwen.system.insert.wayland_clipboard import ToolError, run_tool
 from handy_qwen.system.session import Kind, Session
 from handy_qwen.system.wayland.clipboard import CLIPBOARD
@@ -522,11 +530,28 @@ def test_it_is_unsure_whether_a_chord_was_pressed_once_its_last_key_was_on_its_w
     assert sent[-2:] == [(0xFF63, 0), (0xFFE1, 0)], "nothing stays down"
 
 
+def test_a_modifier_comes_up_also_when_the_release_of_the_key_is_not_answered(on_bus, permission):
+    bus = on_bus(FakeBus())
+    keyboard = PortalKeyboard(permission)
+    send, sent = bus.send_and_get_reply, []
+
+    def leave_unanswered(message, *, timeout):
+        sent.append(message.body[2:])
+        if message.body[2:] == (INSERT, 0):
+            raise TimeoutError
+        return send(message, timeout=timeout)
+
+    bus.send_and_get_reply = leave_unanswered
+    with pytest.raises(Unsure):
+        keyboard.press(CHORD)
+    assert (SHIFT_L, 0) in sent
+
+
 def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus, permission, monkeypatch):
     waits = []
     bus = on_bus(FakeBus())
     keyboard = PortalKeyboard(permission)
-    monkeypatch.setattr(portal_keyboard, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
+    monkeypatch.setattr(wayland, "time", SimpleNamespace(monotonic=lambda: sum(waits)))
 
     def hang(_message, *, timeout):
         waits.append(timeout)
@@ -535,7 +560,7 @@ def test_a_portal_that_hangs_after_its_question_does_not_outlast_the_text(on_bus
     bus.send_and_get_reply = hang
     with pytest.raises(InsertError):
         keyboard.press(CHORD)
-    opening_s = portal.ANSWER_S + portal_keyboard.PORTAL_S + portal_keyboard.CONSENT_S
+    opening_s = portal.ANSWER_S + wayland.PORTAL_S + wayland.CONSENT_S
     assert opening_s + sum(waits) < INSERTING_S
 
 

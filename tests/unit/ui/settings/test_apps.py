@@ -163,6 +163,15 @@ def test_what_is_being_typed_stays_with_its_app(qtbot, apps, name):
     assert apps.told.undo_button.isHidden()
 
 
+def test_what_an_input_method_still_composes_stays_with_its_app(apps, compose):
+    show(apps, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.words.setFocus()
+    compose("東京")
+    apps.add.click()
+    assert wanted(apps)[0] == replace(NOTES, words=("東京",))
+
+
 def test_what_was_removed_comes_back_beside_what_was_changed_since(qtbot, apps):
     show(apps, MAIL, NOTES)
     apps.list.setCurrentRow(0)
@@ -191,6 +200,38 @@ def test_what_is_refused_stays_to_be_corrected(qtbot, apps):
     qtbot.keyClick(apps.name, Qt.Key.Key_Return)
     apps.add.click()
     assert [one.name for one in wanted(apps)] == ["Note", "Notes", "New app"]
+
+
+def test_what_is_typed_for_an_app_that_goes_is_not_given_to_another(qtbot, apps):
+    show(apps, MAIL, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.words.setFocus()
+    qtbot.keyClicks(apps.words, ", Oslo")
+    show(apps, NOTES)  # in the file, by somebody else
+    assert apps.words.text() == ""
+    qtbot.keyClick(apps.words, Qt.Key.Key_Return)
+    assert apps.asked.calls == []
+
+
+def test_the_commas_of_other_scripts_are_commas(apps):
+    apps.add.click()
+    write(apps.words, "東京，大阪、京都 ، وهران, Oslo")  # noqa: RUF001
+    assert apps.chosen.words == ("東京", "大阪", "京都", "وهران", "Oslo")
+    assert apps.words.text() == "東京, 大阪, 京都, وهران, Oslo"
+
+
+def test_what_was_refused_goes_with_its_app(qtbot, apps):
+    show(apps, MAIL, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.name.setFocus()
+    apps.name.selectAll()
+    qtbot.keyClicks(apps.name, "Chat")  # which there is
+    apps.remove.click()
+    assert wanted(apps) == (NOTES,)
+    assert apps.chosen.name == apps.name.text() == "Notes"
+    assert apps.name_row.trouble.words == ""
+    apps.told.undo_button.click()
+    assert wanted(apps) == (MAIL, NOTES)
 
 
 def test_a_change_that_was_overtaken_is_not_shown_and_one_that_was_not_saved_is_not_kept(apps):

@@ -218,6 +218,33 @@ def test_what_is_typed_right_after_enter_does_not_go_into_the_word_just_edited(q
     assert asked.calls == [("edit_word", page.words.list.model().index(0, 0).data(), "Lovelace")]
 
 
+def test_enter_with_shift_ends_a_cell_that_has_one_line(qtbot, window, page, asked):
+    choose(page.words.list, 0)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Lovelace")
+    qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Return, SHIFT)
+    assert asked.calls == [("edit_word", NAMES[0], "Lovelace")], "at once"
+    page.rules.add_button.click()
+    write(qtbot, "chairs")
+    qtbot.keyClick(QGuiApplication.focusObject(), KEY.Key_Enter, SHIFT)
+    write(qtbot, "sofas")
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls[1:] == [("set_replacement", None, SOFAS)]
+
+
+def test_enter_takes_what_an_input_method_still_composes(qtbot, window, page, asked, compose):
+    choose(page.words.list, 0)
+    press(qtbot, window, KEY.Key_Return)
+    compose("東京")
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", NAMES[0], "東京")]
+    page.rules.add_button.click()
+    for text in ("京都", "大阪"):
+        compose(text)
+        press(qtbot, window, KEY.Key_Return)
+    assert asked.calls[1:] == [("set_replacement", None, Replacement("京都", "大阪"))]
+
+
 def test_an_enter_that_is_held_ends_one_cell(qtbot, page, asked):
     page.rules.add_button.click()
     write(qtbot, "um")
@@ -243,6 +270,77 @@ def test_what_is_being_typed_in_a_cell_stays_when_others_change(qtbot, window, p
     window.show_vocabulary(replace(SHOWN, rows=(RULES[0], Row(changed, changed))))
     press(qtbot, window, KEY.Key_Return)
     assert asked.calls[-1] == ("set_replacement", RULES[0], Replacement("chairs", "benches"))
+
+
+def test_what_is_being_typed_goes_with_its_row_when_that_moves(qtbot, window, page, asked):
+    choose(page.words.list, 1)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Love")
+    window.show_vocabulary(replace(SHOWN, words=("Kovacs", *NAMES)))
+    write(qtbot, "lace")
+    place = page.words.list.visualRect(page.words.list.model().index(2, 0))
+    assert place.contains(QGuiApplication.focusObject().geometry().center())
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", NAMES[1], "Lovelace")]
+    for column in (HEARD, WRITTEN):
+        window.show_vocabulary(SHOWN)
+        choose(page.rules.table, 0)
+        page.rules.table.setCurrentIndex(page.rules.table.model().index(0, column))
+        press(qtbot, window, KEY.Key_Return)
+        write(qtbot, "benches")
+        window.show_vocabulary(replace(SHOWN, rows=RULES[::-1]))
+        press(qtbot, window, KEY.Key_Return)
+    assert asked.calls[1:] == [
+        ("set_replacement", RULES[0], Replacement("benches", "sofas")),
+        ("set_replacement", RULES[0], Replacement("chairs", "benches")),
+    ]
+
+
+def test_a_word_is_edited_again_before_the_list_has_the_first_edit(qtbot, window, page, asked):
+    choose(page.words.list, 1)
+    for name in ("Lovelace", "King"):
+        press(qtbot, window, KEY.Key_Return)
+        write(qtbot, name)
+        if name == "King":
+            window.show_vocabulary(replace(SHOWN, words=("Qwen", "Lovelace", "Oslo")))
+        press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", NAMES[1], "Lovelace"), ("edit_word", "Lovelace", "King")]
+
+
+@pytest.mark.parametrize("left", [NAMES[1:], (*NAMES[1:], "Kovacs")])
+def test_what_is_typed_for_a_row_that_has_gone_is_not_given_to_another(qtbot, window, page, asked, left):
+    window.show_vocabulary(replace(SHOWN, words=("Riga", *NAMES[1:])))
+    choose(page.words.list, 0)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Ada")
+    window.show_vocabulary(replace(SHOWN, words=left))
+    assert asked.calls == []
+    assert page.words.list.chosen() == [NAMES[1]], "the next one"
+    assert page.words.list.hasFocus()
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Lovelace")
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", NAMES[1], "Lovelace")]
+
+
+def test_a_new_row_is_filled_in_while_others_come_and_go(qtbot, window, page, asked):
+    page.rules.add_button.click()
+    write(qtbot, "desks")
+    window.show_vocabulary(replace(SHOWN, rows=RULES[1:]))
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "tab")
+    window.show_vocabulary(SHOWN)
+    write(qtbot, "les")
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("set_replacement", None, Replacement("desks", "tables"))]
+    assert shown(page.rules.table) == ["chairs", "new line"]
+
+
+def test_the_replacement_after_one_that_goes_takes_its_place(window, page):
+    choose(page.rules.table, 0)
+    window.show_vocabulary(replace(SHOWN, rows=RULES[1:]))
+    assert page.rules.table.chosen() == [RULES[1]]
+    assert page.rules.table.currentIndex().row() == 0
 
 
 def test_a_row_that_does_not_say_what_to_write_is_not_saved_and_says_so(qtbot, window, page, asked):
