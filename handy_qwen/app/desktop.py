@@ -19,6 +19,7 @@ from handy_qwen.app.closing import in_order
 from handy_qwen.app.file_watch import FileWatch
 from handy_qwen.app.program import Program
 from handy_qwen.core.types import Mode
+from handy_qwen.paths import APP_ID
 from handy_qwen.settings import Settings
 from handy_qwen.settings.file import read_configuration
 from handy_qwen.system.session import Kind, Session, compositing_for, displays_of, session_of
@@ -28,7 +29,6 @@ from handy_qwen.ui import translation
 
 logger = logging.getLogger(__name__)
 
-APP_ID = "io.github.handy_qwen"
 
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,
