@@ -10,8 +10,12 @@ but for them. The program itself is the release's wheel. What the sandbox may do
 Tried on x86_64 with flatpak-builder 1.4.4 and Flatpak 1.16.6, not on the runtime itself but on a stand-in of
 that name: Debian 13, with Python 3.13, glibc 2.41 and its ALSA plugins. The manifest was built as it is. On
 X11 a dictation came from PulseAudio's microphone into a terminal outside of the sandbox; a second start and
-the command line found the first one; tray, pausing music and starting at login (xdg-desktop-portal) worked.
-Not tried: the real runtime, Wayland and its portals, aarch64.
+the command line found the first one; tray and pausing music worked. xdg-desktop-portal 1.20 wrote the entry
+for the login, and on sway its global shortcuts began and ended a recording, of which the desktop's part was a
+stand-in. Not tried: the real runtime, GNOME, KDE, keys pressed by the portal, aarch64.
+
+On sway, which keeps data control, virtual keyboards and layers from sandboxes, a text can neither be inserted
+nor copied: it is kept. There, wl-copy put into the sandbox by hand did reach the clipboard.
 
 The sandbox has no AT-SPI, so nobody knows what stands before the cursor; no logind, so going to sleep is not
 noticed; no kglobalaccel, so on KDE Escape cancels only if the user assigns it.
