@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,14 @@ from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
 APP_NAME = "handy-qwen"
+APP_ID = "io.github.handy_qwen"
+"""Of the program, to the desktop: portals, menus and panels know it by the name of its .desktop file."""
 HOME_VARIABLE = "HANDY_QWEN_HOME"
+
+
+def is_flatpak(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is the program's own Flatpak. A sandbox of something else counts as its system does."""
+    return environment.get("FLATPAK_ID") == APP_ID
 
 
 def user_home() -> Path:
@@ -69,10 +76,15 @@ def log_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of the control socket, with the data if need be: never one that others can write to."""
+    """The folder of the control socket, with the data if need be: never one that others can write to.
+
+    Each start of a Flatpak has an XDG_RUNTIME_DIR of its own, in which only ``app`` is the same for all.
+    """
     is_linux, names = sys.platform.startswith("linux"), (HOME_VARIABLE, "XDG_RUNTIME_DIR")
     if is_linux and not any(map(os.environ.get, names)):
         return data_dir() / "run"
+    if is_flatpak() and not os.environ.get(HOME_VARIABLE):
+        return Path(os.environ["XDG_RUNTIME_DIR"]) / "app" / APP_ID / APP_NAME
     return _folder("run", "XDG_RUNTIME_DIR", platformdirs.user_runtime_path)
 
 

@@ -7,7 +7,7 @@ usage: python3 packaging/build.py KIND...
     deb        Debian package                                  Debian 12 with dpkg-dev
     tar        .tar.gz with an install.sh                      Linux
     appimage   AppImage                                        Linux with appimagetool
-    flatpak    manifest for flatpak-builder (not tried yet)    any system; after wheel
+    flatpak    manifest for flatpak-builder                    any system; after wheel
     windows    installer, and a .zip that needs none           Windows with Inno Setup 6
     macos      .app in a .dmg                                  macOS
     check      menu entry, AppStream data, manual, .deb        Debian with desktop-file-utils, appstream,

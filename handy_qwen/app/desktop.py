@@ -42,6 +42,7 @@ from handy_qwen.core.types import Mode, Retried
 from handy_qwen.core.view import Remedy, Window
 from handy_qwen.history.store import default_folder
 from handy_qwen.message import Message
+from handy_qwen.paths import APP_ID
 from handy_qwen.runtime.watchdog import Watchable
 from handy_qwen.settings import Settings
 from handy_qwen.settings.file import read_configuration
@@ -56,8 +57,6 @@ if TYPE_CHECKING:  # it is made of sentences, and they are in the language that 
     from handy_qwen.ui.desk import Desk
 
 logger = logging.getLogger(__name__)
-
-APP_ID = "io.github.handy_qwen"
 
 QT_LEVELS = {
     QtMsgType.QtDebugMsg: logging.DEBUG,

@@ -115,10 +115,16 @@ def installation(
     if environment.get("APPIMAGE"):
         image = environment["APPIMAGE"]
         return Installation("appimage", f"the AppImage {image}", f"Delete the file {image}.")
+    if paths.is_flatpak(environment):
+        return Installation("flatpak", "a Flatpak", f"Run: flatpak uninstall {paths.APP_ID}")
     if is_frozen:
         return _frozen(platform, Path(executable))
     if (package.parent / "pyproject.toml").is_file():
         return Installation("checkout", f"a checkout in {package.parent}", f"Delete {package.parent}.")
+    return _packaged(prefix, executable)
+
+
+def _packaged(prefix: str, executable: str) -> Installation:
     parts = Path(prefix).parts
     if "pipx" in parts:
         return Installation("pipx", f"pipx, in {prefix}", f"Run: pipx uninstall {paths.APP_NAME}")

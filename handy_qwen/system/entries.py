@@ -1,6 +1,7 @@
 r"""The program's entries in the system: at login, and in the menu where no package has put one (Linux).
 
     Linux     ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME
+    Flatpak   what the portal writes there, for which it is asked
     Windows   a value under ``HKCU\...\Run``
     macOS     a launch agent in ``~/Library/LaunchAgents``
 
@@ -33,13 +34,11 @@ import handy_qwen
 from handy_qwen.errors import HandyError
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.paths import asset, user_home
+from handy_qwen.paths import APP_ID, asset, is_flatpak, user_home
 
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 SCRIPT = "handy-qwen"
-APP_ID = "io.github.handy_qwen"
-"""Of the program, to the desktop: portals, menus and panels know it by the name of its .desktop file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,11 @@ class Launch:
     command: tuple[str, ...]  # program and arguments
     folder: Path | None = None  # where it has to be started; None: anywhere
     variables: Mapping[str, str] | None = None  # what has to be in its environment besides what is there
+
+    def words(self) -> list[str]:
+        """The command, with what it takes to set ``variables`` on Linux."""
+        variables = [f"{name}={value}" for name, value in (self.variables or {}).items()]
+        return [*(["env", *variables] if variables else []), *self.command]
 
 
 def launch_for(
@@ -64,6 +68,8 @@ def launch_for(
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
     if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
         return Launch((environment["APPIMAGE"], HIDDEN), variables=variables)
+    if is_flatpak(environment):  # whose interpreter is its runtime's
+        return Launch((f"/app/bin/{SCRIPT}", HIDDEN), variables=variables)
     if is_frozen:  # .deb, .exe, .app
         return Launch((executable, HIDDEN), variables=variables)
     script = Path(executable).with_name(f"{SCRIPT}.exe" if platform == "win32" else SCRIPT)
@@ -99,7 +105,8 @@ def autostart_for(
         return MacAutostart(home / "Library" / "LaunchAgents")
     told = Path(environment.get("XDG_CONFIG_HOME", ""))
     # A relative path there is to be ignored: XDG Base Directory Specification 0.8.
-    return XdgAutostart((told if told.is_absolute() else home / ".config") / "autostart")
+    kind = FlatpakAutostart if is_flatpak(environment) else XdgAutostart
+    return kind((told if told.is_absolute() else home / ".config") / "autostart")
 
 
 class FileAutostart(ABC):
@@ -176,6 +183,50 @@ class XdgAutostart(FileAutostart):
         return State(is_on=not is_off, command=_program_in(entries.get("Exec", "")))
 
 
+class FlatpakAutostart(XdgAutostart):
+    """What the portal writes for a sandbox, which cannot look at it. The file is the note of it.
+
+    Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.Background.html.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.place = "org.freedesktop.portal.Background"
+
+    def turn_on(self, launch: Launch) -> None:
+        """See ``FileAutostart``. May take ``ASKED_S``."""
+        self._ask(launch.words(), is_on=True)
+        super().turn_on(launch)
+
+    def turn_off(self) -> None:
+        """See ``FileAutostart``. May take ``ASKED_S``."""
+        self._ask([], is_on=False)
+        super().turn_off()
+
+    def _ask(self, command: Sequence[str], *, is_on: bool) -> None:
+        from handy_qwen.system.portal import PortalError, PortalSession, value_in  # on Linux only
+
+        options = {"autostart": ("b", is_on), **({"commandline": ("as", list(command))} if command else {})}
+        try:
+            portal = PortalSession("Background", has_sessions=False)
+            try:
+                results = portal.ask("RequestBackground", "sa{sv}", ("",), options, wait_s=ASKED_S)
+                reason = "" if value_in(results, "autostart", default=False) or not is_on else "refused"
+            finally:
+                portal.close()
+        except PortalError as exc:
+            reason = str(exc)
+        if reason:
+            raise HandyError(
+                Message(
+                    "The autostart entry {path} cannot be changed: {reason}.", path=self.place, reason=reason
+                )
+            )
+
+
+ASKED_S = 30.0  # the user may be asked
+
+
 def entries_of(content: bytes) -> dict[str, str]:
     """The keys of a .desktop file, and their values as they are written."""
     text = content.decode("utf-8", "replace")
@@ -184,14 +235,12 @@ def entries_of(content: bytes) -> dict[str, str]:
 
 def desktop_file(launch: Launch, further: Sequence[str] = ()) -> str:
     """The text of a .desktop file that starts the program, with ``further`` lines."""
-    variables = [f"{name}={value}" for name, value in (launch.variables or {}).items()]
-    command = [*(["env", *variables] if variables else []), *launch.command]
     lines = [
         "[Desktop Entry]",
         "Type=Application",
         "Name=Handy Qwen",
         "Comment=Hold a key, speak, release: your words appear in the focused window",
-        f"Exec={_escaped(' '.join(map(_quoted, command)))}",
+        f"Exec={_escaped(' '.join(map(_quoted, launch.words())))}",
         *([f"Path={_escaped(str(launch.folder))}"] if launch.folder else []),
         "Terminal=false",
         *further,

@@ -26,7 +26,7 @@ from jeepney.bus import get_bus
 from jeepney.io.blocking import DBusConnection, prep_socket
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
-from handy_qwen.system.entries import APP_ID
+from handy_qwen.paths import APP_ID
 
 logger = logging.getLogger(__name__)
 
@@ -109,11 +109,14 @@ def version_of(interface: str) -> int | None:
 class PortalSession:
     """A session of one interface of the portal. For one thread, which may select on ``fileno()``.
 
+    ``has_sessions``: False for an interface that knows none, and can only be asked.
+
     Raises NoPortalError: no bus, no portal, or none with this interface; PortalError: no answer, or a
     refusal.
     """
 
-    def __init__(self, interface: str, bus: str = "SESSION") -> None:
+    def __init__(self, interface: str, bus: str = "SESSION", *, has_sessions: bool = True) -> None:
+        self.handle = ""
         self._address = _address(interface)
         try:
             self._connection = connect(bus)
@@ -129,9 +132,10 @@ class PortalSession:
             self._call(message_bus.AddMatch(owner))
             self._require_interface()
             self._register()
-            token = {"session_handle_token": ("s", _token())}
-            results = self.ask("CreateSession", "a{sv}", (), token, wait_s=self._left_s())
-            self.handle = str(value_in(results, "session_handle"))
+            if has_sessions:
+                token = {"session_handle_token": ("s", _token())}
+                results = self.ask("CreateSession", "a{sv}", (), token, wait_s=self._left_s())
+                self.handle = str(value_in(results, "session_handle"))
         except BaseException:
             self.close()
             raise
@@ -247,7 +251,7 @@ class PortalSession:
             raise NoPortalError(str(exc)) from exc
 
     def _register(self) -> None:
-        """Tell the portal who is asking. Older portals find out by themselves, from the desktop's scope."""
+        """Tell the portal who is asking. Older portals, and all of a sandbox, find out by themselves."""
         registry = DBusAddress(_PATH, bus_name=NAME, interface="org.freedesktop.host.portal.Registry")
         try:
             self._call(new_method_call(registry, "Register", "sa{sv}", (APP_ID, {})))

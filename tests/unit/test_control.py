@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from handy_qwen import control
+from handy_qwen import control, paths
 from handy_qwen.control import (
     MAX_REQUEST_BYTES,
     PROTOCOL,
@@ -324,3 +324,17 @@ def test_a_call_that_cannot_be_taken_does_not_keep_the_thread_busy_and_is_taken_
         assert answers.get(timeout=30)["heard"] == "status"
         caller.join(30)
     listener.close()
+
+
+@pytest.mark.linux("a sandbox of Linux")
+def test_a_flatpak_is_found_from_each_of_its_sandboxes(tmp_path, monkeypatch):
+    """Each has a runtime folder of its own, but for this part of it."""
+    monkeypatch.delenv("HANDY_QWEN_HOME", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert paths.runtime_dir() == tmp_path / "handy-qwen"
+    monkeypatch.setenv("FLATPAK_ID", "com.editor")
+    assert paths.runtime_dir() == tmp_path / "handy-qwen"
+    monkeypatch.setenv("FLATPAK_ID", "io.github.handy_qwen")
+    assert paths.runtime_dir() == tmp_path / "app" / "io.github.handy_qwen" / "handy-qwen"
+    monkeypatch.setenv("HANDY_QWEN_HOME", str(tmp_path / "second"))
+    assert paths.runtime_dir() == tmp_path / "second" / "run"

@@ -33,7 +33,7 @@ from typing import Any
 
 from jeepney import DBusAddress, new_method_call
 
-from handy_qwen.system.entries import APP_ID
+from handy_qwen.paths import APP_ID
 from handy_qwen.system.portal import PortalError, PortalSession
 
 logger = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from handy_qwen.core.types import KeyOffer
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.paths import user_home
+from handy_qwen.paths import APP_ID, is_flatpak, user_home
 from handy_qwen.system.entries import SCRIPT, launch_for
 
 logger = logging.getLogger(__name__)
@@ -285,6 +285,8 @@ class GnomeKey(OwnKey):
 
 def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey | None:
     """The binding of ``trigger`` in the desktop of this session; None: that cannot be written here."""
+    if is_flatpak(environment):  # which sees settings of its own
+        return None
     command = _command(environment)
     home = Path(environment.get("XDG_CONFIG_HOME") or user_home() / ".config")
     for desktop in environment.get("XDG_CURRENT_DESKTOP", "").split(":"):
@@ -309,6 +311,8 @@ def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
 
 
 def _command(environment: Mapping[str, str]) -> tuple[str, ...]:
+    if is_flatpak(environment):
+        return ("flatpak", "run", APP_ID)
     return (SCRIPT,) if shutil.which(SCRIPT) else launch_for(environment).command[:-1]  # not hidden
 
 

@@ -48,7 +48,7 @@ from handy_qwen.core.view import ESCAPE, HOTKEYS
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message
-from handy_qwen.system.entries import APP_ID
+from handy_qwen.paths import APP_ID
 from handy_qwen.system.hotkeys.chord import chords_of, labels, trigger
 from handy_qwen.system.hotkeys.kde import KdeCancelKey, is_kde
 from handy_qwen.system.hotkeys.listener import ConnectedListener

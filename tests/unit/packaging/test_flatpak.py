@@ -33,6 +33,18 @@ def test_every_library_is_pinned_and_there_for_both_processors(manifest):
     assert not {"pynput", "pytest", "pyinstaller"} & set(names), "other systems', and developers'"
 
 
+def test_what_the_sdk_has_of_the_same_name_is_left_alone(manifest):
+    """Pip would remove it, which fails, or take it for ours, which the runtime may not have."""
+    _, written = manifest
+    (pip,) = [one for one in written["modules"][-1]["build-commands"] if one.startswith("pip3 ")]
+    assert "--ignore-installed" in pip
+
+
+def test_what_only_builders_need_is_not_shipped(manifest):
+    _, written = manifest
+    assert {"/include", "*.a", "*.la"} <= set(written["modules"][0]["cleanup"])
+
+
 def test_the_files_of_the_program_are_beside_it(manifest):
     folder, written = manifest
     own = [source["path"] for source in written["modules"][-1]["sources"] if "path" in source]
@@ -44,9 +56,13 @@ def test_the_files_of_the_program_are_beside_it(manifest):
 def test_the_sandbox_allows_what_dictating_needs_and_no_files(manifest):
     _, written = manifest
     allowed = written["finish-args"]
-    assert {"--socket=wayland", "--socket=pulseaudio", "--talk-name=org.kde.StatusNotifierWatcher"} <= set(
-        allowed
-    )
+    assert {"--socket=wayland", "--socket=pulseaudio"} <= set(allowed)
+    spoken_to = {one.removeprefix("--talk-name=") for one in allowed if one.startswith("--talk-name=")}
+    assert spoken_to == {
+        "org.kde.StatusNotifierWatcher",
+        "org.freedesktop.Notifications",
+        "org.mpris.MediaPlayer2.*",
+    }
     assert not [
         one for one in allowed if one.startswith(("--filesystem", "--system", "--socket=session-bus"))
     ]

@@ -8,8 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 import handy_qwen
-from handy_qwen.app import desktop
-from handy_qwen.system import entries
+from handy_qwen import paths
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
@@ -25,14 +24,7 @@ def test_the_version_is_that_of_the_package(product):
 
 
 def test_the_identifier_is_the_one_the_program_tells_the_system(product):
-    assert product.APP_ID == entries.APP_ID == desktop.APP_ID
-
-
-@pytest.mark.linux("the portal is on Linux only")
-def test_the_identifier_is_the_one_that_portals_are_told(product):
-    from handy_qwen.system import portal
-
-    assert product.APP_ID == portal.APP_ID
+    assert product.APP_ID == paths.APP_ID
 
 
 def test_a_template_that_names_something_unknown_is_an_error(product, tmp_path):

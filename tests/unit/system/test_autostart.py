@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from handy_qwen.errors import HandyError
+from handy_qwen.paths import APP_ID
 from handy_qwen.system.entries import (
-    APP_ID,
     APPROVED,
     FILE,
     NAME,
@@ -125,6 +125,9 @@ SECOND = str(Path("/tmp/second").absolute())
             True,
             Launch(("/opt/x", "--hidden"), variables={"HANDY_QWEN_HOME": SECOND}),
         ),
+        # of a Flatpak the interpreter is the runtime's; in a sandbox of something else nothing is different
+        ({"FLATPAK_ID": APP_ID}, False, Launch(("/app/bin/handy-qwen", "--hidden"))),
+        ({"FLATPAK_ID": "com.editor"}, True, Launch(("/opt/x", "--hidden"))),
         # not installed, and no checkout
         ({}, False, Launch(("/opt/x", "-m", "handy_qwen", "--hidden"))),
     ],
@@ -166,6 +169,46 @@ def test_an_entry_that_is_a_link_stays_one(tmp_path):
     autostart_for({"XDG_CONFIG_HOME": str(tmp_path)}, platform="linux", home=tmp_path).turn_on(LAUNCH)
     assert place.is_symlink()
     assert "/usr/bin/env" in real.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def sandboxed(monkeypatch, tmp_path):
+    """The autostart of a Flatpak, of which the portal answers with ``answer``."""
+    from tests.unit.system.bus import FakeBus
+
+    def make(answer):
+        bus = FakeBus({"RequestBackground": answer})
+        monkeypatch.setattr("handy_qwen.system.portal.connect", lambda _bus: bus)
+        monkeypatch.setattr("handy_qwen.system.entries.ASKED_S", 0.5)
+        environment = {"FLATPAK_ID": APP_ID, "XDG_CONFIG_HOME": str(tmp_path)}
+        return bus, autostart_for(environment, platform="linux", home=tmp_path)
+
+    return make
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_for_a_sandbox_the_portal_writes_the_entry(sandboxed):
+    bus, autostart = sandboxed((0, {"background": ("b", True), "autostart": ("b", True)}))
+    autostart.turn_on(Launch(LAUNCH.command, variables={"HANDY_QWEN_HOME": "/second"}))
+    assert autostart.state() == State(is_on=True, command=LAUNCH.command)
+    autostart.turn_off()
+    assert not autostart.state().is_on
+    (_, (_, on)), (_, (_, off)) = bus.calls
+    assert on["autostart"] == ("b", True)
+    assert on["commandline"] == ("as", ["env", "HANDY_QWEN_HOME=/second", *LAUNCH.command])
+    assert off["autostart"] == ("b", False)
+    assert bus.is_closed
+
+
+@pytest.mark.linux("the portal is on Linux only")
+@pytest.mark.parametrize(
+    "answer", [(0, {"background": ("b", True), "autostart": ("b", False)}), (0, {}), (1, {}), (2, {}), None]
+)
+def test_a_sandbox_that_the_portal_does_not_let_start_is_told_so(sandboxed, answer):
+    _, autostart = sandboxed(answer)
+    with pytest.raises(HandyError, match="autostart entry"):
+        autostart.turn_on(LAUNCH)
+    assert not autostart.state().is_on
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
 from jeepney import DBusAddress, HeaderFields, MessageFlag, new_error, new_method_return, new_signal
 
 from handy_qwen.core.types import Hotkey
-from handy_qwen.system.entries import APP_ID
+from handy_qwen.paths import APP_ID
 from handy_qwen.system.hotkeys.kde import is_kde
 from handy_qwen.system.hotkeys.portal import ShortcutsSession, Signal, shortcuts_for
 from tests.unit.system.bus import ERROR, SESSION, FakeBus, response

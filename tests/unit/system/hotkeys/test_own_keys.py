@@ -85,6 +85,13 @@ def test_elsewhere_nothing_is_offered_and_the_commands_are_named(desktop, name):
     assert own_keys({"XDG_CURRENT_DESKTOP": "niri"}) == OFFERED
 
 
+def test_in_a_sandbox_nothing_is_offered_and_the_command_is_that_of_the_host(desktop):
+    assert desktop("GNOME") is not None
+    environment = {"XDG_CURRENT_DESKTOP": "GNOME", "FLATPAK_ID": "io.github.handy_qwen"}
+    assert own_key("F9", environment) is None, "gsettings is there, and writes into the sandbox"
+    assert '"flatpak run io.github.handy_qwen toggle"' in own_keys(environment)
+
+
 def test_a_program_that_is_not_on_path_is_named_by_its_place(desktop):
     (desktop.programs / "handy-qwen").unlink()
     assert launch_for({}).command[0] in desktop("niri").lines()[0]
