@@ -134,7 +134,7 @@ def _frozen(platform: str, executable: Path) -> Installation:
         return Installation("app", f"the app {bundle}", f"Move {bundle} to the Trash.")
     if platform == "win32":
         return Installation(
-            "windows", f"a program in {folder}", "Settings > Apps > Installed apps > Handy Qwen > Uninstall."
+            "windows", f"a program in {folder}", "Settings → Apps → Installed apps → Handy Qwen → Uninstall."
         )
     if Path(f"/var/lib/dpkg/info/{paths.APP_NAME}.list").exists() and folder.parts[:2] != ("/", "home"):
         return Installation(

@@ -837,7 +837,7 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"executable": "/opt/x/handy-qwen", "is_frozen": True},
             f"Delete the folder {Path('/opt/x').resolve()}.",
         ),
-        ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
+        ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings → Apps"),
         (
             "app",
             {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},
