@@ -192,7 +192,7 @@ MODEL = "model"
 DEVICES = "devices"
 WORDS = "words"
 GET_ONE = Message(
-    "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
+    "Install a full model: tray → Model → Manage models…, or: handy-qwen model install qwen3-asr-0.6b"
 )
 
 
