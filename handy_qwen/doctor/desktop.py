@@ -178,7 +178,7 @@ def check_autostart(context: Context) -> Iterator[Finding]:
     details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
     if state.is_on and state.is_broken:
         text = Message("At login, {command} should be started, which is not there.", command=state.command[0])
-        hint = Message("Write the entry anew: handy-qwen autostart on")
+        hint = Message("Write the entry again: handy-qwen autostart on")
         yield warning(AUTOSTART, text, hint, **details)
     elif state.is_on:
         yield fine(AUTOSTART, Message("The app starts when you log in."), **details)

@@ -213,8 +213,8 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
             MICROPHONE,
             Message("{name} gives nothing but digital silence.", name=name),
             Message(
-                "Is it switched off by a key or switch of its own, or forbidden in the privacy "
-                "settings? Or choose another one."
+                "It may be switched off by its own key or switch, or blocked in the privacy settings. "
+                "If not, choose another one."
             ),
             **details,
         )

@@ -74,7 +74,7 @@ def _model_facts(model: ModelEntry) -> str:
     """What a model takes, and how fast it is here, as far as that is known."""
     known = {
         tr("{amount} on disk"): model.disk_bytes and strings.size(model.disk_bytes),
-        tr("about {amount} of memory in use"): model.memory_bytes and strings.size(model.memory_bytes),
+        tr("about {amount} of memory when in use"): model.memory_bytes and strings.size(model.memory_bytes),
         tr("{amount}× real time on this computer"): model.clip_s
         and strings.number(10.0 / max(model.clip_s, 0.01)),
     }
