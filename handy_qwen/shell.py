@@ -37,7 +37,8 @@ def how_to_get(extra: str) -> Message:
     if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
         names = " ".join(libraries)
         return Message(
-            "This package cannot take up libraries: install from the source (README.md), and {names}.",
+            "Libraries can't be added to this package: install from source (README.md), then install "
+            "{names}.",
             names=names,
         )
     if importlib.util.find_spec("pip") is None:  # uv makes its environments without it

@@ -38,7 +38,7 @@ DESCRIPTION = """\
  machine.
  .
  A tiny demo model is included to show that everything works. For everyday
- use, a full-size model is fetched or converted by the program.
+ use, a full model is fetched or converted by the program.
 """
 
 

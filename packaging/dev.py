@@ -82,7 +82,7 @@ def try_out(_arguments: Sequence[str]) -> int:
     need_python(["-e", "."])
     status = run([str(PYTHON), "-m", "handy_qwen", "demo"])
     if status == 0:
-        print(f"It works. The app: {PYTHON.with_name('handy-qwen')}    A full-size model: see README.md")
+        print(f"It works. The app: {PYTHON.with_name('handy-qwen')}    A full model: see README.md")
     return status
 
 

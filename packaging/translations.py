@@ -50,7 +50,7 @@ is), transcribe, dictation.
   country print them.
 * Words to search by (beep cue tone) become what people would type to find the setting.
 * Spoken commands in quotation marks (“New line”) become what people say in your language, where
-  the program knows it (Settings, Text lists them); else they stay English.
+  the program knows it (Settings → Text lists them); else they stay English.
 """
 
 

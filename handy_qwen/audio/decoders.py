@@ -274,7 +274,7 @@ def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: 
     if has_video:
         hint = Message("WAV, FLAC, OGG, Opus, MP3, AIFF, M4A, MP4 and video are read.")
     return AudioFileError(
-        name, Message("this is not a sound file, or of an unknown kind"), sentences(hint, install)
+        name, Message("this is not a sound file, or its format is unknown"), sentences(hint, install)
     )
 
 

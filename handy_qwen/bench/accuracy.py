@@ -259,7 +259,7 @@ def find_recordings(folder: Path) -> list[Recording]:
                 texts[path.with_suffix("")] = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise HandyError(
-            Message("{path} cannot be read as text.", path=path), Message("Save it as text in UTF-8.")
+            Message("{path} cannot be read as text.", path=path), Message("Save it as UTF-8 text.")
         ) from exc
     sounds = {base.with_name(base.name + suffix): text for base, text in texts.items() for suffix in _SOUNDS}
     found = [Recording(path, text) for path, text in sorted(sounds.items()) if path.is_file()]

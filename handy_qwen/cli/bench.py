@@ -169,7 +169,7 @@ def _table(machine: Machine, speed: ModelSpeed) -> str:
         "    total   processor",
     ]
     for clip in speed.clips:
-        ratio = f"{clip.step_s / least_s:.2f}x" if least_s else "-"
+        ratio = f"{clip.step_s / least_s:.2f}×" if least_s else "-"
         lines.append(
             f"{clip.clip_s:5.0f} s {clip.features_s:8.3f} s {clip.encoder_s:7.3f} s {clip.prefill_s:7.3f} s"
             f" {clip.step_s * 1e3:6.1f} ms {1 / clip.step_s:10.1f} {ratio:>22} {clip.total_s:6.2f} s"

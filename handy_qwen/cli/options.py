@@ -153,7 +153,7 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
         raise UsageError(title, hint)
     if any("\0" in line for line in lines):
         title = Message("{vocabulary} is not a text file.", vocabulary=vocabulary)
-        hint = Message("Save it as text in UTF-8.")
+        hint = Message("Save it as UTF-8 text.")
         raise UsageError(title, hint)
     words = [line.strip() for line in lines]
     return tuple(filter(None, [text, *(word for word in words if not word.startswith("#"))]))

@@ -16,7 +16,7 @@ _DICTATION = {
     "stop": "stop recording and insert the text",
     "toggle": "start recording, or stop and insert the text",
     "cancel": "cancel the recording or transcription in progress",
-    "retry": "transcribe the last failed recording again, or else the last one",
+    "retry": "transcribe the last failed recording again, or else the last one, and insert the text",
     "bring-back": "restore and transcribe the last cancelled dictation",
     "paste": "insert the waiting text, or else the last one, into the focused window",
     "quit": "quit the app",

@@ -84,7 +84,10 @@ def _open(_options: argparse.Namespace) -> int:
     try:
         ask_app("settings")
     except ControlError:
-        say("These work without the app: handy-qwen settings list, get, set, add, remove, reset and edit.")
+        say(
+            "These work without the app: handy-qwen settings list, get, set, add, remove, reset, export, "
+            "import and edit."
+        )
         raise
     return 0
 
@@ -221,7 +224,7 @@ def _edit(_options: argparse.Namespace) -> int:
         except (OSError, ValueError):
             say(f"{named} cannot be started.")
     if not open_with_desktop(path):
-        say("No program opened the settings file. It is:")
+        say("No editor could be opened. The settings file is:")
         write(f"{path}\n")
     return 0
 

@@ -74,7 +74,7 @@ def add_parsers(commands: Subparsers) -> None:
         "-H", "--with-filename", action="store_true", help="print the file name before each text"
     )
     features = parser.add_mutually_exclusive_group()
-    meaning = "process the whole recording at once (default, but for subtitles)"
+    meaning = "process the whole recording at once (the default, except for subtitles)"
     features.add_argument("--exact", action="store_true", default=None, help=meaning)
     features.add_argument(
         "--live", dest="exact", action="store_false", help="process it piece by piece, exactly as a dictation"

@@ -306,7 +306,7 @@ def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> Non
         raise ModelCorruptError(source, Message("it holds the same file twice")) from exc
     except _BROKEN as exc:
         raise ModelCorruptError(
-            source, Message("it is no archive, or a broken one"), Message("Download it again.")
+            source, Message("it is not an archive, or it is damaged"), Message("Download it again.")
         ) from exc
     except RuntimeError as exc:  # zipfile's way to ask for a password
         raise ModelCorruptError(source, Message("it needs a password"), Message("Unpack it first.")) from exc

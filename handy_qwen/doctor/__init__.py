@@ -84,7 +84,7 @@ def _in_time(name: str, check: Check, context: Context, patience_s: float) -> It
             yield finding
     except queue.Empty:
         text = Message(
-            "This could not be looked at: nothing answered within {seconds} s.", seconds=f"{patience_s:.0f}"
+            "This could not be checked: nothing answered within {seconds} s.", seconds=f"{patience_s:.0f}"
         )
         hint = Message(
             "Something that the app needs hangs: the desktop, the sound system or a disk. Log in again."
@@ -105,7 +105,7 @@ def _guarded(name: str, check: Check, context: Context) -> Iterable[Finding]:
         logger.debug("the check %s failed", name, exc_info=True)
         yield problem(
             name,
-            Message("This could not be looked at: {name} at {where}.", name=type(exc).__name__, where=where),
+            Message("This could not be checked: {name} at {where}.", name=type(exc).__name__, where=where),
             Message("Please report this, with the archive that handy-qwen doctor --bundle FILE writes."),
             error=type(exc).__name__,
             place=where,

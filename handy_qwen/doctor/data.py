@@ -33,7 +33,7 @@ from handy_qwen.models.tuning import is_trial_due
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 KEPT = {"settings": Message("settings"), "data": Message("data"), "log": Message("log")}
-NOTHING_YET = Message("Nothing is kept yet; what will be can be read by you only.")
+NOTHING_YET = Message("Nothing is stored yet; only you will be able to read what is.")
 MOST = 5000  # files looked at; models have few, a long history may have many
 
 
@@ -137,7 +137,7 @@ def check_settings(context: Context) -> Iterator[Finding]:
     elif found.exists:
         yield fine(SETTINGS, Message("{path} is in order.", path=path), path=path)
     else:
-        text = Message("There is no settings file yet: defaults hold. It will be {path}.", path=path)
+        text = Message("There is no settings file yet: the defaults apply. It will be {path}.", path=path)
         yield fine(SETTINGS, text, path=path)
 
 
@@ -167,7 +167,7 @@ def check_history(_context: Context) -> Iterator[Finding]:
         )
         return
     except sqlite3.DatabaseError:
-        damage, count = "it is no database any more", 0
+        damage, count = "it is not a database any more", 0
     if damage:
         text = Message("The history in {folder} is damaged.", folder=places.folder)
         hint = Message("Start the app: it sets the damaged file aside and begins a new one.")
@@ -192,7 +192,7 @@ MODEL = "model"
 DEVICES = "devices"
 WORDS = "words"
 GET_ONE = Message(
-    "Install a full-size one: Models… in Handy Qwen, or: handy-qwen model install qwen3-asr-0.6b"
+    "Install a full model: tray → Model → Manage models…, or: handy-qwen model install qwen3-asr-0.6b"
 )
 
 
@@ -295,4 +295,4 @@ def _look_at(model: InstalledModel, *, is_thorough: bool) -> Message:
         recognizer.self_test()
     finally:
         recognizer.close()
-    return Message("all files are as they were made, and it works") if manifest else Message("it works")
+    return Message("all files are intact, and it works") if manifest else Message("it works")

@@ -178,7 +178,7 @@ def check_autostart(context: Context) -> Iterator[Finding]:
     details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
     if state.is_on and state.is_broken:
         text = Message("At login, {command} should be started, which is not there.", command=state.command[0])
-        hint = Message("Write the entry anew: handy-qwen autostart on")
+        hint = Message("Write the entry again: handy-qwen autostart on")
         yield warning(AUTOSTART, text, hint, **details)
     elif state.is_on:
         yield fine(AUTOSTART, Message("The app starts when you log in."), **details)
@@ -217,7 +217,7 @@ def check_windows(registry: Any) -> Iterator[Finding]:  # noqa: ANN401  winreg, 
             PERMISSIONS,
             Message("Windows does not let desktop apps use the microphone."),
             Message(
-                "Settings > Privacy & security > Microphone: turn on “Let desktop apps access "
+                "Settings → Privacy & security → Microphone: turn on “Let desktop apps access "
                 "your microphone”."
             ),
             microphone="denied",
@@ -251,7 +251,7 @@ def _check_macos() -> Iterator[Finding]:
             PERMISSIONS,
             Message("macOS has not allowed: {names}.", names=", ".join(missing)),
             Message(
-                "System Settings > Privacy & Security > {missing}: turn it on, then start the app again.",
+                "System Settings → Privacy & Security → {missing}: turn it on, then start the app again.",
                 missing=missing[0],
             ),
             **rights,
@@ -289,7 +289,7 @@ def _check_portals(context: Context) -> Iterator[Finding]:
         yield warning(PERMISSIONS, text, hint, **found)
     elif permission.is_refused():
         text = Message("You have refused to let Handy Qwen type, so texts are only copied.")
-        hint = Message("Allow it: tray > Help > Set up again > First text.")
+        hint = Message("Allow it: tray → Help → Set up again… → First text.")
         yield problem(PERMISSIONS, text, hint, **found)
     elif permission.token():
         yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
@@ -374,7 +374,7 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
     hotkeys = context.configuration.settings.hotkeys
     details: dict[str, object] = {"backend": backend}
     if not hotkeys:
-        yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings, Shortcut."))
+        yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings → Shortcut."))
         return
     try:
         names = labels(hotkeys, context.platform)

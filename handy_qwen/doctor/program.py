@@ -53,8 +53,8 @@ def check_program(context: Context) -> Iterator[Finding]:
     )
     if sys.version_info < OLDEST_PYTHON or sys.maxsize < 2**32:
         oldest = ".".join(map(str, OLDEST_PYTHON))
-        text = Message("This Python is too old, or of 32 bits.")
-        hint = Message("Use Python {oldest} of 64 bits or newer.", oldest=oldest)
+        text = Message("This Python is too old, or 32-bit.")
+        hint = Message("Use 64-bit Python {oldest} or newer.", oldest=oldest)
         yield problem(PROGRAM, text, hint)
     missing = [name for name in ASSETS if not paths.asset(name).is_file()]
     if missing:
@@ -140,7 +140,7 @@ def _frozen(platform: str, executable: Path) -> Installation:
         return Installation("app", f"the app {bundle}", f"Move {bundle} to the Trash.")
     if platform == "win32":
         return Installation(
-            "windows", f"a program in {folder}", "Settings > Apps > Installed apps > Handy Qwen > Uninstall."
+            "windows", f"a program in {folder}", "Settings → Apps → Installed apps → Handy Qwen → Uninstall."
         )
     if Path(f"/var/lib/dpkg/info/{paths.APP_NAME}.list").exists() and folder.parts[:2] != ("/", "home"):
         return Installation(
@@ -210,7 +210,7 @@ def check_memory(context: Context) -> Iterator[Finding]:
         needed = 0  # the finding about the model says what is wrong with it
     details["needed_bytes"] = needed
     free, total = Size(memory.available), Size(memory.total)
-    text = Message("{free} of {total} of memory are free.", free=free, total=total)
+    text = Message("{free} of {total} of memory is free.", free=free, total=total)
     if needed:
         text = sentences(text, Message("The model needs about {needed}.", needed=Size(needed)))
     is_loaded = bool(context.running and context.running.get("is_ready"))
@@ -257,7 +257,7 @@ def check_disk(_context: Context) -> Iterator[Finding]:
         seen.add(device)
         free = psutil.disk_usage(str(there)).free
         details = {"folder": str(folder), "free_bytes": free}
-        text = Message("{free} are free for {what}, in {folder}.", free=Size(free), what=what, folder=folder)
+        text = Message("{free} is free for {what}, in {folder}.", free=Size(free), what=what, folder=folder)
         if free < SCARCE_BYTES:
             yield problem("disk", text, Message("Make room: what you say may not be kept."), **details)
         elif free < LOW_BYTES and what.startswith("models"):

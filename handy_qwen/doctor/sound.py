@@ -126,7 +126,7 @@ def check_microphone(context: Context) -> Iterator[Finding]:
             problem = Message(
                 "The microphone you prefer is not connected; {name} is used instead.", name=device.name
             )
-            remedy = Message("Plug it in, or choose another in Settings, Microphone.")
+            remedy = Message("Plug it in, or choose another in Settings → Microphone.")
             yield warning(MICROPHONE, problem, remedy, **details)
     if context.listen_s <= 0:
         problem = Message("{name} would be used. It was not listened to.", name=device.name)
@@ -213,8 +213,8 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
             MICROPHONE,
             Message("{name} gives nothing but digital silence.", name=name),
             Message(
-                "Is it switched off by a key or switch of its own, or forbidden in the privacy "
-                "settings? Or choose another one."
+                "It may be switched off by its own key or switch, or blocked in the privacy settings. "
+                "If not, choose another one."
             ),
             **details,
         )
@@ -240,7 +240,7 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
                 name=name,
                 seconds=f"{heard.first_s:.1f}",
             ),
-            Message("Keep it ready all the time (Settings, Microphone), or choose another one."),
+            Message("Keep it ready all the time (Settings → Microphone), or choose another one."),
             **details,
         )
     told = Message(

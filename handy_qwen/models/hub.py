@@ -471,7 +471,11 @@ class Hub:
         if status in _RETRY_STATUS:
             told = Message("{host} has an error of its own ({status}).", host=self.host, status=status)
             if status == 429:
-                told = Message("{host} is asked too often ({status}).", host=self.host, status=status)
+                told = Message(
+                    "{host} is refusing requests: there were too many ({status}).",
+                    host=self.host,
+                    status=status,
+                )
             error = DownloadError(told, DownloadReason.BUSY, _LATER)
             after = answer.headers.get("retry-after", "")
             raise TransientError(error, float(after) if after.isdecimal() and len(after) < 6 else None)
@@ -520,7 +524,7 @@ class Hub:
         wrong = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.TooManyRedirects, UnicodeError)
         if isinstance(exc, wrong):
             return DownloadError(
-                Message("{endpoint} is no address of a hub.", endpoint=self.endpoint),
+                Message("{endpoint} is not the address of a model hub.", endpoint=self.endpoint),
                 DownloadReason.REFUSED,
                 Message("Check HF_ENDPOINT."),
             )

@@ -33,7 +33,7 @@ from handy_qwen.engine.qwen3.published import is_published_layout
 from handy_qwen.engine.qwen3.tokenizer import load_tokenizer
 from handy_qwen.errors import EngineError, HandyError, InstallationError, ModelCorruptError, ModelMissingError
 from handy_qwen.languages import ALL_LANGUAGES
-from handy_qwen.message import Message, verbatim
+from handy_qwen.message import Message, Number, verbatim
 from handy_qwen.models.catalogue import Catalogue, CatalogueModel, Layout, read_catalogue
 from handy_qwen.models.machine import clip_s_of, placement_of, threads_for
 from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downloads
@@ -354,7 +354,8 @@ def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
     if not fidelity.clips:
         return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
     same = Message(
-        "The same words as full precision on {same} of {all} check sentences; {percent} apart.",
+        "The same words as full precision on {same} of {all} check sentences; the scores behind the "
+        "words differ by {percent}.",
         same=fidelity.clips_same,
         all=fidelity.clips,
         percent=_percent(fidelity.logits),
@@ -362,10 +363,11 @@ def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
     return (same, *map(verbatim, fidelity.notes))
 
 
-def _percent(share: float) -> str:
+def _percent(share: float) -> Message:
     """One digit behind the point, two where that would be none of it."""
     percent = 100 * share
-    return f"{percent:.1f} %" if percent >= 0.1 or percent == 0 else f"{percent:.2g} %"
+    digits = f"{percent:.1f}" if percent >= 0.1 else f"{percent:.2g}"
+    return Message("{number}%", number=Number(digits))
 
 
 def _manifest(folder: Path) -> Manifest | None:

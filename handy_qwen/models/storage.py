@@ -206,7 +206,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
     if free_bytes < needed_bytes + SPARE_BYTES:
         raise InstallationError(
             Message(
-                "{needed} of disk space are needed, and {spare} to spare; {free} are free on "
+                "{needed} of disk space is needed, and {spare} to spare; {free} is free on "
                 "the disk of {folder}.",
                 needed=Size(needed_bytes),
                 spare=Size(SPARE_BYTES),

@@ -30,11 +30,11 @@ MAX_ITEMS = 2000
 def text(value: object) -> str:
     """A string of moderate length."""
     if not isinstance(value, str):
-        raise ValueError(Message("must be a text in quotes"))  # noqa: TRY004  one kind of error for what a file may hold
+        raise ValueError(Message("must be text in quotes"))  # noqa: TRY004  one kind of error for what a file may hold
     if len(value) > MAX_TEXT:
         raise ValueError(Message("must not be longer than {count} characters", count=MAX_TEXT))
     if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
-        raise ValueError(Message("must be a text in Unicode"))
+        raise ValueError(Message("must be Unicode text"))
     return str(value)
 
 

@@ -37,7 +37,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _REASONS = {  # how tomllib's messages begin, which go on with the user's text -> what the user can do
-    "Invalid value": Message("the value is missing, or a text is not in quotes"),
+    "Invalid value": Message("the value is missing, or text is not in quotes"),
     "Expected '=' after a key": Message("there is no = after the name"),
     "Invalid statement": Message("there is no name, or one with characters that need quotes"),
     "Cannot overwrite": Message("the same name is set twice"),

@@ -194,7 +194,7 @@ class Settings:
         WhileRecording.OFF,
         choice(WhileRecording),
         Message("While you speak, other sound"),
-        Message("What was paused goes on when you have finished, and the volume comes back."),
+        Message("What was paused resumes when you finish, and the volume is restored."),
         form=Worded(
             {
                 # Translators: after "While you speak, other sound".
@@ -253,7 +253,7 @@ class Settings:
         True,
         flag,
         Message("Use the graphics card"),
-        Message("Only where it was measured to be quicker than the processor, and writes the same."),
+        Message("Only where it was measured to be quicker than the processor, and gives the same text."),
         note="What there is: handy-qwen doctor",
     )
     idle_unload_min: float = option(

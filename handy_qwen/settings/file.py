@@ -174,7 +174,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
             path, exists=True, error=Problem(Message("cannot be opened: {reason}", reason=exc.strerror))
         )
     except UnicodeError:
-        return Configuration(path, exists=True, error=Problem(Message("is not text in UTF-8")))
+        return Configuration(path, exists=True, error=Problem(Message("is not UTF-8 text")))
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
         error = Problem(exc.reason, exc.line, name=name if name in OPTIONS else "")

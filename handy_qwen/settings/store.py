@@ -228,7 +228,9 @@ class SettingsStore:
             self._refusal = SettingsError(
                 Message("The settings could not be saved."),
                 Message(
-                    "{path}: {reason}. They hold until Handy Qwen quits.", path=self.path, reason=exc.strerror
+                    "{path}: {reason}. They apply until Handy Qwen quits.",
+                    path=self.path,
+                    reason=exc.strerror,
                 ),
             )
             self._tell(found)

@@ -75,7 +75,7 @@ WAITING_TITLE = tr("Your text isn't inserted yet.")
 WAITING_HINT = tr("To copy or discard it, open Handy Qwen.")
 
 CLOSE, WINDOW_TITLE = tr("&Close"), tr("{title} — {app}")
-RATE, PERCENT = tr("{size}/s"), tr("{number} %")
+RATE, PERCENT = tr("{size}/s"), tr("{number}%")
 REMAINING_MOMENT, REMAINING_S = tr("a moment left"), tr("about {seconds} s left")
 REMAINING_H = tr("about {hours} h {minutes} min left")
 
@@ -190,5 +190,5 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """43 %: never all of it before it is done."""
+    """43%: never all of it before it is done."""
     return PERCENT.format(number=QLocale().toString(min(int(share * 100), 100)))

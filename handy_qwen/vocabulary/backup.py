@@ -23,7 +23,7 @@ from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.exchange import text_of
 from handy_qwen.vocabulary.lists import Item, Vocabulary, added, listed, replacements_added, words_added
 
-HEAD = "A backup of Handy Qwen. To read it: Settings > General > Import, or handy-qwen settings import FILE."
+HEAD = "A backup of Handy Qwen. To read it: Settings → General → Import, or handy-qwen settings import FILE."
 ENDING = ".toml"
 _PART_OF = {"apps": Part.APPS, "custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
 _NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself

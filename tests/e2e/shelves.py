@@ -16,7 +16,10 @@ from handy_qwen.languages import ALL_LANGUAGES
 GB = 10**9
 COST = "Makes more mistakes, above all in Korean, Japanese and Russian."
 COST_MORE = "Makes more mistakes still, in every language."
-FIDELITY = ("The same words as full precision on 20 of 20 check sentences; 0.4 % apart.",)
+FIDELITY = (
+    "The same words as full precision on 20 of 20 check sentences; the scores behind the words "
+    "differ by 0.4%.",
+)
 SMALL = ModelEntry(
     "qwen3-asr-0.6b",
     "Qwen3-ASR 0.6B",
@@ -138,7 +141,8 @@ SHELVES = {
             status=ModelStatus.INSTALLED,
             is_measuring=True,
             fidelity=(
-                "The same words as full precision on 19 of 20 check sentences; 1.1 % apart.",
+                "The same words as full precision on 19 of 20 check sentences; the scores behind the words "
+                "differ by 1.1%.",
                 "The audio encoder is kept in float32, because 8 bits changed words.",
             ),
         ),

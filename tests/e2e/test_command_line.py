@@ -110,7 +110,7 @@ PROBLEMS = {
     "empty.wav": "it is empty (0 bytes). Copy or record it again.",
     "no-samples.wav": "it holds no sound (0 samples). Copy or record it again.",
     "nan.wav": "the sample at 1.250 s is not a number. Export it again from the program that made it.",
-    "text.wav": "this is not a sound file, or of an unknown kind. WAV, FLAC, OGG, Opus, MP3",
+    "text.wav": "this is not a sound file, or its format is unknown. WAV, FLAC, OGG, Opus, MP3",
     "beginning.flac": "it is damaged, or breaks off before its first sound. Copy or record it again.",
     "folder.wav": "this is a folder, not a sound file. Name the files in it, or use --recursive.",
     "secret.flac": "you may not read this file. Change its permissions, or copy it to a folder of yours.",
@@ -289,8 +289,8 @@ def test_an_unknown_language_is_answered_with_those_that_are_known(run):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a text file. Save it as text in UTF-8."),
-        (b"\x00\x01\x02", "is not a text file. Save it as text in UTF-8."),
+        (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a text file. Save it as UTF-8 text."),
+        (b"\x00\x01\x02", "is not a text file. Save it as UTF-8 text."),
         (b"word\n" * 300_000, "is too large for a word list. Use one name or term per line."),
         (None, "cannot be read: No such file or directory. Give a text file with one name or term per line."),
     ],

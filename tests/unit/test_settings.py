@@ -224,7 +224,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
             'language must be a language such as "German" or "de", or "auto" (did you mean German?); '
             "the default is used",
         ),
-        ('model.name = "x"', "line 1: model must be a text in quotes"),
+        ('model.name = "x"', "line 1: model must be text in quotes"),
         ('[mode.deep]\nx = "hold"', "line 1: mode must be one of auto, hold, toggle"),
         ('\n"what I say".x.y = "x"', "line 2: this key is not a setting"),
         ('\n[hotkeys.left]\nchord = "f9"', "line 2: write [[hotkeys]], with two brackets"),
@@ -239,7 +239,7 @@ def test_a_line_added_at_the_end_is_explained_and_the_hotkey_keeps_working(desk)
             '[[replacements]]\nheard = "a"\ncase = "yes"',
             "case of replacements must be true or false; it is not used",
         ),
-        ("[[replacements]]\nheard = 5", "heard of replacements must be a text in quotes"),
+        ("[[replacements]]\nheard = 5", "heard of replacements must be text in quotes"),
     ],
 )
 def test_every_kind_of_mistake_is_explained(text, problem):
@@ -322,7 +322,7 @@ def test_a_file_broken_while_it_is_edited_leaves_the_former_settings_and_gets_ch
     assert desk.store.value.language == "French"
     (problem,) = desk.problems
     assert problem.title == (
-        "Line 1 of settings.toml cannot be read: the value is missing, or a text is not in quotes."
+        "Line 1 of settings.toml cannot be read: the value is missing, or text is not in quotes."
     )
     assert str(desk.path) in problem.hint
     assert "previous settings stay active" in problem.hint

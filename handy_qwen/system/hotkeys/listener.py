@@ -97,7 +97,7 @@ class Listener:
     def configure(self) -> None:
         """See ``HotkeyListener``."""
         title = Message("Your desktop has no settings for these hotkeys.")
-        hint = Message("Change them in Settings > Shortcut.")
+        hint = Message("Change them in Settings → Shortcut.")
         raise HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)
 
     def stop(self) -> None:

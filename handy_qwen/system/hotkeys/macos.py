@@ -237,6 +237,6 @@ def _secured() -> HandyError:
 def _denied(pane: str) -> HotkeyError:
     title = Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane)
     hint = Message(
-        "Turn it on in System Settings > Privacy & Security > {pane}, then restart Handy Qwen.", pane=pane
+        "Turn it on in System Settings → Privacy & Security → {pane}, then restart Handy Qwen.", pane=pane
     )
     return HotkeyError(title, HotkeyReason.DENIED_BY_USER, hint)

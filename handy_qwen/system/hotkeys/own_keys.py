@@ -37,7 +37,7 @@ from handy_qwen.system.entries import SCRIPT, launch_for
 
 logger = logging.getLogger(__name__)
 
-OFFERED = Message("Settings > Shortcut can add a key of your desktop's for it.")
+OFFERED = Message("Settings → Shortcut can add a key of your desktop's for it.")
 TOOL_S = 5.0
 _BEGIN, _END = "begin: Handy Qwen", "end: Handy Qwen"
 
@@ -230,7 +230,7 @@ class NiriKey(_InFile):
 class GnomeKey(OwnKey):
     """GNOME 47 or older: a custom shortcut, as its settings make it."""
 
-    WHERE = "Settings > Keyboard > Custom Shortcuts"
+    WHERE = "Settings → Keyboard → Custom Shortcuts"
     _SCHEMA, _LIST = "org.gnome.settings-daemon.plugins.media-keys", "custom-keybindings"
     _PATH = "/org/gnome/settings-daemon/plugins/media-keys/custom-keybindings/handy-qwen/"
     _OURS = f"{_SCHEMA}.custom-keybinding:{_PATH}"
@@ -337,5 +337,5 @@ def _said(*command: str) -> str | None:
 
 
 def _not_written(title: Message) -> HotkeyError:
-    hint = Message("Nothing was changed. You can bind a key by hand: see Help > Wayland.")
+    hint = Message("Nothing was changed. You can bind a key by hand: see Help → Wayland.")
     return HotkeyError(title, HotkeyReason.UNSUPPORTED_DESKTOP, hint)

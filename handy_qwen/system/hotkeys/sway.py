@@ -117,7 +117,7 @@ class SwaySession:
         for keys, chord in combos.items():
             if plain(keys) in self._taken:
                 title = Message("Your sway configuration uses {keys} already.", keys=chord.label("linux"))
-                hint = Message("Choose a different key in Settings > Shortcut.")
+                hint = Message("Choose a different key in Settings → Shortcut.")
                 raise HotkeyError(title, HotkeyReason.TAKEN, hint)
 
     def bind(self, wanted: Mapping[Key, str]) -> None:
@@ -218,7 +218,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
     def capture(self, on_captured: OnCaptured) -> None:
         """See ``HotkeyListener``."""
         if not self._display:
-            hint = Message("Write it into the settings file: Settings > Help and about > Settings file.")
+            hint = Message("Write it into the settings file: Settings → Help and about → Settings file.")
             raise _error(Message("Without XWayland no key can be recorded."), hint)
         self._call(lambda: self._capture(on_captured), is_start=True)
 

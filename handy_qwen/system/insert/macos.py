@@ -275,7 +275,7 @@ class MacOS(PastingBackend[int]):
 def not_allowed() -> InsertError:
     """The error for a missing permission."""
     title = Message("macOS won't let Handy Qwen press keys.")
-    hint = Message("Allow it in System Settings, Privacy & Security, Accessibility.")
+    hint = Message("Allow it in System Settings → Privacy & Security → Accessibility.")
     return InsertError(title, InsertReason.DENIED_BY_USER, hint)
 
 

@@ -80,8 +80,9 @@ class AboutPage(SettingsPage):
             Row(
                 strings.VERSION,
                 help=tr(
-                    "Free software under the MIT licence. The speech models are Qwen3-ASR by Alibaba Cloud, "
-                    "under the Apache licence 2.0; their page in Models names the licence of each."
+                    "Free software under the MIT licence. It uses Qt, under the LGPL. The full models are "
+                    "Qwen3-ASR by Alibaba Cloud, under the Apache licence 2.0; the Models window shows the "
+                    "licence of each model."
                 ),
             ),
         )

@@ -89,13 +89,13 @@ class AppsPage(SettingsPage):
         self.programs_row = Row(
             _PROGRAMS,
             help=tr(
-                "As the desktop calls them, with commas between: kitty, code.exe. * stands for anything."
+                "As the desktop calls them, separated by commas: kitty, code.exe. * stands for anything."
             ),
             below=self.programs,
         )
         self.words_row = Row(
             _WORDS,
-            help=tr("Names and terms for this app, read before your others. Commas between."),
+            help=tr("Names and terms for this app, read before your others. Separate them with commas."),
             below=self.words,
         )
         for line, title in ((self.programs, _PROGRAMS), (self.words, _WORDS)):
@@ -202,7 +202,7 @@ class AppsPage(SettingsPage):
         self.remove.setText(tr("Rese&t") if is_shipped else _REMOVE)
         self.remove.setEnabled(is_own)
         self.name_row.refuse("")
-        self.programs_row.refuse("" if one.programs else tr("Say for which programs it is."))
+        self.programs_row.refuse("" if one.programs else tr("Say which programs it is for."))
         self.words_row.refuse("")
 
     # --- changes -------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ class AppsPage(SettingsPage):
         gone = self.chosen
         place = [one.name for one in self._own].index(gone.name)
         left = tuple(one for one in self._own if one.name != gone.name)
-        title = tr("“{name}” is as it came.") if gone.name in _SHIPPED else tr("“{name}” removed.")
+        title = tr("“{name}” reset.") if gone.name in _SHIPPED else tr("“{name}” removed.")
         self._use(left, gone.name)
         self._removed = place, gone
         self.told.say(title.format(name=_title(gone.name)), can_undo=True)

@@ -74,8 +74,8 @@ def _model_facts(model: ModelEntry) -> str:
     """What a model takes, and how fast it is here, as far as that is known."""
     known = {
         tr("{amount} on disk"): model.disk_bytes and strings.size(model.disk_bytes),
-        tr("about {amount} of memory in use"): model.memory_bytes and strings.size(model.memory_bytes),
-        tr("{amount}x real time on this computer"): model.clip_s
+        tr("about {amount} of memory when in use"): model.memory_bytes and strings.size(model.memory_bytes),
+        tr("{amount}× real time on this computer"): model.clip_s
         and strings.number(10.0 / max(model.clip_s, 0.01)),
     }
     return " · ".join(words.format(amount=amount) for words, amount in known.items() if amount)

@@ -378,7 +378,7 @@ class DonePage(Page):
             for number, part in enumerate((step.icon, step.name, step.state, step.again)):
                 grid.addWidget(part, place, number, where)
             grid.setRowMinimumHeight(place, step.again.sizeHint().height())
-        self.fill(card, SecondaryText(tr("To run this guide again, choose Help → Set up again….")), None)
+        self.fill(card, SecondaryText(tr("Help → Set up again… runs this guide again.")), None)
 
     def enter(self) -> None:
         """Look what has been done."""

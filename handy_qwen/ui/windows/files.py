@@ -39,7 +39,7 @@ _FORMS = {
     Form.TEXT: tr("&Text…"),
     Form.SRT: tr("Subtitles for &players (SRT)…"),
     Form.VTT: tr("Subtitles for &browsers (VTT)…"),
-    Form.JSON: tr("&JSON, with all that is known…"),
+    Form.JSON: tr("&JSON, with all details…"),
 }
 _KINDS = {
     Form.TEXT: tr("Text (*.txt)"),

@@ -152,7 +152,7 @@ def speed(entry: ModelEntry) -> str:
         return tr("measuring…")
     if entry.clip_s is None:
         return tr("not measured") if entry.status is ModelStatus.INSTALLED else NOTHING
-    return tr("{factor}x real time").format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
+    return tr("{factor}× real time").format(factor=strings.number(10.0 / max(entry.clip_s, 0.01)))
 
 
 def size(size_bytes: int) -> str:

@@ -597,7 +597,7 @@ def test_why_another_microphone_is_used_than_the_preferred_one(monkeypatch, name
 def test_the_demo_model_is_whole_but_only_a_demo():
     (finding,) = data.check_model(context(is_thorough=True))
     assert finding.status is Status.WARNING
-    assert "as they were made, and it works" in finding.text
+    assert "all files are intact, and it works" in finding.text
     assert finding.details["is_demo"]
 
 
@@ -751,7 +751,7 @@ def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypat
         (finding,) = data.check_files(replace(context(), platform=platform))
         return finding.text
 
-    assert said() == said("win32") == "Nothing is kept yet; what will be can be read by you only."
+    assert said() == said("win32") == "Nothing is stored yet; only you will be able to read what is."
     write_settings("hold_s = 0.5\n")
     monkeypatch.setattr(data, "_is_open", lambda _path: False)
     assert said() == "Only you can read: settings."
@@ -842,7 +842,7 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"executable": "/opt/x/handy-qwen", "is_frozen": True},
             f"Delete the folder {Path('/opt/x').resolve()}.",
         ),
-        ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings > Apps"),
+        ("windows", {"executable": "/p/h.exe", "is_frozen": True, "platform": "win32"}, "Settings → Apps"),
         (
             "app",
             {"executable": "/Applications/H.app/Contents/MacOS/h", "is_frozen": True, "platform": "darwin"},

@@ -70,7 +70,7 @@ def test_what_goes_wrong_for_a_while_ends_in_the_right_files(hub, repository, fa
         (Fault(status=404), DownloadReason.REFUSED, "does not give us"),
         (Fault(status=410), DownloadReason.REFUSED, "refuses to give"),
         (Fault(status=500), DownloadReason.BUSY, "has an error of its own"),
-        (Fault(status=429, headers={"Retry-After": "9000"}), DownloadReason.BUSY, "is asked too often"),
+        (Fault(status=429, headers={"Retry-After": "9000"}), DownloadReason.BUSY, "is refusing requests"),
         (Fault(cut_at=0), DownloadReason.OFFLINE, "broke off"),
         (Fault(length=SIZE - 1), DownloadReason.DAMAGED, "655359 bytes instead of 655360"),
         (Fault(flip_at=9), DownloadReason.DAMAGED, "damaged: its checksum"),
@@ -237,7 +237,7 @@ def test_nobody_at_the_address_is_said(monkeypatch):
 @pytest.mark.usefixtures("hub_home")
 def test_an_address_that_is_none_is_said(monkeypatch, endpoint):
     monkeypatch.setenv("HF_ENDPOINT", endpoint)
-    with pytest.raises(DownloadError, match="is no address of a hub"):
+    with pytest.raises(DownloadError, match="is not the address of a model hub"):
         download()
 
 
@@ -318,7 +318,7 @@ def test_a_disk_without_room_is_said_in_numbers_before_anything_is_fetched(hub, 
         "handy_qwen.models.storage.shutil.disk_usage",
         lambda _path: shutil._ntuple_diskusage(10, 9, 100_000_000),
     )
-    with pytest.raises(InstallationError, match=r"0\.7 MB of disk space are needed, .* 100\.0 MB are free"):
+    with pytest.raises(InstallationError, match=r"0\.7 MB of disk space is needed, .* 100\.0 MB is free"):
         download()
     assert hub.requests == []
 

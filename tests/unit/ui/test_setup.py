@@ -667,8 +667,8 @@ def test_while_a_model_is_downloaded_the_guide_goes_on_and_says_how_far_it_is(wi
     window.go_to(DONE)
     row = window.page.rows[MODEL]
     for shown, said, is_settled in (
-        (downloading(0.43), "downloading 43 %", True),
-        (downloading(0.44), "downloading 44 %", True),
+        (downloading(0.43), "downloading 43%", True),
+        (downloading(0.44), "downloading 44%", True),
         (models(ModelStatus.INSTALLED), "installed", True),
         (models(ModelStatus.PAUSED), "demo model only", False),
     ):

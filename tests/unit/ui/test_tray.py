@@ -397,6 +397,6 @@ def test_an_installation_is_told_of_while_it_lasts(menu):
     menu.show_view(IDLE)
     menu.show_models(SHELVES["downloading"])
     models = submenu(menu, strings.MODEL)
-    assert titles(models)[-1] == "&Manage models… (Qwen3-ASR 0.6B: Downloading 43 %)"
+    assert titles(models)[-1] == "&Manage models… (Qwen3-ASR 0.6B: Downloading 43%)"
     menu.show_models(SHELVES["installed"])
     assert titles(models)[-1] == strings.MODELS_WINDOW

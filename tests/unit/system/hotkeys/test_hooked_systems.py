@@ -722,7 +722,7 @@ def test_mac_names_the_permission_that_is_missing(quartz, pane):
     with pytest.raises(HotkeyError) as refused:
         MacHotkeys(Heard()).start([Hotkey("alt_r")])
     assert refused.value.reason is HotkeyReason.DENIED_BY_USER
-    assert f"Privacy & Security > {pane}" in refused.value.hint
+    assert f"Privacy & Security → {pane}" in refused.value.hint
     assert not any(listener.is_running for listener in FakeListener.made)
 
 

@@ -123,7 +123,7 @@ def test_a_new_app_says_that_it_needs_programs_and_can_be_removed_and_brought_ba
     apps.add.click()
     apps.add.click()
     assert [one.name for one in wanted(apps)] == ["Mail", "New app", "New app 2"]
-    assert apps.programs_row.trouble.words == "Say for which programs it is."
+    assert apps.programs_row.trouble.words == "Say which programs it is for."
     apps.remove.click()
     assert [one.name for one in wanted(apps)] == ["Mail", "New app"]
     apps.told.undo_button.click()

@@ -188,7 +188,7 @@ def test_the_model_in_use_is_shown_with_what_it_takes(window):
     window.show_models(ModelList((replace(used, clip_s=0.5, disk_bytes=713_000_000),)))
     row = row_of(window, "model")
     assert row.help.text().startswith("713 MB on disk")
-    assert row.help.text().endswith("20x real time on this computer")
+    assert row.help.text().endswith("20× real time on this computer")
     window.show_models(ModelList())
     assert not row.help.isVisible()
 

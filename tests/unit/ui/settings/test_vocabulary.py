@@ -474,9 +474,7 @@ def test_it_looks_while_it_is_up_and_whenever_the_settings_change(window, asked)
 
 def test_what_the_file_has_wrong_is_told_where_it_is_mended(window, page):
     problems = (
-        Problem(
-            "an entry of custom_words must be a text in quotes", 7, "it is left out", name="custom_words"
-        ),
+        Problem("an entry of custom_words must be text in quotes", 7, "it is left out", name="custom_words"),
         Problem("an entry of replacements is not a valid regular expression", 9, name="replacements"),
     )
     window.show_settings(SettingsView(problems=problems))

@@ -211,7 +211,7 @@ def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window,
     window.trouble.mend.click()
     window.trouble.open.click()
     assert asked.calls == [("mend_settings",), ("open_settings_file",)]
-    window.show_settings(SettingsView(error=Problem("is not text in UTF-8")))
+    window.show_settings(SettingsView(error=Problem("is not UTF-8 text")))
     assert not window.trouble.mend.isVisible()
 
 

@@ -38,7 +38,7 @@ def states(window):
 
 
 def test_each_file_says_how_far_it_is_and_all_together(window):
-    assert states(window) == ["Done", "Done", "Failed", "42 %", "No text", "Waiting"]
+    assert states(window) == ["Done", "Done", "Failed", "42%", "No text", "Waiting"]
     assert window.progress.text() == "4 of 6 files"
     assert window.windowTitle().startswith("Transcribe files: 4 of 6 files")
     assert window.outcome.words == "Saved as Interview.srt."
@@ -86,7 +86,7 @@ def test_what_is_selected_stays_so_while_files_come_and_go(window):
     choose(window, 3)
     window.show_files(FilesPage(FILES.entries[1:]))
     assert window.list.chosen() == {4}
-    assert states(window) == ["Done", "Failed", "42 %", "No text", "Waiting"]
+    assert states(window) == ["Done", "Failed", "42%", "No text", "Waiting"]
 
 
 def test_files_and_folders_are_dropped_or_chosen(window, asked):

@@ -133,7 +133,7 @@ def test_progress_tells_stage_amount_rate_and_time(window):
 )
 def test_each_stage_after_the_download_is_named_and_can_be_cancelled(window, stage):
     window.show_models(shelf(installing(SMALL, stage, 0.61), DEMO))
-    assert f"{words.STAGES[stage]}  ·  61 %" in said(card(window, SMALL))
+    assert f"{words.STAGES[stage]}  ·  61%" in said(card(window, SMALL))
     assert card(window, SMALL).primary.text() == "Cancel"
 
 
@@ -142,7 +142,7 @@ def test_a_lost_connection_is_said_instead_of_a_rate(window):
     models = shelf(replace(DOWNLOADING, progress=lost), DEMO)
     window.show_models(models)
     assert f"{words.RETRYING}  ·  812 MB of 1.9 GB" in said(card(window, SMALL))
-    assert words.installation(models) == (SMALL.title, f"{words.RETRYING} 43 %")
+    assert words.installation(models) == (SMALL.title, f"{words.RETRYING} 43%")
 
 
 @pytest.mark.parametrize(
@@ -150,10 +150,10 @@ def test_a_lost_connection_is_said_instead_of_a_rate(window):
     [
         (Progress(InstallStage.DOWNLOADING), "Connecting…"),
         (Progress(InstallStage.DOWNLOADING, is_stalled=True), "Connection lost, retrying…"),
-        (Progress(InstallStage.CONVERTING, 0.999), "Converting  ·  99 %"),
-        (Progress(InstallStage.TESTING, 0.5, remaining_s=4), "Testing  ·  50 %  ·  a moment left"),
-        (Progress(InstallStage.TESTING, 0.5, remaining_s=28), "Testing  ·  50 %  ·  about 30 s left"),
-        (Progress(InstallStage.TESTING, 0.5, remaining_s=7260), "Testing  ·  50 %  ·  about 2 h 1 min left"),
+        (Progress(InstallStage.CONVERTING, 0.999), "Converting  ·  99%"),
+        (Progress(InstallStage.TESTING, 0.5, remaining_s=4), "Testing  ·  50%  ·  a moment left"),
+        (Progress(InstallStage.TESTING, 0.5, remaining_s=28), "Testing  ·  50%  ·  about 30 s left"),
+        (Progress(InstallStage.TESTING, 0.5, remaining_s=7260), "Testing  ·  50%  ·  about 2 h 1 min left"),
     ],
 )
 def test_a_line_says_what_is_known(progress, line):
@@ -337,7 +337,7 @@ def test_the_speed_is_measured_once_and_shown(window, asked):
     window.show_models(shelf(replace(INSTALLED, clip_s=None, is_measuring=True)))
     assert "measuring…" in said(facts)
     window.show_models(shelf(INSTALLED))
-    assert "8.1x real time" in said(facts)
+    assert "8.1× real time" in said(facts)
     assert not facts.measure.isVisible()
 
 
