@@ -195,4 +195,6 @@ def _summary(upkeep: Upkeep) -> str:
         return _NOT_CHECKED
     if not bad:
         return tr("Everything works.")
-    return ntr("{count} thing to look at.", "{count} things to look at.", bad).format(count=bad)
+    return ntr("{count} thing to look at.", "{count} things to look at.", bad).format(
+        count=strings.whole(bad)
+    )

@@ -26,6 +26,7 @@ from handy_qwen.ui.translation import tr, translated
 Choose = Callable[[object], None]
 """Called with what the user chose, not checked yet."""
 _LEAST_CHARACTERS = 12  # that a closed list shows, however narrow the window is
+_PLURALS = (0, 1, 2, 3, 11, 100)  # numbers of whose things languages speak in different ways
 _BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
 # Translators: {unit} is "s", "min", "days", "GB", ...
 _MUST_BE = tr("Must be from {low} to {high} {unit}.")
@@ -152,7 +153,7 @@ class AmountControl(Control):
         self._number.limit(check.low / form.scale, check.high / form.scale)
         self._number.setDecimals(form.decimals)
         self._number.setSingleStep(form.step)
-        self._number.setSuffix(f" {translated(form.unit.short)}")
+        self._number.count(self._unit)
         self._number.setKeyboardTracking(False)
         self._number.setGroupSeparatorShown(True)
         super().__init__(_Together(self._box, self._number) if self._box else self._number)
@@ -160,7 +161,7 @@ class AmountControl(Control):
     @property
     def words(self) -> str:
         """See ``Control``."""
-        return f"{translated(self._form.zero)} {translated(self._form.unit.short)}"
+        return f"{translated(self._form.zero)} {self._unit(self._check.high / self._form.scale)}"
 
     def connect(self, choose: Choose) -> None:
         """See ``Control``."""
@@ -187,8 +188,10 @@ class AmountControl(Control):
         low = math.ceil(self._check.low / self._form.scale * steps) / steps
         high = math.floor(self._check.high / self._form.scale * steps) / steps
         limits = [self._number.textFromValue(limit) for limit in (low, high)]
-        unit = translated(self._form.unit.short)
-        return _MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
+        return _MUST_BE.format(low=limits[0], high=limits[1], unit=self._unit(high))
+
+    def _unit(self, shown: float) -> str:
+        return translated(self._form.unit.short(shown))
 
     def _raw(self, shown: float) -> float:
         raw = round(shown * self._form.scale, 9)
@@ -254,6 +257,13 @@ class _SpinBox(QDoubleSpinBox):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._low, self._high = 0.0, 0.0
+        self._unit: Callable[[float], str] = str
+        self.valueChanged.connect(self._show_unit)
+
+    def count(self, unit: Callable[[float], str]) -> None:
+        """Show behind each number what ``unit`` says of it."""
+        self._unit = unit
+        self._show_unit()
 
     def limit(self, low: float, high: float) -> None:
         """Let the arrows stay between these; what is typed need not."""
@@ -261,9 +271,10 @@ class _SpinBox(QDoubleSpinBox):
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Wide enough for what may be chosen, not for all that may be typed. Called by Qt."""
-        texts = [f"{self.textFromValue(value)}{self.suffix()}" for value in (self._low, self._high)]
+        numbers = [self.textFromValue(value) for value in (self._low, self._high)]
+        units = {f" {self._unit(value)}" for value in (*_PLURALS, self._high)}
         height = super().sizeHint().height()
-        widest = max(map(self.fontMetrics().horizontalAdvance, texts))
+        widest = sum(max(map(self.fontMetrics().horizontalAdvance, texts)) for texts in (numbers, units))
         return QSize(widest + 2 * height, height)  # the arrows, and the edges
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
@@ -277,8 +288,17 @@ class _SpinBox(QDoubleSpinBox):
     def textFromValue(self, value: float) -> str:  # noqa: N802  the name is Qt's
         """Without zeros behind the point. Called by Qt."""
         text = super().textFromValue(value)
-        point = self.locale().decimalPoint()
-        return text.rstrip("0").removesuffix(point) if point in text else text
+        point, zero = self.locale().decimalPoint(), self.locale().zeroDigit()
+        return text.rstrip(zero).removesuffix(point) if point in text else text
+
+    def setValue(self, value: float) -> None:  # noqa: N802  the name is Qt's
+        """Show ``value`` with its unit, also while nobody is told."""
+        super().setValue(value)
+        self._show_unit()
+
+    def _show_unit(self) -> None:
+        if (suffix := f" {self._unit(self.value())}") != self.suffix():
+            self.setSuffix(suffix)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

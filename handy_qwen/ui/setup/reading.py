@@ -179,7 +179,7 @@ class MicrophonePage(ReadingPage):
             return _HEARD_OWN, "good"
         if right:
             said = tr("{right} of {total} words are right. Missed: {missed}.").format(
-                right=right, total=total, missed=", ".join(not_heard)
+                right=strings.whole(right), total=strings.whole(total), missed=", ".join(not_heard)
             )
             return said, "problem"
         return tr(
