@@ -27,7 +27,7 @@ from handy_qwen.cli.options import (
     read_settings,
 )
 from handy_qwen.cli.running import ask_app
-from handy_qwen.cli.terminal import UsageError, say, write, write_json
+from handy_qwen.cli.terminal import UsageError, columns, say, width, write, write_json
 from handy_qwen.core.types import Part
 from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 from handy_qwen.message import Message
@@ -102,11 +102,12 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         write_json(rows)
         return 0
-    width = max((len(row["name"]) for row in rows), default=0)
+    table = []
     for row in rows:
         value = _elided(_shown(_worded(OPTIONS[row["name"]], row["value"])))
         mark = "*" if row["is_changed"] else " "
-        write(f"{mark} {row['name']:{width}}  {value:{_SHOWN_CHARS}}  {row['label']}".rstrip() + "\n")
+        table.append([f"{mark} {row['name']}", value, row["label"]])
+    write("".join(f"{line}\n" for line in columns(table, width() if sys.stdout.isatty() else sys.maxsize)))
     for problem in found.problems:
         say(f"{found.path}: {problem}")
     return 0
