@@ -102,10 +102,19 @@ def test_the_examples_are_understood():
         ("subtitles", "files"),
         ("backup", "settings"),
         ("microphones", "dictating"),
+        ("subtit", "files"),
+        ("Mac", "settings"),
     ],
 )
 def test_a_word_that_is_no_topic_leads_to_the_page_about_it(run, word, topic):
     assert run("help", word).out == run("help", topic).out
+
+
+@pytest.mark.parametrize("word", ["foo", "bus", "inst", "a", "."])
+def test_a_few_letters_of_a_word_are_no_topic(run, word):
+    status, out, err = run("help", word)
+    assert (status, out) == (2, "")
+    assert f"There is no help about {word!r}." in err
 
 
 def test_every_page_is_a_topic():
