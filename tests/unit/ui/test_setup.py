@@ -209,6 +209,10 @@ def test_what_fails_is_told_until_the_next_try_and_what_lasts_on_every_page(wind
     assert not page.trouble.isVisible()
     window.show_view(notice(4, NoticeKind.FAILED, is_lasting=True))
     assert page.trouble.isVisible()
+    page = page_of(MICROPHONE)
+    assert page.trouble.isVisible(), "at once, whatever is shown next"
+    page.record.click()
+    assert page.trouble.isVisible(), "a try does not mend it"
 
 
 # --- microphone -------------------------------------------------------------------------------------
