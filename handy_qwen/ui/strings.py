@@ -64,6 +64,7 @@ NO_MODELS = tr("No model is installed")
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
+RELEASE_KEY = tr("Listening… Release the key when you're done.")
 # Translators: the second is how loud the microphone is.
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
 # Translators: {cancel} is "Esc to cancel", "F10 to cancel" or "cancel in the tray menu", which stands
@@ -116,6 +117,18 @@ def how_to_finish(view: View) -> str:
     if not view.finish_keys:
         return cancel[0].upper() + cancel[1:]
     return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)
+
+
+def how_to_go_on(view: View) -> str:
+    """What the key is for now: which ends the recording, or which begins one; empty if there is none."""
+    if view.phase is not Phase.RECORDING:
+        return how_to_dictate(view.choices)
+    return how_to_finish(view) if is_tapped(view) else RELEASE_KEY
+
+
+def is_tapped(view: View) -> bool:
+    """Whether the recording of ``view`` goes on when the key comes up."""
+    return view.is_hands_free or view.choices.mode == Mode.TOGGLE
 
 
 def literal(title: str) -> str:

@@ -53,12 +53,12 @@ class MainWindow(AppWindow):
         self.close_button.setText(strings.without_letter(strings.CLOSE))  # its letter is that of Cancel
 
     def show_view(self, view: View) -> None:
-        """Say what the program does, which key it waits for, and what is wrong."""
+        """Say what the program does, what the key is for, and what is wrong."""
         notice = lasting_notice(view)
         problem = f"{notice.title} {notice.hint}".strip() if notice else ""
         if problem != self._problem.text() and not has_overlay(view):
             announce(self, problem)
-        how = strings.how_to_dictate(view.choices)
+        how = strings.how_to_go_on(view)
         self.state.setText(strings.PHASES[view.phase])
         self._keys.setText(how)
         self._keys.setVisible(bool(how) and view.phase is not Phase.PROBLEM)

@@ -612,7 +612,7 @@ def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_ag
         (IDLE, "Hold Right Ctrl and speak."),
         (choosing(mode="toggle"), "Press Right Ctrl and speak."),
         (RECORDING, "Listening… Release the key when you're done."),
-        (replace(RECORDING, is_locked=True), "Listening… Press the key again when you're done."),
+        (replace(RECORDING, is_hands_free=True), "Listening… Press the key again when you're done."),
         (
             replace(RECORDING, choices=Choices(mode="toggle")),
             "Listening… Press the key again when you're done.",

@@ -99,6 +99,20 @@ def test_it_looks_for_microphones_and_models_when_it_comes_up(qtbot, window, ask
     assert asked.calls == [("refresh_choices",)]
 
 
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({}, "Listening… Release the key when you're done."),
+        ({"is_hands_free": True, "finish_keys": ("Right Ctrl",)}, "Right Ctrl to finish  ·  Esc to cancel"),
+        ({"is_hands_free": True, "cancel_key": ""}, "Cancel in the tray menu"),
+        ({"phase": Phase.TRANSCRIBING}, "Hold Right Ctrl and speak."),
+    ],
+)
+def test_while_it_records_the_window_says_how_to_finish(window, state, told):
+    window.show_view(replace(CHOOSING, **({"phase": Phase.RECORDING} | state)))
+    assert told in labels(window)
+
+
 def test_state_key_and_trouble_with_its_remedy_head_the_window(window, menu, asked):
     assert {strings.PHASES[Phase.IDLE], "Hold Right Ctrl and speak."} <= set(labels(window))
     assert not [one for one in buttons(window) if one.text() in strings.REMEDIES.values()]
