@@ -8,7 +8,7 @@ if os.name == "nt":  # where Qt without a screen knows of no letters
     os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
-from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtCore import QEvent, QObject, QSettings, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
@@ -51,6 +51,13 @@ def no_part_is_shown_as_a_window_of_its_own(qapp):
     yield
     qapp.removeEventFilter(flashes)
     assert not flashes.seen
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_qt_keeps_is_not_the_users(tmp_path_factory):
+    """Its file dialogs remember their size and folders, in a file in the home of who runs the tests."""
+    folder = str(tmp_path_factory.mktemp("of-qt"))
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
 
 
 @pytest.fixture
