@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
@@ -74,6 +74,14 @@ def control_for(option: Option) -> Control:
         [(value, translated(title)) for value, title in form.values.items()],
         lambda value: translated(form.worded(value)),
     )
+
+
+def line_up(controls: Iterable[Control]) -> None:
+    """Let the numbers of ``controls`` be as wide as the widest, so that the boxes before them are in line."""
+    numbers = [one.number for one in controls if isinstance(one, AmountControl)]
+    widest = max(one.sizeHint().width() for one in numbers)
+    for one in numbers:
+        one.setMinimumWidth(widest)
 
 
 def language_entries(choices: Choices) -> list[tuple[str, str]]:
@@ -148,15 +156,15 @@ class AmountControl(Control):
     def __init__(self, form: Amount, check: number) -> None:
         self._form, self._check = form, check
         self._box = QCheckBox() if form.zero else None
-        self._number = _SpinBox()
-        self._number.setRange(-_BEYOND, _BEYOND)
-        self._number.limit(check.low / form.scale, check.high / form.scale)
-        self._number.setDecimals(form.decimals)
-        self._number.setSingleStep(form.step)
-        self._number.count(self._unit)
-        self._number.setKeyboardTracking(False)
-        self._number.setGroupSeparatorShown(True)
-        super().__init__(_Together(self._box, self._number) if self._box else self._number)
+        self.number = _SpinBox()
+        self.number.setRange(-_BEYOND, _BEYOND)
+        self.number.limit(check.low / form.scale, check.high / form.scale)
+        self.number.setDecimals(form.decimals)
+        self.number.setSingleStep(form.step)
+        self.number.count(self._unit)
+        self.number.setKeyboardTracking(False)
+        self.number.setGroupSeparatorShown(True)
+        super().__init__(_Together(self._box, self.number) if self._box else self.number)
 
     @property
     def words(self) -> str:
@@ -165,7 +173,7 @@ class AmountControl(Control):
 
     def connect(self, choose: Choose) -> None:
         """See ``Control``."""
-        self._number.valueChanged.connect(lambda shown: choose(self._raw(shown)))
+        self.number.valueChanged.connect(lambda shown: choose(self._raw(shown)))
         if self._box is not None:
 
             def switch(is_on: bool) -> None:
@@ -176,18 +184,18 @@ class AmountControl(Control):
 
     def show_value(self, value: float) -> None:
         """See ``Control``."""
-        with QSignalBlocker(self._number):
-            self._number.setValue((value or self._form.first) / self._form.scale)
+        with QSignalBlocker(self.number):
+            self.number.setValue((value or self._form.first) / self._form.scale)
         if self._box is not None:
             self._box.setChecked(bool(value))
-            self._number.setEnabled(bool(value))
+            self.number.setEnabled(bool(value))
 
     def reason(self, _error: ValueError) -> str:
         """See ``Control``."""
         steps = 10**self._form.decimals
         low = math.ceil(self._check.low / self._form.scale * steps) / steps
         high = math.floor(self._check.high / self._form.scale * steps) / steps
-        limits = [self._number.textFromValue(limit) for limit in (low, high)]
+        limits = [self.number.textFromValue(limit) for limit in (low, high)]
         return _MUST_BE.format(low=limits[0], high=limits[1], unit=self._unit(high))
 
     def _unit(self, shown: float) -> str:

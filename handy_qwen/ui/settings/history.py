@@ -5,6 +5,7 @@ from __future__ import annotations
 from handy_qwen.core.upkeep import HistoryUse, Upkeep
 from handy_qwen.core.view import Window
 from handy_qwen.ui.dialogs import confirm
+from handy_qwen.ui.settings.controls import line_up
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.strings import size, whole
@@ -24,7 +25,9 @@ class HistoryAndPrivacyPage(SettingsPage):
             tr("Everything stays on this computer"), self.setting("history"), self.setting("private")
         )
         names = ("history_count", "history_days", "history_gb")
-        self.add_section(tr("Keep at most"), *map(self.setting, names))
+        limits = [self.setting(name) for name in names]
+        line_up(one.setting for one in limits)
+        self.add_section(tr("Keep at most"), *limits)
         window = Button(tr("Open History…"), lambda: tools.commands.open_window(Window.HISTORY))
         self._delete = Button(tr("Delete all…"), self._ask_to_delete)
         self._use = Row(tr("Dictations"), window, help=_UNKNOWN)
