@@ -10,8 +10,16 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
+from PySide6.QtGui import QAction, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+)
 
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
@@ -130,6 +138,25 @@ class _Chooser(QPushButton):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         super().resizeEvent(event)
         self._fit()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Its text begins where that of other lists does."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        text, option.text = option.text, ""
+        painter = QStylePainter(self)
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        edge = self.fontMetrics().averageCharWidth()
+        first = QStyle.visualAlignment(self.layoutDirection(), Qt.AlignmentFlag.AlignLeft)
+        painter.drawItemText(
+            self.rect().adjusted(edge, 0, -edge, 0),
+            first | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic,
+            self.palette(),
+            self.isEnabled(),
+            text,
+            QPalette.ColorRole.ButtonText,
+        )
+        painter.end()
 
     def _fit(self) -> None:
         metrics = self.fontMetrics()
