@@ -98,7 +98,7 @@ class _RulesModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> object:
         if orientation is Qt.Orientation.Vertical:
-            return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
+            return whole(section + 1) if role == Qt.ItemDataRole.DisplayRole else None
         if role == Qt.ItemDataRole.ToolTipRole and section in _TIPS:
             return _TIPS[section]
         return _TITLES[section] if role == Qt.ItemDataRole.DisplayRole else None

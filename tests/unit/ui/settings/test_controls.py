@@ -4,12 +4,13 @@
 import gettext
 
 import pytest
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, Qt
 
 from handy_qwen.settings.checks import number
 from handy_qwen.settings.forms import Amount, Unit
 from handy_qwen.ui import strings, translation
 from handy_qwen.ui.settings.controls import AmountControl
+from handy_qwen.ui.settings.rule_table import RuleTable
 
 
 @pytest.fixture
@@ -62,10 +63,13 @@ def test_the_unit_has_the_form_for_its_number(qtbot, monkeypatch):
     assert control.reason(ValueError("")).endswith("36,500 dni.")
 
 
-def test_all_digits_are_those_of_the_language(language):
+def test_all_digits_are_those_of_the_language(qtbot, language):
     language("ar_EG")
     assert strings.whole(1210) == "١٬٢١٠"
     assert strings.clock(67) == "١:٠٧"
     assert strings.remaining(180) == "about ٣ minutes left"
+    table = RuleTable(change=lambda *_: None, delete=lambda: None)
+    qtbot.addWidget(table)
+    assert table.model().headerData(3, Qt.Orientation.Vertical) == "٤"
     language("en")
     assert (strings.whole(1210), strings.clock(67)) == ("1,210", "1:07")
