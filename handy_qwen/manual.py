@@ -19,6 +19,7 @@ TOPICS = (
     "install",
 )
 """Their names, in the order in which they are offered."""
+_BEGINNING = 5  # letters that need not be a whole word
 
 
 def page(topic: str) -> str:
@@ -32,9 +33,13 @@ def title(topic: str) -> str:
 
 
 def topic_about(word: str) -> str:
-    """The topic whose page has the most to say about ``word``, first of all in its headings; "": none has."""
+    """The topic whose page has the most to say about ``word``, first of all in its headings; "": none has.
+
+    A few letters must be a word: "foo" is not about the foot of a window. More may be the beginning of one.
+    """
     stem = word.casefold().removesuffix("s")
-    said = re.compile(rf"(?<!\w){re.escape(stem)}", re.IGNORECASE)
+    end = "" if len(stem) >= _BEGINNING else r"(?:e?s)?(?!\w)"
+    said = re.compile(rf"(?<!\w){re.escape(stem)}{end}", re.IGNORECASE)
     scores = {}
     for topic in TOPICS:
         text = page(topic)

@@ -41,6 +41,8 @@ PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 OLDEST_PYTHON = (3, 11)
 
+FOR_TESTS = ["-e", ".[video]", "--group", "test"]  # sound in videos is tested, too
+
 # What .venv's Python is given.
 PYTEST = ["-m", "pytest", "-q"]
 DESKTOP_SPREAD = ["--numprocesses", "5", "--dist", "loadfile", "--no-loadscope-reorder"]  # they mostly wait
@@ -95,17 +97,26 @@ def ci(_arguments: Sequence[str]) -> int:
 def need_all() -> None:
     """Install what all tests need."""
     need_system(programs.packages(Use.TRY, Use.CI))
-    need_python(["-e", ".[video]", "--group", "test"])  # sound in videos is tested, too
+    need_python(FOR_TESTS)
     os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
+
+
+def need_tools(*modules: str) -> None:
+    """Install what the tests need into .venv, if one of these is not there: ``try`` installs none of it."""
+    look = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(one) is None for one in {modules}))"
+    if not has_pip() or subprocess.run([PYTHON, "-c", look], check=False).returncode:
+        need_python(FOR_TESTS)
 
 
 def check(_arguments: Sequence[str]) -> int:
     """Lint, formatting, types."""
+    need_tools("ruff", "mypy")
     return side_by_side(*CHECKS, niceness=0)
 
 
 def test(arguments: Sequence[str]) -> int:
     """The tests that pytest's ``arguments`` choose, or all of them."""
+    need_tools("pytest", "xdist")
     if arguments:
         return run([str(PYTHON), *PYTEST, *arguments])
     return side_by_side(DESKTOP_TESTS, OTHER_TESTS)
@@ -149,6 +160,7 @@ def lock(_arguments: Sequence[str]) -> int:
 
 def fmt(_arguments: Sequence[str]) -> int:
     """Format the code and fix what ruff can fix."""
+    need_tools("ruff")
     return run([str(PYTHON), "-m", "ruff", "check", "--fix", "-q", "."]) or run(
         [str(PYTHON), "-m", "ruff", "format", "."]
     )

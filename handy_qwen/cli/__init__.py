@@ -17,7 +17,16 @@ from typing import cast
 from handy_qwen import __version__, manual
 from handy_qwen.cli import bench, doctor, history, model, running, settings, transcribe, uninstall
 from handy_qwen.cli.options import Command, Parser, Subparsers, add_command
-from handy_qwen.cli.terminal import UsageError, complain, exit_status, open_streams, write
+from handy_qwen.cli.terminal import (
+    UsageError,
+    columns,
+    complain,
+    exit_status,
+    open_streams,
+    width,
+    wrapped,
+    write,
+)
 from handy_qwen.errors import HandyError, LanguageError
 from handy_qwen.message import Message
 
@@ -35,6 +44,7 @@ _EXAMPLES = (
     "handy-qwen model install qwen3-asr-0.6b   # download a full model",
     "handy-qwen doctor                         # check this computer",
 )
+_ENTRIES = ("* ", "- ")  # begin one of a list, on a help page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,18 +103,22 @@ def _help(options: argparse.Namespace) -> int:
     else:
         rows = [["", name, manual.title(name)] for name in manual.TOPICS]
         about = "Each command explains itself with --help, e.g. handy-qwen transcribe --help."
-        write("\n".join(["handy-qwen help TOPIC", "", *_columns(rows), "", about]) + "\n")
+        write("\n".join(["handy-qwen help TOPIC", "", *columns(rows, width()), "", about]) + "\n")
     return 0
 
 
 def plain(page: str) -> str:
-    """Markdown, as far as the help pages use it, as text."""
+    """Markdown, as far as the help pages use it, as text that fits into the terminal."""
     lines: list[str] = []
     table: list[list[str]] = []
+    said: list[str] = []  # the lines of a paragraph, or of an entry of a list
     is_code = False
     for line in [*page.splitlines(), ""]:
+        if said and (not line or line.startswith(("```", "|", "#", *_ENTRIES))):
+            lines += _paragraph(" ".join(said))
+            said = []
         if table and not line.startswith("|"):
-            lines += _columns(table)
+            lines += columns(table, width())
             table = []
         if line.startswith("```"):
             is_code = not is_code
@@ -115,17 +129,19 @@ def plain(page: str) -> str:
                 table.append([_plain(cell.strip()) for cell in re.split(r"(?<!\\)\|", line)[:-1]])
         elif title := re.fullmatch("#+ (.*)", line):
             lines += [title[1], "-" * len(title[1])]
+        elif line:
+            said.append(line.strip())
         else:
-            lines.append(_plain(line))
+            lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _paragraph(text: str) -> list[str]:
+    mark = text[:2] if text.startswith(_ENTRIES) else ""
+    return wrapped(_plain(text.removeprefix(mark)), " " * len(mark), first=mark)
 
 
 def _plain(line: str) -> str:
     return re.sub(
         r"\[([^]]+)\]\([^)]*\)|\*\*(.+?)\*\*|`([^`]+)`", lambda found: found[found.lastindex or 0], line
     )
-
-
-def _columns(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

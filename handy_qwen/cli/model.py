@@ -29,6 +29,8 @@ from handy_qwen.cli.terminal import (
     interruptible,
     say,
     stoppable,
+    width,
+    wrapped,
     write,
     write_json,
 )
@@ -133,20 +135,29 @@ def _run_list(options: argparse.Namespace) -> int:
     if options.json:
         write_json([_row(entry, folders, used) for entry in entries])
         return 0
-    write(f"{'NAME':22} {'STATE':12} {'DOWNLOAD':>9} {'ON DISK':>9} {'MEMORY':>9}   FOLDER OR USE\n")
+    sizes = f"{'DOWNLOAD':>9} {'ON DISK':>9} {'MEMORY':>9}"
+    write(_listed(f"{'NAME':22} {'STATE':12} {sizes}", "FOLDER OR USE"))
     for entry in entries:
         download = "" if entry.is_permanent else _size(entry.download_bytes)
         sizes = f"{download:>9} {_size(entry.disk_bytes):>9} {_size(entry.memory_bytes):>9}"
         folder = folders.get(entry.name)
         status = _status(entry, is_used=folder is not None and folder.resolve() == used)
-        write(f"{entry.name:22} {status:12} {sizes}   {folder or entry.summary or entry.source}\n")
+        write(_listed(f"{entry.name:22} {status:12} {sizes}", str(folder or entry.summary or entry.source)))
         for form in () if folder else entry.forms[1:]:
             name, sizes = (
                 f"  --preset {form.preset}",
                 f"{_size(form.disk_bytes):>9} {_size(form.memory_bytes):>9}",
             )
-            write(f"{name:45} {sizes}   {form.cost}\n")
+            write(_listed(f"{name:45} {sizes}", form.cost))
     return 0
+
+
+def _listed(facts: str, words: str) -> str:
+    """A line of the list; on a terminal that is too narrow the words go below."""
+    line = f"{facts}   {words}"
+    if not sys.stdout.isatty() or len(line) <= width():
+        return f"{line}\n"
+    return "\n".join([facts, *wrapped(words, " " * 6)]) + "\n"
 
 
 def _row(entry: ModelEntry, folders: dict[str, Path], used: Path | None) -> dict[str, object]:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from handy_qwen.cli.options import (
     read_settings,
 )
 from handy_qwen.cli.running import ask_app
-from handy_qwen.cli.terminal import UsageError, say, write, write_json
+from handy_qwen.cli.terminal import UsageError, columns, say, width, write, write_json
 from handy_qwen.core.types import Part
 from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 from handy_qwen.message import Message
@@ -75,7 +76,9 @@ def add_parsers(commands: Subparsers) -> None:
     imported = add_command(actions, "import", _import, "take over what a file has", about)
     imported.add_argument("file", type=Path, metavar="FILE")
     for one in (exported, imported):
-        one.add_argument("--only", nargs="+", choices=list(Part), metavar="PART", help="only these parts")
+        one.add_argument(
+            "--only", type=_parts, action="extend", metavar="PART[,PART…]", help="only these parts"
+        )
     add_command(actions, "edit", _edit, "open the settings file in your editor")
     _add_words(commands)
 
@@ -102,11 +105,12 @@ def _list(options: argparse.Namespace) -> int:
     if options.json:
         write_json(rows)
         return 0
-    width = max((len(row["name"]) for row in rows), default=0)
+    table = []
     for row in rows:
-        value = _elided(_shown(row["value"]))
+        value = _elided(_shown(_worded(OPTIONS[row["name"]], row["value"])))
         mark = "*" if row["is_changed"] else " "
-        write(f"{mark} {row['name']:{width}}  {value:{_SHOWN_CHARS}}  {row['label']}".rstrip() + "\n")
+        table.append([f"{mark} {row['name']}", value, row["label"]])
+    write("".join(f"{line}\n" for line in columns(table, width() if sys.stdout.isatty() else sys.maxsize)))
     for problem in found.problems:
         say(f"{found.path}: {problem}")
     return 0
@@ -117,7 +121,7 @@ def _get(options: argparse.Namespace) -> int:
     if options.json:
         write_json(value)
         return 0
-    items = value if isinstance(value, list) else [value]
+    items = value if isinstance(value, list) else [_worded(_option(options.name), value)]
     write("".join(f"{item if isinstance(item, str) else _shown(item)}\n" for item in items))
     return 0
 
@@ -131,7 +135,7 @@ def _set(options: argparse.Namespace) -> int:
         hint = Message("Put a value with spaces in quotes.")
         raise UsageError(title, hint)
     else:
-        (given,) = options.values
+        given = "" if _is_automatic(option, options.values[0]) else options.values[0]
         _change(option, lambda _before: _read(option.read, given, option.name), is_whole=True)
     return 0
 
@@ -171,6 +175,18 @@ def _reset(options: argparse.Namespace) -> int:
 
     change(paths.settings_file(), **{name: _option(name).default for name in options.names})
     return 0
+
+
+def _parts(text: str) -> list[Part]:
+    """Reads ``--only``: names with commas between, so that the file may stand behind them."""
+    found = []
+    for name in text.split(","):
+        if name not in list(Part):
+            near = get_close_matches(name, list(Part), 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(Part)}"
+            raise argparse.ArgumentTypeError(f"invalid choice: {name!r}, {hint}")
+        found.append(Part(name))
+    return found
 
 
 def _export(options: argparse.Namespace) -> int:
@@ -237,8 +253,6 @@ def _option(name: str) -> Option:
 
     if name in OPTIONS:
         return OPTIONS[name]
-    from difflib import get_close_matches
-
     near = get_close_matches(name.replace("-", "_"), OPTIONS, 1)
     hint = (
         Message("Did you mean {near}?", near=near[0])
@@ -283,6 +297,20 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
     if isinstance(value, tuple):
         return [entry if isinstance(entry, str) else item_of(entry) for entry in value]
     return AUTOMATIC if value is None else value
+
+
+def _worded(option: Option, value: Any) -> Any:  # noqa: ANN401  of any setting
+    """``value`` as people read it: nothing, where that leaves the choice to the program, has a name."""
+    from handy_qwen.languages import AUTOMATIC
+
+    return AUTOMATIC if value == option.default == "" else value
+
+
+def _is_automatic(option: Option, given: str) -> bool:
+    """Whether ``given`` leaves the choice to the program, as ``_worded`` says it."""
+    from handy_qwen.languages import AUTOMATIC
+
+    return option.default == "" and given.strip().lower() == AUTOMATIC
 
 
 def _shown(value: object) -> str:

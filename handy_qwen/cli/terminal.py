@@ -9,12 +9,14 @@ import os
 import shutil
 import signal
 import sys
+import textwrap
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from itertools import zip_longest
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn, TextIO, TypeVar
 
@@ -31,6 +33,8 @@ _STOP_SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasa
 _GRACE_S = 3.0
 _BAR_CHARS = 24
 _BAR_LINE_CHARS = _BAR_CHARS + 8
+_LEAST_COLUMNS, _LEAST_CELL = 40, 8
+_BETWEEN, _INDENT = "  ", "  "  # columns of a table, lines of a cell
 _WORDS = {
     InstallStage.WAITING: "waiting for another process",
     InstallStage.DOWNLOADING: "downloading",
@@ -155,6 +159,44 @@ def write(text: str) -> None:
 def write_json(value: object) -> None:
     """Write a result for other programs."""
     write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def width() -> int:
+    """How many columns people see; 80 where nobody says."""
+    return max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
+
+
+def wrapped(text: str, indent: str = "", *, first: str | None = None, room: int = 0) -> list[str]:
+    """``text`` in lines of at most ``room`` columns, or those of the terminal.
+
+    ``indent`` is before each, ``first`` before the first if that is another.
+    """
+    return textwrap.wrap(
+        text,
+        room or width(),
+        initial_indent=indent if first is None else first,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+    )
+
+
+def columns(rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """A table of at most ``room`` columns; of a cell in several lines those behind the first are indented."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    left = room - len(_BETWEEN) * (len(widths) - 1)
+    while sum(widths) > left and max(widths) > _LEAST_CELL:
+        widths[widths.index(max(widths))] -= 1
+    lines = []
+    for row in rows:
+        cells = [
+            wrapped(cell, _INDENT, first="", room=size) if len(cell) > size else [cell]
+            for cell, size in zip(row, widths, strict=True)
+        ]
+        lines += [
+            _BETWEEN.join(map(str.ljust, parts, widths)).rstrip()
+            for parts in zip_longest(*cells, fillvalue="")
+        ]
+    return lines
 
 
 def _abandon(stream: TextIO) -> None:

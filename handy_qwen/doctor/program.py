@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform as machine
 import re
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -146,6 +147,9 @@ def _frozen(platform: str, executable: Path) -> Installation:
         return Installation(
             "deb", f"the Debian package, in {folder}", f"Run: sudo apt remove {paths.APP_NAME}"
         )
+    if (folder / "installed-files").is_file():  # also elsewhere: in the menu, among icons and manuals
+        script = shlex.quote(str(folder / "install.sh"))
+        return Installation("folder", f"a folder, {folder}", f"Run: {script} --remove")
     return Installation("folder", f"a folder, {folder}", f"Delete the folder {folder}.")
 
 

@@ -257,7 +257,7 @@ class Download:
             whole, part = self._paths(file)
             if not whole.exists():
                 if is_offline() and size_of(part) < file.size_bytes:
-                    raise offline_error()
+                    raise offline_error(is_begun=here > 0)
                 fetch = _Fetch(self._hub, listing, file, part, self._meter)
                 retry(fetch.resume, self._policy, self._meter)
             if file.name == CONFIG_FILE:

@@ -557,10 +557,12 @@ def is_offline() -> bool:
     return bool(constants.is_offline_mode())
 
 
-def offline_error() -> DownloadError:
-    """What to say where the network must not be used."""
+def offline_error(*, is_begun: bool = False) -> DownloadError:
+    """What to say where the network must not be used; ``is_begun``: a part of the model is here."""
     return DownloadError(
-        Message("The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest."),
+        Message("The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest.")
+        if is_begun
+        else Message("HF_HUB_OFFLINE prevents downloading the model."),
         DownloadReason.OFFLINE,
         Message("Unset it, or import the model from a folder or an archive."),
     )

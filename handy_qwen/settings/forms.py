@@ -41,24 +41,23 @@ class Unit(enum.Enum):
     DICTATIONS = "dictations"
     THREADS = "threads"
 
-    @property
-    def short(self) -> Message:
-        """Beside a number: "s"."""
-        return _SHORT[self]
+    def short(self, number: float) -> Message:
+        """Behind a ``number`` in a field: "s"."""
+        return _SHORT[self](number)
 
     def counted(self, number: float) -> Message:
         """With its number: "15 minutes"."""
         return _COUNTED[self](number)
 
 
-# Translators: units beside a field for a number, as in "0.3 s", "15 min", "90 days".
-_SHORT = {
-    Unit.SECONDS: Message("s"),
-    Unit.MINUTES: Message("min"),
-    Unit.DAYS: Message("days"),
-    Unit.GIGABYTES: Message("GB"),
-    Unit.DICTATIONS: Message("dictations"),
-    Unit.THREADS: Message("threads"),
+# Translators: units behind a field for a number, as in "0.3 s", "15 min", "90 days".
+_SHORT: dict[Unit, Callable[[float], Message]] = {
+    Unit.SECONDS: lambda _number: Message("s"),
+    Unit.MINUTES: lambda _number: Message("min"),
+    Unit.DAYS: lambda number: messages("day", "days", number),
+    Unit.GIGABYTES: lambda _number: Message("GB"),
+    Unit.DICTATIONS: lambda number: messages("dictation", "dictations", number),
+    Unit.THREADS: lambda _number: Message("threads"),
 }
 _COUNTED: dict[Unit, Callable[[float], Message]] = {
     Unit.SECONDS: lambda count: messages("{count} second", "{count} seconds", count),

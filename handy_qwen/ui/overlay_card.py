@@ -13,7 +13,6 @@ from __future__ import annotations
 import enum
 import math
 import textwrap
-import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -246,7 +245,7 @@ class CardPainter:
         metrics = QFontMetricsF(self._small)
         words = [content.remark]
         if content.began_s is not None:
-            words.append("00:00")
+            words.append(strings.in_digits("00:00"))
         width = max(metrics.horizontalAdvance(word) for word in words)
         return width + _GAP_PX if width else 0.0
 
@@ -269,7 +268,7 @@ class CardPainter:
         """What a click does, as a link; or which keys end the recording, with a lock if only they do."""
         font = QFont(self._small)
         font.setUnderline(content.remedy is not None)
-        is_right = is_right_to_left(content.title)
+        is_right = strings.is_right_to_left(content.title)
         painter.setFont(font)
         painter.setPen(scheme.color("working" if content.remedy else "quiet"))
         if content.is_locked:
@@ -300,7 +299,7 @@ class CardPainter:
         layout.setFormats(formats)  # before the lines are made: they would be thrown away
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
-        if is_right_to_left(text):
+        if strings.is_right_to_left(text):
             option.setTextDirection(Qt.LayoutDirection.RightToLeft)
             option.setAlignment(Qt.AlignmentFlag.AlignRight)
         layout.setTextOption(option)
@@ -344,12 +343,6 @@ def fitted(content: Content, lines_of: Callable[[str], int]) -> tuple[str, int]:
 
 def _is_mirrored() -> bool:
     return QGuiApplication.layoutDirection() == Qt.LayoutDirection.RightToLeft
-
-
-def is_right_to_left(text: str) -> bool:
-    """Whether its first letter that has a direction is of a script that runs from right to left."""
-    directions = (unicodedata.bidirectional(letter) for letter in text)
-    return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
 
 
 def _paint_background(painter: QPainter, card: QRectF, scheme: Scheme) -> None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from PySide6.QtCore import QLocale
+from PySide6.QtCore import QLocale, Qt
 
 from handy_qwen import __version__
 from handy_qwen.core.types import Mode
@@ -63,6 +64,7 @@ NO_MODELS = tr("No model is installed")
 STARTING, LISTENING = tr("Starting the microphone…"), tr("Listening…")
 TRANSCRIBING, LOADING = tr("Transcribing…"), tr("Loading the model…")
 HOLD_AND_SPEAK, PRESS_AND_SPEAK = tr("Hold {keys} and speak."), tr("Press {keys} and speak.")
+RELEASE_KEY = tr("Listening… Release the key when you're done.")
 # Translators: the second is how loud the microphone is.
 MODEL_LOADS, LEVEL = tr("the model is loading"), tr("Level")
 # Translators: {cancel} is "Esc to cancel", "F10 to cancel" or "cancel in the tray menu", which stands
@@ -89,7 +91,7 @@ def language_title(name: str) -> str:
 def languages(names: Sequence[str]) -> str:
     """Some languages in one line: their names, or how many there are."""
     if len(names) > _MOST_NAMED:
-        return ntr("{count} language", "{count} languages", len(names)).format(count=len(names))
+        return ntr("{count} language", "{count} languages", len(names)).format(count=whole(len(names)))
     return ", ".join(NATIVE_NAMES.get(name, name) for name in names)
 
 
@@ -117,6 +119,18 @@ def how_to_finish(view: View) -> str:
     return FINISH.format(keys=" / ".join(view.finish_keys), cancel=cancel)
 
 
+def how_to_go_on(view: View) -> str:
+    """What the key is for now: which ends the recording, or which begins one; empty if there is none."""
+    if view.phase is not Phase.RECORDING:
+        return how_to_dictate(view.choices)
+    return how_to_finish(view) if is_tapped(view) else RELEASE_KEY
+
+
+def is_tapped(view: View) -> bool:
+    """Whether the recording of ``view`` goes on when the key comes up."""
+    return view.is_hands_free or view.choices.mode == Mode.TOGGLE
+
+
 def literal(title: str) -> str:
     """``title`` as a button or menu shows it: its ampersands underline nothing."""
     return title.replace("&", "&&")
@@ -130,6 +144,17 @@ def tip(text: str) -> str:
 def without_letter(title: str) -> str:
     """``title`` without the ampersand that underlines a letter; one that is meant stays."""
     return re.sub("&(.)", r"\1", title)
+
+
+def is_right_to_left(text: str) -> bool:
+    """Whether its first letter that has a direction is of a script that runs from right to left."""
+    directions = (unicodedata.bidirectional(letter) for letter in text)
+    return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
+
+
+def direction(text: str) -> Qt.LayoutDirection:
+    """In which ``text`` is drawn, whatever the language of the windows: it is the user's, or a name."""
+    return Qt.LayoutDirection.RightToLeft if is_right_to_left(text) else Qt.LayoutDirection.LeftToRight
 
 
 def unlike(titles: Iterable[str]) -> Iterator[str]:
@@ -156,7 +181,7 @@ def clock(seconds: float) -> str:
     """A duration as 0:07 or 1:02:03."""
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    return in_digits(f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}")
 
 
 def size(size_bytes: float) -> str:
@@ -176,12 +201,23 @@ def remaining(seconds: float) -> str:
     if seconds < 10:
         return REMAINING_MOMENT
     if seconds < 55:
-        return REMAINING_S.format(seconds=10 * round(seconds / 10))
+        return REMAINING_S.format(seconds=whole(10 * round(seconds / 10)))
     minutes = max(1, round(seconds / 60))
     if minutes < 60:
         left = ntr("about {minutes} minute left", "about {minutes} minutes left", minutes)
-        return left.format(minutes=minutes)
-    return REMAINING_H.format(hours=minutes // 60, minutes=minutes % 60)
+        return left.format(minutes=whole(minutes))
+    return REMAINING_H.format(hours=whole(minutes // 60), minutes=whole(minutes % 60))
+
+
+def whole(count: int) -> str:
+    """A count, in the digits of the language: 12,000."""
+    return QLocale().toString(count)
+
+
+def in_digits(text: str) -> str:
+    """``text`` with its digits as the language writes them: Arabic has others."""
+    zero = ord(QLocale().zeroDigit())
+    return text.translate({ord("0") + digit: zero + digit for digit in range(10)})
 
 
 def number(value: float) -> str:
@@ -191,4 +227,4 @@ def number(value: float) -> str:
 
 def percent(share: float) -> str:
     """43%: never all of it before it is done."""
-    return PERCENT.format(number=QLocale().toString(min(int(share * 100), 100)))
+    return PERCENT.format(number=whole(min(int(share * 100), 100)))

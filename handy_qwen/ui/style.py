@@ -144,6 +144,7 @@ _FUSION = "fusion"
 _WITHOUT_KDES = "#d6d2d0"  # windows then: a gray of 2008, and light on a dark desktop, too
 _RADIUS_PX = 2.0
 _ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
+_FOCUS_PEN_PX = 2.0  # a thin one beside Fusion's gray edge is hard to see
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
 _ARROW_PX = 28  # of a closed list, with its edges: Fusion's, whatever the letters; its entry has the rest
@@ -298,10 +299,12 @@ def _outline_enabled(option: QStyleOption, painter: QPainter, area: QRect, *, is
 
 
 def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect, *, is_round: bool = False) -> None:
-    color = outline(option.palette)
+    color, width = outline(option.palette), 1.0
     if option.state & QStyle.StateFlag.State_HasFocus:
+        width = _FOCUS_PEN_PX
         color = readable(option.palette.highlight().color(), *grounds(option.palette), ratio=OUTLINE_CONTRAST)
-    radius, width = (area.width() / 2, _ROUND_PEN_PX) if is_round else (_RADIUS_PX, 1.0)
+    radius = area.width() / 2 if is_round else _RADIUS_PX
+    width = max(width, _ROUND_PEN_PX) if is_round else width
     painter.save()
     draw_rounded(painter, QRectF(area), radius, edge=QPen(color, width))
     painter.restore()

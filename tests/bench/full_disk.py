@@ -19,7 +19,8 @@ os.environ |= {"HANDY_QWEN_HOME": str(HOME), "HF_HOME": str(HOME / "hf")}
 
 from handy_qwen.core.models import InstallStage  # noqa: E402  the environment is read when these are imported
 from handy_qwen.errors import HandyError  # noqa: E402
-from handy_qwen.models.installing import install, is_whole, remove  # noqa: E402
+from handy_qwen.models.installed import remove  # noqa: E402
+from handy_qwen.models.installing import install, is_whole  # noqa: E402
 from handy_qwen.models.storage import ModelPaths  # noqa: E402
 from tests.hub.server import FakeHub  # noqa: E402
 from tests.hub.tiny import CHECKPOINT, REPOSITORY, TINY  # noqa: E402

@@ -57,9 +57,9 @@ def draw() -> None:
     look, folder, only, language = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4]
     app = QApplication([])
     translation.use(language)
-    from handy_qwen.ui.style import use_outlines
+    from handy_qwen.ui.style import use_style
 
-    use_outlines()
+    use_style()
     if look in {"dark", "contrast"}:
         from tests.unit.ui.test_contrast import PALETTES
 

@@ -152,7 +152,7 @@ class _Checks(QWidget):
         mark = Icon()
         mark.set_drawing(*_ICONS[check.severity])
         mark.setAccessibleName(_SEVERITIES[check.severity])
-        remedy = SecondaryText(check.remedy, scale=0.92)
+        remedy = SecondaryText(_unbroken(check.remedy), scale=0.92)
         if not check.remedy:
             remedy.hide()
         said = column(Text(check.text), remedy, gap_px=2)
@@ -172,6 +172,11 @@ class _Checks(QWidget):
 def _breakable(path: Path) -> str:
     """``path``, with places for line breaks where Windows has its backslashes: Qt sees none there."""
     return str(path).replace("\\", "\\\N{ZERO WIDTH SPACE}")
+
+
+def _unbroken(remedy: str) -> str:
+    """``remedy`` without a line's end behind the hyphens of an option (--start). It cannot be copied."""
+    return remedy.replace("--", "--\N{WORD JOINER}")
 
 
 def _open(folder: Path) -> None:
@@ -196,4 +201,6 @@ def _summary(upkeep: Upkeep) -> str:
         return _NOT_CHECKED
     if not bad:
         return tr("Everything works.")
-    return ntr("{count} thing to look at.", "{count} things to look at.", bad).format(count=bad)
+    return ntr("{count} thing to look at.", "{count} things to look at.", bad).format(
+        count=strings.whole(bad)
+    )

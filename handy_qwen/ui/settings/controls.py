@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import abc
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
@@ -26,6 +26,7 @@ from handy_qwen.ui.translation import tr, translated
 Choose = Callable[[object], None]
 """Called with what the user chose, not checked yet."""
 _LEAST_CHARACTERS = 12  # that a closed list shows, however narrow the window is
+_PLURALS = (0, 1, 2, 3, 11, 100)  # numbers of whose things languages speak in different ways
 _BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
 # Translators: {unit} is "s", "min", "days", "GB", ...
 _MUST_BE = tr("Must be from {low} to {high} {unit}.")
@@ -73,6 +74,14 @@ def control_for(option: Option) -> Control:
         [(value, translated(title)) for value, title in form.values.items()],
         lambda value: translated(form.worded(value)),
     )
+
+
+def line_up(controls: Iterable[Control]) -> None:
+    """Let the numbers of ``controls`` be as wide as the widest, so that the boxes before them are in line."""
+    numbers = [one.number for one in controls if isinstance(one, AmountControl)]
+    widest = max(one.sizeHint().width() for one in numbers)
+    for one in numbers:
+        one.setMinimumWidth(widest)
 
 
 def language_entries(choices: Choices) -> list[tuple[str, str]]:
@@ -147,24 +156,24 @@ class AmountControl(Control):
     def __init__(self, form: Amount, check: number) -> None:
         self._form, self._check = form, check
         self._box = QCheckBox() if form.zero else None
-        self._number = _SpinBox()
-        self._number.setRange(-_BEYOND, _BEYOND)
-        self._number.limit(check.low / form.scale, check.high / form.scale)
-        self._number.setDecimals(form.decimals)
-        self._number.setSingleStep(form.step)
-        self._number.setSuffix(f" {translated(form.unit.short)}")
-        self._number.setKeyboardTracking(False)
-        self._number.setGroupSeparatorShown(True)
-        super().__init__(_Together(self._box, self._number) if self._box else self._number)
+        self.number = _SpinBox()
+        self.number.setRange(-_BEYOND, _BEYOND)
+        self.number.limit(check.low / form.scale, check.high / form.scale)
+        self.number.setDecimals(form.decimals)
+        self.number.setSingleStep(form.step)
+        self.number.count(self._unit)
+        self.number.setKeyboardTracking(False)
+        self.number.setGroupSeparatorShown(True)
+        super().__init__(_Together(self._box, self.number) if self._box else self.number)
 
     @property
     def words(self) -> str:
         """See ``Control``."""
-        return f"{translated(self._form.zero)} {translated(self._form.unit.short)}"
+        return f"{translated(self._form.zero)} {self._unit(self._check.high / self._form.scale)}"
 
     def connect(self, choose: Choose) -> None:
         """See ``Control``."""
-        self._number.valueChanged.connect(lambda shown: choose(self._raw(shown)))
+        self.number.valueChanged.connect(lambda shown: choose(self._raw(shown)))
         if self._box is not None:
 
             def switch(is_on: bool) -> None:
@@ -175,20 +184,22 @@ class AmountControl(Control):
 
     def show_value(self, value: float) -> None:
         """See ``Control``."""
-        with QSignalBlocker(self._number):
-            self._number.setValue((value or self._form.first) / self._form.scale)
+        with QSignalBlocker(self.number):
+            self.number.setValue((value or self._form.first) / self._form.scale)
         if self._box is not None:
             self._box.setChecked(bool(value))
-            self._number.setEnabled(bool(value))
+            self.number.setEnabled(bool(value))
 
     def reason(self, _error: ValueError) -> str:
         """See ``Control``."""
         steps = 10**self._form.decimals
         low = math.ceil(self._check.low / self._form.scale * steps) / steps
         high = math.floor(self._check.high / self._form.scale * steps) / steps
-        limits = [self._number.textFromValue(limit) for limit in (low, high)]
-        unit = translated(self._form.unit.short)
-        return _MUST_BE.format(low=limits[0], high=limits[1], unit=unit)
+        limits = [self.number.textFromValue(limit) for limit in (low, high)]
+        return _MUST_BE.format(low=limits[0], high=limits[1], unit=self._unit(high))
+
+    def _unit(self, shown: float) -> str:
+        return translated(self._form.unit.short(shown))
 
     def _raw(self, shown: float) -> float:
         raw = round(shown * self._form.scale, 9)
@@ -254,6 +265,13 @@ class _SpinBox(QDoubleSpinBox):
         super().__init__()
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._low, self._high = 0.0, 0.0
+        self._unit: Callable[[float], str] = str
+        self.valueChanged.connect(self._show_unit)
+
+    def count(self, unit: Callable[[float], str]) -> None:
+        """Show behind each number what ``unit`` says of it."""
+        self._unit = unit
+        self._show_unit()
 
     def limit(self, low: float, high: float) -> None:
         """Let the arrows stay between these; what is typed need not."""
@@ -261,9 +279,10 @@ class _SpinBox(QDoubleSpinBox):
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """Wide enough for what may be chosen, not for all that may be typed. Called by Qt."""
-        texts = [f"{self.textFromValue(value)}{self.suffix()}" for value in (self._low, self._high)]
+        numbers = [self.textFromValue(value) for value in (self._low, self._high)]
+        units = {f" {self._unit(value)}" for value in (*_PLURALS, self._high)}
         height = super().sizeHint().height()
-        widest = max(map(self.fontMetrics().horizontalAdvance, texts))
+        widest = sum(max(map(self.fontMetrics().horizontalAdvance, texts)) for texts in (numbers, units))
         return QSize(widest + 2 * height, height)  # the arrows, and the edges
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
@@ -277,8 +296,17 @@ class _SpinBox(QDoubleSpinBox):
     def textFromValue(self, value: float) -> str:  # noqa: N802  the name is Qt's
         """Without zeros behind the point. Called by Qt."""
         text = super().textFromValue(value)
-        point = self.locale().decimalPoint()
-        return text.rstrip("0").removesuffix(point) if point in text else text
+        point, zero = self.locale().decimalPoint(), self.locale().zeroDigit()
+        return text.rstrip(zero).removesuffix(point) if point in text else text
+
+    def setValue(self, value: float) -> None:  # noqa: N802  the name is Qt's
+        """Show ``value`` with its unit, also while nobody is told."""
+        super().setValue(value)
+        self._show_unit()
+
+    def _show_unit(self) -> None:
+        if (suffix := f" {self._unit(self.value())}") != self.suffix():
+            self.setSuffix(suffix)
 
     def wheelEvent(self, event: QWheelEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from handy_qwen.core.upkeep import HistoryUse, Upkeep
 from handy_qwen.core.view import Window
 from handy_qwen.ui.dialogs import confirm
+from handy_qwen.ui.settings.controls import line_up
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.strings import size
+from handy_qwen.ui.strings import size, whole
 from handy_qwen.ui.translation import ntr, tr
 from handy_qwen.ui.widgets import Button
 
@@ -24,7 +25,9 @@ class HistoryAndPrivacyPage(SettingsPage):
             tr("Everything stays on this computer"), self.setting("history"), self.setting("private")
         )
         names = ("history_count", "history_days", "history_gb")
-        self.add_section(tr("Keep at most"), *map(self.setting, names))
+        limits = [self.setting(name) for name in names]
+        line_up(one.setting for one in limits)
+        self.add_section(tr("Keep at most"), *limits)
         window = Button(tr("Open History…"), lambda: tools.commands.open_window(Window.HISTORY))
         self._delete = Button(tr("Delete all…"), self._ask_to_delete)
         self._use = Row(tr("Dictations"), window, help=_UNKNOWN)
@@ -64,9 +67,9 @@ class HistoryAndPrivacyPage(SettingsPage):
 
 def _used(use: HistoryUse) -> str:
     """What is there: "812 dictations, 12 of them starred; their sound uses 1.2 GB."."""
-    said = ntr("{count} dictation", "{count} dictations", use.entries).format(count=f"{use.entries:n}")
+    said = ntr("{count} dictation", "{count} dictations", use.entries).format(count=whole(use.entries))
     if use.starred:
-        said = tr("{dictations}, {count} of them starred").format(dictations=said, count=f"{use.starred:n}")
+        said = tr("{dictations}, {count} of them starred").format(dictations=said, count=whole(use.starred))
     return tr("{dictations}; their sound uses {size} now.").format(
         dictations=said, size=size(use.sound_bytes)
     )
@@ -75,7 +78,7 @@ def _used(use: HistoryUse) -> str:
 def _delete_question(use: HistoryUse) -> str:
     """What is asked before all is deleted."""
     count = use.entries - use.starred
-    return ntr("Delete {count} dictation?", "Delete {count} dictations?", count).format(count=f"{count:n}")
+    return ntr("Delete {count} dictation?", "Delete {count} dictations?", count).format(count=whole(count))
 
 
 def _delete_detail(use: HistoryUse) -> str:
@@ -84,4 +87,4 @@ def _delete_detail(use: HistoryUse) -> str:
         return tr("Their texts and their sound cannot be brought back.")
     stays = ntr("{count} starred one stays.", "{count} starred ones stay.", use.starred)
     gone = tr("Their texts and their sound cannot be brought back.")
-    return f"{gone} {stays.format(count=f'{use.starred:n}')}"
+    return f"{gone} {stays.format(count=whole(use.starred))}"

@@ -308,7 +308,9 @@ class MicrophoneList(QWidget):
         for place, name in enumerate(self._names):
             item, badge = self.rows.item(place), self._badge(place)
             title = self._title(name)
-            where = tr("{place} of {count}").format(place=place + 1, count=len(self._names))
+            where = tr("{place} of {count}").format(
+                place=strings.whole(place + 1), count=strings.whole(len(self._names))
+            )
             item.setText(title)
             item.setToolTip(strings.tip(title))
             item.setData(_NAME, name)
@@ -346,7 +348,7 @@ class MicrophoneList(QWidget):
             names = list(self._names)
             names.insert(place + by, names.pop(place))
             self._use(names, place + by)
-            where = {"place": place + by + 1, "count": len(names)}
+            where = {"place": strings.whole(place + by + 1), "count": strings.whole(len(names))}
             announce(
                 self.rows,
                 tr("{device}: {place} of {count}").format(device=self._title(names[place + by]), **where),
@@ -458,5 +460,6 @@ class _RowPainter(QStyledItemDelegate):
         painter.setPen((palette.highlightedText() if is_selected else palette.text()).color())
         elided = QFontMetricsF(option.font).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
+        painter.setLayoutDirection(strings.direction(elided))
         painter.drawText(area, side | Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignAbsolute, elided)
         painter.restore()

@@ -28,6 +28,7 @@ _RESET_TO = tr("Reset {setting} to {value}")
 _FOUND_BY = {  # what else a setting is searched by; translators: words that people may search for
     "overlay": tr("popup indicator"),
     "sounds": tr("beep cue tone"),
+    "while_recording": tr("music video pause duck volume player"),
     "mode": tr("push to talk toggle"),
     "model": tr("accuracy speed"),
     "live": tr("streaming preview speed"),

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.vocabulary import Row
 from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, place_kept, show_rows
-from handy_qwen.ui.strings import tip
+from handy_qwen.ui.strings import tip, whole
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken, text_in
@@ -102,7 +102,7 @@ class _RulesModel(QAbstractTableModel):
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> object:
         if orientation is Qt.Orientation.Vertical:
-            return section + 1 if role == Qt.ItemDataRole.DisplayRole else None
+            return whole(section + 1) if role == Qt.ItemDataRole.DisplayRole else None
         if role == Qt.ItemDataRole.ToolTipRole and section in _TIPS:
             return _TIPS[section]
         return _TITLES[section] if role == Qt.ItemDataRole.DisplayRole else None
@@ -252,7 +252,7 @@ class RuleTable(QTableView):
         for row in rows:
             if 0 <= row < self._rules.rowCount() and (reason := self._rules.problem(row)):
                 is_change = row < len(self._rules.rows) and self._rules.rows[row].saved is not None
-                said = tr("Row {row} isn't saved. {reason}").format(row=row + 1, reason=reason)
+                said = tr("Row {row} isn't saved. {reason}").format(row=whole(row + 1), reason=reason)
                 return f"{said} {_FORMER_APPLIES}" if is_change else said
         return ""
 

@@ -148,10 +148,11 @@ class HotkeyRow(QWidget):
     def name(self, number: int, keys: str, spoken_as: str) -> None:
         """It is hotkey ``number``, made of ``keys``, "" if they are to be chosen."""
         self.keys = keys
-        self.number.setText(f"{number}.")
-        self.cell.say(keys or _NO_KEY, spoken_as.format(number=number, keys=keys or _NO_KEY))
+        shown = strings.whole(number)
+        self.number.setText(f"{shown}.")
+        self.cell.say(keys or _NO_KEY, spoken_as.format(number=shown, keys=keys or _NO_KEY))
         self.remove.setAccessibleName(
-            tr("Remove hotkey {number}, {keys}").format(number=number, keys=keys or _NO_KEY)
+            tr("Remove hotkey {number}, {keys}").format(number=shown, keys=keys or _NO_KEY)
         )
         for label, control, title in zip(
             self._labels,
@@ -159,8 +160,8 @@ class HotkeyRow(QWidget):
             (tr("Language of hotkey {number}"), tr("Key pressed after hotkey {number}")),
             strict=True,
         ):
-            label.setAccessibleName(title.format(number=number))  # on Linux a list is called by its label
-            control.widget.setAccessibleName(title.format(number=number))
+            label.setAccessibleName(title.format(number=shown))  # on Linux a list is called by its label
+            control.widget.setAccessibleName(title.format(number=shown))
 
     def refuse(self, error: HandyError) -> None:
         """Say why the key that was pressed cannot be the hotkey, until another one is; offer one that can."""

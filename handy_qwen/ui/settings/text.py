@@ -99,7 +99,7 @@ class CommandLanguages(Row):
             box.clicked.connect(partial(self._switch, name))
             line = self._lines[name] = QWidget()
             row(box, (Text(said), 1), gap_px=SMALL_GAP_PX, parent=line)
-        panel = column(*self._lines.values(), gap_px=0)
+        panel = column(*self._lines.values(), gap_px=SMALL_GAP_PX)
         first = next(iter(self.boxes.values()))
         super().__init__(
             tr("Languages of spoken commands"),

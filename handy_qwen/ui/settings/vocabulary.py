@@ -23,7 +23,7 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.settings.rule_table import RuleTable, on_one_line
 from handy_qwen.ui.settings.word_list import LinesField, WordList
-from handy_qwen.ui.strings import without_letter
+from handy_qwen.ui.strings import whole, without_letter
 from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
 
@@ -314,7 +314,7 @@ class _Rules(_Part):
             said = tr("Inserted: {text}").format(text=on_one_line(tried.written))
             said = said if tried.written else tr("Nothing would be inserted.")
             said = tr("Inserted unchanged.") if tried.written == tried.text else said
-            if rows := ", ".join(map(str, sorted(self.table.row_of(one) for one in tried.slow))):
+            if rows := ", ".join(map(whole, sorted(self.table.row_of(one) for one in tried.slow))):
                 slow = tr("Patterns that take too long are left out: row {rows}.").format(rows=rows)
         if said != self.result.text():
             self.result.setText(said)
@@ -392,8 +392,8 @@ class _Files(_Part):
 def _tokens(fit: Fit) -> str:
     """How much of what the model reads is used."""
     used, count = tr("{tokens} of {limit} tokens used."), len(fit.left_out)
-    said = used.format(tokens=fit.tokens, limit=fit.limit)
+    said = used.format(tokens=whole(fit.tokens), limit=whole(fit.limit))
     if not count:
         return said
     left_out = ntr("{count} word doesn't fit.", "{count} words don't fit.", count)
-    return f"{said} {left_out.format(count=count)}"
+    return f"{said} {left_out.format(count=whole(count))}"

@@ -340,7 +340,9 @@ class _Trouble(Card):
                     "Until it is fixed, your changes work but are not saved. Resetting turns the line into a "
                     "comment: what you wrote stays in the file."
                 )
-            self.message.say(title.format(file=name, line=error.line, reason=error.text), hint=hint)
+            self.message.say(
+                title.format(file=name, line=strings.whole(error.line), reason=error.text), hint=hint
+            )
             option = OPTIONS.get(error.name)
             known = translated(option.described.label) if option else ""
             reset = tr("Re&set “{setting}”").format(setting=known)
@@ -354,7 +356,7 @@ class _Trouble(Card):
                 "{count} lines of {file} can't be used as written.",
                 count,
             )
-            self.message.say(title.format(count=count, file=name), hint=told)
+            self.message.say(title.format(count=strings.whole(count), file=name), hint=told)
         elif shown.refusal is not None:
             self.message.say(translated(shown.refusal.title), hint=translated(shown.refusal.hint))
 
@@ -364,7 +366,7 @@ class _Trouble(Card):
         one = self._stranger = strangers[0] if strangers else Problem()
         is_misplaced = one.place[-1:] == (one.meant,)
         right = tr("Move line {line} to its place") if is_misplaced else tr("Rename to “{name}”")
-        self.correct.setText(right.format(line=one.line, name=one.meant))
+        self.correct.setText(right.format(line=strings.whole(one.line), name=one.meant))
         self.correct.setVisible(bool(one.meant))
-        self.remove.setText(tr("Remove line {line}").format(line=one.line))
+        self.remove.setText(tr("Remove line {line}").format(line=strings.whole(one.line)))
         self.remove.setVisible(bool(one.place))

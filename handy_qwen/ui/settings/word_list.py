@@ -11,6 +11,7 @@ from PySide6.QtCore import (
     QAbstractListModel,
     QEvent,
     QItemSelectionModel,
+    QLocale,
     QModelIndex,
     QObject,
     QPersistentModelIndex,
@@ -68,6 +69,11 @@ class EnterEnds(QStyledItemDelegate):
 
     def __init__(self, view: QAbstractItemView) -> None:
         super().__init__(view)
+
+    def displayText(self, value: object, locale: QLocale | QLocale.Language) -> str:  # noqa: N802
+        """Each entry has its own direction: "C++" is no "++C" in Arabic windows. Called by Qt."""
+        text = super().displayText(value, locale)
+        return f"\u2068{text}\u2069" if text else ""
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt, also when the rows are shown anew: what is being typed stays."""

@@ -83,6 +83,7 @@ class Page(QWidget):
         self.name = name  # in the list of steps
         self.progress = Progress.OPEN
         self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Message()
+        self._noticed = View()
         self._newest, self._seen = 0, 0  # numbers of the newest notice, and of the last one dealt with
 
     def fill(self, *parts: Part) -> None:
@@ -107,6 +108,11 @@ class Page(QWidget):
     def show_view(self, view: View) -> None:
         """Show what concerns the page. Called for every view, also while another page is up."""
         self._newest = max([self._newest, *(notice.number for notice in view.notices)])
+        self._noticed = view
+        self._show_trouble()
+
+    def _show_trouble(self) -> None:
+        view = self._noticed
         for notice in reversed(view.notices):
             if notice.kind in _TROUBLES and (notice.is_lasting or notice.number > self._seen):
                 self.trouble.say(notice.title, hint=notice.hint, is_silent=has_overlay(view))
@@ -126,7 +132,7 @@ class Page(QWidget):
     def dismiss_notices(self) -> None:
         """Show no notice any more that came until now, unless it lasts."""
         self._seen = self._newest
-        self.trouble.say("")
+        self._show_trouble()
 
     def set_progress(self, progress: Progress) -> None:
         """Say how far the step is."""

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QLineEdit, QPlainTextEdit, QPushButton,
 from handy_qwen.core.corrections import words_in
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import DEMO
-from handy_qwen.core.types import KeyPermission, Mode
+from handy_qwen.core.types import KeyPermission
 from handy_qwen.core.view import VOICE_DB, Choices, Commands, Meter, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column, row
@@ -179,7 +179,7 @@ class MicrophonePage(ReadingPage):
             return _HEARD_OWN, "good"
         if right:
             said = tr("{right} of {total} words are right. Missed: {missed}.").format(
-                right=right, total=total, missed=", ".join(not_heard)
+                right=strings.whole(right), total=strings.whole(total), missed=", ".join(not_heard)
             )
             return said, "problem"
         return tr(
@@ -228,11 +228,8 @@ class DictationPage(ReadingPage):
         self.lead.setText(f"{how} {_DICTATION_LEAD}".strip())
         if view.phase is Phase.RECORDING:
             self.dismiss_notices()
-            is_tapped = view.is_locked or view.choices.mode == Mode.TOGGLE
-            release = tr("Listening… Release the key when you're done.")
-            self.state.setText(
-                tr("Listening… Press the key again when you're done.") if is_tapped else release
-            )
+            again = tr("Listening… Press the key again when you're done.")
+            self.state.setText(again if strings.is_tapped(view) else strings.RELEASE_KEY)
         elif view.phase is Phase.TRANSCRIBING:
             self.state.setText(strings.TRANSCRIBING)
         else:

@@ -191,7 +191,9 @@ class SetupWindow(AppWindow):
         (self.page.primary() or self.forward).setDefault(True)
         self.steps.show_step(self.place)
         self.setWindowTitle(strings.window_title(tr("Set up: {step}").format(step=self.page.name)))
-        step = tr("Step {number} of {count}").format(number=self.place + 1, count=len(self.pages))
+        step = tr("Step {number} of {count}").format(
+            number=strings.whole(self.place + 1), count=strings.whole(len(self.pages))
+        )
         self.setAccessibleDescription(f"{step}: {self.page.name}")
 
     def _mark_enter_button(self) -> None:
@@ -229,7 +231,7 @@ class _StepEntry(QAbstractButton):
         self.setAccessibleName(name)
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.setAttribute(Qt.WidgetAttribute.WA_Hover)
-        self._number = str(place + 1)
+        self._number = strings.whole(place + 1)
         self.is_here, self.progress = False, Progress.OPEN
 
     @property

@@ -153,7 +153,9 @@ class CorrectionWindow(AppWindow):
         is_too_long = max(len(self._before), len(text)) > MOST_CHARACTERS
         none = _NO_CHANGES
         if left:
-            none = tr("And {count} more. Correct less at a time to see them.").format(count=left)
+            none = tr("And {count} more. Correct less at a time to see them.").format(
+                count=strings.whole(left)
+            )
         elif is_too_long:
             none = tr("This text is too long to look for changes. Add its words under Settings → Vocabulary.")
         self._none.setText(none)

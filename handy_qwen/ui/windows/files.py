@@ -321,13 +321,15 @@ def _state(entry: FileEntry) -> str:
 
 def _progress(done: int, total: int) -> str:
     """How many files are done."""
-    return ntr("{done} of {total} file", "{done} of {total} files", total).format(done=done, total=total)
+    return ntr("{done} of {total} file", "{done} of {total} files", total).format(
+        done=strings.whole(done), total=strings.whole(total)
+    )
 
 
 def _left_over(count: int) -> str:
     """How many files wait since an earlier session."""
     text = ntr("{count} file was left when you quit.", "{count} files were left when you quit.", count)
-    return text.format(count=count)
+    return text.format(count=strings.whole(count))
 
 
 def _title(done: int, total: int) -> str:

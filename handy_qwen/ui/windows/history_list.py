@@ -39,6 +39,7 @@ from handy_qwen.core.search import hits
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import HistoryPage
 from handy_qwen.ui.layouts import GAP_PX
+from handy_qwen.ui.strings import direction
 from handy_qwen.ui.style import outline, readable, scheme
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import spoken
@@ -119,6 +120,7 @@ class _EntryPainter(QStyledItemDelegate):
         )
         is_text = entry.state is EntryState.DONE and bool(entry.text)
         painter.save()
+        painter.setLayoutDirection(option.direction)
         painter.setClipRect(option.rect)
         if day := index.data(DAY):
             _paint_day(painter, option, day)
@@ -129,7 +131,7 @@ class _EntryPainter(QStyledItemDelegate):
         _paint_background(painter, option)
         painter.setFont(option.font)
         if entry.is_starred:
-            upper = _draw_right(painter, upper, _STAR, _ink(option, "problem"))
+            upper = _draw_last(painter, upper, _STAR, _ink(option, "problem"))
         font = QFont(option.font)
         font.setItalic(not is_text)
         painter.setFont(font)
@@ -138,8 +140,8 @@ class _EntryPainter(QStyledItemDelegate):
         )
         painter.setFont(_small_font(option))
         if remark and remark != headline:
-            lower = _draw_right(painter, lower, remark, _ink(option, color or "quiet"))
-        _draw_left(painter, lower, facts, _ink(option, "quiet"))
+            lower = _draw_last(painter, lower, remark, _ink(option, color or "quiet"))
+        _draw_first(painter, lower, facts, _ink(option, "quiet"))
         painter.restore()
 
 
@@ -159,7 +161,7 @@ def _paint_day(painter: QPainter, option: QStyleOptionViewItem, day: str) -> Non
     area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, 0)
     area.setHeight(height - _PAD_PX)
     painter.setFont(_day_font(option))
-    _draw_left(painter, area, day, readable(scheme().color("quiet"), option.palette.base().color()))
+    _draw_first(painter, area, day, readable(scheme().color("quiet"), option.palette.base().color()))
     option.rect = option.rect.adjusted(0, height, 0, 0)
 
 
@@ -192,7 +194,16 @@ def _paint_background(painter: QPainter, option: QStyleOptionViewItem) -> None:
         painter.drawRect(rect.adjusted(2, 2, -3, -3))
 
 
-def _draw_left(painter: QPainter, area: QRectF, text: str, ink: QColor) -> None:
+def _is_mirrored(painter: QPainter) -> bool:
+    return painter.layoutDirection() == Qt.LayoutDirection.RightToLeft
+
+
+def _first_side(painter: QPainter) -> Qt.AlignmentFlag:
+    """The side at which lines begin in the language of the windows, whatever the direction of the text."""
+    return Qt.AlignmentFlag.AlignRight if _is_mirrored(painter) else Qt.AlignmentFlag.AlignLeft
+
+
+def _draw_first(painter: QPainter, area: QRectF, text: str, ink: QColor) -> None:
     painter.setPen(ink)
     line = QFontMetricsF(painter.font()).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
     painter.drawText(area, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, line)
@@ -214,13 +225,11 @@ def found_format() -> QTextCharFormat:
 def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str], ink: QColor) -> None:
     """Draw ``text`` with the places of the words that are ``wanted`` marked, beginning near the first."""
     found = hits(text, wanted)
-    if not found:
-        _draw_left(painter, area, text, ink)
-        return
     metrics = QFontMetricsF(painter.font())
-    if found[0][0] > _BEFORE_HIT and metrics.horizontalAdvance(text[: found[0][1]]) > area.width() * 0.8:
-        begin = text.find(" ", found[0][0] - _BEFORE_HIT) + 1
-        text = f"… {text[begin if 0 < begin <= found[0][0] else found[0][0] :]}"
+    first, end = found[0] if found else (0, 0)
+    if first > _BEFORE_HIT and metrics.horizontalAdvance(text[:end]) > area.width() * 0.8:
+        begin = text.find(" ", first - _BEFORE_HIT) + 1
+        text = f"… {text[begin if 0 < begin <= first else first :]}"
     line = metrics.elidedText(text, Qt.TextElideMode.ElideRight, area.width())
     marks = []
     for begin, end in hits(line, wanted):
@@ -232,6 +241,8 @@ def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str
     layout = QTextLayout(line, painter.font())
     option = QTextOption()
     option.setWrapMode(QTextOption.WrapMode.NoWrap)
+    option.setTextDirection(direction(text))
+    option.setAlignment(_first_side(painter) | Qt.AlignmentFlag.AlignAbsolute)
     layout.setTextOption(option)
     layout.setFormats(marks)
     layout.beginLayout()
@@ -241,11 +252,12 @@ def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str
     layout.draw(painter, QPointF(area.left(), area.center().y() - layout.boundingRect().height() / 2))
 
 
-def _draw_right(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRectF:
-    """Draw at the right end, and return the room that is left."""
+def _draw_last(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRectF:
+    """Draw where lines end in the language of the windows, and return the room that is left."""
     painter.setPen(ink)
     painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
-    return area.adjusted(0, 0, -QFontMetricsF(painter.font()).horizontalAdvance(text) - GAP_PX, 0)
+    taken = QFontMetricsF(painter.font()).horizontalAdvance(text) + GAP_PX
+    return area.adjusted(taken, 0, 0, 0) if _is_mirrored(painter) else area.adjusted(0, 0, -taken, 0)
 
 
 class EntriesList(QListView):

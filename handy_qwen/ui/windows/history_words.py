@@ -6,7 +6,7 @@ from PySide6.QtCore import QDateTime, QLocale
 
 from handy_qwen.core.types import Delivery, Entry, EntryState
 from handy_qwen.core.view import Choices, HistoryFilter, HistoryQuery
-from handy_qwen.ui.strings import clock, how_to_dictate
+from handy_qwen.ui.strings import clock, how_to_dictate, whole
 from handy_qwen.ui.translation import ntr, tr
 
 STARRED = tr("Starred")
@@ -100,16 +100,16 @@ def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:
 
 def deleted(count: int) -> str:
     """How much an undo would bring back."""
-    return ntr("{count} dictation deleted.", "{count} dictations deleted.", count).format(count=count)
+    return ntr("{count} dictation deleted.", "{count} dictations deleted.", count).format(count=whole(count))
 
 
 def chosen(count: int) -> str:
     """How many are chosen."""
-    return ntr("{count} dictation selected", "{count} dictations selected", count).format(count=count)
+    return ntr("{count} dictation selected", "{count} dictations selected", count).format(count=whole(count))
 
 
 def shown(count: int, *, has_more: bool) -> str:
     """How many are shown."""
     if has_more:
-        return tr("The newest {count}; scroll down for more").format(count=count)
-    return ntr("{count} dictation", "{count} dictations", count).format(count=count)
+        return tr("The newest {count}; scroll down for more").format(count=whole(count))
+    return ntr("{count} dictation", "{count} dictations", count).format(count=whole(count))

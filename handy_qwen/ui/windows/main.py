@@ -10,8 +10,16 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QAction, QResizeEvent
-from PySide6.QtWidgets import QCheckBox, QLabel, QMenu, QPushButton
+from PySide6.QtGui import QAction, QPaintEvent, QPalette, QResizeEvent
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+)
 
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
@@ -53,12 +61,12 @@ class MainWindow(AppWindow):
         self.close_button.setText(strings.without_letter(strings.CLOSE))  # its letter is that of Cancel
 
     def show_view(self, view: View) -> None:
-        """Say what the program does, which key it waits for, and what is wrong."""
+        """Say what the program does, what the key is for, and what is wrong."""
         notice = lasting_notice(view)
         problem = f"{notice.title} {notice.hint}".strip() if notice else ""
         if problem != self._problem.text() and not has_overlay(view):
             announce(self, problem)
-        how = strings.how_to_dictate(view.choices)
+        how = strings.how_to_go_on(view)
         self.state.setText(strings.PHASES[view.phase])
         self._keys.setText(how)
         self._keys.setVisible(bool(how) and view.phase is not Phase.PROBLEM)
@@ -130,6 +138,25 @@ class _Chooser(QPushButton):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         super().resizeEvent(event)
         self._fit()
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
+        """Its text begins where that of other lists does."""
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        text, option.text = option.text, ""
+        painter = QStylePainter(self)
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        edge = self.fontMetrics().averageCharWidth()
+        first = QStyle.visualAlignment(self.layoutDirection(), Qt.AlignmentFlag.AlignLeft)
+        painter.drawItemText(
+            self.rect().adjusted(edge, 0, -edge, 0),
+            first | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextShowMnemonic,
+            self.palette(),
+            self.isEnabled(),
+            text,
+            QPalette.ColorRole.ButtonText,
+        )
+        painter.end()
 
     def _fit(self) -> None:
         metrics = self.fontMetrics()

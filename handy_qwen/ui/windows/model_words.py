@@ -163,7 +163,7 @@ def size(size_bytes: int) -> str:
 def languages_title(entry: ModelEntry) -> str:
     """How many languages there are."""
     count = len(entry.languages)
-    return ntr("{count} language", "{count} languages", count).format(count=count)
+    return ntr("{count} language", "{count} languages", count).format(count=strings.whole(count))
 
 
 def languages_line(entry: ModelEntry) -> str:

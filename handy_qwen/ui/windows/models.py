@@ -127,7 +127,7 @@ class ModelCards(QWidget):
             card.show_entry(entry, models)
             # Now, not with the next event: what is not visible cannot have the keyboard.
             card.setVisible(card not in self._others or self.more.isChecked())
-        self.more.setText(tr("More models ({count})").format(count=len(self._others)))
+        self.more.setText(tr("More models ({count})").format(count=strings.whole(len(self._others))))
         self.more.setVisible(bool(self._others))
         for card in before.values():
             self._column.removeWidget(card)

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 from dataclasses import fields
 
 import pytest
@@ -23,6 +24,34 @@ def test_a_page_is_written_without_the_signs_of_markdown(run):
     assert "    handy-qwen model use qwen3-asr-0.6b " in page
     assert "  on disk afterwards                0.9 GB          2.3 GB\n" in page
     assert not re.search(r"`|\*\*|^#|\|-|\]\(", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize("room", [80, 120])
+@pytest.mark.parametrize("topic", manual.TOPICS)
+def test_a_page_fits_into_the_terminal_and_nothing_is_left_out(run, monkeypatch, topic, room):
+    def words():
+        monkeypatch.setenv("COLUMNS", str(room))
+        page = run("help", topic).out
+        monkeypatch.setenv("COLUMNS", "100000")
+        return page, sorted(page.split()), sorted(run("help", topic).out.split())
+
+    page, there, wanted = words()
+    assert there == wanted
+    wide = [line for line in page.splitlines() if len(line) > room]
+    assert all(line.startswith("    ") for line in wide), "commands are copied: they are not wrapped"
+    assert len(max(manual.page(topic).splitlines(), key=len)) > room, "or it would prove nothing"
+
+
+@pytest.mark.parametrize("words", [("settings", "list"), ("model", "list")])
+def test_lists_fit_into_the_terminal(run, monkeypatch, app_home, words):  # noqa: ARG001
+    monkeypatch.setenv("COLUMNS", "80")
+    wide = run(*words).out
+    assert max(map(len, wide.splitlines())) > 80, "in a pipe each is one line"
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    narrow = run(*words).out
+    folder = str(paths.asset("demo-model"))
+    assert all(len(line) <= 80 or folder in line for line in narrow.splitlines())
+    assert sorted(narrow.split()) == sorted(wide.split())
 
 
 @pytest.mark.parametrize(
@@ -73,10 +102,19 @@ def test_the_examples_are_understood():
         ("subtitles", "files"),
         ("backup", "settings"),
         ("microphones", "dictating"),
+        ("subtit", "files"),
+        ("Mac", "settings"),
     ],
 )
 def test_a_word_that_is_no_topic_leads_to_the_page_about_it(run, word, topic):
     assert run("help", word).out == run("help", topic).out
+
+
+@pytest.mark.parametrize("word", ["foo", "bus", "inst", "a", "."])
+def test_a_few_letters_of_a_word_are_no_topic(run, word):
+    status, out, err = run("help", word)
+    assert (status, out) == (2, "")
+    assert f"There is no help about {word!r}." in err
 
 
 def test_every_page_is_a_topic():

@@ -40,6 +40,8 @@ def now():
     [
         ("language", ["de"], "German"),
         ("language", ["auto"], ""),
+        ("model", ["auto"], ""),
+        ("interface_language", ["Auto"], ""),
         ("warm_s", ["300"], 300.0),
         ("sounds", ["on"], True),
         ("sounds", ["true"], True),
@@ -222,6 +224,40 @@ def test_what_is_exported_into_a_pipe_or_device_replaces_nothing(run, tmp_path):
     finally:
         os.close(reader)
     assert run("words", "export", os.devnull) == (0, "", "")
+
+
+@pytest.mark.parametrize("name", ["language", "model", "interface_language", "method"])
+def test_what_the_program_chooses_is_called_so_and_set_so(run, name):
+    assert run("settings", "get", name) == (0, "auto\n", "")
+    assert '"auto"' in run("settings", "list", name).out
+    assert run("settings", "set", name, "auto") == (0, "", "")
+    assert now() == Settings()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--only", "words", "FILE"),
+        ("FILE", "--only", "words"),
+        ("--only=words,apps", "FILE"),
+        ("--only", "words", "--only", "apps", "FILE"),
+    ],
+)
+def test_the_parts_may_stand_before_the_file(run, tmp_path, words):
+    write('mode = "hold"\ncustom_words = ["Qwen"]\n')
+    file = str(tmp_path / "backup.toml")
+    given = [file if word == "FILE" else word for word in words]
+    assert run("settings", "export", *given) == (0, "", "")
+    assert "mode =" not in Path(file).read_text("utf-8")
+    write("")
+    assert run("settings", "import", *given) == (0, "", "1 word added.\n")
+    assert now() == Settings(custom_words=["Qwen"])
+
+
+def test_a_part_that_there_is_not_is_named(run, tmp_path):
+    code, out, err = run("settings", "export", "--only", "words,wrods", str(tmp_path / "backup.toml"))
+    assert (code, out) == (2, "")
+    assert "'wrods', did you mean words?" in err
 
 
 def test_settings_are_exported_and_imported_part_by_part(run, tmp_path):

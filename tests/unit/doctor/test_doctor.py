@@ -857,6 +857,18 @@ def test_each_way_of_installing_has_its_way_of_removing(tmp_path, kind, facts, r
     assert removal in found.removal
 
 
+@pytest.mark.unix("paths are quoted as its shells want it")
+def test_what_the_install_script_has_put_into_the_home_is_removed_by_it(tmp_path):
+    """Its icons, manual and completions are not in the folder."""
+    folder = tmp_path / "lib of me"
+    folder.mkdir()
+    facts = {"platform": "linux", "executable": str(folder / "handy-qwen"), "is_frozen": True}
+    facts["package"] = folder / "handy_qwen"
+    assert "Delete the folder" in installation({}, **facts).removal
+    (folder / "installed-files").touch()
+    assert installation({}, **facts).removal == f"Run: '{folder.resolve()}/install.sh' --remove"
+
+
 def test_a_checkout_is_known_as_one(tmp_path):
     (tmp_path / "pyproject.toml").touch()
     assert installation({}, package=tmp_path / "handy_qwen").kind == "checkout"

@@ -298,11 +298,20 @@ def test_a_damaged_file_in_the_shared_cache_is_fetched(hub, repository, tmp_path
 @pytest.mark.unix("only links, which Windows has not there, tell the sums of files without the hub")
 def test_offline_the_shared_cache_is_enough(hub, repository, tmp_path, monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(DownloadError, match="HF_HUB_OFFLINE prevents"):
+    with pytest.raises(DownloadError, match=r"^HF_HUB_OFFLINE prevents downloading the model\."):
         download()
     cached(repository, tmp_path)
     assert_right(download(), repository)
     assert hub.requests == []
+
+
+def test_offline_a_part_of_the_model_is_told_from_nothing(hub, monkeypatch):
+    hub.faults = [Fault(WEIGHTS, cut_at=250_000), Fault(WEIGHTS, status=403)]
+    with pytest.raises(DownloadError, match="does not give us"):
+        download()
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(DownloadError, match="isn't complete, and HF_HUB_OFFLINE prevents"):
+        download()
 
 
 @pytest.mark.unix("only links, which Windows has not there, tell the sums of files without the hub")

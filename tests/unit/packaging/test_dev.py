@@ -46,6 +46,23 @@ def test_try_says_at_once_what_it_does_and_how_long(builder, monkeypatch, capsys
     assert "MB" in said[0]
 
 
+@pytest.mark.parametrize("command", ["check", "test", "fmt"])
+@pytest.mark.parametrize("has_them", [True, False])
+def test_what_try_has_not_installed_is_installed_first(builder, monkeypatch, command, has_them):
+    dev, done = builder("dev"), []
+    monkeypatch.setattr(dev, "PYTHON", sys.executable)
+    monkeypatch.setattr(dev, "has_pip", lambda: True)
+    monkeypatch.setattr(dev, "need_python", lambda _requirements: done.append("install"))
+    for name in ("run", "side_by_side"):
+        monkeypatch.setattr(dev, name, lambda *_, **__: done.append("work") or 1)
+    if not has_them:
+        looked = dev.need_tools
+        monkeypatch.setattr(dev, "need_tools", lambda *names: looked(*names, "no_such_module"))
+    assert dev.COMMANDS[command]([]) == 1
+    assert done[0] == ("work" if has_them else "install")
+    assert done[-1] == "work"
+
+
 @pytest.mark.parametrize("wrong", [None, 0, 1])
 def test_of_what_runs_side_by_side_all_is_heard_and_what_fails_counts(builder, capfd, monkeypatch, wrong):
     monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)

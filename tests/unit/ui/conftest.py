@@ -8,7 +8,7 @@ if os.name == "nt":  # where Qt without a screen knows of no letters
     os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
@@ -76,6 +76,13 @@ def compose(monkeypatch):
         monkeypatch.setattr(QGuiApplication, "inputMethod", lambda: method)
 
     return begin
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _what_qt_keeps_is_not_the_users(tmp_path_factory):
+    """Its file dialogs remember their size and folders, in a file in the home of who runs the tests."""
+    folder = str(tmp_path_factory.mktemp("of-qt"))
+    QSettings.setPath(QSettings.Format.NativeFormat, QSettings.Scope.UserScope, folder)
 
 
 @pytest.fixture

@@ -100,6 +100,18 @@ def test_fields_lists_bars_cards_and_buttons_have_an_outline(qtbot, grounds, mak
     assert min(best(pixels, ground) for ground in on) >= OUTLINE
 
 
+@pytest.mark.parametrize("make", [QtWidgets.QPushButton, QtWidgets.QLineEdit])
+def test_what_has_the_focus_has_an_outline_of_two_pixels_in_its_color(qtbot, grounds, make):
+    without = first_pixels(picture(qtbot, make(), QSize(160, 60)))
+    widget = make()
+    picture(qtbot, widget, QSize(160, 60))
+    widget.setFocus()
+    qtbot.waitUntil(widget.hasFocus)
+    edge, inner = first_pixels(widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32))[:2]
+    assert edge == inner != without[1]
+    assert min(contrast(inner, ground) for ground in grounds) >= OUTLINE
+
+
 CHECK_BOX = QtWidgets.QCheckBox, QtWidgets.QStyle.SubElement.SE_CheckBoxIndicator
 RADIO_BUTTON = QtWidgets.QRadioButton, QtWidgets.QStyle.SubElement.SE_RadioButtonIndicator
 

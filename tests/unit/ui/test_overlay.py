@@ -20,7 +20,7 @@ from handy_qwen.core.view import (
 )
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay import OverlayWindow
-from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted, is_right_to_left
+from handy_qwen.ui.overlay_card import CardPainter, Content, Mark, content_of, fitted
 from handy_qwen.ui.style import LIGHT
 
 # Qt's platform without a screen says that it cannot do these; nothing of the program's.
@@ -223,7 +223,7 @@ def test_a_title_that_fits_nowhere_is_given_up(length):
     ],
 )
 def test_the_first_letter_says_where_a_line_begins(qapp, text, expected):  # noqa: ARG001  for its fonts
-    assert is_right_to_left(text) is expected
+    assert strings.is_right_to_left(text) is expected
     layout = CardPainter(QFont()).layout(text or " ", 600.0)
     assert (layout.lineAt(0).naturalTextRect().left() > 300.0) is expected
 

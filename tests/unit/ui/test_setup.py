@@ -208,6 +208,10 @@ def test_what_fails_is_told_until_the_next_try_and_what_lasts_on_every_page(wind
     assert not page.trouble.isVisible()
     window.show_view(notice(4, NoticeKind.FAILED, is_lasting=True))
     assert page.trouble.isVisible()
+    page = page_of(MICROPHONE)
+    assert page.trouble.isVisible(), "at once, whatever is shown next"
+    page.record.click()
+    assert page.trouble.isVisible(), "a try does not mend it"
 
 
 # --- microphone -------------------------------------------------------------------------------------
@@ -607,7 +611,7 @@ def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_ag
         (IDLE, "Hold Right Ctrl and speak."),
         (choosing(mode="toggle"), "Press Right Ctrl and speak."),
         (RECORDING, "Listening… Release the key when you're done."),
-        (replace(RECORDING, is_locked=True), "Listening… Press the key again when you're done."),
+        (replace(RECORDING, is_hands_free=True), "Listening… Press the key again when you're done."),
         (
             replace(RECORDING, choices=Choices(mode="toggle")),
             "Listening… Press the key again when you're done.",

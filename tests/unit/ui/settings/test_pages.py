@@ -1,11 +1,12 @@
 """The pages of the settings window that show more than settings."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtWidgets import QCheckBox, QFileDialog, QLabel, QMessageBox
 
 from handy_qwen.core.commands import COMMAND_LANGUAGES
 from handy_qwen.core.models import ModelList, Problem
@@ -191,6 +192,31 @@ def test_the_model_in_use_is_shown_with_what_it_takes(window):
     assert row.help.text().endswith("20× real time on this computer")
     window.show_models(ModelList())
     assert not row.help.isVisible()
+
+
+def test_the_options_in_a_remedy_are_not_broken_at_their_hyphens(window):
+    about = page(window, Page.ABOUT)
+    window.show_upkeep(Upkeep((Check("sound", Severity.PROBLEM, "No.", "Try: pulseaudio --start."),)))
+    (shown,) = (one.text() for one in about.findChildren(QLabel) if "pulseaudio" in one.text())
+    assert shown == "Try: pulseaudio --\u2060start."
+
+
+def test_the_boxes_before_the_limits_of_the_history_are_in_one_column(window, qtbot):
+    page(window, Page.HISTORY)
+    window.present()
+    names = ("history_count", "history_days", "history_gb")
+    boxes = [row_of(window, name).setting.widget.findChild(QCheckBox) for name in names]
+    qtbot.waitUntil(lambda: len({one.mapTo(window, one.rect().topLeft()).x() for one in boxes}) == 1)
+
+
+def test_the_languages_of_the_commands_do_not_touch_each_other(window):
+    said = page(window, Page.TEXT).languages
+    window.present()
+    lines = sorted(
+        (one.geometry() for one in said._lines.values() if one.isVisible()), key=lambda one: one.y()
+    )
+    assert len(lines) > 1
+    assert all(below.top() - above.bottom() > 3 for above, below in pairwise(lines))
 
 
 def test_the_history_is_counted_when_the_page_is_seen_and_deleted_after_a_question(qtbot, window, asked):

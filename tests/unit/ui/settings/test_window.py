@@ -271,7 +271,13 @@ def test_no_two_things_on_a_page_have_the_same_letter(qtbot, asked, page, shown)
 
 @pytest.mark.parametrize(
     ("word", "found"),
-    [("clipboard", "method"), ("beep", "sounds"), ("CPU", "threads"), ("popup", "overlay")],
+    [
+        ("clipboard", "method"),
+        ("beep", "sounds"),
+        ("CPU", "threads"),
+        ("popup", "overlay"),
+        ("music", "while_recording"),
+    ],
 )
 def test_search_finds_what_is_called_otherwise(window, word, found):
     window.search.setText(word)

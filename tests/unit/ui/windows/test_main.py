@@ -9,8 +9,9 @@ from PySide6.QtWidgets import QPushButton
 from handy_qwen.core.events import Request
 from handy_qwen.core.view import Phase, Window
 from handy_qwen.ui import strings
+from handy_qwen.ui.style import contrast
 from handy_qwen.ui.tray import ChoiceMenu, TrayMenu
-from handy_qwen.ui.windows.main import MainWindow
+from handy_qwen.ui.windows.main import MainWindow, _Chooser
 from tests.unit.ui.gallery import CHOOSING, PROBLEM, TROUBLED, buttons, labels, letters
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
@@ -97,6 +98,33 @@ def test_it_looks_for_microphones_and_models_when_it_comes_up(qtbot, window, ask
     qtbot.keyClick(window, Qt.Key.Key_Escape)
     window.present()
     assert asked.calls == [("refresh_choices",)]
+
+
+@pytest.mark.parametrize("side", [Qt.LayoutDirection.LeftToRight, Qt.LayoutDirection.RightToLeft])
+def test_what_is_chosen_begins_where_it_does_in_the_lists_of_the_settings(qtbot, window, side):
+    chooser = next(one for one in buttons(window) if isinstance(one, _Chooser) and "Automatic" in one.text())
+    window.setLayoutDirection(side)
+    window.resize(900, 400)
+    qtbot.waitUntil(lambda: chooser.width() > 500)
+    image = chooser.grab().toImage()
+    ground = image.pixelColor(chooser.width() // 2, 6)
+    half = range(20, chooser.width() // 2)
+    beside = [x for x in half if contrast(image.pixelColor(x, chooser.height() // 2), ground) > 3]
+    assert bool(beside) is (side is Qt.LayoutDirection.LeftToRight)
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({}, "Listening… Release the key when you're done."),
+        ({"is_hands_free": True, "finish_keys": ("Right Ctrl",)}, "Right Ctrl to finish  ·  Esc to cancel"),
+        ({"is_hands_free": True, "cancel_key": ""}, "Cancel in the tray menu"),
+        ({"phase": Phase.TRANSCRIBING}, "Hold Right Ctrl and speak."),
+    ],
+)
+def test_while_it_records_the_window_says_how_to_finish(window, state, told):
+    window.show_view(replace(CHOOSING, **({"phase": Phase.RECORDING} | state)))
+    assert told in labels(window)
 
 
 def test_state_key_and_trouble_with_its_remedy_head_the_window(window, menu, asked):
