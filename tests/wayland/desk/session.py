@@ -223,19 +223,15 @@ class Session:
     def start_portals(self) -> None:
         """Let the bus start xdg-desktop-portal and the desktop's backends, as it does on a real desktop."""
         self.tell_the_bus(*self.env)
-        self.run(
-            "gdbus",
-            "wait",
-            "--session",
-            "--activate",
-            "org.freedesktop.portal.Desktop",
-            "--timeout",
-            "20",
-            timeout_s=25,
-        )
+        self._wake_portal()
+
+    def _wake_portal(self) -> None:
+        name = "org.freedesktop.portal.Desktop"
+        self.run("gdbus", "wait", "--session", "--activate", name, "--timeout", "20", timeout_s=25)
 
     def restart_portal(self) -> None:
         """As after a crash: no session was closed. The bus starts it when it is next asked for."""
+        self._wake_portal()  # perhaps nobody has asked for it since it was restarted last
         self.kill_owner("org.freedesktop.portal.Desktop")
 
     def restart_panel(self) -> None:
