@@ -113,11 +113,11 @@ def installation(
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
 ) -> Installation:
     """Find out how the running copy was installed."""
+    if paths.is_flatpak(environment):  # APPIMAGE would be the terminal's
+        return Installation("flatpak", "a Flatpak", f"Run: flatpak uninstall {paths.APP_ID}")
     if environment.get("APPIMAGE"):
         image = environment["APPIMAGE"]
         return Installation("appimage", f"the AppImage {image}", f"Delete the file {image}.")
-    if paths.is_flatpak(environment):
-        return Installation("flatpak", "a Flatpak", f"Run: flatpak uninstall {paths.APP_ID}")
     if is_frozen:
         return _frozen(platform, Path(executable))
     if (package.parent / "pyproject.toml").is_file():

@@ -66,10 +66,10 @@ def launch_for(
     """How to start this copy of the program again, hidden; a second instance (HANDY_QWEN_HOME) as itself."""
     home = environment.get(HOME_VARIABLE, "")
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
+    if is_flatpak(environment):  # whose interpreter is its runtime's; APPIMAGE would be the terminal's
+        return Launch((f"/app/bin/{SCRIPT}", HIDDEN), variables=variables)
     if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
         return Launch((environment["APPIMAGE"], HIDDEN), variables=variables)
-    if is_flatpak(environment):  # whose interpreter is its runtime's
-        return Launch((f"/app/bin/{SCRIPT}", HIDDEN), variables=variables)
     if is_frozen:  # .deb, .exe, .app
         return Launch((executable, HIDDEN), variables=variables)
     script = Path(executable).with_name(f"{SCRIPT}.exe" if platform == "win32" else SCRIPT)

@@ -830,6 +830,11 @@ def test_a_broken_autostart_entry_is_told(tmp_path):
             {"environment": {"FLATPAK_ID": "io.github.handy_qwen"}, "prefix": "/usr"},
             "flatpak uninstall io.github.handy_qwen",
         ),
+        (  # started from a terminal that is an AppImage
+            "flatpak",
+            {"environment": {"FLATPAK_ID": "io.github.handy_qwen", "APPIMAGE": "/a/Terminal.AppImage"}},
+            "flatpak uninstall io.github.handy_qwen",
+        ),
         ("pipx", {"prefix": "/home/me/.local/pipx/venvs/handy-qwen"}, "pipx uninstall handy-qwen"),
         ("uv", {"prefix": "/home/me/.local/share/uv/tools/handy-qwen"}, "uv tool uninstall handy-qwen"),
         (

@@ -128,6 +128,8 @@ SECOND = str(Path("/tmp/second").absolute())
         # of a Flatpak the interpreter is the runtime's; in a sandbox of something else nothing is different
         ({"FLATPAK_ID": APP_ID}, False, Launch(("/app/bin/handy-qwen", "--hidden"))),
         ({"FLATPAK_ID": "com.editor"}, True, Launch(("/opt/x", "--hidden"))),
+        # it is passed the environment of the terminal, which may be an AppImage
+        ({"FLATPAK_ID": APP_ID, "APPIMAGE": "/x"}, False, Launch(("/app/bin/handy-qwen", "--hidden"))),
         # not installed, and no checkout
         ({}, False, Launch(("/opt/x", "-m", "handy_qwen", "--hidden"))),
     ],
