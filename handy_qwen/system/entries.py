@@ -36,6 +36,8 @@ from handy_qwen.files import replace_file
 from handy_qwen.message import Message
 from handy_qwen.paths import APP_ID, asset, is_flatpak, user_home
 
+logger = logging.getLogger(__name__)
+
 HIDDEN = "--hidden"
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 SCRIPT = "handy-qwen"
@@ -199,12 +201,18 @@ class FlatpakAutostart(XdgAutostart):
         super().turn_on(launch)
 
     def turn_off(self) -> None:
-        """See ``FileAutostart``. May take ``ASKED_S``."""
-        self._ask([], is_on=False)
-        super().turn_off()
+        """See ``FileAutostart``. May take ``ASKED_S``. Without a note the user is not bothered."""
+        if self._path.exists():
+            self._ask([], is_on=False)
+            super().turn_off()
 
     def _ask(self, command: Sequence[str], *, is_on: bool) -> None:
-        from handy_qwen.system.portal import PortalError, PortalSession, value_in  # on Linux only
+        from handy_qwen.system.portal import (  # on Linux only
+            DeniedError,
+            PortalError,
+            PortalSession,
+            value_in,
+        )
 
         options = {"autostart": ("b", is_on), **({"commandline": ("as", list(command))} if command else {})}
         try:
@@ -214,17 +222,24 @@ class FlatpakAutostart(XdgAutostart):
                 reason = "" if value_in(results, "autostart", default=False) or not is_on else "refused"
             finally:
                 portal.close()
+        except DeniedError as exc:  # what may not run in the background is not started either
+            reason = str(exc) if is_on else ""
         except PortalError as exc:
             reason = str(exc)
-        if reason:
+        if not reason:
+            return
+        logger.info("start at login cannot be turned %s: %s", "on" if is_on else "off", reason)
+        if is_on:
             raise HandyError(
-                Message(
-                    "The autostart entry {path} cannot be changed: {reason}.", path=self.place, reason=reason
-                )
+                Message("Your desktop doesn't let Handy Qwen start at login."),
+                Message("Allow it to run in the background in your desktop's settings for apps."),
             )
+        raise HandyError(
+            Message("Start at login could not be turned off."), Message("Try again in a moment.")
+        )
 
 
-ASKED_S = 30.0  # the user may be asked
+ASKED_S = 120.0  # the user may be asked; a desktop may take a question that is given up for a no
 
 
 def entries_of(content: bytes) -> dict[str, str]:
@@ -403,8 +418,6 @@ class MacAutostart(FileAutostart):
 #
 # Portals know a program of the host by this file alone: without it GNOME 48 refuses global shortcuts and asks
 # nothing, and KDE files them under a name that the next start does not have.
-
-logger = logging.getLogger(__name__)
 
 MARK = "X-HandyQwen-Written"
 _DATA_DIRS = "/usr/local/share:/usr/share"

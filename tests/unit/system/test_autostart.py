@@ -208,9 +208,37 @@ def test_for_a_sandbox_the_portal_writes_the_entry(sandboxed):
 )
 def test_a_sandbox_that_the_portal_does_not_let_start_is_told_so(sandboxed, answer):
     _, autostart = sandboxed(answer)
-    with pytest.raises(HandyError, match="autostart entry"):
+    with pytest.raises(HandyError, match="doesn't let Handy Qwen start at login") as raised:
         autostart.turn_on(LAUNCH)
+    assert "run in the background" in str(raised.value.hint)
     assert not autostart.state().is_on
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_a_sandbox_that_may_no_longer_run_in_the_background_is_not_started(sandboxed):
+    bus, autostart = sandboxed((0, {"autostart": ("b", True)}))
+    autostart.turn_on(LAUNCH)
+    bus.answers["RequestBackground"] = (1, {})  # also where the entry was removed
+    autostart.turn_off()
+    assert not autostart.state().is_on
+
+
+@pytest.mark.linux("the portal is on Linux only")
+@pytest.mark.parametrize("answer", [(2, {}), None])
+def test_an_entry_of_a_sandbox_that_the_portal_did_not_remove_stays(sandboxed, answer):
+    bus, autostart = sandboxed((0, {"autostart": ("b", True)}))
+    autostart.turn_on(LAUNCH)
+    bus.answers["RequestBackground"] = answer
+    with pytest.raises(HandyError, match="could not be turned off"):
+        autostart.turn_off()
+    assert autostart.state().is_on
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_the_portal_is_not_asked_to_remove_what_it_never_wrote(sandboxed):
+    bus, autostart = sandboxed((0, {}))
+    autostart.turn_off()
+    assert bus.calls == []
 
 
 @pytest.mark.parametrize(
