@@ -164,6 +164,7 @@ class Program:
         self._answers = Answers(self.controller.post, self.quit, self.open_window)
         self._control = ControlServer(Endpoint(paths.runtime_dir()), self._answers.answer)
         self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=self.store.pause_s)
+        self.autostart = Worker("autostart", is_lazy=True)  # the desktop may ask the user
         self.microphone = MicrophonePresenter(self.chores.do)
         self._watchdog = Watchdog(
             self._tell_trouble,
@@ -198,7 +199,11 @@ class Program:
         self._applied = self.store.load()
         self._control.start()
         self.chores.start()
-        early = {watchdog.CHORES: self.chores, watchdog.CONTROL: self._control.thread}
+        early = {
+            watchdog.CHORES: self.chores,
+            watchdog.AUTOSTART: self.autostart,
+            watchdog.CONTROL: self._control.thread,
+        }
         self._watchdog.add(watches_of({**early, **(workers or {})}))
         self._watchdog.start()  # the start-up may get stuck as well
         self.chores.do(self._start_up)
@@ -218,7 +223,11 @@ class Program:
         parts = self.parts
         telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
         self.chores.do(self.store.flush)
-        others: dict[str, Close] = {"chores": self.chores.stop, **(also or {})}
+        others: dict[str, Close] = {
+            "chores": self.chores.stop,
+            "autostart": lambda _left_s: self.autostart.stop(TAKES_S),  # whatever the user is asked
+            **(also or {}),
+        }
         if parts is not None:
             telling |= parts.telling()
             others |= parts.others()
@@ -457,7 +466,7 @@ class Program:
                 self.controller.post(Failed(0, exc))
             self._show_autostart()
 
-        self.chores.do(use)
+        self.autostart.do(use)
 
     def copy_text(self, text: str) -> None:
         """Put ``text`` on the clipboard. Any thread; returns at once."""
@@ -471,7 +480,7 @@ class Program:
         if self.parts is not None:
             self.parts.recorder.refresh_devices()
         self.chores.do(self.list_models)
-        self.chores.do(self._show_autostart)
+        self.autostart.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front. Any thread; returns at once."""

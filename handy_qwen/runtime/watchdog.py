@@ -192,6 +192,8 @@ class Watchdog:
 # The cycle only hands over; it wakes itself a few times a second, and never more than a hundred.
 CYCLE = Expected("dictation", Message("Dictating"), 10.0, most_own=80)
 CHORES = Expected("chores", Message("Changing settings"), 120.0)  # to look for models imports the engine
+# A portal has 10 s to answer, and then the user 120.
+AUTOSTART = Expected("start at login", Message("Changing start at login"), 180.0)
 CONTROL = Expected("control socket", Message("The command line"), 30.0)
 MICROPHONE = Expected("microphone", Message("The microphone"), 10.0)
 # Beyond what the cycle allows one text.

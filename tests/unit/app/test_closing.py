@@ -193,3 +193,21 @@ def test_a_take_that_is_being_recorded_is_kept_when_the_program_is_quit(app_home
     (recovered,) = found
     assert [one.duration_s for one in recovered.unfinished] == [pytest.approx(2.1)]
     gate.set()
+
+
+@pytest.mark.expects_log
+def test_a_question_of_the_desktop_about_the_autostart_keeps_no_setting_waiting(app_home, monkeypatch):
+    del app_home
+    monkeypatch.setattr(program, "CLOSE_S", 2.0)
+    monkeypatch.setattr(program, "TAKES_S", 0.2)
+    gate, parts = threading.Event(), Parts()
+    monkeypatch.setattr(program.choices, "set_autostart", lambda _is_on: gate.wait(GENEROUS_S))
+    made = parts.program
+    made.store.load()
+    made.chores.start()
+    made.use_autostart(True)
+    made.change(private=True)
+    closed_in_time(parts)
+    assert "private = true" in made.store.path.read_text(encoding="utf-8")
+    assert not gate.is_set()
+    gate.set()

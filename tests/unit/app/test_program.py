@@ -108,7 +108,8 @@ class Bench:
         self.models, self.views, self.quits, self.opened = models, [], [], []
         self.program = Program(lambda: self.quits.append(True), is_hidden=False, open_file=self._open_file)
         monkeypatch.setattr(self.program, "_build", self._fail(error) if error else self._build)
-        monkeypatch.setattr(self.program.chores, "do", lambda chore: chore())
+        for worker in (self.program.chores, self.program.autostart):
+            monkeypatch.setattr(worker, "do", lambda chore: chore())
         monkeypatch.setattr(self.program.chores, "start", lambda: None)
         monkeypatch.setattr(self.program.controller, "start", lambda: None)
         installed = [SimpleNamespace(name=name) for name in models]
@@ -435,6 +436,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     assert found == {
         "dictation",
         "chores",
+        "start at login",
         "control socket",
         "microphone",
         "engine",
