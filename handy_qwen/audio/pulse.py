@@ -17,6 +17,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 from handy_qwen.audio.devices import Device, HungError, tell_apart
@@ -60,23 +61,27 @@ def parse(listed: str, default: str) -> list[Device]:
 def playing(headsets: Iterable[str]) -> frozenset[str]:
     """Those of ``headsets``, names of sources, into which another program plays. Raises MicrophoneError."""
     sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
-    used = used_sinks(streams or "", os.getpid())
+    program = Path("/proc/self/exe").resolve().name if os.environ.get("FLATPAK_ID") else ""
+    used = used_sinks(streams or "", os.getpid(), program)
     lines = (line.split("\t") for line in (sinks or "").splitlines())
     addresses = {_address(fields[1]) for fields in lines if len(fields) > 1 and fields[0] in used}
     return frozenset(name for name in headsets if _address(name) in addresses)
 
 
-def used_sinks(listed: str, own_pid: int) -> set[str]:
+def used_sinks(listed: str, own_pid: int, own_program: str = "") -> set[str]:
     """The numbers of the sinks that programs other than this one play into.
 
     Args:
         listed: What ``pactl list sink-inputs`` prints.
         own_pid: This program's process, whose cues are no music.
+        own_program: The name of its file in a sandbox, where others have a process with the same number.
     """
     used = set()
     for entry in listed.split("\n\n"):
         fields = _fields(entry)
-        is_own = f'application.process.id = "{own_pid}"' in entry
+        is_own = f'application.process.id = "{own_pid}"' in entry and (
+            not own_program or f'application.process.binary = "{own_program}"' in entry
+        )
         is_event = 'media.role = "event"' in entry  # the sound of a message
         if "Sink" in fields and fields.get("Corked") != "yes" and not (is_own or is_event):
             used.add(fields["Sink"])

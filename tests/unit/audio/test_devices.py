@@ -1,6 +1,8 @@
 """Which microphone is used, and how the sound server's list is read."""
 
+import os
 import queue
+from pathlib import Path
 
 import pytest
 
@@ -193,6 +195,29 @@ Sink Input #10
 def test_music_is_neither_paused_nor_a_sound_of_a_message_nor_our_own():
     assert pulse.used_sinks(STREAMS, own_pid=99) == {"3"}
     assert pulse.used_sinks("", own_pid=99) == set()
+
+
+def test_in_a_sandbox_another_program_may_have_our_number():
+    streams = STREAMS.replace('"99"', '"2"\n\t\tapplication.process.binary = "player"')
+    assert pulse.used_sinks(streams, own_pid=2, own_program="python3") == {"3", "5"}
+    assert pulse.used_sinks(streams, own_pid=2, own_program="player") == {"3"}
+
+
+@pytest.mark.linux("PulseAudio is on Linux only")
+def test_in_its_own_sandbox_the_program_is_known_by_its_file_too(tmp_path, monkeypatch):
+    ours = Path("/proc/self/exe").resolve().name
+    streams = STREAMS.replace("4242", f'{os.getpid()}"\n\t\tapplication.process.binary = "player')
+    streams = streams.replace("4243", f'{os.getpid()}"\n\t\tapplication.process.binary = "{ours}')
+    (tmp_path / "streams").write_text(streams.replace("Corked: yes", "Corked: no"))
+    (tmp_path / "sinks").write_text(
+        "3\tbluez_output.AA_BB_CC_00_11_22.1\tx\n4\tbluez_output.AA_BB_CC_00_11_33.1\tx\n"
+    )
+    lists = f'case "$*" in *sink-inputs) cat {tmp_path}/streams;; *) cat {tmp_path}/sinks;; esac'
+    put_pactl(tmp_path, monkeypatch, lists)
+    wanted = ["bluez_input.AA:BB:CC:00:11:22", "bluez_input.AA:BB:CC:00:11:33"]
+    assert pulse.playing(wanted) == set()
+    monkeypatch.setenv("FLATPAK_ID", "io.github.handy_qwen")
+    assert pulse.playing(wanted) == {"bluez_input.AA:BB:CC:00:11:22"}
 
 
 @pytest.mark.linux("PulseAudio is on Linux only")
