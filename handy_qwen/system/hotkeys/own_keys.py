@@ -230,7 +230,7 @@ class NiriKey(_InFile):
 class GnomeKey(OwnKey):
     """GNOME 47 or older: a custom shortcut, as its settings make it."""
 
-    WHERE = "Settings → Keyboard → Custom Shortcuts"
+    WHERE = "Settings → Keyboard → View and Customize Shortcuts → Custom Shortcuts"
     _SCHEMA, _LIST = "org.gnome.settings-daemon.plugins.media-keys", "custom-keybindings"
     _PATH = "/org/gnome/settings-daemon/plugins/media-keys/custom-keybindings/handy-qwen/"
     _OURS = f"{_SCHEMA}.custom-keybinding:{_PATH}"
