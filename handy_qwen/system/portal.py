@@ -3,7 +3,7 @@
     call -> reply: the path of a request          later: signal Response(code, results) at that path
 
 The path of a request can be computed beforehand, so its Response cannot be missed. A portal that crashes
-closes no session; the bus reports that its name has no owner any more.
+closes no session; the bus reports that its name has no owner any more, or has another one.
 
 jeepney itself sets no limit to the wait for the bus to say hello: a bus that hangs once it has accepted the
 connection would take the thread with it.
