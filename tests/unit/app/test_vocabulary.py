@@ -254,6 +254,16 @@ def test_a_word_that_was_changed_back_is_meant_itself(reader):
     assert reader.told("1 word deleted.").words == ("Bergen",)
 
 
+def test_what_a_word_became_is_forgotten_once_nobody_looks(reader):
+    reader.presenter.add_words("Oslo\nRiga")
+    reader.presenter.edit_word("Oslo", "Bergen")
+    reader.presenter.leave()
+    reader.presenter.look()
+    reader.presenter.delete_words(["Oslo"])
+    reader.presenter.delete_words(["Riga"])
+    assert reader.told("1 word deleted.").words == ("Bergen",)
+
+
 def test_every_change_can_be_taken_back_one_after_the_other(reader):
     asked = reader.presenter
     asked.add_words("Oslo\nQwen")
