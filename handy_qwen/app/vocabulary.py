@@ -9,10 +9,10 @@ typing pauses; that imports the engine, but loads no model. A text is tried as o
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from handy_qwen.core.corrections import Correction
 from handy_qwen.core.events import Noted
@@ -38,6 +38,7 @@ COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
 MOST_UNDONE = 50
 DEFAULT_LANGUAGE = "English"
 HINT = Message("The rest are not used. Put the most important words first.")
+One = TypeVar("One", bound=Hashable)
 Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
 
 
@@ -84,6 +85,38 @@ class _Done:
     after: Vocabulary
 
 
+class _Became(Generic[One]):
+    """What became of those that were changed here: a window may still name them as they were."""
+
+    def __init__(self) -> None:
+        self._next: dict[One, One] = {}
+
+    def note(self, was: One, now: One) -> None:
+        """``was`` was changed to ``now``."""
+        if was != now:
+            self._next[was] = now
+            self._next.pop(now, None)  # changed back: it leads nowhere else any more
+
+    def now(self, were: Iterable[One], listed: Iterable[One]) -> list[One]:
+        """What each of ``were`` is in ``listed``; itself if it is there, or nobody knows."""
+        there, found = frozenset(listed), []
+        for was in were:
+            now = was
+            while now not in there and now in self._next:
+                now = self._next[now]
+            found.append(now if now in there else was)
+        return found
+
+    def forget(self, shown: Iterable[One]) -> None:
+        """A window that is ``shown`` these means them."""
+        for one in shown:
+            self._next.pop(one, None)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._next.clear()
+
+
 class VocabularyPresenter:
     """Implements ``core.vocabulary.VocabularyCommands``.
 
@@ -108,7 +141,7 @@ class VocabularyPresenter:
         self._count = count
         self._is_watched = False
         self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
-        self._became: dict[Replacement, Replacement] = {}  # what was changed, which a window may still show
+        self._words_became, self._rules_became = _Became[str](), _Became[Replacement]()  # until ``leave``
         self._done: list[_Done] = []
         self._told = Told()
         self._sample = ""
@@ -140,6 +173,8 @@ class VocabularyPresenter:
     def leave(self) -> None:
         """Answer no more."""
         self._is_watched, self._sample = False, ""
+        self._words_became.clear()  # whoever comes back gets a page of its own first
+        self._rules_became.clear()
 
     @queued
     def add_words(self, text: str) -> None:
@@ -149,18 +184,24 @@ class VocabularyPresenter:
     @queued
     def edit_word(self, was: str, text: str) -> None:
         """Write ``text`` instead of ``was``."""
-        self._change(lambda old: lists.reworded(old, was, text), Message("Word changed."))
+        now = self._words_now([was])[0]
+        self._change(lambda old: lists.reworded(old, now, text), Message("Word changed."))
+        first = next((str(item.value) for item in lists.lines_of(text)), None)
+        if first is not None and first in self._lists().words:
+            self._words_became.note(now, first)
 
     @queued
     def delete_words(self, words: Sequence[str]) -> None:
         """Delete these."""
+        gone = self._words_now(words)
         told = messages("{count} word deleted.", "{count} words deleted.", len(words))
-        self._change(lambda old: Outcome(lists.without_words(old, words)), told)
+        self._change(lambda old: Outcome(lists.without_words(old, gone)), told)
 
     @queued
     def move_words(self, words: Sequence[str], by: int) -> None:
         """Move these by so many places."""
-        self._change(lambda old: Outcome(lists.moved(old, words, by)), Message("Order changed."))
+        now = self._words_now(words)
+        self._change(lambda old: Outcome(lists.moved(old, now, by)), Message("Order changed."))
 
     @queued
     def learn(self, corrections: Sequence[Correction]) -> None:
@@ -175,6 +216,13 @@ class VocabularyPresenter:
     def try_text(self, text: str) -> None:
         """Show what the settings make of ``text``."""
         self._sample = text
+
+    def _words_now(self, words: Sequence[str]) -> list[str]:
+        return self._words_became.now(words, self._lists().words)
+
+    def _rules_now(self, rows: Sequence[Row]) -> list[Replacement]:
+        saved = (row.saved for row in rows if row.saved is not None)
+        return self._rules_became.now(saved, self._lists().replacements)
 
     def _lists(self) -> Vocabulary:
         return Vocabulary.of(self._settings())
@@ -211,14 +259,15 @@ class VocabularyPresenter:
     @queued
     def set_replacement(self, row: Row | None, entered: Replacement) -> None:
         """Change ``row``, or add one."""
-        saved = row.saved if row else None
-        if row is not None and saved is not None and (now := self._now(saved)) != saved:
+        saved = next(iter(self._rules_now([row] if row else [])), None)
+        draft = self._drafts.get(saved)
+        if row is not None and (draft or saved != row.saved):  # the window may show an earlier one
             changes = {
                 one.name: getattr(entered, one.name)
                 for one in fields(entered)
                 if getattr(entered, one.name) != getattr(row.entered, one.name)
             }
-            saved, entered = now, replace(now, **changes)
+            entered = replace(draft.entered if draft else saved or entered, **changes)
         problem = self._problem(saved, entered)
         if problem:
             self._drafts[saved] = Row(entered, saved, problem)
@@ -234,16 +283,8 @@ class VocabularyPresenter:
             return Outcome(replace(old, replacements=rules))
 
         self._change(change, Message("Replacement changed."))
-        if saved is not None and saved != entered:
-            self._became[saved] = entered
-
-    def _now(self, one: Replacement) -> Replacement:
-        """What ``one`` has become if it was changed here; itself if it is there, or nobody knows."""
-        listed, now, seen = self._lists().replacements, one, set[Replacement]()
-        while now not in listed and now in self._became and now not in seen:
-            seen.add(now)
-            now = self._became[now]
-        return now if now in listed else one
+        if saved is not None:
+            self._rules_became.note(saved, entered)
 
     def _problem(self, saved: Replacement | None, entered: Replacement) -> Message:
         """Why the settings do not take ``entered``, as a sentence."""
@@ -262,15 +303,14 @@ class VocabularyPresenter:
     @queued
     def delete_rows(self, rows: Sequence[Row]) -> None:
         """Delete these."""
-        gone = {row.saved for row in rows}
-        for saved in gone:
+        gone = set(self._rules_now(rows))
+        for saved in {*gone, *(row.saved for row in rows)}:
             self._drafts.pop(saved, None)
         told = messages("{count} replacement deleted.", "{count} replacements deleted.", len(rows))
 
         def change(old: Vocabulary) -> Outcome:
-            return Outcome(
-                replace(old, replacements=tuple(one for one in old.replacements if one not in gone))
-            )
+            left = tuple(one for one in old.replacements if one not in gone)
+            return Outcome(replace(old, replacements=left))
 
         self._change(change, told)
 
@@ -343,6 +383,8 @@ class VocabularyPresenter:
         except _SupersededError:
             return
         vocabulary = self._lists()
+        self._words_became.forget(vocabulary.words)
+        self._rules_became.forget(vocabulary.replacements)
         for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # somebody else has deleted it
             row = self._drafts.pop(saved)
             self._drafts.setdefault(None, replace(row, saved=None))

@@ -74,7 +74,8 @@ VocabularyListener = Callable[[VocabularyPage], None]
 class VocabularyCommands(Protocol):
     """Called on Qt's thread; every method returns at once. Every change is in the settings file at once.
 
-    Words and rows are named by what the page shows; one that has gone meanwhile is passed over.
+    Words and rows are named by what a page showed, also where they were changed since. One that has gone
+    meanwhile is passed over; what was typed for it is added as new.
     """
 
     def look(self) -> None:

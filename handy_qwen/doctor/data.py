@@ -33,7 +33,7 @@ from handy_qwen.models.tuning import is_trial_due
 FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 KEPT = {"settings": Message("settings"), "data": Message("data"), "log": Message("log")}
-NOTHING_YET = Message("Nothing is stored yet; only you will be able to read what is.")
+NOTHING_YET = Message("Nothing is stored yet; when something is, only you can read it.")
 MOST = 5000  # files looked at; models have few, a long history may have many
 
 

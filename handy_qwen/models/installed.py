@@ -355,7 +355,7 @@ def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
         return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
     same = Message(
         "The same words as full precision on {same} of {all} check sentences; the scores behind the "
-        "words differ by {percent}.",
+        "words differ by {percent} on average.",
         same=fidelity.clips_same,
         all=fidelity.clips,
         percent=_percent(fidelity.logits),
@@ -364,7 +364,7 @@ def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
 
 
 def _percent(share: float) -> Message:
-    """One digit behind the point, two where that would be none of it."""
+    """At most one digit behind the point; below 0.1, two significant ones."""
     percent = 100 * share
     digits = f"{percent:.1f}" if percent >= 0.1 else f"{percent:.2g}"
     return Message("{number}%", number=Number(digits))

@@ -233,9 +233,10 @@ def reworded(old: Vocabulary, was: str, text: str) -> Outcome:
     """``old`` with the first line of ``text`` instead of the word ``was``; more lines are added.
 
     Without any it is removed. Where another is the same word, both become one, where the first of them was.
+    Where ``was`` has gone meanwhile, all lines are added.
     """
     items = lines_of(text)
-    if was not in old.words:  # it has gone meanwhile
+    if was not in old.words:
         return added(old, items, is_typed=True)
     if not items:
         return Outcome(without_words(old, [was]))

@@ -18,7 +18,7 @@ COST = "Makes more mistakes, above all in Korean, Japanese and Russian."
 COST_MORE = "Makes more mistakes still, in every language."
 FIDELITY = (
     "The same words as full precision on 20 of 20 check sentences; the scores behind the words "
-    "differ by 0.4%.",
+    "differ by 0.4% on average.",
 )
 SMALL = ModelEntry(
     "qwen3-asr-0.6b",
@@ -142,7 +142,7 @@ SHELVES = {
             is_measuring=True,
             fidelity=(
                 "The same words as full precision on 19 of 20 check sentences; the scores behind the words "
-                "differ by 1.1%.",
+                "differ by 1.1% on average.",
                 "The audio encoder is kept in float32, because 8 bits changed words.",
             ),
         ),

@@ -220,8 +220,8 @@ class AppsPage(SettingsPage):
         self._show_chosen()
 
     def _take(self, line: _Line, change: Callable[[], bool]) -> None:
-        """What was typed in ``line`` is shown as it is saved, unless it was refused."""
-        if change():
+        """What was typed in ``line``, if anything, is shown as it is saved, unless it was refused."""
+        if not line.isModified() or change():
             line.setModified(False)
             self._show_chosen()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -153,18 +154,29 @@ def place_kept(view: QAbstractItemView) -> Iterator[None]:
 
 def _changes(before: Sequence[Hashable], after: Sequence[Hashable]) -> tuple[dict[int, int], list[int]]:
     """Where the rows have got to that are elsewhere, and which have gone: these are now behind all others."""
-    known, now = set(before), {name: place for place, name in enumerate(after)}
+    were, are = _numbered(before), _numbered(after)
+    known, now = set(were), {name: place for place, name in enumerate(are)}
     places: dict[int, int] = {}
     gone: list[int] = []
-    for row, name in enumerate(before):
+    for row, name in enumerate(were):
         if name in now:
-            places[row] = now.pop(name)
-        elif row < len(after) and after[row] not in known:
+            places[row] = now[name]
+        elif row < len(are) and are[row] not in known:
             places[row] = row
         else:
             places[row] = len(after) + len(gone)
             gone.append(row)
     return {row: place for row, place in places.items() if row != place}, gone
+
+
+def _numbered(names: Sequence[Hashable]) -> list[tuple[Hashable, int]]:
+    """Each of ``names`` with how many of it there are up to there: it tells those apart that are equal."""
+    counts: Counter[Hashable] = Counter()
+    numbered = []
+    for name in names:
+        counts[name] += 1
+        numbered.append((name, counts[name]))
+    return numbered
 
 
 class _WordsModel(QAbstractListModel):

@@ -183,6 +183,87 @@ def test_a_row_is_changed_again_before_the_window_shows_the_first_change(reader)
     assert reader.saved.replacements == (SOFAS,), "what somebody else has deleted is not lost"
 
 
+def test_a_row_is_deleted_before_the_window_shows_its_change(reader):
+    reader.presenter.set_replacement(None, SOFAS)
+    row = reader.told("added").rows[0]
+    desks = replace(SOFAS, heard="desks")
+    reader.presenter.set_replacement(row, desks)
+    reader.presenter.delete_rows([row])
+    assert reader.told("1 replacement deleted.").rows == ()
+    assert reader.saved.replacements == ()
+    reader.presenter.undo()
+    reader.told("Undone.")
+    assert reader.saved.replacements == (desks,)
+
+
+def test_a_row_that_was_refused_is_deleted_before_the_window_shows_that(reader):
+    reader.presenter.set_replacement(None, SOFAS)
+    row = reader.told("added").rows[0]
+    desks = replace(SOFAS, heard="desks")
+    reader.presenter.set_replacement(row, desks)
+    reader.presenter.set_replacement(row, replace(SOFAS, heard=" "))
+    reader.presenter.delete_rows([row])
+    assert reader.told("1 replacement deleted.").rows == ()
+
+
+def test_what_was_refused_stays_when_another_change_of_its_row_follows_at_once(reader):
+    reader.presenter.set_replacement(None, SOFAS)
+    row = reader.told("added").rows[0]
+    wrong = Replacement("(", "sofas", is_regex=True)
+    reader.presenter.set_replacement(row, wrong)
+    reader.presenter.set_replacement(row, replace(SOFAS, is_alone=True))
+    page = reader.page(lambda page: page.rows[0].entered == replace(wrong, is_alone=True))
+    assert page.rows[0].problem
+    assert reader.saved.replacements == (SOFAS,)
+    reader.presenter.set_replacement(page.rows[0], replace(page.rows[0].entered, heard="(chairs)"))
+    reader.told("Replacement changed.")
+    assert reader.saved.replacements == (Replacement("(chairs)", "sofas", is_regex=True, is_alone=True),)
+
+
+def test_what_was_refused_in_a_new_row_stays_when_another_change_follows_at_once(reader):
+    reader.presenter.set_replacement(None, Replacement("(", "x", is_regex=True))
+    row = reader.told("Not a valid").rows[0]
+    reader.presenter.set_replacement(row, replace(row.entered, heard="(("))
+    reader.presenter.set_replacement(row, replace(row.entered, is_alone=True))
+    wanted = Replacement("((", "x", is_regex=True, is_alone=True)
+    assert [one.entered for one in reader.page(lambda page: page.rows[0].entered == wanted).rows] == [wanted]
+
+
+def test_a_word_is_changed_again_before_the_window_shows_the_first_change(reader):
+    reader.presenter.add_words("Oslo\nRiga\nLima")
+    for name in ("Bergen", " Trondheim ", "Oslo", "Tromsø"):
+        reader.presenter.edit_word("Oslo", name)
+    reader.page(lambda page: page.words == ("Tromsø", "Riga", "Lima"))
+    reader.presenter.edit_word("Riga", "Rīga")
+    reader.presenter.move_words(["Riga"], 1)
+    reader.presenter.edit_word("Lima", "Quito")
+    reader.presenter.delete_words(["Lima"])
+    assert reader.told("1 word deleted.").words == ("Tromsø", "Rīga")
+    reader.presenter.undo()
+    reader.page(lambda page: page.words == ("Tromsø", "Quito", "Rīga"))
+
+
+def test_a_word_that_was_changed_back_is_meant_itself(reader):
+    reader.presenter.add_words("Oslo\nRiga")
+    reader.presenter.edit_word("Oslo", "Bergen")
+    reader.presenter.undo()
+    reader.told("Undone.")
+    reader.store.update(custom_words=("Bergen", "Riga"))  # by somebody else
+    reader.presenter.delete_words(["Oslo"])
+    reader.presenter.delete_words(["Riga"])
+    assert reader.told("1 word deleted.").words == ("Bergen",)
+
+
+def test_what_a_word_became_is_forgotten_once_nobody_looks(reader):
+    reader.presenter.add_words("Oslo\nRiga")
+    reader.presenter.edit_word("Oslo", "Bergen")
+    reader.presenter.leave()
+    reader.presenter.look()
+    reader.presenter.delete_words(["Oslo"])
+    reader.presenter.delete_words(["Riga"])
+    assert reader.told("1 word deleted.").words == ("Bergen",)
+
+
 def test_every_change_can_be_taken_back_one_after_the_other(reader):
     asked = reader.presenter
     asked.add_words("Oslo\nQwen")

@@ -751,7 +751,7 @@ def test_only_of_what_is_there_it_is_said_that_nobody_else_can_read_it(monkeypat
         (finding,) = data.check_files(replace(context(), platform=platform))
         return finding.text
 
-    assert said() == said("win32") == "Nothing is stored yet; only you will be able to read what is."
+    assert said() == said("win32") == "Nothing is stored yet; when something is, only you can read it."
     write_settings("hold_s = 0.5\n")
     monkeypatch.setattr(data, "_is_open", lambda _path: False)
     assert said() == "Only you can read: settings."

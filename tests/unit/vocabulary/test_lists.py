@@ -128,6 +128,11 @@ def test_a_word_is_edited_in_its_place():
     assert reworded(OLD, "Qwen", "x" * 501).vocabulary == OLD
 
 
+def test_a_word_that_is_there_twice_is_edited_as_one():
+    twice = Vocabulary(("Oslo", "Riga", "Oslo"))
+    assert reworded(twice, "Oslo", "Bergen").vocabulary.words == ("Bergen", "Riga")
+
+
 def test_words_move_together_and_stop_at_the_ends():
     lists = Vocabulary(tuple("abcde"))
     assert moved(lists, "cd", -1).words == tuple("acdbe")

@@ -220,6 +220,35 @@ def test_the_commas_of_other_scripts_are_commas(apps):
     assert apps.words.text() == "東京, 大阪, 京都, وهران, Oslo"
 
 
+def test_going_through_the_fields_changes_nothing(qtbot, apps):
+    own = replace(MAIL, words=("A、B", "x, y"))
+    show(apps, own)
+    for name in ("Mail", BUILT_IN[0].name):
+        apps.list.setCurrentRow(names(apps).index(name))
+        for line in (apps.name, apps.programs, apps.words):
+            line.setFocus()
+            qtbot.keyClick(line, Qt.Key.Key_Tab)
+            assert not line.hasFocus()
+    assert apps.asked.calls == []
+    assert apps.words.text() == ""
+
+
+def test_what_was_refused_and_then_taken_back_is_no_longer_told(qtbot, apps):
+    show(apps, MAIL, NOTES)
+    apps.list.setCurrentRow(0)
+    apps.name.setFocus()
+    apps.name.selectAll()
+    qtbot.keyClicks(apps.name, "Notes")
+    qtbot.keyClick(apps.name, Qt.Key.Key_Return)
+    assert apps.name_row.trouble.words
+    apps.name.undo()
+    while apps.name.isUndoAvailable():
+        apps.name.undo()
+    qtbot.keyClick(apps.name, Qt.Key.Key_Return)
+    assert (apps.name.text(), apps.name_row.trouble.words) == ("Mail", "")
+    assert apps.asked.calls == []
+
+
 def test_what_was_refused_goes_with_its_app(qtbot, apps):
     show(apps, MAIL, NOTES)
     apps.list.setCurrentRow(0)

@@ -296,6 +296,19 @@ def test_what_is_being_typed_goes_with_its_row_when_that_moves(qtbot, window, pa
     ]
 
 
+def test_what_is_being_typed_in_one_of_two_equal_words_stays(qtbot, window, page, asked):
+    twice = replace(SHOWN, words=("Oslo", "Oslo", "Riga"))
+    window.show_vocabulary(twice)
+    choose(page.words.list, 1)
+    press(qtbot, window, KEY.Key_Return)
+    write(qtbot, "Ber")
+    window.show_vocabulary(replace(twice, fit=Fit(13, 200)))
+    write(qtbot, "gen")
+    assert page.words.list.currentIndex().row() == 1
+    press(qtbot, window, KEY.Key_Return)
+    assert asked.calls == [("edit_word", "Oslo", "Bergen")]
+
+
 def test_a_word_is_edited_again_before_the_list_has_the_first_edit(qtbot, window, page, asked):
     choose(page.words.list, 1)
     for name in ("Lovelace", "King"):

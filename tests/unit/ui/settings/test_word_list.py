@@ -4,7 +4,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QListWidget
 
-from handy_qwen.ui.settings.word_list import EnterEnds
+from handy_qwen.ui.settings.word_list import EnterEnds, _changes
 
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 
@@ -28,3 +28,17 @@ def test_the_full_stop_of_an_entry_is_where_its_language_has_it(qtbot, side, wor
     heights = [height for height in columns if height]
     left, right = (max(part) for part in (heights[:2], heights[-2:]))
     assert (right < left) is is_last_right
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "moved", "gone"),
+    [
+        ("AAB", "AAB", {}, []),
+        ("AAB", "AB", {1: 2, 2: 1}, [1]),
+        ("AB", "AAB", {1: 2}, []),
+        ("AAB", "ACB", {}, []),
+        ("AAB", "BAA", {0: 1, 1: 2, 2: 0}, []),
+    ],
+)
+def test_equal_rows_keep_their_places(before, after, moved, gone):
+    assert _changes(before, after) == (moved, gone)
