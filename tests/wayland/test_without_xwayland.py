@@ -129,7 +129,7 @@ def test_the_overlay_comes_back_with_its_screen(without, target, gone, back):
     session = without.session
     if not isinstance(session, Sway):
         pytest.skip("it is done by sway's commands")
-    before = picture(session, "idle")
+    before = still(session)  # the new window may not be painted yet
 
     def is_shown() -> bool:
         card = new_in(before, picture(session, "again"))
