@@ -196,9 +196,18 @@ class FlatpakAutostart(XdgAutostart):
         self.place = "org.freedesktop.portal.Background"
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``FileAutostart``. May take ``ASKED_S``."""
-        self._ask(launch.words(), is_on=True)
+        """See ``FileAutostart``. May take ``ASKED_S``.
+
+        The note comes first: without one, what the portal has written is never taken back.
+        """
+        was_on = self._path.exists()
         super().turn_on(launch)
+        try:
+            self._ask(launch.words(), is_on=True)
+        except HandyError:
+            if not was_on:
+                super().turn_off()
+            raise
 
     def turn_off(self) -> None:
         """See ``FileAutostart``. May take ``ASKED_S``. Without a note the user is not bothered."""

@@ -1,10 +1,12 @@
 """Starting at login: the entries of three systems and the command in them; the registry is a stand-in."""
 
+import errno
 import os
 import plistlib
 import shutil
 import subprocess
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -232,6 +234,28 @@ def test_an_entry_of_a_sandbox_that_the_portal_did_not_remove_stays(sandboxed, a
     with pytest.raises(HandyError, match="could not be turned off"):
         autostart.turn_off()
     assert autostart.state().is_on
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_a_sandbox_without_room_for_the_note_is_not_started_at_login(sandboxed, monkeypatch):
+    bus, autostart = sandboxed((0, {"autostart": ("b", True)}))
+    full = OSError(errno.ENOSPC, "No space left on device")
+    monkeypatch.setattr("handy_qwen.system.entries.replace_file", Mock(side_effect=full))
+    with pytest.raises(HandyError):
+        autostart.turn_on(LAUNCH)
+    assert bus.calls == [], "else nothing could turn it off again"
+
+
+@pytest.mark.linux("the portal is on Linux only")
+def test_a_sandbox_that_ends_while_the_desktop_asks_can_still_be_turned_off(sandboxed, monkeypatch):
+    bus, autostart = sandboxed((0, {"autostart": ("b", True)}))
+    with monkeypatch.context() as ended:
+        ended.setattr("handy_qwen.system.portal.PortalSession.ask", Mock(side_effect=SystemExit))
+        with pytest.raises(SystemExit):
+            autostart.turn_on(LAUNCH)
+    autostart.turn_off()
+    (_, (_, off)) = bus.calls[-1]
+    assert off["autostart"] == ("b", False)
 
 
 @pytest.mark.linux("the portal is on Linux only")
