@@ -98,7 +98,7 @@ class Desk:
                 if isinstance(effect, fx.PrepareInsertion) and self.focus is not None:
                     self.play(ev.FocusNoted(effect.take, self.focus, self.touched_s))
                 if isinstance(effect, fx.ListenFor):
-                    self.play(ev.HotkeysSet())
+                    self.play(ev.HotkeysSet(effect.hotkeys))
         return self
 
     def wait(self, seconds: float) -> Self:

@@ -122,7 +122,9 @@ def status_of(view: View) -> dict[str, Any]:
         "is_private": choices.is_private,
         "can_retry": view.can_retry,
         "can_bring_back": view.can_bring_back,
-        "is_ready": view.phase not in {Phase.LOADING, Phase.PROBLEM} and not view.is_loading,
+        "is_ready": view.is_listening
+        and view.phase not in {Phase.LOADING, Phase.PROBLEM}
+        and not view.is_loading,
         "notices": [
             {
                 "kind": notice.kind.name.lower(),

@@ -99,11 +99,11 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _restart_insertion_clock(turn)
         case events.EscapePressed():
             _cancel(turn)
-        case events.HotkeysSet():
-            turn.set(is_listening=True)
+        case events.HotkeysSet(hotkeys):
+            turn.set(listens_for=hotkeys)
         case events.HotkeysFailed(error, asked):
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
-                turn.set(is_listening=True)
+                turn.set(listens_for=turn.now.rules.hotkeys)
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
@@ -284,7 +284,8 @@ def _configure(turn: Turn, event: events.Configured) -> None:
     languages = event.choices.languages or turn.now.choices.languages
     if new.is_private != old.is_private:
         turn.do(effects.PauseHistory(new.is_private))
-    turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
+    if not new.hotkeys:
+        turn.set(listens_for=())  # else ListenFor is answered
     turn.set(rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return

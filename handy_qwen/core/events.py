@@ -63,7 +63,9 @@ class EscapePressed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysSet:
-    """ListenFor has been carried out."""
+    """ListenFor has been carried out: these are listened for."""
+
+    hotkeys: tuple[Hotkey, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, KeyOffer, KeyPermission, Profile, Rules, Submit, Target
+from handy_qwen.core.types import Entry, Hotkey, KeyOffer, KeyPermission, Profile, Rules, Submit, Target
 from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.message import Message
 
@@ -95,7 +95,7 @@ class Take:
 class Dictation:
     """The whole memory of the machine."""
 
-    is_listening: bool = False  # it is known whether the hotkeys work
+    listens_for: tuple[Hotkey, ...] | None = None  # the last hotkeys known to work or not; None: none yet
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
@@ -259,6 +259,7 @@ def view_of(now: Dictation) -> View:
     return View(
         phase=_phase(now, recorded),
         is_loading=now.is_loading,
+        is_listening=now.listens_for == now.rules.hotkeys,
         take=present.number if present else 0,
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
@@ -306,7 +307,7 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
     shown = [take for take in now.takes if not take.is_recovered]
     if any(take.stage is not Stage.INSERTING or not take.is_again for take in shown):
         return Phase.TRANSCRIBING
-    if now.is_loading or not now.is_listening:
+    if now.is_loading or now.listens_for is None:
         return Phase.LOADING
     if any(one.is_lasting and one.subject not in {SETTINGS, CLIPBOARD} for one in now.notices):
         return Phase.PROBLEM

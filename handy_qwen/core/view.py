@@ -155,6 +155,7 @@ class View:
 
     phase: Phase = Phase.LOADING
     is_loading: bool = False  # the model is being loaded, whatever the phase: texts come later
+    is_listening: bool = False  # the hotkeys of the settings are listened for by now, or known not to work
     take: int = 0  # the take that the overlay is about; 0: none
     began_s: float | None = None  # when the present recording began; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing

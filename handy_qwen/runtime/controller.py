@@ -288,7 +288,7 @@ class Ports:
 
     def _listen_for(self, effect: effects.ListenFor) -> None:
         self.hotkeys.start(effect.hotkeys)
-        self.post(HotkeysSet())
+        self.post(HotkeysSet(effect.hotkeys))
 
     def _copy(self, effect: effects.Copy) -> None:
         self.inserter.copy(effect.text)

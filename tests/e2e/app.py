@@ -130,6 +130,15 @@ class App:
         wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
         return self.status()
 
+    def listens_for(self, *hotkeys: str) -> bool:
+        """Whether a press of ``hotkeys``, as people write them, would be answered at once."""
+        status = self.status()
+        return bool(status.get("is_ready")) and status["hotkeys"] == list(hotkeys)
+
+    def wait_for_hotkeys(self, *hotkeys: str) -> None:
+        """Wait until a press of ``hotkeys`` would be answered."""
+        wait_until(lambda: self.listens_for(*hotkeys), f"the hotkeys {hotkeys}")
+
     def costs(self) -> tuple[int, int, int]:
         """What it uses: bytes of memory, threads, open files."""
         process = psutil.Process(self.process.pid)

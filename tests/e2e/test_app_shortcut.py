@@ -63,29 +63,17 @@ def hotkeys(app):
     return [one["chord"] for one in tomllib.loads(path.read_text(encoding="utf-8")).get("hotkeys", [])]
 
 
-def wait_for_hotkeys(app, *chords):
-    wait_until(lambda: hotkeys(app) == list(chords), f"the hotkeys {chords}")
-
-
 @pytest.fixture(scope="module")
 def app(desktop):
     with App(desktop, "shortcut") as running:
         yield running
 
 
-def wait_until_heard(app, down, up):
-    """Press the hotkey as soon as the page asks for it, until it is listened for, and let it go."""
+def try_out(app, down, up):
+    """Press the hotkey as soon as the page asks for it, and let it go."""
     wait_until(lambda: app.status()["is_rehearsing"], "the test of the new hotkey")
-
-    def is_down():
-        down()
-        time.sleep(TAP_S)
-        if app.status()["is_key_down"]:
-            return True
-        up()
-        return False
-
-    wait_until(is_down, "the new hotkey", interval_s=0.3)
+    down()
+    wait_until(lambda: app.status()["is_key_down"], "the new hotkey")
     assert (app.status()["phase"], app.status()["is_rehearsing"]) == ("idle", True), "nothing is recorded"
     up()
     wait_until(lambda: not app.status()["is_rehearsing"], "the end of the test")
@@ -99,8 +87,8 @@ def test_a_new_hotkey_is_chosen_by_keys_tested_and_dictated_with(desktop, app, e
     time.sleep(TAP_S)
     desktop.screenshot("settings-shortcut-held")
     desktop.hardware.up("F8", "Control_L")
-    wait_for_hotkeys(app, "Ctrl+F8")
-    wait_until_heard(
+    app.wait_for_hotkeys("Ctrl+F8")
+    try_out(
         app,
         lambda: desktop.hardware.down("Control_L", "F8"),
         lambda: desktop.hardware.up("F8", "Control_L"),
@@ -108,7 +96,7 @@ def test_a_new_hotkey_is_chosen_by_keys_tested_and_dictated_with(desktop, app, e
     desktop.screenshot("settings-shortcut-tested")
     hands.record(lambda: desktop.keys.chord("space"))
     desktop.keys.chord("F8")
-    wait_for_hotkeys(app, "F8")
+    app.wait_for_hotkeys("F8")
     hands.close()
     editor.focus()
     editor.clear()
@@ -126,12 +114,12 @@ def test_what_the_keyboard_says_while_recording_means_nothing_to_the_window(desk
     desktop.keys.chord("Escape")
     hands.record(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("Control_L", "w")  # which would close it
-    wait_for_hotkeys(app, "Ctrl+W")
+    app.wait_for_hotkeys("Ctrl+W")
     desktop.screenshot("settings-shortcut-refused")
     assert desktop.active_window() == hands.window
     hands.record(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("F8")
-    wait_for_hotkeys(app, "F8")
+    app.wait_for_hotkeys("F8")
     assert before == ["F8"]
     hands.close()
 
@@ -140,8 +128,8 @@ def test_a_mouse_button_is_chosen_by_mouse_and_dictated_with(desktop, app, edito
     hands = Hands(desktop, app)
     hands.record(lambda: hands.click(*CELL))
     hands.click(*CELL, button=BACK)
-    wait_for_hotkeys(app, "Mouse 4")
-    wait_until_heard(
+    app.wait_for_hotkeys("Mouse 4")
+    try_out(
         app,
         lambda: desktop.run("xdotool", "mousedown", BACK),
         lambda: desktop.run("xdotool", "mouseup", BACK),

@@ -103,7 +103,12 @@ def change(app, text):
         path.write_text(now, encoding="utf-8")
         wait_until(lambda e=expected: app.status().get("method") == e, "the new settings")
     count = chord.count("+")
-    wait_until(lambda: app.status()["hotkeys"][0].count("+") == count, "the new hotkey")
+
+    def is_listened_for():
+        status = app.status()
+        return status.get("is_ready") and status["hotkeys"][0].count("+") == count
+
+    wait_until(is_listened_for, "the new hotkey")
 
 
 def test_the_text_is_pasted_and_the_clipboard_is_as_before(desk, app, window):

@@ -110,7 +110,7 @@ def test_escape_is_the_windows_own_after_a_crash_in_a_take(session, dictation, t
         session.keyboard.tap("esc")
         assert target.wait_for(ESCAPE) == ESCAPE, "before the app is there again"
     app.start()
-    wait_until(lambda: app.status()["hotkeys"] == ["F9"], "the hotkey", 20, 0.3)
+    app.wait_for_hotkeys("F9")
     target.close()
     target = Target(session, "qt")  # has the focus, which the app's window has taken
     try:
@@ -184,17 +184,13 @@ def test_the_hotkey_is_changed_while_the_app_runs(session, dictation, target):
             if isinstance(session, Gnome):
                 assert session.answer(session.answers_to_hotkeys), "for another key GNOME asks again"
                 time.sleep(1)
-            wait_until(
-                lambda key=key: dictation.app.status()["hotkeys"] == [key.upper()], "the hotkey", 20, 0.3
-            )
-            time.sleep(1)
+            dictation.app.wait_for_hotkeys(key.upper())
             dictation.hold(key)
             count += 1
             assert dictation.arrives_in(target, times=count), target.text()
         if isinstance(session, Sway):  # elsewhere it would be asked for as well
             file.write_text(f'{SETTINGS}[[hotkeys]]\nchord = "ctrl+alt+d"\n', "utf-8")
-            wait_until(lambda: dictation.app.status()["hotkeys"] == ["Ctrl+Alt+D"], "the chord", 20, 0.3)
-            time.sleep(1)
+            dictation.app.wait_for_hotkeys("Ctrl+Alt+D")
             session.keyboard.tap("ctrl", "alt", "d")
             phase(dictation.app, "recording")
             session.say(dictation.speech)
@@ -221,7 +217,7 @@ def test_a_hotkey_that_was_changed_meanwhile_asks_nothing_at_login_but_when_a_wi
             assert app.status()["hotkeys"] == []
             app.run("settings")
             assert not session.answers_to_hotkeys or session.answer(session.answers_to_hotkeys), "it asks now"
-            wait_until(lambda key=key: app.status()["hotkeys"] == [key.upper()], "the hotkey", 20, 0.3)
+            app.wait_for_hotkeys(key.upper())
     finally:
         app.settings_file.write_text(before, "utf-8")
 
@@ -237,7 +233,7 @@ def test_a_new_hotkey_is_recorded_in_the_settings_window(session, dictation):
             assert "pressed" in session.press_button(name), name
         time.sleep(1)
         session.keyboard.tap("f10")
-        wait_until(lambda: dictation.app.status()["hotkeys"] == ["F10"], "the hotkey", 20, 0.3)
+        dictation.app.wait_for_hotkeys("F10")
         target = Target(session, "qt")
         wait_until(lambda: not dictation.app.status()["is_rehearsing"], "the end of its test", 20, 0.3)
         dictation.hold("f10")
@@ -245,7 +241,7 @@ def test_a_new_hotkey_is_recorded_in_the_settings_window(session, dictation):
         target.close()
     finally:
         file.write_text(before, "utf-8")
-        wait_until(lambda: dictation.app.status()["hotkeys"] == ["F9"], "the hotkey as before", 20, 0.3)
+        dictation.app.wait_for_hotkeys("F9")
 
 
 @pytest.mark.repeated

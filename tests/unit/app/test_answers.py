@@ -11,7 +11,7 @@ from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Windo
 from handy_qwen.errors import ControlError
 
 SECRET = "my diary"
-IDLE = View(phase=Phase.IDLE)
+IDLE = View(phase=Phase.IDLE, is_listening=True)
 
 
 class Desk:
@@ -111,8 +111,9 @@ def test_the_status_is_json_and_holds_no_text():
     ("view", "is_ready"),
     [
         (View(), False),
-        (View(phase=Phase.PROBLEM), False),
-        (View(phase=Phase.RECORDING, is_loading=True), False),
+        (View(phase=Phase.PROBLEM, is_listening=True), False),
+        (View(phase=Phase.RECORDING, is_loading=True, is_listening=True), False),
+        (View(phase=Phase.IDLE), False),
         (IDLE, True),
     ],
 )

@@ -756,12 +756,26 @@ def test_hotkeys_that_fail_are_a_problem_until_others_are_set():
     assert desk.view.phase is Phase.IDLE
 
 
+def test_hotkeys_are_not_said_to_be_listened_for_before_they_are():
+    first, second = (Hotkey("f8"),), (Hotkey("f7"),)
+    desk = Desk()
+    assert desk.view.is_listening
+    for hotkeys in (first, second):
+        desk.now, _ = step(desk.now, ev.Configured(replace(RULES, hotkeys=hotkeys), Choices()), desk.at_s)
+        assert not desk.view.is_listening
+    assert desk.view.phase is Phase.IDLE, "nothing is loaded"
+    assert not desk.play(ev.HotkeysSet(first)).view.is_listening, "others are wanted by now"
+    assert desk.play(ev.HotkeysSet(second)).view.is_listening
+    desk.configure(replace(RULES, hotkeys=()))
+    assert desk.view.is_listening, "there is nothing to wait for"
+
+
 def test_a_late_failure_of_hotkeys_that_are_not_wanted_any_more_is_no_problem():
     refused, wanted = (Hotkey("f8"),), (Hotkey("f7"),)
     desk = Desk()
     for hotkeys in (refused, wanted):
         desk.configure(replace(RULES, hotkeys=hotkeys))
-    desk.play(ev.HotkeysFailed(ERROR, refused), ev.HotkeysSet())
+    desk.play(ev.HotkeysFailed(ERROR, refused), ev.HotkeysSet(wanted))
     assert (desk.view.phase, desk.notices) == (Phase.IDLE, [])
     assert desk.play(ev.HotkeysFailed(ERROR, wanted)).view.phase is Phase.PROBLEM
 
@@ -811,7 +825,7 @@ def test_before_the_settings_have_come_and_the_hotkeys_are_listened_for_the_prog
     now, effects = step(Dictation(), ev.Configured(RULES, Choices()), 100.0)
     assert fx.ListenFor(RULES.hotkeys) in effects
     assert view_of(now).phase is Phase.LOADING
-    assert view_of(step(now, ev.HotkeysSet(), 101.0)[0]).phase is Phase.IDLE
+    assert view_of(step(now, ev.HotkeysSet(RULES.hotkeys), 101.0)[0]).phase is Phase.IDLE
     assert view_of(step(now, ev.HotkeysFailed(ERROR), 101.0)[0]).phase is Phase.PROBLEM
     now, effects = step(Dictation(), ev.Configured(replace(RULES, hotkeys=()), Choices()), 100.0)
     assert view_of(now).phase is Phase.IDLE, "there is nothing to wait for"

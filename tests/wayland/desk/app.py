@@ -68,6 +68,15 @@ class App:
         """Wait until it is "recording", "idle" ..."""
         wait_until(lambda: self.status().get("phase") == phase, f"phase {phase}", timeout_s, 0.1)
 
+    def wait_for_hotkeys(self, *hotkeys: str) -> None:
+        """Wait until a press of ``hotkeys``, as the desktop writes them, would be answered at once."""
+
+        def are_listened_for() -> bool:
+            status = self.status()
+            return bool(status.get("is_ready")) and status["hotkeys"] == list(hotkeys)
+
+        wait_until(are_listened_for, f"the hotkeys {hotkeys}", 20, 0.3)
+
     def stop(self) -> int:
         """End it; its exit status."""
         return self.session.processes.stop(self.process, 15)
