@@ -14,9 +14,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-
 from PySide6.QtCore import QLocale
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, View

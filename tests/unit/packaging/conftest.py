@@ -1,7 +1,6 @@
 """The builders, which are scripts beside each other and no package."""
 
 import importlib
-import os
 import sys
 
 import pytest
@@ -9,8 +8,6 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGING = ROOT / "packaging"
-
-os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is loaded, which draws the icons
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,6 @@
-"""Qt without a screen, and a stand-in for all that the windows talk to."""
+"""A stand-in for all that the windows talk to."""
 
 import gc
-import os
-
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-if os.name == "nt":  # where Qt without a screen knows of no letters
-    os.environ["QT_QPA_FONTDIR"] = os.path.expandvars(r"%WINDIR%\Fonts")
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
