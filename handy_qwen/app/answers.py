@@ -115,7 +115,7 @@ def status_of(view: View) -> dict[str, Any]:
         "held": len(view.held),
         "model": choices.model,
         "language": view.language,
-        "microphone": view.device or choices.microphone,
+        "microphone": choices.microphone if view.began_s is None else view.device,
         "method": choices.method.value,
         "hotkeys": list(filter(None, choices.hotkeys)),
         "mode": choices.mode,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ import soundfile
 from handy_qwen import paths
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.errors import ControlError
-from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.processes import repeat_until, wait_until
 
 INSTALLED = shlex.split(os.environ.get("HANDY_QWEN_TEST_COMMAND", ""))
 COMMAND = INSTALLED or [sys.executable, "-m", "handy_qwen"]
@@ -29,6 +29,7 @@ SPOKEN = {
     "meeting": "The meeting starts at five o'clock.",
     "report": "Please send the report to Anna on Monday.",
 }
+CAPTURING = "a new hotkey is being captured"
 SILENCE_S = 0.3  # between the key and the first word, as people do it
 TAP_S = 0.08
 
@@ -36,7 +37,7 @@ TAP_S = 0.08
 class App:
     """A running program with a home of its own. Use as a context manager; it must end well."""
 
-    end_s = 30.0  # how long that may take
+    end_s = 60.0  # how long that may take
 
     def __init__(
         self,
@@ -95,7 +96,7 @@ class App:
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run another command of the program beside it."""
         return subprocess.run(
-            [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=60
+            [*COMMAND, *arguments], env=self.env, capture_output=True, text=True, check=False, timeout=180
         )
 
     def ask(self, command: str) -> dict[str, Any]:
@@ -127,8 +128,17 @@ class App:
 
     def wait_for_phase(self, phase: str) -> dict[str, Any]:
         """Wait until it is in ``phase``."""
-        wait_until(lambda: self.status().get("phase") == phase, phase, timeout_s=30)
+        wait_until(lambda: self.status().get("phase") == phase, phase)
         return self.status()
+
+    def wait_until_recorded(self) -> None:
+        """Wait until sound is recorded. The phase is told at the press, the microphone with the sound."""
+        wait_until(self.is_recording, "the microphone")
+
+    def is_recording(self) -> bool:
+        """Whether sound is recorded."""
+        status = self.status()
+        return status.get("phase") == "recording" and bool(status["microphone"])
 
     def listens_for(self, *hotkeys: str) -> bool:
         """Whether a press of ``hotkeys``, as people write them, would be answered at once."""
@@ -138,6 +148,15 @@ class App:
     def wait_for_hotkeys(self, *hotkeys: str) -> None:
         """Wait until a press of ``hotkeys`` would be answered."""
         wait_until(lambda: self.listens_for(*hotkeys), f"the hotkeys {hotkeys}")
+
+    def capture(self, begin: Callable[[], object]) -> None:
+        """``begin`` the capture of a new hotkey, and wait until keys are heard.
+
+        The window may not have noticed the end of the capture before. Not tried again soon: what begins a
+        capture would be captured.
+        """
+        before = self.output().count(CAPTURING)
+        repeat_until(begin, lambda: self.output().count(CAPTURING) > before, "the capture", again_s=5.0)
 
     def costs(self) -> tuple[int, int, int]:
         """What it uses: bytes of memory, threads, open files."""
@@ -156,8 +175,9 @@ class App:
         return wav
 
     def speak(self, name: str) -> None:
-        """Say one of ``SPOKEN`` into the microphone, to its end."""
+        """Say one of ``SPOKEN`` into the microphone, to its end, once it is recorded."""
         wav = self.wav(name)
+        self.wait_until_recorded()
         time.sleep(SILENCE_S)  # a person, not synchronization
         assert self.desktop.play(wav).wait(30) == 0
 
@@ -172,11 +192,9 @@ class App:
         self.desktop.hardware.up(key)
         time.sleep(TAP_S)
 
-    def tap(self, key: str = "Control_R") -> None:
+    def tap(self, key: str = "Control_R", times: int = 1) -> None:
         """Press a key shortly, as a finger does it: anything quicker is taken for a bounce."""
-        self.desktop.hardware.down(key)
-        time.sleep(TAP_S)
-        self.desktop.hardware.up(key)
+        self.desktop.hardware.tap(key, TAP_S, times)
         time.sleep(TAP_S)
 
 

@@ -31,6 +31,7 @@ class Insertion:
 
         class Backend(X11):
             RELEASE_WAIT_S = release_wait_s
+            FETCH_WAIT_S = 30.0  # a window on a busy machine
 
         self.backend = Backend(Session(Kind.X11, display=desktop.display), pause)
         self.inserter = DesktopInserter(self.events.put, self.backend, stopping=stopping)

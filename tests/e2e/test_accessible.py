@@ -45,7 +45,7 @@ class Shown:
     def close(self):
         self.reader.close()
         self._process.stdin.close()
-        assert self._process.wait(10) == 0
+        assert self._process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -78,4 +78,4 @@ def test_everything_that_takes_the_keyboard_has_a_name_a_role_and_a_value(shown,
 
 def test_what_the_overlay_says_is_announced(shown):
     shown.show("problem")
-    assert shown.reader.announced(5) == "The hotkey F9 is taken. Choose another."
+    assert shown.reader.announced(60) == "The hotkey F9 is taken. Choose another."

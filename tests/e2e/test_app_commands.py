@@ -18,14 +18,22 @@ pytestmark = [
 
 
 HOLD_S = Limits().hold_s
+HEARD = " Heard -> "  # in the log: a voice
+
+
+def be_heard(app):
+    """Say something, whatever it is, until it is heard: a take of silence is none."""
+    before = app.output().count(HEARD)
+    app.wait_until_recorded()
+    app.desktop.play(app.wav("chairs"))
+    wait_until(lambda: app.output().count(HEARD) > before, "the voice")
 
 
 def say(app, count=1):
     """Dictate the next lines of the script, one after the other."""
     for _ in range(count):
         app.tap()
-        app.desktop.play(app.wav("chairs"))
-        app.wait_for_phase("recording")
+        be_heard(app)
         time.sleep(Limits().double_tap_s)  # a tap before that would lock it
         app.tap()
         app.wait_for_phase("idle")
@@ -36,14 +44,14 @@ def lock_while_holding(app):
     hold = app.desktop.hardware
     hold.down("Control_R")
     app.wait_for_phase("recording")
-    time.sleep(2 * HOLD_S)
+    time.sleep(HOLD_S + 1.5)  # from then on Space is asked for, and a busy X server takes its time for it
     hold.down("space")
     time.sleep(TAP_S)
     hold.up("space")
     hold.up("Control_R")
     time.sleep(TAP_S)
-    app.desktop.play(app.wav("chairs"))
     wait_until(lambda: app.status().get("is_locked"), "the lock")
+    be_heard(app)
     app.tap()
     app.wait_for_phase("idle")
 

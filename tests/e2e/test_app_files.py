@@ -12,12 +12,13 @@ import soundfile
 from handy_qwen import paths
 from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk import QtTarget
-from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.processes import repeat_until, wait_until
 from tests.e2e.desk.targets import HERE
 from tests.e2e.test_app_windows import leave, wait_for_window
 
 pytestmark = pytest.mark.desktop
 COUNT, BROKEN = 20, 7
+DROPPED_S = 10.0  # what was dropped is in the list by then, also on a busy machine
 STEP_S = 0.05  # between two moves of the mouse, as a hand makes them
 
 
@@ -26,7 +27,7 @@ def title_of(desktop, window):
 
 
 def drag(desktop, source, target):
-    """Drag from the middle of one window to that of another."""
+    """Drag from the middle of one window to that of another. Comes to nothing if one of them is too slow."""
     desktop.run("xdotool", "windowmove", "--sync", str(source), "0", "0")
     desktop.run("xdotool", "windowraise", str(source))
     desktop.run("xdotool", "mousemove", "--window", str(source), "30", "30", "mousedown", "1")
@@ -48,9 +49,13 @@ def test_files_left_when_the_program_is_killed_go_on_at_the_next_start(desktop, 
     before = set(desktop.windows())
     process = desktop.start("drag", sys.executable, str(HERE / "drag_source.py"), *map(str, talks))
     (source,) = wait_until(lambda: set(desktop.windows()) - before, "the source of the drag")
-    drag(desktop, source, files)
     kept = killed.home / "data" / "files"
-    wait_until(lambda: len(list(kept.glob("*.json"))) == 2, "the list on the disk")
+    repeat_until(
+        lambda: drag(desktop, source, files),
+        lambda: len(list(kept.glob("*.json"))) == 2,
+        "the list on the disk",
+        DROPPED_S,
+    )
     desktop.stop(process)
     killed.process.kill()
     killed.process.wait(10)
@@ -61,7 +66,7 @@ def test_files_left_when_the_program_is_killed_go_on_at_the_next_start(desktop, 
         assert app.run("files").returncode == 0
         files = wait_for_window(desktop, "Transcribe files: 0 of 2 files")
         desktop.keys.chord("Alt_L", "g")
-        wait_until(lambda: "2 of 2 files" in title_of(desktop, files), "the texts", timeout_s=60)
+        wait_until(lambda: "2 of 2 files" in title_of(desktop, files), "the texts", timeout_s=120)
     texts = [json.loads(one.read_text(encoding="utf-8"))["known"]["text"] for one in kept.glob("*.json")]
     assert texts == [SPOKEN["report"]] * 2
 
@@ -77,14 +82,18 @@ def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(
         before = set(desktop.windows())
         process = desktop.start("drag", sys.executable, str(HERE / "drag_source.py"), *map(str, talks))
         (source,) = wait_until(lambda: set(desktop.windows()) - before, "the source of the drag")
-        drag(desktop, source, files)
-        wait_until(lambda: f"of {COUNT} files" in title_of(desktop, files), "the files in the list")
+        repeat_until(
+            lambda: drag(desktop, source, files),
+            lambda: f"of {COUNT} files" in title_of(desktop, files),
+            "the files in the list",
+            DROPPED_S,
+        )
         desktop.stop(process)
         editor = desktop.open(QtTarget)
         app.dictate("chairs")
         assert editor.wait_for_text(SPOKEN["chairs"], timeout_s=60) == SPOKEN["chairs"]
         editor.close()
-        wait_until(lambda: f"{COUNT} of {COUNT}" in title_of(desktop, files), "all texts", timeout_s=120)
+        wait_until(lambda: f"{COUNT} of {COUNT}" in title_of(desktop, files), "all texts", timeout_s=300)
         wait_for_window(desktop, "Transcribe files")
         desktop.screenshot("app-files")
         out = tmp_path / "out"
@@ -97,7 +106,6 @@ def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(
         desktop.keys.chord("Control_L", "a")
         desktop.keys.chord("Control_L", "v")
         leave(desktop, dialog, "Return")
-        wait_until(lambda: len(list(out.iterdir())) == COUNT - 1, "the texts in the folder", timeout_s=60)
-        texts = {path.name: path.read_text(encoding="utf-8") for path in out.iterdir()}
-        good = [talk for place, talk in enumerate(talks) if place != BROKEN]
-        assert texts == {f"{talk.name}.txt": f"{SPOKEN['report']}\n" for talk in good}
+        good = {f"{talk.name}.txt" for place, talk in enumerate(talks) if place != BROKEN}
+        wait_until(lambda: {path.name for path in out.iterdir()} == good, "the texts in the folder")
+        assert {path.read_text(encoding="utf-8") for path in out.iterdir()} == {f"{SPOKEN['report']}\n"}

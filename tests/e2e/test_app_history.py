@@ -3,11 +3,11 @@
 import json
 import shutil
 import signal
-import time
 
 import pytest
 
 from handy_qwen import paths
+from handy_qwen.history import wav
 from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk.processes import wait_until
 
@@ -46,6 +46,13 @@ class Home(App):
         self.process.send_signal(signal.SIGKILL)
         assert self.process.wait(30) == -signal.SIGKILL
 
+    def wait_until_kept(self):
+        """Wait until all that was said so far is on the disk: a second of sound more is."""
+        takes = self.home / "data" / "history" / "takes"
+        written = lambda: sum(take.stat().st_size for take in takes.iterdir())  # noqa: E731
+        enough = written() + wav.BYTES_PER_S
+        wait_until(lambda: written() >= enough, "the sound on the disk")
+
     def holds(self, words):
         """Whether any file of it, log and all, holds ``words``."""
         files = [file for file in self.home.rglob("*") if file.is_file() and self.model not in file.parents]
@@ -63,14 +70,14 @@ def test_what_was_being_said_when_the_program_was_killed_is_offered_at_the_next_
     with app:
         desktop.hardware.down("Control_R")
         app.speak("meeting")
-        time.sleep(0.2)  # the last block is on its way
+        app.wait_until_kept()
         app.kill()
         desktop.hardware.up("Control_R")
         with Home(desktop, "killed") as again:
-            wait_until(lambda: again.status()["held"] == 1, "the text", timeout_s=30)
+            wait_until(lambda: again.status()["held"] == 1, "the text")
             assert editor.wait_for_text("", quiet_s=0.5) == "", "nothing is typed by itself"
             assert again.run("paste").returncode == 0
-            assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
+            assert editor.wait_for_text(MEETING) == MEETING
             (take,) = wait_until(again.delivered, "the delivery in the history")
             assert take["text"] == MEETING
         app.process = again.process
@@ -82,14 +89,14 @@ def test_a_take_whose_model_vanished_is_tried_again_when_it_is_back(desktop, app
     app.model.rename(away)
     try:
         app.dictate("report")
-        status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure", timeout_s=30)
+        status = wait_until(lambda: (s := app.status())["can_retry"] and s, "the failure")
         hints = [notice["hint"] for notice in status["notices"]]
         assert any("Transcribe last recording again" in hint for hint in hints), status
         desktop.screenshot("app-model-gone")
     finally:
         away.rename(app.model)  # the tests that follow need it
     assert app.run("retry").returncode == 0
-    assert editor.wait_for_text(REPORT, timeout_s=30) == REPORT
+    assert editor.wait_for_text(REPORT) == REPORT
 
 
 def test_a_cancelled_take_is_brought_back(desktop, app, editor):
@@ -101,20 +108,20 @@ def test_a_cancelled_take_is_brought_back(desktop, app, editor):
     assert any("Restore cancelled dictation" in notice["hint"] for notice in status["notices"])
     desktop.screenshot("app-cancelled")
     assert app.run("bring-back").returncode == 0
-    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
+    assert editor.wait_for_text(CHAIRS) == CHAIRS
 
 
 def test_a_paused_history_leaves_nothing_behind(desktop, app, editor):
     before = app.delivered()
     app.dictate("chairs")
-    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
+    assert editor.wait_for_text(CHAIRS) == CHAIRS
     wait_until(lambda: len(app.delivered()) > len(before), "it in the history")
     app.set("private = true")
     wait_until(lambda: app.status()["is_private"], "the pause")
     desktop.screenshot("app-private")
     takes = sorted((app.home / "data" / "history" / "takes").iterdir())
     app.dictate("meeting")
-    assert editor.wait_for_text(CHAIRS + MEETING, timeout_s=30) == CHAIRS + MEETING
+    assert editor.wait_for_text(CHAIRS + MEETING) == CHAIRS + MEETING
     app.wait_for_phase("idle")
     assert sorted((app.home / "data" / "history" / "takes").iterdir()) == takes
     assert not app.holds(MEETING)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.e2e.app import SPOKEN, App
 from tests.e2e.desk import QtTarget
-from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.processes import repeat_until, wait_until
 from tests.e2e.test_app_windows import leave, wait_for_window
 
 pytestmark = pytest.mark.desktop
@@ -70,7 +70,7 @@ def test_what_is_changed_by_keys_and_by_mouse_is_in_the_file_and_in_the_next_tex
     leave(desktop, window, "Escape")
     editor = desktop.open(QtTarget)
     app.dictate("meeting")
-    assert editor.wait_for_text(f"{MEETING} ", timeout_s=30) == f"{MEETING} "
+    assert editor.wait_for_text(f"{MEETING} ") == f"{MEETING} "
     editor.close()
 
 
@@ -92,13 +92,14 @@ def test_a_command_changes_the_running_app_and_the_window_shows_it(desktop, app)
 def test_a_text_can_be_dictated_into_the_window_itself(desktop, app, window):
     click(desktop, window, 200, bottom_px=29)  # the field at the foot
     app.dictate("meeting")
+    app.wait_for_phase("idle")
 
     def copied():
         desktop.keys.chord("Control_L", "a")
         desktop.keys.chord("Control_L", "c")
         return desktop.clipboard().decode().strip() == MEETING
 
-    wait_until(copied, "the text in the field", timeout_s=30, interval_s=0.5)
+    wait_until(copied, "the text in the field", interval_s=0.5)
 
 
 @pytest.mark.usefixtures("window")
@@ -112,8 +113,11 @@ def test_a_file_broken_by_hand_is_explained_and_mended_in_the_window(desktop, ap
     wait_until(complaint, "the complaint")
     assert complaint() == [f"Line {line} of settings.toml cannot be read: a quotation mark is missing."]
     desktop.screenshot("settings-broken")
-    desktop.keys.chord("Alt_L", "s")  # Reset "The key works by"
-    wait_until(lambda: '\n# mode = "hold\n' in text_of(app), "the line to become a comment")
+    repeat_until(
+        lambda: desktop.keys.chord("Alt_L", "s"),  # Reset "The key works by"
+        lambda: '\n# mode = "hold\n' in text_of(app),
+        "the line to become a comment",
+    )
     wait_until(lambda: not complaint(), "the end of the complaint")
     assert "of_the_future = 1\n" in text_of(app)
     assert app.run("settings", "set", "mode", "hold").returncode == 0, "it can be read again"

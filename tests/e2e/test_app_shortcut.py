@@ -3,18 +3,18 @@
 import subprocess
 import time
 import tomllib
+from functools import partial
 
 import pytest
 
 from tests.e2e.app import SPOKEN, TAP_S, App
-from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.processes import repeat_until, wait_until
 from tests.e2e.test_app_windows import wait_for_window
 
 pytestmark = pytest.mark.desktop
 
-CAPTURING, OVER = "a new hotkey is being captured", "the capture of a new hotkey is over"
+OVER = "the capture of a new hotkey is over"
 BACK = "8"  # the X server's number of the button that browsers go back with
-RECORDER_S = 0.5  # between two tries
 CELL = 480, 84  # where the first key is in the window, as large as it is the first time
 
 
@@ -28,17 +28,6 @@ class Hands:
         desktop.keys.chord("s")  # in the list of pages
         desktop.keys.chord("Tab")
 
-    def record(self, begin):
-        """``begin`` the recording of a hotkey, and wait until keys are heard."""
-        before = self.app.output().count(CAPTURING)
-
-        def has_begun():  # the window may not have noticed the end of the recording before
-            begin()
-            time.sleep(RECORDER_S)
-            return self.app.output().count(CAPTURING) > before
-
-        wait_until(has_begun, "the recorder")
-
     def click(self, x, y, button="1"):
         self.desktop.run("xdotool", "mousemove", "--window", str(self.window), str(x), str(y))
         self.desktop.run("xdotool", "click", button)
@@ -49,13 +38,10 @@ class Hands:
         return str(self.window) in done.stdout.split()
 
     def close(self):
-        def is_gone():  # what was the hotkey just now may still be taken away
-            if not self._is_visible():
-                return True
-            self.desktop.keys.chord("Control_L", "w")
-            return False
-
-        wait_until(is_gone, "its end", interval_s=0.5)
+        # What was the hotkey just now may still be taken away.
+        close = partial(self.desktop.keys.chord, "Control_L", "w")
+        repeat_until(close, lambda: not self._is_visible(), "the window to close", again_s=1.0)
+        wait_until(lambda: not self.app.status()["is_rehearsing"], "the hotkey to dictate again")
 
 
 def hotkeys(app):
@@ -82,7 +68,7 @@ def try_out(app, down, up):
 def test_a_new_hotkey_is_chosen_by_keys_tested_and_dictated_with(desktop, app, editor):
     hands = Hands(desktop, app)
     desktop.screenshot("settings-shortcut")
-    hands.record(lambda: desktop.keys.chord("Return"))
+    app.capture(lambda: desktop.keys.chord("Return"))
     desktop.hardware.down("Control_L", "F8")
     time.sleep(TAP_S)
     desktop.screenshot("settings-shortcut-held")
@@ -94,7 +80,7 @@ def test_a_new_hotkey_is_chosen_by_keys_tested_and_dictated_with(desktop, app, e
         lambda: desktop.hardware.up("F8", "Control_L"),
     )
     desktop.screenshot("settings-shortcut-tested")
-    hands.record(lambda: desktop.keys.chord("space"))
+    app.capture(lambda: desktop.keys.chord("space"))
     desktop.keys.chord("F8")
     app.wait_for_hotkeys("F8")
     hands.close()
@@ -107,17 +93,17 @@ def test_a_new_hotkey_is_chosen_by_keys_tested_and_dictated_with(desktop, app, e
 def test_what_the_keyboard_says_while_recording_means_nothing_to_the_window(desktop, app):
     before = hotkeys(app)
     hands = Hands(desktop, app)
-    hands.record(lambda: desktop.keys.chord("Return"))
+    app.capture(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("a")  # refused: it would stop typing A
     time.sleep(TAP_S)
-    hands.record(lambda: desktop.keys.chord("Return"))
+    app.capture(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("Escape")
-    hands.record(lambda: desktop.keys.chord("Return"))
+    app.capture(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("Control_L", "w")  # which would close it
     app.wait_for_hotkeys("Ctrl+W")
     desktop.screenshot("settings-shortcut-refused")
     assert desktop.active_window() == hands.window
-    hands.record(lambda: desktop.keys.chord("Return"))
+    app.capture(lambda: desktop.keys.chord("Return"))
     desktop.keys.chord("F8")
     app.wait_for_hotkeys("F8")
     assert before == ["F8"]
@@ -126,7 +112,7 @@ def test_what_the_keyboard_says_while_recording_means_nothing_to_the_window(desk
 
 def test_a_mouse_button_is_chosen_by_mouse_and_dictated_with(desktop, app, editor):
     hands = Hands(desktop, app)
-    hands.record(lambda: hands.click(*CELL))
+    app.capture(lambda: hands.click(*CELL))
     hands.click(*CELL, button=BACK)
     app.wait_for_hotkeys("Mouse 4")
     try_out(
@@ -145,8 +131,8 @@ def test_a_mouse_button_is_chosen_by_mouse_and_dictated_with(desktop, app, edito
 
 
 def test_closing_the_window_or_leaving_it_ends_the_recording(desktop, app, editor):
-    hands = Hands(desktop, app)
-    hands.record(lambda: desktop.keys.chord("Return"))
+    Hands(desktop, app)
+    app.capture(lambda: desktop.keys.chord("Return"))
     before = app.output().count(OVER)
     editor.focus()
     editor.clear()
@@ -154,4 +140,4 @@ def test_closing_the_window_or_leaving_it_ends_the_recording(desktop, app, edito
     desktop.keys.chord("b")
     assert editor.wait_for_text("b") == "b", "the keyboard is everybody's again"
     assert hotkeys(app) == ["Mouse 4"]
-    assert not app.status()["is_rehearsing"]
+    wait_until(lambda: not app.status()["is_rehearsing"], "the hotkey to dictate again")

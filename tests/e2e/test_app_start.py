@@ -27,7 +27,7 @@ def test_a_press_while_the_model_loads_is_answered_when_it_is_there(desktop, edi
         assert editor.wait_for_text(CHAIRS, timeout_s=60) == CHAIRS
         app.dictate("meeting")
         both = f"{CHAIRS} {MEETING}"
-        assert editor.wait_for_text(both, timeout_s=30) == both, "the second continues the first"
+        assert editor.wait_for_text(both) == both, "the second continues the first"
     finally:
         assert desktop.stop(app.process) == 0
 
@@ -60,8 +60,9 @@ def test_a_request_to_end_is_followed_at_once_also_while_recording(desktop):
 
 def test_it_tells_that_there_is_only_the_demo_model_and_quit_ends_it(desktop):
     with App(desktop, "quitting") as app:
-        titles = [notice["title"] for notice in app.status()["notices"]]
-        assert any("demo model" in title for title in titles)
+        wait_until(
+            lambda: any("demo model" in notice["title"] for notice in app.status()["notices"]), "the notice"
+        )
         desktop.screenshot("app-started")
         assert app.run("quit").returncode == 0
         assert app.process.wait(30) == 0
@@ -72,7 +73,7 @@ def test_a_killed_program_can_be_started_again(desktop):
     with pytest.raises(AssertionError), first:
         first.process.kill()
     with App(desktop, "killed") as second:
-        assert second.status()["phase"] == "idle"
+        second.wait_for_phase("idle")
 
 
 def test_of_two_started_at_once_one_runs(desktop):
@@ -118,7 +119,7 @@ def test_without_a_tray_and_window_manager_it_works_and_the_overlay_shows_it():
         app.speak("meeting")
         bare.screenshot("app-without-tray")
         assert app.run("stop").returncode == 0
-        wait_until(lambda: app.last() == MEETING, "the text", timeout_s=30)
+        wait_until(lambda: app.last() == MEETING, "the text")
 
 
 def test_without_a_display_it_says_so(tmp_path):

@@ -15,6 +15,7 @@ from tests.e2e.desk.processes import wait_until
 pytestmark = pytest.mark.desktop
 MEETING = SPOKEN["meeting"]
 SETTINGS = "smart_spacing = false\ntrailing_space = true\nwarm_s = -1\n"  # each text for itself
+CONFIGURED = "Configured -> "  # in the log: other settings are in force
 SLEEPS = 10
 
 
@@ -79,7 +80,7 @@ def test_a_recording_that_the_sleep_ends_is_kept_and_the_next_one_is_heard_at_on
             else:
                 app.dictate("meeting")
             text = f"{MEETING} " * count
-            assert editor.wait_for_text(text, timeout_s=30) == text
+            assert editor.wait_for_text(text) == text
 
 
 def test_after_an_unlock_and_after_a_stop_hotkeys_and_microphone_work_at_once(desktop, logind, editor):
@@ -87,12 +88,12 @@ def test_after_an_unlock_and_after_a_stop_hotkeys_and_microphone_work_at_once(de
         logind.tell("unlock")
         wait_until(lambda: "was unlocked" in app.output(), "the app to notice")
         app.dictate("meeting")
-        assert editor.wait_for_text(f"{MEETING} ", timeout_s=30) == f"{MEETING} "
+        assert editor.wait_for_text(f"{MEETING} ") == f"{MEETING} "
         app.process.send_signal(signal.SIGSTOP)
         time.sleep(3)  # longer than any machine is busy
         app.process.send_signal(signal.SIGCONT)
         app.dictate("meeting")
-        assert editor.wait_for_text(f"{MEETING} " * 2, timeout_s=30) == f"{MEETING} " * 2
+        assert editor.wait_for_text(f"{MEETING} " * 2) == f"{MEETING} " * 2
 
 
 @pytest.fixture
@@ -120,6 +121,7 @@ def test_music_pauses_while_somebody_speaks_and_goes_on_unless_the_user_has_stop
         time.sleep(1.0)
         assert player.said() == ["ready", "Pause", "Play", "is Paused"], "what the user has paused stays so"
         player.tell("Playing")
+        player.wait_for("is Playing")
         app.run("start")
         player.wait_for("Pause", 2)
         player.tell("Stopped")
@@ -127,10 +129,11 @@ def test_music_pauses_while_somebody_speaks_and_goes_on_unless_the_user_has_stop
         app.run("cancel")
         time.sleep(1.0)
         assert player.said()[-1] == "is Stopped"
+        before = app.output().count(CONFIGURED)
         assert app.run("settings", "set", "while_recording", "off").returncode == 0
+        wait_until(lambda: app.output().count(CONFIGURED) > before, "the app to follow")
         player.tell("Playing")
         player.wait_for("is Playing", 2)
-        time.sleep(2.5)  # until the app has seen it
         app.run("start")
         app.wait_for_phase("recording")
         time.sleep(0.5)

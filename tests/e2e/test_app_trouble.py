@@ -41,12 +41,14 @@ class Ear:
             "--latency-msec=5",
         ]
         self._process = subprocess.Popen(command, env=desktop.env, stdout=subprocess.PIPE)
-        self._began = threading.Event()
+        self._is_up, self._began = threading.Event(), threading.Event()
         self.began_s = 0.0
         threading.Thread(target=self._listen, name="ear", daemon=True).start()
+        assert self._is_up.wait(60), "there is no sound at all"
 
     def _listen(self):
         while block := self._process.stdout.read(160):
+            self._is_up.set()
             samples = memoryview(block).cast("h")
             if max(map(abs, samples)) > LOUD:
                 self.began_s = time.monotonic()
@@ -55,7 +57,7 @@ class Ear:
         self._process.stdout.close()
 
     def wait(self):
-        assert self._began.wait(20), "nothing was heard"
+        assert self._began.wait(60), "nothing was heard"
         return self.began_s
 
     def close(self):
@@ -75,7 +77,6 @@ def speak_over_the_edges(desktop, app, name):
     ear = Ear(desktop)
     try:
         wav = app.wav(name)
-        time.sleep(0.2)  # parec is there
         playing = desktop.play(wav)
         first_s = ear.wait()
         time.sleep(max(0.0, first_s + BEFORE_S - time.monotonic()))
@@ -91,11 +92,11 @@ def speak_over_the_edges(desktop, app, name):
 
 def test_a_word_begun_before_the_press_and_one_ended_after_the_release_are_whole(desktop, app, editor):
     app.dictate("chairs")  # the microphone stays open for a while afterwards
-    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
-    for _ in range(5):  # until this machine was quick enough to press in time
+    assert editor.wait_for_text(CHAIRS) == CHAIRS
+    for _ in range(20):  # until this machine was quick enough to press in time
         editor.clear()
         early_s = speak_over_the_edges(desktop, app, "meeting")
-        text = editor.wait_for_text(MEETING, timeout_s=30)
+        text = editor.wait_for_text(MEETING)
         if early_s <= LATEST_S:
             break
     assert BEFORE_S <= early_s <= LATEST_S, "the machine is too busy for this test"
@@ -122,11 +123,11 @@ def test_a_microphone_that_goes_away_ends_no_take_unheard(desktop, app, editor):
         sound.control("load-module", "module-remap-source", *arguments)
         sound.control("set-default-source", "mic")
         sound.control("unload-module", other)
-    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS, "what was heard until then is not lost"
+    assert editor.wait_for_text(CHAIRS) == CHAIRS, "what was heard until then is not lost"
     editor.clear()
     app.wait_for_phase("idle")
     app.dictate("meeting")
-    assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING, "and the next take works again"
+    assert editor.wait_for_text(MEETING) == MEETING, "and the next take works again"
 
 
 def test_a_sound_server_that_starts_after_the_app_is_found_without_a_key():
@@ -137,7 +138,7 @@ def test_a_sound_server_that_starts_after_the_app_is_found_without_a_key():
     with Desktop() as late:
         late.sound.stop()
         with App(late) as app:
-            wait_until(lambda: troubles() == ["No microphone was found."], "the trouble", timeout_s=30)
+            wait_until(lambda: troubles() == ["No microphone was found."], "the trouble")
             late.sound.start()
             wait_until(lambda: not troubles(), "the microphone", timeout_s=60)
 
@@ -145,7 +146,7 @@ def test_a_sound_server_that_starts_after_the_app_is_found_without_a_key():
 @pytest.mark.parametrize("way", ["killed and started", "away at the press"])
 def test_the_sound_server_is_restarted_between_takes(desktop, app, editor, way):
     app.dictate("chairs")
-    assert editor.wait_for_text(CHAIRS, timeout_s=30) == CHAIRS
+    assert editor.wait_for_text(CHAIRS) == CHAIRS
     desktop.sound.stop()
     try:
         if way == "away at the press":
@@ -160,12 +161,16 @@ def test_the_sound_server_is_restarted_between_takes(desktop, app, editor, way):
     app.wait_for_phase("idle")
     editor.clear()
     app.dictate("meeting")
-    assert editor.wait_for_text(MEETING, timeout_s=30) == MEETING
+    assert editor.wait_for_text(MEETING) == MEETING
 
 
 def test_many_takes_lose_none_and_leave_nothing_behind(app, editor):
     costs = dictate_many(app, editor, 6, every=2)
     first, last = costs[0], costs[-1]
-    assert last.threads <= first.threads
-    assert last.files <= first.files
     assert last.memory_bytes < first.memory_bytes + 30e6
+
+    def is_as_before():  # who asks how it is doing costs something as well, for a moment
+        _, threads, files = app.costs()
+        return threads <= first.threads and files <= first.files
+
+    wait_until(is_as_before, f"as many threads and files as in {costs}")

@@ -13,7 +13,7 @@ from tests.e2e.desk.processes import wait_until
 from tests.e2e.test_app_windows import leave, wait_for_window
 
 pytestmark = pytest.mark.desktop
-PUSHED_S = 0.3
+PUSHED_S = 1.0
 SOFAS = SPOKEN["chairs"].replace("chairs", "sofas")
 
 

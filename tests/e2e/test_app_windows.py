@@ -13,7 +13,7 @@ from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.store import Places, Store
 from tests.e2e.app import App
 from tests.e2e.desk import QtTarget
-from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.processes import repeat_until, wait_until
 
 pytestmark = pytest.mark.desktop
 TEXT = "The meeting starts at five o'clock."
@@ -41,7 +41,7 @@ def app(silent_desktop):
 
 
 TINY_PX = 10
-PRESS_S = 0.5  # between two tries: a window may be called active before keys reach it
+PRESS_S = 1.0  # between two tries: a window may be called active before keys reach it
 READY_S = 0.4  # for a program to take keys once the window manager has given it the focus
 
 
@@ -80,14 +80,9 @@ def created(desktop):
 
 def leave(desktop, window, *keys):
     """Press ``keys`` until ``window`` is gone; they must do no harm to the one that follows."""
-
-    def is_gone():
-        if window not in desktop.windows():
-            return True
-        desktop.keys.chord(*keys)
-        return False
-
-    wait_until(is_gone, "the window to close", interval_s=PRESS_S)
+    repeat_until(
+        lambda: desktop.keys.chord(*keys), lambda: window not in desktop.windows(), "the window to close"
+    )
 
 
 def test_without_a_tray_a_window_leads_everywhere_and_a_second_start_brings_it_back(silent_desktop, app):
@@ -122,7 +117,7 @@ def test_insert_again_goes_to_the_window_before_and_the_history_knows(silent_des
     app.run("history", "--window")
     history = wait_for_window(silent_desktop, "History")
     leave(silent_desktop, history, "Alt_L", "i")  # Insert again, once there is something to insert
-    assert editor.wait_for_text(TEXT, timeout_s=30) == TEXT
+    assert editor.wait_for_text(TEXT) == TEXT
     assert silent_desktop.active_window() == editor.window
 
     def delivered():

@@ -25,7 +25,7 @@ REPORT = "Please send the report to Anna on Monday."
 NOTICE = (
     "handy-qwen: This is the demo model. It knows some 300 English and German words and hears only those.\n"
 )
-TIMEOUT_S = 60  # far above what anything here takes; a hang must not be for ever
+TIMEOUT_S = 180  # far above what anything here takes; a hang must not be for ever
 PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH = 24, 1, 2
 
 

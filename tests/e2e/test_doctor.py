@@ -90,13 +90,13 @@ def test_beside_the_running_app_it_takes_nothing_away_and_packs_no_text(desktop)
         editor = desktop.open(QtTarget)
         try:
             app.dictate("chairs")
-            assert editor.wait_for_text(SPOKEN["chairs"], timeout_s=30) == SPOKEN["chairs"]
+            assert editor.wait_for_text(SPOKEN["chairs"]) == SPOKEN["chairs"]
             _, found = examine(app, "--listen", "0.2", "--bundle", str(bundle))
             assert "ready" in found["instance"]["text"]
             assert found["hotkeys"]["status"] == "ok"
             app.dictate("meeting")
             both = f"{SPOKEN['chairs']} {SPOKEN['meeting']}"
-            assert editor.wait_for_text(both, timeout_s=30) == both, "the hotkey is still the app's"
+            assert editor.wait_for_text(both) == both, "the hotkey is still the app's"
         finally:
             editor.close()
     with zipfile.ZipFile(bundle) as archive:

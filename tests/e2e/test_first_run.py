@@ -9,6 +9,7 @@ import pytest
 from tests.e2e.app import COMMAND, SPOKEN, App
 from tests.e2e.desk import QtTarget
 from tests.e2e.desk.processes import wait_until
+from tests.e2e.test_app_shortcut import OVER
 
 pytestmark = pytest.mark.desktop
 
@@ -65,7 +66,9 @@ def rehearses(app):
 
 
 def wait_for_text(app, text):
-    wait_until(lambda: app.last() == text, "the text", timeout_s=30)
+    """Wait until it was heard, and is in its window if it belongs into one."""
+    wait_until(lambda: app.last() == text, "the text")
+    app.wait_for_phase("idle")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +86,7 @@ def test_a_first_start_leads_through_microphone_key_and_first_text(desktop, app,
     guide.wait_for("Model")
     guide.press("k", "Microphone")  # Skip
     guide.keys.chord("space")  # the button has the keyboard
-    app.wait_for_phase("recording")
+    app.wait_until_recorded()
     saying = desktop.play(app.wav("meeting"))
     time.sleep(1.5)  # in the middle of the sentence, for a picture of the level
     guide.picture("listening")
@@ -101,24 +104,23 @@ def test_a_first_start_leads_through_microphone_key_and_first_text(desktop, app,
     guide.try_out("Control_R", app)
     guide.picture("let go")
 
-    guide.keys.chord("Alt_L", "c")  # Change…
-    time.sleep(0.5)
+    app.capture(lambda: guide.keys.chord("Alt_L", "c"))  # Change…
     guide.picture("capturing")
+    before = app.output().count(OVER)
     guide.keys.chord("a")
+    wait_until(lambda: app.output().count(OVER) > before, "the end of the capture")
     time.sleep(0.5)
     guide.picture("refused")
     assert app.status()["hotkeys"] == ["Right Ctrl"]
-    guide.keys.chord("Alt_L", "c")
-    wait_until(
-        lambda: guide.keys.chord("Alt_L", "j") or app.listens_for("Alt+J"),
-        "the key with a warning",
-        interval_s=0.3,
-    )
+    app.capture(lambda: guide.keys.chord("Alt_L", "c"))
+    guide.keys.chord("Alt_L", "j")
+    app.wait_for_hotkeys("Alt+J")
     time.sleep(0.3)
     guide.picture("warned")
 
-    guide.keys.chord("Alt_L", "c")  # Change…, which takes a moment
-    wait_until(lambda: guide.keys.chord("F8") or app.listens_for("F8"), "the new key", interval_s=0.3)
+    app.capture(lambda: guide.keys.chord("Alt_L", "c"))
+    guide.keys.chord("F8")
+    app.wait_for_hotkeys("F8")
     assert settings(app)["hotkeys"][0]["chord"] == "F8"
     guide.try_out("F8", app)
     guide.press("n", "First text")
@@ -129,7 +131,7 @@ def test_the_hotkey_chosen_writes_into_the_field(app, guide):
     app.dictate("chairs", key="F8")
     wait_for_text(app, SPOKEN["chairs"])
     guide.picture("another sentence")
-    assert guide.field_text() == SPOKEN["chairs"]
+    wait_until(lambda: guide.field_text() == SPOKEN["chairs"], "the text in the field", interval_s=0.5)
     app.dictate("meeting", key="F8")  # instead of what is selected
     wait_for_text(app, SPOKEN["meeting"])
     guide.picture("written")
@@ -139,8 +141,7 @@ def test_the_start_at_login_can_be_turned_on(desktop, app, guide):
     guide.press("n", "At login")  # Next: the text has come
     entry = desktop.folder / "home" / ".config" / "autostart" / "io.github.handy_qwen.desktop"
     guide.keys.chord("Alt_L", "l")  # Start … when I log in
-    wait_until(entry.exists, "the entry")
-    assert "--hidden" in entry.read_text(encoding="utf-8")
+    wait_until(lambda: entry.exists() and "--hidden" in entry.read_text(encoding="utf-8"), "the entry")
     guide.press("n", "Done")
     guide.keys.chord("Alt_L", "f")  # Finish
     wait_until(lambda: not windows(desktop), "the guide to close")
@@ -151,7 +152,7 @@ def test_afterwards_the_hotkey_writes_into_other_windows(desktop, app):
     editor = desktop.open(QtTarget)
     try:
         app.dictate("meeting", key="F8")
-        assert editor.wait_for_text(SPOKEN["meeting"], timeout_s=30) == SPOKEN["meeting"]
+        assert editor.wait_for_text(SPOKEN["meeting"]) == SPOKEN["meeting"]
     finally:
         editor.close()
 

@@ -64,7 +64,7 @@ class PortalDesk:
         )
         self.said = queue.SimpleQueue()
         threading.Thread(target=self._read, name="read-backend", daemon=True).start()
-        assert self.said.get(timeout=20) == "ready"
+        assert self.said.get(timeout=60) == "ready"
         self.start_frontend()
         return self
 
@@ -91,7 +91,7 @@ class PortalDesk:
         """The next ``count`` shortcuts that were asked for."""
         lines = []
         while len(lines) < count:
-            line = self.said.get(timeout=20)
+            line = self.said.get(timeout=60)
             lines += [line] if line.startswith("bind") else []
         return lines
 
@@ -129,7 +129,7 @@ def listener(desk, heard, monkeypatch):
 
 def next_event(heard):
     """But that the desktop assigned the keys, which comes before anything else."""
-    event = heard.get(timeout=20)
+    event = heard.get(timeout=60)
     return next_event(heard) if isinstance(event, HotkeysAssigned) else event
 
 
@@ -158,7 +158,7 @@ def test_what_the_desktop_assigned_is_told_and_its_settings_are_asked_for(desk, 
     started = []
     monkeypatch.setattr(portal, "run", lambda *command: started.append(command) or True)
     listener.start([Hotkey("f9"), Hotkey("f8")])
-    assert heard.get(timeout=20) == HotkeysAssigned(("a key", "a key"), cancel="a key")
+    assert heard.get(timeout=60) == HotkeysAssigned(("a key", "a key"), cancel="a key")
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "KDE")
     listener.configure()
     monkeypatch.setenv("XDG_CURRENT_DESKTOP", "ubuntu:GNOME")

@@ -20,6 +20,7 @@ import pytest
 import soundfile
 import soxr
 
+from handy_qwen.audio.recorder import LOST_S
 from tests.e2e.desk import require
 from tests.e2e.desk.processes import Processes, wait_until
 from tests.e2e.desk.sound import SINK, SOURCE, SoundServer
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.desktop
 RATE_HZ = 16_000
 ROOT = Path(__file__).parents[2]
 DEFAULT = "VirtualMicrophone"
-ATTEMPTS = 4  # at pressing a key on time, on a machine that has other things to do
+QUICK_S = 1.5  # a restart of the sound server that a take outlasts
+ATTEMPTS = 20  # at pressing a key on time, on a machine that has other things to do
 
 
 def voice(seconds, seed=1):
@@ -67,7 +69,7 @@ class Listener:
         self.loud_s = None
         self.is_up = threading.Event()
         threading.Thread(target=self._run, daemon=True).start()
-        assert self.is_up.wait(10)
+        assert self.is_up.wait(60)
 
     def _run(self):
         with contextlib.suppress(ValueError):  # the pipe was closed under us: the process is being ended
@@ -85,7 +87,7 @@ class Listener:
 class Recorder:
     """The recorder's process, seen from the test."""
 
-    def __init__(self, processes, environment, folder, *, python=(sys.executable,), begin_s=20.0):
+    def __init__(self, processes, environment, folder, *, python=(sys.executable,), begin_s=60.0):
         self._folder = folder
         self._told = queue.SimpleQueue()
         self.seen = []
@@ -110,7 +112,7 @@ class Recorder:
         self.process.stdin.flush()
         return self.expect("command", text=command)
 
-    def expect(self, event, timeout_s=20.0, **facts):
+    def expect(self, event, timeout_s=60.0, **facts):
         """Wait for an event with these facts, past those before it."""
         end_s = time.monotonic() + timeout_s
         while True:
@@ -200,7 +202,7 @@ def test_a_take_is_what_was_played(studio, rate_hz, channels):
     recorder.send("use usb")
     played = voice(2.0)
     assert recorder.start(1)["device"] == "usb"
-    studio.server.play(studio.wav(played, rate_hz, channels), "usb-feed").wait(20)
+    studio.server.play(studio.wav(played, rate_hz, channels), "usb-feed").wait(60)
     pause(0.3)
     ended = recorder.stop(1)
     assert (ended["cause"], ended["is_dead"]) == ("STOPPED", False)
@@ -263,11 +265,11 @@ def test_a_muted_microphone_is_called_dead_afterwards(studio):
     recorder = studio.recorder()
     studio.server.control("set-source-mute", SOURCE, "1")
     recorder.start(1)
-    studio.play(voice(1.5)).wait(20)
+    studio.play(voice(1.5)).wait(60)
     assert recorder.stop(1)["is_dead"] is True
     studio.server.control("set-source-mute", SOURCE, "0")
     recorder.start(2)
-    studio.play(voice(1.0)).wait(20)
+    studio.play(voice(1.0)).wait(60)
     assert recorder.stop(2)["is_dead"] is False
 
 
@@ -288,10 +290,10 @@ def test_a_microphone_unplugged_while_recording_is_replaced_by_another(studio):
     recorder.send("use usb")
     before, after = voice(1.0, seed=1), voice(1.0, seed=2)
     assert recorder.start(1)["device"] == "usb"
-    studio.play(before, "usb-feed").wait(20)
+    studio.play(before, "usb-feed").wait(60)
     studio.server.unplug("usb")
     assert recorder.expect("MicrophoneChanged", take=1)["device"] == DEFAULT
-    studio.play(after).wait(20)
+    studio.play(after).wait(60)
     pause(0.3)
     assert recorder.stop(1)["cause"] == "STOPPED"
     heard = recorder.samples(1)
@@ -304,7 +306,7 @@ def test_without_another_microphone_the_take_ends_with_what_was_heard(studio):
     recorder = studio.recorder()
     played = voice(1.0)
     recorder.start(1)
-    studio.play(played).wait(20)
+    studio.play(played).wait(60)
     studio.server.unplug(SOURCE)
     assert recorder.ended(1)["cause"] == "DEVICE_LOST"
     assert likeness(recorder.samples(1), played)[0] > 0.95
@@ -329,10 +331,10 @@ def test_the_microphones_are_used_in_their_order_whatever_comes_and_goes(studio)
     recorder.send("use usb,webcam")
     before, after = voice(1.0, seed=1), voice(1.0, seed=2)
     assert recorder.start(1)["device"] == "usb"
-    studio.play(before, "usb-feed").wait(20)
+    studio.play(before, "usb-feed").wait(60)
     studio.server.unplug("usb")
     assert recorder.expect("MicrophoneChanged", take=1)["device"] == "webcam"
-    studio.play(after, "webcam-feed").wait(20)
+    studio.play(after, "webcam-feed").wait(60)
     pause(0.3)
     assert recorder.stop(1)["cause"] == "STOPPED"
     assert min(likeness(recorder.samples(1), played)[0] for played in (before, after)) > 0.95
@@ -387,7 +389,7 @@ def test_the_sound_server_may_be_restarted_between_takes(studio):
     studio.server.start()
     played = voice(1.0)
     recorder.start(2)
-    studio.play(played).wait(20)
+    studio.play(played).wait(60)
     pause(0.3)
     recorder.stop(2)
     assert likeness(recorder.samples(2), played)[0] > 0.95
@@ -396,19 +398,24 @@ def test_the_sound_server_may_be_restarted_between_takes(studio):
 def test_a_take_goes_on_after_a_quick_restart_of_the_sound_server(studio):
     recorder = studio.recorder()
     before, meanwhile, after = (voice(1.0, seed) for seed in (1, 2, 3))
-    recorder.start(1)
-    studio.play(before).wait(20)
-    pause(0.2)
-    os.kill(studio.server.process.pid, signal.SIGKILL)
-    studio.server.stop()
-    studio.server.start()
-    studio.play(meanwhile).wait(20)  # the recorder finds its way back somewhere in it
-    pause(1.0)
-    studio.play(after).wait(20)
+    for take in range(1, ATTEMPTS + 1):
+        recorder.start(take)
+        studio.play(before).wait(60)
+        pause(0.2)
+        os.kill(studio.server.process.pid, signal.SIGKILL)
+        gone_s = time.monotonic()
+        studio.server.stop()
+        studio.server.start()
+        if time.monotonic() - gone_s < QUICK_S:
+            break
+        recorder.stop(take)  # as long as that, a take may have ended meanwhile
+    studio.play(meanwhile).wait(60)  # the recorder finds its way back somewhere in it
+    pause(LOST_S)
+    studio.play(after).wait(60)
     pause(0.3)
-    assert recorder.stop(1)["cause"] == "STOPPED"
+    assert recorder.stop(take)["cause"] == "STOPPED"
     assert "MicrophoneChanged" not in [told["event"] for told in recorder.seen]
-    heard = recorder.samples(1)
+    heard = recorder.samples(take)
     assert likeness(heard, before)[0] > 0.95
     assert likeness(heard, after)[0] > 0.95
 
@@ -417,7 +424,7 @@ def test_a_sound_server_that_hangs_hangs_nothing_here(studio):
     recorder = studio.recorder()
     played = voice(1.0)
     recorder.start(1)
-    studio.play(played).wait(20)
+    studio.play(played).wait(60)
     pause(0.2)
     os.kill(studio.server.process.pid, signal.SIGSTOP)
     assert recorder.ended(1)["cause"] == "DEVICE_LOST"
@@ -425,9 +432,9 @@ def test_a_sound_server_that_hangs_hangs_nothing_here(studio):
     recorder.send("start 2")
     assert recorder.expect("Failed", take=2)["error"] == "UNRESPONSIVE"
     os.kill(studio.server.process.pid, signal.SIGCONT)
-    pause(0.5)
+    pause(2.0)
     recorder.start(3)
-    studio.play(played).wait(20)
+    studio.play(played).wait(60)
     pause(0.3)
     recorder.stop(3)
     assert likeness(recorder.samples(3), played)[0] > 0.95
@@ -439,14 +446,14 @@ def test_the_program_ends_although_the_sound_server_hangs(studio):
     os.kill(studio.server.process.pid, signal.SIGSTOP)
     recorder.send("close 1")
     recorder.expect("closed")
-    assert recorder.process.wait(20) == 0
+    assert recorder.process.wait(60) == 0
 
 
 def test_the_program_may_end_while_it_records(studio):
     recorder = studio.recorder()
     recorder.start(1)
     recorder.send("exit")
-    assert recorder.process.wait(20) == 0
+    assert recorder.process.wait(60) == 0
 
 
 # --- for a long time ---------------------------------------------------------------------------------
@@ -465,7 +472,11 @@ def test_many_takes_leave_nothing_behind(studio, setting, count):
         recorder.send("count")
         return recorder.expect("count")
 
+    def threads():
+        recorder.send("count")
+        return recorder.expect("count")["threads"]
+
     early = takes(range(1, 21))
     late = takes(range(21, 21 + count))
-    assert late["threads"] <= early["threads"]
+    wait_until(lambda: threads() <= early["threads"], "no more threads than before", interval_s=0.1)
     assert late["memory_mb"] < early["memory_mb"] + 6

@@ -90,7 +90,7 @@ def test_what_the_program_writes_is_for_its_user_alone(desktop, open_place):
     with OpenApp(desktop, open_place / "home") as app:
         editor = desktop.open(QtTarget)
         app.dictate("chairs")
-        assert editor.wait_for_text(SPOKEN["chairs"], timeout_s=30) == SPOKEN["chairs"]
+        assert editor.wait_for_text(SPOKEN["chairs"]) == SPOKEN["chairs"]
         editor.close()
         app.wait_for_phase("idle")
         everything = sorted(app.home.rglob("*"))

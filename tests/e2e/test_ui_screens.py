@@ -39,9 +39,15 @@ class Shown:
             if answer["asked"] != ["refresh_choices"]:
                 return answer["asked"]
 
+    def windows(self):
+        """Those of its windows that are on the screen, menus and all."""
+        command = ["xdotool", "search", "--onlyvisible", "--pid", str(self.process.pid)]
+        done = subprocess.run(command, env=self.desktop.env, capture_output=True, text=True, check=False)
+        return set(done.stdout.split())
+
     def close(self):
         self.process.stdin.close()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
 
 
 @pytest.fixture(scope="module")
@@ -128,8 +134,10 @@ def test_a_click_on_the_overlay_does_what_it_offers_and_leaves_the_focus(
 
 def test_the_menu_opens_from_the_tray_and_its_entries_work(desktop, shown):
     x, y, width, height = shown.show("idle")["tray"]
+    before = shown.windows()
     desktop.run("xdotool", "mousemove", str(x + width // 2), str(y + height // 2), "click", "3")
-    desktop.run("sleep", "0.5")
+    wait_until(lambda: shown.windows() - before, "the menu")
+    desktop.run("sleep", "0.5")  # for it to be painted, and to take the keyboard
     desktop.screenshot("menu")
     desktop.keys.chord("a")  # the underlined letter of "Paste last text"
     assert shown.wait_asked() == ["PASTE_AGAIN"]

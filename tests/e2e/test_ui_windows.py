@@ -15,7 +15,7 @@ from tests.e2e.desk.processes import wait_until
 from tests.e2e.shelves import SHELVES
 
 pytestmark = pytest.mark.desktop
-WAIT_S = 30.0
+WAIT_S = 60.0
 
 
 class Shown:
@@ -56,7 +56,7 @@ class Shown:
 
     def close(self):
         self.process.stdin.close()
-        assert self.process.wait(10) == 0
+        assert self.process.wait(60) == 0
         self._listener.join(10)
         self.process.stdout.close()
 

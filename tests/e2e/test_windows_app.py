@@ -150,8 +150,7 @@ def test_two_taps_around_the_speech_and_a_double_tap_before_it(app, window):
     app.tap()
     assert window.wait_for_text(MEETING, TEXT_S) == MEETING
     window.clear()
-    app.tap()
-    app.tap()
+    app.tap(times=2)
     wait_until(lambda: app.status()["is_locked"], "the lock")
     app.speak("meeting")
     app.tap()

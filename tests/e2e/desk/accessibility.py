@@ -107,10 +107,10 @@ class ScreenReader:
         return str(self._reply(Properties(DBusAddress(path, bus, _ACCESSIBLE)).get(name))[0][1])
 
     def _reply(self, message: Message) -> Any:
-        answer = self._bus.send_and_get_reply(message, timeout=10)
+        answer = self._bus.send_and_get_reply(message, timeout=60)
         assert answer.header.message_type is not MessageType.error, answer.body
         return answer.body
 
     def _address(self, bus: DBusAddress) -> str:
-        answer = self._session.send_and_get_reply(new_method_call(bus, "GetAddress"), timeout=10)
+        answer = self._session.send_and_get_reply(new_method_call(bus, "GetAddress"), timeout=60)
         return "" if answer.header.message_type is MessageType.error else str(answer.body[0])

@@ -147,13 +147,24 @@ class HardwareKeyboard(Keyboard):
         self._opened = ctypes.c_void_p(self._xi.XOpenDevice(self._connection, ctypes.c_ulong(self.device)))
         assert self._opened.value, "the X server's keyboard cannot be opened"
 
+    def tap(self, key: str, held_s: float, times: int = 1) -> None:
+        """Press ``key`` for so long, and again as long afterwards. The X server keeps the time itself."""
+        for number in range(times):
+            self._request(KEYCODES[key], is_press=True, after_s=held_s if number else 0.0)
+            self._request(KEYCODES[key], is_press=False, after_s=held_s)
+        self._x11.XSync(self._connection, 0)
+
     def close(self) -> None:
         """Give both connections back."""
         self._x11.XCloseDisplay(self._connection)
         super().close()
 
     def _send(self, code: int, *, is_press: bool) -> None:
-        self._xtst.XTestFakeDeviceKeyEvent(
-            self._connection, self._opened, ctypes.c_uint(code), int(is_press), None, 0, ctypes.c_ulong(0)
-        )
+        self._request(code, is_press=is_press, after_s=0.0)
         self._x11.XSync(self._connection, 0)
+
+    def _request(self, code: int, *, is_press: bool, after_s: float) -> None:
+        delay_ms = ctypes.c_ulong(round(after_s * 1000))
+        self._xtst.XTestFakeDeviceKeyEvent(
+            self._connection, self._opened, ctypes.c_uint(code), int(is_press), None, 0, delay_ms
+        )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests.waiting import wait_until
+from tests.waiting import repeat_until, wait_until
 
-__all__ = ["Processes", "wait_until"]
+__all__ = ["Processes", "repeat_until", "wait_until"]
 
 
 class Processes:
@@ -34,7 +34,7 @@ class Processes:
         """Start what writes a line to the file descriptor it is given, and return that line.
 
         Raises:
-            RuntimeError: The process ended, or said nothing for 20 s.
+            RuntimeError: The process ended, or said nothing for 60 s.
         """
         reader, writer = os.pipe()
         try:
@@ -44,7 +44,7 @@ class Processes:
         line = b""
         with os.fdopen(reader, "rb", buffering=0) as pipe:
             while not line.endswith(b"\n"):
-                ready, _, _ = select.select([pipe], [], [], 20.0)
+                ready, _, _ = select.select([pipe], [], [], 60.0)
                 chunk = pipe.read(256) if ready else b""
                 if not chunk:
                     log = (self.folder / f"{name}.log").read_text(errors="replace")
@@ -52,7 +52,7 @@ class Processes:
                 line += chunk
         return line.decode().strip()
 
-    def stop(self, process: subprocess.Popen[Any], timeout_s: float = 5.0) -> int:
+    def stop(self, process: subprocess.Popen[Any], timeout_s: float = 30.0) -> int:
         """End ``process`` and what it started; SIGKILL after ``timeout_s``. Returns the exit code."""
         if process in self._running:
             self._running.remove(process)

@@ -59,7 +59,7 @@ class Target:
         if self.desktop.active_window() != self.window:
             self.desktop.activate(self.window)
 
-    def wait_for_text(self, expected: str, timeout_s: float = 10.0, quiet_s: float = 0.0) -> str:
+    def wait_for_text(self, expected: str, timeout_s: float = 60.0, quiet_s: float = 0.0) -> str:
         """The text as soon as it is ``expected``; what there is instead after ``timeout_s``.
 
         With ``quiet_s`` it must still be so that much later: nothing comes twice.
@@ -94,7 +94,7 @@ class JsonTarget(Target):
         self._ready = threading.Event()
         self.process = desktop.start(self.name, *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         threading.Thread(target=self._read, name=f"read-{self.name}", daemon=True).start()
-        if not self._ready.wait(30):
+        if not self._ready.wait(60):
             log = (desktop.folder / f"{self.name}.log").read_text(errors="replace")
             raise RuntimeError(f"{self.name} did not start: {log[-2000:]}")
 

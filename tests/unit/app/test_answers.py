@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -119,3 +120,15 @@ def test_the_status_is_json_and_holds_no_text():
 )
 def test_ready_means_that_a_press_would_be_answered_at_once(view, is_ready):
     assert status_of(view)["is_ready"] is is_ready
+
+
+@pytest.mark.parametrize(
+    ("view", "microphone"),
+    [
+        (View(), "Headset"),
+        (View(phase=Phase.RECORDING, began_s=1.0), ""),
+        (View(phase=Phase.RECORDING, began_s=1.0, device="Desk"), "Desk"),
+    ],
+)
+def test_the_microphone_of_a_recording_is_told_once_sound_has_come_from_it(view, microphone):
+    assert status_of(replace(view, choices=Choices(microphone="Headset")))["microphone"] == microphone

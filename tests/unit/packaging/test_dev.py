@@ -84,7 +84,7 @@ def test_what_a_terminal_has_no_letters_for_is_no_failure(builder, capfd, monkey
 
 def test_what_a_test_leaves_behind_is_not_waited_for(builder, capfd, monkeypatch):
     monkeypatch.setattr(builder("dev"), "PYTHON", sys.executable)
-    sleep = "[sys.executable, '-c', 'import time; time.sleep(9)']"
+    sleep = "[sys.executable, '-c', 'import time; time.sleep(90)']"
     leave = f"import subprocess, sys; print(subprocess.Popen({sleep}).pid)"
     assert builder("dev").side_by_side(["-c", ""], ["-c", leave]) == 0
     left = psutil.Process(int(capfd.readouterr().out.split()[-1]))

@@ -7,9 +7,14 @@ from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
 
 from handy_qwen.core.view import Choices, ModelChoice
 from tests.unit.ui.gallery import everything_asked
+
+for wait in (QtBot.waitUntil, QtBot.waitSignal):  # these tests give all others the processor
+    assert wait.__kwdefaults__
+    wait.__kwdefaults__["timeout"] = 60_000
 
 
 @pytest.fixture(autouse=True)

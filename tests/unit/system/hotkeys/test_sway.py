@@ -35,7 +35,7 @@ class Desk:
 
     def come(self, count):
         """What has come, by kind and hotkey."""
-        events = [self.posted.get(timeout=5) for _ in range(count)]
+        events = [self.posted.get(timeout=60) for _ in range(count)]
         return [(type(event), getattr(event, "hotkey", None)) for event in events]
 
     def watch(self, is_wanted, lock_key=""):
@@ -328,7 +328,7 @@ def test_without_sway_it_gives_up_and_says_so(sway, desk, monkeypatch):
     monkeypatch.setattr(SwayHotkeys, "RETRY_S", (0.01,))
     desk.listen("f9")
     sway.close()
-    (event,) = [desk.posted.get(timeout=5)]
+    (event,) = [desk.posted.get(timeout=60)]
     assert isinstance(event, HotkeysFailed)
     assert "sway was lost" in event.error.title
 
