@@ -9,7 +9,9 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from types import FrameType
@@ -116,6 +118,40 @@ class WayOut(QObject):
         logger.info("ended by %s", signal.Signals(number).name)
         self.was_signalled = True
         self.ask()
+
+
+class QtStandstill(QObject):
+    """Stops Qt's thread between two events for a moment: see ``server_grab``.
+
+    Threads: made on Qt's; each standstill is another thread's, one at a time.
+    """
+
+    PATIENCE_S = 0.3
+
+    _wanted = Signal(object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._stopped = threading.Event()
+        self._stopped.set()
+        self._wanted.connect(self._stop, Qt.ConnectionType.QueuedConnection)
+
+    @contextmanager
+    def __call__(self) -> Iterator[bool]:
+        """Whether Qt's thread stands still inside; not if it is busy for long, or still was a moment ago."""
+        if not self._stopped.is_set():
+            yield False
+            return
+        self._stopped, over = threading.Event(), threading.Event()
+        self._wanted.emit(self._stopped, over)
+        try:
+            yield self._stopped.wait(self.PATIENCE_S)
+        finally:
+            over.set()
+
+    def _stop(self, stopped: threading.Event, over: threading.Event) -> None:
+        stopped.set()
+        over.wait()  # lets other Python threads run
 
 
 class FileWatch(QObject):
@@ -298,6 +334,10 @@ def run(*, is_hidden: bool) -> bool:
     )
     windows.show(desk)
     logger.info("tray and overlay are there")
+    if app.platformName() == "xcb":
+        from handy_qwen.system.x11.connection import use_standstill
+
+        use_standstill(QtStandstill(app))
 
     @cache
     def end() -> None:

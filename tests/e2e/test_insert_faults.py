@@ -1,7 +1,9 @@
-"""The clipboard when the X server, our own code or another program lets it down at the worst moment."""
+"""Insertion when the X server, our own code or another program lets it down at the worst moment."""
 
 import contextlib
 import select
+import subprocess
+import sys
 import threading
 import time
 
@@ -332,3 +334,14 @@ def test_an_owner_that_ends_while_it_is_asked_leaves_nothing_to_keep(desk, keepe
     end.start()
     assert keeper.fetch(SELECTIONS[:1], 0, Deadline()) == {"CLIPBOARD": Snapshot(0, None)}
     end.join()
+
+
+def test_keys_that_are_pressed_while_qt_asks_the_x_server_do_not_stop_the_desktop(desk):
+    """Killed at the latest: until then nobody on the desktop would be answered."""
+    command = [sys.executable, "-m", "tests.e2e.grab_process"]
+    with subprocess.Popen(command, env=desk.env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            said, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert said == "done\n"

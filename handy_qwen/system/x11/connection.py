@@ -7,8 +7,8 @@ logged by name, and the request counts as not done.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeAlias
 
 from Xlib import display, error
@@ -19,6 +19,9 @@ from handy_qwen.message import Message
 logger = logging.getLogger(__name__)
 
 XObject: TypeAlias = Any  # a connection, window, event or error of python-xlib, which has no types
+
+Standstill: TypeAlias = Callable[[], AbstractContextManager[bool]]
+"""Stops Qt's thread for as long as the context lasts; false: it did not stop. For any other thread."""
 
 LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
@@ -58,14 +61,38 @@ def guarded(what: Message) -> Iterator[None]:
 
 
 @contextmanager
+def _alone() -> Iterator[bool]:
+    """The standstill of a process in which Qt is not at work."""
+    yield True
+
+
+_standstill: Standstill = _alone
+
+
+def use_standstill(standstill: Standstill) -> None:
+    """From now on have ``server_grab`` stop Qt's thread in this way. Call it before anything is grabbed."""
+    global _standstill  # noqa: PLW0603  there is one such thread in the process, and no grab may overlook it
+    _standstill = standstill
+
+
+@contextmanager
 def server_grab(connection: XObject) -> Iterator[None]:
     """Hold back all other clients' requests, so that what is seen inside stays so until it was acted on.
 
     Only for a few requests, all on this connection: on any other they would wait for ever.
+
+    Qt waits for the X server without letting other Python threads run. Were it held back in the middle of
+    that, nobody could end the grab, and the whole desktop would stand still. So its thread is stopped first;
+    if it does not stop in time, there is no grab, and something may change inside.
     """
-    connection.grab_server()
-    try:
-        yield
-    finally:
-        connection.ungrab_server()
-        connection.flush()
+    with _standstill() as is_still:
+        if not is_still:
+            logger.debug("Qt is busy: the X server is not grabbed")
+            yield
+            return
+        connection.grab_server()
+        try:
+            yield
+        finally:
+            connection.ungrab_server()
+            connection.flush()

@@ -1,10 +1,12 @@
 """What Qt's side of the app says and hears."""
 
 import sys
+import threading
+import time
 
 import pytest
 
-from handy_qwen.app.desktop import FileWatch, greeting, layer_of
+from handy_qwen.app.desktop import FileWatch, QtStandstill, greeting, layer_of
 from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.settings import Settings
 from handy_qwen.system.session import Kind, Session
@@ -95,3 +97,43 @@ def test_a_file_that_is_not_there_yet_is_heard_of_when_it_is_made(qtbot, tmp_pat
     path.write_text("new", encoding="utf-8")
     qtbot.waitUntil(lambda: True in told, timeout=30_000)
     watch.close()
+
+
+def elsewhere(step):
+    """Run ``step`` on another thread."""
+    thread = threading.Thread(target=step, daemon=True)
+    thread.start()
+    return thread
+
+
+def test_qt_stands_still_while_another_thread_needs_it(qtbot):
+    standstill, seen = QtStandstill(), []
+    turns = []
+
+    def step():
+        for _ in range(3):
+            with standstill() as is_still:
+                before = len(turns)
+                time.sleep(0.02)
+                seen.append((is_still, len(turns) - before))
+
+    thread = elsewhere(step)
+    while thread.is_alive():
+        turns.append(qtbot.wait(1))
+    assert seen == [(True, 0)] * 3
+
+
+def test_nobody_waits_long_or_twice_for_a_qt_that_is_busy(qtbot):
+    standstill, seen = QtStandstill(), []
+
+    def step():
+        for _ in range(50):
+            with standstill() as is_still:
+                seen.append(is_still)
+
+    elsewhere(step).join()  # Qt hears of nothing meanwhile
+    assert seen == [False] * 50
+    qtbot.wait(1)  # what was asked for is over
+    thread = elsewhere(step)
+    qtbot.waitUntil(lambda: not thread.is_alive())
+    assert seen[50:] == [True] * 50

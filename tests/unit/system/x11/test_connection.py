@@ -1,0 +1,44 @@
+"""Grabbing the X server."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from handy_qwen.system.x11 import connection as module
+from handy_qwen.system.x11.connection import server_grab, use_standstill
+
+
+class Server:
+    """What is asked of an X server, in order."""
+
+    def __init__(self):
+        self.asked = []
+
+    def grab_server(self):
+        self.asked.append("grab")
+
+    def ungrab_server(self):
+        self.asked.append("ungrab")
+
+    def flush(self):
+        self.asked.append("flush")
+
+
+@pytest.mark.parametrize("is_still", [True, False])
+def test_the_server_is_grabbed_only_while_qt_stands_still(monkeypatch, is_still):
+    server = Server()
+
+    @contextmanager
+    def standstill():
+        server.asked.append("stop")
+        yield is_still
+        server.asked.append("go on")
+
+    monkeypatch.setattr(module, "_standstill", module._standstill)  # as before afterwards
+    use_standstill(standstill)
+    with server_grab(server):
+        server.asked.append("keys")
+    if is_still:
+        assert server.asked == ["stop", "grab", "keys", "ungrab", "flush", "go on"]
+    else:
+        assert server.asked == ["stop", "keys", "go on"]
