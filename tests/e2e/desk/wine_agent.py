@@ -207,8 +207,9 @@ def handle_count(pid: int) -> int:
         size = 2 * max(size, needed.value)
     if status:
         raise OSError(f"NtQuerySystemInformation: {status & 0xFFFFFFFF:08x}")
-    count = int.from_bytes(buffer[:8], "little")
-    owners = (int.from_bytes(buffer[at : at + 8], "little") for at in range(24, 16 + 40 * count, 40))
+    told = buffer.raw
+    count = int.from_bytes(told[:8], "little")
+    owners = (int.from_bytes(told[at : at + 8], "little") for at in range(24, 16 + 40 * count, 40))
     return sum(owner == pid for owner in owners)
 
 
