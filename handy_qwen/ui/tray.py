@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MESSAGE_MS = 8000
+_WINDOWS_TITLE_UNITS = 63  # of a message there: the rest is cut off (NOTIFYICONDATAW, szInfoTitle)
 _PANEL_MS = 1000
 _TRAY_LIST = "org.kde.StatusNotifierWatcher"
 _MESSAGES = "org.freedesktop.Notifications"
@@ -147,7 +148,10 @@ class Tray:
             self._show_message(notice)  # without a service Qt shows it itself, beside an icon of X's tray
 
     def _show_message(self, notice: Notice) -> None:
-        self._icon.showMessage(notice.title, notice.hint, self._icons[Phase.PROBLEM], _MESSAGE_MS)
+        title, text = str(notice.title), str(notice.hint)
+        if sys.platform == "win32" and len(title.encode("utf-16-le")) > 2 * _WINDOWS_TITLE_UNITS:
+            title, text = strings.APP_TITLE, f"{title}\n{text}"
+        self._icon.showMessage(title, text, self._icons[Phase.PROBLEM], _MESSAGE_MS)
         self._remedy = notice.remedy
 
     def _draw_icons(self) -> None:

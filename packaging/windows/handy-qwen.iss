@@ -79,6 +79,7 @@ Filename: "{app}\{#Name}.exe"; Parameters: "autostart off"; Flags: runhidden; Ru
 [UninstallDelete]
 ; What an update left that was killed.
 Type: filesandordirs; Name: "{app}\_internal-*"
+Type: files; Name: "{app}\is-*.tmp"
 Type: dirifempty; Name: "{app}"
 
 [Code]

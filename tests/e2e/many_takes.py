@@ -34,7 +34,8 @@ def dictate_many(app: App, editor: Any, takes: int, *, every: int, tell: Any = N
         expected += SPOKEN[name]
         if number % every:
             continue
-        assert editor.wait_for_text(expected, timeout_s=TEXT_S) == expected, f"after take {number}"
+        text = editor.wait_for_text(expected, timeout_s=TEXT_S)
+        assert text == expected, f"after take {number}: {text}"
         app.wait_for_phase("idle")
         cost = Cost(number, *app.costs())
         costs.append(cost)

@@ -366,6 +366,18 @@ def test_a_kill_while_recording_costs_nothing_that_was_said(desk, app):
         window.close()
 
 
+def test_what_lasts_is_told_by_windows_where_the_overlay_is_off(desk, app):
+    def balloons():
+        return [one for one in desk.ask("windows") if one["class"] == "tooltips_class32"]
+
+    change(app, settings(more='overlay = "off"\n'))
+    assert not balloons()
+    with (app.home / "config" / "settings.toml").open("a", encoding="utf-8") as file:
+        file.write('mode = "hol')
+    wait_until(balloons, "the message")
+    desk.screenshot("windows-message")
+
+
 def test_the_tray_has_a_menu_and_the_guide_comes_up(desk, app):
     desk.run("xdotool", "mousemove", "1268", "784", "click", "3")  # the tray's only icon
     wait_until(lambda: [one for one in desk.ask("windows") if "Popup" in one["class"]], "the menu")

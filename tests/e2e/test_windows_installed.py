@@ -3,6 +3,7 @@
 For all users: Wine does not know the user's own program folder (FOLDERID_UserProgramFiles).
 """
 
+import contextlib
 import os
 import random
 import shutil
@@ -50,6 +51,7 @@ class Setup:
             pytest.skip("needs the installer: packaging/dev.py test-windows package")
         self.desktop = desktop
         self.file = windows_path(built[0])
+        self.portable = built[0].with_suffix(".zip")
         self.version = built[0].name.split("-")[2]
         self.place = desktop.prefix / "drive_c/Program Files/Handy Qwen"
         self._calls = 0
@@ -119,6 +121,13 @@ def test_it_is_installed_and_dictates(desk, installed):
     window.close()
 
 
+def test_the_portable_program_runs_where_it_is_unpacked(desk, setup):
+    folder = desk.folder / "Jörgs Stick"
+    shutil.unpack_archive(setup.portable, folder)
+    (program,) = folder.rglob("handy-qwen.exe")
+    assert SPOKEN["report"] in setup.call(windows_path(program), "demo")[1]
+
+
 @pytest.mark.parametrize("other", ["0.0.9", "9.9.9"])
 def test_an_update_ends_the_running_program_and_starts_it_again(desk, installed, other):
     installed.make_other(other)
@@ -173,6 +182,35 @@ def test_it_is_uninstalled_while_it_runs_and_the_users_data_stays(desk, installe
     assert app.process.wait(TEXT_S) == 0, app.output()
     # What was called has ended before: a copy of it deletes the files, and that one.
     wait_until(lambda: not installed.libraries, "the libraries to go", timeout_s=SETUP_S)
-    wait_until(lambda: not installed.place.exists(), "the rest to go", timeout_s=TEXT_S)
+    with contextlib.suppress(TimeoutError):
+        wait_until(lambda: not installed.place.exists(), "the rest to go", timeout_s=TEXT_S)
+    left = sorted(str(path.relative_to(installed.place)) for path in installed.place.rglob("*"))
+    assert (left, installed.place.exists()) == ([], False)
     assert "Handy Qwen" not in installed.call("reg", "query", RUN_KEY)[1]
     assert (app.home / "settings.toml").read_text() == SETTINGS
+
+
+def test_the_uninstaller_asks_about_the_users_data_and_deletes_it_if_told_so(desk, installed):
+    app = Installed(desk, "asked")
+    desk.start("uninstaller", "wine", rf"{FOLDER}\unins000.exe")
+    answered = set()
+    for question, keys in {
+        "whether at all": ("Alt_L", "y"),
+        "whether the data as well": ("Alt_L", "y"),
+        "that it is done": ("Return",),
+    }.items():
+        box = wait_until(lambda: message_boxes(desk) - answered, question, timeout_s=SETUP_S)
+        answered.update(box)
+        (hwnd,) = box
+        desk.ask("activate", hwnd=hwnd)
+        wait_until(lambda one=hwnd: desk.ask("foreground")["hwnd"] == one, "the focus")
+        desk.screenshot(f"windows-uninstall-{len(answered)}")
+        desk.hardware.chord(*keys)
+    wait_until(lambda: not installed.place.exists(), "the program to go", timeout_s=TEXT_S)
+    assert not app.home.exists()
+
+
+def message_boxes(desk):
+    """The windows in which the uninstaller asks."""
+    shown = desk.ask("windows")
+    return {one["hwnd"] for one in shown if one["class"] == "#32770" and "Uninstall" in one["title"]}

@@ -35,6 +35,7 @@ from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
+SETTLED_S = 0.3  # a hook sees a press before the system's key state does; on a busy machine long before
 CHECK_S = 5.0  # between two checks of the hooks, while no key is down
 _START_THERE = Message("Start the app in a desktop session.")
 
@@ -469,7 +470,7 @@ class HookedListener(Listener, ABC):
                 self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
             thread.begin()
             if not thread.is_ending():
-                self._report(self._tracker.reconcile(time.monotonic()))
+                self._report(self._tracker.reconcile(time.monotonic(), older_s=SETTLED_S))
                 if (capture := self._capture) is not None:
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture

@@ -43,6 +43,7 @@ from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener, WasInjecting, never
 from handy_qwen.system.hotkeys.raw_input import RawInput
+from handy_qwen.system.insert.win32 import EXTRA_INFO
 
 _KEY_DOWN = frozenset({0x0100, 0x0104})  # WM_KEYDOWN, WM_SYSKEYDOWN
 _CLICKS = {  # message -> the virtual key of the button, and whether it went down
@@ -171,7 +172,8 @@ class WindowsHotkeys(HookedListener):
             return False
         if key in (_PACKET, _NOTHING):
             return False
-        is_ours = bool(data.flags & _INJECTED) and self._was_injecting(time.monotonic())
+        is_injected = bool(data.flags & _INJECTED)  # on a busy machine the hook hears of it long after
+        is_ours = is_injected and (data.dwExtraInfo == EXTRA_INFO or self._was_injecting(time.monotonic()))
         code = self._code_of(key)
         if key == _RIGHT_ALT and not is_press and not is_ours:
             self._is_altgr = False

@@ -1,5 +1,6 @@
 """Processes of a test: started in a session of their own, logged to a file, ended by their handle."""
 
+import contextlib
 import os
 import select
 import signal
@@ -66,7 +67,8 @@ class Processes:
         code = process.wait(timeout_s)
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
-                pipe.close()
+                with contextlib.suppress(BrokenPipeError):  # of what it has not read
+                    pipe.close()
         return code
 
     def stop_all(self) -> None:

@@ -27,9 +27,11 @@ import select
 import shutil
 import subprocess
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from handy_qwen.control import Endpoint
@@ -64,11 +66,14 @@ def answer_of(process: subprocess.Popen[Any]) -> Any:
 
     Raises:
         TimeoutError: It says nothing.
+        EOFError: It has ended.
     """
     assert process.stdout is not None
     if not select.select([process.stdout], [], [], START_S)[0]:
         raise TimeoutError("a Windows program does not answer")
-    return json.loads(process.stdout.readline())
+    if not (line := process.stdout.readline()):
+        raise EOFError(f"a Windows program has ended: exit status {process.wait(END_S)}")
+    return json.loads(line)
 
 
 class WineDesktop(Desktop):
@@ -103,6 +108,10 @@ class WineDesktop(Desktop):
             # Ends all Windows programs of our prefix, and no others.
             command = ["wineserver", "--kill"]
             subprocess.run(command, env=self.env, check=False, timeout=END_S)
+            for process in psutil.process_iter():  # left, if its server had ended before
+                with suppress(psutil.Error):
+                    if process.environ().get("WINEPREFIX") == str(self.prefix):
+                        process.kill()
         super()._end()
 
     def python(self, *arguments: str | Path) -> list[str]:
@@ -125,12 +134,18 @@ class WineDesktop(Desktop):
 
         Raises:
             RuntimeError: It could not.
+            EOFError: Wine has ended.
         """
         assert self._agent.stdin is not None
-        with self._turn:
-            self._agent.stdin.write(json.dumps({"do": do} | fields).encode() + b"\n")
-            self._agent.stdin.flush()
-            answer = answer_of(self._agent)
+        try:
+            with self._turn:
+                self._agent.stdin.write(json.dumps({"do": do} | fields).encode() + b"\n")
+                self._agent.stdin.flush()
+                answer = answer_of(self._agent)
+        except (EOFError, BrokenPipeError) as exc:  # with Wine's server all of its programs end
+            raise EOFError(
+                f"Wine has ended: {(self.folder / 'agent.log').read_text('utf-8')[-1000:]}"
+            ) from exc
         if "error" in answer:
             raise RuntimeError(answer["error"])
         return answer["ok"]

@@ -336,6 +336,30 @@ def test_a_lasting_problem_that_no_overlay_shows_is_told_by_the_desktop_once(
     assert told == ["The hotkey is taken."] * is_told
 
 
+@pytest.mark.parametrize(
+    ("system", "title", "told"),
+    [
+        ("win32", "Short.", ("Short.", "Do that.")),
+        ("win32", "L" * 64, (strings.APP_TITLE, "L" * 64 + "\nDo that.")),
+        ("linux", "L" * 64, ("L" * 64, "Do that.")),
+    ],
+)
+@pytest.mark.usefixtures("qapp")
+def test_a_title_that_windows_would_cut_off_is_in_the_text_of_the_message(
+    asked, monkeypatch, system, title, told
+):
+    shown = []
+    monkeypatch.setattr(QSystemTrayIcon, "supportsMessages", lambda: True)
+    monkeypatch.setattr(QSystemTrayIcon, "showMessage", lambda _icon, *words: shown.append(words[:2]))
+    tray = Tray(asked, asked)
+    monkeypatch.setattr(tray_module.sys, "platform", system)
+    notice = replace(PROBLEM, title=title, hint="Do that.")
+    tray.show_view(View(phase=Phase.PROBLEM, notices=(notice,), choices=Choices(overlay="off")))
+    monkeypatch.undo()
+    tray.close()
+    assert shown == [told]
+
+
 @pytest.mark.linux("the bus is a Linux desktop's")
 @pytest.mark.skipif(shutil.which("dbus-daemon") is None, reason="install dbus-daemon")
 @pytest.mark.parametrize("has_service", [False, True])

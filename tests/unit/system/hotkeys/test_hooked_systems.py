@@ -17,6 +17,7 @@ from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
 from handy_qwen.system.hotkeys.windows import VIRTUAL_KEYS, WindowsHotkeys
+from handy_qwen.system.insert.win32 import EXTRA_INFO
 from tests.waiting import wait_until
 
 
@@ -165,10 +166,12 @@ class Windows(Machine):
             Windows.passed_s += 0.1
             self.ear.check()
 
-    def key(self, code, is_press, by="user", scan=0):
+    def key(self, code, is_press, by="user", scan=0, extra=None):
         Windows.input_ms += 1
         flags = 0 if by == "user" else 0x10
-        data = types.SimpleNamespace(vkCode=code, flags=flags, scanCode=scan, time=Windows.input_ms)
+        data = types.SimpleNamespace(
+            vkCode=code, flags=flags, scanCode=scan, time=Windows.input_ms, dwExtraInfo=extra
+        )
         (self.is_injecting.set if by == "us" else self.is_injecting.clear)()
         if by == "user" and scan != windows_module._MADE_UP_CTRL:
             self.ear.hear(code, is_press, Windows.input_ms)
@@ -383,6 +386,25 @@ def test_our_own_keys_are_ignored_but_not_another_programs(machine):
     one.release("ctrl_r")
     assert one.heard.events == [KeyDown, KeyUp]
     assert not one.press("f9", by="another"), "a remote desktop's keys are the user's"
+
+
+def test_a_press_that_is_not_in_the_key_state_yet_is_no_lost_release(machine, monkeypatch):
+    monkeypatch.setattr(listener_module, "RECONCILE_S", 0.01)
+    one = machine("ctrl_r")
+    one.press("ctrl_r")
+    one.down.clear()  # as it is while other hooks look at the press
+    threading.Event().wait(0.1)
+    assert one.heard.events == [KeyDown]
+    one.down.add(one.CODES["ctrl_r"])
+    threading.Event().wait(0.4)
+    assert one.heard.events == [KeyDown]
+
+
+def test_windows_knows_our_keys_however_late_the_hook_hears_of_them(windows):
+    one = windows("ctrl_r")
+    one.press("ctrl_r")
+    one.key(VIRTUAL_KEYS["ctrl_r"], False, by="another", extra=EXTRA_INFO)
+    assert one.heard.events == [KeyDown]
 
 
 def test_mouse_buttons_join(machine):
