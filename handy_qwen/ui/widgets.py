@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt, QTimer
+from PySide6.QtCore import QEvent, QMetaObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -67,6 +67,32 @@ def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
 def text_in(field: QPlainTextEdit) -> str:
     """The text as it is: ``toPlainText`` would make ordinary spaces of no-break ones."""
     return field.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
+
+
+class ClipboardText(QPlainTextEdit):
+    """Fetches the text of the clipboard; shown nowhere.
+
+    ``QClipboard.text`` lets no other Python thread run while it waits for the program that has the clipboard.
+    Often that is this program, which owns what it has copied or restored: it could not answer. So Qt pastes,
+    between two events, into a field. For the same reason no field for text may handle its keys in Python.
+    """
+
+    came = Signal(str)
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self.hide()
+        self.setUndoRedoEnabled(False)
+        self.textChanged.connect(self._on_changed)
+
+    def fetch(self) -> None:
+        """Ask for it. ``came`` tells it, unless there is none."""
+        QMetaObject.invokeMethod(self, "paste", Qt.ConnectionType.QueuedConnection)
+
+    def _on_changed(self) -> None:
+        if text := text_in(self):
+            self.clear()
+            self.came.emit(text)
 
 
 class Button(QPushButton):

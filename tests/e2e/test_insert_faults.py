@@ -1,6 +1,7 @@
 """Insertion when the X server, our own code or another program lets it down at the worst moment."""
 
 import contextlib
+import json
 import select
 import subprocess
 import sys
@@ -345,3 +346,9 @@ def test_keys_that_are_pressed_while_qt_asks_the_x_server_do_not_stop_the_deskto
         finally:
             process.kill()
     assert said == "done\n"
+
+
+def test_what_this_program_has_copied_is_pasted_into_its_own_windows(desk):
+    command = [sys.executable, "-m", "tests.e2e.own_clipboard_process", "Lima"]
+    done = subprocess.run(command, env=desk.env, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout) == {"words": ["Lima"], "search": "Lima"}

@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
-from handy_qwen.ui.widgets import spoken
+from handy_qwen.ui.widgets import ClipboardText, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 One = TypeVar("One", bound=Hashable)
@@ -248,7 +248,9 @@ class WordList(QListView):
         move: Callable[[int], None],
     ) -> None:
         super().__init__()
-        self._add, self._delete, self._move = add, delete, move
+        self._delete, self._move = delete, move
+        self._clipboard = ClipboardText(self)
+        self._clipboard.came.connect(add)
         self._words = _WordsModel(edit)
         self._sought = QSortFilterProxyModel()
         self._sought.setSourceModel(self._words)
@@ -294,7 +296,7 @@ class WordList(QListView):
         """Called by Qt."""
         key, is_alt = event.key(), event.modifiers() == Qt.KeyboardModifier.AltModifier
         if event.matches(QKeySequence.StandardKey.Paste):
-            self._add(QGuiApplication.clipboard().text())
+            self._clipboard.fetch()
         elif event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText("\n".join(self.chosen()))
         elif event.matches(QKeySequence.StandardKey.Delete):

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -215,15 +215,19 @@ class SearchField(QLineEdit):
         self.setClearButtonEnabled(True)
         for clear in self.findChildren(QToolButton):
             clear.setAccessibleName(tr("Clear the search"))
+        self.installEventFilter(self)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        """Take these keys before the field does: see ``ClipboardText``. Called by Qt."""
+        if watched is not self or not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
+            return False
         if event.key() == Qt.Key.Key_Escape and self.text():
             self.clear()
         elif event.key() in {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             self.went_down.emit()
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
 
 class _Detail(QWidget):

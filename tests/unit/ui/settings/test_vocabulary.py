@@ -108,6 +108,7 @@ def test_pasted_lines_are_all_added(qtbot, window, page, asked, where):
     QGuiApplication.clipboard().setText("Lima\nRiga\n")
     getattr(page.words, where).setFocus()
     press(qtbot, window, KEY.Key_V, CONTROL)
+    qtbot.waitUntil(lambda: bool(asked.calls))
     assert asked.calls == [("add_words", "Lima\nRiga\n")]
     assert page.words.new.text() == ""
 
