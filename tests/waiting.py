@@ -1,6 +1,7 @@
 """Waiting for what happens by itself."""
 
 import time
+import warnings
 from collections.abc import Callable
 from typing import TypeVar, cast
 
@@ -28,10 +29,16 @@ def wait_until(probe: Callable[[], T], what: str, timeout_s: float = 60.0, inter
 def repeat_until(action: Callable[[], object], probe: Callable[[], T], what: str, again_s: float = 3.0) -> T:
     """Do ``action``, and again each time that ``probe`` has stayed false for ``again_s``; return its value.
 
-    For keys that may come too early for a window, and do no harm if they come twice.
+    For keys that may come too early for a window, and do no harm if they come twice. A test that had to do
+    it again warns, so that what becomes the rule is noticed.
     """
+    times = 0
 
     def has_come() -> T | None:
+        nonlocal times
+        times += 1
+        if times > 1:
+            warnings.warn(f"done again until {what}: {times} times", stacklevel=2)
         action()
         try:
             return wait_until(probe, what, again_s)

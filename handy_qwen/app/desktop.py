@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import logging
+import math
 import os
 import shutil
 import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
@@ -127,25 +129,28 @@ class QtStandstill(QObject):
     """
 
     PATIENCE_S = 0.3
+    AFTER_REFUSAL_S = 5.0  # a text is typed in hundreds of pieces, and none but the first may wait in vain
 
     _wanted = Signal(object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._stopped = threading.Event()
-        self._stopped.set()
+        self._not_before_s = -math.inf
         self._wanted.connect(self._stop, Qt.ConnectionType.QueuedConnection)
 
     @contextmanager
     def __call__(self) -> Iterator[bool]:
-        """Whether Qt's thread stands still inside; not if it is busy for long, or still was a moment ago."""
-        if not self._stopped.is_set():
+        """Whether Qt's thread stands still inside; not if it is busy for long, or just was."""
+        if time.monotonic() < self._not_before_s:
             yield False
             return
-        self._stopped, over = threading.Event(), threading.Event()
-        self._wanted.emit(self._stopped, over)
+        stopped, over = threading.Event(), threading.Event()
+        self._wanted.emit(stopped, over)
         try:
-            yield self._stopped.wait(self.PATIENCE_S)
+            is_still = stopped.wait(self.PATIENCE_S)
+            if not is_still:
+                self._not_before_s = time.monotonic() + self.AFTER_REFUSAL_S
+            yield is_still
         finally:
             over.set()
 

@@ -31,7 +31,7 @@ from handy_qwen.core import delivery, effects, events, gestures, recording, reco
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Event, Request
 from handy_qwen.core.state import Dictation, Stage, Take, Turn
-from handy_qwen.core.types import Mode
+from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.core.view import CLIPBOARD, HOTKEYS, Notice, NoticeKind, Remedy
 from handy_qwen.errors import (
     EngineError,
@@ -100,10 +100,10 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case events.EscapePressed():
             _cancel(turn)
         case events.HotkeysSet(hotkeys):
-            turn.set(listens_for=hotkeys)
+            _listens(turn, hotkeys)
         case events.HotkeysFailed(error, asked):
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
-                turn.set(listens_for=turn.now.rules.hotkeys)
+                _listens(turn, turn.now.rules.hotkeys)
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
@@ -113,7 +113,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             turn.set(key_permission=permission)
         case events.HotkeysDied():
             turn.settle(HOTKEYS)
-            turn.do(effects.ListenFor(turn.now.rules.hotkeys))
+            _listen_for(turn, turn.now.rules.hotkeys)
         case events.RecordingBegan(number, device):
             recording.has_begun(turn, number, device)
         case events.RecordingEnded():
@@ -284,8 +284,7 @@ def _configure(turn: Turn, event: events.Configured) -> None:
     languages = event.choices.languages or turn.now.choices.languages
     if new.is_private != old.is_private:
         turn.do(effects.PauseHistory(new.is_private))
-    if not new.hotkeys:
-        turn.set(listens_for=())  # else ListenFor is answered
+    turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
     turn.set(rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
@@ -295,7 +294,18 @@ def _configure(turn: Turn, event: events.Configured) -> None:
     turn.set(gestures=gestures.Gestures(take=turn.now.gestures.take))
     if new.hotkeys != old.hotkeys:
         turn.settle(HOTKEYS)
-        turn.do(effects.ListenFor(new.hotkeys))
+        _listen_for(turn, new.hotkeys)
+
+
+def _listen_for(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
+    turn.set(hotkeys_asked=hotkeys)
+    turn.do(effects.ListenFor(hotkeys))
+
+
+def _listens(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
+    """It is known whether ``hotkeys`` work; others may be asked for by now."""
+    asked = turn.now.hotkeys_asked
+    turn.set(is_listening=True, hotkeys_asked=None if asked == hotkeys else asked)
 
 
 def _tidy(turn: Turn) -> None:

@@ -266,7 +266,7 @@ class Commands(Protocol):
         """Start the program when the user logs in, or not."""
 
     def copy_text(self, text: str) -> None:
-        """Put ``text`` (of ``View.recent`` or ``View.held``) on the clipboard."""
+        """Put ``text`` on the clipboard."""
 
     def refresh_choices(self) -> None:
         """Look for microphones and models again: the menu is about to open."""

@@ -150,7 +150,7 @@ class Tray:
     def _show_message(self, notice: Notice) -> None:
         title, text = str(notice.title), str(notice.hint)
         if sys.platform == "win32" and len(title.encode("utf-16-le")) > 2 * _WINDOWS_TITLE_UNITS:
-            title, text = strings.APP_TITLE, f"{title}\n{text}"
+            title, text = strings.APP_TITLE, f"{title}\n{text}".strip()
         self._icon.showMessage(title, text, self._icons[Phase.PROBLEM], _MESSAGE_MS)
         self._remedy = notice.remedy
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PySide6.QtCore import QEvent, QMetaObject, QRectF, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QEvent, QMetaObject, QObject, QRectF, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import (
     QAccessible,
     QAccessibleAnnouncementEvent,
@@ -72,9 +72,10 @@ def text_in(field: QPlainTextEdit) -> str:
 class ClipboardText(QPlainTextEdit):
     """Fetches the text of the clipboard; shown nowhere.
 
-    ``QClipboard.text`` lets no other Python thread run while it waits for the program that has the clipboard.
-    Often that is this program, which owns what it has copied or restored: it could not answer. So Qt pastes,
-    between two events, into a field. For the same reason no field for text may handle its keys in Python.
+    ``QClipboard`` lets no other Python thread run while it waits for the program that has the clipboard, to
+    read it, and on Windows also to replace it. Often that is this program, which owns what it has copied or
+    restored: it could not answer. So Qt pastes, between two events, into a field; ``Commands.copy_text``
+    copies, and what Qt copies or pastes by keys is kept out of Python by ``KeysFirst``.
     """
 
     came = Signal(str)
@@ -93,6 +94,22 @@ class ClipboardText(QPlainTextEdit):
         if text := text_in(self):
             self.clear()
             self.came.emit(text)
+
+
+class KeysFirst(QObject):
+    """Has ``take`` see the keys pressed in ``widget`` before it does; those for which it is true end there.
+
+    For widgets with copy and paste, instead of a ``keyPressEvent`` that calls Qt's: see ``ClipboardText``.
+    """
+
+    def __init__(self, widget: QWidget, take: Callable[[QKeyEvent], bool]) -> None:
+        super().__init__(widget)
+        self._take = take
+        widget.installEventFilter(self)
+
+    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
+        """Called by Qt."""
+        return isinstance(event, QKeyEvent) and event.type() == QEvent.Type.KeyPress and self._take(event)
 
 
 class Button(QPushButton):

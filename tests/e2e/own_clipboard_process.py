@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from typing import Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer
 from PySide6.QtGui import QKeyEvent
@@ -25,7 +26,8 @@ def finish() -> None:
 app = QApplication([])
 Clipboard(os.environ["DISPLAY"]).copy(sys.argv[1])
 words: list[str] = []
-word_list = WordList(edit=lambda *_: None, add=words.append, delete=lambda: None, move=lambda _: None)
+nothing: Any = lambda *_: None  # noqa: E731
+word_list = WordList(edit=nothing, add=words.append, copy=nothing, delete=nothing, move=nothing)
 search = SearchField()
 for widget in (word_list, search):
     paste = QKeyEvent(QEvent.Type.KeyPress, Qt.Key.Key_V, Qt.KeyboardModifier.ControlModifier)

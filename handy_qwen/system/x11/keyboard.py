@@ -6,8 +6,8 @@ changes its meaning we wait until the window has dealt with the keys before.
 
 Locked modifiers but Num Lock are taken off while keys are pressed, and put back: Ctrl makes a command of
 every letter, and programs swap the case of letters under Caps Lock even on keys whose type ignores it.
-Before each few keys we check, with the X server to ourselves, that they still do what they are meant to:
-the window has the focus, the layout is the same, nothing is locked or held.
+Before each few keys we check, with the X server to ourselves unless Qt is busy, that they still do what they
+are meant to: the window has the focus, the layout is the same, nothing is locked or held.
 
 Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment. What
 is still down then is released by XTEST, and never pressed again: the user may let go at any time, and the key

@@ -34,7 +34,16 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
 from handy_qwen.ui.style import blended, draw_rounded, readable, scheme
 from handy_qwen.ui.translation import tr, translated
-from handy_qwen.ui.widgets import Button, Message, MeterBar, SecondaryText, Text, announce, scaled_font
+from handy_qwen.ui.widgets import (
+    Button,
+    KeysFirst,
+    Message,
+    MeterBar,
+    SecondaryText,
+    Text,
+    announce,
+    scaled_font,
+)
 
 _LEAST_METER_PX = 120
 _CAN_PAUSE = sys.platform.startswith("linux")  # other programs' players
@@ -395,6 +404,7 @@ class _List(QListWidget):
     def __init__(self, move: Callable[[int], None], remove: Callable[[], None]) -> None:
         super().__init__()
         self._move, self._remove = move, remove
+        KeysFirst(self, self._take)
         self.setItemDelegate(_RowPainter(self))
         self.setDragDropMode(QAbstractItemView.DragDropMode.InternalMove)
         self.setDefaultDropAction(Qt.DropAction.MoveAction)
@@ -411,8 +421,7 @@ class _List(QListWidget):
         """Called by Qt."""
         return QSize(super().minimumSizeHint().width(), self.sizeHint().height())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
+    def _take(self, event: QKeyEvent) -> bool:
         is_alt = event.modifiers() & Qt.KeyboardModifier.AltModifier
         by = {Qt.Key.Key_Up: -1, Qt.Key.Key_Down: 1}.get(Qt.Key(event.key()), 0)
         if is_alt and by:
@@ -420,7 +429,8 @@ class _List(QListWidget):
         elif event.key() == Qt.Key.Key_Delete:
             self._remove()
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
 
 class _RowPainter(QStyledItemDelegate):

@@ -31,7 +31,7 @@ from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, place_k
 from handy_qwen.ui.strings import tip, whole
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
-from handy_qwen.ui.widgets import spoken, text_in
+from handy_qwen.ui.widgets import KeysFirst, spoken, text_in
 
 Change = Callable[[Row | None, Replacement], None]
 HEARD, WRITTEN, ALONE, CASE, PATTERN = range(5)
@@ -226,6 +226,7 @@ class RuleTable(QTableView):
         self._delete = delete
         self._rules = _RulesModel(change)
         self.setModel(self._rules)
+        KeysFirst(self, self._take)
         self.setItemDelegate(_Editors(self))
         self.setAccessibleName(tr("Replacements"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -306,12 +307,11 @@ class RuleTable(QTableView):
             self.setCurrentIndex(following)
             self.edit(following)
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
+    def _take(self, event: QKeyEvent) -> bool:
         key, index = event.key(), self.currentIndex()
         if is_enter(event) or key == Qt.Key.Key_F2:
             if event.isAutoRepeat():
-                return
+                return True
             if index.column() in _FLAGS:
                 index = self._rules.index(index.row(), HEARD)
                 self.setCurrentIndex(index)
@@ -320,7 +320,8 @@ class RuleTable(QTableView):
         elif key == Qt.Key.Key_Delete:
             self.delete_chosen()
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
         """Let both texts share the room; where it is too narrow, the table scrolls. Called by Qt."""

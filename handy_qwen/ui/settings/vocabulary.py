@@ -58,7 +58,11 @@ class VocabularyPage(SettingsPage):
         self._settings: Settings | None = None
         self._is_entered = False
         self._told: Told | None = None  # None: the next page has what was told before this one came up
-        self.words, self.rules, self.files = _Words(self._act), _Rules(self._act), _Files(self._act)
+        self.words, self.rules, self.files = (
+            _Words(self._act, tools.commands.copy_text),
+            _Rules(self._act),
+            _Files(self._act),
+        )
         self._parts = (self.words, self.rules, self.files)
         self._acting: _Part = self.words
         self.rules.typed.connect(tools.vocabulary.try_text)
@@ -145,7 +149,7 @@ class _Part(Row):
 class _Words(_Part):
     """The words: a field for a new one, the list, and how much of it the model reads."""
 
-    def __init__(self, act: Act) -> None:
+    def __init__(self, act: Act, copy: Callable[[str], None]) -> None:
         self.told = Outcome(_UNDO)
         self.new, self.add_button = LinesField(), Button(tr("&Add"), self._add)
         self.new.setPlaceholderText(tr("Type a word, or paste a list"))
@@ -156,7 +160,9 @@ class _Words(_Part):
         self.sought.setPlaceholderText(tr("Find a word"))
         self.sought.setAccessibleName(tr("Find a word"))
         self.sought.setClearButtonEnabled(True)
-        self.list = WordList(edit=self._edit, add=self._add_lines, delete=self._delete, move=self._move)
+        self.list = WordList(
+            edit=self._edit, add=self._add_lines, copy=copy, delete=self._delete, move=self._move
+        )
         self.sought.textChanged.connect(self.list.seek)
         self.edit_button = Button(tr("&Edit"), self.list.edit_chosen)
         self.up_button = Button(tr("Move &up"), lambda: self._move(-1))

@@ -34,7 +34,7 @@ from PySide6.QtWidgets import (
 
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
-from handy_qwen.ui.widgets import ClipboardText, spoken
+from handy_qwen.ui.widgets import ClipboardText, KeysFirst, spoken
 
 Index = QModelIndex | QPersistentModelIndex
 One = TypeVar("One", bound=Hashable)
@@ -233,6 +233,7 @@ class WordList(QListView):
     Args:
         edit: A word, and what is written instead.
         add: Lines that were pasted.
+        copy: Words for the clipboard.
         delete: The words selected.
         move: The words selected, and by how many places.
     """
@@ -244,11 +245,13 @@ class WordList(QListView):
         *,
         edit: Callable[[str, str], None],
         add: Callable[[str], None],
+        copy: Callable[[str], None],
         delete: Callable[[], None],
         move: Callable[[int], None],
     ) -> None:
         super().__init__()
-        self._delete, self._move = delete, move
+        self._copy, self._delete, self._move = copy, delete, move
+        KeysFirst(self, self._take)
         self._clipboard = ClipboardText(self)
         self._clipboard.came.connect(add)
         self._words = _WordsModel(edit)
@@ -292,13 +295,12 @@ class WordList(QListView):
         line = max(self.sizeHintForRow(0), self.fontMetrics().height())
         return QSize(10 * self.fontMetrics().averageCharWidth(), _LEAST_ROWS * line + 2 * self.frameWidth())
 
-    def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt."""
+    def _take(self, event: QKeyEvent) -> bool:
         key, is_alt = event.key(), event.modifiers() == Qt.KeyboardModifier.AltModifier
         if event.matches(QKeySequence.StandardKey.Paste):
             self._clipboard.fetch()
         elif event.matches(QKeySequence.StandardKey.Copy):
-            QGuiApplication.clipboard().setText("\n".join(self.chosen()))
+            self._copy("\n".join(self.chosen()))
         elif event.matches(QKeySequence.StandardKey.Delete):
             self._delete()
         elif is_alt and key in {Qt.Key.Key_Up, Qt.Key.Key_Down}:
@@ -307,7 +309,8 @@ class WordList(QListView):
             if not event.isAutoRepeat():
                 self.edit_chosen()
         else:
-            super().keyPressEvent(event)
+            return False
+        return True
 
     def edit_chosen(self) -> None:
         """Open the editor of the current word."""

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from PySide6.QtCore import QEvent, QObject, QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent, QKeySequence, QShortcut, QTextCursor
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -28,7 +28,17 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.dialogs import ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
 from handy_qwen.ui.translation import tr, translated
-from handy_qwen.ui.widgets import Button, Message, SecondaryText, Text, Title, announce, labelled, text_in
+from handy_qwen.ui.widgets import (
+    Button,
+    KeysFirst,
+    Message,
+    SecondaryText,
+    Text,
+    Title,
+    announce,
+    labelled,
+    text_in,
+)
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.correction import TextToCorrect
@@ -215,12 +225,9 @@ class SearchField(QLineEdit):
         self.setClearButtonEnabled(True)
         for clear in self.findChildren(QToolButton):
             clear.setAccessibleName(tr("Clear the search"))
-        self.installEventFilter(self)
+        KeysFirst(self, self._take)
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
-        """Take these keys before the field does: see ``ClipboardText``. Called by Qt."""
-        if watched is not self or not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
-            return False
+    def _take(self, event: QKeyEvent) -> bool:
         if event.key() == Qt.Key.Key_Escape and self.text():
             self.clear()
         elif event.key() in {Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter}:

@@ -30,6 +30,7 @@ from handy_qwen.errors import (
     InstallationError,
     ModelCorruptError,
 )
+from handy_qwen.models import download
 from handy_qwen.models.catalogue import Catalogue, Layout, read_catalogue
 from handy_qwen.models.installed import (
     discard_download,
@@ -97,6 +98,7 @@ def test_an_installed_model_runs_and_says_where_it_comes_from(real_hub, tmp_path
 @pytest.mark.usefixtures("real_hub")
 def test_an_installed_model_was_compared_with_full_precision_and_says_so(monkeypatch, capsys):
     monkeypatch.setitem(convert.__kwdefaults__, "speech", load_check_speech)
+    monkeypatch.setattr(download, "_EVERY_S", 0.0)  # a quick machine is done between two reports
     shares = []
     made = install(TINY, lambda progress: shares.append((progress.stage, progress.share)))
     fidelity = load_manifest(made.folder).fidelity
