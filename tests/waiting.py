@@ -30,7 +30,7 @@ def repeat_until(action: Callable[[], object], probe: Callable[[], T], what: str
     """Do ``action``, and again each time that ``probe`` has stayed false for ``again_s``; return its value.
 
     For keys that may come too early for a window, and do no harm if they come twice. A test that had to do
-    it again warns, so that what becomes the rule is noticed.
+    it again warns (pyproject.toml has no error made of it), so that what becomes the rule is noticed.
     """
     times = 0
 

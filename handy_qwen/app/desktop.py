@@ -149,6 +149,7 @@ class QtStandstill(QObject):
         try:
             is_still = stopped.wait(self.PATIENCE_S)
             if not is_still:
+                logger.info("Qt is busy: for %.0f s the X server is not grabbed", self.AFTER_REFUSAL_S)
                 self._not_before_s = time.monotonic() + self.AFTER_REFUSAL_S
             yield is_still
         finally:

@@ -103,7 +103,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             _listens(turn, hotkeys)
         case events.HotkeysFailed(error, asked):
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
-                _listens(turn, turn.now.rules.hotkeys)
+                _listens(turn, asked)
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
@@ -284,7 +284,8 @@ def _configure(turn: Turn, event: events.Configured) -> None:
     languages = event.choices.languages or turn.now.choices.languages
     if new.is_private != old.is_private:
         turn.do(effects.PauseHistory(new.is_private))
-    turn.set(is_listening=turn.now.is_listening or not new.hotkeys)  # else ListenFor is answered
+    if not new.hotkeys:
+        turn.set(were_hotkeys_answered=True)  # else the answer to ListenFor sets it
     turn.set(rules=new, choices=replace(event.choices, languages=languages))
     if (new.hotkeys, new.mode) == (old.hotkeys, old.mode):
         return
@@ -302,10 +303,10 @@ def _listen_for(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
     turn.do(effects.ListenFor(hotkeys))
 
 
-def _listens(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
-    """It is known whether ``hotkeys`` work; others may be asked for by now."""
+def _listens(turn: Turn, hotkeys: tuple[Hotkey, ...] | None) -> None:
+    """It is known whether ``hotkeys`` work (None: those before do not); others may be asked for by now."""
     asked = turn.now.hotkeys_asked
-    turn.set(is_listening=True, hotkeys_asked=None if asked == hotkeys else asked)
+    turn.set(were_hotkeys_answered=True, hotkeys_asked=None if asked == hotkeys else asked)
 
 
 def _tidy(turn: Turn) -> None:

@@ -95,7 +95,7 @@ class Take:
 class Dictation:
     """The whole memory of the machine."""
 
-    is_listening: bool = False  # it is known whether the hotkeys work
+    were_hotkeys_answered: bool = False  # whether they work or not, or there are none
     hotkeys_asked: tuple[Hotkey, ...] | None = None  # to be listened for; None once that is answered
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
@@ -260,7 +260,7 @@ def view_of(now: Dictation) -> View:
     return View(
         phase=_phase(now, recorded),
         is_loading=now.is_loading,
-        is_listening=now.is_listening and now.hotkeys_asked is None,
+        is_listening=now.were_hotkeys_answered and now.hotkeys_asked is None,
         take=present.number if present else 0,
         began_s=recorded.since_s if recorded else None,
         is_rehearsing=now.is_rehearsing,
@@ -308,7 +308,7 @@ def _phase(now: Dictation, recorded: Take | None) -> Phase:
     shown = [take for take in now.takes if not take.is_recovered]
     if any(take.stage is not Stage.INSERTING or not take.is_again for take in shown):
         return Phase.TRANSCRIBING
-    if now.is_loading or not now.is_listening:
+    if now.is_loading or not now.were_hotkeys_answered:
         return Phase.LOADING
     if any(one.is_lasting and one.subject not in {SETTINGS, CLIPBOARD} for one in now.notices):
         return Phase.PROBLEM

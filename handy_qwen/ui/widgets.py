@@ -97,7 +97,7 @@ class ClipboardText(QPlainTextEdit):
 
 
 class KeysFirst(QObject):
-    """Has ``take`` see the keys pressed in ``widget`` before it does; those for which it is true end there.
+    """Shows ``take`` each key pressed in ``widget`` first; one for which it returns true goes no further.
 
     For widgets with copy and paste, instead of a ``keyPressEvent`` that calls Qt's: see ``ClipboardText``.
     """

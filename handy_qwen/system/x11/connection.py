@@ -87,7 +87,6 @@ def server_grab(connection: XObject) -> Iterator[None]:
     """
     with _standstill() as is_still:
         if not is_still:
-            logger.info("Qt is busy: the X server is not grabbed")
             yield
             return
         connection.grab_server()

@@ -300,7 +300,8 @@ class WordList(QListView):
         if event.matches(QKeySequence.StandardKey.Paste):
             self._clipboard.fetch()
         elif event.matches(QKeySequence.StandardKey.Copy):
-            self._copy("\n".join(self.chosen()))
+            if words := self.chosen():
+                self._copy("\n".join(words))
         elif event.matches(QKeySequence.StandardKey.Delete):
             self._delete()
         elif is_alt and key in {Qt.Key.Key_Up, Qt.Key.Key_Down}:

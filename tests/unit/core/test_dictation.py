@@ -768,7 +768,7 @@ def test_hotkeys_are_not_said_to_be_listened_for_before_they_are():
     assert desk.play(ev.HotkeysSet(second)).view.is_listening
     desk.now, _ = step(desk.now, ev.HotkeysDied(), desk.at_s)
     assert not desk.view.is_listening, "they are asked for anew"
-    assert desk.play(ev.HotkeysFailed(ERROR)).view.is_listening, "it is known that they do not work"
+    assert desk.play(ev.HotkeysFailed(ERROR, second)).view.is_listening, "it is known that they do not work"
     desk.configure(replace(RULES, hotkeys=()))
     assert desk.view.is_listening, "there is nothing to wait for"
 
