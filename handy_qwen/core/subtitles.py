@@ -115,7 +115,8 @@ def _breaks(wanted_s: Iterable[float], speech: Spans) -> list[tuple[float, float
             last_s = before_s
         else:
             last_s = max(last_s, at_s)
-            when_s = _when(last_s, speech)
+            # At a pause as much speech is over before it as behind it, where the cue before may begin.
+            when_s = max(_when(last_s, speech), found[-1][1] if found else 0.0)
             found.append((when_s, when_s))
     return found
 

@@ -22,6 +22,7 @@ microphones = ["{DEFAULT}", "usb"]
 [[hotkeys]]
 chord = "ctrl_r"
 '''
+PLUGGED_IN_S = 2.0  # from the plug to the key, as people do it; no status tells that it was noticed
 SETTLE_S = 0.5  # for a page to be drawn
 SAVED_S = 10.0  # for a change to be in the file, also on a busy machine
 
@@ -116,6 +117,7 @@ def test_the_order_is_changed_by_keys_and_followed_when_one_is_unplugged_and_com
     assert editor.wait_for_text(MEETING) == MEETING
     editor.clear()
     desktop.sound.plug_in("usb")
+    time.sleep(PLUGGED_IN_S)
     assert dictate(desktop, app, "report", "usb-feed") == "usb"
     assert editor.wait_for_text(REPORT) == REPORT
 

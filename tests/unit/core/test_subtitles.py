@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from handy_qwen.core.subtitles import LINE_COLUMNS, LINES, MOST_S, NOTE, Cue, columns, cues, srt, vtt
@@ -77,6 +77,15 @@ lengths = st.lists(st.tuples(st.floats(0.05, 5), st.floats(0.01, 12)), min_size=
 
 
 @given(st.lists(st.tuples(said, lengths), max_size=4))
+@example(  # the last word of a sentence falls into the pause at which the words before it end
+    [
+        ("0", [(1, 1)]),
+        (
+            "000000000000\u0e5c0 00\u0e5c 000000\u0e5c 00! 0000 0000000000\u0cf3\u0e5c",
+            [(1, 9.375), (1, 1.5), (1, 1.75), (1, 6.875), (1, 11.5)],
+        ),
+    ]
+)
 def test_nothing_is_lost_and_time_goes_on(drawn):
     passages, at_s = [], 0.0
     for text, spans in drawn:
