@@ -7,11 +7,12 @@ itself. KWin keeps the global shortcuts (kglobalacceld is a part of it).
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from tests.e2e.desk.processes import wait_until
 from tests.wayland.desk.keyboards import KWinKeyboard
-from tests.wayland.desk.mouse import click_on_kwin
+from tests.wayland.desk.mouse import click_on_kwin, point_on_kwin
 from tests.wayland.desk.session import WATCHER, Session
 
 
@@ -78,7 +79,16 @@ class Kwin(Session):
         self.keyboard.tap("shift")
 
     def screenshot(self, path: str | Path) -> None:
-        self.run("grim", path, env={"WAYLAND_DISPLAY": self._outer})
+        outside = {"WAYLAND_DISPLAY": self._outer}
+        for corner in (
+            (2, 2),
+            (4, 4),
+            (6, 6),
+        ):  # KWin in a window shows what it has painted when it paints again
+            self.run("grim", path, env=outside)
+            point_on_kwin(self.env, corner)
+            time.sleep(0.3)
+        self.run("grim", path, env=outside)
 
     def click(self, x: int, y: int) -> None:
         """See ``Session``."""

@@ -35,12 +35,24 @@ def click_on_sway(environment: Mapping[str, str], place: tuple[int, int], screen
 
 def click_on_kwin(environment: Mapping[str, str], place: tuple[int, int]) -> None:
     """Click at ``place``. KWin must run with KWIN_WAYLAND_NO_PERMISSION_CHECKS=1."""
+    connection, mouse = _move_on_kwin(environment, place)
+    _click(connection, lambda is_down: mouse.ask("button", LEFT, int(is_down)))
+
+
+def point_on_kwin(environment: Mapping[str, str], place: tuple[int, int]) -> None:
+    """Move the pointer to ``place``."""
+    connection, _mouse = _move_on_kwin(environment, place)
+    connection.roundtrip()
+    connection.close()
+
+
+def _move_on_kwin(environment: Mapping[str, str], place: tuple[int, int]) -> tuple[Connection, Thing]:
     connection = _connected(environment)
     mouse: Thing = connection.bind(FAKE_INPUT, 4)
     mouse.ask("authenticate", "desk", "tests")
     connection.roundtrip()
     mouse.ask("pointer_motion_absolute", *(value * 256 for value in place))
-    _click(connection, lambda is_down: mouse.ask("button", LEFT, int(is_down)))
+    return connection, mouse
 
 
 def _click(connection: Connection, press: Callable[[bool], object]) -> None:
