@@ -187,9 +187,12 @@ class App:
         On the X server's own keyboard: who inserts a text while a modifier is held lets go of it by XTEST,
         which a key of a real keyboard does not notice, but one that XTEST holds does.
         """
+        time.sleep(TAP_S)  # sooner after a release it would be taken for a bounce
         self.desktop.hardware.down(key)
-        self.speak(name)
-        self.desktop.hardware.up(key)
+        try:
+            self.speak(name)
+        finally:  # a key that stays down on this keyboard would spoil all tests that follow
+            self.desktop.hardware.up(key)
         time.sleep(TAP_S)
 
     def tap(self, key: str = "Control_R", times: int = 1) -> None:

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from PySide6.QtGui import QImage
 
-from tests.e2e.app import SPOKEN, App
+from tests.e2e.app import SPOKEN, TAP_S, App
 from tests.e2e.desk import Desktop, require
 from tests.e2e.desk.processes import repeat_until, wait_until
 from tests.e2e.test_app_windows import leave, wait_for_window
@@ -85,6 +85,7 @@ def page(desktop, app):
 
 def dictate(desktop, app, name, sink):
     """Hold the key and speak into the microphone behind ``sink``. Returns which one was used."""
+    time.sleep(TAP_S)  # sooner after a release it would be taken for a bounce
     desktop.hardware.down("Control_R")
     try:
         app.wait_until_recorded()

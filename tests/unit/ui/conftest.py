@@ -36,9 +36,13 @@ class _Flashes(QObject):
         self.seen = []
 
     def eventFilter(self, it, event):  # noqa: N802  the name is Qt's
-        if event.type() == QEvent.Type.Show and it.isWidgetType() and it.isWindow():
+        kind = event.type()
+        # PySide may take a new widget for the layout's item that was at its address before.
+        if kind not in {QEvent.Type.Show, QEvent.Type.ParentChange} or not isinstance(it, QWidget):
+            return False
+        if kind == QEvent.Type.Show and it.isWindow():
             it.setProperty(self._SHOWN, True)
-        elif event.type() == QEvent.Type.ParentChange and it.property(self._SHOWN) and not it.isWindow():
+        elif kind == QEvent.Type.ParentChange and it.property(self._SHOWN) and not it.isWindow():
             self.seen.append(repr(it))
         return False
 
