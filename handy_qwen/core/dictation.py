@@ -100,10 +100,10 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
         case events.EscapePressed():
             _cancel(turn)
         case events.HotkeysSet(hotkeys):
-            _listens(turn, hotkeys)
+            _note_answer(turn, hotkeys)
         case events.HotkeysFailed(error, asked):
             if asked in (None, turn.now.rules.hotkeys):  # else others are being set already
-                _listens(turn, asked)
+                _note_answer(turn, asked)
                 turn.notify(
                     NoticeKind.FAILED, error.title, error.hint, lasting=HOTKEYS, remedy=Remedy.SETTINGS
                 )
@@ -303,8 +303,8 @@ def _listen_for(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
     turn.do(effects.ListenFor(hotkeys))
 
 
-def _listens(turn: Turn, hotkeys: tuple[Hotkey, ...] | None) -> None:
-    """It is known whether ``hotkeys`` work (None: those before do not); others may be asked for by now."""
+def _note_answer(turn: Turn, hotkeys: tuple[Hotkey, ...] | None) -> None:
+    """It is known whether ``hotkeys`` work; None: the listener has ended. Others may be asked for by now."""
     asked = turn.now.hotkeys_asked
     turn.set(were_hotkeys_answered=True, hotkeys_asked=None if asked == hotkeys else asked)
 
