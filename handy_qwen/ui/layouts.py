@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 from PySide6.QtCore import QPoint, QRect, QSize, Qt
 from PySide6.QtWidgets import (
     QBoxLayout,
@@ -18,20 +20,29 @@ MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 Part = QWidget | QLayout | tuple[QWidget | QLayout, int] | int | None
 """What goes into a row or column: a widget or layout, one with its stretch factor, a space in pixels, or
 None for a stretch."""
+_Box = TypeVar("_Box", bound=QBoxLayout)
 
 
 def column(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QVBoxLayout:
     """``parts`` below each other; as the layout of ``parent``, if given."""
-    layout = QVBoxLayout() if parent is None else QVBoxLayout(parent)
-    _fill(layout, parts, gap_px)
-    return layout
+    return _filled(QVBoxLayout(), parts, gap_px, parent)
 
 
 def row(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QHBoxLayout:
     """``parts`` beside each other; as the layout of ``parent``, if given."""
-    layout = QHBoxLayout() if parent is None else QHBoxLayout(parent)
-    _fill(layout, parts, gap_px)
-    return layout
+    return _filled(QHBoxLayout(), parts, gap_px, parent)
+
+
+def boxed(layout: QLayout) -> QWidget:
+    """A widget for a filled ``layout`` that goes into the layout of a widget.
+
+    Added as a layout, it would leave a Python object for each of its items, which Qt deletes without a word.
+    PySide takes what comes to its address for the item: an attribute is missing, or the process crashes.
+    """
+    box = QWidget()
+    layout.setContentsMargins(0, 0, 0, 0)
+    box.setLayout(layout)
+    return box
 
 
 def form() -> QGridLayout:
@@ -43,7 +54,7 @@ def form() -> QGridLayout:
     return layout
 
 
-def _fill(layout: QBoxLayout, parts: tuple[Part, ...], gap_px: int) -> None:
+def _filled(layout: _Box, parts: tuple[Part, ...], gap_px: int, parent: QWidget | None) -> _Box:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.setSpacing(gap_px)
     for part in parts:
@@ -54,6 +65,9 @@ def _fill(layout: QBoxLayout, parts: tuple[Part, ...], gap_px: int) -> None:
         else:
             item, stretch = part if isinstance(part, tuple) else (part, 0)
             layout.addWidget(item, stretch) if isinstance(item, QWidget) else layout.addLayout(item, stretch)
+    if parent is not None:
+        parent.setLayout(layout)
+    return layout
 
 
 class FlowLayout(QLayout):

@@ -289,16 +289,22 @@ def _by_eye(widget: QWidget) -> Iterator[QWidget]:
     elif layout is None:
         yield widget
     else:
-        yield from _in_layout(layout)
+        yield from _in_layout(layout, widget)
 
 
-def _in_layout(layout: QLayout) -> Iterator[QWidget]:
-    for place in range(layout.count()):
-        item = layout.itemAt(place)
-        if item is not None and (widget := item.widget()) is not None:
-            yield from _by_eye(widget)
-        elif item is not None and (inner := item.layout()) is not None:
-            yield from _in_layout(inner)
+def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
+    """By what is in ``host``, not by the layout's items.
+
+    PySide keeps each item that it was asked for, and once Qt has deleted it takes whatever Qt puts at its
+    address for that item: an attribute is missing somewhere, or the process crashes.
+    """
+    children = (*host.children(), *layout.children())
+    parts = [one for one in children if isinstance(one, QWidget | QLayout) and layout.indexOf(one) >= 0]
+    for part in sorted(parts, key=layout.indexOf):
+        if isinstance(part, QWidget):
+            yield from _by_eye(part)
+        else:
+            yield from _in_layout(part, host)
 
 
 def _geometry() -> QSettings:

@@ -134,18 +134,20 @@ class _Checks(QWidget):
         super().__init__()
         self._fixes = fixes
         self._shown: tuple[Check, ...] = ()
-        self._lines = column(gap_px=SMALL_GAP_PX, parent=self)
+        self._lines: list[QWidget] = []
+        self._column = column(gap_px=SMALL_GAP_PX, parent=self)
 
     def show_checks(self, checks: tuple[Check, ...]) -> None:
         """Show ``checks``; those that are there stay where they are."""
         known = len(self._shown) if checks[: len(self._shown)] == self._shown else 0
-        while self._lines.count() > known:
-            item = self._lines.takeAt(self._lines.count() - 1)
-            if item is not None and (line := item.widget()) is not None:
-                line.hide()
-                line.deleteLater()
+        for line in self._lines[known:]:
+            self._column.removeWidget(line)
+            line.hide()
+            line.deleteLater()
+        del self._lines[known:]
         for check in checks[known:]:
-            self._lines.addWidget(self._line(check))
+            self._lines.append(line := self._line(check))
+            self._column.addWidget(line)
         self._shown = checks
 
     def _line(self, check: Check) -> QWidget:

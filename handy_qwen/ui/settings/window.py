@@ -27,7 +27,7 @@ from handy_qwen.settings import OPTIONS, Problem, SettingsView
 from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
-from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, boxed, column, row
 from handy_qwen.ui.settings.about import AboutPage
 from handy_qwen.ui.settings.apps import AppsPage
 from handy_qwen.ui.settings.general import GeneralPage
@@ -107,7 +107,7 @@ class SettingsWindow(AppWindow):
         right = QWidget()
         column(self._nothing, (self._stack, 1), gap_px=SMALL_GAP_PX, parent=right)
         self.trouble = _Trouble(tools.commands, self._show_setting)
-        self.body.addLayout(row(self._left, (right, 1)), 1)
+        self.body.addWidget(boxed(row(self._left, (right, 1))), 1)
         self._add_foot()
         self.list.currentItemChanged.connect(self._on_chosen)
         self.list.itemSelectionChanged.connect(self._on_selected)
@@ -316,7 +316,7 @@ class _Trouble(Card):
         self.remove.setToolTip(tr("It becomes a comment."))
         self.body.addWidget(self.message)
         buttons = (self.mend, self.show_it, self.correct, self.remove, self.open)
-        self.body.addLayout(FlowLayout(*buttons, gap_px=SMALL_GAP_PX))
+        self.body.addWidget(boxed(FlowLayout(*buttons, gap_px=SMALL_GAP_PX)))
         self.set_accent("problem")
         self.hide()
 

@@ -27,7 +27,7 @@ from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
-from handy_qwen.ui.layouts import MARGIN_PX, column, row
+from handy_qwen.ui.layouts import MARGIN_PX, boxed, column, row
 from handy_qwen.ui.setup.pages import (
     PROGRESS_ICONS,
     AutostartPage,
@@ -85,7 +85,7 @@ class SetupWindow(AppWindow):
             page.progress_changed.connect(lambda place=place: self._on_progress(place))
         QShortcut(QKeySequence(QKeySequence.StandardKey.Back), self, self.back.click)
         self._edge.setFrameShape(QFrame.Shape.VLine)
-        self.body.addLayout(row(self.steps, self._edge, (column(*self.pages), 1), gap_px=MARGIN_PX), 1)
+        self.body.addWidget(boxed(row(self.steps, self._edge, (column(*self.pages), 1), gap_px=MARGIN_PX)), 1)
         self.close_button.setText(tr("Close set&up"))
         self.foot.removeWidget(self.close_button)
         self.buttons.addWidget(self.close_button)

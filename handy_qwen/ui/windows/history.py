@@ -26,7 +26,7 @@ from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage
 from handy_qwen.message import verbatim
 from handy_qwen.ui import strings
 from handy_qwen.ui.dialogs import ask_where_to_save
-from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
+from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, boxed, column, row
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import (
     Button,
@@ -184,7 +184,7 @@ class HistoryWindow(AppWindow):
         splitter.addWidget(self.detail)
         splitter.setStretchFactor(0, 1)
         splitter.setSizes([_LIST_PX, _TEXT_PX])
-        self.body.addLayout(top)
+        self.body.addWidget(boxed(top))
         self.body.addWidget(self._notice)
         self.body.addWidget(splitter, 1)
         for widget in (self.export_button, self.pause, self._count, self.undo_button):

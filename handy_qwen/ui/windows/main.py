@@ -14,6 +14,7 @@ from PySide6.QtGui import QAction, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtWidgets import (
     QCheckBox,
     QLabel,
+    QLayout,
     QMenu,
     QPushButton,
     QStyle,
@@ -24,7 +25,7 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
-from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column, form, row
+from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, boxed, column, form, row
 from handy_qwen.ui.overlay import has_overlay
 from handy_qwen.ui.tray import ChoiceMenu, TrayMenu, lasting_notice
 from handy_qwen.ui.widgets import Button, SecondaryText, Text, Title, announce, labelled
@@ -52,11 +53,10 @@ class MainWindow(AppWindow):
         picture.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._remedy = Button(do=menu.put_right)
         said = column(self.state, self._keys, self._problem, SMALL_GAP_PX, FlowLayout(self._remedy), gap_px=2)
-        self.body.addLayout(row(picture, (said, 1), gap_px=MARGIN_PX))
-        for is_separator, group in groupby(menu.entries(), QAction.isSeparator):
-            if not is_separator:
-                self._add_group(group)
-        self.body.addStretch()
+        groups = groupby(menu.entries(), QAction.isSeparator)
+        parts = [part for is_separator, group in groups if not is_separator for part in self._group(group)]
+        whole = column(row(picture, (said, 1), gap_px=MARGIN_PX), *parts, None)
+        self.body.addWidget(boxed(whole), 1)
         self.shown.connect(commands.refresh_choices)
         self.close_button.setText(strings.without_letter(strings.CLOSE))  # its letter is that of Cancel
 
@@ -76,7 +76,7 @@ class MainWindow(AppWindow):
         self._remedy.setText(strings.REMEDIES[remedy] if remedy else "")
         self._remedy.setVisible(remedy is not None)
 
-    def _add_group(self, actions: Iterable[QAction]) -> None:
+    def _group(self, actions: Iterable[QAction]) -> list[QLayout]:
         buttons, choosers = FlowLayout(gap_px=SMALL_GAP_PX), form()
         for action in actions:
             if isinstance(submenu := action.menu(), ChoiceMenu):
@@ -85,9 +85,7 @@ class MainWindow(AppWindow):
                 choosers.addWidget(chooser, place, 1)
             else:
                 buttons.addWidget(self._button(action))
-        for layout in (buttons, choosers):
-            if layout.count():
-                self.body.addLayout(layout)
+        return [layout for layout in (buttons, choosers) if layout.count()]
 
     def _button(self, action: QAction) -> QPushButton | QCheckBox:
         """A button or check box that does what ``action`` does, and is as it is."""

@@ -21,7 +21,7 @@ from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, Mode
 from handy_qwen.core.view import Choices, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.dialogs import ask_for_folder, ask_what_to_open, confirm
-from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
+from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, boxed, column
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Message, Pill, SecondaryText, Text, Title, announce
 from handy_qwen.ui.window import AppWindow
@@ -174,7 +174,7 @@ class ModelCard(Card):
         head = FlowLayout(self.title, self._pill)
         head.push(self.secondary, self.primary)
         self.body.setContentsMargins(MARGIN_PX, 14, 14, 14)
-        self.body.addLayout(head)
+        self.body.addWidget(boxed(head))
         about = (self._summary, self.facts, self._fidelity, self.forms, self.work)
         for widget in (*about, self._trouble, self._warning, self.languages):
             self.body.addWidget(widget)

@@ -123,5 +123,6 @@ def _windows_end_on_qts_thread(_what_stays):
     """Windows are in cycles. What PySide keeps of one that Qt has deleted must not be met by the next one."""
     gc.disable()
     yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # which else only an event loop does
     gc.collect()
     gc.enable()

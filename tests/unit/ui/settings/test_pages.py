@@ -246,9 +246,9 @@ def test_checks_come_one_by_one_and_what_can_be_fixed_has_a_button_that_does_it(
     window.show_upkeep(Upkeep(UPKEEP.checks[:1], is_checking=True))
     assert about._state.help.text() == "Checking…"
     assert not about._again.isEnabled()
-    first = about._checks._lines.itemAt(0).widget()
+    first = about._checks._lines[0]
     window.show_upkeep(UPKEEP)
-    assert about._checks._lines.itemAt(0).widget() is first, "what has the keyboard stays"
+    assert about._checks._lines[0] is first, "what has the keyboard stays"
     assert about._state.help.text() == "2 things to look at."
     button(about, "Open Models…").click()
     assert asked.calls[-1] == ("open_window", Window.MODELS)
