@@ -25,7 +25,7 @@ def app(desktop):
 def test_held_key_speech_and_release_put_the_words_into_the_window(desktop, app, kind):
     target = desktop.open(kind)
     before = f"copied before {kind.name}"
-    desktop.run("xclip", "-selection", "clipboard", input=before, capture_output=False)
+    desktop.copy(before)
     try:
         app.dictate("chairs")
         assert target.wait_for_text(CHAIRS, quiet_s=0.5) == CHAIRS

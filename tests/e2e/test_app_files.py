@@ -102,7 +102,7 @@ def test_twenty_files_are_dropped_one_is_broken_and_somebody_dictates_meanwhile(
         desktop.keys.chord("Alt_L", "s")
         desktop.keys.chord("t")
         dialog = wait_for_window(desktop, "Choose a folder")
-        desktop.run("xclip", "-selection", "clipboard", input=str(out), capture_output=False)
+        desktop.copy(str(out))
         desktop.keys.chord("Control_L", "a")
         desktop.keys.chord("Control_L", "v")
         leave(desktop, dialog, "Return")

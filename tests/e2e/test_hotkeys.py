@@ -398,7 +398,7 @@ def test_with_sticky_keys_a_chord_is_pressed_one_key_after_the_other(desk, keys,
 
 
 def test_with_sticky_keys_a_latched_modifier_makes_it_another_chord(desk, keys, terminal):
-    desk.run("xclip", "-selection", "primary", input="pasted", stdout=None, capture_output=False)
+    desk.copy("pasted", selection="primary")
     with accessibility(desk, STICKY_KEYS), listening(desk.display, "insert") as (heard, _):
         keys.chord("Shift_L")
         keys.chord("Insert")
@@ -441,7 +441,7 @@ def test_keys_this_program_injects_are_not_the_user_s(desk):
 
 @pytest.mark.parametrize("chord", ["insert", "ctrl+insert", "ctrl+shift+insert", "shift_r", "shift+f9"])
 def test_our_own_paste_arrives_whatever_the_hotkey(desk, terminal, chord):
-    desk.run("xclip", "-selection", "primary", input="pasted", stdout=None, capture_output=False)
+    desk.copy("pasted", selection="primary")
     with listening(desk.display, chord, was_injecting=lambda _: True) as (heard, _):
         desk.keys.chord("Shift_L", "Insert")
         assert terminal.wait_for_text("pasted") == "pasted"

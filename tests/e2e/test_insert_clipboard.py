@@ -33,14 +33,6 @@ def bench():
         yield desk, insertion
 
 
-def copy(desk, data, kind="UTF8_STRING", selection="clipboard"):
-    """Another program copies ``data``."""
-    subprocess.run(
-        ["xclip", "-selection", selection, "-t", kind], input=data, env=desk.env, check=True, timeout=20
-    )
-    wait_until(lambda: desk.clipboard(kind, selection) == data, "xclip to own the clipboard")
-
-
 def clipboard_becomes(desk, data, kind="UTF8_STRING", selection="clipboard"):
     """What the clipboard holds as soon as that is ``data``; what it holds instead after 30 s."""
     try:
@@ -54,7 +46,7 @@ def clipboard_becomes(desk, data, kind="UTF8_STRING", selection="clipboard"):
 @pytest.mark.parametrize("delay_s", [0.05, 0.3, 2.5])
 def test_a_slow_window_gets_this_text_and_the_user_his_clipboard_back(bench, window, delay_s):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
     time.sleep(delay_s)
@@ -69,7 +61,7 @@ def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_no
 ):
     desk, insertion = bench
     monkeypatch.setattr(insertion.backend, "FETCH_WAIT_S", 1.0)
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
     delivered = insertion.result()
@@ -98,11 +90,11 @@ def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_f
     bench, window, pressed
 ):
     desk, insertion = bench
-    copy(desk, b"marked", selection="primary")
+    desk.copy(b"marked", selection="primary")
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
     assert pressed.wait(60)
-    copy(desk, b"newer")
+    desk.copy(b"newer")
     assert insertion.result().how is Delivery.HELD
     assert clipboard_becomes(desk, b"marked", selection="primary") == b"marked"
     assert desk.clipboard() == b"newer"
@@ -111,7 +103,7 @@ def test_what_was_marked_comes_back_though_the_user_copies_before_the_text_was_f
 
 def test_two_pastes_in_a_row_give_back_what_was_there_before_the_first(bench, window):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     insertion.begin("one ", Method.PASTE)
     insertion.begin("two ", Method.PASTE)
     assert insertion.result().how is Delivery.PASTED
@@ -225,9 +217,9 @@ def test_what_is_too_large_to_keep_stays_where_it_is(bench, window, monkeypatch)
 
 def test_what_the_user_copies_while_he_speaks_is_what_comes_back(bench, window):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     speak(insertion)
-    copy(desk, b"newer")
+    desk.copy(b"newer")
     assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
     assert window.wait_for_text(TEXT) == TEXT
     assert clipboard_becomes(desk, b"newer") == b"newer"
@@ -245,9 +237,9 @@ def test_an_empty_clipboard_is_empty_again(window, bench):
 
 def test_what_the_user_copies_meanwhile_stays(bench, window):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
-    copy(desk, b"newer")  # before the old content is due
+    desk.copy(b"newer")  # before the old content is due
     assert window.wait_for_text(TEXT) == TEXT
     time.sleep(0.6)
     assert desk.clipboard() == b"newer"
@@ -255,11 +247,11 @@ def test_what_the_user_copies_meanwhile_stays(bench, window):
 
 def test_what_the_user_copies_while_the_window_is_stuck_stays_and_the_text_waits(bench, window, pressed):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     window.freeze()
     insertion.begin(TEXT, Method.PASTE)
     assert pressed.wait(60)
-    copy(desk, b"newer")
+    desk.copy(b"newer")
     delivered = insertion.result()
     window.thaw()
     window.settle()
@@ -270,7 +262,7 @@ def test_what_the_user_copies_while_the_window_is_stuck_stays_and_the_text_waits
 @every_window
 def test_a_clipboard_manager_that_grabs_at_once_does_not_fool_us(bench, window):
     desk, insertion = bench
-    copy(desk, OLD.encode())
+    desk.copy(OLD.encode())
     manager = desk.start(
         "manager", sys.executable, PROGRAMS / "clipboard_manager.py", stdout=subprocess.PIPE, bufsize=0
     )
@@ -291,7 +283,7 @@ def test_a_clipboard_manager_that_grabs_at_once_does_not_fool_us(bench, window):
 
 def test_the_selection_comes_back_as_well(bench, window):
     desk, insertion = bench
-    copy(desk, b"marked with the mouse", selection="primary")
+    desk.copy(b"marked with the mouse", selection="primary")
     assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
     assert window.wait_for_text(TEXT) == TEXT
     marked = b"marked with the mouse"

@@ -230,6 +230,14 @@ class Desktop:
         """All windows that the window manager knows."""
         return [int(window) for window in self._root_property("_NET_CLIENT_LIST")]
 
+    def copy(self, data: bytes | str, kind: str = "UTF8_STRING", selection: str = "clipboard") -> None:
+        """Another program copies ``data``."""
+        data = data.encode() if isinstance(data, str) else data
+        command = ["xclip", "-selection", selection, "-t", kind]
+        subprocess.run(command, env=self.env, input=data, check=True, timeout=60)
+        # The process that goes on tells the X server so, after this one has ended.
+        wait_until(lambda: self.clipboard(kind, selection) == data, "xclip to own the clipboard")
+
     def clipboard(self, kind: str = "UTF8_STRING", selection: str = "clipboard") -> bytes:
         """What another program is given when it asks for ``kind`` of the clipboard; empty if nothing."""
         done = subprocess.run(
