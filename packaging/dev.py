@@ -45,9 +45,10 @@ FOR_TESTS = ["-e", ".[video]", "--group", "test"]  # sound in videos is tested, 
 
 # What .venv's Python is given.
 PYTEST = ["-m", "pytest", "-q"]
-DESKTOP_SPREAD = ["--numprocesses", "5", "--dist", "loadfile", "--no-loadscope-reorder"]  # they mostly wait
+SPREAD = ["--dist", "loadfile", "--max-worker-restart", "0"]  # xdist waits for ever once one crashed
+DESKTOP_SPREAD = ["--numprocesses", "5", *SPREAD, "--no-loadscope-reorder"]  # they mostly wait
 DESKTOP_TESTS = [*PYTEST, *DESKTOP_SPREAD, "tests/e2e"]
-OTHER_TESTS = [*PYTEST, "--numprocesses", "logical", "--dist", "loadfile", "tests/unit", "tests/golden"]
+OTHER_TESTS = [*PYTEST, "--numprocesses", "logical", *SPREAD, "tests/unit", "tests/golden"]
 CHECKS = [
     ["-m", "ruff", "check", "."],
     ["-m", "ruff", "format", "--check", "."],
