@@ -1,7 +1,5 @@
 """A stand-in for all that the windows talk to."""
 
-import gc
-
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
@@ -107,22 +105,3 @@ def choices():
         microphones=("Desk", "Headset"),
         hotkeys=("Right Ctrl",),
     )
-
-
-@pytest.fixture(scope="session")
-def _what_stays():
-    """Nothing that is there before the first window is looked at for each of them."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
-
-
-@pytest.fixture(autouse=True)
-def _windows_end_on_qts_thread(_what_stays):
-    """Windows are in cycles. What PySide keeps of one that Qt has deleted must not be met by the next one."""
-    gc.disable()
-    yield
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # which else only an event loop does
-    gc.collect()
-    gc.enable()
