@@ -9,7 +9,7 @@ import threading
 import time
 
 import pytest
-from Xlib import display, error
+from Xlib import X, Xatom, display, error
 from Xlib.protocol import display as protocol
 
 from handy_qwen.core.types import Delivery, Method
@@ -353,3 +353,16 @@ def test_what_this_program_has_copied_is_pasted_into_its_own_windows(desk):
     command = [sys.executable, "-m", "tests.e2e.own_clipboard_process", "Lima"]
     done = subprocess.run(command, env=desk.env, capture_output=True, text=True, check=True, timeout=60)
     assert json.loads(done.stdout) == {"words": ["Lima"], "search": "Lima"}
+
+
+def test_a_connection_that_only_asks_does_not_grow_with_events_that_nobody_reads(desk):
+    changes = 500
+    asking, other = connect(desk.display), display.Display(desk.display)
+    with contextlib.closing(asking), contextlib.closing(other):
+        asking.screen().root.change_attributes(event_mask=X.PropertyChangeMask)
+        asking.sync()
+        for number in range(changes):
+            other.screen().root.change_property(Xatom.RESOURCE_MANAGER, Xatom.INTEGER, 32, [number])
+        other.sync()
+        asking.sync()
+        assert 0 < asking.pending_events() < changes

@@ -94,7 +94,7 @@ class Session:
         self._tracker = self._new_tracker(self._keys, ())
 
     def _connect(self, name: str) -> XObject:
-        self._connections.append(connect(name))
+        self._connections.append(connect(name, is_listening=True))
         return self._connections[-1]
 
     def filenos(self) -> list[int]:

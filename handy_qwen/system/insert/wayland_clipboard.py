@@ -213,7 +213,7 @@ class XSelections(ServedClipboards):
         """See ``Clipboards``."""
         try:
             if self._cache is None:
-                self._cache = SelectionCache(connect(self._display))
+                self._cache = SelectionCache(connect(self._display, is_listening=True))
             self._there = self._cache.fetch(SELECTIONS, self._clipboard.window, deadline)
         except InsertError as problem:
             if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:

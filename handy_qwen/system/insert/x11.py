@@ -168,7 +168,7 @@ class X11(PastingBackend[FocusedWindow]):
         """What is on ``selections``; raises if it cannot be had in time."""
         try:
             if self._cache is None:
-                self._cache = SelectionCache(connect(self._display))
+                self._cache = SelectionCache(connect(self._display, is_listening=True))
             return self._cache.fetch(selections, self._clipboard.window, deadline)
         except InsertError as problem:
             if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:

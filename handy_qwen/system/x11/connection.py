@@ -7,6 +7,7 @@ logged by name, and the request counts as not done.
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeAlias
@@ -26,8 +27,19 @@ Standstill: TypeAlias = Callable[[], AbstractContextManager[bool]]
 LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
 
-def connect(name: str) -> XObject:
-    """Connect to the X server ``name`` (``:0``). Raises InsertError: none there, or it refuses."""
+_UNREAD = 100  # events; no question waits for an answer that comes after so many others
+
+
+def connect(name: str, *, is_listening: bool = False) -> XObject:
+    """Connect to the X server ``name`` (``:0``).
+
+    ``is_listening``: whoever has the connection reads all events. Otherwise only the last ones are kept: the
+    server tells every client of each change of the keyboard map, so that those of a connection which only
+    asks would pile up, a few for each take.
+
+    Raises:
+        InsertError: There is none, or it refuses.
+    """
     try:
         connection = display.Display(name)
     except (error.DisplayError, error.XauthError, *LOST) as problem:
@@ -35,6 +47,8 @@ def connect(name: str) -> XObject:
         hint = Message("Start Handy Qwen from your desktop session.")
         raise InsertError(title, InsertReason.UNSUPPORTED_DESKTOP, hint) from problem
     connection.set_error_handler(lambda problem, _request: log_error(problem))
+    if not is_listening:
+        connection.display.event_queue = deque(maxlen=_UNREAD)
     return connection
 
 

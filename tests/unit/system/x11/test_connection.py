@@ -4,6 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
+pytest.importorskip("Xlib", reason="python-xlib is installed on Linux only")
+
 from handy_qwen.system.x11 import connection as module
 from handy_qwen.system.x11.connection import server_grab, use_standstill
 
