@@ -536,10 +536,20 @@ class HookedListener(Listener, ABC):
         is_unknown = code in self._masked or (code in self._swallowed and not self.KNOWS_SWALLOWED)
         return is_unknown or self._is_really_down(code)
 
+    def _was_missed(self, _code: int) -> bool:
+        """See ``Tracker``. Called on the hook's thread."""
+        return False
+
     def _new_tracker(self) -> Tracker:
         modifiers = frozenset[int]().union(*(self._codes(name) for name in MODIFIERS if name != LAYER))
         escape = self._codes("escape")
-        return Tracker(self._bindings, modifiers=modifiers, escape=escape, is_down=self._is_down)
+        return Tracker(
+            self._bindings,
+            modifiers=modifiers,
+            escape=escape,
+            is_down=self._is_down,
+            was_missed=self._was_missed,
+        )
 
     def _bindings_of(self, hotkeys: Sequence[Hotkey]) -> tuple[Binding, ...]:
         chords = chords_of(hotkeys, knows_own_keys=True)

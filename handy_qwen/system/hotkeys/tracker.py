@@ -10,7 +10,8 @@ A hotkey goes down with the press that completes it:
 It comes up with the first of its members. While a lone one is down, any other key or button that goes down
 *joins* it. A release that the system did not deliver is found by asking for the real state: regularly while a
 hotkey is down, and before another key that seems to be held blocks one. The latter ignores recent presses:
-when events are late, the state is ahead of them.
+when events are late, the state is ahead of them. So is a modifier whose press it did not deliver, where the
+state is never ahead.
 """
 
 from __future__ import annotations
@@ -27,6 +28,10 @@ from handy_qwen.system.hotkeys.chord import MODIFIERS, Chord
 STALE_S = 1.0
 
 IsDown = Callable[[int], bool]  # whether the key with this code is really down, as the system knows it
+
+
+def _nobody_knows(_code: int) -> bool:
+    return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,8 @@ class Tracker:
     """Keeps what is held, and says what that means. For one thread.
 
     ``modifiers`` and ``escape`` are codes; ``is_down`` asks the system for the real state of a key.
+    ``was_missed``: whether the user holds a key of which no press was reported; false where that is not
+    known, or where the state may be ahead of the events.
     """
 
     def __init__(
@@ -56,6 +63,7 @@ class Tracker:
         modifiers: frozenset[int],
         escape: frozenset[int],
         is_down: IsDown,
+        was_missed: IsDown = _nobody_knows,
     ) -> None:
         self.is_escape_watched = False
         self.lock: frozenset[int] = frozenset()  # the codes of the key that locks a take, while it is watched
@@ -63,7 +71,7 @@ class Tracker:
         self._bindings = tuple(bindings)
         self._modifiers = modifiers
         self._escape = escape
-        self._is_down = is_down
+        self._is_down, self._was_missed = is_down, was_missed
         self._held: dict[int, float] = {}  # since when
         self._down: dict[int, Binding] = {}
         self._joined: set[int] = set()
@@ -105,6 +113,7 @@ class Tracker:
             return []
         events: list[Event] = []
         self._held[code] = at_s
+        self._add_missed(code, at_s)
         if self._is_blocked(code):
             events += self.reconcile(at_s, older_s=STALE_S)
         is_lock = code in self.lock and bool(self._down) and not self._foreign()
@@ -157,6 +166,16 @@ class Tracker:
         del self._down[hotkey]
         self._joined.discard(hotkey)
         return [KeyUp(hotkey, at_s)]
+
+    def _add_missed(self, code: int, at_s: float) -> None:
+        """The one modifier that a chord with the key ``code`` still needs is held, too, if it really is.
+
+        Not two of them: both halves of an AltGr that was missed would be Ctrl and Alt.
+        """
+        for binding in self._bindings:
+            lacking = [member for member in binding.modifiers if not self._held.keys() & member]
+            if code in binding.key and len(lacking) == 1:
+                self._held.update({one: at_s for one in lacking[0] if self._was_missed(one)})
 
     def _is_blocked(self, code: int) -> bool:
         """Whether this press would mean something, were it not for other keys that seem to be held."""

@@ -6,8 +6,8 @@
 RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
 before the focused program and keeps chords from it. Nothing but a dictionary look-up happens there, because
 Windows silently removes a hook that answers late. So what Raw Input reports must reach the hook within a
-moment, before or after. If it does not, the hooks are set again, and the release of a hotkey, which must end
-what it began, counts all the same.
+moment, before or after. If it does not, the hooks are set again. A key of a hotkey that the hook was not
+shown counts all the same: its release must end what it began, and its press is what somebody speaks after.
 
 Raw Input would report every movement of the mouse, which its hook sees already, so the mouse is heard there
 only while one of its buttons is a hotkey. Its hook is gone if neither ear knows of the user's last input
@@ -17,7 +17,8 @@ other programs may keep keys from ours.
 
 On another desktop (the lock screen, a UAC prompt) nobody hears keys come up, so there all of them are up.
 Otherwise a release that went unnoticed is found with GetAsyncKeyState, which knows nothing about keys the
-hook has swallowed: of a chord, only the modifiers are checked in this way.
+hook has swallowed: of a chord, only the modifiers are checked in this way. So is a modifier whose press the
+hook was not shown: the state changes only once the hooks have seen a key, and is never ahead of them.
 
 Alt or a Windows key that goes up with no key in between opens a menu, and a key that was swallowed is none.
 So with a hotkey that has one of them, a key is pressed that means nothing (0xE8, which no keyboard has and
@@ -102,6 +103,7 @@ class WindowsHotkeys(HookedListener):
         self._key_s = 0.0  # when the hook of the keyboard was called last, or set
         self._unknown: tuple[float, float] | None = None  # when a key came to the second ear only; ``_key_s``
         self._released: dict[int, float] = {}  # for the second ear: keys of hotkeys that are down, and when
+        self._pressed: dict[int, float] = {}  # likewise: keys of hotkeys, not known to be down
         self._called: set[str] = set()  # the hooks that have been called since they were set
         self._set_s = 0.0
         self._patience_s = 0.0  # how long hooks may see nothing from then on before they are set again
@@ -216,6 +218,10 @@ class WindowsHotkeys(HookedListener):
     def _is_really_down(self, code: int) -> bool:
         return is_key_down(_RIGHT_ALT if code == _ALTGR else abs(code))
 
+    def _was_missed(self, code: int) -> bool:
+        is_half = self._is_altgr and code in (VIRTUAL_KEYS["ctrl_l"], _RIGHT_ALT)
+        return not is_half and code not in self._masked and self._is_really_down(code)
+
     def _codes(self, name: str) -> frozenset[int]:
         """The right Alt may be called by either name, on any layout; AltGr is neither of the two Alt keys."""
         return frozenset({_RIGHT_ALT, _ALTGR}) if name in ("alt_r", "altgr") else super()._codes(name)
@@ -230,10 +236,15 @@ class WindowsHotkeys(HookedListener):
         """A key or side button by Raw Input; whether to look whether the hook gets to see it."""
         now_s = time.monotonic()
         self._heard_ms = time_ms
+        code = self._code_of(key)
         if is_press:
             self._released.pop(key, None)
-        elif self._belongs_to_what_is_down(self._code_of(key)):
-            self._released[key] = now_s
+            if self._is_wanted(code):
+                self._pressed.setdefault(key, now_s)
+        else:
+            self._pressed.pop(key, None)
+            if self._belongs_to_what_is_down(code):
+                self._released[key] = now_s
         if key > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
             self._unknown = now_s, self._key_s
         return self._is_waiting()
@@ -248,6 +259,11 @@ class WindowsHotkeys(HookedListener):
             if self._belongs_to_what_is_down(code):
                 self._saw(code, is_press=False)
                 is_gone = True
+        for key in [key for key, at_s in self._pressed.items() if now_s - at_s >= MOMENT_S]:
+            del self._pressed[key]
+            code = self._code_of(key)
+            if self._is_wanted(code) and self._was_missed(code):
+                self._saw(code, is_press=True)
         if self._unknown is not None:
             at_s, key_s = self._unknown
             is_silent = self._key_s == key_s
@@ -259,7 +275,13 @@ class WindowsHotkeys(HookedListener):
         return self._is_waiting()
 
     def _is_waiting(self) -> bool:
-        return bool(self._released) or self._unknown is not None
+        return bool(self._released or self._pressed) or self._unknown is not None
+
+    def _is_wanted(self, code: int) -> bool:
+        """Whether it is the key of a hotkey, and up, as far as the hook knows."""
+        with self._lock:
+            is_held = self._tracker.is_held(code)
+            return not is_held and any(code in binding.codes for binding in self._bindings)
 
     def _belongs_to_what_is_down(self, code: int) -> bool:
         """Whether, as far as the hook knows, a hotkey is down by this key, which we have not released."""

@@ -937,6 +937,48 @@ def test_windows_takes_the_right_alt_for_alt_where_it_is_not_alt_gr(windows):
     assert one.heard.events == [KeyDown, KeyUp]
 
 
+def press_unseen(one, name):
+    """It goes past the hook, which stays: on a busy machine Windows does not wait for it."""
+    code = VIRTUAL_KEYS[name]
+    one.ear.hear(code, True, Windows.input_ms)
+    one.down.add(code)
+
+
+@pytest.mark.parametrize("unseen", ["ctrl_l", "alt_l"])
+def test_a_chord_counts_though_the_hook_was_not_shown_one_of_its_modifiers(windows, unseen):
+    one = windows("ctrl+alt+d")
+    for name in ("ctrl_l", "alt_l"):
+        press_unseen(one, name) if name == unseen else one.press(name)
+    assert one.tap("d") == (False, False)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_our_own_modifier_makes_no_chord_of_the_users_key(windows):
+    one = windows("ctrl+d")
+    one.press("ctrl_l", by="us")
+    assert one.tap("d") == (True, True)
+    assert one.heard.events == []
+
+
+@pytest.mark.parametrize("name", ["ctrl_r", "f9"])
+def test_a_hotkey_counts_though_the_hook_was_not_shown_its_press(windows, name):
+    one = windows(name)
+    press_unseen(one, name)
+    one.wait(0.2)
+    assert one.heard.events == [], "the hook may be late"
+    one.wait(0.2)
+    assert one.heard.events == [KeyDown]
+    one.release(name)
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_a_hotkey_that_another_program_keeps_for_itself_does_not_count(windows):
+    one = windows("ctrl_r")
+    one.ear.hear(VIRTUAL_KEYS["ctrl_r"], True, Windows.input_ms)  # and so it is never down
+    one.wait(0.5)
+    assert one.heard.events == []
+
+
 def raw_key(key, *, scan=0, flags=0, device=1):
     event = raw_input.RawEvent()
     event.header.type, event.header.device = 1, device

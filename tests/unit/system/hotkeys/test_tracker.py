@@ -219,3 +219,20 @@ def test_the_key_that_locks_joins_no_hotkey_while_it_is_watched():
     assert keyboard.play(CTRL_R, D, (D,), (CTRL_R,)) == [down(0), LockPressed(0), up(0)]
     assert keyboard.play(F9, D, (D,), (F9,)) == [down(2), LockPressed(0), up(2)]
     assert keyboard.play(CTRL_R, SHIFT, D, (D,), (SHIFT,), (CTRL_R,)) == [down(0), KeyJoined(0, 0), up(0)]
+
+
+def test_a_modifier_that_was_missed_makes_the_chord_and_two_do_not():
+    really_down = {ALT}
+    ctrl_alt_d = Binding(0, (CTRL, frozenset({ALT})), frozenset({D}))
+    tracker = Tracker(
+        [ctrl_alt_d],
+        modifiers=frozenset({CTRL_L, CTRL_R, SHIFT, ALT}),
+        escape=frozenset({ESCAPE}),
+        is_down=really_down.__contains__,
+        was_missed=really_down.__contains__,
+    )
+    tracker.press(CTRL_L, 0)
+    assert tracker.press(D, 0) == [down(0)]
+    tracker.let_go(0)
+    really_down.add(CTRL_L)
+    assert tracker.press(D, 0) == []
