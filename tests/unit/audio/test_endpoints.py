@@ -1,7 +1,6 @@
 """What Windows tells of microphones, by objects of ours that are called as its own are."""
 
 import ctypes
-import itertools
 import queue
 import sys
 import threading
@@ -236,33 +235,5 @@ def test_windows_itself_takes_our_client_and_lets_it_go():
         pytest.skip("this Windows has no sound at all")
     com.call(subscription._listener._client.pointer, ADDED, "{0.0.1.00000000}.{nobody's}")
     changes.get(timeout=LONG_S)
-    subscription.stop(LONG_S)
-    assert not subscription.thread.is_alive()
-
-
-def is_wine():
-    return sys.platform == "win32" and hasattr(ctypes.windll.ntdll, "wine_get_version")
-
-
-@pytest.mark.skipif(not is_wine(), reason="changes Wine's settings")
-def test_wine_tells_of_another_default_microphone():
-    import winreg
-
-    changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(None), Endpoints())
-    subscription.begin()
-    numbers = itertools.count()
-
-    def change_default():
-        """What Wine's own thread has not seen before its first look is no change."""
-        with winreg.OpenKey(winreg.HKEY_CURRENT_USER, r"Software\Wine\Drivers") as drivers:
-            names = [winreg.EnumKey(drivers, number) for number in range(winreg.QueryInfoKey(drivers)[0])]
-            for name in names:
-                with winreg.CreateKey(drivers, name) as driver:
-                    microphone = f"microphone {next(numbers)}"
-                    winreg.SetValueEx(driver, "DefaultInput", 0, winreg.REG_SZ, microphone)
-        return not changes.empty()
-
-    wait_until(change_default, "what Wine tells", interval_s=0.2)
     subscription.stop(LONG_S)
     assert not subscription.thread.is_alive()
