@@ -45,7 +45,12 @@ FOR_TESTS = ["-e", ".[video]", "--group", "test"]  # sound in videos is tested, 
 
 # What .venv's Python is given.
 PYTEST = ["-m", "pytest", "-q"]
-SPREAD = ["--dist", "loadfile", "--max-worker-restart", "0"]  # xdist waits for ever once one crashed
+SPREAD = [
+    "--dist",
+    "loadfile",
+    "--max-worker-restart",
+    "0",
+]  # otherwise xdist hangs after a worker has crashed
 DESKTOP_SPREAD = ["--numprocesses", "5", *SPREAD, "--no-loadscope-reorder"]  # they mostly wait
 DESKTOP_TESTS = [*PYTEST, *DESKTOP_SPREAD, "tests/e2e"]
 OTHER_TESTS = [*PYTEST, "--numprocesses", "logical", *SPREAD, "tests/unit", "tests/golden"]

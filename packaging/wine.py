@@ -298,7 +298,7 @@ def unit(folder: Path) -> int:
     environment = windows_environment(folder, prefix)
     python = str(folder / "bin" / "windows-python")
     how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
-    how += ["--max-worker-restart", "0"]  # xdist waits for ever once one crashed
+    how += ["--max-worker-restart", "0"]  # otherwise xdist hangs after a worker has crashed
     how.append("--continue-on-collection-errors")  # a module that cannot be imported hides no other
     command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
     return logged(folder, "unit", command, environment)

@@ -34,10 +34,11 @@ def row(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QH
 
 
 def boxed(layout: QLayout) -> QWidget:
-    """A widget for a filled ``layout`` that goes into the layout of a widget.
+    """A widget for a filled ``layout`` that goes into the layout of another widget.
 
-    Added as a layout, it would leave a Python object for each of its items, which Qt deletes without a word.
-    PySide takes what comes to its address for the item: an attribute is missing, or the process crashes.
+    If a filled layout is added to the layout of a widget, PySide makes a wrapper for each of its items. Qt
+    deletes items without telling PySide, which later takes whatever is at the same address for the old item:
+    an attribute is missing, or the process crashes. Filled first, then given to a widget, there are none.
     """
     box = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)

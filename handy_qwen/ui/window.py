@@ -293,11 +293,7 @@ def _by_eye(widget: QWidget) -> Iterator[QWidget]:
 
 
 def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
-    """By what is in ``host``, not by the layout's items.
-
-    PySide keeps each item that it was asked for, and once Qt has deleted it takes whatever Qt puts at its
-    address for that item: an attribute is missing somewhere, or the process crashes.
-    """
+    """By what is in ``host``: PySide keeps a wrapper for each item that it is asked for; see ``boxed``."""
     children = (*host.children(), *layout.children())
     parts = [one for one in children if isinstance(one, QWidget | QLayout) and layout.indexOf(one) >= 0]
     for part in sorted(parts, key=layout.indexOf):

@@ -186,7 +186,7 @@ class Program:
     """Another program that owns selections."""
 
     def __init__(self, desk):
-        self.server = SelectionOwner(connect(desk.display))
+        self.server = SelectionOwner(connect(desk.display, is_listening=True))
         self._lock = threading.RLock()
         self._is_over = False
         self._thread = threading.Thread(target=self._run)
@@ -230,7 +230,7 @@ def programs(desk):
 @pytest.fixture
 def keeper(desk, monkeypatch):
     monkeypatch.setattr(backend, "WAIT_S", 3.0)
-    opened = SelectionCache(connect(desk.display))
+    opened = SelectionCache(connect(desk.display, is_listening=True))
     yield opened
     opened.close()
 
@@ -329,7 +329,7 @@ def test_a_stall_in_the_middle_of_a_transfer_leaves_the_owner_alone(keeper, prog
 
 
 def test_an_owner_that_ends_while_it_is_asked_leaves_nothing_to_keep(desk, keeper):
-    ending = Requestor(connect(desk.display))
+    ending = Requestor(connect(desk.display, is_listening=True))
     ending.window.set_selection_owner(ending.atom("CLIPBOARD"), ending.stamp())
     ending.connection.sync()
     end = threading.Timer(0.3, ending.close)
@@ -361,8 +361,10 @@ def test_a_connection_that_only_asks_does_not_grow_with_events_that_nobody_reads
     with contextlib.closing(asking), contextlib.closing(other):
         asking.screen().root.change_attributes(event_mask=X.PropertyChangeMask)
         asking.sync()
+        name = other.intern_atom("HANDY_QWEN_TEST")
         for number in range(changes):
-            other.screen().root.change_property(Xatom.RESOURCE_MANAGER, Xatom.INTEGER, 32, [number])
+            other.screen().root.change_property(name, Xatom.INTEGER, 32, [number])
+        other.screen().root.delete_property(name)
         other.sync()
         asking.sync()
         assert 0 < asking.pending_events() < changes

@@ -13,7 +13,7 @@ if os.name == "nt":  # where Qt without a screen knows of no letters
 
 @pytest.fixture(scope="session")
 def _what_stays():
-    """Nothing that is there before the first window is looked at for each of them."""
+    """What exists before the first window is not scanned again for each one."""
     gc.collect()
     gc.freeze()
     yield

@@ -10,8 +10,8 @@ A hotkey goes down with the press that completes it:
 It comes up with the first of its members. While a lone one is down, any other key or button that goes down
 *joins* it. A release that the system did not deliver is found by asking for the real state: regularly while a
 hotkey is down, and before another key that seems to be held blocks one. The latter ignores recent presses:
-when events are late, the state is ahead of them. So is a modifier whose press it did not deliver, where the
-state is never ahead.
+when events are late, the state is ahead of them. A modifier whose press was not delivered is found where the
+system can tell that it was pressed before the chord's key.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ class Tracker:
     """Keeps what is held, and says what that means. For one thread.
 
     ``modifiers`` and ``escape`` are codes; ``is_down`` asks the system for the real state of a key.
-    ``was_missed``: whether the user holds a key of which no press was reported; false where that is not
-    known, or where the state may be ahead of the events.
+    ``was_missed``: whether the user held a key before the press that is being looked at, though its own press
+    was not reported; false where that is not known.
     """
 
     def __init__(
@@ -168,10 +168,7 @@ class Tracker:
         return [KeyUp(hotkey, at_s)]
 
     def _add_missed(self, code: int, at_s: float) -> None:
-        """The one modifier that a chord with the key ``code`` still needs is held, too, if it really is.
-
-        Not two of them: both halves of an AltGr that was missed would be Ctrl and Alt.
-        """
+        """Count the one modifier that a chord with the key ``code`` still lacks as held if it was missed."""
         for binding in self._bindings:
             lacking = [member for member in binding.modifiers if not self._held.keys() & member]
             if code in binding.key and len(lacking) == 1:

@@ -5,9 +5,11 @@
 
 RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
 before the focused program and keeps chords from it. Nothing but a dictionary look-up happens there, because
-Windows silently removes a hook that answers late. So what Raw Input reports must reach the hook within a
-moment, before or after. If it does not, the hooks are set again. A key of a hotkey that the hook was not
-shown counts all the same: its release must end what it began, and its press is what somebody speaks after.
+Windows silently removes a hook that answers late; only a chord's key without its modifiers has the state
+asked. So what Raw Input reports must reach the hook within a moment, before or after. If it does not, the
+hooks are set again. A key of a hotkey that the hook was not shown counts all the same: its release must end
+what it began, and people begin to speak once they have pressed it. A press counts only while the user still
+holds the key and has pressed nothing else since.
 
 Raw Input would report every movement of the mouse, which its hook sees already, so the mouse is heard there
 only while one of its buttons is a hotkey. Its hook is gone if neither ear knows of the user's last input
@@ -17,8 +19,8 @@ other programs may keep keys from ours.
 
 On another desktop (the lock screen, a UAC prompt) nobody hears keys come up, so there all of them are up.
 Otherwise a release that went unnoticed is found with GetAsyncKeyState, which knows nothing about keys the
-hook has swallowed: of a chord, only the modifiers are checked in this way. So is a modifier whose press the
-hook was not shown: the state changes only once the hooks have seen a key, and is never ahead of them.
+hook has swallowed: of a chord, only the modifiers are checked in this way. A modifier whose press the hook
+was not shown completes a chord if Raw Input has heard it go down before the chord's key, and not up again.
 
 Alt or a Windows key that goes up with no key in between opens a menu, and a key that was swallowed is none.
 So with a hotkey that has one of them, a key is pressed that means nothing (0xE8, which no keyboard has and
@@ -82,6 +84,7 @@ VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
 VIRTUAL_KEYS |= {name: ord(name.upper()) for name in "abcdefghijklmnopqrstuvwxyz0123456789"}
 
 _RIGHT_ALT, _ALTGR = VIRTUAL_KEYS["alt_r"], VIRTUAL_KEYS["altgr"]  # one key, by what the layout makes of it
+_HALVES_OF_ALTGR = VIRTUAL_KEYS["ctrl_l"], _RIGHT_ALT
 _OPEN_MENUS = frozenset(VIRTUAL_KEYS[name] for name in ("alt_l", "alt_r", "super_l", "super_r"))
 
 
@@ -103,7 +106,10 @@ class WindowsHotkeys(HookedListener):
         self._key_s = 0.0  # when the hook of the keyboard was called last, or set
         self._unknown: tuple[float, float] | None = None  # when a key came to the second ear only; ``_key_s``
         self._released: dict[int, float] = {}  # for the second ear: keys of hotkeys that are down, and when
-        self._pressed: dict[int, float] = {}  # likewise: keys of hotkeys, not known to be down
+        self._ear_down: dict[int, int] = {}  # by the second ear: what the user holds, and since when, in ms
+        self._unseen: tuple[int, float] | None = None  # pressed last, a hotkey the hook was not shown; when
+        self._late: tuple[int, int] | None = None  # what counted all the same: its code; when, in ms
+        self._event_ms = 0  # when the key was pressed that the hook looks at
         self._called: set[str] = set()  # the hooks that have been called since they were set
         self._set_s = 0.0
         self._patience_s = 0.0  # how long hooks may see nothing from then on before they are set again
@@ -165,7 +171,7 @@ class WindowsHotkeys(HookedListener):
 
     def _on_key(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
         """Called on pynput's thread for each key. False keeps pynput from looking at it any further."""
-        self._heard_ms = int(data.time)
+        self._heard_ms = self._event_ms = int(data.time)
         self._key_s = time.monotonic()
         self._called.add("keys")
         is_press, key = message in _KEY_DOWN, int(data.vkCode)
@@ -179,7 +185,13 @@ class WindowsHotkeys(HookedListener):
         code = self._code_of(key)
         if key == _RIGHT_ALT and not is_press and not is_ours:
             self._is_altgr = False
-        if self._saw(code, is_press=is_press, is_ours=is_ours):
+        late = self._late if self._late is not None and self._late[0] == code else None
+        if late is not None and is_press and _is_before(self._event_ms, late[1]):
+            return False
+        is_kept = self._saw(code, is_press=is_press, is_ours=is_ours)
+        if late is not None and not is_press:
+            self._late, is_kept = None, False  # the program in front has its press, too
+        if is_kept:
             hook.suppress_event()  # leaves by an exception that pynput expects
         return False
 
@@ -219,8 +231,16 @@ class WindowsHotkeys(HookedListener):
         return is_key_down(_RIGHT_ALT if code == _ALTGR else abs(code))
 
     def _was_missed(self, code: int) -> bool:
-        is_half = self._is_altgr and code in (VIRTUAL_KEYS["ctrl_l"], _RIGHT_ALT)
-        return not is_half and code not in self._masked and self._is_really_down(code)
+        key = _RIGHT_ALT if code == _ALTGR else code
+        at_ms = self._ear_down.get(key)
+        is_first = at_ms is not None and _is_before(at_ms, self._event_ms)
+        return is_first and self._code_of(key) == code and self._is_held_by_user(code)
+
+    def _is_held_by_user(self, code: int) -> bool:
+        """Whether the key is down, by no program of ours; not so for what may be a half of AltGr."""
+        is_half = code in _HALVES_OF_ALTGR and all(map(is_key_down, _HALVES_OF_ALTGR))
+        is_ours = code in self._masked or self._was_injecting(time.monotonic())
+        return not is_half and not is_ours and self._is_really_down(code)
 
     def _codes(self, name: str) -> frozenset[int]:
         """The right Alt may be called by either name, on any layout; AltGr is neither of the two Alt keys."""
@@ -239,10 +259,12 @@ class WindowsHotkeys(HookedListener):
         code = self._code_of(key)
         if is_press:
             self._released.pop(key, None)
-            if self._is_wanted(code):
-                self._pressed.setdefault(key, now_s)
+            if key not in self._ear_down:  # else it repeats
+                self._ear_down[key] = time_ms
+                self._unseen = (key, now_s) if self._is_missing(code) else None
         else:
-            self._pressed.pop(key, None)
+            self._ear_down.pop(key, None)
+            self._unseen = None
             if self._belongs_to_what_is_down(code):
                 self._released[key] = now_s
         if key > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
@@ -259,11 +281,10 @@ class WindowsHotkeys(HookedListener):
             if self._belongs_to_what_is_down(code):
                 self._saw(code, is_press=False)
                 is_gone = True
-        for key in [key for key, at_s in self._pressed.items() if now_s - at_s >= MOMENT_S]:
-            del self._pressed[key]
-            code = self._code_of(key)
-            if self._is_wanted(code) and self._was_missed(code):
-                self._saw(code, is_press=True)
+        if self._unseen is not None and now_s - self._unseen[1] >= MOMENT_S:
+            key, at_s = self._unseen
+            self._unseen = None
+            self._press_late(key, at_s)
         if self._unknown is not None:
             at_s, key_s = self._unknown
             is_silent = self._key_s == key_s
@@ -275,13 +296,28 @@ class WindowsHotkeys(HookedListener):
         return self._is_waiting()
 
     def _is_waiting(self) -> bool:
-        return bool(self._released or self._pressed) or self._unknown is not None
+        return bool(self._released) or self._unseen is not None or self._unknown is not None
 
-    def _is_wanted(self, code: int) -> bool:
-        """Whether it is the key of a hotkey, and up, as far as the hook knows."""
+    def _is_missing(self, code: int) -> bool:
+        """Whether it is a hotkey all by itself, and up, as far as the hook knows."""
         with self._lock:
-            is_held = self._tracker.is_held(code)
-            return not is_held and any(code in binding.codes for binding in self._bindings)
+            alone = (one.codes for one in self._bindings if len(one.modifiers) + bool(one.key) == 1)
+            return not self._tracker.is_held(code) and any(code in codes for codes in alone)
+
+    def _press_late(self, key: int, at_s: float) -> None:
+        """Count a press of a hotkey that the hook was not shown."""
+        code, at_ms = self._code_of(key), self._ear_down.get(key)
+        with self._lock:
+            is_last = self._tracker.touched_s < at_s and self._capture is None
+        if (
+            self._hooks
+            and is_last
+            and at_ms is not None
+            and self._is_missing(code)
+            and self._is_held_by_user(code)
+        ):
+            self._late = code, at_ms
+            self._saw(code, is_press=True)
 
     def _belongs_to_what_is_down(self, code: int) -> bool:
         """Whether, as far as the hook knows, a hotkey is down by this key, which we have not released."""
@@ -289,6 +325,11 @@ class WindowsHotkeys(HookedListener):
             tracker = self._tracker
             is_held = tracker.is_held(code) and code not in self._masked  # Wine says so also of what we send
             return is_held and any(code in tracker.down_codes(hotkey) for hotkey in tracker.hotkeys_down)
+
+
+def _is_before(first_ms: int, second_ms: int) -> bool:
+    """Whether it was not later; of times that begin anew after 2**32 ms."""
+    return (second_ms - first_ms) % 2**32 < 2**31
 
 
 def _refused() -> HotkeyError:

@@ -73,9 +73,8 @@ class Clipboard:
 
     def _connect(self) -> None:
         """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
-        owner = SelectionOwner(
-            connect(self._name, is_listening=True)
-        )  # if that fails, callers still get their error at once
+        # If that fails, callers still get their error at once.
+        owner = SelectionOwner(connect(self._name, is_listening=True))
         if self._inbox.is_over:
             self._inbox.close()
             self._inbox = SelectableInbox()

@@ -27,15 +27,15 @@ Standstill: TypeAlias = Callable[[], AbstractContextManager[bool]]
 LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
 
-_UNREAD = 100  # events; no question waits for an answer that comes after so many others
+_UNREAD = 100  # events
 
 
 def connect(name: str, *, is_listening: bool = False) -> XObject:
     """Connect to the X server ``name`` (``:0``).
 
-    ``is_listening``: whoever has the connection reads all events. Otherwise only the last ones are kept: the
-    server tells every client of each change of the keyboard map, so that those of a connection which only
-    asks would pile up, a few for each take.
+    ``is_listening``: whoever has the connection reads all events, all the time. Otherwise only the last
+    ``_UNREAD`` are kept, for those who look now and then whether something has happened. The server tells
+    every client of each change of the keyboard map: unread, a few events for each take would pile up.
 
     Raises:
         InsertError: There is none, or it refuses.

@@ -235,7 +235,7 @@ class Desktop:
         data = data.encode() if isinstance(data, str) else data
         command = ["xclip", "-selection", selection, "-t", kind]
         subprocess.run(command, env=self.env, input=data, check=True, timeout=60)
-        # The process that goes on tells the X server so, after this one has ended.
+        # xclip forks; the child may take the selection after the parent has ended.
         wait_until(lambda: self.clipboard(kind, selection) == data, "xclip to own the clipboard")
 
     def clipboard(self, kind: str = "UTF8_STRING", selection: str = "clipboard") -> bytes:

@@ -15,6 +15,7 @@ from handy_qwen.system.hotkeys import listener as listener_module
 from handy_qwen.system.hotkeys import macos, raw_input, tracker
 from handy_qwen.system.hotkeys import windows as windows_module
 from handy_qwen.system.hotkeys.chord import KEYS, MODIFIERS, SIDES, Chord
+from handy_qwen.system.hotkeys.listener import HookedListener
 from handy_qwen.system.hotkeys.macos import KEY_CODES, MacHotkeys
 from handy_qwen.system.hotkeys.windows import VIRTUAL_KEYS, WindowsHotkeys
 from handy_qwen.system.insert.win32 import EXTRA_INFO
@@ -168,7 +169,7 @@ class Windows(Machine):
 
     def key(self, code, is_press, by="user", scan=0, extra=None):
         Windows.input_ms += 1
-        flags = 0 if by == "user" else 0x10
+        flags = 0 if by in {"user", "hook"} else 0x10
         data = types.SimpleNamespace(
             vkCode=code, flags=flags, scanCode=scan, time=Windows.input_ms, dwExtraInfo=extra
         )
@@ -937,45 +938,128 @@ def test_windows_takes_the_right_alt_for_alt_where_it_is_not_alt_gr(windows):
     assert one.heard.events == [KeyDown, KeyUp]
 
 
-def press_unseen(one, name):
+def unseen(one, name, is_press=True):
     """It goes past the hook, which stays: on a busy machine Windows does not wait for it."""
+    Windows.input_ms += 1
     code = VIRTUAL_KEYS[name]
-    one.ear.hear(code, True, Windows.input_ms)
-    one.down.add(code)
+    one.ear.hear(code, is_press, Windows.input_ms)
+    (one.down.add if is_press else one.down.discard)(code)
 
 
-@pytest.mark.parametrize("unseen", ["ctrl_l", "alt_l"])
-def test_a_chord_counts_though_the_hook_was_not_shown_one_of_its_modifiers(windows, unseen):
+@pytest.mark.parametrize("missed", ["ctrl_l", "alt_l"])
+def test_a_chord_counts_though_the_hook_was_not_shown_one_of_its_modifiers(windows, missed):
     one = windows("ctrl+alt+d")
     for name in ("ctrl_l", "alt_l"):
-        press_unseen(one, name) if name == unseen else one.press(name)
+        unseen(one, name) if name == missed else one.press(name)
     assert one.tap("d") == (False, False)
     assert one.heard.events == [KeyDown, KeyUp]
 
 
-def test_our_own_modifier_makes_no_chord_of_the_users_key(windows):
+def test_a_modifier_that_came_after_the_key_makes_no_chord_though_the_hook_is_late(windows):
     one = windows("ctrl+d")
-    one.press("ctrl_l", by="us")
+    before_ms = Windows.input_ms
+    unseen(one, "ctrl_l")
+    Windows.input_ms = before_ms - 1
     assert one.tap("d") == (True, True)
     assert one.heard.events == []
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_our_own_modifier_makes_no_chord_of_the_users_key(windows, is_shown):
+    one = windows("ctrl+d")
+    one.press("ctrl_l", by="us") if is_shown else one.down.add(VIRTUAL_KEYS["ctrl_l"])
+    assert one.tap("d") == (True, True)
+    assert one.heard.events == []
+
+
+def test_a_modifier_is_up_though_the_hook_was_shown_neither_its_press_nor_its_release(windows):
+    one = windows("ctrl+d")
+    unseen(one, "ctrl_l")
+    one.wait(0.5)
+    unseen(one, "ctrl_l", is_press=False)
+    assert one.tap("d") == (True, True)
+    assert one.heard.events == []
+
+
+@pytest.mark.parametrize("chord", ["ctrl+alt+e", "alt+e", "ctrl+e", "alt", "ctrl_l"])
+@pytest.mark.parametrize("is_half_seen", [True, False])
+def test_an_alt_gr_that_the_hook_was_not_shown_is_neither_ctrl_nor_alt(windows, chord, is_half_seen):
+    one = windows(chord)
+    if is_half_seen and "alt" not in chord.replace("ctrl+alt", ""):
+        one.press("alt_r")
+    else:
+        unseen(one, "alt_r")
+    one.down.add(VIRTUAL_KEYS["ctrl_l"])
+    one.wait(0.5)
+    assert one.tap("e") == (True, True)
+    assert one.heard.events == []
+
+
+def test_of_a_chord_with_the_right_alt_nothing_stays_held(windows):
+    one = windows("alt_r+f9")
+    unseen(one, "alt_r")
+    one.tap("f9")
+    one.release("alt_r")
+    assert one.heard.events == [KeyDown, KeyUp]
+    assert not one.listener._tracker.held
 
 
 @pytest.mark.parametrize("name", ["ctrl_r", "f9"])
 def test_a_hotkey_counts_though_the_hook_was_not_shown_its_press(windows, name):
     one = windows(name)
-    press_unseen(one, name)
+    unseen(one, name)
     one.wait(0.2)
     assert one.heard.events == [], "the hook may be late"
     one.wait(0.2)
     assert one.heard.events == [KeyDown]
-    one.release(name)
+    assert one.release(name), "the program in front has the press, too"
     assert one.heard.events == [KeyDown, KeyUp]
+
+
+@pytest.mark.parametrize("is_other_shown", [True, False])
+def test_a_shortcut_with_a_key_that_the_hook_was_not_shown_is_no_hotkey(windows, is_other_shown):
+    one = windows("ctrl_r")
+    unseen(one, "ctrl_r")
+    one.tap("c") if is_other_shown else unseen(one, "c")
+    one.wait(0.5)
+    assert one.heard.events == []
+
+
+def test_a_hook_that_is_later_than_a_moment_reports_no_press_twice(windows):
+    one = windows("f9")
+    unseen(one, "f9")
+    pressed_ms = Windows.input_ms
+    one.wait(0.5)
+    unseen(one, "f9", is_press=False)
+    one.wait(0.5)
+    assert one.heard.events == [KeyDown, KeyUp]
+    Windows.input_ms = pressed_ms - 1
+    one.key(VIRTUAL_KEYS["f9"], True, by="hook")
+    assert one.heard.events == [KeyDown, KeyUp]
+
+
+def test_a_new_hotkey_is_recorded_from_what_the_hook_is_shown_only(windows):
+    one = windows("f9")
+    steps = one.capture()
+    unseen(one, "f9")
+    one.wait(0.5)
+    assert steps == []
 
 
 def test_a_hotkey_that_another_program_keeps_for_itself_does_not_count(windows):
     one = windows("ctrl_r")
     one.ear.hear(VIRTUAL_KEYS["ctrl_r"], True, Windows.input_ms)  # and so it is never down
     one.wait(0.5)
+    assert one.heard.events == []
+
+
+def test_nothing_counts_once_listening_has_stopped(windows):
+    one = windows("ctrl_r")
+    unseen(one, "ctrl_r")
+    ear = one.ear
+    HookedListener.stop(one.listener)
+    Windows.passed_s += 0.5
+    ear.check()
     assert one.heard.events == []
 
 
