@@ -137,7 +137,7 @@ def test_a_paste_may_begin_at_the_moment_when_the_one_before_is_given_back(desk,
 
 @pytest.mark.expects_log
 def test_while_a_clipboard_cannot_come_back_callers_get_their_error_at_once(desk, monkeypatch):
-    def fail(*_):
+    def fail(*_, **_more):
         raise InsertError("No.", InsertReason.UNSUPPORTED_DESKTOP)
 
     clipboard = Clipboard(desk.display)
