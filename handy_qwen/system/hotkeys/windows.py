@@ -264,7 +264,6 @@ class WindowsHotkeys(HookedListener):
                 self._unseen = (key, now_s) if self._is_missing(code) else None
         else:
             self._ear_down.pop(key, None)
-            self._unseen = None
             if self._belongs_to_what_is_down(code):
                 self._released[key] = now_s
         if key > 0 and self._unknown is None and now_s - self._key_s >= MOMENT_S:
