@@ -221,12 +221,12 @@ class WineApp(App):
         return used["memory_bytes"], used["threads"], used["handles"]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run another command of the program beside it. All it prints is in ``stdout``."""
+        """Run another command of the program beside it. ``stdout`` has all it prints, byte for byte."""
         self._calls += 1
         name = f"{self._name}-call-{self._calls}"
         process = self.desktop.start(name, *self.command, *arguments, env=self.env)
         code = process.wait(CALL_S)
-        said = (self.desktop.folder / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+        said = (self.desktop.folder / f"{name}.log").read_bytes().decode("utf-8", errors="replace")
         said = said.replace("Failed to create DXGI factory.\r\n", "")  # Wine has none; ONNX Runtime asks
         return subprocess.CompletedProcess(arguments, code, said, "")
 
