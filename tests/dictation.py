@@ -11,7 +11,18 @@ from handy_qwen.core.commands import Command
 from handy_qwen.core.dictation import step
 from handy_qwen.core.state import Dictation, view_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Mode, Profile, Rules, Target
+from handy_qwen.core.types import (
+    Delivery,
+    Entry,
+    EntryState,
+    Hotkey,
+    Method,
+    Mode,
+    Profile,
+    Rules,
+    Surroundings,
+    Target,
+)
 from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message, verbatim
@@ -55,6 +66,7 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
         st.sampled_from([EDITOR, TERMINAL, Target()]),
         st.none() | st.sampled_from([0.0, 1e9]),
     ),
+    st.builds(ev.SurroundingsNoted, TAKES, st.builds(Surroundings, st.just("a"), st.just("b"))),
     st.builds(ev.Touched, TAKES, st.none() | st.sampled_from([0.0, 1e9])),
     st.builds(ev.Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(ev.Progressed, TAKES),

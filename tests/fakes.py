@@ -29,6 +29,7 @@ from handy_qwen.core.types import (
     OnCaptured,
     Samples,
     Submit,
+    Surroundings,
     Target,
 )
 from handy_qwen.runtime.controller import Attempt, Ports
@@ -212,6 +213,7 @@ class FakeInserter:
         self.asked = self.hastened = 0
         self.erased: list[str] = []
         self.clipboard = ""
+        self.around: Surroundings | None = None
 
     def allow_keys(self) -> None:
         self.asked += 1
@@ -224,6 +226,9 @@ class FakeInserter:
 
     def hasten(self) -> None:
         self.hastened += 1
+
+    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+        return self.around if target == self.target else None
 
     def insert(
         self,

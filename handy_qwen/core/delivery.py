@@ -14,7 +14,7 @@ from dataclasses import replace
 from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.corrections import corrected
-from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, Transcribed
+from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, SurroundingsNoted, Transcribed
 from handy_qwen.core.orthography import join
 from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
@@ -130,6 +130,20 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
         turn.notify(NoticeKind.INFO, *OUT_OF_REACH)
 
 
+def look_around(turn: Turn, take: Take) -> None:
+    """Ask what the text of ``take`` will continue, unless that will be the text of an earlier take."""
+    is_next = turn.now.takes[0].number == take.number
+    if is_next and take.target.window and _text_rules(turn, take).is_fitted:
+        turn.do(effects.LookAround(take.number, take.target))
+
+
+def has_surroundings(turn: Turn, event: SurroundingsNoted) -> None:
+    """What the text of a take will continue is known, before it is inserted."""
+    take = turn.take(event.take)
+    if take is not None and all(one.stage is not Stage.INSERTING for one in turn.now.takes):
+        turn.put(replace(take, around=event.around))
+
+
 def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
     """``take`` as ``profile`` has it; what its hotkey asks for comes first."""
     rules = turn.now.rules
@@ -191,11 +205,13 @@ def _insert(turn: Turn, take: Take) -> None:
         first = join(waiting, language)
         text = join([first, fit(text, rules, first, language)], language)
     if text and not take.is_again:
-        previous = (kept[-1] if kept else None) if erased else _previous(turn, take.target)
-        text = fit(text, rules, previous, language)
+        previous = (kept[-1] if kept else None) if erased else _previous(turn, take)
+        text = fit(text, rules, previous, language, take.around.after if take.around else "")
     leaves = tuple(replace(one, text=left) for one, left in zip(there, kept, strict=False))
     brings = take.brings + _numbers(before)
     take = replace(take, text=text, erased=erased, leaves=leaves, brings=brings)
+    # What others saw is out of date with this text.
+    turn.set(takes=tuple(replace(one, around=None) for one in turn.now.takes))
     take = turn.enter(take, Stage.INSERTING)
     turn.do(
         effects.Insert(
@@ -251,7 +267,11 @@ def _taken_back(take: Take, there: list[str], waiting: list[str], *, is_again: b
     return there, erased
 
 
-def _previous(turn: Turn, target: Target) -> str | None:
+def _previous(turn: Turn, take: Take) -> str | None:
+    """What the text of ``take`` continues: what stands there, or else what was inserted there last."""
+    if take.around is not None:
+        return take.around.before
+    target = take.target
     last = turn.now.there[-1] if turn.now.there else None
     if last is None or not target.window or last.target.window != target.window:
         return None

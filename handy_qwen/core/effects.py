@@ -112,6 +112,17 @@ class PrepareInsertion:
 
 
 @dataclass(frozen=True, slots=True)
+class LookAround:
+    """Find out what the text of take ``take``, the next for ``target``, will stand between.
+
+    SurroundingsNoted answers, if anybody knows.
+    """
+
+    take: int
+    target: Target
+
+
+@dataclass(frozen=True, slots=True)
 class Insert:
     """Put ``text`` into ``target``, or into whatever has the focus if that is None. Delivered answers.
 
@@ -203,6 +214,6 @@ HotkeyEffect = ListenFor | WatchEscape
 EngineEffect = (
     StartRecording | Adapt | StopRecording | CancelRecording | Replay | Transcribe | CancelTranscription
 )
-InsertionEffect = LookUp | PrepareInsertion | Insert | Copy
+InsertionEffect = LookUp | PrepareInsertion | LookAround | Insert | Copy
 HistoryEffect = Adopt | KeepSound | KeepText | KeepFailure | KeepCancellation | KeepDelivery | PauseHistory
 Effect = HotkeyEffect | PlayCue | EngineEffect | InsertionEffect | HistoryEffect

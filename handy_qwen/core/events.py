@@ -10,7 +10,16 @@ import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from handy_qwen.core.types import Delivery, Entry, Hotkey, KeyOffer, KeyPermission, Rules, Target
+from handy_qwen.core.types import (
+    Delivery,
+    Entry,
+    Hotkey,
+    KeyOffer,
+    KeyPermission,
+    Rules,
+    Surroundings,
+    Target,
+)
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
@@ -243,6 +252,14 @@ class FocusNoted:
 
 
 @dataclass(frozen=True, slots=True)
+class SurroundingsNoted:
+    """``around`` stood where the text of take ``take`` will go, when the user stopped speaking."""
+
+    take: int
+    around: Surroundings
+
+
+@dataclass(frozen=True, slots=True)
 class Touched:
     """When the insertion of take ``take`` begins, the user last pressed a key at ``touched_s``; see above."""
 
@@ -412,7 +429,7 @@ HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysD
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
-InsertionEvent = FocusNoted | Touched | Delivered | Copied | KeysPermitted
+InsertionEvent = FocusNoted | SurroundingsNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
 UserEvent = Requested | Recalled | Corrected
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept

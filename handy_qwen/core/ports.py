@@ -11,7 +11,7 @@ from typing import Protocol
 
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Event
-from handy_qwen.core.types import Delivery, Hotkey, Method, OnCaptured, Samples, Submit, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, OnCaptured, Samples, Submit, Surroundings, Target
 
 Post = Callable[[Event], None]
 """Hands an event to the controller. May be called from any thread; never blocks."""
@@ -162,6 +162,12 @@ class Inserter(Protocol):
 
     def focused(self) -> Target:
         """The window that has the focus now. May wait for the desktop, for ever if that hangs."""
+
+    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+        """Up to ``most`` characters to either side of the cursor in ``target``. May wait for the desktop.
+
+        None: ``target`` has lost the focus, or tells nobody.
+        """
 
     def prepare(self, method: Method) -> None:
         """A take has begun whose text will be inserted by ``method``: do now what would take time then."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from handy_qwen.core import effects
-from handy_qwen.core.delivery import deliver
+from handy_qwen.core.delivery import deliver, look_around
 from handy_qwen.core.events import EndCause, MicrophoneChanged, RecordingEnded
 from handy_qwen.core.recovery import make_way
 from handy_qwen.core.state import Stage, Take, Turn
@@ -72,8 +72,9 @@ def end(turn: Turn, take: Take) -> None:
     if take.stage is Stage.WAITING:
         turn.put(replace(take, is_to_end=True))
         return
-    turn.enter(take, Stage.ENDING)
+    take = turn.enter(take, Stage.ENDING)
     turn.do(effects.StopRecording(take.number), effects.PlayCue(effects.Cue.STOPPED))
+    look_around(turn, take)
 
 
 def has_begun(turn: Turn, number: int, device: str) -> None:

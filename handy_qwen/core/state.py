@@ -20,7 +20,17 @@ from dataclasses import dataclass, field, replace
 from handy_qwen.core.effects import Effect
 from handy_qwen.core.events import Transcribed
 from handy_qwen.core.gestures import Gestures
-from handy_qwen.core.types import Entry, Hotkey, KeyOffer, KeyPermission, Profile, Rules, Submit, Target
+from handy_qwen.core.types import (
+    Entry,
+    Hotkey,
+    KeyOffer,
+    KeyPermission,
+    Profile,
+    Rules,
+    Submit,
+    Surroundings,
+    Target,
+)
 from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.message import Message
 
@@ -65,6 +75,7 @@ class Take:
     profile: Profile = NO_PROFILE  # of the program it is for
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
+    around: Surroundings | None = None  # what its text will continue; None: nobody knows
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)

@@ -63,7 +63,8 @@ PATTERN_CHARACTERS = 1_000_000
 PLACEHOLDERS = ("date", "time", "clipboard")
 """In braces, they stand for something in what is written for words said by themselves."""
 _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
-_TAIL = 400  # characters of what comes before that decide about a space
+TAIL = 400
+"""How many characters before a text decide about its space and its capital."""
 _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SAME = str.maketrans("İı’", "ii'")
@@ -218,23 +219,27 @@ def pattern_error(replacement: Replacement) -> str:
     return ""
 
 
-def fit(text: str, rules: TextRules, previous: str | None, language: str) -> str:
-    """Make ``text`` continue what is before it.
+def fit(text: str, rules: TextRules, previous: str | None, language: str, following: str = "") -> str:
+    """Make ``text`` continue what is before it, and keep apart from what follows.
 
     Args:
         text: What ``clean`` made.
         rules: The user's choices.
-        previous: What was last inserted into the same window; None if that is unknown or long ago.
+        previous: What stands before the cursor, or was last inserted into the same window; None if that is
+            unknown or long ago.
         language: English name of what was spoken.
+        following: What stands behind the cursor; "" if that is nothing, or unknown.
     """
     text = _plain(text)
     if rules.is_fitted and previous:
         is_continuing = not ends_sentence(previous) and not is_quoting(previous, language)
         if is_continuing and not rules.has_own(text):
             text = small(text, language)
-        text = gap(previous[-_TAIL:], text, language) + text
+        text = gap(previous[-TAIL:], text, language) + text
+    if rules.is_fitted and following:
+        text += gap(text, following, language)
     takes_space = rules.has_trailing_space and gap(text, "a", language) == " " and not is_unspaced(text[-1])
-    return text + " " if takes_space else text
+    return text + " " if takes_space and following[:1] != " " else text
 
 
 def _begins_with_one(text: str, words: tuple[str, ...]) -> bool:
@@ -546,7 +551,7 @@ class _Rewriting:
 
     def _add(self, text: str, *, is_fixed: bool) -> None:
         self._pieces.append((text, is_fixed))
-        self._tail = (self._tail + text[-_TAIL:])[-_TAIL:]
+        self._tail = (self._tail + text[-TAIL:])[-TAIL:]
 
     def _raised(self, text: str) -> str:
         word = text.lstrip(_BLANKS + "\n" + OPENS + QUOTES)
@@ -560,17 +565,17 @@ class _Rewriting:
         while self._pieces and not self._pieces[-1][1]:
             piece = self._pieces.pop()[0]
             kept = piece.rstrip(characters)
-            self._tail = self._tail[: len(self._tail) - len(piece) + len(kept)] if len(piece) < _TAIL else ""
+            self._tail = self._tail[: len(self._tail) - len(piece) + len(kept)] if len(piece) < TAIL else ""
             if kept:
                 self._pieces.append((kept, False))
                 break
-        if len(self._tail) < _TAIL // 2:
+        if len(self._tail) < TAIL // 2:
             self._tail = self._end()
 
     def _end(self) -> str:
         """The last characters so far, as many as matter."""
         found: list[str] = []
-        missing = _TAIL
+        missing = TAIL
         for piece, _ in reversed(self._pieces):
             if missing <= 0:
                 break

@@ -173,6 +173,15 @@ class Target:
     is_out_of_reach: bool = False  # the system will let no key of ours into it
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What stands in a field around the cursor, or around what is marked there and will be replaced."""
+
+    before: str = field(repr=False)
+    after: str = field(repr=False)
+    is_marked: bool = False
+
+
 class Delivery(enum.StrEnum):
     """What became of a text."""
 

@@ -24,11 +24,13 @@ from handy_qwen.core.events import (
     FocusNoted,
     HotkeysFailed,
     HotkeysSet,
+    SurroundingsNoted,
     Ticked,
     Touched,
 )
 from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post, Recorder, Transcriber
 from handy_qwen.core.state import Dictation, view_of
+from handy_qwen.core.text import TAIL
 from handy_qwen.core.types import Captured, CaptureStep, Delivery, OnCaptured, Samples
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
@@ -36,8 +38,11 @@ from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-IGNORED = effects.CancelRecording | effects.CancelTranscription | effects.PrepareInsertion
-"""Their failure ends no take: the first two are about one that is gone; without its window a text is held."""
+IGNORED = (
+    effects.CancelRecording | effects.CancelTranscription | effects.PrepareInsertion | effects.LookAround
+)
+"""Their failure ends no take: two are about one that is gone, without its window a text is held, and without
+what stands around the cursor it continues what was inserted last."""
 AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what was due still is
 SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
 Attempt = Callable[[Effect, Callable[[], None]], None]
@@ -206,6 +211,8 @@ class Ports:
             case effects.PrepareInsertion(_, method):
                 self._later(self.focus, effect, partial(self._note_focus, effect))
                 self.inserter.prepare(method)
+            case effects.LookAround():
+                self._later(self.focus, effect, partial(self._look_around, effect))
             case effects.Insert():
                 self._insert(effect)
             case effects.Copy():
@@ -275,6 +282,11 @@ class Ports:
 
     def _note_focus(self, effect: effects.PrepareInsertion) -> None:
         self.post(FocusNoted(effect.take, self.inserter.focused(), self.hotkeys.touched_s()))
+
+    def _look_around(self, effect: effects.LookAround) -> None:
+        around = self.inserter.surroundings(effect.target, TAIL)
+        if around is not None:
+            self.post(SurroundingsNoted(effect.take, around))
 
     def _look_up(self, effect: effects.LookUp) -> None:
         def answer(clipboard: str) -> None:

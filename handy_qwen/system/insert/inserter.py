@@ -16,7 +16,7 @@ from functools import partial
 
 from handy_qwen.core.events import Delivered, Failed, KeysPermitted
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Surroundings, Target
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread, Worker
@@ -93,6 +93,10 @@ class DesktopInserter:
     def focused(self) -> Target:
         """The window that has the focus now."""
         return self._backend.focused()
+
+    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+        """What stands around the cursor in ``target``. See ``Inserter``."""
+        return self._backend.surroundings(target.window, most)
 
     def prepare(self, method: Method) -> None:
         """A text may have to be inserted soon. See ``Inserter``."""

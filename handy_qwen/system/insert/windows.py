@@ -8,10 +8,10 @@ While typing, we check between the chunks of a text that the window still has th
 down. Caps Lock does not change code units. Windows of Qt take characters of two units in at once and all
 others later, and so misplace them: into those, a text with such a character is pasted.
 
-What stands before the cursor is asked of the text fields that Windows itself offers, plain and rich edit
+What stands around the cursor is asked of the text fields that Windows itself offers, plain and rich edit
 controls. They are in Notepad, WordPad and many older programs, and answer to messages, in whichever process
 they are. Programs that draw their fields themselves (browsers, Office, Qt) tell by UI Automation only, and
-are not asked: then nobody knows.
+are not asked: browsers become slow as soon as anybody asks them. There, nobody knows.
 
 Threads: see ``Backend``; the clipboard has one of its own.
 
@@ -24,7 +24,7 @@ import os
 from collections.abc import Iterable
 from typing import ClassVar
 
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import Submit, Surroundings, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
@@ -161,8 +161,15 @@ class Windows(PastingBackend[int]):
         is_terminal = self._api.window_class(focus) in SHIFT_INSERT_CLASSES
         return (VK_LSHIFT, VK_INSERT) if is_terminal else self.PASTE
 
+    def surroundings(self, window: int, most: int) -> Surroundings | None:
+        """See ``Backend``."""
+        return text_around_caret(self._api, window, most) if self._api.foreground() == window else None
+
     def _text_before_cursor(self, focus: int, most: int) -> str | None:
-        return text_before_caret(self._api, focus, most)
+        around = text_around_caret(self._api, focus, most)
+        if around is None:
+            return None
+        return "" if around.is_marked else around.before  # what is marked is what a key would delete
 
     def _press(self, chord: Chord, focus: int) -> None:
         if self._await_focus() != focus:  # saving the clipboard may have taken long
@@ -235,11 +242,10 @@ def key_event(key: int, *, is_press: bool) -> KeyEvent:
     return KeyEvent(key, flags=(EXTENDED if key in EXTENDED_KEYS else 0) | (0 if is_press else KEYUP))
 
 
-def text_before_caret(api: Win32, window: int, most: int) -> str | None:
-    """The last ``most`` characters before the cursor in the field of ``window`` that has the focus.
+def text_around_caret(api: Win32, window: int, most: int) -> Surroundings | None:
+    """Up to ``most`` characters to either side of the cursor in the field of ``window`` that has the focus.
 
-    None: it is none of Windows' own, one for passwords, or something in it is marked. Blocks for twice
-    ``win32.ANSWER_S`` at most.
+    None: it is none of Windows' own, or one for passwords. Blocks for twice ``win32.ANSWER_S`` at most.
     """
     control = api.focused_control(window)
     kind = api.control_class(control).casefold()
@@ -250,14 +256,19 @@ def text_before_caret(api: Win32, window: int, most: int) -> str | None:
     if selection is None:
         return None
     start, end = selection & 0xFFFF, selection >> 16 & 0xFFFF
-    if start != end or end == TOO_FAR:
+    if end == TOO_FAR:
         return None
     # In a rich control a line's end counts as one unit, and is told as two, or as "\r" alone.
-    text = api.control_text(control, 2 * end if is_rich else end)
+    text = api.control_text(control, (2 if is_rich else 1) * (end + most))
     if text is None:
         return None
     if is_rich:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
-    units = text.encode("utf-16-le", "surrogatepass")[: 2 * end]
-    before = units.decode("utf-16-le", "replace").replace("\r\n", "\n")
-    return before[-most:] if len(units) == 2 * end and EMBEDDED not in before else None
+    units = text.encode("utf-16-le", "surrogatepass")
+    before, marked, after = (
+        units[first:last].decode("utf-16-le", "replace").replace("\r\n", "\n")
+        for first, last in ((0, 2 * start), (2 * start, 2 * end), (2 * end, None))
+    )
+    if len(units) < 2 * end or EMBEDDED in before + marked:
+        return None
+    return Surroundings(before[-most:], after[:most], is_marked=start != end)

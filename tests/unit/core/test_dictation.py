@@ -14,7 +14,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Surroundings, Target
 from handy_qwen.core.view import HOTKEYS, MICROPHONE, SETTINGS, Choices, NoticeKind, Phase, Remedy
 from handy_qwen.engine.api import GAP
 from handy_qwen.errors import DownloadError, DownloadReason, LanguageError, SettingsError
@@ -591,6 +591,47 @@ def test_the_last_text_can_be_pasted_again_and_copied():
 def test_pasting_again_does_not_wait_for_a_take_that_is_recorded():
     desk = Desk().say(1).hear(1, "One.").put(1).down().ask(Request.PASTE_AGAIN)
     assert desk.inserted == ["One.", "One."]
+
+
+def around(take, before, after=""):
+    return ev.SurroundingsNoted(take, Surroundings(before, after))
+
+
+def test_a_text_continues_what_stands_before_the_cursor():
+    desk = Desk().say(1)
+    assert desk.done(fx.LookAround) == [fx.LookAround(1, EDITOR)]
+    desk.play(around(1, "I like", "apples.")).recorded(1).hear(1, "Those red").put(1)
+    assert desk.inserted == [" those red "]
+    desk.say(2).play(around(2, "")).recorded(2).hear(2, "That is all.").put(2)
+    assert desk.inserted[1:] == ["That is all."], "the user has deleted what was there"
+    desk.say(3).recorded(3).hear(3, "And more.")
+    assert desk.inserted[2:] == [" And more."], "nobody knows what is there: it continues the last text"
+
+
+def test_what_stands_there_is_not_asked_where_spacing_is_off_or_the_window_is_unknown():
+    assert Desk(replace(RULES, text=TextRules(is_fitted=False))).say(1).done(fx.LookAround) == []
+    assert Desk().say(1, Target()).done(fx.LookAround) == []
+    assert Desk().say(1, None).done(fx.LookAround) == []
+
+
+def test_a_text_that_comes_after_another_continues_that_and_not_what_stood_there_before():
+    desk = Desk().say(1).play(around(1, "I like")).recorded(1).say(2).recorded(2)
+    assert [one.take for one in desk.done(fx.LookAround)] == [1]
+    desk.hear(1, "It.").hear(2, "Much.").put(1)
+    assert desk.inserted == [" it.", " Much."]
+
+
+def test_what_stood_there_before_a_text_was_inserted_again_is_out_of_date():
+    for is_late in (False, True):
+        desk = Desk().say(1).recorded(1).hear(1, "It is").put(1).say(2)
+        seen = around(2, "She said.")
+        if not is_late:
+            desk.play(seen)
+        desk.ask(ev.Request.PASTE_AGAIN)
+        assert desk.inserted[1:] == ["It is"]
+        desk.play(seen) if is_late else None
+        desk.put(3).recorded(2).hear(2, "The end.")
+        assert desk.inserted[2:] == ["The end."]
 
 
 @pytest.mark.parametrize("what", [Request.PASTE_AGAIN, Request.COPY_LAST])

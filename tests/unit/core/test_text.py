@@ -114,6 +114,29 @@ def test_a_text_continues_what_is_before_it(previous, text, result):
     assert fit(text, PLAIN, previous, "English") == result
 
 
+@pytest.mark.parametrize(
+    ("text", "following", "result"),
+    [
+        ("Red", "", "Red"),
+        ("Red", "apples", "Red "),
+        ("Red", " apples", "Red"),
+        ("Red", ", ripe apples", "Red"),
+        ("Red", "\napples", "Red"),
+        ("Red", ")", "Red"),
+        ("(", "apples", "("),
+        ("好的", "苹果", "好的"),
+    ],
+)
+def test_a_text_keeps_apart_from_what_follows_it(text, following, result):
+    assert fit(text, PLAIN, None, "English", following) == result
+    assert fit(text, TextRules(is_fitted=False), None, "English", following) == text
+
+
+@pytest.mark.parametrize(("following", "result"), [("", "Red "), ("apples", "Red "), (" apples", "Red")])
+def test_no_second_space_is_put_where_one_follows(following, result):
+    assert fit("Red", TextRules(has_trailing_space=True), None, "English", following) == result
+
+
 def test_german_nouns_and_initials_elsewhere_keep_their_capital():
     assert fit("Haus", PLAIN, "das", "German") == " Haus"
     assert fit("E. Rossi", PLAIN, "um", "Italian") == " E. Rossi"

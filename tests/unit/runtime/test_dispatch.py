@@ -27,10 +27,21 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
     Replayed,
+    SurroundingsNoted,
     Transcribed,
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
-from handy_qwen.core.types import Captured, CaptureStep, Delivery, Hotkey, LiveMode, Method, Submit, Target
+from handy_qwen.core.types import (
+    Captured,
+    CaptureStep,
+    Delivery,
+    Hotkey,
+    LiveMode,
+    Method,
+    Submit,
+    Surroundings,
+    Target,
+)
 from handy_qwen.core.view import View
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
@@ -53,6 +64,17 @@ def test_the_window_at_the_press_is_noted():
     ports, events = desk()
     ports.run(fx.PrepareInsertion(3, Method.PASTE))
     assert events == [FocusNoted(3, Target(1, "editor"))]
+
+
+def test_what_stands_around_the_cursor_is_noted_if_it_is_known():
+    ports, events = desk()
+    ports.run(fx.LookAround(3, Target(1, "editor")))
+    assert events == []
+    ports.inserter.around = Surroundings("diary", "")
+    ports.run(fx.LookAround(3, Target(1, "editor")))
+    ports.run(fx.LookAround(3, Target(2, "another")))
+    assert events == [SurroundingsNoted(3, Surroundings("diary", ""))]
+    assert "diary" not in repr(events)
 
 
 def test_a_recording_feeds_the_engine_and_the_history():
@@ -83,6 +105,7 @@ def everything(take):
         fx.Adapt(take, ("German",), ("kubectl",)),
         fx.LookUp(Transcribed(take, "diary", "English", is_truncated=False), frozenset({"clipboard"})),
         fx.StopRecording(take),
+        fx.LookAround(take, Target(1, "editor")),
         fx.CancelRecording(take),
         fx.Transcribe(take),
         fx.CancelTranscription(take),

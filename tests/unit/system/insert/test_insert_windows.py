@@ -9,13 +9,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Submit
+from handy_qwen.core.types import Submit, Surroundings
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import windows, windows_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted
 from handy_qwen.system.insert.pasting import DelayedRestore
 from handy_qwen.system.insert.win32 import KEYUP, UNICODE, Input, KeyEvent, Win32
-from handy_qwen.system.insert.windows import PASSWORD, Windows, strokes, text_before_caret
+from handy_qwen.system.insert.windows import PASSWORD, Windows, strokes, text_around_caret
 from handy_qwen.system.insert.windows_clipboard import CF_UNICODETEXT, encoded
 from handy_qwen.system.session import Kind, Session
 from tests.unit.system.insert.fake_systems import (
@@ -389,23 +389,31 @@ def at_the_end(kind, text, units, **options):
 
 
 @pytest.mark.parametrize(
-    ("field", "most", "expected"),
+    ("field", "most", "around"),
     [
-        (at_the_end(EDIT, "Mine. Said.", 11), 5, "Said."),
-        (at_the_end(EDIT, "Said.", 5), 9, "Said."),
-        (at_the_end(EDIT, "", 0), 5, ""),
-        (Field(EDIT, "Said. And what follows.", 5, 5), 5, "Said."),
-        (at_the_end(EDIT, "one\r\ntwo", 8), 5, "e\ntwo"),
-        (at_the_end(RICH, "one\r\ntwo", 7), 5, "e\ntwo"),
-        (at_the_end("RichEditD2DPT", "one\rtwo", 7), 5, "e\ntwo"),
-        (Field(RICH, "a\r\nb\r\nc\r\nd", 3, 3), 5, "a\nb"),
-        (at_the_end(EDIT, "🦊 füchse", 9), 8, "🦊 füchse"),
-        (Field(EDIT, "🦊🦊", 2, 2), 5, "🦊"),
+        (at_the_end(EDIT, "Mine. Said.", 11), 5, ("Said.", "")),
+        (at_the_end(EDIT, "Said.", 5), 9, ("Said.", "")),
+        (at_the_end(EDIT, "", 0), 5, ("", "")),
+        (Field(EDIT, "Said. And what follows.", 5, 5), 5, ("Said.", " And ")),
+        (at_the_end(EDIT, "one\r\ntwo", 8), 5, ("e\ntwo", "")),
+        (at_the_end(RICH, "one\r\ntwo", 7), 5, ("e\ntwo", "")),
+        (at_the_end("RichEditD2DPT", "one\rtwo", 7), 5, ("e\ntwo", "")),
+        (Field(RICH, "a\r\nb\r\nc\r\nd", 3, 3), 5, ("a\nb", "\nc\nd")),
+        (at_the_end(EDIT, "🦊 füchse", 9), 8, ("🦊 füchse", "")),
+        (Field(EDIT, "🦊🦊", 2, 2), 5, ("🦊", "🦊")),
     ],
 )
-def test_what_stands_before_the_cursor_is_known(fake, field, most, expected):
+def test_what_stands_around_the_cursor_is_known(fake, backend, field, most, around):
     fake.field = field
-    assert text_before_caret(fake, TARGET, most) == expected
+    assert backend.surroundings(TARGET, most) == Surroundings(*around)
+    assert backend.surroundings(TARGET + 1, most) is None, "another window has the focus"
+
+
+def test_what_is_marked_will_be_replaced_and_is_not_deleted(fake, backend):
+    fake.field = Field(EDIT, "Said twice. More", 5, 11)
+    assert backend.surroundings(TARGET, 5) == Surroundings("Said ", " More", is_marked=True)
+    assert reason_of(backend.erase, "Said ", lambda: True) is InsertReason.NOT_TYPEABLE
+    assert backspaces(fake) == 0, "a key would delete what is marked"
 
 
 @pytest.mark.parametrize(
@@ -414,16 +422,15 @@ def test_what_stands_before_the_cursor_is_known(fake, field, most, expected):
         None,
         at_the_end("Chrome_RenderWidgetHostHWND", "Said.", 5),
         at_the_end(EDIT, "secret", 6, style=PASSWORD),
-        Field(EDIT, "Said.", 2, 5),
         at_the_end(EDIT, "Said.", 5, answers=False),
         at_the_end(EDIT, "a" * 70_000, 70_000),
         at_the_end(EDIT, "less than it said", 30),
         at_the_end(RICH, "a picture \ufffc", 11),
     ],
 )
-def test_what_is_not_sure_is_not_known(fake, field):
+def test_what_is_not_sure_is_not_known(fake, backend, field):
     fake.field = field
-    assert text_before_caret(fake, TARGET, 5) is None
+    assert backend.surroundings(TARGET, 5) is None
 
 
 def backspaces(fake):
@@ -451,7 +458,8 @@ def test_windows_itself_tells_what_stands_there(kind):
     api = Win32()
     user.CreateWindowExW.restype = ctypes.c_void_p
     multiline, password = 0x0004 | 0x0040, PASSWORD
-    for style, expected in ((multiline, "e\n🦊 füchse"), (password, None)):
+    known = Surroundings("e\n🦊 füchse", " and more")
+    for style, expected in ((multiline, known), (password, None)):
         made = user.CreateWindowExW(
             0, ctypes.c_wchar_p(kind), None, 0x10CF0000 | style, 0, 0, 300, 200, None, None, None, None
         )
@@ -462,7 +470,8 @@ def test_windows_itself_tells_what_stands_there(kind):
         place = len("one\n") + len("🦊 füchse".encode("utf-16-le")) // 2 + (kind == EDIT)
         user.SendMessageW(window, 0x00B1, place, place)  # EM_SETSEL
         assert api.focused_control(made) == made
-        assert text_before_caret(api, made, 10) == expected
+        assert text_around_caret(api, made, 10) == expected
         user.SendMessageW(window, 0x00B1, 0, place)
-        assert text_before_caret(api, made, 10) is None
+        marked = text_around_caret(api, made, 10)
+        assert (marked and marked.is_marked) == (expected and True)
         user.DestroyWindow(window)
