@@ -5,9 +5,10 @@ usage: python tests/bench/busy.py PACKAGE [--threads 1,2] [--busy 0,1,2,4] [--ro
 
 All engines are loaded first, each in a process of its own that waits meanwhile. A round is every engine once
 beside every number of busy processes, in turn, in the other direction in every other round. Ratios are of
-runs in the same round, so that what else the machine does falls on both. A busy process ends by itself after
-two minutes, or with the run. ``--apart`` puts each into a session of its own, as programs started from a
-desktop are: Linux then shares the processor by session, otherwise by thread.
+runs in the same round, so that what else the machine does falls on both. Busy processes are started anew for
+each run and end with it, or by themselves after two minutes; a run that they do not last for is an error.
+``--apart`` puts each into a session of its own, as programs started from a desktop are: Linux then shares the
+processor by session, otherwise by thread.
 
 ``--ordinary`` measures each number of threads also with threads of the ordinary class (Linux), which
 displace others when they are woken.
@@ -99,6 +100,8 @@ def beside(count, *, apart):
     try:
         time.sleep(0.3 * bool(count))
         yield processes
+        if any(process.poll() is not None for process in processes):
+            raise SystemExit("a busy process has ended before the run beside it")
     finally:
         for process in processes:
             process.kill()
@@ -203,15 +206,22 @@ def show(found, busy, names):
     """A table for each number of busy processes."""
     for count in busy:
         own = found[count, AUTOMATIC]
-        print(f"\nbeside {count}: wall s; processor s; others; wall / automatic; wall / beside {busy[0]}")
+        print(
+            f"\nbeside {count}: wall s; processor s; others; wall / automatic; processor / automatic;"
+            f" wall / beside {busy[0]}"
+        )
         for name in names:
             runs = found[count, name]
             wall, cpu, others = ([run[key] for run in runs] for key in ("wall_s", "cpu_s", "others"))
-            pairs = [run["wall_s"] / mine["wall_s"] for run, mine in zip(runs, own, strict=True)]
+            pairs, cpu_pairs = (
+                [run[key] / mine[key] for run, mine in zip(runs, own, strict=True)]
+                for key in ("wall_s", "cpu_s")
+            )
             first = found[busy[0], name]
             slower = [run["wall_s"] / quiet["wall_s"] for run, quiet in zip(runs, first, strict=True)]
             print(f"{name:22} {spread(wall)}  {statistics.median(cpu):6.2f}  {statistics.median(others):5.2f}"
-                  f"  {spread(pairs, 'x')}  {spread(slower, 'x')}", flush=True)  # fmt: skip
+                  f"  {spread(pairs, 'x')}  {spread(cpu_pairs, 'x')}  {spread(slower, 'x')}",
+                  flush=True)  # fmt: skip
 
 
 def main():
@@ -221,11 +231,11 @@ def main():
     names, found = list(engines), {}
     for number in range(options.rounds):
         for count in options.busy:
-            with beside(count, apart=options.apart or options.ahead) as busy:
-                for name in names if number % 2 else reversed(names):
+            for name in names if number % 2 else reversed(names):
+                with beside(count, apart=options.apart or options.ahead) as busy:
                     run = measured(engines[name], busy, is_ahead=options.ahead)
-                    found.setdefault((count, name), []).append(run)
-                    print(json.dumps({"round": number + 1, "busy": count, "engine": name} | run), flush=True)
+                found.setdefault((count, name), []).append(run)
+                print(json.dumps({"round": number + 1, "busy": count, "engine": name} | run), flush=True)
     for engine in engines.values():
         engine.end()
     show(found, options.busy, names)
