@@ -1,9 +1,9 @@
-"""What a Linux program tells screen readers of the field that has the focus: the text before the cursor.
+"""What a Linux program tells screen readers of the field that has the focus: the text around the cursor.
 
 Asked only where the bus of AT-SPI runs already: to start it would make programs slower. Many programs tell
 nothing, or no more than that there is something; then nobody knows.
 
-Source: the interfaces in at-spi2-core, xml/Accessible.xml and xml/Text.xml; states in atspi-constants.h.
+Source: at-spi2-core, xml/Accessible.xml and xml/Text.xml; states and roles in atspi-constants.h.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from jeepney import DBusAddress, Message, Properties, message_bus, new_method_call
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
+from handy_qwen.core.types import Surroundings
 from handy_qwen.system.portal import BROKEN, Connection, connect
 
 logger = logging.getLogger(__name__)
@@ -24,14 +25,15 @@ _BUS, _REGISTRY = "org.a11y.Bus", "org.a11y.atspi.Registry"
 _ROOT = "/org/a11y/atspi/accessible/root"
 _ACCESSIBLE, _TEXT = "org.a11y.atspi.Accessible", "org.a11y.atspi.Text"
 _FOCUSED, _SHOWING = 1 << 12, 1 << 25
+_PASSWORD_TEXT = 40  # a role
 _EMBEDDED = "\ufffc"  # in place of what is not in this node's own text
 _SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
 
 
-def text_before_cursor(process: int, most: int, bus: str = "SESSION") -> str | None:
-    """The last ``most`` characters before the cursor in the focused field of ``process``; None: not known.
+def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> Surroundings | None:
+    """Up to ``most`` characters to either side of the cursor in the focused field of ``process``.
 
-    May take ``MOST_S``; some seconds more where a bus hangs.
+    None: not known, or a field for passwords. May take ``MOST_S``; some seconds more where a bus hangs.
     """
     try:
         with connect(bus) as session:
@@ -41,7 +43,7 @@ def text_before_cursor(process: int, most: int, bus: str = "SESSION") -> str | N
             asked = new_method_call(DBusAddress("/org/a11y/bus", _BUS, _BUS), "GetAddress")
             (address,) = unwrap_msg(session.send_and_get_reply(asked, timeout=MOST_S))
         with connect(str(address)) as connection:
-            return _Reader(connection).text(process, most)
+            return _Reader(connection).around(process, most)
     except BROKEN as exc:
         logger.info("the field with the focus is not known: %s", type(exc).__name__)
         return None
@@ -54,12 +56,12 @@ class _Reader:
         self._connection = connection
         self._end_s = time.monotonic() + MOST_S
 
-    def text(self, process: int, most: int) -> str | None:
+    def around(self, process: int, most: int) -> Surroundings | None:
         for name, path in self._children(_REGISTRY, _ROOT):
             if self._ask(message_bus.GetConnectionUnixProcessID(name))[0] == process:
                 for owner, place in self._focused(name, path):
                     try:
-                        return self._before_cursor(DBusAddress(place, owner, _TEXT), most)
+                        return self._around_cursor(owner, place, most)
                     except DBusErrorResponse:  # it has no text: a part that passes its focus on
                         continue
         return None
@@ -73,12 +75,21 @@ class _Reader:
             if states[0] & _FOCUSED:
                 yield child
 
-    def _before_cursor(self, field: DBusAddress, most: int) -> str | None:
-        ((_, cursor),) = self._ask(Properties(field).get("CaretOffset"))
-        if cursor < 0:
+    def _around_cursor(self, owner: str, place: str, most: int) -> Surroundings | None:
+        field = DBusAddress(place, owner, _TEXT)
+        ((_, start),) = self._ask(Properties(field).get("CaretOffset"))
+        (role,) = self._ask(new_method_call(DBusAddress(place, owner, _ACCESSIBLE), "GetRole"))
+        if start < 0 or role == _PASSWORD_TEXT:
             return None
-        (text,) = self._ask(new_method_call(field, "GetText", "ii", (max(0, cursor - most), cursor)))
-        return None if _EMBEDDED in text else str(text).translate(_SAME)
+        end = start
+        if self._ask(new_method_call(field, "GetNSelections"))[0]:
+            start, end = self._ask(new_method_call(field, "GetSelection", "i", (0,)))
+        ((_, count),) = self._ask(Properties(field).get("CharacterCount"))
+        places = (max(0, start - most), start), (end, min(end + most, count))
+        before, after = (
+            self._ask(new_method_call(field, "GetText", "ii", place))[0].translate(_SAME) for place in places
+        )
+        return None if _EMBEDDED in before else Surroundings(before, after, is_marked=start != end)
 
     def _children(self, name: str, path: str) -> list[tuple[str, str]]:
         (found,) = self._ask(new_method_call(DBusAddress(path, name, _ACCESSIBLE), "GetChildren"))

@@ -2,12 +2,13 @@
 
 import pytest
 
-from handy_qwen.core.types import Delivery, Method
+from handy_qwen.core.types import Delivery, Method, Surroundings
 from handy_qwen.system import accessibility
-from handy_qwen.system.accessibility import text_before_cursor
+from handy_qwen.system.accessibility import text_around_cursor
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, require
 from tests.e2e.desk.accessibility import ScreenReader
-from tests.e2e.desk.targets import LimitedTarget
+from tests.e2e.desk.processes import wait_until
+from tests.e2e.desk.targets import LimitedTarget, PasswordTarget
 from tests.e2e.insertion import insertion_on
 
 pytestmark = pytest.mark.desktop
@@ -61,8 +62,35 @@ def test_where_the_text_is_whole_it_is_deleted(bench, target):
     text = f"{SAID}\nGrüße, 你好."
     insertion.insert(MINE + text, Method.PASTE)
     assert target.wait_for_text(MINE + text) == MINE + text
-    assert text_before_cursor(target.process.pid, len(text)) == text
-    assert text_before_cursor(target.process.pid + 1, len(text)) is None
+    assert text_around_cursor(target.process.pid, len(text)) == Surroundings(text, "")
+    assert text_around_cursor(target.process.pid + 1, len(text)) is None
     assert not erase(insertion, f"{text[:-2]}吗.")
     assert erase(insertion, text)
     assert target.wait_for_text(MINE) == MINE
+
+
+@pytest.mark.parametrize("target", [QtTarget, GtkTarget], indirect=True)
+def test_it_is_known_what_stands_around_the_cursor_and_what_is_marked(bench, target):
+    desk, insertion = bench
+    insertion.insert("I like apples.", Method.PASTE)
+    assert target.wait_for_text("I like apples.") == "I like apples."
+    for _ in "apples.":
+        desk.run("xdotool", "key", "Left")
+    around = insertion.backend.surroundings
+    wait_until(
+        lambda: around(target.window, 400) == Surroundings("I like ", "apples."), "the cursor in the middle"
+    )
+    assert around(target.window, 3) == Surroundings("ke ", "app")
+    assert around(target.window + 1, 3) is None, "another window has the focus"
+    desk.run("xdotool", "key", "shift+End")
+    marked = Surroundings("I like ", "", is_marked=True)
+    wait_until(lambda: around(target.window, 400) == marked, "the rest marked")
+    assert not erase(insertion, "I like "), "a key would delete what is marked"
+
+
+@pytest.mark.parametrize("target", [PasswordTarget], indirect=True)
+def test_a_field_for_passwords_is_not_read(bench, target):
+    _, insertion = bench
+    insertion.insert("secret", Method.PASTE)
+    assert target.wait_for_text("secret") == "secret"
+    assert insertion.backend.surroundings(target.window, 400) is None

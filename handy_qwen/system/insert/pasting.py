@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, TypeVar
 
-from handy_qwen.core.types import Method, Submit
+from handy_qwen.core.types import Method, Submit, Surroundings
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Inbox, Result
@@ -122,8 +122,8 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         if not self.BACKSPACE or not is_deletable(text):
             raise unsupported(Message("Deleting these characters"))
         focus = self._await_focus()
-        there = self._text_before_cursor(focus, len(text))
-        if there is not None and there != text:
+        around = self._around(focus, len(text))
+        if around is not None and (around.is_marked or around.before != text):
             raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
         if not may_erase():  # the user has typed or clicked while this waited
             raise InsertError(Message("The text may have changed."), InsertReason.NOT_TYPEABLE)
@@ -154,8 +154,8 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         """The chord that pastes in this window."""
         return self.PASTE
 
-    def _text_before_cursor(self, focus: Focus, most: int) -> str | None:  # noqa: ARG002 (for subclasses)
-        """The last ``most`` characters before the cursor in a window; None: nobody knows."""
+    def _around(self, focus: Focus, most: int) -> Surroundings | None:  # noqa: ARG002 (for subclasses)
+        """Up to ``most`` characters to either side of the cursor in a window; None: nobody knows."""
         return None
 
     @abstractmethod

@@ -163,13 +163,10 @@ class Windows(PastingBackend[int]):
 
     def surroundings(self, window: int, most: int) -> Surroundings | None:
         """See ``Backend``."""
-        return text_around_caret(self._api, window, most) if self._api.foreground() == window else None
+        return self._around(window, most) if self._api.foreground() == window else None
 
-    def _text_before_cursor(self, focus: int, most: int) -> str | None:
-        around = text_around_caret(self._api, focus, most)
-        if around is None:
-            return None
-        return "" if around.is_marked else around.before  # what is marked is what a key would delete
+    def _around(self, focus: int, most: int) -> Surroundings | None:
+        return text_around_caret(self._api, focus, most)
 
     def _press(self, chord: Chord, focus: int) -> None:
         if self._await_focus() != focus:  # saving the clipboard may have taken long

@@ -18,11 +18,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import Submit, Surroundings, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.accessibility import text_before_cursor
+from handy_qwen.system.accessibility import text_around_cursor
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.session import Session
@@ -116,9 +116,16 @@ class X11(PastingBackend[FocusedWindow]):
         self._focus.close()
         disconnect(self._connection)
 
-    def _text_before_cursor(self, _focus: FocusedWindow, most: int) -> str | None:
+    def surroundings(self, window: int, most: int) -> Surroundings | None:
+        """See ``Backend``."""
+        return self._told(most) if self._focus.target().window == window else None
+
+    def _around(self, _focus: FocusedWindow, most: int) -> Surroundings | None:
+        return self._told(most)
+
+    def _told(self, most: int) -> Surroundings | None:
         process = self._focus.process()
-        return text_before_cursor(process, most) if process else None
+        return text_around_cursor(process, most) if process else None
 
     def _await_focus(self) -> FocusedWindow:
         return self._keyboard.wait_for_window()

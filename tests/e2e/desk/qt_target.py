@@ -1,11 +1,11 @@
 """A Qt text field that reports its text. Run by targets.py as a program of its own, on every system.
 
-usage: qt_target.py [--keys | --limit CHARACTERS]
+usage: qt_target.py [--keys | --password | --limit CHARACTERS]
 
 Prints JSON lines: ``ready`` with the window, ``text`` after changes; ``cleared``, ``settled`` and, once it
 has the focus, ``attending`` as the answers to the lines ``clear``, ``settle`` and ``attend`` on its
 standard input. With ``--keys``, also ``key`` for each key that goes down. With ``--limit``, a field of one
-line that takes no more. Ends when its input is closed.
+line that takes no more; with ``--password``, one that shows dots. Ends when its input is closed.
 """
 
 import json
@@ -53,6 +53,9 @@ def main() -> int:
     if "--limit" in sys.argv:
         edit = LimitedEdit()
         edit.setMaxLength(int(sys.argv[-1]))
+    elif "--password" in sys.argv:
+        edit = LimitedEdit()
+        edit.setEchoMode(QLineEdit.EchoMode.Password)
     else:
         edit = TellingEdit() if "--keys" in sys.argv else QPlainTextEdit()
     edit.setWindowTitle("Qt target")

@@ -158,6 +158,15 @@ class LimitedTarget(JsonTarget):
         super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py"), "--limit", str(self.LIMIT)])
 
 
+class PasswordTarget(JsonTarget):
+    """A Qt field of one line for a password in another process."""
+
+    name = "qt-password"
+
+    def __init__(self, desktop: Desktop) -> None:
+        super().__init__(desktop, [sys.executable, str(HERE / "qt_target.py"), "--password"])
+
+
 class GtkTarget(JsonTarget):
     """A GTK 3 text field in another process."""
 
