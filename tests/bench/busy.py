@@ -27,6 +27,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -35,6 +36,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE / "peers"))
 SCRIPTS = {"sherpa.py": "sherpa", "tcpp.py": "tcpp"}  # what serve.py calls them
 AUTOMATIC = "ours, automatic"
+PARTS = ("encoder_s", "prefill_s", "decode_s")  # of a run of ours
 FIRST, USUAL = "-20", "0"  # of /proc/PID/autogroup
 BUSY = "import time\nend = time.monotonic() + 120\nwhile time.monotonic() < end:\n    sum(range(10_000))\n"
 
@@ -54,13 +56,14 @@ def serve(package, threads, seconds, tokens):
     def run():
         samples = (0.05 * noise.standard_normal(int(16_000 * seconds))).astype(np.float32)
         cpu_s = time.process_time()
-        return model.measure(samples, tokens).total_s, time.process_time() - cpu_s
+        timings = asdict(model.measure(samples, tokens))
+        parts = {name: timings[name] for name in PARTS}
+        return parts | {"wall_s": timings["total_s"], "cpu_s": time.process_time() - cpu_s}
 
     run()
     print("ready", flush=True)
     for _ in sys.stdin:
-        wall_s, cpu_s = run()
-        print(json.dumps({"wall_s": wall_s, "cpu_s": cpu_s}), flush=True)
+        print(json.dumps(run()), flush=True)
 
 
 class Engine:
@@ -224,6 +227,19 @@ def show(found, busy, names):
                   flush=True)  # fmt: skip
 
 
+def show_parts(found, busy, names):
+    """What each part of a run takes beside so many processes, against the automatic number of threads."""
+    for part in PARTS:
+        print(f"\n{part}: wall / automatic, beside {', '.join(map(str, busy))}")
+        for name in names:
+            pairs = [
+                spread([run[part] / mine[part] for run, mine in zip(found[count, name], own, strict=True)])
+                for count in busy
+                for own in [found[count, AUTOMATIC]]
+            ]
+            print(f"{name:22} {'  '.join(pairs)}")
+
+
 def main():
     """Run all in turn, and print what was seen."""
     options = parse()
@@ -239,6 +255,7 @@ def main():
     for engine in engines.values():
         engine.end()
     show(found, options.busy, names)
+    show_parts(found, options.busy, [name for name in names if name.startswith("ours")])
 
 
 if __name__ == "__main__":
