@@ -114,7 +114,7 @@ def lowest_glibc(folder: Path) -> str:
 
 Entry = tuple[str, str, str]  # PyInstaller's: place in the folder, source, kind
 
-HIDDEN_IMPORTS = [] if sys.platform == "linux" else ["pynput.keyboard", "pynput.mouse"]
+HIDDEN_IMPORTS = ["pynput.keyboard", "pynput.mouse"] if sys.platform == "win32" else []
 
 _UNUSED_MODULES = "IPython PIL matplotlib numpy.f2py pytest readline setuptools tkinter pydoc doctest pdb"
 # FFmpeg (av) would double the size; M4A and videos are an extra of the Python package.

@@ -37,6 +37,7 @@ from handy_qwen.app.files import FilesPresenter
 from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
 from handy_qwen.app.models import ModelsPresenter
+from handy_qwen.app.permissions import PermissionsPresenter
 from handy_qwen.app.program import Program
 from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
@@ -239,6 +240,7 @@ class ProgramWindows:
             program.revise,
         )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
+        self.permissions = PermissionsPresenter() if sys.platform == "darwin" else None
 
     def show(self, desk: Desk) -> None:
         """Connect the presenters with ``desk``."""
@@ -263,6 +265,7 @@ class ProgramWindows:
             "files": self.files.close,
             "upkeep": self.upkeep.close,
             "vocabulary": self.vocabulary.close,
+            **({"permissions": self.permissions.close} if self.permissions else {}),
         }
 
     def _use(self, name: str) -> None:
@@ -272,7 +275,8 @@ class ProgramWindows:
     def workers(self) -> Watchable:
         """The threads of the presenters."""
         presenters = (self.models, self.history, self.files, self.upkeep, self.vocabulary)
-        return {expected: part for one in presenters for expected, part in one.workers.items()}
+        others = self.permissions.workers if self.permissions else {}
+        return {expected: part for one in presenters for expected, part in one.workers.items()} | others
 
     def _transcribe(
         self, path: Path, application: str, model: str, language: str, moves: Callable[[], None]
@@ -335,6 +339,7 @@ def run(*, is_hidden: bool) -> bool:
         upkeep_commands=windows.upkeep,
         vocabulary_commands=windows.vocabulary,
         microphone_commands=program.microphone,
+        permission_commands=windows.permissions,
         is_composited=is_composited,
         open_surface=layer_of(session) if app.platformName().startswith("wayland") else None,
     )

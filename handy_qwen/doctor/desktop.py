@@ -7,10 +7,12 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import Method
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message, sentences, verbatim
+from handy_qwen.system import permissions
 from handy_qwen.system.entries import autostart_for
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import labels
@@ -190,7 +192,6 @@ def check_autostart(context: Context) -> Iterator[Finding]:
 PERMISSIONS = "permissions"
 CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
 PORTALS = {"GlobalShortcuts": "hotkeys", "RemoteDesktop": "pressing keys"}
-AV_DENIED = {1: "restricted", 2: "denied"}  # AVAuthorizationStatus
 
 
 def check_permissions(context: Context) -> Iterator[Finding]:
@@ -238,41 +239,26 @@ def _value(registry: Any, key: str) -> str:  # noqa: ANN401
 
 
 def _check_macos() -> Iterator[Finding]:
-    import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
-
-    rights = {
-        "Input Monitoring": bool(Quartz.CGPreflightListenEventAccess()),
-        "Accessibility": bool(Quartz.CGPreflightPostEventAccess()),
-        "Microphone": _may_record(),
-    }
+    consents = permissions.consents()
+    rights = {one.value: consent is Consent.GIVEN for one, consent in consents.items()}
+    # What was not asked yet is asked at the first recording.
+    rights[Permission.MICROPHONE.value] = consents[Permission.MICROPHONE] is not Consent.REFUSED
     missing = [name for name, is_given in rights.items() if not is_given]
     if missing:
         yield problem(
             PERMISSIONS,
             Message("macOS has not allowed: {names}.", names=", ".join(missing)),
-            Message(
-                "System Settings → Privacy & Security → {missing}: turn it on, then start the app again.",
-                missing=missing[0],
-            ),
+            permissions.ALLOW_IT,
             **rights,
         )
     else:
         yield fine(PERMISSIONS, Message("macOS allows {names}.", names=", ".join(rights)), **rights)
 
 
-def _may_record() -> bool:
-    """Whether the microphone is not forbidden; what was not asked yet is asked at the first recording."""
-    try:
-        from AVFoundation import AVCaptureDevice, AVMediaTypeAudio  # type: ignore[import-not-found,unused-ignore]
-    except ImportError:  # pyobjc's part for it is not needed otherwise; silence tells as well
-        return True
-    return AVCaptureDevice.authorizationStatusForMediaType_(AVMediaTypeAudio) not in AV_DENIED
-
-
 def _check_portals(context: Context) -> Iterator[Finding]:
     # On Linux only:
     from handy_qwen.system.entries import MenuEntry
-    from handy_qwen.system.insert.wayland import Permission
+    from handy_qwen.system.insert.wayland import Permission as KeyboardPermission
     from handy_qwen.system.portal import version_of
     from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
     from handy_qwen.system.wayland.wire import socket_path
@@ -281,7 +267,7 @@ def _check_portals(context: Context) -> Iterator[Finding]:
         yield fine(PERMISSIONS, Message("The desktop lets programs press keys: nothing has to be allowed."))
         return
     found = {what: version_of(interface) for interface, what in PORTALS.items()}
-    permission = Permission()
+    permission = KeyboardPermission()
     missing = [what for what, version in found.items() if version is None]
     if missing:
         text = Message("The desktop's portal offers nothing for {names}.", names=", ".join(missing))
@@ -346,21 +332,13 @@ def _error(context: Context) -> InsertError | None:
         return None
     try:
         if context.platform == "darwin":
-            _require_accessibility()
+            from handy_qwen.system.insert.macos import require_permission
+
+            require_permission()  # a back end does not look before it inserts
         backend_for(context.session, threading.Event().wait).close()
     except InsertError as error:
         return error
     return None
-
-
-def _require_accessibility() -> None:
-    """Say what is missing, without asking the user for it as the app does."""
-    import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
-
-    from handy_qwen.system.insert.macos import not_allowed
-
-    if not Quartz.CGPreflightPostEventAccess():
-        raise not_allowed()
 
 
 HOTKEYS = "hotkeys"

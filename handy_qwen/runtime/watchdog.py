@@ -230,6 +230,7 @@ FILES = Expected("files", Message("The list of files"), 120.0)
 FILES_READ = Expected("reading of files", Message("Transcribing files"), 300.0)
 # A check that hangs is given up after 30.
 UPKEEP = Expected("upkeep", Message("The check of this computer"), 120.0)
+PERMISSIONS = Expected("permissions", Message("Asking for permissions"), math.inf)  # the user may take long
 VOCABULARY = Expected("vocabulary", Message("The vocabulary"), 120.0)  # to count tokens imports the engine
 # If the sound system hangs, the microphone reports it.
 CUES = Expected("cues", Message("The sounds at start and stop"), math.inf)

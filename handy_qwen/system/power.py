@@ -250,7 +250,7 @@ class MacPower:
 
 
 def _notifications() -> Any:  # noqa: ANN401 (pyobjc's)
-    from AppKit import NSWorkspace  # type: ignore[import-not-found,unused-ignore]  # comes with macOS' pynput
+    from AppKit import NSWorkspace  # type: ignore[import-not-found,unused-ignore]  # on macOS only
 
     return NSWorkspace.sharedWorkspace().notificationCenter()
 

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QSystemTrayIcon
 
 from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.models import ModelCommands, ModelList
+from handy_qwen.core.permissions import PermissionCommands
 from handy_qwen.core.ports import Post
 from handy_qwen.core.sound_files import FilesCommands, FilesPage
 from handy_qwen.core.types import Overlay
@@ -66,6 +67,7 @@ class Desk(QObject):
         upkeep_commands: UpkeepCommands,
         vocabulary_commands: VocabularyCommands,
         microphone_commands: MicrophoneCommands,
+        permission_commands: PermissionCommands | None = None,
         is_composited: Callable[[], bool] = lambda: True,
         open_surface: OpenSurface | None = None,
     ) -> None:
@@ -78,6 +80,7 @@ class Desk(QObject):
         self._upkeep_commands = upkeep_commands
         self._vocabulary_commands = vocabulary_commands
         self._microphone_commands = microphone_commands
+        self._permission_commands = permission_commands
         self._view, self._models, self._settings = View(), ModelList(), SettingsView()
         self._files = FilesPage()
         self._windows: dict[Window, AppWindow] = {}
@@ -212,7 +215,9 @@ class Desk(QObject):
         return past
 
     def _made_setup(self) -> AppWindow:
-        setup = SetupWindow(self._ask, self._commands, self._meter, self._model_commands)
+        setup = SetupWindow(
+            self._ask, self._commands, self._meter, self._model_commands, self._permission_commands
+        )
         setup.hidden.connect(self._on_setup_closed)
         return setup
 

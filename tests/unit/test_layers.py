@@ -30,7 +30,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     ),
     "system": (
         {"core", "files", "errors", "paths", "runtime"},
-        {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "Quartz"},
+        {"Xlib", "pynput", "jeepney", "pyperclip", "AppKit", "ApplicationServices", "AVFoundation", "Quartz"},
     ),
     "settings": ({"core", "files", "errors", "languages", "paths"}, set()),  # of core the words for choices
     "vocabulary": ({"core", "errors", "files", "settings"}, {"platformdirs"}),
@@ -55,7 +55,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
             "settings",
             "system",
         },
-        {"numpy", "psutil", "Xlib", "jeepney", "Quartz", "AVFoundation"},
+        {"numpy", "psutil", "Xlib", "jeepney"},
     ),
     "cli": (EVERYTHING, {"numpy", "psutil"}),
     "bench": (EVERYTHING, {"numpy", "psutil", "jiwer", "whisper_normalizer"}),

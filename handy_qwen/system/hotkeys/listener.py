@@ -284,7 +284,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         """The error when the desktop does not answer."""
 
 
-Hook: TypeAlias = Any  # a listener of pynput's, which listens: a thread with ``stop()``
+Hook: TypeAlias = Any  # what listens: has ``stop()`` and ``is_alive()``
 
 
 class HookedListener(Listener, ABC):

@@ -1,22 +1,23 @@
-"""Global hotkeys on macOS, through the event taps of pynput.
+"""Global hotkeys on macOS, through event taps.
 
-    CGEventTap --(pynput's threads)--> HookedListener --> post
+    CGEventTap --(threads of the taps)--> HookedListener --> post
 
-Left and right modifiers differ in the device bits of the event's flags; pynput looks only at the common bit,
-which stays set while the other side is held. Letters are positions on the keyboard: "d" is the key that
-writes it on a US keyboard. Our own keys are recognized by the process they come from.
+Left and right modifiers differ in the device bits of the event's flags; the common bit stays set while the
+other side is held. Letters are positions on the keyboard: "d" is the key that writes it on a US keyboard. Our
+own keys are recognized by the process they come from.
 
 Fn has no side and only the common bit. Arrows and function keys carry that as well, so it counts only in an
 event of the key itself; where the state is asked, an arrow may make Fn seem down. A tap of it ends with a key
 of its own, Globe, from which the system opens the character viewer: it is kept back while Fn is a hotkey. The
 system may do so without that key, too, so the help page says which of its settings to change.
 
-A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; missing
-ones are reported by name. The system disables a tap that answers late and reports it; it is then replaced.
-While Secure Input is on, for a password field or in Terminal, no program hears keys; if it stays on, the user
-is told. Media keys are events of the system, whose state cannot be asked.
+A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; a missing
+one is reported by name, and the guide asks for it. The system disables a tap that answers late and reports
+it; it is then replaced. While Secure Input is on, for a password field or in Terminal, no program hears keys;
+if it stays on, the user is told. Media keys are events of the system, whose state cannot be asked. What is in
+them is read from fields that are not documented: only the main thread may make the NSEvent that has them.
 
-Not yet run on macOS: written from the documentation, and tested with fakes for pynput and Quartz. Source:
+Not yet run on macOS: written from the documentation, and tested with fakes for the taps and Quartz. Source:
 CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
 """
 
@@ -29,18 +30,23 @@ import time
 from typing import Any
 
 from handy_qwen.core.events import Trouble
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
+from handy_qwen.system.hotkeys.event_tap import EventTap
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
+from handy_qwen.system.permissions import ALLOW_IT, consent
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
 _SYSTEM_DEFINED, _MEDIA_KEYS = 14, 8  # NSEventTypeSystemDefined, its subtype NX_SUBTYPE_AUX_CONTROL_BUTTONS
+_CLICKS = {1: (-1, True), 2: (-1, False), 3: (-2, True), 4: (-2, False)}  # kCGEventLeftMouseDown ...
 _OTHER_DOWN, _OTHER_UP = 25, 26  # kCGEventOtherMouseDown ...
 _BUTTON_FIELD = 3  # kCGMouseEventButtonNumber
 _TAP_DISABLED = frozenset({0xFFFFFFFE, 0xFFFFFFFF})  # kCGEventTapDisabledByTimeout, ...ByUserInput
 _MEDIA_IS_DOWN = 0x0A
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
+_SUBTYPE_FIELD, _DATA1_FIELD = 99, 149  # of an event of the system
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
 SECURE_INPUT = "secure input"  # the subject of a notice
 
@@ -64,7 +70,6 @@ _CODES = """
     apostrophe=27 grave=32 backslash=2A bracketleft=21 bracketright=1E
 """
 KEY_CODES = {name: int(code, 16) for name, code in (one.split("=") for one in _CODES.split())}
-_BUTTON_CODES = {"left": -1, "right": -2, "middle": -3}  # by pynput's names
 _LETTER_CODES = (
     "a00 b0B c08 d02 e0E f03 g05 h04 i22 j26 k28 l25 m2E n2D o1F p23 q0C r0F s01 t11 u20 v09 w0D x07 y10 z06"
 )
@@ -89,12 +94,12 @@ class MacHotkeys(HookedListener):
 
     KEY_CODES = KEY_CODES
     KNOWS_SWALLOWED = True
-    _POINTING = frozenset(_BUTTON_CODES.values())
-    _has_side_buttons = False  # what the present hooks hear
+    _POINTING = frozenset({-1, -2, -3})  # left, right, middle
+    _has_side_buttons = False  # whether the present hooks can keep those back
     _was_secured, _has_told = False, False  # Secure Input at the check before, and whether the user knows
 
     def _launch(self) -> None:
-        """Every movement waits for a tap that can swallow, so the mouse has one only while it is needed."""
+        """Every click waits for a tap that can swallow, so the mouse has one only while it is needed."""
         if self._hooks and self._has_side_buttons != self._needs_side_buttons():
             self._replace()
         super()._launch()
@@ -110,50 +115,46 @@ class MacHotkeys(HookedListener):
         return self._capture is not None or any(code < 0 for code in codes)
 
     def _listen(self) -> tuple[Hook, ...]:
-        _require_input_monitoring()
-        # Imported late: the module can be loaded, and tested, where pynput is not installed.
-        from pynput import keyboard, mouse
-
-        keys = keyboard.Listener(darwin_intercept=self._on_event)
+        _require_permissions()
+        quartz = _quartz()
         self._has_side_buttons = self._needs_side_buttons()
-        how = {"darwin_intercept": self._on_mouse} if self._has_side_buttons else {}
-        buttons = mouse.Listener(on_click=self._on_click, **how)
-        for listener in (keys, buttons):
-            listener.start()
-            listener.wait()
-        if not keys.IS_TRUSTED:
-            for listener in (keys, buttons):
-                listener.stop()
-            raise _denied("Accessibility")
+        keys = EventTap(
+            quartz, (_KEY_DOWN, _KEY_UP, _FLAGS_CHANGED, _SYSTEM_DEFINED), self._on_event, can_keep=True
+        )
+        buttons = EventTap(
+            quartz, (*_CLICKS, _OTHER_DOWN, _OTHER_UP), self._on_mouse, can_keep=self._has_side_buttons
+        )
+        if not (keys.start() and buttons.start()):
+            keys.stop()
+            raise HotkeyError(
+                Message("Hotkeys stopped working."),
+                HotkeyReason.DENIED_BY_USER,
+                Message("Restart Handy Qwen."),
+            )
         return keys, buttons
-
-    def _on_click(self, _x: int, _y: int, button: Any, is_press: bool) -> None:  # noqa: ANN401 (pynput's)
-        """Called on pynput's thread for each click; the middle one stands for those at the side as well."""
-        code = _BUTTON_CODES.get(button.name)
-        if code is not None and not (self._has_side_buttons and button.name == "middle"):
-            self._saw(code, is_press=is_press)
 
     def _on_mouse(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
         """As ``_on_event``, for the mouse."""
         if kind in _TAP_DISABLED:
             threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
-        if kind not in (_OTHER_DOWN, _OTHER_UP):
             return event
-        button = int(_quartz().CGEventGetIntegerValueField(event, _BUTTON_FIELD)) + 1
-        return None if self._saw(-button, is_press=kind == _OTHER_DOWN) else event
+        if kind in _CLICKS:
+            code, is_press = _CLICKS[kind]
+        else:
+            code = -1 - int(_quartz().CGEventGetIntegerValueField(event, _BUTTON_FIELD))
+            is_press = kind == _OTHER_DOWN
+        return None if self._saw(code, is_press=is_press) else event
 
     def _on_media_key(self, event: Any) -> bool:  # noqa: ANN401 (Quartz's CGEvent)
         """Whether it is one, and must not reach the focused program."""
-        import AppKit  # type: ignore[import-not-found,unused-ignore]  # on macOS only
-
-        system = AppKit.NSEvent.eventWithCGEvent_(event)
-        if system is None or system.subtype() != _MEDIA_KEYS:
+        quartz = _quartz()
+        if quartz.CGEventGetIntegerValueField(event, _SUBTYPE_FIELD) != _MEDIA_KEYS:
             return False
-        data = int(system.data1())
+        data = int(quartz.CGEventGetIntegerValueField(event, _DATA1_FIELD))
         return self._saw(_MEDIA + (data >> 16 & 0xFFFF), is_press=data >> 8 & 0xFF == _MEDIA_IS_DOWN)
 
     def _on_event(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
-        """Called on pynput's thread for each key. Returns None to keep the event from the focused program."""
+        """Called on the tap's thread for each key. Returns None to keep the event from all programs."""
         if kind in _TAP_DISABLED:
             threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
             return event
@@ -221,10 +222,11 @@ def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
     return Quartz
 
 
-def _require_input_monitoring() -> None:
-    quartz = _quartz()
-    if not quartz.CGPreflightListenEventAccess() and not quartz.CGRequestListenEventAccess():
-        raise _denied("Input Monitoring")
+def _require_permissions() -> None:
+    """Before there is a tap: to make one would have the system ask, while the guide may be asking already."""
+    for permission in (Permission.ACCESSIBILITY, Permission.INPUT_MONITORING):
+        if consent(permission) is not Consent.GIVEN:
+            raise _denied(permission)
 
 
 def _secured() -> HandyError:
@@ -234,9 +236,8 @@ def _secured() -> HandyError:
     )
 
 
-def _denied(pane: str) -> HotkeyError:
-    title = Message('Hotkeys need the permission "{pane}", which this program does not have.', pane=pane)
-    hint = Message(
-        "Turn it on in System Settings → Privacy & Security → {pane}, then restart Handy Qwen.", pane=pane
+def _denied(permission: Permission) -> HotkeyError:
+    title = Message(
+        'Hotkeys need the permission "{pane}", which this program does not have.', pane=permission.value
     )
-    return HotkeyError(title, HotkeyReason.DENIED_BY_USER, hint)
+    return HotkeyError(title, HotkeyReason.DENIED_BY_USER, ALLOW_IT)

@@ -14,7 +14,7 @@ Keys and held keys do not change our events.
 
 Threads: see ``Backend``. A promise is answered on the main thread, where Qt runs Cocoa's loop.
 Not run on macOS; written from Apple's documentation (Quartz Event Services; NSPasteboard; nspasteboard.org)
-and tested with a fake ``Quartz``. Needs the Accessibility permission. Importable on any system.
+and tested with fakes for AppKit and Quartz. Needs the Accessibility permission. Importable on any system.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
@@ -40,6 +41,7 @@ from handy_qwen.system.insert.backend import (
     no_focus,
 )
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
+from handy_qwen.system.permissions import ALLOW_IT, consent
 from handy_qwen.system.session import Session
 
 SHIFT, CONTROL, OPTION, COMMAND = 1 << 17, 1 << 18, 1 << 19, 1 << 20  # kCGEventFlagMask...
@@ -67,12 +69,6 @@ class Quartz:
         self._quartz.CGEventSourceSetUserData(self._source, MARK)
         self._provider: Any = None
         self._provider_class: Any = None
-
-    def may_post(self) -> bool:
-        """Whether the user has allowed us to press keys (Accessibility). Asks once if not."""
-        if self._quartz.CGPreflightPostEventAccess():
-            return True
-        return bool(self._quartz.CGRequestPostEventAccess())
 
     def key(self, code: int, *, is_press: bool, flags: int, text: str) -> None:
         """Post a keyboard event with exactly these modifiers; ``text`` overrides the layout."""
@@ -213,8 +209,7 @@ class MacOS(PastingBackend[int]):
 
     def _await_focus(self) -> int:
         """See ``PastingBackend``. Our events carry their own modifiers: keys held for longer do no harm."""
-        if not self._api.may_post():
-            raise not_allowed()
+        require_permission()
         process = self._api.frontmost()[0]
         if not process:
             raise no_focus()
@@ -272,11 +267,11 @@ class MacOS(PastingBackend[int]):
         self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
 
 
-def not_allowed() -> InsertError:
-    """The error for a missing permission."""
-    title = Message("macOS won't let Handy Qwen press keys.")
-    hint = Message("Allow it in System Settings → Privacy & Security → Accessibility.")
-    return InsertError(title, InsertReason.DENIED_BY_USER, hint)
+def require_permission() -> None:
+    """Raise InsertError if the user has not allowed us to press keys; it is the guide that asks."""
+    if consent(Permission.ACCESSIBILITY) is not Consent.GIVEN:
+        title = Message("macOS won't let Handy Qwen press keys.")
+        raise InsertError(title, InsertReason.DENIED_BY_USER, ALLOW_IT)
 
 
 def _units(character: str) -> int:

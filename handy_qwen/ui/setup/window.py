@@ -1,4 +1,4 @@
-"""The guide: six steps, each of which can be skipped, gone back to, and found again.
+"""The guide: six steps, and one more on macOS, each of which can be skipped, gone back to, and found again.
 
 Nothing here is a stand-in: the level is the recorder's, the hotkey is heard by the listener, texts come the
 way all texts come. With the demo model it works for the sentence it offers.
@@ -24,6 +24,7 @@ from PySide6.QtWidgets import QAbstractButton, QFrame, QPushButton, QSizePolicy,
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
+from handy_qwen.core.permissions import PermissionCommands
 from handy_qwen.core.view import Commands, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
@@ -37,6 +38,7 @@ from handy_qwen.ui.setup.pages import (
     Page,
     Progress,
 )
+from handy_qwen.ui.setup.permissions import PermissionsPage
 from handy_qwen.ui.setup.reading import DictationPage, MicrophonePage
 from handy_qwen.ui.style import draw_rounded, scheme
 from handy_qwen.ui.translation import tr
@@ -52,7 +54,10 @@ _SKIP = tr("S&kip")
 
 
 class SetupWindow(AppWindow):
-    """Shows the last view and model list it was given. Made and used on Qt's thread."""
+    """Shows the last view and model list it was given. Made and used on Qt's thread.
+
+    ``permission_commands`` are there where the system has to be asked for permissions.
+    """
 
     def __init__(
         self,
@@ -60,17 +65,22 @@ class SetupWindow(AppWindow):
         commands: Commands,
         meter: Meter,
         model_commands: ModelCommands,
+        permission_commands: PermissionCommands | None = None,
     ) -> None:
         super().__init__("setup", tr("Set up"), _SIZE_PX)
         self._is_minimized = False
         self.model = ModelPage(model_commands, commands)
         steps: list[Page] = [
-            self.model,  # first, so that it is downloaded behind the others
+            self.model,  # early, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),
             HotkeyPage(ask, commands),
             DictationPage(commands),
             AutostartPage(commands),
         ]
+        if permission_commands is not None:  # before the model: it may take a restart
+            permissions = PermissionsPage(permission_commands, commands)
+            permissions.moved_on.connect(lambda: self.first_focus().setFocus())
+            steps.insert(0, permissions)
         self._last = DonePage(steps)
         self._last.wanted.connect(self.go_to)
         self.pages: list[Page] = [*steps, self._last]

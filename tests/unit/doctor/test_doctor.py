@@ -17,6 +17,7 @@ import pytest
 from handy_qwen import __version__, cli, paths
 from handy_qwen.audio.devices import Device
 from handy_qwen.control import InstanceLock
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor import (
     CHECKS,
@@ -46,6 +47,7 @@ from handy_qwen.history.store import Places, default_folder
 from handy_qwen.models.installed import demo_model, model_entries
 from handy_qwen.models.machine import Choice, keep_choice
 from handy_qwen.settings import Configuration, Settings, read_configuration
+from handy_qwen.system import permissions
 from handy_qwen.system.entries import MenuEntry
 from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import Description
@@ -321,6 +323,26 @@ def test_a_display_that_does_not_answer_is_told_once():
     (finding,) = desktop.check_insertion(dead)
     assert finding.text.startswith("No text can be inserted.")
     assert "install" not in finding.remedy
+
+
+@pytest.mark.parametrize(
+    ("consents", "status", "said"),
+    [
+        ((Consent.UNASKED, Consent.GIVEN, Consent.GIVEN), Status.OK, "allows Microphone"),
+        ((Consent.REFUSED, Consent.GIVEN, Consent.GIVEN), Status.PROBLEM, "not allowed: Microphone."),
+        (
+            (Consent.GIVEN, Consent.UNASKED, Consent.REFUSED),
+            Status.PROBLEM,
+            "Accessibility, Input Monitoring.",
+        ),
+    ],
+)
+def test_what_macos_does_not_allow_is_named(monkeypatch, consents, status, said):
+    """What macOS still asks by itself is nothing to worry about: the first recording does."""
+    monkeypatch.setattr(permissions, "consents", lambda: dict(zip(Permission, consents, strict=True)))
+    (finding,) = desktop.check_permissions(context({}, platform="darwin"))
+    assert finding.status is status
+    assert said in finding.text
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QAbstractButton, QLabel
 
 from handy_qwen.core.models import ModelCommands, Told
 from handy_qwen.core.models import Problem as Trouble
+from handy_qwen.core.permissions import Consent, Permission, PermissionCommands
 from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
 from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
@@ -140,6 +141,7 @@ def everything_asked():
     made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
     made.microphone = Asked(MicrophoneCommands, made.calls)
     made.files = Asked(FilesCommands, made.calls)
+    made.permissions = Asked(PermissionCommands, made.calls)
     return made
 
 
@@ -181,8 +183,8 @@ def main(asked, view):
     return window
 
 
-def setup(asked, place):
-    window = SetupWindow(asked, asked, lambda: -20.0, asked.models)
+def setup(asked, place, permissions=None):
+    window = SetupWindow(asked, asked, lambda: -20.0, asked.models, permissions)
     window.show_view(CHOOSING)
     window.show_models(SHELVES["empty"])
     window.show()
@@ -193,6 +195,13 @@ def setup(asked, place):
 def typing(asked, permission):
     window = setup(asked, 3)
     window.show_view(replace(CHOOSING, key_permission=permission))
+    return window
+
+
+def permissions(asked, consents):
+    window = setup(asked, 1, asked.permissions)
+    window.go_to(0)
+    window.page._show_consents(dict(zip(Permission, consents, strict=True)))
     return window
 
 
@@ -276,6 +285,7 @@ WINDOWS = {
     },
     "settings-languages": (languages, ""),
     **{f"setup-{place}": (setup, place) for place in range(6)},
+    "setup-permissions": (permissions, (Consent.GIVEN, Consent.REFUSED, Consent.UNASKED)),
     "setup-typing": (typing, KeyPermission.UNASKED),
     "setup-typing-refused": (typing, KeyPermission.REFUSED),
 }

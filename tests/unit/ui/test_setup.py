@@ -12,8 +12,9 @@ from PySide6.QtWidgets import QAbstractButton, QApplication, QPushButton
 from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import Captured, CaptureStep, KeyOffer, KeyPermission, Mode
-from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View, Window
+from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.ui import strings
 from handy_qwen.ui.setup import pages, reading
@@ -743,3 +744,114 @@ def test_where_the_desktop_must_allow_typing_the_guide_explains_it_and_asks(wind
         assert commands(asked, "allow_keys") == [()]
     window.show_view(View(key_permission=KeyPermission.GIVEN))
     assert not page.typing.isVisible()
+
+
+# --- permissions, on macOS ----------------------------------------------------------------------------
+
+MAY_RECORD, MAY_TYPE, MAY_LISTEN = Permission
+
+
+@pytest.fixture
+def permitted(asked):
+    """The guide of macOS at its first page, and what its system says, given one after the other."""
+    made = SetupWindow(asked, asked, lambda: -18.0, asked.models, asked.permissions)
+    made.show_view(IDLE)
+    made.present()
+
+    def tell(*consents):
+        asked.permissions.callbacks["watch"](dict(zip(Permission, consents, strict=True)))
+        QApplication.processEvents()
+        return made.page
+
+    yield made, tell
+    made.close()
+    made.deleteLater()
+
+
+def allow_buttons(page):
+    """What can be pressed, by the words on it."""
+    return {
+        permission: line.button.text()
+        for permission, line in page.rows.items()
+        if line.button.isVisible() and line.button.isEnabled()
+    }
+
+
+def get_the_focus_back(window):
+    QApplication.sendEvent(window.page, QEvent(QEvent.Type.ActivationChange))
+
+
+def test_permissions_are_asked_for_one_after_the_other(asked, permitted, monkeypatch):
+    window, tell = permitted
+    page = tell(Consent.UNASKED, Consent.UNASKED, Consent.UNASKED)
+    assert allow_buttons(page) == {MAY_RECORD: "Allow…"}
+    assert page.rows[MAY_RECORD].button.hasFocus()
+    assert default_button(window) is page.rows[MAY_RECORD].button
+    page.rows[MAY_RECORD].button.click()
+    assert commands(asked, "ask") == [(MAY_RECORD,)]
+    tell(Consent.GIVEN, Consent.UNASKED, Consent.UNASKED)
+    assert page.rows[MAY_RECORD].state.isVisible()
+    assert allow_buttons(page) == {MAY_TYPE: "Allow…"}
+    assert page.rows[MAY_TYPE].button.hasFocus()
+    page.rows[MAY_TYPE].button.click()
+    tell(Consent.GIVEN, Consent.REFUSED, Consent.UNASKED)
+    assert allow_buttons(page) == {MAY_TYPE: "Open System Settings…"}, "macOS still shows its question"
+    monkeypatch.setattr(page, "isActiveWindow", lambda: True)
+    get_the_focus_back(window)
+    assert allow_buttons(page) == {MAY_TYPE: "Open System Settings…", MAY_LISTEN: "Allow…"}
+    page.rows[MAY_LISTEN].button.click()
+    tell(Consent.GIVEN, Consent.GIVEN, Consent.GIVEN)
+    assert allow_buttons(page) == {}
+    assert page.is_done
+    assert default_button(window) is window.forward
+    assert window.scrolled.hasFocus(), "Enter goes on, and no button is pressed by chance"
+
+
+def test_another_window_that_has_the_focus_may_be_the_question(permitted, monkeypatch):
+    window, tell = permitted
+    page = tell(Consent.UNASKED, Consent.UNASKED, Consent.UNASKED)
+    page.rows[MAY_RECORD].button.click()
+    monkeypatch.setattr(page, "isActiveWindow", lambda: False)
+    get_the_focus_back(window)
+    tell(Consent.REFUSED, Consent.UNASKED, Consent.UNASKED)
+    assert allow_buttons(page) == {MAY_RECORD: "Open System Settings…"}
+
+
+def test_what_is_allowed_is_looked_at_only_while_the_page_is_up(asked, permitted):
+    window, tell = permitted
+    tell(Consent.GIVEN, Consent.GIVEN, Consent.GIVEN)
+    assert commands(asked, "watch") == [()]
+    assert commands(asked, "leave") == []
+    window.go_to(1)
+    assert commands(asked, "leave") == [()]
+    window.go_to(0)
+    assert commands(asked, "watch") == [(), ()]
+    window.close()
+    assert commands(asked, "leave") == [(), ()]
+
+
+def test_a_restart_is_offered_where_macos_wants_one_and_brings_the_guide_back(asked, permitted):
+    window, tell = permitted
+    page = tell(Consent.GIVEN, Consent.REFUSED, Consent.GIVEN)
+    assert not page.restart.isVisible(), "nobody has done anything about it yet"
+    page.rows[MAY_TYPE].button.click()
+    assert page.restart.isVisible()
+    tell(Consent.GIVEN, Consent.GIVEN, Consent.GIVEN)
+    assert not page.restart.isVisible(), "the key works"
+    window.show_view(notice(1, NoticeKind.FAILED, is_lasting=True, subject=HOTKEYS))
+    assert page.restart.isVisible()
+    assert "after a restart" in page.advice.words
+    asked.calls.clear()
+    page.restart.click()
+    assert asked.calls == [("change", {"set_up": False}), ("quit", {"and_again": True})]
+
+
+def test_who_cannot_see_them_hears_which_permission_a_button_is_for(permitted):
+    _, tell = permitted
+    page = tell(Consent.REFUSED, Consent.UNASKED, Consent.UNASKED)
+    names = [line.button.accessibleName() for line in page.rows.values()]
+    assert names == ["Open System Settings…: Microphone", "Allow…: Accessibility", "Allow…: Input Monitoring"]
+
+
+def test_other_systems_ask_for_no_permissions(window):
+    assert window.pages[0].name == "Model"

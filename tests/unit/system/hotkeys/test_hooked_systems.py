@@ -9,6 +9,7 @@ import types
 import pytest
 
 from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoined, KeyUp
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import CaptureStep, Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.system.hotkeys import listener as listener_module
@@ -30,12 +31,10 @@ class FakeListener:
     """One of pynput's."""
 
     made: list = []  # noqa: RUF012 (emptied by the fixture)
-    is_trusted = True
 
     def __init__(self, **options):
         self.options = options
         self.is_running = False
-        self.IS_TRUSTED = self.is_trusted
         FakeListener.made.append(self)
 
     def start(self):
@@ -89,7 +88,6 @@ class FakeEar:
 @pytest.fixture(autouse=True)
 def pynput(monkeypatch):
     monkeypatch.setattr(FakeListener, "made", [])
-    monkeypatch.setattr(FakeListener, "is_trusted", True)
     fake = types.ModuleType("pynput")
     fake.keyboard = fake.mouse = types.SimpleNamespace(Listener=FakeListener)
     monkeypatch.setitem(sys.modules, "pynput", fake)
@@ -229,23 +227,45 @@ class Mac(Machine):
 
     def event(self, kind, code, process=0):
         event = (code, self.flags, process)
-        return FakeListener.made[-2].options["darwin_intercept"](kind, event) is event
+        return FakeListener.made[-2].options["on_event"](kind, event) is event
 
     def click(self, button):
-        FakeListener.made[-1].options["on_click"](0, 0, types.SimpleNamespace(name=button), True)
+        kind, number = {"left": (1, 0), "unknown": (25, 9)}[button]
+        assert self.mouse_event(kind, number), "the program gets it"
+
+    def mouse_event(self, kind, number):
+        event = (number, 0, 0)
+        return FakeListener.made[-1].options["on_event"](kind, event) is event
 
     def side_button(self, name, is_press):
         number = int(name.removeprefix("mouse")) - 1
         (self.down.add if is_press else self.down.discard)(-number - 1)
-        self.click("middle")  # pynput takes it for that
-        mouse = FakeListener.made[-1]
-        event = (number, 0, 0)
-        return mouse.options["darwin_intercept"](25 if is_press else 26, event) is event
+        return self.mouse_event(25 if is_press else 26, number)
 
     def media(self, number, is_press):
         """A media key: an event of the system, with the key and its state in one number."""
         event = (14, 8, number << 16 | (0x0A00 if is_press else 0x0B00))
-        return FakeListener.made[-2].options["darwin_intercept"](14, event) is event
+        return FakeListener.made[-2].options["on_event"](14, event) is event
+
+
+class FakeTap(FakeListener):
+    """An event tap."""
+
+    can_be_made = True
+
+    def __init__(self, _quartz, kinds, on_event, *, can_keep):
+        super().__init__(kinds=frozenset(kinds), on_event=self.checked(on_event), can_keep=can_keep)
+
+    def checked(self, on_event):
+        def hear(kind, event):
+            assert kind in self.options["kinds"] or kind in macos._TAP_DISABLED
+            return on_event(kind, event)
+
+        return hear
+
+    def start(self):
+        self.is_running = self.can_be_made
+        return self.is_running
 
 
 class FakeQuartz(types.ModuleType):
@@ -254,10 +274,9 @@ class FakeQuartz(types.ModuleType):
     def __init__(self):
         super().__init__("Quartz")
         self.machine = None
-        self.may_listen = True
 
     def CGEventGetIntegerValueField(self, event, field):  # noqa: N802
-        return {3: event[0], 9: event[0], 41: event[2]}[field]
+        return {3: event[0], 9: event[0], 41: event[2], 99: event[1], 149: event[2]}[field]
 
     def CGEventGetFlags(self, event):  # noqa: N802
         return event[1]
@@ -272,20 +291,15 @@ class FakeQuartz(types.ModuleType):
     def CGEventSourceButtonState(self, _state, button):  # noqa: N802
         return -button - 1 in self.machine.down
 
-    def CGPreflightListenEventAccess(self):  # noqa: N802
-        return self.may_listen
-
-    CGRequestListenEventAccess = CGPreflightListenEventAccess
-
 
 @pytest.fixture
 def quartz(monkeypatch):
     fake = FakeQuartz()
     monkeypatch.setitem(sys.modules, "Quartz", fake)
-    appkit = types.ModuleType("AppKit")
-    facts = lambda event: types.SimpleNamespace(subtype=lambda: event[1], data1=lambda: event[2])  # noqa: E731
-    appkit.NSEvent = types.SimpleNamespace(eventWithCGEvent_=facts)
-    monkeypatch.setitem(sys.modules, "AppKit", appkit)
+    monkeypatch.setattr(macos, "EventTap", FakeTap)
+    monkeypatch.setattr(FakeTap, "can_be_made", True)
+    fake.consents = dict.fromkeys(Permission, Consent.GIVEN)
+    monkeypatch.setattr(macos, "consent", fake.consents.__getitem__)
     return fake
 
 
@@ -701,11 +715,11 @@ def test_mac_hears_media_keys_which_are_no_keys_there(mac):
     assert one.heard.events == [KeyDown, KeyUp]
 
 
-def test_mac_has_every_movement_of_the_mouse_wait_only_while_a_button_is_wanted(mac):
+def test_mac_has_every_click_wait_only_while_a_button_is_wanted(mac):
     one = mac("f9")
 
     def waits():
-        return "darwin_intercept" in FakeListener.made[-1].options
+        return FakeListener.made[-1].options["can_keep"]
 
     assert not waits()
     one.capture()
@@ -740,13 +754,13 @@ def test_mac_tells_that_a_program_keeps_all_keys_to_itself_if_it_goes_on(monkeyp
 
 @pytest.mark.parametrize("pane", ["Input Monitoring", "Accessibility"])
 def test_mac_names_the_permission_that_is_missing(quartz, pane):
-    quartz.may_listen = pane != "Input Monitoring"
-    FakeListener.is_trusted = pane != "Accessibility"
+    quartz.consents[Permission(pane)] = Consent.UNASKED
     with pytest.raises(HotkeyError) as refused:
         MacHotkeys(Heard()).start([Hotkey("alt_r")])
     assert refused.value.reason is HotkeyReason.DENIED_BY_USER
-    assert f"Privacy & Security → {pane}" in refused.value.hint
-    assert not any(listener.is_running for listener in FakeListener.made)
+    assert pane in refused.value.title
+    assert "Set up again… → Permissions" in refused.value.hint
+    assert not FakeListener.made, "a tap would have the system ask"
 
 
 def test_windows_knows_nothing_of_what_is_pressed_while_it_calls_no_hook(windows, monkeypatch):
@@ -1110,10 +1124,10 @@ def test_side_buttons_of_raw_input_are_those_of_the_hook_and_movements_are_nothi
     assert list(raw_input.keys_of(event)) == [(VIRTUAL_KEYS["mouse4"], True), (VIRTUAL_KEYS["mouse5"], False)]
 
 
-@pytest.mark.parametrize("is_trusted", [True, False])
-def test_mac_makes_a_tap_anew_that_was_turned_off_or_reports_that_it_cannot(mac, is_trusted):
+@pytest.mark.parametrize("can_be_made", [True, False])
+def test_mac_makes_a_tap_anew_that_was_turned_off_or_reports_that_it_cannot(mac, monkeypatch, can_be_made):
     one = mac("f9")
-    FakeListener.is_trusted = is_trusted
+    monkeypatch.setattr(FakeTap, "can_be_made", can_be_made)
     tap = FakeListener.made[-2]
     assert one.event(0xFFFFFFFE, 0)
     for thread in threading.enumerate():
@@ -1121,9 +1135,9 @@ def test_mac_makes_a_tap_anew_that_was_turned_off_or_reports_that_it_cannot(mac,
             thread.join(10)
     assert not tap.is_running
     assert len(FakeListener.made) == 4
-    if is_trusted:
+    if can_be_made:
         assert not one.press("f9")
-    assert one.heard.events == [KeyDown if is_trusted else HotkeysFailed]
+    assert one.heard.events == [KeyDown if can_be_made else HotkeysFailed]
 
 
 # --- tables -------------------------------------------------------------------------------------------

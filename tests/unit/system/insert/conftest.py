@@ -1,17 +1,20 @@
 """Back ends on systems of our own."""
 
+import sys
 import threading
 
 import pytest
 
+from handy_qwen.system.insert import macos, windows
 from handy_qwen.system.insert.macos import MacOS
 from handy_qwen.system.insert.windows import Windows
 from handy_qwen.system.session import Kind, Session
-from tests.unit.system.insert.fake_systems import FakeMac, FakeWindows
+from tests.unit.system.insert.fake_mac import FakeMac
+from tests.unit.system.insert.fake_systems import FakeWindows
 
 SYSTEMS = {
-    "windows": (FakeWindows, Windows, Kind.WINDOWS, "windows.Win32"),
-    "macos": (FakeMac, MacOS, Kind.MACOS, "macos.Quartz"),
+    "windows": (FakeWindows, Windows, Kind.WINDOWS),
+    "macos": (FakeMac, MacOS, Kind.MACOS),
 }
 
 
@@ -25,8 +28,13 @@ def fake(request):
 @pytest.fixture
 def backend(fake, monkeypatch):
     """The back end on ``fake``, in a hurry."""
-    system, kind, api = next(made for cls, *made in SYSTEMS.values() if type(fake) is cls)
-    monkeypatch.setattr(f"handy_qwen.system.insert.{api}", lambda: fake)
+    system, kind = next(made for cls, *made in SYSTEMS.values() if type(fake) is cls)
+    if kind is Kind.MACOS:
+        for name, module in fake.modules.items():
+            monkeypatch.setitem(sys.modules, name, module)
+        monkeypatch.setattr(macos, "consent", fake.consents.__getitem__)
+    else:
+        monkeypatch.setattr(windows, "Win32", lambda: fake)
     monkeypatch.setattr(system, "RELEASE_WAIT_S", 0.05)
     monkeypatch.setattr(system, "FETCH_WAIT_S", 0.5)
     monkeypatch.setattr(system, "RESTORE_AFTER_S", 0.05)

@@ -1,4 +1,4 @@
-"""A Windows and a macOS of our own: a keyboard, a clipboard, and a window that pastes."""
+"""A Windows of our own: a keyboard, a clipboard, and a window that pastes."""
 
 import threading
 import time
@@ -8,7 +8,6 @@ import pytest
 
 from handy_qwen.errors import InsertError
 from handy_qwen.system.insert import windows
-from handy_qwen.system.insert.macos import COMMAND, KEY_V, MARKS, TEXT_TYPE, Quartz
 from handy_qwen.system.insert.win32 import (
     KEYUP,
     WM_APP,
@@ -24,9 +23,6 @@ TARGET, TARGET_PROCESS, MANAGER = 100, 10, 200
 OURS, CONTROL = 300, 101
 HTML, FILES = 0xC0A0, 15
 BITMAP, METAFILE, DIB, DIBV5, EMF = 2, 3, 8, 17, 14
-
-
-OLD = [{TEXT_TYPE: b"old", "public.html": b"<b>old</b>"}, {"public.png": b"\x89PNG"}]
 
 
 @dataclass
@@ -236,68 +232,6 @@ class FakeWindows(Win32):
 
     def is_private(self):
         return {self.names.get(name) for name in CONCEAL} <= set(self.content)
-
-
-class FakeMac(Quartz):
-    """A pasteboard and a keyboard; the frontmost application pastes on Cmd+V."""
-
-    def __init__(self):
-        self.content, self.count, self.marks = list(OLD), 5, ()
-        self.sent, self.flags, self.front = [], 0, (77, "com.example.Editor")
-        self.is_allowed, self.pastes, self.pasted = True, True, []
-        self.promised = None
-        self.asked, self.on_send = [], lambda: None
-
-    def may_post(self):
-        return self.is_allowed
-
-    def key(self, code, *, is_press, flags, text):
-        self.sent.append((code, is_press, flags, text))
-        self.on_send()
-        if is_press and code == KEY_V and flags == COMMAND and self.pastes:
-            text, on_fetch = self.promised
-            self.pasted.append(text)
-            on_fetch()
-
-    def held_flags(self):
-        return self.flags
-
-    def frontmost(self):
-        return self.front
-
-    def change_count(self):
-        return self.count
-
-    def kinds(self):
-        return [list(item) for item in self.content]
-
-    def data(self, item, kind):
-        self.asked.append(kind)
-        value = self.content[item][kind]
-        return value() if callable(value) else value
-
-    def write(self, items):
-        self.content, self.promised = list(items), None
-        self.count += 1
-        return self.count
-
-    def promise(self, text, marks, on_fetch):
-        self.content, self.promised, self.marks = [], (text, on_fetch), tuple(marks)
-        self.count += 1
-        return self.count
-
-    def copies_text(self, text):
-        self.write([{TEXT_TYPE: text.encode()}])
-
-    def text(self):
-        """The text on the pasteboard; None if it is only promised."""
-        return None if self.promised else self.content[0][TEXT_TYPE].decode()
-
-    def loses_focus(self):
-        self.front = (0, "")
-
-    def is_private(self):
-        return MARKS[0] in (self.marks if self.promised else self.content[0])
 
 
 def rest(backend):

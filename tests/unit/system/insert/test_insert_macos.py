@@ -4,12 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import macos
 from handy_qwen.system.insert.backend import Inserted, chunks
-from handy_qwen.system.insert.macos import COMMAND, CONTROL, KEY_RETURN, TEXT_TYPE
-from tests.unit.system.insert.fake_systems import OLD, reason_of, rest
+from handy_qwen.system.insert.macos import COMMAND, CONTROL, KEY_RETURN, KEY_V, OPTION, TEXT_TYPE
+from tests.unit.system.insert.fake_mac import OLD
+from tests.unit.system.insert.fake_systems import reason_of, rest
 
 
 @given(st.text(st.sampled_from("ab\n\té我🙂𠜎")))
@@ -44,31 +46,41 @@ def test_a_pasteboard_that_cannot_be_kept_is_left_alone(fake, backend, monkeypat
     if why == "too large":
         monkeypatch.setattr(macos, "KEEP_BYTES", 5)
     else:
-        read = fake.data
 
-        def change(item, kind):
-            fake.count += 1
-            return read(item, kind)
+        def change():
+            fake.pasteboard.count += 1
 
-        fake.data = change
+        fake.on_read = change
     assert reason_of(backend.paste_text, "said") is InsertReason.CLIPBOARD_IN_USE
     assert (fake.content, fake.sent) == (OLD, [])
 
 
 def test_a_text_is_typed_whole_and_in_order(fake, backend):
-    backend.type_text("naïve 🙂 and so on, and so on\nnext")
-    pressed = [(code, text) for code, is_press, flags, text in fake.sent if is_press and not flags]
-    assert "".join("\n" if code == KEY_RETURN else text for code, text in pressed) == (
-        "naïve 🙂 and so on, and so on\nnext"
-    )
-    assert len(fake.sent) == 2 * len(pressed)
+    fake.flags = OPTION  # held: the events have modifiers of their own
+    backend.type_text("naïf 🙂🙂🙂🙂🙂🙂🙂🙂🙂 and so on, and so on\nnext")
+    presses, releases = fake.sent[::2], fake.sent[1::2]
+    assert [(code, text) for code, _, _, text in presses] == [
+        (0, "naïf 🙂🙂🙂🙂🙂🙂🙂"),
+        (0, "🙂🙂 and so on, and "),
+        (0, "so on"),
+        (KEY_RETURN, ""),
+        (0, "next"),
+    ]
+    assert [(is_press, flags) for _, is_press, flags, _ in presses] == [(True, 0)] * 5
+    assert releases == [(code, False, flags, text) for code, _, flags, text in presses], "a release for each"
+
+
+def test_the_chord_has_its_modifier_and_its_letter_and_nothing_else(fake, backend):
+    backend.paste_text("said")
+    assert fake.sent == [(KEY_V, True, COMMAND, "v"), (KEY_V, False, COMMAND, "v")]
 
 
 @pytest.mark.parametrize("method", ["type_text", "paste_text"])
 def test_without_the_permission_nothing_is_sent_and_the_hint_says_where_to_give_it(fake, backend, method):
-    fake.is_allowed = False
-    with pytest.raises(InsertError, match="Accessibility") as caught:
+    fake.consents[Permission.ACCESSIBILITY] = Consent.UNASKED
+    with pytest.raises(InsertError) as caught:
         getattr(backend, method)("said")
+    assert "Permissions" in caught.value.hint
     assert caught.value.reason is InsertReason.DENIED_BY_USER
     assert (fake.content, fake.sent) == (OLD, [])
 

@@ -1,0 +1,80 @@
+"""The presenter of the guide's page on which macOS is asked for permissions.
+
+    page --watch, ask--> inbox --> thread "permissions" --> the system --Consents--> page
+
+While the page is up the system is asked again and again what is allowed, because it does not tell of changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from handy_qwen.core.permissions import Consent, Consents, ConsentsListener, Permission
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.worker import Worker, queued
+from handy_qwen.system import permissions
+
+LOOK_S = 1.0
+
+
+class PermissionsPresenter:
+    """Implements ``core.permissions.PermissionCommands``.
+
+    Args:
+        look: What the user has said, as far as the system tells.
+        ask: Has the system ask the user, and calls back when there is an answer, on any thread.
+        open_settings: Opens the system's settings at a permission.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Consents] = permissions.consents,
+        ask: Callable[[Permission, Callable[[], None]], None] = permissions.ask,
+        open_settings: Callable[[Permission], None] = permissions.open_settings,
+    ) -> None:
+        self._look_at_system, self._ask, self._open_settings = look, ask, open_settings
+        self._show: ConsentsListener | None = None  # while the page is up
+        self._asked: set[Permission] = set()  # since the program started
+        self.thread = Worker("permissions", routine=self._look, pause_s=self._pause_s, is_lazy=True)
+        self.workers = {watchdog.PERMISSIONS: self.thread}
+
+    def close(self, timeout_s: float) -> None:
+        """End the thread. Safe to call twice."""
+        self.thread.stop(timeout_s)
+
+    # --- done on "permissions" -----------------------------------------------------------------------
+
+    @queued
+    def watch(self, show: ConsentsListener) -> None:
+        """Tell what is allowed, now and again and again, until ``leave``."""
+        self._show = show
+        self._look()
+
+    @queued
+    def leave(self) -> None:
+        """Tell nothing more."""
+        self._show = None
+
+    @queued
+    def ask(self, permission: Permission) -> None:
+        """Have the system ask the user, or open its settings: see ``PermissionCommands``."""
+        if self._consents()[permission] is Consent.REFUSED:
+            self._open_settings(permission)
+        else:
+            self._asked.add(permission)
+            self._ask(permission, lambda: self.thread.do(self._look))
+        self._look()
+
+    def _look(self) -> None:
+        if self._show is not None:
+            self._show(self._consents())
+
+    def _consents(self) -> Consents:
+        found = dict(self._look_at_system())
+        for permission in self._asked - {Permission.MICROPHONE}:  # of which the system tells all
+            if found[permission] is Consent.UNASKED:
+                found[permission] = Consent.REFUSED
+        return found
+
+    def _pause_s(self) -> float | None:
+        return None if self._show is None else LOOK_S
