@@ -20,8 +20,8 @@ from handy_qwen.core.types import (
     Mode,
     Profile,
     Rules,
-    Surroundings,
     Target,
+    TextAround,
 )
 from handy_qwen.core.view import Choices, NoticeKind, View
 from handy_qwen.errors import HandyError
@@ -66,7 +66,7 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
         st.sampled_from([EDITOR, TERMINAL, Target()]),
         st.none() | st.sampled_from([0.0, 1e9]),
     ),
-    st.builds(ev.SurroundingsNoted, TAKES, st.builds(Surroundings, st.just("a"), st.just("b"))),
+    st.builds(ev.TextAroundNoted, TAKES, st.builds(TextAround, st.just("a"), st.just("b"))),
     st.builds(ev.Touched, TAKES, st.none() | st.sampled_from([0.0, 1e9])),
     st.builds(ev.Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(ev.Progressed, TAKES),

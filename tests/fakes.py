@@ -29,8 +29,8 @@ from handy_qwen.core.types import (
     OnCaptured,
     Samples,
     Submit,
-    Surroundings,
     Target,
+    TextAround,
 )
 from handy_qwen.runtime.controller import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
@@ -213,7 +213,7 @@ class FakeInserter:
         self.asked = self.hastened = 0
         self.erased: list[str] = []
         self.clipboard = ""
-        self.around: Surroundings | None = None
+        self.around: TextAround | None = None
 
     def allow_keys(self) -> None:
         self.asked += 1
@@ -227,7 +227,7 @@ class FakeInserter:
     def hasten(self) -> None:
         self.hastened += 1
 
-    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+    def text_around(self, target: Target, most: int) -> TextAround | None:
         return self.around if target == self.target else None
 
     def insert(
@@ -321,7 +321,7 @@ class AtOnce(Worker):
         call()
 
 
-AT_ONCE = {name: AtOnce(name) for name in ("focus", "copying", "setting")}
+AT_ONCE = {name: AtOnce(name) for name in ("focus", "looking", "copying", "setting")}
 
 
 class Calls(Protocol):

@@ -95,6 +95,7 @@ class Parts:
             watchdog.CUES: self.cues.thread,
             watchdog.PLAYBACK: self.player.thread,
             watchdog.FOCUS: self.ports.focus,
+            watchdog.LOOKING: self.ports.looking,
             watchdog.COPYING: self.ports.copying,
             watchdog.SETTING: self.ports.setting,
             watchdog.HOTKEYS: self.ports.hotkeys,
@@ -115,6 +116,7 @@ class Parts:
         """The ends of the others, but for the history."""
         return {
             "focus": self.ports.focus.stop,
+            "looking": self.ports.looking.stop,
             "copying": self.ports.copying.stop,
             "engine": self.transcriber.close,
             "cues": self.cues.stop,

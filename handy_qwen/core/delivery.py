@@ -14,7 +14,7 @@ from dataclasses import replace
 from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.corrections import corrected
-from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, SurroundingsNoted, Transcribed
+from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, TextAroundNoted, Transcribed
 from handy_qwen.core.orthography import join
 from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
@@ -137,7 +137,7 @@ def look_around(turn: Turn, take: Take) -> None:
         turn.do(effects.LookAround(take.number, take.target))
 
 
-def has_surroundings(turn: Turn, event: SurroundingsNoted) -> None:
+def has_text_around(turn: Turn, event: TextAroundNoted) -> None:
     """What the text of a take will continue is known, before it is inserted."""
     take = turn.take(event.take)
     if take is not None and all(one.stage is not Stage.INSERTING for one in turn.now.takes):

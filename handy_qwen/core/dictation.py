@@ -154,8 +154,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             delivery.was_copied(turn, event)
         case events.FocusNoted():
             delivery.has_focus(turn, event)
-        case events.SurroundingsNoted():
-            delivery.has_surroundings(turn, event)
+        case events.TextAroundNoted():
+            delivery.has_text_around(turn, event)
         case events.Recovered():
             recovery.has_recovered(turn, event)
         case events.Kept():

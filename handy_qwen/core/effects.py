@@ -115,7 +115,7 @@ class PrepareInsertion:
 class LookAround:
     """Find out what the text of take ``take``, the next for ``target``, will stand between.
 
-    SurroundingsNoted answers, if anybody knows.
+    TextAroundNoted answers, if anybody knows.
     """
 
     take: int

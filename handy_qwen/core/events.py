@@ -17,8 +17,8 @@ from handy_qwen.core.types import (
     KeyOffer,
     KeyPermission,
     Rules,
-    Surroundings,
     Target,
+    TextAround,
 )
 from handy_qwen.core.view import Choices, Remedy
 from handy_qwen.errors import HandyError
@@ -252,11 +252,11 @@ class FocusNoted:
 
 
 @dataclass(frozen=True, slots=True)
-class SurroundingsNoted:
+class TextAroundNoted:
     """``around`` stood where the text of take ``take`` will go, when the user stopped speaking."""
 
     take: int
-    around: Surroundings
+    around: TextAround
 
 
 @dataclass(frozen=True, slots=True)
@@ -429,7 +429,7 @@ HotkeyEvent = KeyEvent | HotkeysSet | HotkeysFailed | HotkeysAssigned | HotkeysD
 MicrophoneEvent = RecordingBegan | RecordingEnded | MicrophoneChanged | Heard | Muted
 ModelEvent = ModelLoading | ModelReady | ModelFailed | ModelUnloaded
 EngineEvent = ModelEvent | Previewed | Progressed | Transcribed | Failed
-InsertionEvent = FocusNoted | SurroundingsNoted | Touched | Delivered | Copied | KeysPermitted
+InsertionEvent = FocusNoted | TextAroundNoted | Touched | Delivered | Copied | KeysPermitted
 HistoryEvent = Recovered | Kept | Replayed
 UserEvent = Requested | Recalled | Corrected
 ProgramEvent = Configured | Noted | Trouble | Ticked | Slept

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Event
-from handy_qwen.core.types import Delivery, Hotkey, Method, OnCaptured, Samples, Submit, Surroundings, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, OnCaptured, Samples, Submit, Target, TextAround
 
 Post = Callable[[Event], None]
 """Hands an event to the controller. May be called from any thread; never blocks."""
@@ -163,7 +163,7 @@ class Inserter(Protocol):
     def focused(self) -> Target:
         """The window that has the focus now. May wait for the desktop, for ever if that hangs."""
 
-    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+    def text_around(self, target: Target, most: int) -> TextAround | None:
         """Up to ``most`` characters to either side of the cursor in ``target``. May wait for the desktop.
 
         None: ``target`` has lost the focus, or tells nobody.

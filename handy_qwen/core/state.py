@@ -28,8 +28,8 @@ from handy_qwen.core.types import (
     Profile,
     Rules,
     Submit,
-    Surroundings,
     Target,
+    TextAround,
 )
 from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.message import Message
@@ -75,7 +75,7 @@ class Take:
     profile: Profile = NO_PROFILE  # of the program it is for
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
-    around: Surroundings | None = None  # what its text will continue; None: nobody knows
+    around: TextAround | None = None  # what its text will continue; None: nobody knows
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)

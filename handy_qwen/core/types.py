@@ -174,7 +174,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class TextAround:
     """What stands in a field around the cursor, or around what is marked there and will be replaced."""
 
     before: str = field(repr=False)

@@ -24,7 +24,7 @@ from handy_qwen.core.events import (
     FocusNoted,
     HotkeysFailed,
     HotkeysSet,
-    SurroundingsNoted,
+    TextAroundNoted,
     Ticked,
     Touched,
 )
@@ -160,9 +160,9 @@ class Ports:
     """The adapters of this run. Called on the controller's thread, but for ``copy_text``: on any.
 
     Nothing here keeps the dictation thread waiting. Most ports have threads of their own; what may wait for
-    the desktop is done on three more, each with its own: any of them can hang, and copying is the way out
-    when inserting fails. ``focus`` asks which window has the focus, ``copy`` copies, ``hotkeys-set`` sets the
-    hotkeys.
+    the desktop is done on four more, each with its own: any of them can hang, and copying is the way out
+    when inserting fails. ``focus`` asks which window has the focus, ``look-around`` what is in it, ``copy``
+    copies, ``hotkeys-set`` sets the hotkeys.
     """
 
     hotkeys: HotkeyListener
@@ -175,6 +175,7 @@ class Ports:
     attempt: Attempt
     moment: Callable[[], Mapping[str, str]] = field(default=dict)  # today's "date" and the "time", worded
     focus: Worker = field(default_factory=partial(Worker, "focus", is_lazy=True))
+    looking: Worker = field(default_factory=partial(Worker, "look-around", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
     captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
@@ -212,7 +213,7 @@ class Ports:
                 self._later(self.focus, effect, partial(self._note_focus, effect))
                 self.inserter.prepare(method)
             case effects.LookAround():
-                self._later(self.focus, effect, partial(self._look_around, effect))
+                self._later(self.looking, effect, partial(self._look_around, effect))
             case effects.Insert():
                 self._insert(effect)
             case effects.Copy():
@@ -284,9 +285,9 @@ class Ports:
         self.post(FocusNoted(effect.take, self.inserter.focused(), self.hotkeys.touched_s()))
 
     def _look_around(self, effect: effects.LookAround) -> None:
-        around = self.inserter.surroundings(effect.target, TAIL)
+        around = self.inserter.text_around(effect.target, TAIL)
         if around is not None:
-            self.post(SurroundingsNoted(effect.take, around))
+            self.post(TextAroundNoted(effect.take, around))
 
     def _look_up(self, effect: effects.LookUp) -> None:
         def answer(clipboard: str) -> None:

@@ -211,6 +211,7 @@ HISTORY = Expected("history", Message("The history"), 60.0)  # a disk that sleep
 FOCUS = Expected(
     "focus", Message("Finding the focused window"), 10.0, Message("Texts wait in Handy Qwen meanwhile.")
 )
+LOOKING = Expected("text around the cursor", Message("Reading the text around the cursor"), 10.0)
 # On Wayland some steps start a program each.
 COPYING = Expected(
     "copying",

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from jeepney import DBusAddress, Message, Properties, message_bus, new_method_call
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
-from handy_qwen.core.types import Surroundings
+from handy_qwen.core.types import TextAround
 from handy_qwen.system.portal import BROKEN, Connection, connect
 
 logger = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ _EMBEDDED = "\ufffc"  # in place of what is not in this node's own text
 _SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
 
 
-def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> Surroundings | None:
+def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> TextAround | None:
     """Up to ``most`` characters to either side of the cursor in the focused field of ``process``.
 
     None: not known, or a field for passwords. May take ``MOST_S``; some seconds more where a bus hangs.
@@ -56,7 +56,7 @@ class _Reader:
         self._connection = connection
         self._end_s = time.monotonic() + MOST_S
 
-    def around(self, process: int, most: int) -> Surroundings | None:
+    def around(self, process: int, most: int) -> TextAround | None:
         for name, path in self._children(_REGISTRY, _ROOT):
             if self._ask(message_bus.GetConnectionUnixProcessID(name))[0] == process:
                 for owner, place in self._focused(name, path):
@@ -75,7 +75,7 @@ class _Reader:
             if states[0] & _FOCUSED:
                 yield child
 
-    def _around_cursor(self, owner: str, place: str, most: int) -> Surroundings | None:
+    def _around_cursor(self, owner: str, place: str, most: int) -> TextAround | None:
         field = DBusAddress(place, owner, _TEXT)
         ((_, start),) = self._ask(Properties(field).get("CaretOffset"))
         (role,) = self._ask(new_method_call(DBusAddress(place, owner, _ACCESSIBLE), "GetRole"))
@@ -89,7 +89,7 @@ class _Reader:
         before, after = (
             self._ask(new_method_call(field, "GetText", "ii", place))[0].translate(_SAME) for place in places
         )
-        return None if _EMBEDDED in before else Surroundings(before, after, is_marked=start != end)
+        return None if _EMBEDDED in before else TextAround(before, after, is_marked=start != end)
 
     def _children(self, name: str, path: str) -> list[tuple[str, str]]:
         (found,) = self._ask(new_method_call(DBusAddress(path, name, _ACCESSIBLE), "GetChildren"))

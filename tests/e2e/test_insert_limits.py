@@ -2,7 +2,7 @@
 
 import pytest
 
-from handy_qwen.core.types import Delivery, Method, Surroundings
+from handy_qwen.core.types import Delivery, Method, TextAround
 from handy_qwen.system import accessibility
 from handy_qwen.system.accessibility import text_around_cursor
 from tests.e2e.desk import Desktop, GtkTarget, QtTarget, require
@@ -62,7 +62,7 @@ def test_where_the_text_is_whole_it_is_deleted(bench, target):
     text = f"{SAID}\nGrüße, 你好."
     insertion.insert(MINE + text, Method.PASTE)
     assert target.wait_for_text(MINE + text) == MINE + text
-    assert text_around_cursor(target.process.pid, len(text)) == Surroundings(text, "")
+    assert text_around_cursor(target.process.pid, len(text)) == TextAround(text, "")
     assert text_around_cursor(target.process.pid + 1, len(text)) is None
     assert not erase(insertion, f"{text[:-2]}吗.")
     assert erase(insertion, text)
@@ -76,14 +76,14 @@ def test_it_is_known_what_stands_around_the_cursor_and_what_is_marked(bench, tar
     assert target.wait_for_text("I like apples.") == "I like apples."
     for _ in "apples.":
         desk.run("xdotool", "key", "Left")
-    around = insertion.backend.surroundings
+    around = insertion.backend.text_around
     wait_until(
-        lambda: around(target.window, 400) == Surroundings("I like ", "apples."), "the cursor in the middle"
+        lambda: around(target.window, 400) == TextAround("I like ", "apples."), "the cursor in the middle"
     )
-    assert around(target.window, 3) == Surroundings("ke ", "app")
+    assert around(target.window, 3) == TextAround("ke ", "app")
     assert around(target.window + 1, 3) is None, "another window has the focus"
     desk.run("xdotool", "key", "shift+End")
-    marked = Surroundings("I like ", "", is_marked=True)
+    marked = TextAround("I like ", "", is_marked=True)
     wait_until(lambda: around(target.window, 400) == marked, "the rest marked")
     assert not erase(insertion, "I like "), "a key would delete what is marked"
 
@@ -93,4 +93,4 @@ def test_a_field_for_passwords_is_not_read(bench, target):
     _, insertion = bench
     insertion.insert("secret", Method.PASTE)
     assert target.wait_for_text("secret") == "secret"
-    assert insertion.backend.surroundings(target.window, 400) is None
+    assert insertion.backend.text_around(target.window, 400) is None

@@ -27,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
-from handy_qwen.core.types import KeyPermission, Method, Submit, Surroundings, Target
+from handy_qwen.core.types import KeyPermission, Method, Submit, Target, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
@@ -85,7 +85,7 @@ class Unsure(Exception):  # noqa: N818 (not an error: it may have worked)
 class Backend:
     """One windowing system. This class itself is for desktops where nothing can be inserted.
 
-    Threads: every method is called on the inserter's thread, except ``focused``, ``surroundings``,
+    Threads: every method is called on the inserter's thread, except ``focused``, ``text_around``,
     ``copy`` and ``was_injecting``, which any thread may call, and ``close``, which comes last.
     """
 
@@ -114,7 +114,7 @@ class Backend:
         """The window with the focus; ``Target()`` if that is unknown."""
         return Target()
 
-    def surroundings(self, window: int, most: int) -> Surroundings | None:  # noqa: ARG002 (for subclasses)
+    def text_around(self, window: int, most: int) -> TextAround | None:  # noqa: ARG002 (for subclasses)
         """Up to ``most`` characters to either side of the cursor in ``window``; None: nobody knows."""
         return None
 

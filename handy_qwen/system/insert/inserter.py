@@ -16,7 +16,7 @@ from functools import partial
 
 from handy_qwen.core.events import Delivered, Failed, KeysPermitted
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Surroundings, Target
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target, TextAround
 from handy_qwen.errors import HandyError, InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread, Worker
@@ -94,9 +94,9 @@ class DesktopInserter:
         """The window that has the focus now."""
         return self._backend.focused()
 
-    def surroundings(self, target: Target, most: int) -> Surroundings | None:
+    def text_around(self, target: Target, most: int) -> TextAround | None:
         """What stands around the cursor in ``target``. See ``Inserter``."""
-        return self._backend.surroundings(target.window, most)
+        return self._backend.text_around(target.window, most)
 
     def prepare(self, method: Method) -> None:
         """A text may have to be inserted soon. See ``Inserter``."""

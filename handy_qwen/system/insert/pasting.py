@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, TypeVar
 
-from handy_qwen.core.types import Method, Submit, Surroundings
+from handy_qwen.core.types import Method, Submit, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Inbox, Result
@@ -154,7 +154,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         """The chord that pastes in this window."""
         return self.PASTE
 
-    def _around(self, focus: Focus, most: int) -> Surroundings | None:  # noqa: ARG002 (for subclasses)
+    def _around(self, focus: Focus, most: int) -> TextAround | None:  # noqa: ARG002 (for subclasses)
         """Up to ``most`` characters to either side of the cursor in a window; None: nobody knows."""
         return None
 

@@ -24,7 +24,7 @@ import os
 from collections.abc import Iterable
 from typing import ClassVar
 
-from handy_qwen.core.types import Submit, Surroundings, Target
+from handy_qwen.core.types import Submit, Target, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
@@ -161,11 +161,11 @@ class Windows(PastingBackend[int]):
         is_terminal = self._api.window_class(focus) in SHIFT_INSERT_CLASSES
         return (VK_LSHIFT, VK_INSERT) if is_terminal else self.PASTE
 
-    def surroundings(self, window: int, most: int) -> Surroundings | None:
+    def text_around(self, window: int, most: int) -> TextAround | None:
         """See ``Backend``."""
         return self._around(window, most) if self._api.foreground() == window else None
 
-    def _around(self, focus: int, most: int) -> Surroundings | None:
+    def _around(self, focus: int, most: int) -> TextAround | None:
         return text_around_caret(self._api, focus, most)
 
     def _press(self, chord: Chord, focus: int) -> None:
@@ -239,7 +239,7 @@ def key_event(key: int, *, is_press: bool) -> KeyEvent:
     return KeyEvent(key, flags=(EXTENDED if key in EXTENDED_KEYS else 0) | (0 if is_press else KEYUP))
 
 
-def text_around_caret(api: Win32, window: int, most: int) -> Surroundings | None:
+def text_around_caret(api: Win32, window: int, most: int) -> TextAround | None:
     """Up to ``most`` characters to either side of the cursor in the field of ``window`` that has the focus.
 
     None: it is none of Windows' own, or one for passwords. Blocks for twice ``win32.ANSWER_S`` at most.
@@ -268,4 +268,4 @@ def text_around_caret(api: Win32, window: int, most: int) -> Surroundings | None
     )
     if len(units) < 2 * end or EMBEDDED in before + marked:
         return None
-    return Surroundings(before[-most:], after[:most], is_marked=start != end)
+    return TextAround(before[-most:], after[:most], is_marked=start != end)

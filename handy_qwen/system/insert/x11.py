@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from handy_qwen.core.types import Submit, Surroundings, Target
+from handy_qwen.core.types import Submit, Target, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
@@ -116,14 +116,14 @@ class X11(PastingBackend[FocusedWindow]):
         self._focus.close()
         disconnect(self._connection)
 
-    def surroundings(self, window: int, most: int) -> Surroundings | None:
+    def text_around(self, window: int, most: int) -> TextAround | None:
         """See ``Backend``."""
         return self._told(most) if self._focus.target().window == window else None
 
-    def _around(self, _focus: FocusedWindow, most: int) -> Surroundings | None:
+    def _around(self, _focus: FocusedWindow, most: int) -> TextAround | None:
         return self._told(most)
 
-    def _told(self, most: int) -> Surroundings | None:
+    def _told(self, most: int) -> TextAround | None:
         process = self._focus.process()
         return text_around_cursor(process, most) if process else None
 

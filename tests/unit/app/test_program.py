@@ -443,6 +443,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "history",
         "hotkey listener",
         "focus",
+        "text around the cursor",
         "copying",
         "setting of hotkeys",
         "insertion",

@@ -14,7 +14,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.recording import ENDING_S, FOCUS_S, MUTED
 from handy_qwen.core.state import NOTICE_S, Dictation, Stage, view_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Surroundings, Target
+from handy_qwen.core.types import Delivery, Hotkey, Method, Mode, Submit, Target, TextAround
 from handy_qwen.core.view import HOTKEYS, MICROPHONE, SETTINGS, Choices, NoticeKind, Phase, Remedy
 from handy_qwen.engine.api import GAP
 from handy_qwen.errors import DownloadError, DownloadReason, LanguageError, SettingsError
@@ -594,7 +594,7 @@ def test_pasting_again_does_not_wait_for_a_take_that_is_recorded():
 
 
 def around(take, before, after=""):
-    return ev.SurroundingsNoted(take, Surroundings(before, after))
+    return ev.TextAroundNoted(take, TextAround(before, after))
 
 
 def test_a_text_continues_what_stands_before_the_cursor():

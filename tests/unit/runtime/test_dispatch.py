@@ -27,7 +27,7 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
     Replayed,
-    SurroundingsNoted,
+    TextAroundNoted,
     Transcribed,
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
@@ -39,8 +39,8 @@ from handy_qwen.core.types import (
     LiveMode,
     Method,
     Submit,
-    Surroundings,
     Target,
+    TextAround,
 )
 from handy_qwen.core.view import View
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
@@ -70,10 +70,10 @@ def test_what_stands_around_the_cursor_is_noted_if_it_is_known():
     ports, events = desk()
     ports.run(fx.LookAround(3, Target(1, "editor")))
     assert events == []
-    ports.inserter.around = Surroundings("diary", "")
+    ports.inserter.around = TextAround("diary", "")
     ports.run(fx.LookAround(3, Target(1, "editor")))
     ports.run(fx.LookAround(3, Target(2, "another")))
-    assert events == [SurroundingsNoted(3, Surroundings("diary", ""))]
+    assert events == [TextAroundNoted(3, TextAround("diary", ""))]
     assert "diary" not in repr(events)
 
 
@@ -276,7 +276,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
         hangs, recorder, transcriber, inserter, cues, history, events.put, lambda _effect, work: work()
     )
     gate.parts += [recorder.close, transcriber.close, cues.stop, inserter.close, history.close]
-    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    gate.parts += [part.stop for part in (ports.focus, ports.looking, ports.copying, ports.setting)]
     for effect in everything(1) + everything(2):
         run_in_time(ports, effect)
     assert not gate.is_open.is_set()
@@ -286,6 +286,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
     ("effect", "asked", "thread"),
     [
         (fx.PrepareInsertion(1, Method.PASTE), "focused", "focus"),
+        (fx.LookAround(1, Target(1)), "text_around", "look-around"),
         (fx.Copy("diary"), "copy", "copy"),
         (fx.ListenFor(()), "start", "hotkeys-set"),
         (fx.WatchEscape(is_wanted=True), "watch_escape", "hotkeys-set"),
@@ -295,7 +296,7 @@ def test_what_the_desktop_may_keep_waiting_is_asked_on_another_thread(gate, effe
     hangs, events = Blocked(gate, HotkeyListener, Inserter), []
     hangs.prepare = lambda _method: None
     ports = Ports(*[hangs] * 6, events.append, lambda _effect, work: work())
-    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    gate.parts += [part.stop for part in (ports.focus, ports.looking, ports.copying, ports.setting)]
     run_in_time(ports, effect)
     assert hangs.called.get(timeout=30) == (asked, thread)
     assert events == [], "it is told when it has happened, and no sooner"
@@ -307,7 +308,7 @@ def test_texts_are_copied_while_the_focus_and_the_hotkeys_hang(gate):
     well.focused = hangs.focused
     history = FakeHistory(events.put)
     ports = Ports(hangs, hangs, hangs, well, hangs, history, events.put, lambda _effect, work: work())
-    gate.parts += [ports.focus.stop, ports.copying.stop, ports.setting.stop]
+    gate.parts += [part.stop for part in (ports.focus, ports.looking, ports.copying, ports.setting)]
     for effect in (fx.PrepareInsertion(1, Method.PASTE), fx.ListenFor(()), fx.Copy("diary", (6,))):
         ports.run(effect)
     assert events.get(timeout=30) == Copied((6,))

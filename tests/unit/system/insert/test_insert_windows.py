@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from handy_qwen.core.types import Submit, Surroundings
+from handy_qwen.core.types import Submit, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import windows, windows_clipboard
 from handy_qwen.system.insert.backend import UNKNOWN, Inserted
@@ -405,13 +405,13 @@ def at_the_end(kind, text, units, **options):
 )
 def test_what_stands_around_the_cursor_is_known(fake, backend, field, most, around):
     fake.field = field
-    assert backend.surroundings(TARGET, most) == Surroundings(*around)
-    assert backend.surroundings(TARGET + 1, most) is None, "another window has the focus"
+    assert backend.text_around(TARGET, most) == TextAround(*around)
+    assert backend.text_around(TARGET + 1, most) is None, "another window has the focus"
 
 
 def test_what_is_marked_will_be_replaced_and_is_not_deleted(fake, backend):
     fake.field = Field(EDIT, "Said twice. More", 5, 11)
-    assert backend.surroundings(TARGET, 5) == Surroundings("Said ", " More", is_marked=True)
+    assert backend.text_around(TARGET, 5) == TextAround("Said ", " More", is_marked=True)
     assert reason_of(backend.erase, "Said ", lambda: True) is InsertReason.NOT_TYPEABLE
     assert backspaces(fake) == 0, "a key would delete what is marked"
 
@@ -430,7 +430,7 @@ def test_what_is_marked_will_be_replaced_and_is_not_deleted(fake, backend):
 )
 def test_what_is_not_sure_is_not_known(fake, backend, field):
     fake.field = field
-    assert backend.surroundings(TARGET, 5) is None
+    assert backend.text_around(TARGET, 5) is None
 
 
 def backspaces(fake):
@@ -458,7 +458,7 @@ def test_windows_itself_tells_what_stands_there(kind):
     api = Win32()
     user.CreateWindowExW.restype = ctypes.c_void_p
     multiline, password = 0x0004 | 0x0040, PASSWORD
-    known = Surroundings("e\n🦊 füchse", " and more")
+    known = TextAround("e\n🦊 füchse", " and more")
     for style, expected in ((multiline, known), (password, None)):
         made = user.CreateWindowExW(
             0, ctypes.c_wchar_p(kind), None, 0x10CF0000 | style, 0, 0, 300, 200, None, None, None, None
