@@ -731,6 +731,17 @@ def test_mac_has_every_click_wait_only_while_a_button_is_wanted(mac):
     assert [hook.is_running for hook in FakeListener.made[-3:]] == [False, True, True]
 
 
+def test_mac_tells_the_buttons_of_the_mouse_apart(mac, monkeypatch):
+    one, seen = mac("f9"), []
+    monkeypatch.setattr(one.listener, "_saw", lambda code, *, is_press: seen.append((code, is_press)))
+    for kind in (1, 2, 3, 4):  # left and right, whose events have their numbers in their kinds
+        assert one.mouse_event(kind, 7)
+    for number in (2, 3):
+        assert one.mouse_event(25, number)
+        assert one.mouse_event(26, number)
+    assert seen == [(code, is_press) for code in (-1, -2, -3, -4) for is_press in (True, False)]
+
+
 @pytest.mark.usefixtures("quartz")
 def test_mac_tells_that_a_program_keeps_all_keys_to_itself_if_it_goes_on(monkeypatch):
     monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
