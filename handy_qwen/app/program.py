@@ -90,17 +90,11 @@ class Parts:
         return {
             watchdog.MICROPHONE: self.recorder.thread,
             watchdog.ENGINE: self.transcriber.thread,
-            watchdog.INSERT: self.ports.inserter.thread,
             watchdog.HISTORY: self.history.thread,
             watchdog.CUES: self.cues.thread,
             watchdog.PLAYBACK: self.player.thread,
-            watchdog.FOCUS: self.ports.focus,
-            watchdog.LOOKING: self.ports.looking,
-            watchdog.COPYING: self.ports.copying,
-            watchdog.SETTING: self.ports.setting,
-            watchdog.HOTKEYS: self.ports.hotkeys,
             watchdog.HOTPLUG: self.microphones.hotplug,
-            watchdog.CLIPBOARD: self.ports.inserter.clipboard_thread,
+            **self.ports.watchable(),
             **self.surroundings.workers(),
         }
 

@@ -34,6 +34,8 @@ from handy_qwen.core.text import TAIL
 from handy_qwen.core.types import Captured, CaptureStep, Delivery, OnCaptured, Samples
 from handy_qwen.core.view import Listener, View
 from handy_qwen.errors import UNEXPECTED, HandyError
+from handy_qwen.runtime import watchdog
+from handy_qwen.runtime.watchdog import Watchable
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -179,6 +181,18 @@ class Ports:
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
     captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
+
+    def watchable(self) -> Watchable:
+        """The threads that may wait for the desktop."""
+        return {
+            watchdog.HOTKEYS: self.hotkeys,
+            watchdog.INSERT: self.inserter.thread,
+            watchdog.CLIPBOARD: self.inserter.clipboard_thread,
+            watchdog.FOCUS: self.focus,
+            watchdog.LOOKING: self.looking,
+            watchdog.COPYING: self.copying,
+            watchdog.SETTING: self.setting,
+        }
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
         """Carry out an effect, or hand it to a thread that may wait. HandyError: what the port raises."""
