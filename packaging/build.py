@@ -35,6 +35,7 @@ import installers
 import linux_files
 import product
 
+SOURCES = ("handy_qwen", "assets", "packaging")  # of the frozen folder
 ENVIRONMENT = product.BUILD / "environment"
 MADE_OF = ENVIRONMENT / "made-of.txt"
 PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
@@ -45,6 +46,8 @@ def main(kinds: Sequence[str]) -> int:
     if not kinds or any(kind not in KINDS for kind in kinds):
         print(__doc__)
         return 2
+    # So that PyInstaller makes the same of the same. Source: its manual, "Creating a Reproducible Build".
+    os.environ |= {"SOURCE_DATE_EPOCH": str(product.source_date_s()), "PYTHONHASHSEED": "0"}
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         make_environment()
         return subprocess.run([str(PYTHON), __file__, *kinds], check=False).returncode
@@ -64,7 +67,7 @@ def make_environment() -> None:
         if ENVIRONMENT.exists():
             shutil.rmtree(ENVIRONMENT)
         run([sys.executable, "-m", "venv", str(ENVIRONMENT)])
-        run([*pip, "uv"])
+        run([*pip, product.UV])
         os.environ["UV_PROJECT_ENVIRONMENT"] = str(ENVIRONMENT)
         locked = ["sync", "--frozen", "--inexact", "--no-install-project", "--group", "package"]
         run([str(PYTHON), "-m", "uv", *locked, "--project", str(product.ROOT)])
@@ -89,7 +92,7 @@ def packed(*builders: Callable[[], Path]) -> Callable[[], None]:
     """Builds packages from the folder, which is built first unless it is that of the sources as they are."""
 
     def build() -> None:
-        sources = [file for name in ("handy_qwen", "assets") for file in (product.ROOT / name).rglob("*")]
+        sources = [file for name in SOURCES for file in (product.ROOT / name).rglob("*")]
         newest = max(file.stat().st_mtime for file in (*sources, MADE_OF) if file.suffix != ".pyc")
         if not frozen.ORIGINS.is_file() or frozen.ORIGINS.stat().st_mtime < newest:
             build_frozen()

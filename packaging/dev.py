@@ -31,6 +31,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fresh
+import product
 import programs
 import wayland
 from programs import Use
@@ -148,7 +149,7 @@ def test_windows(arguments: Sequence[str]) -> int:
     """The tests on the Windows program."""
     need_all()
     need_system([*programs.packages(Use.WINE), *([] if shutil.which("npm") else ["npm"])])
-    need_python(["uv"])
+    need_python([product.UV])
     return run([str(PYTHON), str(ROOT / "packaging" / "wine.py"), *arguments])
 
 
@@ -160,7 +161,7 @@ def translations(_arguments: Sequence[str]) -> int:
 
 def lock(_arguments: Sequence[str]) -> int:
     """Find the newest versions that fit together, on all systems and Pythons."""
-    need_python(["uv"])
+    need_python([product.UV])
     return run([str(PYTHON), "-m", "uv", "lock", "--upgrade"])
 
 

@@ -140,6 +140,8 @@ UNUSED = (  # patterns of places in the folder
     "*Qt6EglFs*",
     "*Qt6Network.*",
     "*.dist-info/RECORD",
+    "*.dist-info/direct_url.json",  # where it was built
+    "*.dist-info/uv_*.json",
     "*.dist-info/sboms/*",
     "*.dist-info/licenses/*",  # the licences of all are in one file
     "*/onnx/backend/test/*",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 import frozen
@@ -25,9 +26,7 @@ def build_windows() -> Path:
     compiler = next((place for place in known if place and Path(place).is_file()), None)
     if compiler is None:
         raise SystemExit(f"Inno Setup 6 is needed; {INNO_SETUP} can name its ISCC.exe.")
-    product.DIST.mkdir(exist_ok=True)
-    (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
-    shutil.copy(product.BUILD / "icons" / "handy-qwen.ico", frozen.FOLDER)
+    complete()
     script = product.PACKAGING / "windows" / "handy-qwen.iss"
     facts = [f"/D{name}={value}" for name, value in windows_facts().items()]
     subprocess.run([compiler, "/Qp", *facts, str(script)], check=True)
@@ -36,11 +35,22 @@ def build_windows() -> Path:
 
 def build_portable() -> Path:
     """Pack the folder, with its licences, into a .zip that runs from wherever it is unpacked."""
+    complete()
+    file = product.DIST / product.file_name("windows", ".zip")
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(frozen.FOLDER.rglob("*")):
+            archive.write(path, path.relative_to(frozen.FOLDER.parent))
+    return file
+
+
+def complete() -> None:
+    """Add to the folder what PyInstaller does not, and give all in it the time of the sources."""
     product.DIST.mkdir(exist_ok=True)
     (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
-    file = product.DIST / product.file_name("windows", ".zip")
-    shutil.make_archive(str(file.with_suffix("")), "zip", frozen.FOLDER.parent, frozen.FOLDER.name)
-    return file
+    shutil.copy(product.BUILD / "icons" / "handy-qwen.ico", frozen.FOLDER)
+    date_s = product.source_date_s()
+    for path in frozen.FOLDER.rglob("*"):
+        os.utime(path, (date_s, date_s))
 
 
 def windows_facts() -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -18,6 +20,7 @@ NAME = "handy-qwen"
 TITLE = "Handy Qwen"
 APP_ID = "io.github.handy_qwen"  # of the .desktop file, which portals go by, and of the bundle
 MUTEX = "HandyQwen"  # that the program is there, for the installer for Windows
+UV = "uv==0.13.9"  # reads and writes uv.lock
 PUBLISHER = "The handy_qwen developers"
 SUMMARY = "Hold a key, speak, release: your words appear in the focused window"
 INSTALLER_ID = "7C0B1C1E-6C86-4B0C-9B8E-3C2B6C5D8A41"  # Windows knows later versions by it: never to change
@@ -80,6 +83,20 @@ def release_date() -> str:
     from datetime import UTC, datetime
 
     return datetime.fromtimestamp(changelog.stat().st_mtime, UTC).strftime("%Y-%m-%d")
+
+
+def source_date_s() -> int:
+    """The time that all files of a package have, so that two builds of a commit are the same.
+
+    SOURCE_DATE_EPOCH, else the commit's time; outside a checkout that of the changelog, which an sdist keeps.
+    """
+    if told := os.environ.get("SOURCE_DATE_EPOCH"):
+        return int(told)
+    command = ["git", "-C", str(ROOT), "log", "-1", "--format=%ct"]
+    try:
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    except (OSError, subprocess.CalledProcessError):
+        return int((ROOT / "CHANGELOG.md").stat().st_mtime)
 
 
 def write_sums(folder: Path) -> Path:

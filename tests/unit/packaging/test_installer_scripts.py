@@ -203,6 +203,15 @@ def test_every_script_and_kind_that_a_workflow_names_exists(builder, job):
             assert (ROOT / place).is_dir(), line
 
 
+@pytest.mark.parametrize("job", list(jobs()))
+def test_tools_that_a_workflow_installs_are_of_a_version_that_it_names(builder, job):
+    for line in lines_of(job):
+        for asked in re.findall(r"pip install (uv\S*)", line):
+            assert asked == builder("product").UV, line
+        if "choco install" in line:
+            assert re.search(r" --version=[\d.]+ ", line), line
+
+
 def test_the_command_of_the_readme_runs_on_every_system_that_it_names():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8"))
     linux, machine = workflow["jobs"]["linux"], workflow["jobs"]["machine"]

@@ -1,9 +1,12 @@
 """Name, version and texts come from one place, and all that is built tells the same."""
 
 import hashlib
+import os
 import plistlib
 import re
+import subprocess
 import xml.etree.ElementTree as ET
+import zipfile
 
 import pytest
 
@@ -106,3 +109,45 @@ def test_windows_is_told_the_version(builder):
     assert info["ffi"][1]["filevers"] == info["ffi"][1]["prodvers"] == numbers
     assert ".".join(map(str, numbers[:3])) == handy_qwen.__version__
     assert repr(handy_qwen.__version__) in repr(info["kids"])
+
+
+def test_all_files_of_a_package_have_the_time_that_is_told_or_that_of_the_commit(
+    product, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    assert product.source_date_s() == 1700000000
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    monkeypatch.setattr(product, "ROOT", tmp_path)
+    (tmp_path / "CHANGELOG.md").touch()
+    os.utime(tmp_path / "CHANGELOG.md", (1600000000, 1600000000))
+    assert product.source_date_s() == 1600000000  # no checkout: an sdist
+    commit = subprocess.CompletedProcess([], 0, "1650000000\n")
+    monkeypatch.setattr(product.subprocess, "run", lambda *_arguments, **_options: commit)
+    assert product.source_date_s() == 1650000000
+
+
+def test_the_portable_program_is_the_same_whenever_and_in_whatever_order_it_was_built(
+    builder, product, tmp_path, monkeypatch
+):
+    frozen, installers = builder("frozen"), builder("installers")
+    monkeypatch.setattr(product, "DIST", tmp_path / "dist")
+    monkeypatch.setattr(product, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(installers, "_licences", lambda: "theirs")
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    (tmp_path / "build" / "icons").mkdir(parents=True)
+    (tmp_path / "build" / "icons" / "handy-qwen.ico").write_bytes(b"icon")
+    names, sums = ["a.dll", "b.dll", "_internal-1/c.dll"], []
+    for number, order in enumerate((names, names[::-1])):
+        monkeypatch.setattr(frozen, "FOLDER", tmp_path / str(number) / "handy-qwen")
+        for at, name in enumerate(order):
+            file = frozen.FOLDER / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(name.encode())
+            os.utime(file, (1600000000 + 100 * at, 1600000000 + 100 * at))
+        archive = installers.build_portable()
+        sums.append(hashlib.sha256(archive.read_bytes()).hexdigest())
+    assert sums[0] == sums[1]
+    with zipfile.ZipFile(archive) as packed:
+        assert {f"handy-qwen/{name}" for name in (*names, "LICENSES.txt", "handy-qwen.ico")} <= set(
+            packed.namelist()
+        )
