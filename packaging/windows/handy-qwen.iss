@@ -18,7 +18,7 @@ AppName={#Title}
 AppVersion={#Version}
 AppPublisher={#Publisher}
 VersionInfoVersion={#Version}
-DefaultDirName={autopf}\{#Title}
+DefaultDirName={code:ProgramsFolder}\{#Title}
 DefaultGroupName={#Title}
 DisableProgramGroupPage=yes
 PrivilegesRequired=lowest
@@ -148,6 +148,16 @@ begin
   Result := HasEnded;
   if not Result and not UninstallSilent then
     MsgBox(CustomMessage('StillRunning'), mbError, MB_OK);
+end;
+
+function ProgramsFolder(Unused: String): String;
+begin
+  try
+    Result := ExpandConstant('{autopf}');
+  except
+    // Wine does not know the user's own one. This is where Windows has it.
+    Result := ExpandConstant('{localappdata}\Programs');
+  end;
 end;
 
 function EnvironmentKey(Unused: String): String;
