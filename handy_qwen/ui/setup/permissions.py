@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, Qt, Signal
@@ -82,9 +83,10 @@ class PermissionsPage(Page):
         return self._next_button()
 
     def show_view(self, view: View) -> None:
-        """See whether the hotkeys work."""
-        super().show_view(view)
-        self._is_deaf = any(one.is_lasting and one.subject == HOTKEYS for one in view.notices)
+        """See whether the hotkeys work. That they don't, and why, is what the page itself says."""
+        others = tuple(one for one in view.notices if one.subject != HOTKEYS)
+        super().show_view(replace(view, notices=others))
+        self._is_deaf = len(others) < len(view.notices)
         self._update()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's

@@ -841,6 +841,7 @@ def test_a_restart_is_offered_where_macos_wants_one_and_brings_the_guide_back(as
     window.show_view(notice(1, NoticeKind.FAILED, is_lasting=True, subject=HOTKEYS))
     assert page.restart.isVisible()
     assert "after a restart" in page.advice.words
+    assert page.trouble.words == "", "it is said once"
     asked.calls.clear()
     page.restart.click()
     assert asked.calls == [("change", {"set_up": False}), ("quit", {"and_again": True})]
