@@ -41,7 +41,7 @@ from handy_qwen.app.permissions import PermissionsPresenter
 from handy_qwen.app.program import Program
 from handy_qwen.app.upkeep import UpkeepPresenter
 from handy_qwen.app.vocabulary import VocabularyPresenter
-from handy_qwen.core.events import Noted
+from handy_qwen.core.events import HotkeysDied, Noted
 from handy_qwen.core.profiles import rules_for
 from handy_qwen.core.types import Mode, Retried
 from handy_qwen.core.view import Remedy, Window
@@ -240,7 +240,11 @@ class ProgramWindows:
             program.revise,
         )
         self.vocabulary = VocabularyPresenter(lambda: program.store.value, program.revise, program.rules)
-        self.permissions = PermissionsPresenter() if sys.platform == "darwin" else None
+        self.permissions = (
+            PermissionsPresenter(lambda: program.controller.post(HotkeysDied()))
+            if sys.platform == "darwin"
+            else None
+        )
 
     def show(self, desk: Desk) -> None:
         """Connect the presenters with ``desk``."""

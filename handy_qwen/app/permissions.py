@@ -3,6 +3,7 @@
     page --watch, ask--> inbox --> thread "permissions" --> the system --Consents--> page
 
 While the page is up the system is asked again and again what is allowed, because it does not tell of changes.
+As soon as keys may be heard, hotkeys are listened for again; where macOS wants a restart first, that fails.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class PermissionsPresenter:
     """Implements ``core.permissions.PermissionCommands``.
 
     Args:
+        on_keys_allowed: What the hotkeys need is given now, and was not before.
         look: What the user has said, as far as the system tells.
         ask: Has the system ask the user, and calls back when there is an answer, on any thread.
         open_settings: Opens the system's settings at a permission.
@@ -28,13 +30,16 @@ class PermissionsPresenter:
 
     def __init__(
         self,
+        on_keys_allowed: Callable[[], None],
         look: Callable[[], Consents] = permissions.consents,
         ask: Callable[[Permission, Callable[[], None]], None] = permissions.ask,
         open_settings: Callable[[Permission], None] = permissions.open_settings,
     ) -> None:
+        self._on_keys_allowed = on_keys_allowed
         self._look_at_system, self._ask, self._open_settings = look, ask, open_settings
         self._show: ConsentsListener | None = None  # while the page is up
         self._asked: set[Permission] = set()  # since the program started
+        self._were_keys_allowed = True
         self.thread = Worker("permissions", routine=self._look, pause_s=self._pause_s, is_lazy=True)
         self.workers = {watchdog.PERMISSIONS: self.thread}
 
@@ -66,8 +71,14 @@ class PermissionsPresenter:
         self._look()
 
     def _look(self) -> None:
-        if self._show is not None:
-            self._show(self._consents())
+        if self._show is None:
+            return
+        consents = self._consents()
+        are_keys_allowed = all(consents[one] is Consent.GIVEN for one in permissions.FOR_HOTKEYS)
+        if are_keys_allowed and not self._were_keys_allowed:
+            self._on_keys_allowed()
+        self._were_keys_allowed = are_keys_allowed
+        self._show(consents)
 
     def _consents(self) -> Consents:
         found = dict(self._look_at_system())

@@ -26,6 +26,7 @@ from handy_qwen.system.opening import run
 
 logger = logging.getLogger(__name__)
 
+FOR_HOTKEYS = (Permission.ACCESSIBILITY, Permission.INPUT_MONITORING)
 ALLOW_IT = Message("Allow it: tray → Help → Set up again… → Permissions.")
 
 _LISTEN = 1  # kIOHIDRequestTypeListenEvent

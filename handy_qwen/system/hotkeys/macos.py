@@ -35,7 +35,7 @@ from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.system.hotkeys.event_tap import EventTap
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
-from handy_qwen.system.permissions import ALLOW_IT, consent
+from handy_qwen.system.permissions import ALLOW_IT, FOR_HOTKEYS, consent
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
 _SYSTEM_DEFINED, _MEDIA_KEYS = 14, 8  # NSEventTypeSystemDefined, its subtype NX_SUBTYPE_AUX_CONTROL_BUTTONS
@@ -224,7 +224,7 @@ def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
 
 def _require_permissions() -> None:
     """Before there is a tap: to make one would have the system ask, while the guide may be asking already."""
-    for permission in (Permission.ACCESSIBILITY, Permission.INPUT_MONITORING):
+    for permission in FOR_HOTKEYS:
         if consent(permission) is not Consent.GIVEN:
             raise _denied(permission)
 

@@ -1,9 +1,15 @@
 """What the guide's page of permissions is told, with a system of our own."""
 
+from types import SimpleNamespace
+
 import pytest
 
+from handy_qwen.app import desktop
 from handy_qwen.app.permissions import LOOK_S, PermissionsPresenter
+from handy_qwen.core.events import HotkeysDied
 from handy_qwen.core.permissions import Consent, Permission
+from handy_qwen.runtime.watchdog import PERMISSIONS
+from tests.unit.app.test_program import bench  # noqa: F401  a fixture
 
 MICROPHONE, ACCESSIBILITY, INPUT_MONITORING = Permission
 
@@ -14,10 +20,14 @@ class System:
     def __init__(self):
         self.consents = dict.fromkeys(Permission, Consent.UNASKED)
         self.asked, self.opened, self.on_answer = [], [], None
+        self.keys_allowed = 0
 
     def ask(self, permission, on_answer):
         self.asked.append(permission)
         self.on_answer = on_answer
+
+    def on_keys_allowed(self):
+        self.keys_allowed += 1
 
 
 @pytest.fixture
@@ -27,7 +37,9 @@ def system():
 
 @pytest.fixture
 def presenter(system):
-    made = PermissionsPresenter(lambda: dict(system.consents), system.ask, system.opened.append)
+    made = PermissionsPresenter(
+        system.on_keys_allowed, lambda: dict(system.consents), system.ask, system.opened.append
+    )
     made.thread.start = lambda: None  # the test does what is asked for
     return made
 
@@ -84,3 +96,35 @@ def test_what_was_refused_before_the_start_is_opened_in_the_settings(presenter, 
     presenter.thread.run_pending()
     assert (system.asked, system.opened) == ([], [MICROPHONE])
     assert shown
+
+
+@pytest.mark.usefixtures("shown")
+def test_hotkeys_are_listened_for_again_once_all_that_they_need_is_given(presenter, system):
+    system.consents[INPUT_MONITORING] = Consent.GIVEN
+    presenter.thread._routine()
+    assert system.keys_allowed == 0
+    system.consents[ACCESSIBILITY] = Consent.GIVEN
+    for _ in range(2):
+        presenter.thread._routine()
+    assert system.keys_allowed == 1
+
+
+def test_hotkeys_that_may_be_heard_from_the_start_are_left_alone(presenter, system):
+    system.consents = dict.fromkeys(Permission, Consent.GIVEN)
+    presenter.watch(lambda _consents: None)
+    presenter.thread.run_pending()
+    assert system.keys_allowed == 0
+
+
+@pytest.mark.parametrize("platform", ["darwin", "linux", "win32"])
+def test_only_macos_is_asked_for_permissions(bench, monkeypatch, platform):  # noqa: F811  a fixture
+    desk = bench()
+    monkeypatch.setattr(desktop, "sys", SimpleNamespace(platform=platform))
+    windows = desktop.ProgramWindows(desk.program)
+    is_mac = platform == "darwin"
+    assert (PERMISSIONS in windows.workers()) is is_mac
+    assert ("permissions" in windows.parts_to_close()) is is_mac
+    assert (windows.permissions is not None) is is_mac
+    if is_mac:
+        windows.permissions._on_keys_allowed()
+        assert HotkeysDied() in desk.posted
