@@ -188,10 +188,15 @@ class MacHotkeys(HookedListener):
             self._has_told = False
             self._post(Trouble(SECURE_INPUT, None))
         self._was_secured &= is_secured
-        return is_secured
+        return is_secured or not _may_keep_keys()
 
     def _may_renew(self) -> bool:
-        """Never: the taps are in order. A password field that is left soon is not worth a word."""
+        """Whether "Accessibility" was taken away: a tap that stays has all programs wait for nothing.
+
+        Else the taps are in order, and a password field that is left soon is not worth a word.
+        """
+        if not _may_keep_keys():
+            return True
         if self._was_secured and not self._has_told:
             self._has_told = True
             self._post(Trouble(SECURE_INPUT, _secured()))
@@ -220,6 +225,10 @@ def _quartz() -> Any:  # noqa: ANN401 (pyobjc has no types)
     import Quartz  # type: ignore[import-not-found,unused-ignore]  # on macOS only
 
     return Quartz
+
+
+def _may_keep_keys() -> bool:
+    return consent(Permission.ACCESSIBILITY) is Consent.GIVEN
 
 
 def _require_permissions() -> None:

@@ -763,6 +763,20 @@ def test_mac_tells_that_a_program_keeps_all_keys_to_itself_if_it_goes_on(monkeyp
         one.stop()
 
 
+def test_mac_takes_its_taps_away_when_the_user_takes_the_permission_away(mac, quartz, monkeypatch):
+    """Else the system asks them in vain about each key, and all programs wait for that."""
+    monkeypatch.setattr(listener_module, "CHECK_S", 0.01)
+    one = mac("f9")
+    quartz.consents[Permission.ACCESSIBILITY] = Consent.UNASKED
+    assert one.heard.wait(1) == [HotkeysFailed]
+    assert not any(hook.is_running for hook in FakeListener.made)
+    assert one.listener.touched_s() is None
+    quartz.consents[Permission.ACCESSIBILITY] = Consent.GIVEN
+    one.listener.start([Hotkey("f9")])
+    assert not one.press("f9")
+    assert one.heard.events == [HotkeysFailed, KeyDown], "it is said once"
+
+
 @pytest.mark.parametrize("pane", ["Input Monitoring", "Accessibility"])
 def test_mac_names_the_permission_that_is_missing(quartz, pane):
     quartz.consents[Permission(pane)] = Consent.UNASKED
