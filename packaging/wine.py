@@ -319,7 +319,7 @@ def unit(folder: Path) -> int:
 
 def app(folder: Path) -> int:
     """The program as its user meets it."""
-    names = ("app", "insert", "microphone")
+    names = ("app", "first_run", "insert", "microphone", "trouble")
     return end_to_end(folder, "app", *(f"tests/e2e/test_windows_{name}.py" for name in names))
 
 

@@ -77,7 +77,15 @@ def answer_of(process: subprocess.Popen[Any]) -> Any:
 
 
 class WineDesktop(Desktop):
-    """A virtual desktop with a Wine prefix of its own."""
+    """A virtual desktop with a Wine prefix of its own.
+
+    Args:
+        registry: What the user has chosen: numbers by name by key of HKEY_CURRENT_USER.
+    """
+
+    def __init__(self, *, registry: dict[str, dict[str, int]] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._registry = registry or {}
 
     def _start(self) -> None:
         require()
@@ -88,6 +96,11 @@ class WineDesktop(Desktop):
     def _start_wine(self, wine: Path) -> None:
         self.prefix = self.folder / "prefix"
         shutil.copytree(wine / "prefix", self.prefix, symlinks=True)
+        with (self.prefix / "user.reg").open("a", encoding="utf-8") as file:
+            for key, numbers in self._registry.items():
+                escaped = key.replace("\\", r"\\")
+                file.write(f"\n[{escaped}]\n")
+                file.writelines(f'"{name}"=dword:{number:08x}\n' for name, number in numbers.items())
         self.env |= {
             "PATH": f"{wine / 'bin'}:{self.env['PATH']}",
             "WINEPREFIX": str(self.prefix),
@@ -194,10 +207,11 @@ class WineApp(App):
         self.command = ["wine", *command] if command else desktop.python("-m", "handy_qwen")
         self.runtime = self.home / "run"
         self._calls = 0
+        self._how = ("--debug",) if is_guided else ("--debug", "--hidden")
 
     def start(self) -> None:
         """See ``App``."""
-        self.process = self.desktop.start(self._name, *self.command, "--debug", "--hidden", env=self.env)
+        self.process = self.desktop.start(self._name, *self.command, *self._how, env=self.env)
         try:
             wait_until(
                 lambda: self.process.poll() is not None or self.status().get("is_ready"),

@@ -35,7 +35,9 @@ for _library, _name, _result, *_arguments in (
     (user, "GetWindowThreadProcessId", ctypes.c_uint, HANDLE, ctypes.POINTER(ctypes.c_uint)),
     (user, "IsWindowVisible", ctypes.c_int, HANDLE),
     (user, "SetForegroundWindow", ctypes.c_int, HANDLE),
+    (user, "IsHungAppWindow", ctypes.c_int, HANDLE),
     (user, "OpenClipboard", ctypes.c_int, HANDLE),
+    (user, "GetClipboardOwner", HANDLE),
     (user, "GetClipboardData", HANDLE, ctypes.c_uint),
     (user, "SetClipboardData", HANDLE, ctypes.c_uint, HANDLE),
     (kernel, "GlobalAlloc", HANDLE, ctypes.c_uint, ctypes.c_size_t),
@@ -121,6 +123,39 @@ def copy(text: str = "", formats: dict[str, str] | None = None) -> None:
             kernel.GlobalUnlock(handle)
             if not user.SetClipboardData(registered(kind), handle):
                 raise OSError(f"format {kind} was refused")
+
+
+def open_clipboard() -> None:
+    """Keep it open, as a program does that hangs with it, until ``close_clipboard``."""
+    if not user.OpenClipboard(None):
+        raise OSError("the clipboard is open elsewhere")
+
+
+def close_clipboard() -> None:
+    user.CloseClipboard()
+
+
+def promise() -> int:
+    """Promise a text, and never answer who asks for it; the window that owns the clipboard.
+
+    Nobody here looks for messages, so Windows calls the window hung after 5 s.
+    """
+    create = user.CreateWindowExW
+    create.restype = HANDLE
+    create.argtypes = [
+        ctypes.c_uint,
+        *[ctypes.c_wchar_p] * 2,
+        ctypes.c_uint,
+        *[ctypes.c_int] * 4,
+        *[HANDLE] * 4,
+    ]
+    window = create(0, "STATIC", "promise", 0, 0, 0, 0, 0, None, None, None, None)
+    if not window or not user.OpenClipboard(window):
+        raise OSError("nothing can be promised")
+    user.EmptyClipboard()
+    user.SetClipboardData(CF_UNICODETEXT, None)
+    user.CloseClipboard()
+    return int(window)
 
 
 def registered(kind: int | str) -> int:
@@ -235,10 +270,17 @@ DO: dict[str, Any] = {
     "windows": windows,
     "foreground": lambda: described(user.GetForegroundWindow()),
     "activate": lambda hwnd: user.SetForegroundWindow(hwnd),  # noqa: PLW0108 (it takes no names)
+    "dpi": lambda hwnd: int(user.GetDpiForWindow(hwnd)),
     "clipboard": clipboard,
     "clipboard_bytes": clipboard_bytes,
     "copy": copy,
     "formats": formats,
+    "open_clipboard": open_clipboard,
+    "close_clipboard": close_clipboard,
+    "promise": promise,
+    "is_hung": lambda hwnd: bool(user.IsHungAppWindow(hwnd)),
+    "clipboard_sequence": lambda: int(user.GetClipboardSequenceNumber()),
+    "clipboard_owner": lambda: user.GetClipboardOwner() or 0,
     "text": text,
     "set_text": set_text,
     "held": held,
