@@ -68,7 +68,7 @@ def test_a_compositor_that_sends_nonsense_is_an_error(compositor, number, size, 
     connection._things[3] = wire.Thing(connection, wire.KEYBOARD, 3)
     compositor.babble(struct.pack("=II", number, size << 16 | opcode) + body)
     with pytest.raises(WaylandError, match="what it should not"):
-        connection.take_in(10)
+        any(not connection.take_in(10) for _ in range(9))  # other events may come first, by themselves
     connection.close()
 
 
