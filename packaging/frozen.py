@@ -16,7 +16,8 @@ import icons
 import product
 
 FOLDER = product.BUILD / "frozen" / product.NAME
-ORIGINS = product.BUILD / "origins.json"
+ORIGINS = product.BUILD / "origins.json"  # of all in it; there if it is whole and checked
+NEW_ORIGINS = product.BUILD / "origins.new.json"
 CHECKPOINT = product.ROOT / "tests" / "data" / "demo-checkpoint"
 SENTENCE = "Please send the report to Anna on Monday."
 
@@ -31,6 +32,7 @@ def program() -> Path:
 def build() -> None:
     """Have PyInstaller build the folder from the installed package, and check it."""
     product.BUILD.mkdir(exist_ok=True)
+    ORIGINS.unlink(missing_ok=True)
     if sys.platform == "win32":
         icons.write_ico(product.BUILD / "icons" / "handy-qwen.ico")
         (product.BUILD / "version.txt").write_text(version_resource(), encoding="utf-8")
@@ -40,6 +42,7 @@ def build() -> None:
     command += ["--distpath", str(FOLDER.parent), "--workpath", str(product.BUILD / "pyinstaller")]
     subprocess.run([*command, str(product.PACKAGING / "handy-qwen.spec")], check=True, cwd=product.BUILD)
     check(program())
+    NEW_ORIGINS.replace(ORIGINS)
 
 
 def metadata() -> list[tuple[str, str]]:

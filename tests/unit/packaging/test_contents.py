@@ -4,6 +4,7 @@ import json
 import shutil
 import struct
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -50,6 +51,27 @@ def test_what_the_system_has_and_nobody_uses_stays_out(builder, place, source):
 )
 def test_what_the_program_needs_is_packed(builder, place, source):
     assert builder("frozen").is_wanted(place, source)
+
+
+def test_a_folder_that_has_not_been_checked_to_its_end_is_built_again(builder, tmp_path, monkeypatch):
+    frozen = builder("frozen")
+    monkeypatch.setattr(frozen.product, "BUILD", tmp_path)
+    monkeypatch.setattr(frozen, "ORIGINS", tmp_path / "origins.json")
+    monkeypatch.setattr(frozen, "NEW_ORIGINS", tmp_path / "origins.new.json")
+    monkeypatch.setattr(frozen.sys, "platform", "linux")  # needs no icons
+    monkeypatch.setattr(frozen.subprocess, "run", lambda *_, **__: frozen.NEW_ORIGINS.write_text("new"))
+    frozen.ORIGINS.write_text("old")
+
+    def has_faults(_program):
+        sys.exit("it does not recognize its own speech")
+
+    monkeypatch.setattr(frozen, "check", has_faults)
+    with pytest.raises(SystemExit):
+        frozen.build()
+    assert not frozen.ORIGINS.exists()
+    monkeypatch.setattr(frozen, "check", lambda _program: None)
+    frozen.build()
+    assert frozen.ORIGINS.read_text() == "new"
 
 
 def test_the_debian_package_leaves_debians_libraries_to_debian(builder):
