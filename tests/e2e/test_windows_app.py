@@ -1,7 +1,24 @@
 """The Windows program, under Wine, as its user meets it: keys, microphone, engine, insertion and commands.
 
-What the tests of X11 show and these do not: what belongs to X11 (grabs, selections, other clipboard owners),
-and what is the same code on all systems and drawn by Qt (windows, pages, the guide's texts).
+What the tests of X11 beside this one show, and where it is shown of the Windows program:
+
+| modules | on Windows |
+|---|---|
+| app, app_history, command_line, doctor | here, most once; bad input and Ctrl-C by unit tests |
+| app_commands, insert_limits | profiles: windows_trouble; deletion: windows_insert; else unit tests |
+| app_faults, app_models | not: a full or slow disk and a download cannot be had in Wine; unit tests |
+| app_files, app_start, app_vocabulary | paths here, installation: windows_installed; the pages are Qt's |
+| app_settings, app_shortcut | a hotkey recorded: windows_trouble; other pages are Qt's and the same code |
+| app_surroundings | not: Wine neither sleeps nor has players |
+| app_trouble, microphone, microphone_page | sound lost: windows_trouble; the default: windows_microphone |
+| app_windows, ui_windows, ui_screens | opened here; size: windows_first_run; not the dark ones: see there |
+| first_run | windows_first_run |
+| hotkeys, hotkeys_capture | here and windows_trouble; what X11 alone has (grabs, XTEST) has no counterpart |
+| insert_matrix, insert_keys | windows_insert, with layouts; locked keys and Sticky Keys by unit tests |
+| insert_clipboard, insert_faults | here and windows_trouble; selections and managers of X11 not |
+| kills, no_words_in_logs | windows_trouble; tests/bench/kills.py --windows has many more |
+| accessible, other_user, private | not: no screen reader, one user and one network in Wine |
+| desk, hotkeys_portal | not: they are about the desktop of Linux |
 """
 
 import json
@@ -386,3 +403,17 @@ def test_the_tray_has_a_menu_and_the_guide_comes_up(desk, app):
     assert app.run("setup").returncode == 0
     desk.find_window("Set up")
     desk.screenshot("windows-guide")
+
+
+QUOTED = """
+import subprocess, sys
+from handy_qwen.shell import command_of
+code = "import sys; print(ascii(sys.argv[1:]))"
+command = command_of(sys.executable, "-c", code, *sys.argv[1:])
+subprocess.run(f'cmd /d /s /c "{command}"', check=True)
+"""
+
+
+def test_a_command_that_is_told_means_to_cmd_what_it_says(desk):
+    words = [r"C:\R&D (old)\Jörg 漢字", "100% of it", "a^b|c", "plain"]
+    assert desk.run(*desk.python("-c", QUOTED, *words)).strip() == ascii(words)
