@@ -37,7 +37,7 @@ class PermissionsPage(Page):
     """One row for each permission, with a button that has macOS ask, or shows where to allow it once refused.
 
     macOS asks in windows of its own, one above the other if there are several. So the rows are asked one
-    after the other, and the next only when this window has the focus again or what was asked for is given.
+    after the other, and the next only when this window has the focus again or macOS has told the answer.
     """
 
     moved_on = Signal()  # the button to press next is there now, or another one than the one with the focus
@@ -89,16 +89,16 @@ class PermissionsPage(Page):
         self._is_deaf = len(others) < len(view.notices)
         self._update()
 
-    def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
-        """Go on after macOS's question. Called by Qt."""
-        super().changeEvent(event)
-        if event.type() is QEvent.Type.ActivationChange and self.isActiveWindow() and self._asked is not None:
+    def event(self, event: QEvent) -> bool:
+        """Go on after macOS's question. Called by Qt, which tells only whole windows of ActivationChange."""
+        if event.type() is QEvent.Type.WindowActivate and self._asked is not None:
             self._asked = None
             self._update()
+        return super().event(event)
 
     def _show_consents(self, consents: Consents) -> None:
         is_first, self._consents = not self._consents, consents
-        if self._asked is not None and consents[self._asked] is Consent.GIVEN:
+        if self._asked is not None and _is_over(self._asked, consents[self._asked]):
             self._asked = None
         self.set_progress(Progress.DONE if self._is_all_given() else Progress.OPEN)
         self._update()
@@ -140,6 +140,14 @@ class PermissionsPage(Page):
         """Come up with the guide again: there are more steps."""
         self._commands.change(set_up=False)
         self._commands.quit(and_again=True)
+
+
+def _is_over(asked: Permission, consent: Consent) -> bool:
+    """Whether macOS shows its question no more, as far as ``consent`` tells.
+
+    What was asked for in vain counts as refused from the start, but the answer about the microphone is told.
+    """
+    return consent is Consent.GIVEN or (asked is Permission.MICROPHONE and consent is Consent.REFUSED)
 
 
 class _PermissionRow(Card):
