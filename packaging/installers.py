@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -37,9 +38,12 @@ def build_portable() -> Path:
     """Pack the folder, with its licences, into a .zip that runs from wherever it is unpacked."""
     complete()
     file = product.DIST / product.file_name("windows", ".zip")
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(frozen.FOLDER.rglob("*")):
-            archive.write(path, path.relative_to(frozen.FOLDER.parent))
+    date = time.gmtime(product.source_date_s())[:6]  # ZipFile.write() would store the local time
+    with zipfile.ZipFile(file, "w") as archive:
+        for path in sorted(path for path in frozen.FOLDER.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(path.relative_to(frozen.FOLDER.parent).as_posix(), date)
+            entry.external_attr = 0o100644 << 16  # the same under any umask
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
     return file
 
 

@@ -34,6 +34,8 @@ OutputDir={#Output}
 OutputBaseFilename={#FileName}
 Compression={#Compression}
 SolidCompression=yes
+; Local times would differ with the time zone of the build.
+TimeStampsInUTC=yes
 WizardStyle=modern
 ChangesEnvironment=yes
 ; The program is asked to end in PrepareToInstall. Windows would end it in the middle of a dictation.

@@ -50,6 +50,10 @@ def test_the_installer_is_found_where_the_script_puts_it(builder, inno):
     assert "OutputBaseFilename={#FileName}" in inno[0]["Setup"]
 
 
+def test_the_installer_is_the_same_in_whatever_time_zone_it_was_built(inno):
+    assert "TimeStampsInUTC=yes" in inno[0]["Setup"].splitlines()
+
+
 def test_every_entry_of_the_inno_script_is_complete(inno):
     needed = {"Files": {"Source", "DestDir"}, "Icons": {"Name", "Filename"}, "Run": {"Filename"}}
     for section, keys in needed.items():

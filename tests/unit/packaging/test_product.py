@@ -5,6 +5,7 @@ import os
 import plistlib
 import re
 import subprocess
+import time
 import xml.etree.ElementTree as ET
 import zipfile
 
@@ -126,8 +127,23 @@ def test_all_files_of_a_package_have_the_time_that_is_told_or_that_of_the_commit
     assert product.source_date_s() == 1650000000
 
 
-def test_the_portable_program_is_the_same_whenever_and_in_whatever_order_it_was_built(
-    builder, product, tmp_path, monkeypatch
+@pytest.fixture
+def set_time_zone(monkeypatch):
+    """Sets the local time zone, where a running program can do that."""
+
+    def set_to(zone):
+        monkeypatch.setenv("TZ", zone)
+        if hasattr(time, "tzset"):
+            time.tzset()
+
+    yield set_to
+    monkeypatch.undo()
+    if hasattr(time, "tzset"):
+        time.tzset()
+
+
+def test_the_portable_program_is_the_same_whenever_wherever_and_in_whatever_order_it_was_built(
+    builder, product, tmp_path, monkeypatch, set_time_zone
 ):
     frozen, installers = builder("frozen"), builder("installers")
     monkeypatch.setattr(product, "DIST", tmp_path / "dist")
@@ -137,17 +153,22 @@ def test_the_portable_program_is_the_same_whenever_and_in_whatever_order_it_was_
     (tmp_path / "build" / "icons").mkdir(parents=True)
     (tmp_path / "build" / "icons" / "handy-qwen.ico").write_bytes(b"icon")
     names, sums = ["a.dll", "b.dll", "_internal-1/c.dll"], []
-    for number, order in enumerate((names, names[::-1])):
+    builds = (names, "UTC0", 0o644), (names[::-1], "IST-5:30", 0o600)
+    for number, (order, zone, mode) in enumerate(builds):
+        set_time_zone(zone)
         monkeypatch.setattr(frozen, "FOLDER", tmp_path / str(number) / "handy-qwen")
         for at, name in enumerate(order):
             file = frozen.FOLDER / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(name.encode())
+            file.chmod(mode)
             os.utime(file, (1600000000 + 100 * at, 1600000000 + 100 * at))
         archive = installers.build_portable()
         sums.append(hashlib.sha256(archive.read_bytes()).hexdigest())
     assert sums[0] == sums[1]
     with zipfile.ZipFile(archive) as packed:
+        assert {entry.date_time for entry in packed.infolist()} == {(2023, 11, 14, 22, 13, 20)}
+        assert {entry.compress_type for entry in packed.infolist()} == {zipfile.ZIP_DEFLATED}
         assert {f"handy-qwen/{name}" for name in (*names, "LICENSES.txt", "handy-qwen.ico")} <= set(
             packed.namelist()
         )
