@@ -216,6 +216,13 @@ def test_tools_that_a_workflow_installs_are_of_a_version_that_it_names(builder, 
             assert re.search(r" --version=[\d.]+ ", line), line
 
 
+@pytest.mark.parametrize("job", list(jobs()))
+def test_no_job_waits_for_what_a_program_leaves_running(job):
+    """As -Wait does. Source: PowerShell, issue 15555."""
+    for line in lines_of(job):
+        assert not re.search(r"Start-Process\b.* -Wait\b", line), line
+
+
 def test_the_command_of_the_readme_runs_on_every_system_that_it_names():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text(encoding="utf-8"))
     linux, machine = workflow["jobs"]["linux"], workflow["jobs"]["machine"]
