@@ -66,7 +66,7 @@ UNTIMED = st.one_of(  # any event but those that say when they happened
         st.sampled_from([EDITOR, TERMINAL, Target()]),
         st.none() | st.sampled_from([0.0, 1e9]),
     ),
-    st.builds(ev.TextAroundNoted, TAKES, st.builds(TextAround, st.just("a"), st.just("b"))),
+    st.builds(ev.TextAroundNoted, TAKES, st.builds(TextAround, st.just("a"), st.just("b")), st.just(1.0)),
     st.builds(ev.Touched, TAKES, st.none() | st.sampled_from([0.0, 1e9])),
     st.builds(ev.Previewed, TAKES, st.just("a"), st.just("b")),
     st.builds(ev.Progressed, TAKES),

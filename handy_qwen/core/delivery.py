@@ -8,13 +8,23 @@ until it is up (see ``Dictation.is_key_injected``).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from handy_qwen.core import effects
 from handy_qwen.core.commands import last_sentence
 from handy_qwen.core.corrections import corrected
-from handy_qwen.core.events import Copied, Corrected, Delivered, FocusNoted, TextAroundNoted, Transcribed
+from handy_qwen.core.effects import is_after
+from handy_qwen.core.events import (
+    Copied,
+    Corrected,
+    Delivered,
+    FocusNoted,
+    TextAroundNoted,
+    Touched,
+    Transcribed,
+)
 from handy_qwen.core.orthography import join
 from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
@@ -133,7 +143,8 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
 def look_around(turn: Turn, take: Take) -> None:
     """Ask what the text of ``take`` will continue, unless that will be the text of an earlier take."""
     is_next = turn.now.takes[0].number == take.number
-    if is_next and take.target.window and _text_rules(turn, take).is_fitted:
+    is_inserted = _method(turn, take) not in {Method.COPY, Method.NONE}
+    if is_next and is_inserted and take.target.window and _text_rules(turn, take).is_fitted:
         turn.do(effects.LookAround(take.number, take.target))
 
 
@@ -141,7 +152,15 @@ def has_text_around(turn: Turn, event: TextAroundNoted) -> None:
     """What the text of a take will continue is known, before it is inserted."""
     take = turn.take(event.take)
     if take is not None and all(one.stage is not Stage.INSERTING for one in turn.now.takes):
-        turn.put(replace(take, around=event.around))
+        turn.put(replace(take, around=event.around, seen_s=event.seen_s))
+
+
+def was_touched(turn: Turn, event: Touched) -> None:
+    """The insertion of a text begins: what stood around the cursor may be out of date."""
+    take = turn.take(event.take)
+    if take is not None:
+        is_stale = take.around is not None and is_after(event.touched_s, take.seen_s)
+        turn.put(replace(take, touched_s=event.touched_s, text=take.otherwise if is_stale else take.text))
 
 
 def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
@@ -204,14 +223,20 @@ def _insert(turn: Turn, take: Take) -> None:
     if waiting:
         first = join(waiting, language)
         text = join([first, fit(text, rules, first, language)], language)
+    around = None if erased or take.is_again else take.around
+    otherwise = ""
     if text and not take.is_again:
-        previous = (kept[-1] if kept else None) if erased else _previous(turn, take)
-        text = fit(text, rules, previous, language, take.around.after if take.around else "")
+        previous = (kept[-1] if kept else None) if erased else _previous(turn, take.target)
+        fitted = fit(text, rules, previous, language)
+        if around:
+            fitted, otherwise = fit(text, rules, around.before, language, around.after), fitted
+        text = fitted
     leaves = tuple(replace(one, text=left) for one, left in zip(there, kept, strict=False))
     brings = take.brings + _numbers(before)
-    take = replace(take, text=text, erased=erased, leaves=leaves, brings=brings)
-    # What others saw is out of date with this text.
-    turn.set(takes=tuple(replace(one, around=None) for one in turn.now.takes))
+    take = replace(
+        take, text=text, around=around, otherwise=otherwise, erased=erased, leaves=leaves, brings=brings
+    )
+    turn.set(takes=tuple(replace(one, around=None) for one in turn.now.takes))  # this text comes in between
     take = turn.enter(take, Stage.INSERTING)
     turn.do(
         effects.Insert(
@@ -223,6 +248,8 @@ def _insert(turn: Turn, take: Take) -> None:
             brings,
             erased=erased,
             since_s=there[-1].since_s if erased else 0.0,
+            otherwise=otherwise,
+            seen_s=take.seen_s if around else math.inf,
         )
     )
 
@@ -267,11 +294,7 @@ def _taken_back(take: Take, there: list[str], waiting: list[str], *, is_again: b
     return there, erased
 
 
-def _previous(turn: Turn, take: Take) -> str | None:
-    """What the text of ``take`` continues: what stands there, or else what was inserted there last."""
-    if take.around is not None:
-        return take.around.before
-    target = take.target
+def _previous(turn: Turn, target: Target) -> str | None:
     last = turn.now.there[-1] if turn.now.there else None
     if last is None or not target.window or last.target.window != target.window:
         return None

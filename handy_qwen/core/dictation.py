@@ -145,9 +145,8 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
             delivery.has_text(turn, event)
         case events.Failed(number, error):
             _has_failed(turn, number, error)
-        case events.Touched(number, touched_s):
-            if (take := turn.take(number)) is not None:
-                turn.put(replace(take, touched_s=touched_s))
+        case events.Touched():
+            delivery.was_touched(turn, event)
         case events.Delivered():
             delivery.was_delivered(turn, event)
         case events.Copied():

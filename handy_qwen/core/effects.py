@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import math
 from dataclasses import dataclass, field
 
 from handy_qwen.core.events import Transcribed
@@ -22,6 +23,11 @@ class WatchEscape:
 
     is_wanted: bool
     lock_key: str = ""
+
+
+def is_after(touched_s: float | None, seen_s: float) -> bool:
+    """Whether the user has touched anything since ``seen_s``, as far as is known."""
+    return touched_s is not None and touched_s > seen_s
 
 
 class Cue(enum.Enum):
@@ -138,6 +144,13 @@ class Insert:
     brings: tuple[int, ...] = ()  # takes whose texts are part of it
     erased: str = field(default="", repr=False)
     since_s: float = 0.0
+    # Instead of ``text``, if the user has touched anything since ``seen_s``, when what it continues was seen
+    otherwise: str = field(default="", repr=False)
+    seen_s: float = math.inf
+
+    def text_after(self, touched_s: float | None) -> str:
+        """What is to be inserted, if the user last touched anything at ``touched_s``; None: nobody knows."""
+        return self.otherwise if is_after(touched_s, self.seen_s) else self.text
 
 
 @dataclass(frozen=True, slots=True)

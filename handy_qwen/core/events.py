@@ -253,10 +253,11 @@ class FocusNoted:
 
 @dataclass(frozen=True, slots=True)
 class TextAroundNoted:
-    """``around`` stood where the text of take ``take`` will go, when the user stopped speaking."""
+    """``around`` stood at ``seen_s``, after the release, where the text of take ``take`` will go."""
 
     take: int
     around: TextAround
+    seen_s: float
 
 
 @dataclass(frozen=True, slots=True)

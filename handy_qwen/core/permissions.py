@@ -32,8 +32,11 @@ ConsentsListener = Callable[[Consents], None]
 class PermissionCommands(Protocol):
     """What the guide's page of permissions asks for. Called on Qt's thread; all return at once."""
 
-    def watch(self, show: ConsentsListener) -> None:
-        """Tell what is allowed, now and again and again, until ``leave``."""
+    def watch(self, show: ConsentsListener, *, have_hotkeys_failed: bool) -> None:
+        """Tell what is allowed, now and again and again, until ``leave``.
+
+        Hotkeys that have failed are tried again as soon as what they need is given: at once if it is by now.
+        """
 
     def leave(self) -> None:
         """Tell nothing more."""

@@ -76,6 +76,8 @@ class Take:
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
     around: TextAround | None = None  # what its text will continue; None: nobody knows
+    seen_s: float = 0.0  # when that was seen
+    otherwise: str = field(default="", repr=False)  # its text, if that has changed since
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)

@@ -299,9 +299,10 @@ class Ports:
         self.post(FocusNoted(effect.take, self.inserter.focused(), self.hotkeys.touched_s()))
 
     def _look_around(self, effect: effects.LookAround) -> None:
+        seen_s = time.monotonic()
         around = self.inserter.text_around(effect.target, TAIL)
         if around is not None:
-            self.post(TextAroundNoted(effect.take, around))
+            self.post(TextAroundNoted(effect.take, around, seen_s))
 
     def _look_up(self, effect: effects.LookUp) -> None:
         def answer(clipboard: str) -> None:
@@ -339,7 +340,8 @@ class Ports:
     def _insert(self, effect: effects.Insert) -> None:
         for take in (effect.take, *effect.brings):
             self.history.delivered(take, Delivery.BEGUN)
-        self.post(Touched(effect.take, self.hotkeys.touched_s()))
+        touched_s = self.hotkeys.touched_s()
+        self.post(Touched(effect.take, touched_s))
 
         def is_untouched() -> bool:
             touched_s = self.hotkeys.touched_s()
@@ -347,7 +349,7 @@ class Ports:
 
         self.inserter.insert(
             effect.take,
-            effect.text,
+            effect.text_after(touched_s),
             target=effect.target,
             method=effect.method,
             submit=effect.submit,

@@ -25,6 +25,8 @@ _BUS, _REGISTRY = "org.a11y.Bus", "org.a11y.atspi.Registry"
 _ROOT = "/org/a11y/atspi/accessible/root"
 _ACCESSIBLE, _TEXT = "org.a11y.atspi.Accessible", "org.a11y.atspi.Text"
 _FOCUSED, _SHOWING = 1 << 12, 1 << 25
+_MANAGES_DESCENDANTS = 1 << 31  # a table, say, whose cells are made when somebody asks for them
+_MOST_CHILDREN = 200  # to list more keeps the program from its work; they are cells or rows
 _PASSWORD_TEXT = 40  # a role
 _EMBEDDED = "\ufffc"  # in place of what is not in this node's own text
 _SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
@@ -70,7 +72,7 @@ class _Reader:
         """Those below ``path`` that have the focus, the innermost of each branch first."""
         for child in self._children(name, path):
             (states,) = self._ask(new_method_call(DBusAddress(child[1], child[0], _ACCESSIBLE), "GetState"))
-            if states[0] & _SHOWING:
+            if states[0] & _SHOWING and not states[0] & _MANAGES_DESCENDANTS:
                 yield from self._focused(*child)
             if states[0] & _FOCUSED:
                 yield child
@@ -89,11 +91,14 @@ class _Reader:
         before, after = (
             self._ask(new_method_call(field, "GetText", "ii", place))[0].translate(_SAME) for place in places
         )
-        return None if _EMBEDDED in before else TextAround(before, after, is_marked=start != end)
+        if _EMBEDDED in before:
+            return None
+        return TextAround(before, after.partition(_EMBEDDED)[0], is_marked=start != end)
 
     def _children(self, name: str, path: str) -> list[tuple[str, str]]:
-        (found,) = self._ask(new_method_call(DBusAddress(path, name, _ACCESSIBLE), "GetChildren"))
-        return list(found)
+        part = DBusAddress(path, name, _ACCESSIBLE)
+        ((_, count),) = self._ask(Properties(part).get("ChildCount"))
+        return list(self._ask(new_method_call(part, "GetChildren"))[0]) if count <= _MOST_CHILDREN else []
 
     def _ask(self, message: Message) -> tuple:  # type: ignore[type-arg]  # of whatever
         left_s = self._end_s - time.monotonic()

@@ -5,7 +5,8 @@ import pytest
 from handy_qwen.core.types import Delivery, Method, TextAround
 from handy_qwen.system import accessibility
 from handy_qwen.system.accessibility import text_around_cursor
-from tests.e2e.desk import Desktop, GtkTarget, QtTarget, require
+from handy_qwen.system.insert import x11
+from tests.e2e.desk import Desktop, GtkTarget, QtTarget, XtermTarget, require
 from tests.e2e.desk.accessibility import ScreenReader
 from tests.e2e.desk.processes import wait_until
 from tests.e2e.desk.targets import LimitedTarget, PasswordTarget
@@ -86,6 +87,13 @@ def test_it_is_known_what_stands_around_the_cursor_and_what_is_marked(bench, tar
     marked = TextAround("I like ", "", is_marked=True)
     wait_until(lambda: around(target.window, 400) == marked, "the rest marked")
     assert not erase(insertion, "I like "), "a key would delete what is marked"
+
+
+@pytest.mark.parametrize("target", [XtermTarget], indirect=True)
+def test_the_screen_of_a_terminal_is_no_sentence(bench, target, monkeypatch):
+    _, insertion = bench
+    monkeypatch.setattr(x11, "text_around_cursor", lambda *_: TextAround("user@host:~$ ", ""))
+    assert insertion.backend.text_around(target.window, 400) is None
 
 
 @pytest.mark.parametrize("target", [PasswordTarget], indirect=True)

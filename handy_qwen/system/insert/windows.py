@@ -268,4 +268,4 @@ def text_around_caret(api: Win32, window: int, most: int) -> TextAround | None:
     )
     if len(units) < 2 * end or EMBEDDED in before + marked:
         return None
-    return TextAround(before[-most:], after[:most], is_marked=start != end)
+    return TextAround(before[-most:], after[:most].partition(EMBEDDED)[0], is_marked=start != end)

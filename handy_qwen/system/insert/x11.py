@@ -117,8 +117,9 @@ class X11(PastingBackend[FocusedWindow]):
         disconnect(self._connection)
 
     def text_around(self, window: int, most: int) -> TextAround | None:
-        """See ``Backend``."""
-        return self._told(most) if self._focus.target().window == window else None
+        """See ``Backend``. A terminal tells of its screen, where nobody knows what is a sentence."""
+        target = self._focus.target()
+        return self._told(most) if target.window == window and not is_terminal(target.application) else None
 
     def _around(self, _focus: FocusedWindow, most: int) -> TextAround | None:
         return self._told(most)

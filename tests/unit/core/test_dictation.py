@@ -594,7 +594,7 @@ def test_pasting_again_does_not_wait_for_a_take_that_is_recorded():
 
 
 def around(take, before, after=""):
-    return ev.TextAroundNoted(take, TextAround(before, after))
+    return ev.TextAroundNoted(take, TextAround(before, after), 100.0)
 
 
 def test_a_text_continues_what_stands_before_the_cursor():
@@ -612,6 +612,18 @@ def test_what_stands_there_is_not_asked_where_spacing_is_off_or_the_window_is_un
     assert Desk(replace(RULES, text=TextRules(is_fitted=False))).say(1).done(fx.LookAround) == []
     assert Desk().say(1, Target()).done(fx.LookAround) == []
     assert Desk().say(1, None).done(fx.LookAround) == []
+    for method in (Method.COPY, Method.NONE):
+        assert Desk(replace(RULES, method=method)).say(1).done(fx.LookAround) == []
+
+
+def test_what_stood_there_counts_only_if_nothing_was_touched_since():
+    desk = Desk().say(1).play(around(1, "I like", "apples.")).recorded(1).hear(1, "Those red")
+    (insertion,) = desk.done(fx.Insert)
+    texts = [insertion.text_after(touched_s) for touched_s in (None, 100.0, 100.1)]
+    assert texts == [" those red ", " those red ", "Those red"]
+    desk.play(ev.Touched(1, 100.1)).put(1).say(2).recorded(2).hear(2, "One")
+    assert desk.view.recent == ("Those red",)
+    assert desk.inserted[1:] == [" One"]
 
 
 def test_a_text_that_comes_after_another_continues_that_and_not_what_stood_there_before():

@@ -27,7 +27,6 @@ from handy_qwen.core.events import (
     RecordingBegan,
     RecordingEnded,
     Replayed,
-    TextAroundNoted,
     Transcribed,
 )
 from handy_qwen.core.ports import HotkeyListener, Inserter
@@ -73,8 +72,14 @@ def test_what_stands_around_the_cursor_is_noted_if_it_is_known():
     ports.inserter.around = TextAround("diary", "")
     ports.run(fx.LookAround(3, Target(1, "editor")))
     ports.run(fx.LookAround(3, Target(2, "another")))
-    assert events == [TextAroundNoted(3, TextAround("diary", ""))]
+    (noted,) = events
+    assert (noted.take, noted.around) == (3, TextAround("diary", ""))
     assert "diary" not in repr(events)
+    ports.hotkeys.touched = noted.seen_s
+    ports.run(fx.Insert(3, " Dear", None, Method.PASTE, Submit.OFF, otherwise="Dear", seen_s=noted.seen_s))
+    ports.hotkeys.touched = noted.seen_s + 1
+    ports.run(fx.Insert(3, " Dear", None, Method.PASTE, Submit.OFF, otherwise="Dear", seen_s=noted.seen_s))
+    assert ports.inserter.texts == [" Dear", "Dear"]
 
 
 def test_a_recording_feeds_the_engine_and_the_history():
