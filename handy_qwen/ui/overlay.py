@@ -45,7 +45,7 @@ from handy_qwen.core.types import Overlay
 from handy_qwen.core.view import SETTINGS, Meter, View
 from handy_qwen.ui import strings
 from handy_qwen.ui.overlay_card import MARGIN_PX, CardPainter, Content, Mark, card_of, card_shape, content_of
-from handy_qwen.ui.style import application, scheme
+from handy_qwen.ui.style import application, desktop_scheme
 from handy_qwen.ui.widgets import announce, spoken
 
 _FRAME_MS = 50  # 20 frames a second while something moves
@@ -141,7 +141,7 @@ class OverlayWindow(QWidget):
         """Called by Qt."""
         with QPainter(self) as painter:
             if not self.mask().isEmpty():  # what the card's edge is blended with
-                painter.fillRect(self.rect(), scheme().color("edge"))
+                painter.fillRect(self.rect(), desktop_scheme().color("edge"))
             self._paint(painter)
 
     def _paint(self, painter: QPainter) -> None:
@@ -150,7 +150,13 @@ class OverlayWindow(QWidget):
         began_s = self._content.began_s
         clock = "" if began_s is None else strings.clock(time.monotonic() - began_s)
         self._card.paint(
-            painter, self.rect(), self._content, scheme(), level=self._level, frame=self._frame, clock=clock
+            painter,
+            self.rect(),
+            self._content,
+            desktop_scheme(),
+            level=self._level,
+            frame=self._frame,
+            clock=clock,
         )
 
     def _repaint(self) -> None:

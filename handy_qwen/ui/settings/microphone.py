@@ -32,7 +32,7 @@ from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings.controls import ChoiceControl
 from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.row import Row
-from handy_qwen.ui.style import blended, draw_rounded, readable, scheme
+from handy_qwen.ui.style import blended, draw_rounded, readable, scheme, selected_ink
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import (
     Button,
@@ -467,7 +467,7 @@ class _RowPainter(QStyledItemDelegate):
             area.adjust(edge if is_mirrored else 0, 0, 0 if is_mirrored else -edge, 0)
         painter.setFont(option.font)
         palette = option.palette
-        painter.setPen((palette.highlightedText() if is_selected else palette.text()).color())
+        painter.setPen(selected_ink(palette) if is_selected else palette.text().color())
         elided = QFontMetricsF(option.font).elidedText(text, Qt.TextElideMode.ElideMiddle, area.width())
         side = Qt.AlignmentFlag.AlignRight if is_mirrored else Qt.AlignmentFlag.AlignLeft
         painter.setLayoutDirection(strings.direction(elided))

@@ -38,6 +38,7 @@ from handy_qwen.ui.settings.page import SettingsPage, Tools
 from handy_qwen.ui.settings.shortcut import ShortcutPage
 from handy_qwen.ui.settings.text import TextPage
 from handy_qwen.ui.settings.vocabulary import VocabularyPage
+from handy_qwen.ui.style import selected_ink
 from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
 from handy_qwen.ui.window import AppWindow
@@ -173,7 +174,7 @@ class SettingsWindow(AppWindow):
 
     def _draw_icons(self) -> None:
         palette = self.list.palette()
-        inks = palette.text().color().name(), palette.highlightedText().color().name()
+        inks = palette.text().color().name(), selected_ink(palette).name()
         if inks != self._inks:
             self._inks, side_px = inks, self.list.iconSize().width()
             for place, which in enumerate(Page):

@@ -7,7 +7,8 @@ from PySide6 import QtWidgets
 from PySide6.QtCore import QItemSelectionModel, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPalette
 
-from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable, use_style
+from handy_qwen.ui import style
+from handy_qwen.ui.style import DARK, LIGHT, Scheme, contrast, outline, readable, scheme, use_style
 from handy_qwen.ui.widgets import Card, Pill, Text
 from handy_qwen.ui.windows.history_list import EntriesList
 from tests.e2e.pasts import FULL
@@ -275,3 +276,11 @@ def test_colors_are_moved_no_further_than_they_must_be():
     moved = readable(QColor("#aaaaaa"), white)
     assert TEXT <= contrast(moved, white) < TEXT + 1.0
     assert OUTLINE <= contrast(outline(PALETTES["Breeze Dark"]), QColor("#2a2e32")) < OUTLINE + 1.0
+
+
+@pytest.mark.parametrize("is_desktop_dark", [True, False])
+def test_colors_suit_the_windows_also_where_those_stay_light_on_a_dark_desktop(
+    grounds, is_desktop_dark, monkeypatch
+):
+    monkeypatch.setattr(style, "is_dark", lambda: is_desktop_dark)
+    assert min(contrast(QColor(scheme().text), ground) for ground in grounds) >= TEXT
