@@ -4,6 +4,7 @@
 
 While the page is up the system is asked again and again what is allowed, because it does not tell of changes.
 As soon as keys may be heard, hotkeys are listened for again; where macOS wants a restart first, that fails.
+So are hotkeys that failed before the page came up: the system's settings may have been changed since.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class PermissionsPresenter:
     """Implements ``core.permissions.PermissionCommands``.
 
     Args:
-        on_keys_allowed: What the hotkeys need is given now, and was not before.
+        on_keys_allowed: What the hotkeys need is given now, and was not before, or they had failed.
         look: What the user has said, as far as the system tells.
         ask: Has the system ask the user, and calls back when there is an answer, on any thread.
         open_settings: Opens the system's settings at a permission.
@@ -50,9 +51,9 @@ class PermissionsPresenter:
     # --- done on "permissions" -----------------------------------------------------------------------
 
     @queued
-    def watch(self, show: ConsentsListener) -> None:
-        """Tell what is allowed, now and again and again, until ``leave``."""
-        self._show = show
+    def watch(self, show: ConsentsListener, *, have_hotkeys_failed: bool) -> None:
+        """Tell what is allowed, now and again and again: see ``PermissionCommands``."""
+        self._show, self._were_keys_allowed = show, not have_hotkeys_failed
         self._look()
 
     @queued

@@ -66,7 +66,7 @@ class PermissionsPage(Page):
         """Look what is allowed, again and again."""
         super().enter()
         self._is_up, self._asked = True, None
-        self._permissions.watch(self._came.emit)
+        self._permissions.watch(self._came.emit, have_hotkeys_failed=self._is_deaf)
 
     def leave(self) -> None:
         """Look no more."""

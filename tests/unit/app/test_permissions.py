@@ -47,7 +47,7 @@ def presenter(system):
 @pytest.fixture
 def shown(presenter):
     told = []
-    presenter.watch(told.append)
+    presenter.watch(told.append, have_hotkeys_failed=False)
     presenter.thread.run_pending()
     return told
 
@@ -109,11 +109,17 @@ def test_hotkeys_are_listened_for_again_once_all_that_they_need_is_given(present
     assert system.keys_allowed == 1
 
 
-def test_hotkeys_that_may_be_heard_from_the_start_are_left_alone(presenter, system):
+@pytest.mark.parametrize("have_failed", [False, True])
+def test_hotkeys_that_may_be_heard_when_the_page_comes_up_are_tried_again_if_they_failed(
+    presenter, system, have_failed
+):
     system.consents = dict.fromkeys(Permission, Consent.GIVEN)
-    presenter.watch(lambda _consents: None)
-    presenter.thread.run_pending()
-    assert system.keys_allowed == 0
+    for visits in (1, 2):
+        presenter.watch(lambda _consents: None, have_hotkeys_failed=have_failed)
+        presenter.thread.run_pending()
+        presenter.thread._routine()
+        assert system.keys_allowed == (visits if have_failed else 0), "once for each visit of the page"
+        presenter.leave()
 
 
 @pytest.mark.parametrize("platform", ["darwin", "linux", "win32"])
