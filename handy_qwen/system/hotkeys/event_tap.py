@@ -32,12 +32,12 @@ class EventTap:
         self._mask = sum(1 << kind for kind in kinds)
         self._can_keep = can_keep
         self._tap: Any = None
-        self._loop: Any = None
+        self._loop: Any = None  # of the thread, once it listens
         self._is_ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hotkeys-tap", daemon=True)
 
     def start(self) -> bool:
-        """Listen from now on; False if the system makes no tap."""
+        """Listen from now on; False if the system makes no tap, or takes it away at once."""
         quartz = self._quartz
         option = quartz.kCGEventTapOptionDefault if self._can_keep else quartz.kCGEventTapOptionListenOnly
         self._tap = quartz.CGEventTapCreate(
@@ -47,13 +47,17 @@ class EventTap:
             return False
         self._thread.start()
         self._is_ready.wait()
+        if self._loop is None:
+            self.stop()  # a tap that nobody listens to has all programs wait
+            return False
         return True
 
     def stop(self) -> None:
         """Listen no more. Not on the tap's own thread. Safe to call twice."""
         if self._tap is not None:
             self._quartz.CFMachPortInvalidate(self._tap)  # which leaves the loop nothing to wait for
-            self._quartz.CFRunLoopStop(self._loop)
+            if self._loop is not None:
+                self._quartz.CFRunLoopStop(self._loop)
             self._thread.join()
 
     def is_alive(self) -> bool:
@@ -62,11 +66,16 @@ class EventTap:
 
     def _run(self) -> None:
         quartz = self._quartz
-        source = quartz.CFMachPortCreateRunLoopSource(None, self._tap, 0)
-        self._loop = quartz.CFRunLoopGetCurrent()
-        quartz.CFRunLoopAddSource(self._loop, source, quartz.kCFRunLoopCommonModes)
-        quartz.CGEventTapEnable(self._tap, True)
-        self._is_ready.set()
+        try:
+            source = quartz.CFMachPortCreateRunLoopSource(None, self._tap, 0)
+            if source is None:  # the port is not valid any more
+                return
+            loop = quartz.CFRunLoopGetCurrent()
+            quartz.CFRunLoopAddSource(loop, source, quartz.kCFRunLoopCommonModes)
+            quartz.CGEventTapEnable(self._tap, True)
+            self._loop = loop
+        finally:
+            self._is_ready.set()  # start waits for it, whatever has failed
         quartz.CFRunLoopRun()
 
     def _hear(self, _proxy: Any, kind: int, event: Any, _info: Any) -> Any:  # noqa: ANN401 (as above)

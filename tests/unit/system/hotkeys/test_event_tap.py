@@ -11,10 +11,10 @@ from tests.waiting import wait_until
 class Port:
     """A tap as the system has it."""
 
-    def __init__(self, option, mask, callback):
+    def __init__(self, option, mask, callback, *, is_valid):
         self.option, self.mask, self.callback = option, mask, callback
         self.is_enabled = False
-        self.is_valid = True
+        self.is_valid = is_valid
 
 
 class Loop:
@@ -29,20 +29,21 @@ class FakeQuartz:
     kCGEventTapOptionDefault, kCGEventTapOptionListenOnly = 0, 1  # noqa: N815
     kCFRunLoopCommonModes = "common"  # noqa: N815
 
-    def __init__(self, *, makes_taps=True):
-        self.makes_taps, self.ports, self.loops = makes_taps, [], threading.local()
+    def __init__(self, *, makes_taps=True, are_taps_valid=True):
+        self.makes_taps, self.are_taps_valid = makes_taps, are_taps_valid
+        self.ports, self.loops = [], threading.local()
         self.all_loops = []
 
     def CGEventTapCreate(self, place, where, option, mask, callback, info):  # noqa: N802, PLR0917
         assert (place, where, info) == (1, 0, None)
         if not self.makes_taps:
             return None
-        self.ports.append(Port(option, mask, callback))
+        self.ports.append(Port(option, mask, callback, is_valid=self.are_taps_valid))
         return self.ports[-1]
 
     def CFMachPortCreateRunLoopSource(self, allocator, port, order):  # noqa: N802
         assert (allocator, order) == (None, 0)
-        return port
+        return port if port.is_valid else None
 
     def CFRunLoopGetCurrent(self):  # noqa: N802
         if not hasattr(self.loops, "own"):
@@ -52,6 +53,7 @@ class FakeQuartz:
 
     def CFRunLoopAddSource(self, loop, source, mode):  # noqa: N802
         assert mode == "common"
+        assert source is not None, "macOS ends the process"
         loop.ports.append(source)
 
     def CGEventTapEnable(self, port, is_enabled):  # noqa: N802
@@ -64,6 +66,7 @@ class FakeQuartz:
             loop.changed.wait_for(lambda: loop.is_stopped or not any(port.is_valid for port in loop.ports))
 
     def CFRunLoopStop(self, loop):  # noqa: N802
+        assert isinstance(loop, Loop), "for None macOS ends the process"
         with loop.changed:
             loop.is_stopped = True
             loop.changed.notify_all()
@@ -73,6 +76,16 @@ class FakeQuartz:
         for loop in self.all_loops:
             with loop.changed:
                 loop.changed.notify_all()
+
+
+def started(tap):
+    """What ``tap`` says of its start, which must not last."""
+    said = []
+    starter = threading.Thread(target=lambda: said.append(tap.start()), daemon=True)
+    starter.start()
+    starter.join(10.0)
+    assert said, "it hangs"
+    return said[0]
 
 
 @pytest.mark.parametrize(("can_keep", "option"), [(True, 0), (False, 1)])
@@ -99,6 +112,28 @@ def test_a_tap_shows_events_of_its_kinds_until_it_is_stopped(can_keep, option):
 def test_a_tap_that_the_system_does_not_make_is_none():
     tap = EventTap(FakeQuartz(makes_taps=False), (10,), lambda _kind, event: event, can_keep=True)
     assert not tap.start()
+    tap.stop()
+    assert not tap.is_alive()
+
+
+def test_a_tap_that_the_system_takes_away_at_once_is_none():
+    tap = EventTap(FakeQuartz(are_taps_valid=False), (10,), lambda _kind, event: event, can_keep=True)
+    assert not started(tap)
+    tap.stop()
+    assert not tap.is_alive()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_tap_that_cannot_be_listened_to_is_taken_away_again(monkeypatch):
+    quartz = FakeQuartz()
+
+    def fail(_port, _is_enabled):
+        raise ValueError
+
+    monkeypatch.setattr(quartz, "CGEventTapEnable", fail)
+    tap = EventTap(quartz, (10,), lambda _kind, event: event, can_keep=True)
+    assert not started(tap)
+    assert not quartz.ports[0].is_valid, "all programs would wait for it"
     tap.stop()
     assert not tap.is_alive()
 
