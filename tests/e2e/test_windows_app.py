@@ -155,6 +155,19 @@ def test_a_text_is_put_into_notepad(app, notepad):
     assert notepad.wait_for_text(CHAIRS, TEXT_S) == CHAIRS
 
 
+def test_a_sentence_that_the_user_has_typed_is_continued(desk, app, notepad):
+    change(app, settings().replace("smart_spacing = false\n", ""))
+    app.dictate("chairs")
+    assert notepad.wait_for_text(CHAIRS, TEXT_S) == CHAIRS
+    desk.run("xdotool", "key", "ctrl+Home")
+    desk.run("xdotool", "type", "--delay", "30", "It was him who")
+    before = "It was him who"
+    assert notepad.wait_for_text(before + CHAIRS, TEXT_S) == before + CHAIRS
+    app.dictate("meeting")
+    whole = f"{before} {MEETING[:1].lower()}{MEETING[1:]} {CHAIRS}"
+    assert notepad.wait_for_text(whole, TEXT_S) == whole
+
+
 def test_two_takes_come_in_their_order(app, window):
     app.dictate("chairs")
     app.dictate("meeting")
