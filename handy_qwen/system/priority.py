@@ -3,7 +3,7 @@
     system    while somebody waits (``Haste``)            work that can wait (``yield_to_others``)
     Windows   no EcoQoS: ProcessPowerThrottling           THREAD_PRIORITY_LOWEST
     macOS     no App Nap; the thread is user-initiated    the thread is of the class "utility"
-    Linux     nothing that an ordinary user may do        nice 10, for the thread and those it starts
+    Linux     nothing helps (MODEL.md, Threads)           nice 10, for the thread and those it starts
 
 Linux lets a user lower a priority and not raise it again: hence ``in_background``, which uses a thread for
 one piece of work. Nothing here raises an error: without it, work goes on as it would.

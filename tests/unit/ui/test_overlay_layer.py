@@ -156,7 +156,7 @@ def test_it_follows_the_desktop_when_that_becomes_dark(overlay, surfaces, qtbot,
     (surface,) = surfaces
     until_it_is_opaque(qtbot, surface)
     before = surface.picture
-    monkeypatch.setattr("handy_qwen.ui.overlay.scheme", lambda: DARK)
+    monkeypatch.setattr("handy_qwen.ui.overlay.desktop_scheme", lambda: DARK)
     qapp.sendEvent(overlay, QEvent(QEvent.Type.PaletteChange))
     assert surface.picture != before
 
