@@ -2,6 +2,8 @@
 
 import pytest
 
+pytest.importorskip("jeepney", reason="D-Bus is on Linux only")
+
 from handy_qwen.core.types import TextAround
 from handy_qwen.system import accessibility
 from handy_qwen.system.accessibility import _FOCUSED, _MANAGES_DESCENDANTS, _MOST_CHILDREN, _SHOWING, _Reader
