@@ -152,14 +152,14 @@ def has_text_around(turn: Turn, event: TextAroundNoted) -> None:
     """What the text of a take will continue is known, before it is inserted."""
     take = turn.take(event.take)
     if take is not None and all(one.stage is not Stage.INSERTING for one in turn.now.takes):
-        turn.put(replace(take, around=event.around, seen_s=event.seen_s))
+        turn.set(around=event)
 
 
 def was_touched(turn: Turn, event: Touched) -> None:
     """The insertion of a text begins: what stood around the cursor may be out of date."""
     take = turn.take(event.take)
     if take is not None:
-        is_stale = take.around is not None and is_after(event.touched_s, take.seen_s)
+        is_stale = is_after(event.touched_s, take.seen_s)
         turn.put(replace(take, touched_s=event.touched_s, text=take.otherwise if is_stale else take.text))
 
 
@@ -223,20 +223,20 @@ def _insert(turn: Turn, take: Take) -> None:
     if waiting:
         first = join(waiting, language)
         text = join([first, fit(text, rules, first, language)], language)
-    around = None if erased or take.is_again else take.around
-    otherwise = ""
+    noted, seen_s, otherwise = turn.now.around, math.inf, ""
+    turn.set(around=None)  # also what a later take saw: this text comes in between
     if text and not take.is_again:
         previous = (kept[-1] if kept else None) if erased else _previous(turn, take.target)
         fitted = fit(text, rules, previous, language)
-        if around:
-            fitted, otherwise = fit(text, rules, around.before, language, around.after), fitted
+        if noted is not None and noted.take == take.number and not erased:
+            seen_s, otherwise = noted.seen_s, fitted
+            fitted = fit(text, rules, noted.around.before, language, noted.around.after)
         text = fitted
     leaves = tuple(replace(one, text=left) for one, left in zip(there, kept, strict=False))
     brings = take.brings + _numbers(before)
     take = replace(
-        take, text=text, around=around, otherwise=otherwise, erased=erased, leaves=leaves, brings=brings
+        take, text=text, seen_s=seen_s, otherwise=otherwise, erased=erased, leaves=leaves, brings=brings
     )
-    turn.set(takes=tuple(replace(one, around=None) for one in turn.now.takes))  # this text comes in between
     take = turn.enter(take, Stage.INSERTING)
     turn.do(
         effects.Insert(
@@ -249,7 +249,7 @@ def _insert(turn: Turn, take: Take) -> None:
             erased=erased,
             since_s=there[-1].since_s if erased else 0.0,
             otherwise=otherwise,
-            seen_s=take.seen_s if around else math.inf,
+            seen_s=seen_s,
         )
     )
 

@@ -25,11 +25,6 @@ class WatchEscape:
     lock_key: str = ""
 
 
-def is_after(touched_s: float | None, seen_s: float) -> bool:
-    """Whether the user has touched anything since ``seen_s``, as far as is known."""
-    return touched_s is not None and touched_s > seen_s
-
-
 class Cue(enum.Enum):
     """A short sound."""
 
@@ -126,6 +121,11 @@ class LookAround:
 
     take: int
     target: Target
+
+
+def is_after(touched_s: float | None, seen_s: float) -> bool:
+    """Whether the user has touched anything since ``seen_s``, as far as is known."""
+    return touched_s is not None and touched_s > seen_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from handy_qwen.core.effects import Effect
-from handy_qwen.core.events import Transcribed
+from handy_qwen.core.events import TextAroundNoted, Transcribed
 from handy_qwen.core.gestures import Gestures
 from handy_qwen.core.types import (
     Entry,
@@ -29,7 +29,6 @@ from handy_qwen.core.types import (
     Rules,
     Submit,
     Target,
-    TextAround,
 )
 from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, NoticeKind, Phase, Remedy, View
 from handy_qwen.message import Message
@@ -75,8 +74,7 @@ class Take:
     profile: Profile = NO_PROFILE  # of the program it is for
     target: Target = field(default_factory=Target)
     focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
-    around: TextAround | None = None  # what its text will continue; None: nobody knows
-    seen_s: float = 0.0  # when that was seen
+    seen_s: float = math.inf  # when it was seen what its text continues; inf: it was not
     otherwise: str = field(default="", repr=False)  # its text, if that has changed since
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
@@ -125,6 +123,7 @@ class Dictation:
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
     heard: tuple[str, str] = field(default=("", ""), repr=False)  # see View
     there: tuple[Take, ...] = ()  # whose texts are in a window, one behind the other and nothing between
+    around: TextAroundNoted | None = None  # what the next text will continue, until it is inserted
     application: str = ""  # that a take was begun for last
     has_scratched: bool = False  # the last take did nothing but take back
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
@@ -202,6 +201,8 @@ class Turn:
     def drop(self, take: Take) -> None:
         """Remove a take that came to its end."""
         self.set(takes=tuple(old for old in self.now.takes if old.number != take.number))
+        if self.now.around is not None and self.now.around.take == take.number:
+            self.set(around=None)
 
     def note_entry(self, number: int, entry: int) -> None:
         """Remember the entry of take ``number`` for as long as it may be needed."""

@@ -1,6 +1,6 @@
 """The dictation cycle, one event at a time; its promises for any sequence of events are below."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given, settings
@@ -614,6 +614,21 @@ def test_what_stands_there_is_not_asked_where_spacing_is_off_or_the_window_is_un
     assert Desk().say(1, None).done(fx.LookAround) == []
     for method in (Method.COPY, Method.NONE):
         assert Desk(replace(RULES, method=method)).say(1).done(fx.LookAround) == []
+
+
+def test_what_stood_there_is_forgotten_with_the_insertion_or_its_take():
+    read = "my diary"
+    for end in (
+        lambda desk: desk.recorded(1).hear(1, "Ends here.").put(1),
+        lambda desk: desk.recorded(1).hear(1, "Ends here.").put(1, Delivery.HELD),
+        lambda desk: desk.recorded(1).hear(1, ""),
+        lambda desk: desk.recorded(1).play(ev.Failed(1, ERROR)),
+        lambda desk: desk.escape(),
+    ):
+        desk = Desk().say(1).play(around(1, read))
+        assert read in str(asdict(desk.now))
+        end(desk)
+        assert read not in str(asdict(desk.now))
 
 
 def test_what_stood_there_counts_only_if_nothing_was_touched_since():
