@@ -8,6 +8,7 @@ and ``OutlinedStyle`` draws the outlines that Fusion, which Linux desktops get, 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from PySide6.QtCore import QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPalette, QPen
@@ -125,10 +126,21 @@ def blended(over: QColor, ground: QColor, share: float | None = None) -> QColor:
 
 def readable(ink: QColor, *grounds: QColor, ratio: float = TEXT_CONTRAST) -> QColor:
     """``ink``, moved towards black or white only as far as it must be for ``ratio`` on all ``grounds``."""
-    ends = (QColor(Qt.GlobalColor.white), QColor(Qt.GlobalColor.black))
-    end = max(ends, key=lambda one: min(contrast(one, ground) for ground in grounds))
-    steps = (blended(end, ink, step / _STEPS) for step in range(_STEPS + 1))
-    return next((one for one in steps if min(contrast(one, ground) for ground in grounds) >= ratio), end)
+    return QColor.fromRgb(_readable(ink.rgb(), tuple(ground.rgb() for ground in grounds), ratio))
+
+
+@lru_cache(maxsize=256)  # a window asks some hundred times for a handful of colors
+def _readable(ink: int, grounds: tuple[int, ...], ratio: float) -> int:
+    colors = [QColor.fromRgb(ground) for ground in grounds]
+
+    def least(ink: QColor) -> float:
+        return min(contrast(ink, ground) for ground in colors)
+
+    end = max((QColor(Qt.GlobalColor.white), QColor(Qt.GlobalColor.black)), key=least)
+    steps = (
+        QColor.fromRgb(blended(end, QColor.fromRgb(ink), step / _STEPS).rgb()) for step in range(_STEPS + 1)
+    )
+    return next((one for one in steps if least(one) >= ratio), end).rgb()
 
 
 def grounds(palette: QPalette) -> tuple[QColor, QColor]:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
+from operator import itemgetter
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
@@ -83,7 +84,8 @@ class AppWindow(QDialog):
         whole.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
         QShortcut(QKeySequence("Ctrl+,"), self, self.settings_asked.emit)
-        self._size_px, self._is_sized = size_px, False
+        self._size_px = size_px
+        self._kept_size: QSize | None = None  # last read or written; None before it first came up
 
     def show_view(self, view: View) -> None:
         """Show what the program does."""
@@ -116,7 +118,7 @@ class AppWindow(QDialog):
 
     def present(self) -> None:
         """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
-        if not self._is_sized:
+        if self._kept_size is None:
             self._restore_size()
         if self.isMinimized():  # and maximized still, if it was
             self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
@@ -135,16 +137,17 @@ class AppWindow(QDialog):
 
     def order_tabs(self) -> None:
         """Let Tab follow the eye; to be called again when widgets were added."""
-        stops = [one for one in _by_eye(self) if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
+        ordered = list(_by_eye(self))
+        stops = [one for one in ordered if one.focusPolicy() & Qt.FocusPolicy.TabFocus]
         for before, after in pairwise(stops):
             QWidget.setTabOrder(before, after)
-        self._underline_apart()
+        self._underline_apart(ordered)
 
-    def _underline_apart(self) -> None:
+    def _underline_apart(self, ordered: Sequence[QWidget]) -> None:
         """Underline each letter once among what is seen together: pages are not, nor is what is hidden."""
         titled = [
             one
-            for one in _by_eye(self)
+            for one in ordered
             if isinstance(one, QAbstractButton) or (isinstance(one, QLabel) and one.buddy() is not None)
         ]
         pages = self.alternatives()
@@ -184,7 +187,9 @@ class AppWindow(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
         """Remember the size. Called by Qt."""
         if not event.spontaneous():
-            _geometry().setValue(self._size_key, self.size())
+            if self.size() != self._kept_size:  # it is written to the disk at once
+                self._kept_size = self.size()
+                _geometry().setValue(self._size_key, self._kept_size)
             self.hidden.emit()
         super().hideEvent(event)
 
@@ -199,13 +204,13 @@ class AppWindow(QDialog):
 
         Left to itself, a dialog as high as the screen comes up with its title bar above the upper edge.
         """
-        self._is_sized = True
         remembered = _geometry().value(self._size_key)
         area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
         first = self._size_px * max(1.0, self.fontMetrics().height() / _LINE_PX)
         room = area.size() - QSize(2 * _EDGE_PX, _TITLE_BAR_PX + 2 * _EDGE_PX)
         size = (remembered if isinstance(remembered, QSize) else first).boundedTo(room)
         self.resize(size)
+        self._kept_size = self.size()
         free = room - size
         self.move(area.left() + _EDGE_PX + free.width() // 2, area.top() + _EDGE_PX + free.height() // 2)
 
@@ -295,8 +300,10 @@ def _by_eye(widget: QWidget) -> Iterator[QWidget]:
 def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
     """By what is in ``host``: PySide keeps a wrapper for each item that it is asked for; see ``boxed``."""
     children = (*host.children(), *layout.children())
-    parts = [one for one in children if isinstance(one, QWidget | QLayout) and layout.indexOf(one) >= 0]
-    for part in sorted(parts, key=layout.indexOf):
+    placed = [(layout.indexOf(one), one) for one in children if isinstance(one, QWidget | QLayout)]
+    for place, part in sorted(placed, key=itemgetter(0)):
+        if place < 0:  # not in this layout
+            continue
         if isinstance(part, QWidget):
             yield from _by_eye(part)
         else:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from handy_qwen.core.models import InstallStage, ModelList, ModelStatus, Problem, Progress
@@ -400,6 +400,15 @@ def test_the_size_is_remembered_as_far_as_there_is_room(window, make, size):
     if size[0] < room.width():
         assert (again.width(), again.height()) == size
     assert room.contains(again.geometry())
+
+
+def test_the_size_it_came_up_with_is_remembered_again(window, make):
+    first = window.size()
+    for size in (first + QSize(30, 20), first):
+        window.present()
+        window.resize(size)
+        window.close()
+    assert make().size() == first
 
 
 def test_an_empty_list_is_shown_as_well(window):
