@@ -71,6 +71,9 @@ def _filled(layout: _Box, parts: tuple[Part, ...], gap_px: int, parent: QWidget 
     return layout
 
 
+_Line = list[tuple[int, QSize]]  # of each item in it its number and the size that it needs
+
+
 class FlowLayout(QLayout):
     """A row that wraps where there is no room, however large the letters are.
 
@@ -82,6 +85,7 @@ class FlowLayout(QLayout):
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._pushed: int | None = None
+        self._lines_at: dict[int, list[_Line]] = {}  # by width; Qt asks again and again
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(gap_px)
         for widget in widgets:
@@ -101,6 +105,7 @@ class FlowLayout(QLayout):
     def addItem(self, item: QLayoutItem) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt for ``addWidget``."""
         self._items.append(item)
+        self.invalidate()
 
     def count(self) -> int:
         """Called by Qt."""
@@ -112,6 +117,7 @@ class FlowLayout(QLayout):
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
+        self.invalidate()
         return self._items.pop(index) if 0 <= index < len(self._items) else None
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802  the name is Qt's
@@ -126,6 +132,11 @@ class FlowLayout(QLayout):
         """Called by Qt."""
         lines = self._lines(width)
         return sum(map(_height, lines)) + self.spacing() * max(0, len(lines) - 1)
+
+    def invalidate(self) -> None:
+        """Called by Qt, whenever something inside has another size."""
+        self._lines_at.clear()
+        super().invalidate()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
         """All in one line. Called by Qt."""
@@ -145,7 +156,8 @@ class FlowLayout(QLayout):
         top = area.top()
         for line in self._lines(area.width()):
             left, height, spare = area.left(), _height(line), area.width() - self._width(line)
-            for place, size in line:
+            for place, needed in line:
+                size = QSize(needed)
                 if spare > 0 and self._items[place].expandingDirections() & Qt.Orientation.Horizontal:
                     size.setWidth(size.width() + spare)
                     spare = 0
@@ -157,9 +169,13 @@ class FlowLayout(QLayout):
                 left += size.width() + self.spacing()
             top += height + self.spacing()
 
-    def _lines(self, width: int) -> list[list[tuple[int, QSize]]]:
-        """The lines for that ``width``: of each item its number and its size."""
-        lines: list[list[tuple[int, QSize]]] = []
+    def _lines(self, width: int) -> list[_Line]:
+        if width not in self._lines_at:
+            self._lines_at[width] = self._wrapped(width)
+        return self._lines_at[width]
+
+    def _wrapped(self, width: int) -> list[_Line]:
+        lines: list[_Line] = []
         for place, item in enumerate(self._items):
             if item.isEmpty():
                 continue
@@ -173,9 +189,9 @@ class FlowLayout(QLayout):
                 lines.append([(place, size)])
         return lines
 
-    def _width(self, line: list[tuple[int, QSize]]) -> int:
+    def _width(self, line: _Line) -> int:
         return sum(size.width() for _, size in line) + self.spacing() * max(0, len(line) - 1)
 
 
-def _height(line: list[tuple[int, QSize]]) -> int:
+def _height(line: _Line) -> int:
     return max((size.height() for _, size in line), default=0)
