@@ -1,5 +1,7 @@
 """A stand-in for all that the windows talk to."""
 
+import gc
+
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
 from PySide6.QtGui import QGuiApplication, QInputMethodEvent
@@ -13,6 +15,13 @@ from tests.unit.ui.gallery import everything_asked
 for wait in (QtBot.waitUntil, QtBot.waitSignal):  # these tests give all others the processor
     assert wait.__kwdefaults__
     wait.__kwdefaults__["timeout"] = 60_000
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_other_files_left_stays():
+    """What is garbage is looked for after each test, by then only in what is new in this file."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
