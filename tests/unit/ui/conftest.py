@@ -3,13 +3,14 @@
 import gc
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, Qt
-from PySide6.QtGui import QGuiApplication, QInputMethodEvent
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, QSize, Qt
+from PySide6.QtGui import QFont, QGuiApplication, QInputMethodEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from handy_qwen.core.view import Choices, ModelChoice
+from handy_qwen.ui.style import use_style
 from tests.unit.ui.gallery import everything_asked
 
 for wait in (QtBot.waitUntil, QtBot.waitSignal):  # these tests give all others the processor
@@ -114,3 +115,22 @@ def choices():
         microphones=("Desk", "Headset"),
         hotkeys=("Right Ctrl",),
     )
+
+
+SCREENS = {  # letters in points, and the room for a window, without title bar and panel
+    "large letters at 1024x600": (24, QSize(1004, 540)),
+    "200 % at 1280x800": (10, QSize(620, 350)),
+}
+
+
+@pytest.fixture(scope="module", params=SCREENS)
+def screen(qapp, request):
+    """The room for a window, with letters of that size."""
+    use_style()
+    points, size = SCREENS[request.param]
+    before = qapp.font()
+    font = QFont(before)
+    font.setPointSize(points)
+    QApplication.setFont(font)
+    yield size
+    QApplication.setFont(before)

@@ -22,7 +22,7 @@ from handy_qwen.ui.setup.reading import missed
 from handy_qwen.ui.setup.window import SetupWindow
 from handy_qwen.ui.widgets import MeterBar
 from tests.e2e.shelves import SHELVES
-from tests.unit.ui.gallery import buttons, labels, letters
+from tests.unit.ui.gallery import labels, letters
 
 CHOICES = Choices(hotkeys=("Right Ctrl",), microphones=("Desk", "Headset"))
 IDLE = View(phase=Phase.IDLE, choices=CHOICES)
@@ -129,13 +129,6 @@ def test_what_is_done_is_marked_and_named_for_who_cannot_see_it(window, page_of)
     say(window, "The meeting starts at five o'clock.")
     assert window.steps.entries[DICTATION].accessibleName().startswith("First text, done")
     assert window.steps.entries[HOTKEY].accessibleName() == "Hotkey"
-
-
-@pytest.mark.parametrize("place", range(6))
-def test_no_two_buttons_have_the_same_letter(window, place):
-    window.go_to(place)
-    underlined = letters([one.text() for one in buttons(window)])
-    assert len(underlined) == len(set(underlined)) > 0
 
 
 def test_no_letter_is_lost_to_a_page_that_is_not_seen(window):

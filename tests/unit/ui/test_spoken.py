@@ -1,24 +1,21 @@
-"""What a screen reader gets of every window: names, an order, and news."""
+"""What a screen reader is told: rows, steps and news; for the names in every window see ``test_gallery``."""
 
-import re
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAccessible
-from PySide6.QtWidgets import QScrollBar, QWidget
+from PySide6.QtWidgets import QWidget
 
 from handy_qwen.core.view import Choices, Notice, NoticeKind, Phase, View
-from handy_qwen.settings.forms import Page
-from handy_qwen.ui import strings
 from handy_qwen.ui import widgets as spoken_module
 from handy_qwen.ui.overlay import OverlayWindow
 from handy_qwen.ui.widgets import announce, spoken
 from handy_qwen.ui.windows import history_words
 from tests.e2e.pasts import PASTS
 from tests.e2e.shelves import SHELVES
-from tests.unit.ui.gallery import TROUBLED, WINDOWS, open_window
+from tests.unit.ui.gallery import TROUBLED, open_window
+from tests.unit.ui.test_gallery import MARKS
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -28,97 +25,6 @@ IDLE = View(phase=Phase.IDLE)
 SILENT = Notice(1, NoticeKind.DEAD_MICROPHONE, "The microphone is silent.", "Is it muted?")
 RECORDING = View(phase=Phase.RECORDING, began_s=0.0, device="Desk")
 MUTED = replace(RECORDING, notices=(SILENT,))
-MARKS = re.compile("[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-INTERACTIVE = {
-    QAccessible.Role.Button,
-    QAccessible.Role.ButtonMenu,
-    QAccessible.Role.CheckBox,
-    QAccessible.Role.ComboBox,
-    QAccessible.Role.EditableText,
-    QAccessible.Role.List,
-    QAccessible.Role.ProgressBar,
-    QAccessible.Role.Slider,
-}
-PARTS_OF_QT = (QScrollBar,)
-
-
-def tree(interface):
-    """All that a screen reader finds in ``interface`` and that is to be seen."""
-    for number in range(interface.childCount()):
-        child = interface.child(number)
-        if child is None or not child.isValid() or child.state().invisible:
-            continue
-        yield child
-        yield from tree(child)
-
-
-def name_of(interface):
-    """What is said for a name: that of its label, or else its own."""
-    labels = interface.relations(QAccessible.RelationFlag.Label)
-    label = " ".join(one.text(QAccessible.Text.Name) for one, _ in labels)
-    return label or interface.text(QAccessible.Text.Name)
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_in_english_no_letter_is_underlined_twice_nor_taken_by_what_is_not_seen(
-    qtbot, asked, name, monkeypatch
-):
-    lost = []
-
-    def unlike(titles, find=strings.unlike):
-        titles = list(titles)
-        found = list(find(titles))
-        lost.extend(title for title, apart in zip(titles, found, strict=True) if apart != title)
-        return iter(found)
-
-    monkeypatch.setattr(strings, "unlike", unlike)
-    window = open_window(qtbot, asked, name)
-    if name == f"settings-{Page.GENERAL}":  # of the others, each page is in a window of its own
-        for page in Page:
-            window.go(page)
-    assert lost == []
-
-
-@pytest.fixture(params=WINDOWS)
-def window(qtbot, asked, request):
-    return open_window(qtbot, asked, request.param)
-
-
-def test_every_control_has_a_name_once_and_without_marks_for_the_eye(window):
-    found = list(tree(QAccessible.queryAccessibleInterface(window)))
-    assert found
-    for one in found:
-        name = name_of(one)
-        assert not MARKS.search(name), name
-        assert not MARKS.search(one.text(QAccessible.Text.Description)), name
-        sentences = [part.strip() for part in name.split(". ") if part.strip()]
-        assert len(set(sentences)) == len(sentences), name
-        if one.role() in INTERACTIVE and not isinstance(one.object(), PARTS_OF_QT):
-            assert name.strip(), one.object()
-        if one.role() is QAccessible.Role.ComboBox:
-            assert one.text(QAccessible.Text.Value).strip(), name
-
-
-def stops(window):
-    """The widgets that Tab leads to, in its order, from the first of the window on."""
-    found, widget = [], window
-    while (widget := widget.nextInFocusChain()) is not window:
-        if widget.focusPolicy() & Qt.FocusPolicy.TabFocus and widget.isVisible() and widget.isEnabled():
-            found.append(widget)
-    return found
-
-
-def test_tab_follows_the_eye(window):
-    order = stops(window)
-    assert len(order) > 1
-    for before, after in pairwise(order):
-        if before.parentWidget() is not after.parentWidget():
-            continue  # columns beside each other: what is read first is told by each of them
-        one, other = (QWidget.mapTo(w, window, QPoint(0, 0)) for w in (before, after))
-        is_below = other.y() >= one.y() + before.height() / 2
-        is_right_of = abs(other.y() - one.y()) < max(before.height(), after.height()) and other.x() > one.x()
-        assert is_below or is_right_of, (before, after)
-    assert order[-1].parentWidget() is window  # the buttons at the foot come last
 
 
 def test_lists_read_out_each_row_once(qtbot, asked):

@@ -1,7 +1,6 @@
 """What all windows are made of."""
 
 import ast
-import gc
 import importlib
 import pkgutil
 import re
@@ -12,17 +11,13 @@ from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractSpinBox,
     QComboBox,
-    QLayout,
-    QLayoutItem,
     QLineEdit,
     QPlainTextEdit,
     QTextEdit,
 )
 
 from handy_qwen import ui
-from handy_qwen.ui.layouts import FlowLayout
 from handy_qwen.ui.windows.correction import TextToCorrect
-from tests.unit.ui.gallery import WINDOWS, open_window
 
 NAMES = [found.name for found in pkgutil.walk_packages(ui.__path__, f"{ui.__name__}.")]
 COPY_AND_PASTE = {  # where Qt's widgets do it
@@ -55,18 +50,3 @@ def test_no_widget_copies_or_pastes_in_python():
     handled = {one.__name__: COPY_AND_PASTE & set(vars(one)) for one in own}
     assert handled.pop(TextToCorrect.__name__) == {"contextMenuEvent"}, "read-only, it asks for no clipboard"
     assert not any(handled.values()), handled
-
-
-def items():
-    """What PySide has for the items of layouts."""
-    return [one for one in gc.get_objects() if isinstance(one, QLayoutItem) and not isinstance(one, QLayout)]
-
-
-@pytest.mark.parametrize("name", WINDOWS)
-def test_no_item_is_kept_of_a_layout_that_deletes_its_items(qtbot, asked, app_home, name):  # noqa: ARG001
-    """What Qt puts at its address later, PySide would take for that item."""
-    before = items()
-    window = open_window(qtbot, asked, name)
-    known = {id(item) for layout in window.findChildren(FlowLayout) for item in layout._items}
-    known |= set(map(id, before))
-    assert not [item for item in items() if id(item) not in known]
