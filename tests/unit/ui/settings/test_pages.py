@@ -261,11 +261,9 @@ def test_checks_come_one_by_one_and_what_can_be_fixed_has_a_button_that_does_it(
     assert not any(one.text() == "Open Models…" for one in about.findChildren(Button) if one.isVisible())
 
 
-@pytest.mark.parametrize("page", Page)
-def test_a_button_is_called_by_what_is_written_on_it(window, page):
+def test_a_button_is_called_by_what_is_written_on_it(window):
     """Who speaks to the computer says what is to be seen; who hears it must learn what it does."""
-    window.go(page)
-    for row in window.page(page).rows:
+    for row in (row for which in Page for row in page(window, which).rows):
         if isinstance(row.control, Button):
             written = without_letter(row.control.text())
             assert row.control.accessibleName() == ": ".join(filter(None, (row.label.text(), written)))

@@ -534,10 +534,11 @@ def test_each_letter_leads_to_one_place_and_tab_follows_the_eye(qtbot, window, p
     assert [place.y() for place in places] == sorted(place.y() for place in places)
 
 
-@pytest.mark.parametrize("sought", ["words", "replacement", "regular expression", "import", "csv"])
-def test_a_search_finds_the_page(window, sought):
-    window.search.setText(sought)
-    assert not window.list.item(list(Page).index(Page.VOCABULARY)).isHidden()
+def test_a_search_finds_the_page(window):
+    entry = window.list.item(list(Page).index(Page.VOCABULARY))
+    for sought in ("words", "replacement", "regular expression", "import", "csv"):
+        window.search.setText(sought)
+        assert not entry.isHidden(), sought
 
 
 def test_thousands_of_words_that_are_all_selected_are_shown_at_once(window, page):

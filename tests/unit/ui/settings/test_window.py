@@ -20,8 +20,8 @@ from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings.window import SettingsWindow
 from tests.unit.test_settings import BY_HAND, whole_line_comments
-from tests.unit.ui import gallery
 from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD, tools
+from tests.unit.ui.test_gallery import check_no_two_things_have_the_same_letter
 
 pytestmark = [
     pytest.mark.qt_log_ignore("This plugin does not support"),
@@ -79,21 +79,20 @@ def choose(row, value):
             number.editingFinished.emit()
 
 
-@pytest.mark.parametrize("name", SHOWN)
-def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked, name):
-    row, option = row_of(window, name), SHOWN[name]
-    value = OTHER[name]
-    asked.calls.clear()
-    choose(row, value)
-    assert asked.calls == [("change", {name: value})]
-    assert not row.trouble.words
-    window.show_settings(SettingsView(values=Settings(**{name: value})))
-    assert row.reset.isVisible()
-    assert option.described.label in row.reset.toolTip()
-    row.reset.click()
-    assert asked.calls[-1] == ("change", {name: option.default})
-    window.show_settings(SettingsView())
-    assert not row.reset.isVisible()
+def test_every_setting_has_its_row_and_what_is_chosen_is_asked_for(window, asked):
+    for name, option in SHOWN.items():
+        row, value = row_of(window, name), OTHER[name]
+        asked.calls.clear()
+        choose(row, value)
+        assert asked.calls == [("change", {name: value})]
+        assert not row.trouble.words, name
+        window.show_settings(SettingsView(values=Settings(**{name: value})))
+        assert row.reset.isVisible(), name
+        assert option.described.label in row.reset.toolTip()
+        row.reset.click()
+        assert asked.calls[-1] == ("change", {name: option.default})
+        window.show_settings(SettingsView())
+        assert not row.reset.isVisible(), name
 
 
 OTHER = {
@@ -231,14 +230,14 @@ def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked)
     assert (card.correct.isVisible(), card.remove.isVisible()) == (False, True)
 
 
-@pytest.mark.parametrize("page", Page)
-def test_what_is_wrong_with_the_file_is_on_whatever_page_is_up_and_scrolls_with_it(window, page):
+def test_what_is_wrong_with_the_file_is_on_whatever_page_is_up_and_scrolls_with_it(window):
     window.show_settings(BROKEN)
-    window.go(page)
-    assert window.page(page).inside.isAncestorOf(window.trouble)
-    assert window.trouble.isVisible()
-    assert window.list.hasFocus()
-    assert window.page(page).verticalScrollBar().value() == 0
+    for page in Page:
+        window.go(page)
+        assert window.page(page).inside.isAncestorOf(window.trouble), page
+        assert window.trouble.isVisible(), page
+        assert window.list.hasFocus(), page
+        assert window.page(page).verticalScrollBar().value() == 0, page
 
 
 def test_the_last_dictation_shows_what_the_settings_make_of_it(window):
@@ -257,31 +256,24 @@ def test_the_last_dictation_shows_what_the_settings_make_of_it(window):
     assert "stools" not in page.example.text()
 
 
-@pytest.mark.parametrize("shown", [BROKEN, MISREAD, SettingsView()], ids=["broken", "misread", "fine"])
-@pytest.mark.parametrize("page", Page)
-def test_no_two_things_on_a_page_have_the_same_letter(qtbot, asked, page, shown):
-    window = gallery.settings(asked, page)
-    qtbot.addWidget(window)
+@pytest.mark.parametrize("shown", [BROKEN, MISREAD], ids=["broken", "misread"])
+def test_what_is_wrong_with_the_file_shares_no_letter_with_any_page(window, shown):
     window.show_settings(shown)
-    window.present()
-    titles = [one.text() for one in gallery.buttons(window)]
-    letters = gallery.letters([*titles, *gallery.labels(window)])
-    assert len(set(letters)) == len(letters), titles
+    for page in Page:
+        window.go(page)
+        check_no_two_things_have_the_same_letter(window)
 
 
-@pytest.mark.parametrize(
-    ("word", "found"),
-    [
+def test_search_finds_what_is_called_otherwise(window):
+    for word, found in (
         ("clipboard", "method"),
         ("beep", "sounds"),
         ("CPU", "threads"),
         ("popup", "overlay"),
         ("music", "while_recording"),
-    ],
-)
-def test_search_finds_what_is_called_otherwise(window, word, found):
-    window.search.setText(word)
-    assert row_visible(window, found)
+    ):
+        window.search.setText(word)
+        assert row_visible(window, found), word
     window.search.setText("startup")
     assert window.chosen is Page.GENERAL
 
