@@ -210,10 +210,10 @@ def demo_notice(*, has_tray: bool) -> Noted:
     return Noted(DEMO_NOTICE, DEMO_HINT_TRAY if has_tray else DEMO_HINT, Remedy.MODELS)
 
 
-def chord_title(chord: str, platform: str = sys.platform) -> str:
+def chord_title(chord: str) -> str:
     """A chord as people write it: "Right Ctrl", "Ctrl+Alt+D"."""
     try:
-        return parse_chord(chord).label(platform)
+        return parse_chord(chord).label(sys.platform)
     except HotkeyError:  # the listener will say what is wrong with it
         return chord
 
