@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 import threading
@@ -21,14 +20,11 @@ from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message
 from handy_qwen.settings import Settings
-from handy_qwen.system.entries import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.devices import Wish
-
-logger = logging.getLogger(__name__)
 
 RECENT_LANGUAGES = 5
 DEMO_NOTICE = Message("Only the demo model is installed. It knows some 300 words.")
@@ -239,22 +235,3 @@ def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
     if settings.hotkeys:
         first = replace(settings.hotkeys[0], chord=first.chord)
     return (first, *(other for other in settings.hotkeys[1:] if chord_title(other.chord) != first.chord))
-
-
-def is_autostarted() -> bool:
-    """Whether the program starts at login. Reads a small file or registry value."""
-    return autostart_for().state().is_on
-
-
-def set_autostart(is_on: bool) -> None:
-    """Start this copy of the program at login, or not.
-
-    Raises:
-        HandyError: It cannot be done here.
-    """
-    autostart = autostart_for()
-    if is_on:
-        autostart.turn_on(launch_for())
-    else:
-        autostart.turn_off()
-    logger.info("start at login is %s", "on" if is_on else "off")

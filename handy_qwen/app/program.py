@@ -48,6 +48,7 @@ from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.runtime.watchdog import Watch, Watchable, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
+from handy_qwen.system.entries import autostart_for, set_autostart
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
@@ -350,7 +351,7 @@ class Program:
         self.configure()
 
     def _show_autostart(self) -> None:
-        self._is_autostarted = choices.is_autostarted()
+        self._is_autostarted = autostart_for().state().is_on
         self.configure()
 
     def model_in_use(self) -> str:
@@ -457,7 +458,7 @@ class Program:
 
         def use() -> None:
             try:
-                choices.set_autostart(is_on)
+                set_autostart(is_on)
             except HandyError as exc:
                 self.controller.post(Failed(0, exc))
             self._show_autostart()

@@ -87,13 +87,11 @@ def _run_last(_options: argparse.Namespace) -> int:
 
 
 def _run_autostart(options: argparse.Namespace) -> int:
-    from handy_qwen.system.entries import autostart_for, launch_for
+    from handy_qwen.system.entries import autostart_for, set_autostart
 
+    if options.what != "status":
+        set_autostart(options.what == "on")
     autostart = autostart_for()
-    if options.what == "on":
-        autostart.turn_on(launch_for())
-    elif options.what == "off":
-        autostart.turn_off()
     state = autostart.state()
     write("on\n" if state.is_on else "off\n")
     if state.is_on:
