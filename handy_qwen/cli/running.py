@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import Any
 
-from handy_qwen import paths
 from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import say, write, write_json
-from handy_qwen.control import Endpoint, ask
+from handy_qwen.control import ask_app
 
 _DICTATION = {
     "start": "start recording, as if you pressed the hotkey",
@@ -51,11 +49,6 @@ def add_parsers(commands: Subparsers) -> None:
     parser.add_argument(
         "what", choices=("on", "off", "status"), nargs="?", default="status", metavar="on|off|status"
     )
-
-
-def ask_app(command: str) -> dict[str, Any]:
-    """The running app's answer to ``command``. Raises ControlError: it does not run or answer, or refuses."""
-    return ask(Endpoint(paths.runtime_dir()), command)
 
 
 def _run_app(options: argparse.Namespace) -> int:
