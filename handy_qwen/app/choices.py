@@ -6,14 +6,14 @@ import math
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.events import Noted, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Post
 from handy_qwen.core.profiles import effective
-from handy_qwen.core.types import Hotkey, Limits, LiveMode, LockKey, Method, Rules
+from handy_qwen.core.types import Limits, LiveMode, LockKey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice, Remedy
 from handy_qwen.errors import HotkeyError, LanguageError
 from handy_qwen.history import retention as history
@@ -223,15 +223,3 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
     """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
     return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))
-
-
-def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
-    """The hotkeys with ``chord`` in place of the first one, whose language and submit key stay.
-
-    Raises:
-        HotkeyError: INVALID: no such key, or one that programs need for themselves.
-    """
-    first = Hotkey(parse_chord(chord).label(sys.platform))
-    if settings.hotkeys:
-        first = replace(settings.hotkeys[0], chord=first.chord)
-    return (first, *(other for other in settings.hotkeys[1:] if chord_title(other.chord) != first.chord))

@@ -41,7 +41,7 @@ from handy_qwen.core.view import (
     Window,
 )
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
 from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller, Ports
@@ -429,20 +429,6 @@ class Program:
             return self.store.revise(changes)
         finally:
             self._is_revising = False
-
-    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
-        """See ``core.view.Commands``. Any thread; returns at once. ``on_refused`` is called on ``chores``."""
-
-        def use() -> None:
-            try:
-                hotkeys = choices.hotkeys_with(self.store.value, chord)
-            except HotkeyError as exc:
-                on_refused(exc)
-                return
-            if (error := self._use_hotkeys(hotkeys, 0)) is not None:
-                on_refused(error)
-
-        self.chores.do(use)
 
     def play_sounds(self) -> None:
         """Play the sounds of start and stop. Any thread; returns at once."""
