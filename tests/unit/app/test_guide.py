@@ -4,7 +4,7 @@ import pytest
 
 from handy_qwen.app import choices
 from handy_qwen.app.choices import DEMO_HINT, DEMO_HINT_TRAY, DEMO_NOTICE, is_guide_due
-from handy_qwen.core.types import Hotkey
+from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import ModelChoice, Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
@@ -145,7 +145,7 @@ def test_a_new_hotkey_is_listened_for_and_kept(desk):
 def test_several_hotkeys_are_listened_for_unless_the_one_that_changed_is_refused(desk):
     start(desk)
     answers = []
-    two = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
+    two = (Hotkey("Right Ctrl"), Hotkey("F9", "German", Submit.ENTER))
     desk.program.use_hotkeys(two, 1, answers.append)
     desk.run()
     assert answers == [None]

@@ -13,7 +13,7 @@ from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.permissions import Consent, Permission
-from handy_qwen.core.types import Captured, CaptureStep, Hotkey, KeyOffer, KeyPermission, Mode
+from handy_qwen.core.types import Captured, CaptureStep, Hotkey, KeyOffer, KeyPermission, Mode, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
 from handy_qwen.settings import Settings, SettingsView
@@ -459,11 +459,11 @@ def test_another_key_is_chosen_by_pressing_it(window, asked, page_of):
 
 
 def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language(window, asked, page_of):
-    page, german, other = page_of(HOTKEY), Hotkey("F9", "German", "enter"), Hotkey("Right Ctrl")
+    page, german, other = page_of(HOTKEY), Hotkey("F9", "German", Submit.ENTER), Hotkey("Right Ctrl")
     window.show_settings(SettingsView(values=Settings(hotkeys=(german, other))))
     page.change.click()
     hear(asked, CaptureStep.CHOSEN, "F8")
-    assert commands(asked, "use_hotkeys") == [([Hotkey("F8", "German", "enter"), other], 0)]
+    assert commands(asked, "use_hotkeys") == [([Hotkey("F8", "German", Submit.ENTER), other], 0)]
     asked.callbacks["use_hotkeys"](None)
     QApplication.processEvents()
     assert not page.objection.isVisible()
