@@ -31,7 +31,7 @@ from typing import Any
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.files import try_lock
 from handy_qwen.message import Message, verbatim
-from handy_qwen.paths import make_private
+from handy_qwen.paths import make_private, runtime_dir
 from handy_qwen.runtime.worker import WatchedThread
 
 SOCKET_FILE = "control.sock"
@@ -221,6 +221,11 @@ def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, A
         error = verbatim(str(answer.get("error", ""))) or Message("The running app refused.")
         raise ControlError(error, verbatim(str(answer.get("hint", ""))))
     return answer
+
+
+def ask_app(command: str, timeout_s: float = 3.0) -> dict[str, Any]:
+    """``ask`` the running program of this user."""
+    return ask(Endpoint(runtime_dir()), command, timeout_s)
 
 
 # --- the running program's side ----------------------------------------------------------------------

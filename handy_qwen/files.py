@@ -17,6 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from handy_qwen.errors import HandyError
+from handy_qwen.message import Message
+
 _STREAMS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
 _MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is open for writing
 
@@ -83,6 +86,16 @@ def creating(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Raise a HandyError for an OSError of the body, which writes ``path``, chosen by the user."""
+    try:
+        yield
+    except OSError as exc:
+        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
+        raise HandyError(title, Message("Choose another place.")) from exc
 
 
 def sync_tree(folder: Path) -> None:

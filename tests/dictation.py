@@ -20,6 +20,7 @@ from handy_qwen.core.types import (
     Mode,
     Profile,
     Rules,
+    Submit,
     Target,
     TextAround,
 )
@@ -29,14 +30,16 @@ from handy_qwen.message import Message, verbatim
 
 ERROR = HandyError(Message("It broke."), Message("Mend it."))
 RULES = Rules(
-    hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit="enter")),
+    hotkeys=(Hotkey("ctrl_r"), Hotkey("f9", language="German", submit=Submit.ENTER)),
     mode=Mode.HOLD,
     context=("Qwen",),
     method=Method.PASTE,
     max_take_s=60.0,
     silence_s=10.0,
     text=TextRules((Replacement("today", "{date}", is_alone=True),), commands=frozenset(Command)),
-    profiles=(Profile("Terminals", ("terminal",), language="German", method="type", submit="enter"),),
+    profiles=(
+        Profile("Terminals", ("terminal",), language="German", method=Method.TYPE, submit=Submit.ENTER),
+    ),
 )
 NO_CHOICES = Choices()
 AnyEffect = TypeVar("AnyEffect", bound=fx.Effect)

@@ -18,7 +18,7 @@ from collections.abc import Mapping
 
 from handy_qwen import __version__, paths
 from handy_qwen.app.machine import check_display
-from handy_qwen.control import Endpoint, InstanceLock, ask
+from handy_qwen.control import InstanceLock, ask_app
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.log import Log
 from handy_qwen.message import Message
@@ -106,7 +106,7 @@ def show_running(*, is_hidden: bool) -> None:
     pause = threading.Event()
     for attempt in range(int(SHOW_S / 0.1)):
         try:
-            ask(Endpoint(paths.runtime_dir()), "status" if is_hidden else "show")
+            ask_app("status" if is_hidden else "show")
         except ControlError:
             if attempt == int(SHOW_S / 0.1) - 1:
                 raise

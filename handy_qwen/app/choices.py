@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.events import Noted, Trouble
 from handy_qwen.core.models import DEMO
 from handy_qwen.core.ports import Post
 from handy_qwen.core.profiles import effective
-from handy_qwen.core.types import Hotkey, Limits, LiveMode, LockKey, Method, Rules
+from handy_qwen.core.types import Limits, LiveMode, LockKey, Method, Rules
 from handy_qwen.core.view import Choices, ModelChoice, Remedy
 from handy_qwen.errors import HotkeyError, LanguageError
 from handy_qwen.history import retention as history
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message
 from handy_qwen.settings import Settings
-from handy_qwen.system.entries import autostart_for, launch_for
 from handy_qwen.system.hotkeys.chord import parse_chord
 
 if TYPE_CHECKING:  # slow to import
     from handy_qwen.audio.connection import Listed
     from handy_qwen.audio.devices import Wish
-
-logger = logging.getLogger(__name__)
 
 RECENT_LANGUAGES = 5
 DEMO_NOTICE = Message("Only the demo model is installed. It knows some 300 words.")
@@ -210,10 +206,10 @@ def demo_notice(*, has_tray: bool) -> Noted:
     return Noted(DEMO_NOTICE, DEMO_HINT_TRAY if has_tray else DEMO_HINT, Remedy.MODELS)
 
 
-def chord_title(chord: str, platform: str = sys.platform) -> str:
+def chord_title(chord: str) -> str:
     """A chord as people write it: "Right Ctrl", "Ctrl+Alt+D"."""
     try:
-        return parse_chord(chord).label(platform)
+        return parse_chord(chord).label(sys.platform)
     except HotkeyError:  # the listener will say what is wrong with it
         return chord
 
@@ -227,34 +223,3 @@ def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
     """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
     return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))
-
-
-def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
-    """The hotkeys with ``chord`` in place of the first one, whose language and submit key stay.
-
-    Raises:
-        HotkeyError: INVALID: no such key, or one that programs need for themselves.
-    """
-    first = Hotkey(parse_chord(chord).label(sys.platform))
-    if settings.hotkeys:
-        first = replace(settings.hotkeys[0], chord=first.chord)
-    return (first, *(other for other in settings.hotkeys[1:] if chord_title(other.chord) != first.chord))
-
-
-def is_autostarted() -> bool:
-    """Whether the program starts at login. Reads a small file or registry value."""
-    return autostart_for().state().is_on
-
-
-def set_autostart(is_on: bool) -> None:
-    """Start this copy of the program at login, or not.
-
-    Raises:
-        HandyError: It cannot be done here.
-    """
-    autostart = autostart_for()
-    if is_on:
-        autostart.turn_on(launch_for())
-    else:
-        autostart.turn_off()
-    logger.info("start at login is %s", "on" if is_on else "off")

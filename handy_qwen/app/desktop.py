@@ -170,8 +170,8 @@ class FileWatch(QObject):
     Threads: Qt's, on which ``on_change`` is called, too.
     """
 
-    def __init__(self, path: Path, on_change: Callable[[], None], parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, path: Path, on_change: Callable[[], None]) -> None:
+        super().__init__()
         self._paths = [str(path), str(path.parent)]
         self._on_change = on_change
         self._watcher = QFileSystemWatcher(self)

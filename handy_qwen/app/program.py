@@ -41,13 +41,14 @@ from handy_qwen.core.view import (
     Window,
 )
 from handy_qwen.engine.api import Model
-from handy_qwen.errors import UNEXPECTED, HandyError, HotkeyError, SettingsError
+from handy_qwen.errors import UNEXPECTED, HandyError, SettingsError
 from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.runtime.watchdog import Watch, Watchable, Watchdog, watches_of
 from handy_qwen.runtime.worker import Worker
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
+from handy_qwen.system.entries import autostart_for, set_autostart
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
@@ -350,7 +351,7 @@ class Program:
         self.configure()
 
     def _show_autostart(self) -> None:
-        self._is_autostarted = choices.is_autostarted()
+        self._is_autostarted = autostart_for().state().is_on
         self.configure()
 
     def model_in_use(self) -> str:
@@ -429,20 +430,6 @@ class Program:
         finally:
             self._is_revising = False
 
-    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
-        """See ``core.view.Commands``. Any thread; returns at once. ``on_refused`` is called on ``chores``."""
-
-        def use() -> None:
-            try:
-                hotkeys = choices.hotkeys_with(self.store.value, chord)
-            except HotkeyError as exc:
-                on_refused(exc)
-                return
-            if (error := self._use_hotkeys(hotkeys, 0)) is not None:
-                on_refused(error)
-
-        self.chores.do(use)
-
     def play_sounds(self) -> None:
         """Play the sounds of start and stop. Any thread; returns at once."""
         if self.parts is not None:
@@ -457,7 +444,7 @@ class Program:
 
         def use() -> None:
             try:
-                choices.set_autostart(is_on)
+                set_autostart(is_on)
             except HandyError as exc:
                 self.controller.post(Failed(0, exc))
             self._show_autostart()

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import math
 import os
 import shutil
 import stat
@@ -35,6 +34,7 @@ import numpy as np
 
 from handy_qwen.audio.conversion import Downmix, Resampler
 from handy_qwen.audio.decoders import Decoder, open_decoder, parts_of
+from handy_qwen.audio.take import SILENCE_DB, loudest_db
 from handy_qwen.core.sound_files import SUFFIXES
 from handy_qwen.core.types import RATE_HZ, Samples
 from handy_qwen.errors import AudioFileError
@@ -46,7 +46,6 @@ STDIN = "-"
 _STDIN_NAME = Path("standard input")
 _SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)
-_LOUDNESS_FRAME = RATE_HZ // 10
 _SHORT_S = 0.3  # no word is shorter
 _SILENT_DB = -85.0  # less than one step of 16 bits
 _QUIET_DB = -60.0
@@ -297,25 +296,22 @@ class Loudness:
 
     def __init__(self) -> None:
         self._samples = 0
-        self._loudest = 0.0  # mean square of the loudest tenth of a second
+        self._loudest_db = SILENCE_DB
 
     def feed(self, block: Samples) -> None:
         """Hear the next block, of any length; it is not kept."""
         self._samples += len(block)
-        for at in range(0, len(block), _LOUDNESS_FRAME):
-            power = float(np.mean(np.square(block[at : at + _LOUDNESS_FRAME], dtype=np.float64)))
-            self._loudest = max(self._loudest, power)
+        self._loudest_db = max(self._loudest_db, loudest_db(block))
 
     def why_no_text(self) -> Message:
         """Why nothing was understood in it, as the end of a sentence."""
         duration_s = self._samples / RATE_HZ
-        loudest_db = 10 * math.log10(self._loudest) if self._loudest else -math.inf
         if duration_s < _SHORT_S:
             return Message("the recording is too short ({seconds} s)", seconds=f"{duration_s:.2f}")
-        if loudest_db < _SILENT_DB:
+        if self._loudest_db < _SILENT_DB:
             return Message("the recording is silent")
-        if loudest_db < _QUIET_DB:
+        if self._loudest_db < _QUIET_DB:
             return Message(
-                "the recording is too quiet ({level} dBFS at its loudest)", level=f"{loudest_db:.0f}"
+                "the recording is too quiet ({level} dBFS at its loudest)", level=f"{self._loudest_db:.0f}"
             )
         return Message("no speech was found")

@@ -131,8 +131,8 @@ class Take:
 
     def level_db(self) -> float:
         """RMS of the last 60 ms, in dBFS."""
-        power = float(np.mean(np.square(list(self._levels)[-_METER_FRAMES:]))) if self._levels else 0.0
-        return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
+        recent = list(self._levels)[-_METER_FRAMES:]
+        return _db(float(np.mean(np.square(recent)))) if recent else SILENCE_DB
 
     def hand_on(self, block: Samples) -> None:
         """Give the sink what was heard. Shape (n,), float32, 16 kHz."""
@@ -152,12 +152,12 @@ class Take:
 
 def loudest_db(samples: Samples) -> float:
     """Level of the loudest tenth of a second, in dBFS from -100 to 0."""
-    count = len(samples) // _TENTH_S
-    if not count:
-        return SILENCE_DB
-    frames = samples[: count * _TENTH_S].reshape(count, _TENTH_S)
-    rms = float(np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1)).max())
-    return max(SILENCE_DB, 20 * math.log10(rms)) if rms else SILENCE_DB
+    tenths = (samples[at : at + _TENTH_S] for at in range(0, len(samples), _TENTH_S))
+    return _db(max((float(np.mean(np.square(one, dtype=np.float64))) for one in tenths), default=0.0))
+
+
+def _db(power: float) -> float:
+    return max(SILENCE_DB, 10 * math.log10(power)) if power else SILENCE_DB
 
 
 def judged(blocks: Sequence[Samples]) -> Voice:

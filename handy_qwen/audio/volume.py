@@ -78,11 +78,11 @@ def restore(speakers: Speakers, lowered: Lowered) -> bool:
     return speakers.set_volume(lowered.device, lowered.before)
 
 
-def speakers_for(platform: str = sys.platform) -> Speakers:
+def speakers_for() -> Speakers:
     """Those of this system."""
-    if platform == "win32":
+    if sys.platform == "win32":
         return WindowsSpeakers()
-    return MacSpeakers() if platform == "darwin" else PulseSpeakers()
+    return MacSpeakers() if sys.platform == "darwin" else PulseSpeakers()
 
 
 class PulseSpeakers:

@@ -22,8 +22,8 @@ from handy_qwen.cli.options import (
     number,
     read_settings,
 )
-from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, agrees, complain, interruptible, say, stoppable, write
+from handy_qwen.control import ask_app
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.errors import ControlError, HandyError, HistoryError
 from handy_qwen.history.export import Format, as_json, exported, local_time, save

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
-from typing import Any
 
-from handy_qwen import paths
 from handy_qwen.cli.options import Subparsers, add_command
 from handy_qwen.cli.terminal import say, write, write_json
-from handy_qwen.control import Endpoint, ask
+from handy_qwen.control import ask_app
 
 _DICTATION = {
     "start": "start recording, as if you pressed the hotkey",
@@ -53,11 +51,6 @@ def add_parsers(commands: Subparsers) -> None:
     )
 
 
-def ask_app(command: str) -> dict[str, Any]:
-    """The running app's answer to ``command``. Raises ControlError: it does not run or answer, or refuses."""
-    return ask(Endpoint(paths.runtime_dir()), command)
-
-
 def _run_app(options: argparse.Namespace) -> int:
     from handy_qwen.app import main
 
@@ -87,13 +80,11 @@ def _run_last(_options: argparse.Namespace) -> int:
 
 
 def _run_autostart(options: argparse.Namespace) -> int:
-    from handy_qwen.system.entries import autostart_for, launch_for
+    from handy_qwen.system.entries import autostart_for, set_autostart
 
+    if options.what != "status":
+        set_autostart(options.what == "on")
     autostart = autostart_for()
-    if options.what == "on":
-        autostart.turn_on(launch_for())
-    elif options.what == "off":
-        autostart.turn_off()
     state = autostart.state()
     write("on\n" if state.is_on else "off\n")
     if state.is_on:

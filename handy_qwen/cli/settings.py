@@ -26,8 +26,8 @@ from handy_qwen.cli.options import (
     found_settings,
     read_settings,
 )
-from handy_qwen.cli.running import ask_app
 from handy_qwen.cli.terminal import UsageError, columns, say, width, write, write_json
+from handy_qwen.control import ask_app
 from handy_qwen.core.types import Part
 from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 from handy_qwen.message import Message

@@ -29,7 +29,7 @@ from handy_qwen.core.orthography import join
 from handy_qwen.core.profiles import BUILT_IN, profile_of
 from handy_qwen.core.state import RECENT, Stage, Take, Turn
 from handy_qwen.core.text import TextRules, fit, heard, placeholders_in
-from handy_qwen.core.types import Delivery, Method, Mode, Profile, Submit, Target
+from handy_qwen.core.types import Delivery, Method, Mode, Profile, Spacing, Submit, Target
 from handy_qwen.core.view import CLIPBOARD, NoticeKind, Remedy
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message, sentences
@@ -171,7 +171,7 @@ def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
     if profile.language and not (key and key.language):
         language = "" if profile.language == AUTOMATIC else profile.language
     if profile.submit and not (key and key.submit):
-        submit = Submit(profile.submit)
+        submit = profile.submit
     if language != take.language or profile.words:
         turn.do(effects.Adapt(take.number, rules.spoken(language), (*profile.words, *rules.context)))
     return replace(take, profile=profile, language=language, submit=submit)
@@ -179,7 +179,7 @@ def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
 
 def _text_rules(turn: Turn, take: Take) -> TextRules:
     rules, profile = turn.now.rules.text, take.profile
-    is_fitted = rules.is_fitted if not profile.spacing else profile.spacing == "on"
+    is_fitted = rules.is_fitted if profile.spacing is None else profile.spacing is Spacing.ON
     return (
         replace(rules, is_fitted=is_fitted, custom_words=(*profile.words, *rules.custom_words))
         if (profile.spacing or profile.words)
@@ -256,9 +256,9 @@ def _insert(turn: Turn, take: Take) -> None:
 
 def _method(turn: Turn, take: Take) -> Method:
     """How ``take`` is inserted. Where nothing is to be typed or pasted, only the user's own profiles may."""
-    method = Method(turn.now.rules.method)
+    method = turn.now.rules.method
     is_kept_out = method in {Method.COPY, Method.NONE} and take.profile in BUILT_IN
-    return method if is_kept_out else Method(take.profile.method or method)
+    return method if is_kept_out else take.profile.method or method
 
 
 def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:

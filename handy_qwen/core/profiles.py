@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
-from handy_qwen.core.types import Method, Profile, Rules, Submit
+from handy_qwen.core.types import Method, Profile, Rules, Spacing, Submit
 
 _TERMINALS = """
     alacritty com.mitchellh.ghostty ghostty cool-retro-term deepin-terminal eterm foot gnome-terminal*
@@ -32,7 +32,9 @@ _CHATS = """
 """
 BUILT_IN = (
     # Enter would run a command, as would a line break that is typed.
-    Profile("Terminals", tuple(_TERMINALS.split()), method=Method.PASTE, submit=Submit.OFF, spacing="off"),
+    Profile(
+        "Terminals", tuple(_TERMINALS.split()), method=Method.PASTE, submit=Submit.OFF, spacing=Spacing.OFF
+    ),
     # What is typed gets brackets, quotation marks and completions that nobody asked for.
     Profile("Code editors", tuple(_EDITORS.split()), method=Method.PASTE, submit=Submit.OFF),
     # A line break that is typed would send the message.

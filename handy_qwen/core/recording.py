@@ -42,7 +42,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
         hotkey=hotkey,
         focus_by_s=turn.at_s + FOCUS_S,
         language="" if language == AUTOMATIC else language,
-        submit=type(rules.submit)((key.submit if key else "") or rules.submit),
+        submit=(key and key.submit) or rules.submit,
     )
     turn.put(take)
     turn.do(effects.PrepareInsertion(take.number, rules.method))

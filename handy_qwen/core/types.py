@@ -28,19 +28,19 @@ class Hotkey:
 
     chord: str  # "Right Ctrl", "F9", "Ctrl+Alt+D": names joined by "+"; "ctrl_r" and "f9" will do as well
     language: str = ""  # English name, or "auto" to detect it; empty: the language of the settings
-    submit: str = ""  # empty: that of the settings
+    submit: Submit | None = None  # None: that of the settings
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is different in some programs. What is empty is as in the settings."""
+    """What is different in some programs. What is empty, or None, is as in the settings."""
 
     name: str
     programs: tuple[str, ...] = ()  # as ``Target.application`` has them; see ``profiles.profile_of``
     language: str = ""  # English name, or "auto" to detect it
-    method: str = ""
-    submit: str = ""
-    spacing: str = ""  # "on" or "off"
+    method: Method | None = None
+    submit: Submit | None = None
+    spacing: Spacing | None = None
     words: tuple[str, ...] = field(default=(), repr=False)  # for the model, before those of the settings
 
 
@@ -162,6 +162,13 @@ class Submit(enum.StrEnum):
     ENTER = "enter"
     CTRL_ENTER = "ctrl+enter"
     SUPER_ENTER = "super+enter"
+
+
+class Spacing(enum.StrEnum):
+    """Whether a text continues the sentence around the cursor."""
+
+    ON = "on"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,12 +250,6 @@ class Commands(Protocol):
     def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
         """Call the key at ``place`` of the settings file what it was meant to be; else make it a comment."""
 
-    def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:
-        """Dictate with ``chord`` ("Right Ctrl", "F9") instead of the first hotkey.
-
-        If that is not possible nothing changes, and ``on_refused`` is called with the reason, on any thread.
-        """
-
     def play_sounds(self) -> None:
         """Play the sounds of start and stop, to hear what they are like."""
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from handy_qwen import __version__, paths
+from handy_qwen import __version__
 from handy_qwen.audio.portaudio import PortAudio
-from handy_qwen.control import Endpoint, ask
+from handy_qwen.control import ask_app
 from handy_qwen.errors import ControlError, HandyError
 from handy_qwen.message import Message
 from handy_qwen.settings import Configuration, read_configuration
@@ -126,7 +126,7 @@ class Context:
 
 def _running() -> tuple[Mapping[str, Any] | None, str]:
     try:
-        status = ask(Endpoint(paths.runtime_dir()), "status", ANSWER_S)["status"]
+        status = ask_app("status", ANSWER_S)["status"]
     except ControlError as error:
         return None, error.title
     return (status, "") if isinstance(status, dict) else (None, "It gave no status.")

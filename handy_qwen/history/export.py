@@ -13,10 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from handy_qwen.core.types import Entry
-from handy_qwen.errors import HistoryError
-from handy_qwen.files import replacing
+from handy_qwen.files import explained, replacing
 from handy_qwen.history.store import moment_of
-from handy_qwen.message import Message
 
 _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
@@ -74,14 +72,9 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
 
 
 def save(target: Path, pieces: Iterable[str]) -> None:
-    """Write all of it or nothing, readable by the user only. Raises HistoryError: it cannot be written."""
-    try:
-        with replacing(target, mode=0o600) as file:
-            file.writelines(piece.encode() for piece in pieces)
-    except OSError as exc:
-        title = Message("{path} could not be written: {reason}.", path=target, reason=exc.strerror)
-        hint = Message("Choose another place.")
-        raise HistoryError(title, hint) from exc
+    """Write all of it or nothing, readable by the user only. Raises HandyError: it cannot be written."""
+    with explained(target), replacing(target, mode=0o600) as file:
+        file.writelines(piece.encode() for piece in pieces)
 
 
 def local_time(entry: Entry) -> str:

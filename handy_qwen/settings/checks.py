@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from handy_qwen.core.text import Replacement, pattern_error
-from handy_qwen.core.types import Hotkey, Method, Profile, Submit
+from handy_qwen.core.types import Hotkey, Method, Profile, Spacing, Submit
 from handy_qwen.errors import LanguageError
 from handy_qwen.languages import AUTOMATIC, language_name
 from handy_qwen.message import Message, Number, messages, reason_of
@@ -157,9 +157,13 @@ class InOrder(Once):
         return names[:-1] if names and not names[-1] else names
 
 
-def submit_of(value: object) -> str:
-    """A key to press; "" is that of the settings."""
-    return choice(Submit)(value).value if text(value) else ""
+def _or_usual(options: type[E]) -> Reader[E | None]:
+    """As ``choice``; but "" is None, which is as in the settings."""
+    return lambda value: choice(options)(value) if value is not None and text(value) else None
+
+
+submit_of = _or_usual(Submit)
+"""The key of a hotkey or an app."""
 
 
 def named(value: object) -> str:
@@ -172,12 +176,6 @@ def named(value: object) -> str:
 def _own_language(value: object) -> str:
     """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
     return known_language(value) or (AUTOMATIC if text(value).strip() else "")
-
-
-def _spacing(value: object) -> str:
-    if text(value) not in {"", "on", "off"}:
-        raise ValueError(Message("must be one of {names}", names="on, off"))
-    return text(value)
 
 
 HOTKEY: Mapping[str, Reader[Any]] = {
@@ -196,9 +194,9 @@ PROFILE: Mapping[str, Reader[Any]] = {
     "name": named,
     "programs": Several(named),
     "language": _own_language,
-    "method": lambda value: choice(Method)(value).value if text(value) else "",
+    "method": _or_usual(Method),
     "submit": submit_of,
-    "spacing": _spacing,
+    "spacing": _or_usual(Spacing),
     "words": Several(text),
 }
 """The keys of an entry and the check of each; what ``item_of`` gives is read back as the same entry."""

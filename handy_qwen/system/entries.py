@@ -111,6 +111,16 @@ def autostart_for(
     return kind((told if told.is_absolute() else home / ".config") / "autostart")
 
 
+def set_autostart(is_on: bool) -> None:
+    """Start this copy of the program at login, or not. Raises HandyError: it cannot be done here."""
+    autostart = autostart_for()
+    if is_on:
+        autostart.turn_on(launch_for())
+    else:
+        autostart.turn_off()
+    logger.info("start at login is %s", "on" if is_on else "off")
+
+
 class FileAutostart(ABC):
     """An entry that is a file. Subclasses read and write its content.
 

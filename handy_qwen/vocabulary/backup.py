@@ -14,7 +14,7 @@ from typing import Any
 
 from handy_qwen.core.types import Part
 from handy_qwen.errors import HandyError, SettingsError
-from handy_qwen.files import replace_file
+from handy_qwen.files import explained, replace_file
 from handy_qwen.message import Message, messages
 from handy_qwen.settings.document import Document, TomlError
 from handy_qwen.settings.fields import OPTIONS, Settings
@@ -41,15 +41,11 @@ def part_of(name: str) -> Part:
 
 
 def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> None:
-    """Write ``parts`` of ``settings``, all or nothing, readable by the user only. Raises SettingsError."""
+    """Write ``parts`` of ``settings``, all or nothing, readable by the user only. Raises HandyError."""
     names = names_of(parts)
     document = edited(new_document(names, HEAD), {name: getattr(settings, name) for name in names})
-    try:
+    with explained(path):
         replace_file(path, document.text.encode())
-    except OSError as exc:
-        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
-        hint = Message("Choose another place.")
-        raise SettingsError(title, hint) from exc
 
 
 @dataclass(frozen=True, slots=True)

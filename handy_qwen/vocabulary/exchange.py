@@ -22,7 +22,7 @@ from pathlib import Path
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.errors import SettingsError
-from handy_qwen.files import replacing
+from handy_qwen.files import explained, replacing
 from handy_qwen.message import Message, reason_of
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
@@ -91,7 +91,7 @@ def read_file(path: Path) -> Found:
 
 
 def write_words(path: Path, words: Iterable[str]) -> None:
-    """Write ``words``, one a line or in a table (.csv, .tsv), for the user only. Raises SettingsError."""
+    """Write ``words``, one a line or in a table (.csv, .tsv), for the user only. Raises HandyError."""
     if path.suffix.lower() in {".csv", ".tsv"}:
         _write_table(path, [["word"], *([word] for word in words)])
     else:
@@ -100,7 +100,7 @@ def write_words(path: Path, words: Iterable[str]) -> None:
 
 
 def write_replacements(path: Path, replacements: Iterable[Replacement]) -> None:
-    """Write ``replacements`` to a table, for the user only: .tsv has tabs, else commas. SettingsError."""
+    """Write ``replacements`` to a table, for the user only: .tsv has tabs, else commas. HandyError."""
     rows = (
         [one.heard, one.written, _flag(one.is_regex), _flag(one.is_case_sensitive), _flag(one.is_alone)]
         for one in replacements
@@ -114,13 +114,8 @@ def _write(path: Path, data: bytes) -> None:
         title = Message("A file {suffix} cannot be written.", suffix=path.suffix)
         hint = Message("Choose a name that ends with one of {kinds}.", kinds=kinds)
         raise SettingsError(title, hint)
-    try:
-        with replacing(path, mode=0o600) as file:
-            file.write(data)
-    except OSError as exc:
-        title = Message("{path} could not be written: {reason}.", path=path, reason=exc.strerror)
-        hint = Message("Choose another place.")
-        raise SettingsError(title, hint) from exc
+    with explained(path), replacing(path, mode=0o600) as file:
+        file.write(data)
 
 
 def _bytes_of(path: Path) -> bytes:

@@ -15,7 +15,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "message": (set(), set()),  # which everything may import
     "errors": (set(), set()),
     "paths": ({"errors"}, {"platformdirs"}),
-    "files": (set(), set()),
+    "files": ({"errors"}, set()),
     "shell": (set(), set()),
     "manual": ({"paths"}, set()),
     "languages": ({"errors"}, set()),

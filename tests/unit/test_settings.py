@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen import files
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Submit
+from handy_qwen.core.types import Hotkey, LiveMode, Method, Mode, Profile, Spacing, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
 from handy_qwen.settings import file as settings_file
@@ -83,7 +83,7 @@ def test_changes_are_saved_and_told(desk):
         language="German", mode="hold", hotkeys=["f9", {"chord": "f8", "submit": "enter"}]
     )
     assert new.mode is Mode.HOLD
-    assert new.hotkeys == (Hotkey("f9"), Hotkey("f8", submit="enter"))
+    assert new.hotkeys == (Hotkey("f9"), Hotkey("f8", submit=Submit.ENTER))
     assert desk.changes == [new]
     assert Desk(desk.path).store.load() == new
     desk.store.reload_if_changed()
@@ -191,6 +191,24 @@ def test_bad_entries_of_a_list_are_left_out_and_never_shown(desk, caplog):
     assert [int(line.split(":")[0].removeprefix("line ")) for line in desk.lines()] == [1, 2, 2, 2, 6, 11, 16]
     (problem,) = desk.problems
     assert SECRET not in f"{caplog.text} {problem} {desk.lines()}"
+
+
+@pytest.mark.expects_log
+def test_what_an_app_has_of_its_own_is_read_as_what_the_settings_have(desk):
+    desk.write(
+        '[[hotkeys]]\nchord = "f9"\nsubmit = "Enter"\n'
+        '[[apps]]\nname = "Mine"\nmethod = "type"\nsubmit = "ctrl+enter"\nspacing = "off"\n'
+        '[[apps]]\nname = "Yours"\nmethod = ""\nspacing = "maybe"\n'
+    )
+    loaded = desk.store.load()
+    mine, yours = loaded.apps
+    assert loaded.hotkeys[0].submit is Submit.ENTER
+    assert mine.method is Method.TYPE
+    assert mine.spacing is Spacing.OFF
+    assert yours == Profile("Yours")
+    assert desk.lines() == ["line 12: spacing of apps must be one of on, off; it is not used"]
+    desk.store.update(apps=(replace(mine, spacing=Spacing.ON), yours))
+    assert 'method = "type"\nsubmit = "ctrl+enter"\nspacing = "on"\n' in desk.text()
 
 
 @pytest.mark.expects_log
@@ -728,7 +746,7 @@ def test_saving_again_does_not_let_the_file_grow(desk):
 
 def test_each_table_stays_below_the_comment_that_explains_it():
     changed = settings_file.edited(
-        settings_file.new_document(), {"hotkeys": (Hotkey("f9"), Hotkey("f8", submit="enter"))}
+        settings_file.new_document(), {"hotkeys": (Hotkey("f9"), Hotkey("f8", submit=Submit.ENTER))}
     )
     assert changed.text.index("f8") < changed.text.index("# heard, written")
 

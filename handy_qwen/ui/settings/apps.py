@@ -16,7 +16,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QApplication, QLineEdit
 
 from handy_qwen.core.profiles import BUILT_IN, effective, plain_name
-from handy_qwen.core.types import Method, Profile, Submit
+from handy_qwen.core.types import Method, Profile, Spacing, Submit
 from handy_qwen.core.view import Choices, View
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import reason_of
@@ -35,7 +35,7 @@ _SHIPPED = {one.name: one for one in BUILT_IN}
 _ROWS = 5  # of the list
 _LINE_CHARACTERS = 26
 _COMMA = re.compile("[,，、،]")  # noqa: RUF001  also as Chinese, Japanese and Arabic have it
-Entries = list[tuple[str, str]]
+Entries = list[tuple[object, str]]
 _PROFILES = tr("Apps")
 _ALSO = tr("per app application program profile terminal editor chat window rules")
 _ADD_LAST_NONE = tr("Add the app I used last")
@@ -162,7 +162,7 @@ class AppsPage(SettingsPage):
 
     def _changer(self, key: str) -> Callable[[object], None]:
         def choose(value: object) -> None:
-            self._change(**{key: str(value)})
+            self._change(**{key: value})
 
         return choose
 
@@ -186,7 +186,7 @@ class AppsPage(SettingsPage):
         one = self.chosen
         self.method.set_entries(_titled("method", Method))
         self.submit.set_entries(_titled("submit", Submit))
-        self.spacing.set_entries([("", _AS_USUAL), ("on", tr("Yes")), ("off", tr("No"))])
+        self.spacing.set_entries([(None, _AS_USUAL), (Spacing.ON, tr("Yes")), (Spacing.OFF, tr("No"))])
         for line, text in ((self.name, _title(one.name)), (self.programs, _joined(one.programs))):
             line.show_text(text, one.name)
         self.words.show_text(_joined(one.words), one.name)
@@ -335,8 +335,8 @@ def _languages(choices: Choices) -> Entries:
 
 def _titled(name: str, values: type[Method] | type[Submit]) -> Entries:
     option = OPTIONS[name]
-    titles = ((str(one), without_letter(translated(option.worded(one)))) for one in values)
-    return [("", _AS_USUAL), *titles]
+    titles = ((one, without_letter(translated(option.worded(one)))) for one in values)
+    return [(None, _AS_USUAL), *titles]
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ nothing.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -20,6 +20,7 @@ from handy_qwen.core.view import HOTKEYS, Choices, View
 from handy_qwen.errors import HandyError, HotkeyError
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.settings import OPTIONS, Settings, SettingsView
+from handy_qwen.settings.checks import submit_of
 from handy_qwen.ui import strings
 from handy_qwen.ui.keys import KeyCell, KeyRecorder, OwnKeyOffer, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
@@ -312,8 +313,8 @@ class HotkeyList(QWidget):
         one.cell.deserted.connect(self.end_capture)
         one.remove.clicked.connect(lambda _checked: self._on_remove(one))
         one.proposal.clicked.connect(lambda _checked: self._propose(one, one.proposed))
-        one.language.connect(lambda value: self._change(one, language=str(value)))
-        one.submit.connect(lambda value: self._change(one, submit=str(value)))
+        one.language.connect(lambda value: self._change(one, lambda old: replace(old, language=str(value))))
+        one.submit.connect(lambda value: self._change(one, lambda old: replace(old, submit=submit_of(value))))
         self.rows.append(one)
         self._list.addWidget(one)
 
@@ -330,10 +331,10 @@ class HotkeyList(QWidget):
 
     # --- changes -------------------------------------------------------------------------------------
 
-    def _change(self, one: HotkeyRow, **what: str) -> None:
+    def _change(self, one: HotkeyRow, change: Callable[[Hotkey], Hotkey]) -> None:
         place = self.rows.index(one)
         if place < len(self._hotkeys):
-            hotkeys = self._with(place, replace(self._hotkeys[place], **what))
+            hotkeys = self._with(place, change(self._hotkeys[place]))
             self._hotkeys = tuple(hotkeys)  # the next change may come before this one is back
             self._use(one, hotkeys)
 
@@ -514,10 +515,10 @@ def _languages(settings: Settings, choices: Choices) -> list[tuple[str, str]]:
     return [("", _USUAL.format(what=usual)), (AUTOMATIC, DETECT), *language_entries(choices)]
 
 
-def _submits(settings: Settings) -> list[tuple[str, str]]:
+def _submits(settings: Settings) -> list[tuple[Submit | None, str]]:
     titles = {one: translated(OPTIONS["submit"].worded(one)) for one in Submit}
     usual = _NOTHING if settings.submit is Submit.OFF else titles[settings.submit]
-    return [("", _USUAL.format(what=usual)), *((str(one), title) for one, title in titles.items())]
+    return [(None, _USUAL.format(what=usual)), *titles.items()]
 
 
 def _labelled(label: Text, control: QWidget, width: int) -> QWidget:

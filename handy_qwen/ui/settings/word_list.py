@@ -48,8 +48,8 @@ class LinesField(QLineEdit):
 
     lines = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.textChanged.connect(self._on_changed)
 
     def _on_changed(self, text: str) -> None:

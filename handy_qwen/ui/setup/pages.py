@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QPushButton, QWidget
 
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList, ModelStatus
-from handy_qwen.core.types import Mode
+from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.core.view import Choices, Commands, NoticeKind, View, Window
 from handy_qwen.errors import HandyError
+from handy_qwen.settings import Settings
 from handy_qwen.ui import strings
 from handy_qwen.ui.keys import KeyCap, OwnKeyOffer, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, Part, column, row
@@ -199,7 +201,7 @@ class HotkeyPage(Page):
     It is the real one, heard by the program's own listener; while the page is up it records nothing.
     """
 
-    _was_refused = Signal(object)  # HandyError; from another thread
+    _used = Signal(object)  # None, or why the hotkey is not used: HandyError; from another thread
 
     def __init__(self, ask: Ask, commands: Commands) -> None:
         super().__init__(
@@ -210,6 +212,7 @@ class HotkeyPage(Page):
         self._ask, self._commands = ask, commands
         self._is_up = False  # the page
         self._choices = Choices()
+        self._hotkeys: tuple[Hotkey, ...] = ()  # of the settings
         self._is_assigned = False  # by the desktop, which alone can change it
         self._has_menu_key = False  # chosen just now
         self.cap, self.hint, self.objection = KeyCap(commands), Message(), Message()
@@ -222,7 +225,7 @@ class HotkeyPage(Page):
         self.own_key = OwnKeyOffer(commands)
         self.change = Button(_CHANGE, self._on_change)
         self.change.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._was_refused.connect(self._on_refused, Qt.ConnectionType.QueuedConnection)
+        self._used.connect(self._on_used, Qt.ConnectionType.QueuedConnection)
         keys = (GAP_PX, row(None, self.cap, None), SMALL_GAP_PX, row(None, self.change, None), GAP_PX)
         self.fill(Card(*keys, gap_px=GAP_PX), self.own_key, self.hint, self.objection, None)
 
@@ -243,6 +246,10 @@ class HotkeyPage(Page):
     def first_focus(self) -> QWidget:
         """The button that chooses another key."""
         return self.change
+
+    def show_settings(self, settings: Settings) -> None:
+        """What is chosen here takes the place of the first hotkey, whose language and submit key stay."""
+        self._hotkeys = settings.hotkeys
 
     def show_view(self, view: View) -> None:
         """Light up while the key is held."""
@@ -303,7 +310,12 @@ class HotkeyPage(Page):
 
     def _on_captured(self, chord: str) -> None:
         self._has_menu_key = is_menu_key(chord)
-        self._commands.use_hotkey(chord, self._was_refused.emit)
+        first, *others = self._hotkeys or (Hotkey(chord),)
+        self._commands.use_hotkeys([replace(first, chord=chord), *others], 0, self._used.emit)
+
+    def _on_used(self, error: HandyError | None) -> None:
+        if error is not None:
+            self._on_refused(error)
 
     def _on_refused(self, error: HandyError) -> None:
         """The key stays as it is. Said until another one is chosen."""

@@ -26,6 +26,7 @@ from handy_qwen.core.events import Request
 from handy_qwen.core.models import ModelCommands, ModelList
 from handy_qwen.core.permissions import PermissionCommands
 from handy_qwen.core.view import Commands, Meter, View
+from handy_qwen.settings import SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import drawing
 from handy_qwen.ui.layouts import MARGIN_PX, boxed, column, row
@@ -69,11 +70,11 @@ class SetupWindow(AppWindow):
     ) -> None:
         super().__init__("setup", tr("Set up"), _SIZE_PX)
         self._is_minimized = False
-        self.model = ModelPage(model_commands, commands)
+        self.model, self.hotkey = ModelPage(model_commands, commands), HotkeyPage(ask, commands)
         steps: list[Page] = [
             self.model,  # early, so that it is downloaded behind the others
             MicrophonePage(ask, commands, meter),
-            HotkeyPage(ask, commands),
+            self.hotkey,
             DictationPage(commands),
             AutostartPage(commands),
         ]
@@ -121,6 +122,10 @@ class SetupWindow(AppWindow):
         """Show what ``view`` says."""
         for page in self.pages:
             page.show_view(view)
+
+    def show_settings(self, shown: SettingsView) -> None:
+        """Show what the settings say."""
+        self.hotkey.show_settings(shown.values)
 
     def show_models(self, models: ModelList) -> None:
         """Show which models there are."""

@@ -32,7 +32,6 @@ from PySide6.QtWidgets import (
     QStyle,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QWidget,
 )
 
 from handy_qwen.core.search import hits
@@ -266,8 +265,8 @@ class EntriesList(QListView):
     chosen_changed = Signal()
     end_is_near = Signal()  # scrolled nearly to the end: more is wanted
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._model = _EntriesModel()
         self.setModel(self._model)
         self.setItemDelegate(_EntryPainter(self))

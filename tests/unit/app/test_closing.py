@@ -201,7 +201,7 @@ def test_a_question_of_the_desktop_about_the_autostart_keeps_no_setting_waiting(
     monkeypatch.setattr(program, "CLOSE_S", 2.0)
     monkeypatch.setattr(program, "TAKES_S", 0.2)
     gate, parts = threading.Event(), Parts()
-    monkeypatch.setattr(program.choices, "set_autostart", lambda _is_on: gate.wait(GENEROUS_S))
+    monkeypatch.setattr(program, "set_autostart", lambda _is_on: gate.wait(GENEROUS_S))
     made = parts.program
     made.store.load()
     made.chores.start()

@@ -3,14 +3,12 @@
 import pytest
 
 from handy_qwen.app import choices
-from handy_qwen.app.choices import DEMO_HINT, DEMO_HINT_TRAY, DEMO_NOTICE, hotkeys_with, is_guide_due
-from handy_qwen.core.types import Hotkey
+from handy_qwen.app.choices import DEMO_HINT, DEMO_HINT_TRAY, DEMO_NOTICE, is_guide_due
+from handy_qwen.core.types import Hotkey, Submit
 from handy_qwen.core.view import ModelChoice, Window
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.settings import Settings
 from tests.unit.app.test_program import bench  # noqa: F401  a fixture
-
-GERMAN = Hotkey("f9", language="German", submit="enter")
 
 
 @pytest.mark.parametrize(
@@ -26,25 +24,6 @@ GERMAN = Hotkey("f9", language="German", submit="enter")
 def test_the_guide_is_due_once_and_only_where_it_helps(settings, models, is_hidden, is_due):
     here = tuple(ModelChoice(name, name.title()) for name in models)
     assert is_guide_due(settings, here, is_hidden=is_hidden) is is_due
-
-
-def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language():
-    settings = Settings(hotkeys=(GERMAN, Hotkey("f8")))
-    assert hotkeys_with(settings, "Ctrl+Alt+D") == (
-        Hotkey("Ctrl+Alt+D", language="German", submit="enter"),
-        Hotkey("f8"),
-    )
-
-
-def test_a_key_that_another_hotkey_has_is_taken_from_that():
-    settings = Settings(hotkeys=(Hotkey("ctrl_r"), GERMAN))
-    assert hotkeys_with(settings, "f9") == (Hotkey("F9"),)
-    assert hotkeys_with(Settings(hotkeys=()), "f9") == (Hotkey("F9"),)
-
-
-def test_a_key_that_programs_need_is_refused():
-    with pytest.raises(HotkeyError):
-        hotkeys_with(Settings(), "a")
 
 
 @pytest.fixture
@@ -150,23 +129,23 @@ def test_an_autostart_that_cannot_be_changed_is_told(desk, tmp_path):
 
 def test_a_new_hotkey_is_listened_for_and_kept(desk):
     start(desk)
-    refused = []
-    desk.program.use_hotkey("f9", refused.append)
+    answers = []
+    desk.program.use_hotkeys([Hotkey("f9")], 0, answers.append)
     desk.run()
-    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["F9"]
+    assert [hotkey.chord for hotkey in desk.hotkeys.hotkeys] == ["f9"]
     assert desk.view.choices.hotkeys == ("F9",)
-    assert refused == []
-    desk.program.use_hotkey("a", refused.append)
+    assert answers == [None]
+    desk.program.use_hotkeys([Hotkey("a")], 0, answers.append)
     desk.run()
-    assert [error.hint for error in refused] == ["Try Ctrl+Alt+A."]
-    assert refused[0].title not in desk.titles, "who asked shows it"
+    assert answers[1].hint == "Try Ctrl+Alt+A."
+    assert answers[1].title not in desk.titles, "who asked shows it"
     assert desk.view.choices.hotkeys == ("F9",)
 
 
 def test_several_hotkeys_are_listened_for_unless_the_one_that_changed_is_refused(desk):
     start(desk)
     answers = []
-    two = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
+    two = (Hotkey("Right Ctrl"), Hotkey("F9", "German", Submit.ENTER))
     desk.program.use_hotkeys(two, 1, answers.append)
     desk.run()
     assert answers == [None]
@@ -199,7 +178,7 @@ def test_a_hotkey_of_another_program_is_not_even_tried(desk):
     taken = HotkeyError("Another program uses F9.", HotkeyReason.TAKEN, "F8 is free.")
     desk.hotkeys.error = taken
     refused = []
-    desk.program.use_hotkey("f9", refused.append)
+    desk.program.use_hotkeys([Hotkey("f9")], 0, refused.append)
     desk.run()
     assert refused == [taken]
     assert desk.view.choices.hotkeys == ("Right Ctrl",)

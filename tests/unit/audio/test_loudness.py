@@ -16,8 +16,9 @@ from handy_qwen.audio.files import Loudness
         (1.0, 0.1, "no speech was found"),
     ],
 )
-def test_a_recording_without_text_is_explained(seconds, level, words):
+@pytest.mark.parametrize("blocks", [3, 100], ids=["blocks", "short blocks"])
+def test_a_recording_without_text_is_explained(seconds, level, words, blocks):
     loudness = Loudness()
-    for block in np.array_split(np.full(int(16_000 * seconds), level, np.float32), 3):
+    for block in np.array_split(np.full(int(16_000 * seconds), level, np.float32), blocks):
         loudness.feed(block)
     assert words in loudness.why_no_text()

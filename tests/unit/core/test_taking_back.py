@@ -10,7 +10,17 @@ from handy_qwen.core.commands import Command
 from handy_qwen.core.delivery import LOOKING_UP_S, NOT_ERASED, NOTHING_ERASED
 from handy_qwen.core.profiles import BUILT_IN, effective, profile_of
 from handy_qwen.core.text import Replacement, TextRules
-from handy_qwen.core.types import Delivery, Entry, EntryState, Hotkey, Method, Profile, Submit, Target
+from handy_qwen.core.types import (
+    Delivery,
+    Entry,
+    EntryState,
+    Hotkey,
+    Method,
+    Profile,
+    Spacing,
+    Submit,
+    Target,
+)
 from handy_qwen.core.view import NoticeKind
 from tests.dictation import EDITOR, RULES, TERMINAL, Desk
 
@@ -209,7 +219,7 @@ def test_neither_effect_nor_event_shows_what_was_looked_up():
 
 # --- profiles ----------------------------------------------------------------------------------------
 
-OWN = Profile("Mine", ("terminal",), "German", "type", "enter", "off", ("kubectl",))
+OWN = Profile("Mine", ("terminal",), "German", Method.TYPE, Submit.ENTER, Spacing.OFF, ("kubectl",))
 PROFILED = replace(PLAIN, profiles=(OWN,))
 
 
@@ -244,18 +254,18 @@ def test_what_is_transcribed_again_has_the_language_words_and_spacing_of_its_pro
 
 
 def test_a_hotkey_with_a_language_of_its_own_comes_before_the_profile():
-    rules = replace(PROFILED, hotkeys=(Hotkey("f9", language="French", submit="ctrl+enter"),))
+    rules = replace(PROFILED, hotkeys=(Hotkey("f9", language="French", submit=Submit.CTRL_ENTER),))
     desk = Desk(rules).say(1, TERMINAL).hear(1, "Oui.", "French")
     assert desk.done(fx.Adapt) == [fx.Adapt(1, ("French",), ("kubectl", "Qwen"))]
     assert desk.done(fx.Insert)[-1].submit is Submit.CTRL_ENTER
 
 
 def test_a_profile_can_switch_smart_spacing_off_and_on():
-    quiet = replace(OWN, submit="", spacing="off")
+    quiet = replace(OWN, submit=None, spacing=Spacing.OFF)
     desk = Desk(replace(PLAIN, profiles=(quiet,)))
     desk.say(1, TERMINAL).hear(1, "ls").put(1).say(2, TERMINAL).hear(2, "The end")
     assert desk.inserted == ["ls", "The end"]
-    loud = replace(PLAIN, text=TextRules(is_fitted=False), profiles=(replace(quiet, spacing="on"),))
+    loud = replace(PLAIN, text=TextRules(is_fitted=False), profiles=(replace(quiet, spacing=Spacing.ON),))
     desk = Desk(loud).say(1, TERMINAL).hear(1, "I saw").put(1).say(2, TERMINAL).hear(2, "The end")
     assert desk.inserted == ["I saw", " the end"]
 
@@ -289,10 +299,10 @@ def test_programs_are_known_by_what_the_desktop_calls_them(application, name):
 
 
 def test_a_profile_of_ones_own_comes_first_and_may_replace_a_built_in_one():
-    mine = Profile("Chat", method="type"), Profile("Mail", ("thunderbird*", "kitty"))
+    mine = Profile("Chat", method=Method.TYPE), Profile("Mail", ("thunderbird*", "kitty"))
     profiles = effective(mine)
     assert [one.name for one in profiles] == ["Chat", "Mail", "Terminals", "Code editors"]
-    assert profile_of("slack", profiles).method == "type"
+    assert profile_of("slack", profiles).method is Method.TYPE
     assert profile_of("Thunderbird-esr", profiles).name == "Mail"
     assert profile_of("kitty", profiles).name == "Mail"
 
@@ -307,7 +317,9 @@ def test_a_terminal_out_of_the_box_gets_no_enter_and_an_editor_does_as_the_setti
 
 @pytest.mark.parametrize("method", [Method.COPY, Method.NONE])
 def test_what_is_only_to_be_copied_or_kept_is_pasted_by_no_profile_but_the_users_own(method):
-    rules = replace(PLAIN, method=method, profiles=effective([Profile("Mine", ("gedit",), method="paste")]))
+    rules = replace(
+        PLAIN, method=method, profiles=effective([Profile("Mine", ("gedit",), method=Method.PASTE)])
+    )
     desk = Desk(rules).say(1, Target(7, "xterm")).hear(1, "ls").put(1)
     desk.say(2, Target(8, "gedit")).hear(2, "Hi.")
     assert [one.method for one in desk.done(fx.Insert)] == [method, Method.PASTE]

@@ -11,7 +11,7 @@ from handy_qwen.core.permissions import Consent, Permission, PermissionCommands
 from handy_qwen.core.sound_files import FileEntry, FilesCommands, FilesPage, FileState
 from handy_qwen.core.subtitles import NOTE
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, KeyPermission, Profile
+from handy_qwen.core.types import Hotkey, KeyPermission, Method, Profile, Spacing, Submit
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepCommands
 from handy_qwen.core.view import (
     Commands,
@@ -49,7 +49,7 @@ PROBLEM = Notice(
     is_lasting=True,
     remedy=Remedy.SETTINGS,
 )
-HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", "enter"))
+HOTKEYS = (Hotkey("Right Ctrl"), Hotkey("F9", "German", Submit.ENTER))
 CHOOSING = replace(
     VIEW,
     application="Thunderbird",
@@ -61,8 +61,8 @@ CHOOSING = replace(
     ),
 )
 APPS = (
-    Profile("Terminals", method="type", spacing="off", words=("kubectl", "systemd")),
-    Profile("Krankenhaus-Informationssystem", ("KIS-Client.exe", "kis*"), "German", submit="ctrl+enter"),
+    Profile("Terminals", method=Method.TYPE, spacing=Spacing.OFF, words=("kubectl", "systemd")),
+    Profile("Krankenhaus-Informationssystem", ("KIS-Client.exe", "kis*"), "German", submit=Submit.CTRL_ENTER),
 )
 UPKEEP = Upkeep(
     (

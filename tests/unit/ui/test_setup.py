@@ -13,9 +13,10 @@ from handy_qwen import paths
 from handy_qwen.core.events import Request
 from handy_qwen.core.models import InstallStage, ModelEntry, ModelList, ModelStatus, Progress
 from handy_qwen.core.permissions import Consent, Permission
-from handy_qwen.core.types import Captured, CaptureStep, KeyOffer, KeyPermission, Mode
+from handy_qwen.core.types import Captured, CaptureStep, Hotkey, KeyOffer, KeyPermission, Mode, Submit
 from handy_qwen.core.view import HOTKEYS, Choices, Notice, NoticeKind, Phase, View, Window
 from handy_qwen.errors import HandyError
+from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.ui import strings
 from handy_qwen.ui.setup import pages, reading
 from handy_qwen.ui.setup.reading import missed
@@ -443,11 +444,22 @@ def test_another_key_is_chosen_by_pressing_it(window, asked, page_of):
     hear(asked, CaptureStep.HOLDING, "F8")
     assert page.cap.accessibleName() == "F8"
     hear(asked, CaptureStep.CHOSEN, "F8")
-    assert commands(asked, "use_hotkey") == [("F8",)]
+    assert commands(asked, "use_hotkeys") == [([Hotkey("F8")], 0)]
     assert not page.cap.is_capturing
     window.show_view(choosing(hotkeys=("F8",)))
     assert page.cap.accessibleName() == "F8"
     assert not page.is_done, "the new one has not been tried"
+
+
+def test_a_new_key_takes_the_place_of_the_first_and_keeps_its_language(window, asked, page_of):
+    page, german, other = page_of(HOTKEY), Hotkey("F9", "German", Submit.ENTER), Hotkey("Right Ctrl")
+    window.show_settings(SettingsView(values=Settings(hotkeys=(german, other))))
+    page.change.click()
+    hear(asked, CaptureStep.CHOSEN, "F8")
+    assert commands(asked, "use_hotkeys") == [([Hotkey("F8", "German", Submit.ENTER), other], 0)]
+    asked.callbacks["use_hotkeys"](None)
+    QApplication.processEvents()
+    assert not page.objection.isVisible()
 
 
 @pytest.mark.parametrize("code", [Qt.Key.Key_Tab, Qt.Key.Key_Return, Qt.Key.Key_Space, Qt.Key.Key_Escape])
@@ -474,7 +486,7 @@ def test_escape_and_a_click_elsewhere_keep_the_key(window, asked, page_of):
         assert not page.cap.is_capturing
         assert page.change.text() == "&Change…"
         assert page.cap.accessibleName() == "Right Ctrl"
-    assert commands(asked, "use_hotkey") == []
+    assert commands(asked, "use_hotkeys") == []
     assert len(commands(asked, "end capture_hotkey")) == 2, "the others had ended by themselves"
 
 
@@ -485,7 +497,7 @@ def test_a_key_without_a_name_is_told_and_another_can_be_pressed(asked, page_of)
     assert page.hint.words == "That key can't be a hotkey. Try another one."
     assert page.cap.is_capturing
     hear(asked, CaptureStep.CHOSEN, "F8")
-    assert commands(asked, "use_hotkey") == [("F8",)]
+    assert commands(asked, "use_hotkeys") == [([Hotkey("F8")], 0)]
 
 
 def test_where_the_desktop_assigns_the_key_it_is_changed_there(window, asked, page_of):
@@ -530,7 +542,7 @@ def test_a_side_button_of_the_mouse_may_be_pressed_anywhere_while_a_key_is_taken
     assert page.cap.is_capturing
     hear(asked, CaptureStep.CHOSEN, "Mouse 4")
     QTest.mouseRelease(window.windowHandle(), Qt.MouseButton.BackButton, pos=pointer)
-    assert commands(asked, "use_hotkey") == [("Mouse 4",)]
+    assert commands(asked, "use_hotkeys") == [([Hotkey("Mouse 4")], 0)]
 
 
 def test_while_a_key_is_taken_no_button_shows_a_letter(window, asked, page_of):
@@ -566,7 +578,7 @@ def test_a_refused_key_is_explained_until_another_is_chosen_and_the_tick_stays(w
     page.change.click()
     hear(asked, CaptureStep.CHOSEN, "A")
     refusal = HandyError("A alone would not do.", "Try F9.")
-    threading.Thread(target=asked.callbacks["use_hotkey"], args=(refusal,)).start()
+    threading.Thread(target=asked.callbacks["use_hotkeys"], args=(refusal,)).start()
     qtbot.waitUntil(page.objection.isVisible)
     assert labels(page.objection) == ["A alone would not do.", "Try F9."]
     assert page.is_done

@@ -19,7 +19,7 @@ from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
 from tests.unit.ui import gallery
 
-CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", "enter")
+CTRL, GERMAN = Hotkey("ctrl_r"), Hotkey("F9", "German", Submit.ENTER)
 TITLES = {"ctrl_r": "Right Ctrl"}
 ALONE = gallery.REFUSED
 
@@ -337,7 +337,7 @@ def test_each_has_its_language_and_its_submit_key(page):
     assert page.calls("use_hotkeys")[-1] == ([replace(CTRL, language="auto"), GERMAN], None)
     second.submit.widget.activated.emit(2)
     assert page.calls("use_hotkeys")[-1] == (
-        [replace(CTRL, language="auto"), replace(GERMAN, submit="enter")],
+        [replace(CTRL, language="auto"), replace(GERMAN, submit=Submit.ENTER)],
         None,
     ), "though the first change is not back yet"
     page.have(CTRL, GERMAN, submit=Submit.ENTER, language="English")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Hotkey, Method, Mode, Overlay, Part, Profile, Submit, WhileRecording
-from handy_qwen.errors import SettingsError
+from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys.chord import parse_chord
 from handy_qwen.vocabulary.backup import names_of, read_backup, write_backup
@@ -160,7 +160,7 @@ def test_other_files_are_refused(tmp_path, name, text, message):
 
 
 def test_what_cannot_be_written_or_read_is_said(tmp_path):
-    with pytest.raises(SettingsError, match="could not be written"):
+    with pytest.raises(HandyError, match="could not be written"):
         write_backup(tmp_path, MINE, list(Part))
     with pytest.raises(SettingsError, match="There is no file"):
         read_backup(tmp_path / "gone.toml", parse_chord)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement, pattern_error
-from handy_qwen.errors import SettingsError
+from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings.checks import MAX_ITEMS
 from handy_qwen.vocabulary import exchange, handy, lists
 from handy_qwen.vocabulary.exchange import (
@@ -199,7 +199,7 @@ def test_handys_settings_are_found_where_it_keeps_them(tmp_path, monkeypatch):
 def test_files_are_for_their_owner_only(tmp_path):
     write_words(tmp_path / "words.txt", ["Qwen"])
     assert stat.S_IMODE((tmp_path / "words.txt").stat().st_mode) == 0o600
-    with pytest.raises(SettingsError, match="could not be written"):
+    with pytest.raises(HandyError, match="could not be written"):
         write_words(tmp_path / "nowhere" / "words.txt", ["Qwen"])
 
 

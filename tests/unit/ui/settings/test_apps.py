@@ -7,7 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 
 from handy_qwen.core.profiles import BUILT_IN
-from handy_qwen.core.types import Profile
+from handy_qwen.core.types import Method, Profile, Spacing, Submit
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsView
 from handy_qwen.settings.forms import Page
@@ -94,11 +94,17 @@ def test_the_app_used_last_is_added_once_and_all_of_it_can_be_chosen(apps):
     apps.add_last.click()
     assert len(apps.asked.calls) == calls, "it is there: it is shown"
     assert apps.chosen.name == "Thunderbird"
-    for control, value in ((apps.method, "type"), (apps.submit, "ctrl+enter"), (apps.spacing, "off")):
+    for control, value in (
+        (apps.method, Method.TYPE),
+        (apps.submit, Submit.CTRL_ENTER),
+        (apps.spacing, Spacing.OFF),
+    ):
         choose(control, value)
     write(apps.programs, "Thunderbird, thunderbird*")
     assert wanted(apps) == (
-        Profile("Thunderbird", ("Thunderbird", "thunderbird*"), "", "type", "ctrl+enter", "off"),
+        Profile(
+            "Thunderbird", ("Thunderbird", "thunderbird*"), "", Method.TYPE, Submit.CTRL_ENTER, Spacing.OFF
+        ),
     )
     write(apps.name, "Mail")
     assert wanted(apps)[0].name == "Mail"
@@ -266,13 +272,13 @@ def test_what_was_refused_goes_with_its_app(qtbot, apps):
 def test_a_change_that_was_overtaken_is_not_shown_and_one_that_was_not_saved_is_not_kept(apps):
     show(apps, MAIL)
     apps.list.setCurrentRow(0)
-    choose(apps.spacing, "on")
-    choose(apps.spacing, "off")
-    show(apps, replace(MAIL, spacing="on"))
-    assert apps.spacing._value == "off"
-    saved = replace(MAIL, spacing="off")
+    choose(apps.spacing, Spacing.ON)
+    choose(apps.spacing, Spacing.OFF)
+    show(apps, replace(MAIL, spacing=Spacing.ON))
+    assert apps.spacing._value is Spacing.OFF
+    saved = replace(MAIL, spacing=Spacing.OFF)
     show(apps, saved)
-    choose(apps.spacing, "on")
+    choose(apps.spacing, Spacing.ON)
     unsaved = SettingsView(Path("settings.toml"), Settings(apps=(saved,)), refusal=SettingsError("no room"))
     apps.window_of.show_settings(unsaved)
-    assert apps.spacing._value == "off"
+    assert apps.spacing._value is Spacing.OFF
