@@ -19,9 +19,9 @@ from handy_qwen.system.hotkeys.chord import labels
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
-from handy_qwen.system.wayland.layer import has_layer_shell
+from handy_qwen.system.wayland.layer import LAYER_SHELL
 from handy_qwen.system.wayland.sway import sway_socket
-from handy_qwen.system.wayland.wire import socket_path
+from handy_qwen.system.wayland.wire import offers, socket_path
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def check_display(context: Context) -> Iterator[Finding]:
     yield fine(DISPLAY, sentences(kind, desktop, rest), **details)
     if session.kind is Kind.X11:
         return
-    if not session.display and not has_layer_shell(socket_path(session.wayland, environment)):
+    if not session.display and not offers(socket_path(session.wayland, environment), LAYER_SHELL):
         text = Message("There is no XWayland: the overlay cannot be placed here.")
         hint = Message("Install xwayland if you want the overlay; dictation works without.")
         yield warning(DISPLAY, text, hint, **details)
@@ -260,10 +260,9 @@ def _check_portals(context: Context) -> Iterator[Finding]:
     from handy_qwen.system.entries import MenuEntry
     from handy_qwen.system.insert.wayland import Permission as KeyboardPermission
     from handy_qwen.system.portal import version_of
-    from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
-    from handy_qwen.system.wayland.wire import socket_path
+    from handy_qwen.system.wayland.keyboard import MANAGER
 
-    if has_virtual_keyboard(socket_path(context.session.wayland)):
+    if offers(socket_path(context.session.wayland), MANAGER):
         yield fine(PERMISSIONS, Message("The desktop lets programs press keys: nothing has to be allowed."))
         return
     found = {what: version_of(interface) for interface, what in PORTALS.items()}

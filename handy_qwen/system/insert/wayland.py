@@ -65,10 +65,9 @@ from handy_qwen.system.portal import (
     version_of,
 )
 from handy_qwen.system.session import Session, session_of
-from handy_qwen.system.wayland import keyboard
-from handy_qwen.system.wayland.clipboard import has_data_control
-from handy_qwen.system.wayland.keyboard import VirtualKeyboard, has_virtual_keyboard
-from handy_qwen.system.wayland.wire import WaylandError, socket_path
+from handy_qwen.system.wayland import clipboard, keyboard
+from handy_qwen.system.wayland.keyboard import VirtualKeyboard
+from handy_qwen.system.wayland.wire import WaylandError, offers, socket_path
 
 logger = logging.getLogger(__name__)
 
@@ -327,7 +326,7 @@ class Wayland(PastingBackend[None]):
         if not self._clipboards.tells_fetches:
             self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
         self._permission = Permission()
-        self._has_own_keyboard = has_virtual_keyboard(self._path)
+        self._has_own_keyboard = offers(self._path, keyboard.MANAGER)
         self._keyboard: Keyboard | None = None
         self._pressed_at_s = 0.0
 
@@ -337,14 +336,14 @@ class Wayland(PastingBackend[None]):
         session = session_of(os.environ)
         path = socket_path(session.wayland)
         has_tools = has_tool("wl-copy") and has_tool("wl-paste")
-        if session.wayland and has_data_control(path):
+        if session.wayland and offers(path, *clipboard.MANAGERS):
             copying, can_copy = "data control", True
         elif session.display and "GNOME" in session.desktop.split(":"):
             copying, can_copy = "XWayland", True
         else:
             copying, can_copy = "wl-copy", has_tools
         keys = {
-            "a virtual keyboard": bool(session.wayland) and has_virtual_keyboard(path),
+            "a virtual keyboard": bool(session.wayland) and offers(path, keyboard.MANAGER),
             "the portal": version_of("RemoteDesktop") is not None,
             "ydotool": has_tool("ydotool"),
         }

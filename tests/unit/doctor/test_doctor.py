@@ -447,7 +447,7 @@ def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment,
 def test_without_xwayland_there_is_no_overlay_unless_the_compositor_has_a_layer_for_it(
     monkeypatch, has_layer
 ):
-    monkeypatch.setattr(desktop, "has_layer_shell", lambda path: has_layer and path == "/run/w")
+    monkeypatch.setattr(desktop, "offers", lambda path, _shell: has_layer and path == "/run/w")
     findings = desktop.check_display(context({"WAYLAND_DISPLAY": "w", "XDG_RUNTIME_DIR": "/run"}, ["w"]))
     assert statuses(findings) == (["ok"] if has_layer else ["ok", "warning"])
 
