@@ -114,19 +114,17 @@ def _host(environment: Mapping[str, str], display: str) -> str:
 
 
 def _has_xembed(display: str) -> bool:
-    from Xlib import X, error
-    from Xlib.display import Display
+    from handy_qwen.system.x11.connection import connect, disconnect, has_manager  # on Linux only
 
     try:
-        connection = Display(display)
-    except (error.DisplayError, error.ConnectionClosedError, OSError) as exc:
-        logger.debug("no X server to ask for a tray: %s", type(exc).__name__)
+        connection = connect(display)
+    except InsertError as error:
+        logger.debug("no X server to ask for a tray: %s", error.reason.name)
         return False
     try:
-        selection = connection.intern_atom(f"_NET_SYSTEM_TRAY_S{connection.get_default_screen()}")
-        return bool(connection.get_selection_owner(selection) != X.NONE)
+        return has_manager(connection, "_NET_SYSTEM_TRAY")
     finally:
-        connection.close()
+        disconnect(connection)
 
 
 def _has_status_notifier(environment: Mapping[str, str]) -> bool:
