@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handy_qwen.core.permissions import Consent, Permission
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Hotkey, Method
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message, sentences, verbatim
@@ -16,11 +16,11 @@ from handy_qwen.system import permissions
 from handy_qwen.system.entries import autostart_for
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import labels
+from handy_qwen.system.hotkeys.listener import Listener
 from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
 from handy_qwen.system.insert.backend import CHAINS
 from handy_qwen.system.session import Kind
 from handy_qwen.system.wayland.layer import LAYER_SHELL
-from handy_qwen.system.wayland.sway import sway_socket
 from handy_qwen.system.wayland.wire import offers, socket_path
 
 logger = logging.getLogger(__name__)
@@ -344,13 +344,12 @@ SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
 
 def check_hotkeys(context: Context) -> Iterator[Finding]:
     """Look whether the hotkeys of the settings can be used."""
-    kind = context.session.kind
-    backend = ("sway" if sway_socket() else "portal") if kind is Kind.WAYLAND else kind.value
     hotkeys = context.configuration.settings.hotkeys
-    details: dict[str, object] = {"backend": backend}
     if not hotkeys:
         yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings → Shortcut."))
         return
+    listener = hotkeys_for(lambda _event: None, context.session)
+    details: dict[str, object] = {"backend": listener.NAME}
     try:
         names = labels(hotkeys, context.platform)
     except HotkeyError as error:
@@ -363,13 +362,12 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
         else:
             yield fine(HOTKEYS, Message("The running app listens for {names}.", names=names), **details)
     else:
-        yield _try(context, details)
+        yield _try(listener, hotkeys, details)
 
 
-def _try(context: Context, details: dict[str, object]) -> Finding:
-    listener = hotkeys_for(lambda _event: None, context.session)
+def _try(listener: Listener, hotkeys: Sequence[Hotkey], details: Mapping[str, object]) -> Finding:
     try:
-        text = listener.try_out(context.configuration.settings.hotkeys)
+        text = listener.try_out(hotkeys)
     except HotkeyError as error:
         reason, is_taken = error.reason.name.lower(), error.reason is HotkeyReason.TAKEN
         return failed(HOTKEYS, error, **details, reason=reason, is_taken=is_taken)

@@ -51,6 +51,8 @@ def never(_at_s: float) -> bool:
 class Listener:
     """A listener with its thread, as the watchdog sees it; by itself, for desktops without hotkeys."""
 
+    NAME: ClassVar = "none"  # what it hears hotkeys by, for people: "X11"
+
     def __init__(self, post: Post) -> None:
         self._post = post
         self._thread: WatchedThread | None = None

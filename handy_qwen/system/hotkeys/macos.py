@@ -92,6 +92,7 @@ KEY_CODES |= {"volume_up": _MEDIA + 0, "volume_down": _MEDIA + 1, "volume_mute":
 class MacHotkeys(HookedListener):
     """Listens for hotkeys on macOS."""
 
+    NAME = "macOS"
     KEY_CODES = KEY_CODES
     KNOWS_SWALLOWED = True
     _POINTING = frozenset({-1, -2, -3})  # left, right, middle

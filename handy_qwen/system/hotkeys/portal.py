@@ -194,6 +194,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         known: The file with the names of what was asked for when the desktop last bound something.
     """
 
+    NAME = "portal"
     LOST = (PortalError,)
     ANSWER_S = 15.0
 

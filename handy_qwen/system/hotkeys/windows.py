@@ -94,6 +94,7 @@ class WindowsHotkeys(HookedListener):
     Threads: as in ``HookedListener``; the second ear's thread looks after the hook of the keyboard.
     """
 
+    NAME = "Windows"
     KEY_CODES = VIRTUAL_KEYS
     KNOWS_SWALLOWED = False
     _POINTING = frozenset({-0x01, -0x02, -0x04})

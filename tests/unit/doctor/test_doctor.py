@@ -57,6 +57,7 @@ from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
+ON_LINUX = pytest.mark.linux("its libraries are on Linux only")
 
 
 def context(environment=None, answering=("w", ":0"), platform="linux", **changes):
@@ -350,8 +351,8 @@ def test_what_macos_does_not_allow_is_named(monkeypatch, consents, status, said)
     [
         ("win32", {}, "Windows"),
         ("darwin", {}, "macOS"),
-        ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal"),
-        ("linux", {"DISPLAY": "elsewhere:0"}, "X11"),
+        pytest.param("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal", marks=ON_LINUX),
+        pytest.param("linux", {"DISPLAY": "elsewhere:0"}, "X11", marks=ON_LINUX),
         ("linux", {"DISPLAY": ":9876"}, "none"),
         ("linux", {}, "none"),
     ],
@@ -360,6 +361,13 @@ def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, ba
     told = context(environment, platform=platform, running={"phase": "idle"})
     (finding,) = desktop.check_hotkeys(told)
     assert finding.details["backend"] == backend
+
+
+@ON_LINUX
+def test_on_sway_hotkeys_come_from_sway(monkeypatch):
+    monkeypatch.setattr("handy_qwen.system.wayland.sway.sway_socket", lambda: "/run/sway.sock")
+    (finding,) = desktop.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, running={"phase": "idle"}))
+    assert finding.details["backend"] == "sway"
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
@@ -380,7 +388,7 @@ class Taken(Listener):
         raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
 
 
-@pytest.mark.parametrize("platform", ["linux", "win32"])
+@pytest.mark.parametrize("platform", [pytest.param("linux", marks=ON_LINUX), "win32"])
 @pytest.mark.parametrize(
     ("subject", "status"),
     [("model", Status.OK), ("hotkeys", Status.PROBLEM), ("hotkey listener", Status.PROBLEM)],
