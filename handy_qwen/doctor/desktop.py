@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handy_qwen.core.permissions import Consent, Permission
-from handy_qwen.core.types import Hotkey, Method
+from handy_qwen.core.types import Hotkey, KeyPermission, Method
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message, sentences, verbatim
 from handy_qwen.system import permissions
-from handy_qwen.system.entries import autostart_for
+from handy_qwen.system.entries import MenuEntry, autostart_for
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import labels
 from handy_qwen.system.hotkeys.listener import Listener
-from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
-from handy_qwen.system.insert.backend import CHAINS
+from handy_qwen.system.insert import DEFAULT_METHOD, describe, key_permission, try_out
 from handy_qwen.system.session import Kind
 from handy_qwen.system.wayland.layer import LAYER_SHELL
 from handy_qwen.system.wayland.wire import offers, socket_path
@@ -189,7 +187,6 @@ def check_autostart(context: Context) -> Iterator[Finding]:
 
 PERMISSIONS = "permissions"
 CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
-PORTALS = {"GlobalShortcuts": "hotkeys", "RemoteDesktop": "pressing keys"}
 
 
 def check_permissions(context: Context) -> Iterator[Finding]:
@@ -255,26 +252,23 @@ def _check_macos() -> Iterator[Finding]:
 
 def _check_portals(context: Context) -> Iterator[Finding]:
     # On Linux only:
-    from handy_qwen.system.entries import MenuEntry
-    from handy_qwen.system.insert.wayland import Permission as KeyboardPermission
-    from handy_qwen.system.portal import version_of
-    from handy_qwen.system.wayland.keyboard import MANAGER
+    from handy_qwen.system.portal import GLOBAL_SHORTCUTS, REMOTE_DESKTOP, version_of
 
-    if offers(socket_path(context.session.wayland), MANAGER):
+    permission = key_permission(context.session)
+    if permission is KeyPermission.NOT_NEEDED:
         yield fine(PERMISSIONS, Message("The desktop lets programs press keys: nothing has to be allowed."))
         return
-    found = {what: version_of(interface) for interface, what in PORTALS.items()}
-    permission = KeyboardPermission()
+    found = {"hotkeys": version_of(GLOBAL_SHORTCUTS), "pressing keys": version_of(REMOTE_DESKTOP)}
     missing = [what for what, version in found.items() if version is None]
     if missing:
         text = Message("The desktop's portal offers nothing for {names}.", names=", ".join(missing))
         hint = Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.")
         yield warning(PERMISSIONS, text, hint, **found)
-    elif permission.is_refused():
+    elif permission is KeyPermission.REFUSED:
         text = Message("You have refused to let Handy Qwen type, so texts are only copied.")
         hint = Message("Allow it: tray → Help → Set up again… → First text.")
         yield problem(PERMISSIONS, text, hint, **found)
-    elif permission.token():
+    elif permission is KeyPermission.GIVEN:
         yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
     else:
         text = Message(
@@ -304,7 +298,7 @@ def check_insertion(context: Context) -> Iterator[Finding]:
         )
         return
     described = describe(context.session)
-    ways = [way for one in CHAINS[method] for way in described.ways if way.method is one]
+    ways = described.tried_for(method)
     there = [way.name for way in ways if way.is_available]
     missing = [way.name for way in ways if not way.is_available]
     details = {"backend": described.name, "method": method.value, "order": there, "missing": missing}
@@ -328,11 +322,7 @@ def _error(context: Context) -> InsertError | None:
     if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
         return None
     try:
-        if context.platform == "darwin":
-            from handy_qwen.system.insert.macos import require_permission
-
-            require_permission()  # a back end does not look before it inserts
-        backend_for(context.session, threading.Event().wait).close()
+        try_out(context.session)
     except InsertError as error:
         return error
     return None

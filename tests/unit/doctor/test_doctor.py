@@ -484,7 +484,7 @@ WAYS = (
 def described(monkeypatch, *ways):
     """What is said of a desktop with these ways to insert text, and nothing in the way."""
     monkeypatch.setattr(desktop, "describe", lambda _session: Description("desk", ways, "Do this."))
-    monkeypatch.setattr(desktop, "backend_for", lambda *_: SimpleNamespace(close=print))
+    monkeypatch.setattr(desktop, "try_out", print)
     (finding,) = desktop.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     return finding
 
@@ -513,8 +513,7 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
 def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
-    backend = SimpleNamespace(close=print)
-    monkeypatch.setattr(desktop, "backend_for", lambda session, *_: tried.append(session) or backend)
+    monkeypatch.setattr(desktop, "try_out", tried.append)
     here = context({"DISPLAY": ":0"})
     list(desktop.check_insertion(here))
     assert tried == [here.session]
@@ -524,11 +523,11 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
 
-    def backend_for(*_):
+    def try_out(_session):
         tried.append(True)
         raise InsertError("The X server refuses.", InsertReason.DENIED_BY_USER, "Ask it.")
 
-    monkeypatch.setattr(desktop, "backend_for", backend_for)
+    monkeypatch.setattr(desktop, "try_out", try_out)
     (finding,) = desktop.check_insertion(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
     assert finding.status is Status.OK
     assert not tried
