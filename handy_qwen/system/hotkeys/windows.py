@@ -44,6 +44,7 @@ from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener, WasInjecting, never
 from handy_qwen.system.hotkeys.raw_input import RawInput
 from handy_qwen.system.insert.win32 import EXTRA_INFO
@@ -133,6 +134,10 @@ class WindowsHotkeys(HookedListener):
     def has_died(self) -> bool:
         """See ``Watched``. Also when an ear has ended."""
         return super().has_died() or (self._ear is not None and not self._ear.is_alive())
+
+    def _threads(self) -> Sequence[WatchedThread]:
+        ear = self._ear
+        return (*super()._threads(), *(() if ear is None else (ear.thread,)))
 
     def touched_s(self) -> float | None:
         """See ``HotkeyListener``."""
