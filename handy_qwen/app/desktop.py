@@ -54,8 +54,8 @@ from handy_qwen.settings.file import read_configuration
 from handy_qwen.system.opening import open_with_desktop
 from handy_qwen.system.priority import yield_to_others
 from handy_qwen.system.session import Kind, Session, compositing_for, displays_of, session_of
-from handy_qwen.system.wayland.layer import LayerSurface, has_layer_shell, open_layer
-from handy_qwen.system.wayland.wire import socket_path
+from handy_qwen.system.wayland.layer import LAYER_SHELL, LayerSurface, open_layer
+from handy_qwen.system.wayland.wire import offers, socket_path
 from handy_qwen.ui import translation
 
 if TYPE_CHECKING:  # it is made of sentences, and they are in the language that is used before it is imported
@@ -383,7 +383,7 @@ def run(*, is_hidden: bool) -> bool:
 def layer_of(session: Session) -> partial[LayerSurface | None] | None:
     """How the overlay is shown above all windows; None: the compositor has no such layer."""
     path = socket_path(session.wayland)
-    return partial(open_layer, path) if has_layer_shell(path) else None
+    return partial(open_layer, path) if offers(path, LAYER_SHELL) else None
 
 
 def greeting(settings: Settings, *, has_tray: bool) -> str:

@@ -1,6 +1,6 @@
 """Hears from the system that microphones have come or gone, or that another one is the default.
 
-    a thread of the system --what it tells--> inbox --> thread "microphone-hotplug" --> on_change
+    a thread of the system --what it tells--> inbox of the thread "microphone-hotplug" --> on_change
 
 What the system calls may wait for nothing, and ask nothing: it puts what it is told into the inbox.
 """
@@ -8,15 +8,16 @@ What the system calls may wait for nothing, and ask nothing: it puts what it is 
 from __future__ import annotations
 
 import logging
-import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from handy_qwen.runtime.worker import WatchedThread
+from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
+THREAD = "microphone-hotplug"  # the one that hears of changes, whoever tells
 READY_S = 1.0
 Put = Callable[[str], None]
 
@@ -31,10 +32,10 @@ class Listener(Protocol):
         """Whether that means a change of the microphones. May ask the system."""
 
     def close(self) -> None:
-        """Hear no more. It may be opened again."""
+        """Hear no more, if it does at all. It may be opened again."""
 
 
-class Subscription:
+class SystemSubscription:
     """Calls ``on_change``, on its thread, when a microphone comes or goes, or another is the default.
 
     Where the system refuses to tell, it never does.
@@ -43,42 +44,51 @@ class Subscription:
     def __init__(self, on_change: Callable[[], None], listener: Listener) -> None:
         self._on_change = on_change
         self._listener = listener
-        self._inbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # None: the end
+        self._is_begun = self._is_open = False
         self._is_ready = threading.Event()
-        self.thread = WatchedThread(
-            "microphone-hotplug", self._run, on_change
-        )  # revived: it missed something
+        self.thread = Worker(THREAD, on_revive=self._revive)
 
     @property
     def is_alive(self) -> bool:
         """Whether changes are reported."""
-        return self._is_ready.is_set() and self.thread.is_alive()
+        return self._is_open and self.thread.is_alive()
 
     def begin(self) -> None:
         """Begin, unless it has begun. Blocks for ``READY_S`` at most; then changes may be missed."""
-        self.thread.start()
+        if not self._is_begun:
+            self._is_begun = True
+            self.thread.do(self._open)
+            self.thread.start()
         self._is_ready.wait(READY_S)
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """End it. Safe to call twice."""
-        self.thread.may_end()
-        self._inbox.put(None)
-        self.thread.join(timeout_s)
+        self.thread.do(self._close)
+        self.thread.stop(timeout_s)
 
-    def _run(self) -> None:
+    def _revive(self) -> None:
+        """The thread died: what it had opened is opened anew, and it has missed something."""
+        self._is_open = False
+        self.thread.do(self._open)
+        self.thread.do(self._on_change)
+
+    # --- the thread ----------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._listener.close()  # what a thread that died had open
         try:
-            self._listener.open(self._inbox.put)
+            self._listener.open(lambda told: self.thread.do(partial(self._hear, told)))
+            self._is_open = True
         except OSError as exc:
             logger.info("the system does not tell of microphones: %s", exc)
-            self.thread.may_end()
-            return
+            self.thread.stop(0.0)
         finally:
             self._is_ready.set()
-        try:
-            while (told := self._inbox.get()) is not None:
-                self.thread.begin()
-                if self._listener.concerns_microphones(told):
-                    self._on_change()
-                self.thread.end()
-        finally:
-            self._listener.close()
+
+    def _hear(self, told: str) -> None:
+        if self._is_open and self._listener.concerns_microphones(told):
+            self._on_change()
+
+    def _close(self) -> None:
+        self._is_open = False
+        self._listener.close()

@@ -25,10 +25,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from handy_qwen.audio import coreaudio, hotplug, pulse
+from handy_qwen.audio import coreaudio, pulse
 from handy_qwen.audio.devices import Device, FrameBuffer, HungError, no_microphone, tell_apart
 from handy_qwen.audio.endpoints import Endpoints
+from handy_qwen.audio.hotplug import SystemSubscription
 from handy_qwen.audio.portaudio import PortAudio
+from handy_qwen.audio.pulse import PactlSubscription
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError, MicrophoneError
 
@@ -265,12 +267,12 @@ class InputStream:
         self.is_finished = True
 
 
-def _subscription(platform: str, on_change: Callable[[], None]) -> hotplug.Subscription | pulse.Subscription:
+def _subscription(platform: str, on_change: Callable[[], None]) -> SystemSubscription | PactlSubscription:
     if platform == "win32":
-        return hotplug.Subscription(on_change, Endpoints())
+        return SystemSubscription(on_change, Endpoints())
     if platform == "darwin":
-        return hotplug.Subscription(on_change, coreaudio.DeviceListener())
-    return pulse.Subscription(on_change)
+        return SystemSubscription(on_change, coreaudio.DeviceListener())
+    return PactlSubscription(on_change)
 
 
 def state_of_cards(environment: Mapping[str, str], cards: Path = CARDS) -> tuple[tuple[str, int], ...]:

@@ -5,8 +5,8 @@ the variable PULSE_SOURCE, which libpulse reads each time it connects. ``pactl l
 is fixed in the C locale: the JSON writer of PulseAudio 16 replaces every description that is not ASCII by
 "(null)".
 
-Threads: ``devices`` blocks for up to ``TIMEOUT_S`` per call of pactl; ``Subscription`` has a thread of its
-own.
+Threads: ``devices`` blocks for up to ``TIMEOUT_S`` per call of pactl; ``PactlSubscription`` has a thread of
+its own, which waits for what ``pactl subscribe`` prints.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from handy_qwen.audio import hotplug
 from handy_qwen.audio.devices import Device, HungError, tell_apart
 from handy_qwen.runtime.worker import WatchedThread
 
@@ -135,7 +136,7 @@ def pactl(*command: str, environment: Mapping[str, str] = MappingProxyType({})) 
     return done.stdout
 
 
-class Subscription:
+class PactlSubscription:
     """Calls ``on_change`` when a source comes, goes or changes, and once when the server is gone.
 
     ``is_alive`` is False from then on, until it is begun again. The watchdog looks at its thread: if it died,
@@ -146,7 +147,7 @@ class Subscription:
         self._on_change = on_change
         self._begun = threading.Semaphore(0)
         self._process: subprocess.Popen[str] | None = None
-        self.thread = WatchedThread("microphone-hotplug", self._run, self._revive)
+        self.thread = WatchedThread(hotplug.THREAD, self._run, self._revive)
 
     @property
     def is_alive(self) -> bool:

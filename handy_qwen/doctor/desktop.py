@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from handy_qwen.core.permissions import Consent, Permission
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import Hotkey, KeyPermission, Method
 from handy_qwen.doctor.findings import Context, Finding, failed, fine, problem, warning
 from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError
 from handy_qwen.message import Message, sentences, verbatim
 from handy_qwen.system import permissions
-from handy_qwen.system.entries import autostart_for
+from handy_qwen.system.entries import MenuEntry, autostart_for
 from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import labels
-from handy_qwen.system.insert import DEFAULT_METHOD, backend_for, describe
-from handy_qwen.system.insert.backend import CHAINS
+from handy_qwen.system.hotkeys.listener import Listener
+from handy_qwen.system.insert import DEFAULT_METHOD, describe, key_permission, try_out
 from handy_qwen.system.session import Kind
-from handy_qwen.system.wayland.layer import has_layer_shell
-from handy_qwen.system.wayland.sway import sway_socket
-from handy_qwen.system.wayland.wire import socket_path
+from handy_qwen.system.wayland.layer import LAYER_SHELL
+from handy_qwen.system.wayland.wire import offers, socket_path
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +64,7 @@ def check_display(context: Context) -> Iterator[Finding]:
     yield fine(DISPLAY, sentences(kind, desktop, rest), **details)
     if session.kind is Kind.X11:
         return
-    if not session.display and not has_layer_shell(socket_path(session.wayland, environment)):
+    if not session.display and not offers(socket_path(session.wayland, environment), LAYER_SHELL):
         text = Message("There is no XWayland: the overlay cannot be placed here.")
         hint = Message("Install xwayland if you want the overlay; dictation works without.")
         yield warning(DISPLAY, text, hint, **details)
@@ -114,19 +112,17 @@ def _host(environment: Mapping[str, str], display: str) -> str:
 
 
 def _has_xembed(display: str) -> bool:
-    from Xlib import X, error
-    from Xlib.display import Display
+    from handy_qwen.system.x11.connection import connect, disconnect, has_manager  # on Linux only
 
     try:
-        connection = Display(display)
-    except (error.DisplayError, error.ConnectionClosedError, OSError) as exc:
-        logger.debug("no X server to ask for a tray: %s", type(exc).__name__)
+        connection = connect(display)
+    except InsertError as error:
+        logger.debug("no X server to ask for a tray: %s", error.reason.name)
         return False
     try:
-        selection = connection.intern_atom(f"_NET_SYSTEM_TRAY_S{connection.get_default_screen()}")
-        return bool(connection.get_selection_owner(selection) != X.NONE)
+        return has_manager(connection, "_NET_SYSTEM_TRAY")
     finally:
-        connection.close()
+        disconnect(connection)
 
 
 def _has_status_notifier(environment: Mapping[str, str]) -> bool:
@@ -191,7 +187,6 @@ def check_autostart(context: Context) -> Iterator[Finding]:
 
 PERMISSIONS = "permissions"
 CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\ConsentStore\microphone"
-PORTALS = {"GlobalShortcuts": "hotkeys", "RemoteDesktop": "pressing keys"}
 
 
 def check_permissions(context: Context) -> Iterator[Finding]:
@@ -257,27 +252,23 @@ def _check_macos() -> Iterator[Finding]:
 
 def _check_portals(context: Context) -> Iterator[Finding]:
     # On Linux only:
-    from handy_qwen.system.entries import MenuEntry
-    from handy_qwen.system.insert.wayland import Permission as KeyboardPermission
-    from handy_qwen.system.portal import version_of
-    from handy_qwen.system.wayland.keyboard import has_virtual_keyboard
-    from handy_qwen.system.wayland.wire import socket_path
+    from handy_qwen.system.portal import GLOBAL_SHORTCUTS, REMOTE_DESKTOP, version_of
 
-    if has_virtual_keyboard(socket_path(context.session.wayland)):
+    permission = key_permission(context.session)
+    if permission is KeyPermission.NOT_NEEDED:
         yield fine(PERMISSIONS, Message("The desktop lets programs press keys: nothing has to be allowed."))
         return
-    found = {what: version_of(interface) for interface, what in PORTALS.items()}
-    permission = KeyboardPermission()
+    found = {"hotkeys": version_of(GLOBAL_SHORTCUTS), "pressing keys": version_of(REMOTE_DESKTOP)}
     missing = [what for what, version in found.items() if version is None]
     if missing:
         text = Message("The desktop's portal offers nothing for {names}.", names=", ".join(missing))
         hint = Message("Install xdg-desktop-portal and its part for your desktop; other ways are tried, too.")
         yield warning(PERMISSIONS, text, hint, **found)
-    elif permission.is_refused():
+    elif permission is KeyPermission.REFUSED:
         text = Message("You have refused to let Handy Qwen type, so texts are only copied.")
         hint = Message("Allow it: tray → Help → Set up again… → First text.")
         yield problem(PERMISSIONS, text, hint, **found)
-    elif permission.token():
+    elif permission is KeyPermission.GIVEN:
         yield fine(PERMISSIONS, Message("The desktop lets Handy Qwen press keys."), **found)
     else:
         text = Message(
@@ -307,7 +298,7 @@ def check_insertion(context: Context) -> Iterator[Finding]:
         )
         return
     described = describe(context.session)
-    ways = [way for one in CHAINS[method] for way in described.ways if way.method is one]
+    ways = described.tried_for(method)
     there = [way.name for way in ways if way.is_available]
     missing = [way.name for way in ways if not way.is_available]
     details = {"backend": described.name, "method": method.value, "order": there, "missing": missing}
@@ -331,11 +322,7 @@ def _error(context: Context) -> InsertError | None:
     if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
         return None
     try:
-        if context.platform == "darwin":
-            from handy_qwen.system.insert.macos import require_permission
-
-            require_permission()  # a back end does not look before it inserts
-        backend_for(context.session, threading.Event().wait).close()
+        try_out(context.session)
     except InsertError as error:
         return error
     return None
@@ -347,13 +334,12 @@ SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
 
 def check_hotkeys(context: Context) -> Iterator[Finding]:
     """Look whether the hotkeys of the settings can be used."""
-    kind = context.session.kind
-    backend = ("sway" if sway_socket() else "portal") if kind is Kind.WAYLAND else kind.value
     hotkeys = context.configuration.settings.hotkeys
-    details: dict[str, object] = {"backend": backend}
     if not hotkeys:
         yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings → Shortcut."))
         return
+    listener = hotkeys_for(lambda _event: None, context.session)
+    details: dict[str, object] = {"backend": listener.NAME}
     try:
         names = labels(hotkeys, context.platform)
     except HotkeyError as error:
@@ -366,13 +352,12 @@ def check_hotkeys(context: Context) -> Iterator[Finding]:
         else:
             yield fine(HOTKEYS, Message("The running app listens for {names}.", names=names), **details)
     else:
-        yield _try(context, details)
+        yield _try(listener, hotkeys, details)
 
 
-def _try(context: Context, details: dict[str, object]) -> Finding:
-    listener = hotkeys_for(lambda _event: None, context.session)
+def _try(listener: Listener, hotkeys: Sequence[Hotkey], details: Mapping[str, object]) -> Finding:
     try:
-        text = listener.try_out(context.configuration.settings.hotkeys)
+        text = listener.try_out(hotkeys)
     except HotkeyError as error:
         reason, is_taken = error.reason.name.lower(), error.reason is HotkeyReason.TAKEN
         return failed(HOTKEYS, error, **details, reason=reason, is_taken=is_taken)

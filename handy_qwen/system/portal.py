@@ -31,6 +31,7 @@ from handy_qwen.paths import APP_ID
 logger = logging.getLogger(__name__)
 
 NAME = "org.freedesktop.portal.Desktop"
+GLOBAL_SHORTCUTS, REMOTE_DESKTOP = "GlobalShortcuts", "RemoteDesktop"  # interfaces: hotkeys, pressing keys
 HELLO_S = 2.0
 ANSWER_S = 10.0
 DENIED = 1  # the code of a Response: by the user; 2 is anything else that went wrong
@@ -95,7 +96,7 @@ def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str =
 
 
 def version_of(interface: str) -> int | None:
-    """The version of an interface ("GlobalShortcuts"); None: no such interface, no portal, or no bus.
+    """The version of an interface (``GLOBAL_SHORTCUTS``); None: no such interface, no portal, or no bus.
 
     Brings up no dialog. May take some seconds: the bus starts the portal when it is first asked for.
     """

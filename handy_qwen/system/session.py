@@ -80,10 +80,11 @@ def is_xwayland(display: str) -> bool:
     def ask() -> None:
         # Imported late: it is for Linux only.
         from Xlib import error
-        from Xlib.display import Display
+
+        from handy_qwen.system.x11.connection import LOST, connect, disconnect
 
         try:
-            connection = Display(display)
+            connection = connect(display)
             try:
                 found.append(connection.query_extension("XWAYLAND") is not None)  # since version 23.1
                 if connection.query_extension("RANDR") is not None:  # before that
@@ -93,8 +94,8 @@ def is_xwayland(display: str) -> bool:
                         name = connection.xrandr_get_output_info(output, resources.config_timestamp).name
                         found.append(str(name).startswith("XWAYLAND"))
             finally:
-                connection.close()
-        except (error.DisplayError, error.XError, error.ConnectionClosedError, OSError) as exc:
+                disconnect(connection)
+        except (HandyError, error.XError, *LOST) as exc:
             logger.info("the X server does not say what it is: %s", type(exc).__name__)
 
     # On a thread of its own: python-xlib waits for ever for a server that accepts and then says nothing.
@@ -189,13 +190,12 @@ class X11Compositing:
 
     def __call__(self) -> bool:
         """Whether a compositor runs now; False if the server does not answer."""
-        from handy_qwen.system.x11.connection import LOST, connect  # Xlib: not before the tray
+        from handy_qwen.system.x11.connection import LOST, connect, has_manager  # Xlib: not before the tray
 
         try:
             if self._connection is None:
                 self._connection = connect(self._name)
-            atom = self._connection.get_atom(f"_NET_WM_CM_S{self._connection.get_default_screen()}")
-            return bool(self._connection.get_selection_owner(atom) != 0)
+            return has_manager(self._connection, "_NET_WM_CM")
         except (HandyError, *LOST) as problem:
             logger.info("the X server was not asked for a compositor: %s", type(problem).__name__)
             self._connection = None

@@ -55,7 +55,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
             "settings",
             "system",
         },
-        {"numpy", "psutil", "Xlib", "jeepney"},
+        {"numpy", "psutil", "jeepney"},
     ),
     "cli": (EVERYTHING, {"numpy", "psutil"}),
     "bench": (EVERYTHING, {"numpy", "psutil", "jiwer", "whisper_normalizer"}),

@@ -13,7 +13,11 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from handy_qwen.runtime.worker import WatchedThread
+
 logger = logging.getLogger(__name__)
+
+STOP_S = 2.0  # for the thread to end; nothing is shown to it any more
 
 OnEvent = Callable[[int, Any], Any]
 """Takes the kind of an event and the event; returns the event, or None to keep it from all programs."""
@@ -24,7 +28,10 @@ class EventTap:
 
     The system waits for ``on_event`` and disables a tap that answers late, which is an event as well.
 
-    Threads: ``on_event`` is called on the tap's own.
+    Threads: ``on_event`` is called on the tap's own, which has to run a loop of the system's.
+
+    Attributes:
+        thread: For the watchdog.
     """
 
     def __init__(self, quartz: Any, kinds: Iterable[int], on_event: OnEvent, *, can_keep: bool) -> None:  # noqa: ANN401 (pyobjc has no types)
@@ -34,7 +41,7 @@ class EventTap:
         self._tap: Any = None
         self._loop: Any = None  # of the thread, once it listens
         self._is_ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="hotkeys-tap", daemon=True)
+        self.thread = WatchedThread("hotkeys-tap", self._run)
 
     def start(self) -> bool:
         """Listen from now on; False if the system makes no tap, or takes it away at once."""
@@ -45,7 +52,7 @@ class EventTap:
         )
         if self._tap is None:
             return False
-        self._thread.start()
+        self.thread.start()
         self._is_ready.wait()
         if self._loop is None:
             self.stop()  # a tap that nobody listens to has all programs wait
@@ -58,11 +65,12 @@ class EventTap:
             self._quartz.CFMachPortInvalidate(self._tap)  # which leaves the loop nothing to wait for
             if self._loop is not None:
                 self._quartz.CFRunLoopStop(self._loop)
-            self._thread.join()
+            self.thread.may_end()
+            self.thread.join(STOP_S)
 
     def is_alive(self) -> bool:
         """Whether it listens."""
-        return self._thread.is_alive()
+        return self.thread.is_alive()
 
     def _run(self) -> None:
         quartz = self._quartz
@@ -79,8 +87,11 @@ class EventTap:
         quartz.CFRunLoopRun()
 
     def _hear(self, _proxy: Any, kind: int, event: Any, _info: Any) -> Any:  # noqa: ANN401 (as above)
+        self.thread.begin()
         try:
             return self._on_event(kind, event)
         except Exception:  # the top of Python's part: an exception that goes on ends the process
             logger.exception("an event of the keyboard or mouse was not understood")
             return event
+        finally:
+            self.thread.end()

@@ -51,6 +51,8 @@ def never(_at_s: float) -> bool:
 class Listener:
     """A listener with its thread, as the watchdog sees it; by itself, for desktops without hotkeys."""
 
+    NAME: ClassVar = "none"  # what it hears hotkeys by, for people: "X11"
+
     def __init__(self, post: Post) -> None:
         self._post = post
         self._thread: WatchedThread | None = None
@@ -292,7 +294,7 @@ class HookedListener(Listener, ABC):
 
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
     ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
-    few seconds to see whether the system still calls the hooks.
+    few seconds to see whether the system still calls the hooks. It replaces them: a hook's own thread cannot.
     """
 
     KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative
@@ -306,6 +308,7 @@ class HookedListener(Listener, ABC):
         self._was_injecting = was_injecting
         self._hooks: tuple[Hook, ...] = ()
         self._hooks_lock = threading.Lock()
+        self._must_renew = False  # the hooks have to be replaced, whether they are called or not
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._masked: set[int] = set()  # pressed or released by this program since the user last moved them
@@ -386,6 +389,12 @@ class HookedListener(Listener, ABC):
         """See ``Watched``. Also when a hook has ended."""
         return super().has_died() or any(not hook.is_alive() for hook in self._hooks)
 
+    def piece(self) -> int | None:
+        """See ``Watched``. Of the first thread that is at work; no two have the same."""
+        threads = self._threads()
+        working = ((thread.piece(), place) for place, thread in enumerate(threads))
+        return next((piece * len(threads) + place for piece, place in working if piece is not None), None)
+
     def stop(self) -> None:
         """See ``HotkeyListener``."""
         with self._hooks_lock:
@@ -395,6 +404,7 @@ class HookedListener(Listener, ABC):
         with self._lock:
             self._end_capture()
             self._report(self._tracker.let_go(time.monotonic()))
+            self._must_renew = False
             if (thread := self._thread) is not None:
                 thread.may_end()
             self._changed.notify_all()
@@ -402,6 +412,10 @@ class HookedListener(Listener, ABC):
             thread.join(2.0)
 
     # --- for subclasses ------------------------------------------------------------------------------
+
+    def _threads(self) -> Sequence[WatchedThread]:
+        """Those of which the watchdog sees whether they are stuck."""
+        return () if self._thread is None else (self._thread,)
 
     @abstractmethod
     def _listen(self) -> tuple[Hook, ...]:
@@ -418,6 +432,12 @@ class HookedListener(Listener, ABC):
     def _may_renew(self) -> bool:
         """Whether hooks that are not called are worth replacing now."""
         return True
+
+    def _have_renewed(self) -> None:
+        """Have the thread ``hotkeys`` replace the hooks. Any thread but with the lock; returns at once."""
+        with self._lock:
+            self._must_renew = True
+            self._changed.notify_all()
 
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
         """The hook saw a key or (a negative code) button; whether the focused program must not get it.
@@ -463,18 +483,24 @@ class HookedListener(Listener, ABC):
             self._post(HotkeysFailed(problem))
 
     def _look_again(self, thread: WatchedThread) -> bool:
+        def is_called() -> bool:
+            return thread.is_ending() or self._must_renew
+
         with self._lock:
-            self._changed.wait_for(lambda: thread.is_ending() or self._is_busy(), timeout=CHECK_S)
+            self._changed.wait_for(lambda: is_called() or self._is_busy(), timeout=CHECK_S)
             is_busy = self._is_busy()
             if is_busy:
-                self._changed.wait_for(thread.is_ending, timeout=RECONCILE_S)
+                self._changed.wait_for(is_called, timeout=RECONCILE_S)
             thread.begin()
+            must_renew, self._must_renew = self._must_renew, False
             if not thread.is_ending():
                 self._report(self._tracker.reconcile(time.monotonic(), older_s=SETTLED_S))
                 if (capture := self._capture) is not None:
                     capture.check(time.monotonic())
                     self._capture = None if capture.is_over else capture
-        if not is_busy and not thread.is_ending() and self._is_deaf():
+        if must_renew and not thread.is_ending():
+            self._renew()
+        elif not is_busy and not thread.is_ending() and self._is_deaf():
             self._mend()
         thread.end()
         return not thread.is_ending()

@@ -25,14 +25,15 @@ from __future__ import annotations
 
 import ctypes
 import os
-import threading
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from handy_qwen.core.events import Trouble
 from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.event_tap import EventTap
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 from handy_qwen.system.permissions import ALLOW_IT, FOR_HOTKEYS, consent
@@ -92,6 +93,7 @@ KEY_CODES |= {"volume_up": _MEDIA + 0, "volume_down": _MEDIA + 1, "volume_mute":
 class MacHotkeys(HookedListener):
     """Listens for hotkeys on macOS."""
 
+    NAME = "macOS"
     KEY_CODES = KEY_CODES
     KNOWS_SWALLOWED = True
     _POINTING = frozenset({-1, -2, -3})  # left, right, middle
@@ -133,10 +135,13 @@ class MacHotkeys(HookedListener):
             )
         return keys, buttons
 
+    def _threads(self) -> Sequence[WatchedThread]:
+        return (*super()._threads(), *(tap.thread for tap in self._hooks))
+
     def _on_mouse(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
         """As ``_on_event``, for the mouse."""
         if kind in _TAP_DISABLED:
-            threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
+            self._have_renewed()
             return event
         if kind in _CLICKS:
             code, is_press = _CLICKS[kind]
@@ -156,7 +161,7 @@ class MacHotkeys(HookedListener):
     def _on_event(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
         """Called on the tap's thread for each key. Returns None to keep the event from all programs."""
         if kind in _TAP_DISABLED:
-            threading.Thread(target=self._renew, name="hotkeys-renew", daemon=True).start()
+            self._have_renewed()
             return event
         if kind == _SYSTEM_DEFINED:
             return None if self._on_media_key(event) else event

@@ -54,7 +54,15 @@ from handy_qwen.system.hotkeys.kde import KdeCancelKey, is_kde
 from handy_qwen.system.hotkeys.listener import ConnectedListener
 from handy_qwen.system.hotkeys.own_keys import OwnKey, own_key, own_keys
 from handy_qwen.system.opening import run
-from handy_qwen.system.portal import ANSWER_S, DENIED, NoPortalError, PortalError, PortalSession, RefusedError
+from handy_qwen.system.portal import (
+    ANSWER_S,
+    DENIED,
+    GLOBAL_SHORTCUTS,
+    NoPortalError,
+    PortalError,
+    PortalSession,
+    RefusedError,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -108,7 +116,7 @@ class ShortcutsSession(PortalSession):
         self._cancel_key: KdeCancelKey | None = None
         self._is_cancel_wanted = False
         self.look_again_s: float | None = None
-        super().__init__("GlobalShortcuts", bus)
+        super().__init__(GLOBAL_SHORTCUTS, bus)
         if is_kde():
             triggers = [shortcut.trigger for shortcut in shortcuts]
             self._cancel_key = KdeCancelKey(self, _CANCEL, triggers, had_escape=had_escape)
@@ -194,6 +202,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         known: The file with the names of what was asked for when the desktop last bound something.
     """
 
+    NAME = "portal"
     LOST = (PortalError,)
     ANSWER_S = 15.0
 
@@ -227,7 +236,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """See ``Listener``. Opens a session and closes it: nothing is bound, so the user is not asked."""
         *shortcuts, _cancel = shortcuts_for(hotkeys)
         try:
-            PortalSession("GlobalShortcuts").close()
+            PortalSession(GLOBAL_SHORTCUTS).close()
         except PortalError as exc:
             title = Message("This desktop doesn't offer global shortcuts to apps ({reason}).", reason=exc)
             raise _error(title, own_keys()) from exc

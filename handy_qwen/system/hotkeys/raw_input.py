@@ -19,6 +19,8 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from handy_qwen.runtime.worker import WatchedThread
+
 logger = logging.getLogger(__name__)
 
 CHECK_MS = 100
@@ -129,7 +131,11 @@ class RawInput:
 
     ``on_input`` and ``on_check`` are ``OnInput``'s; ``on_woken`` is called after each ``wake``.
 
-    Threads: its own calls all three. The other methods may be called from any.
+    Threads: its own, which has to take the messages of a window, calls all three. The other methods may be
+    called from any.
+
+    Attributes:
+        thread: For the watchdog.
     """
 
     def __init__(self, on_input: OnInput, on_check: Callable[[], bool], on_woken: Callable[[], None]) -> None:
@@ -139,18 +145,18 @@ class RawInput:
         self._is_checking = self._hears_mouse = False
         self._is_ready = threading.Event()
         self._problem: OSError | None = None
-        self._thread = threading.Thread(target=self._run, name="hotkeys-raw", daemon=True)
+        self.thread = WatchedThread("hotkeys-raw", self._run)
 
     def start(self) -> None:
         """Begin with the keyboard. Raises OSError: Windows refuses."""
-        self._thread.start()
+        self.thread.start()
         self._is_ready.wait()
         if self._problem is not None:
             raise self._problem
 
     def is_alive(self) -> bool:
         """Whether it hears."""
-        return self._thread.is_alive()
+        return self.thread.is_alive()
 
     def hear_mouse(self, is_wanted: bool) -> None:
         """Whether the mouse's side buttons are heard as well. Raises OSError: Windows refuses."""
@@ -164,8 +170,9 @@ class RawInput:
 
     def stop(self) -> None:
         """Hear no more. Safe to call twice."""
+        self.thread.may_end()
         self._user.PostMessageW(self._window, _END, 0, 0)
-        self._thread.join(2.0)
+        self.thread.join(2.0)
 
     def _register(self, usage: int, *, is_wanted: bool) -> None:
         flags, window = (_ALSO_IN_BACKGROUND, self._window) if is_wanted else (_NO_MORE, None)
@@ -199,6 +206,7 @@ class RawInput:
     def _serve(self) -> None:
         message = _Message()
         while self._user.GetMessageW(ctypes.byref(message), None, 0, 0) > 0:
+            self.thread.begin()
             if message.message == _WM_INPUT:
                 self._take(message)
             elif message.message == _WM_TIMER:
@@ -208,6 +216,7 @@ class RawInput:
             elif message.message == _END:
                 return
             self._user.DispatchMessageW(ctypes.byref(message))  # frees what came with WM_INPUT
+            self.thread.end()
 
     def _take(self, message: _Message) -> None:
         event, size = RawEvent(), ctypes.c_uint32(ctypes.sizeof(RawEvent))

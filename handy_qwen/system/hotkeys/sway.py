@@ -185,6 +185,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         display: The X display of XWayland, for recording new keys; "" if there is none.
     """
 
+    NAME = "sway"
     LOST = (SwayError,)
 
     def __init__(self, post: Post, path: str, *, display: str = "") -> None:

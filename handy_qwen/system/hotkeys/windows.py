@@ -44,6 +44,7 @@ from handy_qwen.core.events import Event, KeyDown
 from handy_qwen.core.ports import Post
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys.listener import CHECK_S, Hook, HookedListener, WasInjecting, never
 from handy_qwen.system.hotkeys.raw_input import RawInput
 from handy_qwen.system.insert.win32 import EXTRA_INFO
@@ -94,6 +95,7 @@ class WindowsHotkeys(HookedListener):
     Threads: as in ``HookedListener``; the second ear's thread looks after the hook of the keyboard.
     """
 
+    NAME = "Windows"
     KEY_CODES = VIRTUAL_KEYS
     KNOWS_SWALLOWED = False
     _POINTING = frozenset({-0x01, -0x02, -0x04})
@@ -132,6 +134,10 @@ class WindowsHotkeys(HookedListener):
     def has_died(self) -> bool:
         """See ``Watched``. Also when an ear has ended."""
         return super().has_died() or (self._ear is not None and not self._ear.is_alive())
+
+    def _threads(self) -> Sequence[WatchedThread]:
+        ear = self._ear
+        return (*super()._threads(), *(() if ear is None else (ear.thread,)))
 
     def touched_s(self) -> float | None:
         """See ``HotkeyListener``."""

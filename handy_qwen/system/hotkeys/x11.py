@@ -40,6 +40,7 @@ from handy_qwen.system.x11.connection import LOST
 class X11Hotkeys(ConnectedListener[Session]):
     """Listens for hotkeys on the X server ``display``, and posts on the thread ``hotkeys``."""
 
+    NAME = "X11"
     LOST = LOST
 
     def __init__(self, post: Post, was_injecting: WasInjecting = never, *, display: str) -> None:

@@ -18,10 +18,10 @@ import threading
 from dataclasses import dataclass
 
 from handy_qwen.core.ports import Post
-from handy_qwen.core.types import Method
+from handy_qwen.core.types import KeyPermission, Method
 from handy_qwen.errors import InsertError
 from handy_qwen.message import Message
-from handy_qwen.system.insert.backend import Backend, MayRelease, Pause, Way, always
+from handy_qwen.system.insert.backend import CHAINS, Backend, MayRelease, Pause, Way, always
 from handy_qwen.system.insert.inserter import DesktopInserter, last_resort_way
 from handy_qwen.system.session import Kind, Session
 
@@ -40,6 +40,10 @@ class Description:
     name: str  # what the back end works with, for people
     ways: tuple[Way, ...]  # the ways to insert text, in the order in which they are tried for their method
     remedy: Message  # what the user can do about ways that are missing
+
+    def tried_for(self, method: Method) -> list[Way]:
+        """The ways in which ``method`` inserts a text, in that order; also those that are missing."""
+        return [way for one in CHAINS[method] for way in self.ways if way.method is one]
 
 
 def inserter_for(post: Post, session: Session, *, may_release: MayRelease = always) -> DesktopInserter:
@@ -61,7 +65,19 @@ def backend_for(session: Session, pause: Pause, may_release: MayRelease = always
 def describe(session: Session) -> Description:
     """What ``backend_for`` would choose, and what it finds here. Looks for tools; may take some seconds."""
     chosen = _backend_class(session)
-    return Description(chosen.NAME, (*chosen.ways(), last_resort_way(session)), chosen.REMEDY)
+    return Description(chosen.NAME, (*chosen.ways(session), last_resort_way(session)), chosen.REMEDY)
+
+
+def key_permission(session: Session) -> KeyPermission:
+    """Whether the desktop lets this program press keys, as far as is known without asking."""
+    return _backend_class(session).permission_in(session)
+
+
+def try_out(session: Session) -> None:
+    """Connect as ``inserter_for`` would, and leave again. Raises InsertError: no text can be inserted."""
+    chosen = _backend_class(session)
+    chosen.require_permission()
+    chosen(session, threading.Event().wait).close()
 
 
 def _backend_class(session: Session) -> type[Backend]:

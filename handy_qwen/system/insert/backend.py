@@ -101,9 +101,18 @@ class Backend:
         """
 
     @classmethod
-    def ways(cls) -> tuple[Way, ...]:
+    def ways(cls, session: Session) -> tuple[Way, ...]:  # noqa: ARG003 (for subclasses)
         """How it inserts text here, as far as that can be seen without trying. May take some seconds."""
         return ()
+
+    @classmethod
+    def permission_in(cls, session: Session) -> KeyPermission:  # noqa: ARG003 (for subclasses)
+        """As ``key_permission``, of one that is not connected."""
+        return KeyPermission.NOT_NEEDED
+
+    @classmethod
+    def require_permission(cls) -> None:
+        """Raise InsertError if the user has not allowed us to press keys, and only inserting would tell."""
 
     @property
     def clipboard_thread(self) -> WatchedThread | None:

@@ -180,6 +180,13 @@ class MacOS(PastingBackend[int]):
         self._ours = -1  # the change count of what we wrote
         self._fetched = threading.Event()
 
+    @classmethod
+    def require_permission(cls) -> None:
+        """See ``Backend``. It is the guide that asks."""
+        if consent(Permission.ACCESSIBILITY) is not Consent.GIVEN:
+            title = Message("macOS won't let Handy Qwen press keys.")
+            raise InsertError(title, InsertReason.DENIED_BY_USER, ALLOW_IT)
+
     def focused(self) -> Target:
         """See ``Backend``."""
         process, name = self._api.frontmost()
@@ -209,7 +216,7 @@ class MacOS(PastingBackend[int]):
 
     def _await_focus(self) -> int:
         """See ``PastingBackend``. Our events carry their own modifiers: keys held for longer do no harm."""
-        require_permission()
+        self.require_permission()
         process = self._api.frontmost()[0]
         if not process:
             raise no_focus()
@@ -265,13 +272,6 @@ class MacOS(PastingBackend[int]):
 
     def _keep(self, text: str) -> None:
         self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
-
-
-def require_permission() -> None:
-    """Raise InsertError if the user has not allowed us to press keys; it is the guide that asks."""
-    if consent(Permission.ACCESSIBILITY) is not Consent.GIVEN:
-        title = Message("macOS won't let Handy Qwen press keys.")
-        raise InsertError(title, InsertReason.DENIED_BY_USER, ALLOW_IT)
 
 
 def _units(character: str) -> int:

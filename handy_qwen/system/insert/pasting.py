@@ -67,7 +67,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         self._restoring = DelayedRestore(self._restore)
 
     @classmethod
-    def ways(cls) -> tuple[Way, ...]:
+    def ways(cls, session: Session) -> tuple[Way, ...]:  # noqa: ARG003 (for subclasses)
         """See ``Backend``."""
         return (
             Way(Method.PASTE, f"paste ({cls.NAME}, {cls.PASTE_LABEL})"),

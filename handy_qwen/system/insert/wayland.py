@@ -30,7 +30,6 @@ Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.po
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +56,7 @@ from handy_qwen.system.insert.backend import (
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.insert.wayland_clipboard import TOOL_S, clipboards_for, run_tool
 from handy_qwen.system.portal import (
+    REMOTE_DESKTOP,
     DeniedError,
     PortalError,
     PortalSession,
@@ -64,11 +64,10 @@ from handy_qwen.system.portal import (
     value_in,
     version_of,
 )
-from handy_qwen.system.session import Session, session_of
-from handy_qwen.system.wayland import keyboard
-from handy_qwen.system.wayland.clipboard import has_data_control
-from handy_qwen.system.wayland.keyboard import VirtualKeyboard, has_virtual_keyboard
-from handy_qwen.system.wayland.wire import WaylandError, socket_path
+from handy_qwen.system.session import Session
+from handy_qwen.system.wayland import clipboard, keyboard
+from handy_qwen.system.wayland.keyboard import VirtualKeyboard
+from handy_qwen.system.wayland.wire import WaylandError, offers, socket_path
 
 logger = logging.getLogger(__name__)
 
@@ -204,7 +203,7 @@ class PortalKeyboard:
         if permission.is_refused():
             raise _denied()
         try:
-            self._session = PortalSession("RemoteDesktop")
+            self._session = PortalSession(REMOTE_DESKTOP)
         except PortalError as problem:
             raise unsupported(Message("The desktop portal")) from problem
         try:
@@ -327,25 +326,24 @@ class Wayland(PastingBackend[None]):
         if not self._clipboards.tells_fetches:
             self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
         self._permission = Permission()
-        self._has_own_keyboard = has_virtual_keyboard(self._path)
+        self._has_own_keyboard = offers(self._path, keyboard.MANAGER)
         self._keyboard: Keyboard | None = None
         self._pressed_at_s = 0.0
 
     @classmethod
-    def ways(cls) -> tuple[Way, ...]:
+    def ways(cls, session: Session) -> tuple[Way, ...]:
         """See ``Backend``. Looks for protocols and tools, and asks the portal."""
-        session = session_of(os.environ)
         path = socket_path(session.wayland)
         has_tools = has_tool("wl-copy") and has_tool("wl-paste")
-        if session.wayland and has_data_control(path):
+        if session.wayland and offers(path, *clipboard.MANAGERS):
             copying, can_copy = "data control", True
         elif session.display and "GNOME" in session.desktop.split(":"):
             copying, can_copy = "XWayland", True
         else:
             copying, can_copy = "wl-copy", has_tools
         keys = {
-            "a virtual keyboard": bool(session.wayland) and has_virtual_keyboard(path),
-            "the portal": version_of("RemoteDesktop") is not None,
+            "a virtual keyboard": bool(session.wayland) and offers(path, keyboard.MANAGER),
+            "the portal": version_of(REMOTE_DESKTOP) is not None,
             "ydotool": has_tool("ydotool"),
         }
         return (
@@ -356,6 +354,12 @@ class Wayland(PastingBackend[None]):
             Way(Method.TYPE, "typing (wtype)", has_tool("wtype")),
             Way(Method.COPY, f"clipboard ({copying})", can_copy),
         )
+
+    @classmethod
+    def permission_in(cls, session: Session) -> KeyPermission:
+        """See ``Backend``."""
+        has_own_keyboard = offers(socket_path(session.wayland), keyboard.MANAGER)
+        return _known(Permission(), has_own_keyboard=has_own_keyboard)
 
     @property
     def clipboard_thread(self) -> WatchedThread | None:
@@ -385,11 +389,7 @@ class Wayland(PastingBackend[None]):
 
     def key_permission(self) -> KeyPermission:
         """See ``Backend``."""
-        if self._has_own_keyboard:
-            return KeyPermission.NOT_NEEDED
-        if self._permission.is_refused():
-            return KeyPermission.REFUSED
-        return KeyPermission.GIVEN if self._permission.token() else KeyPermission.UNASKED
+        return _known(self._permission, has_own_keyboard=self._has_own_keyboard)
 
     def ask_permission(self) -> None:
         """See ``Backend``: open the portal's keyboard, which asks if it was not allowed yet."""
@@ -505,6 +505,14 @@ class Wayland(PastingBackend[None]):
 
     def _keep(self, text: str) -> None:
         self._clipboards.keep(text)
+
+
+def _known(permission: Permission, *, has_own_keyboard: bool) -> KeyPermission:
+    if has_own_keyboard:
+        return KeyPermission.NOT_NEEDED
+    if permission.is_refused():
+        return KeyPermission.REFUSED
+    return KeyPermission.GIVEN if permission.token() else KeyPermission.UNASKED
 
 
 def _denied() -> InsertError:

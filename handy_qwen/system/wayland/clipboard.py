@@ -69,6 +69,7 @@ def _names(prefix: str, most: int) -> _Names:
 
 
 PROTOCOLS = (_names("ext_data_control", 1), _names("zwlr_data_control", 2))
+MANAGERS = tuple(names.manager for names in PROTOCOLS)
 
 
 @dataclass
@@ -392,15 +393,3 @@ def worth_keeping(kinds: Sequence[str]) -> list[str]:
     if PICTURE_KIND in kept:
         kept = [kind for kind in kept if kind == PICTURE_KIND or not kind.startswith("image/")]
     return kept
-
-
-def has_data_control(path: str) -> bool:
-    """Whether the compositor at ``path`` shows its clipboards to programs without a window."""
-    try:
-        connection = Connection(path)
-    except WaylandError:
-        return False
-    try:
-        return any(names.manager.name in connection.offered for names in PROTOCOLS)
-    finally:
-        connection.close()

@@ -124,15 +124,3 @@ def _keymap_of(connection: Connection) -> bytes:
     seat.ask("get_keyboard", made=KEYBOARD).on["keymap"] = take
     connection.roundtrip()
     return found[-1] if found else b""
-
-
-def has_virtual_keyboard(path: str) -> bool:
-    """Whether the compositor at ``path`` lets programs have a keyboard."""
-    try:
-        connection = Connection(path)
-    except WaylandError:
-        return False
-    try:
-        return MANAGER.name in connection.offered
-    finally:
-        connection.close()

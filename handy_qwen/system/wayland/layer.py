@@ -323,15 +323,3 @@ def open_layer(
     except WaylandError as problem:
         logger.warning("there is no overlay: %s", problem)
         return None
-
-
-def has_layer_shell(path: str) -> bool:
-    """Whether the compositor at ``path`` shows such surfaces. Waits for its answer, ``ANSWER_S`` at most."""
-    try:
-        connection = Connection(path)
-    except WaylandError:
-        return False
-    try:
-        return LAYER_SHELL.name in connection.offered
-    finally:
-        connection.close()

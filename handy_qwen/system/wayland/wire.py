@@ -294,3 +294,13 @@ def _padded(data: bytes) -> bytes:
 def socket_path(name: str, environment: Mapping[str, str] = os.environ) -> str:
     """Where the compositor called ``name`` (as in WAYLAND_DISPLAY) listens."""
     return name if name.startswith("/") else f"{environment.get('XDG_RUNTIME_DIR', '')}/{name}"
+
+
+def offers(path: str, *interfaces: Interface) -> bool:
+    """Whether the compositor at ``path`` has one of these globals. Waits ``ANSWER_S`` for it at most."""
+    try:
+        connection = Connection(path)
+    except WaylandError:
+        return False
+    connection.close()
+    return any(interface.name in connection.offered for interface in interfaces)

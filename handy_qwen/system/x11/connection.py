@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypeAlias
 
-from Xlib import display, error
+from Xlib import X, display, error
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
@@ -56,6 +56,12 @@ def disconnect(connection: XObject) -> None:
     """Close ``connection``; the server may have gone first."""
     with suppress(*LOST):
         connection.close()
+
+
+def has_manager(connection: XObject, selection: str) -> bool:
+    """Whether a program manages the screen in some way: it owns ``selection`` of it (ICCCM 2, 2.8)."""
+    atom = connection.get_atom(f"{selection}_S{connection.get_default_screen()}")
+    return bool(connection.get_selection_owner(atom) != X.NONE)
 
 
 def log_error(problem: Exception) -> None:

@@ -10,7 +10,7 @@ import pytest
 from handy_qwen.audio import coreaudio, pulse
 from handy_qwen.audio import portaudio as portaudio_module
 from handy_qwen.audio.devices import Device, Wish, pick, spared
-from handy_qwen.audio.hotplug import Subscription
+from handy_qwen.audio.hotplug import SystemSubscription
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from tests.unit.audio.conftest import FakePortAudio, host, info
@@ -124,7 +124,7 @@ def test_without_coreaudio_nothing_is_known(monkeypatch):
 @pytest.mark.parametrize("what", ["dev#", "dIn "])
 def test_devices_that_come_or_go_and_another_default_are_reported(system, what):
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(None), coreaudio.DeviceListener())
+    subscription = SystemSubscription(lambda: changes.put(None), coreaudio.DeviceListener())
     subscription.begin()
     assert subscription.is_alive
     assert system.listeners[code(what)](1, 1, None, None) == 0
@@ -135,7 +135,7 @@ def test_devices_that_come_or_go_and_another_default_are_reported(system, what):
 
 def test_where_coreaudio_refuses_nothing_is_left_behind(system):
     system.refused = "dIn "
-    subscription = Subscription(lambda: None, coreaudio.DeviceListener())
+    subscription = SystemSubscription(lambda: None, coreaudio.DeviceListener())
     subscription.begin()
     subscription.thread.join(LONG_S)
     assert (subscription.is_alive, subscription.thread.has_died()) == (False, False)

@@ -242,7 +242,7 @@ def test_a_dead_listener_for_changes_is_known_to_be_and_started_again(tmp_path, 
             raise SystemExit
 
     is_faulty = True
-    subscription = pulse.Subscription(hear)
+    subscription = pulse.PactlSubscription(hear)
     try:
         subscription.begin()
         heard.get(timeout=10)

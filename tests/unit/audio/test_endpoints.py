@@ -12,7 +12,7 @@ import pytest
 from handy_qwen.audio import com, endpoints, volume
 from handy_qwen.audio import portaudio as portaudio_module
 from handy_qwen.audio.endpoints import CAPTURE, CLIENT, MULTIMEDIA, Endpoints
-from handy_qwen.audio.hotplug import Subscription
+from handy_qwen.audio.hotplug import SystemSubscription
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.portaudio import PortAudio
 from tests.unit.audio.conftest import FakePortAudio, host, info
@@ -35,7 +35,7 @@ def system(monkeypatch):
 def heard(system):  # noqa: ARG001  it must be there
     """What is put here is a change that was reported."""
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(threading.current_thread().name), Endpoints())
+    subscription = SystemSubscription(lambda: changes.put(threading.current_thread().name), Endpoints())
     subscription.begin()
     assert subscription.is_alive
     yield changes
@@ -85,7 +85,7 @@ def test_a_property_that_changes_is_taken_and_ignored(system, heard):
 
 
 def test_at_the_end_windows_knows_nothing_of_us_and_has_all_back(system):
-    subscription = Subscription(lambda: None, Endpoints())
+    subscription = SystemSubscription(lambda: None, Endpoints())
     subscription.begin()
     subscription.begin()
     assert len(system.clients) == 1
@@ -98,7 +98,7 @@ def test_at_the_end_windows_knows_nothing_of_us_and_has_all_back(system):
 
 def test_where_windows_refuses_nothing_is_reported_and_no_thread_counts_as_dead(system):
     system.is_refusing = True
-    subscription = Subscription(lambda: None, Endpoints())
+    subscription = SystemSubscription(lambda: None, Endpoints())
     subscription.begin()
     subscription.thread.join(LONG_S)
     assert not subscription.is_alive
@@ -113,30 +113,52 @@ def test_the_client_is_the_interface_it_says(interface):
         assert found.value == client.pointer.value
 
 
-@pytest.mark.expects_log
-def test_a_thread_that_dies_has_windows_forget_us_and_starts_again(system):
-    def fail():
-        raise SystemError
+def test_a_thread_that_dies_starts_again_and_windows_knows_only_its_last(system):
+    def die():
+        raise SystemExit
 
     changes = queue.SimpleQueue()
-    works = iter([fail, lambda: changes.put("revived"), lambda: changes.put("heard")])
+    works = iter([die, lambda: changes.put("revived"), lambda: changes.put("heard")])
 
     def work():
         next(works)()
 
-    subscription = Subscription(work, Endpoints())
+    subscription = SystemSubscription(work, Endpoints())
     subscription.begin()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(threading, "excepthook", lambda _: None)
-        system.tell(ADDED, "microphone")
-        subscription.thread.join(LONG_S)
+    system.tell(ADDED, "microphone")
+    subscription.thread.join(LONG_S)
     assert subscription.thread.has_died()
-    assert (system.clients, system.held) == ([], 0)
+    assert not subscription.is_alive
+    (before,) = system.clients
+    system.tell(ADDED, "microphone")  # which the new thread finds, and need not report a second time
     subscription.thread.revive()
     assert changes.get(timeout=LONG_S) == "revived"
-    wait_until(lambda: system.clients, "our client")
+    (after,) = system.clients
+    assert after != before
     system.tell(ADDED, "microphone")
     assert changes.get(timeout=LONG_S) == "heard"
+    assert changes.empty()
+    subscription.stop(LONG_S)
+    assert (system.clients, system.held) == ([], 0)
+
+
+@pytest.mark.expects_log
+def test_a_change_that_cannot_be_dealt_with_does_not_keep_the_next_from_being_heard(system, caplog):
+    def fail():
+        raise SystemError
+
+    changes = queue.SimpleQueue()
+    works = iter([fail, lambda: changes.put("heard")])
+
+    def work():
+        next(works)()
+
+    subscription = SystemSubscription(work, Endpoints())
+    subscription.begin()
+    for _ in range(2):
+        system.tell(ADDED, "microphone")
+    assert changes.get(timeout=LONG_S) == "heard"
+    assert "SystemError" in caplog.text
     subscription.stop(LONG_S)
 
 
@@ -228,7 +250,7 @@ def test_nobody_is_told_before_somebody_watches(system, portaudio):
 @pytest.mark.skipif(sys.platform != "win32", reason="asks Windows")
 def test_windows_itself_takes_our_client_and_lets_it_go():
     changes = queue.SimpleQueue()
-    subscription = Subscription(lambda: changes.put(None), Endpoints())
+    subscription = SystemSubscription(lambda: changes.put(None), Endpoints())
     subscription.begin()
     wait_until(subscription._is_ready.is_set, "Windows")
     if not subscription.thread.is_alive():

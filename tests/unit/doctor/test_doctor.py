@@ -57,6 +57,7 @@ from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("app_home")
 NOWHERE = {"HOME": "/nowhere"}
+ON_LINUX = pytest.mark.linux("its libraries are on Linux only")
 
 
 def context(environment=None, answering=("w", ":0"), platform="linux", **changes):
@@ -350,8 +351,8 @@ def test_what_macos_does_not_allow_is_named(monkeypatch, consents, status, said)
     [
         ("win32", {}, "Windows"),
         ("darwin", {}, "macOS"),
-        ("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal"),
-        ("linux", {"DISPLAY": "elsewhere:0"}, "X11"),
+        pytest.param("linux", {"WAYLAND_DISPLAY": "w", "DISPLAY": ":0"}, "portal", marks=ON_LINUX),
+        pytest.param("linux", {"DISPLAY": "elsewhere:0"}, "X11", marks=ON_LINUX),
         ("linux", {"DISPLAY": ":9876"}, "none"),
         ("linux", {}, "none"),
     ],
@@ -360,6 +361,13 @@ def test_the_backend_of_the_hotkeys_is_that_of_the_app(platform, environment, ba
     told = context(environment, platform=platform, running={"phase": "idle"})
     (finding,) = desktop.check_hotkeys(told)
     assert finding.details["backend"] == backend
+
+
+@ON_LINUX
+def test_on_sway_hotkeys_come_from_sway(monkeypatch):
+    monkeypatch.setattr("handy_qwen.system.wayland.sway.sway_socket", lambda: "/run/sway.sock")
+    (finding,) = desktop.check_hotkeys(context({"WAYLAND_DISPLAY": "w"}, running={"phase": "idle"}))
+    assert finding.details["backend"] == "sway"
 
 
 def test_a_running_app_keeps_its_hotkeys_to_itself():
@@ -380,7 +388,7 @@ class Taken(Listener):
         raise HotkeyError(f"{hotkeys[0].chord} is taken.", HotkeyReason.TAKEN, "Take another.")
 
 
-@pytest.mark.parametrize("platform", ["linux", "win32"])
+@pytest.mark.parametrize("platform", [pytest.param("linux", marks=ON_LINUX), "win32"])
 @pytest.mark.parametrize(
     ("subject", "status"),
     [("model", Status.OK), ("hotkeys", Status.PROBLEM), ("hotkey listener", Status.PROBLEM)],
@@ -447,7 +455,7 @@ def test_the_display_that_answers_is_told_and_the_one_that_does_not(environment,
 def test_without_xwayland_there_is_no_overlay_unless_the_compositor_has_a_layer_for_it(
     monkeypatch, has_layer
 ):
-    monkeypatch.setattr(desktop, "has_layer_shell", lambda path: has_layer and path == "/run/w")
+    monkeypatch.setattr(desktop, "offers", lambda path, _shell: has_layer and path == "/run/w")
     findings = desktop.check_display(context({"WAYLAND_DISPLAY": "w", "XDG_RUNTIME_DIR": "/run"}, ["w"]))
     assert statuses(findings) == (["ok"] if has_layer else ["ok", "warning"])
 
@@ -476,7 +484,7 @@ WAYS = (
 def described(monkeypatch, *ways):
     """What is said of a desktop with these ways to insert text, and nothing in the way."""
     monkeypatch.setattr(desktop, "describe", lambda _session: Description("desk", ways, "Do this."))
-    monkeypatch.setattr(desktop, "backend_for", lambda *_: SimpleNamespace(close=print))
+    monkeypatch.setattr(desktop, "try_out", print)
     (finding,) = desktop.check_insertion(context({"WAYLAND_DISPLAY": "w"}))
     return finding
 
@@ -505,8 +513,7 @@ def test_where_there_is_no_way_at_all_no_order_is_told(monkeypatch):
 def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
     """To look again could take seconds more, and find another."""
     tried = []
-    backend = SimpleNamespace(close=print)
-    monkeypatch.setattr(desktop, "backend_for", lambda session, *_: tried.append(session) or backend)
+    monkeypatch.setattr(desktop, "try_out", tried.append)
     here = context({"DISPLAY": ":0"})
     list(desktop.check_insertion(here))
     assert tried == [here.session]
@@ -516,11 +523,11 @@ def test_insertion_is_tried_on_the_desktop_that_was_found(monkeypatch):
 def test_insertion_is_not_tried_beside_a_running_app(monkeypatch):
     tried = []
 
-    def backend_for(*_):
+    def try_out(_session):
         tried.append(True)
         raise InsertError("The X server refuses.", InsertReason.DENIED_BY_USER, "Ask it.")
 
-    monkeypatch.setattr(desktop, "backend_for", backend_for)
+    monkeypatch.setattr(desktop, "try_out", try_out)
     (finding,) = desktop.check_insertion(context({"DISPLAY": ":0"}, running={"phase": "idle"}))
     assert finding.status is Status.OK
     assert not tried

@@ -94,15 +94,18 @@ def test_a_tap_shows_events_of_its_kinds_until_it_is_stopped(can_keep, option):
 
     def hear(kind, event):
         seen.append((kind, event))
+        assert tap.thread.piece() is not None
         return event if event == "a" else None
 
     tap = EventTap(quartz, (10, 11), hear, can_keep=can_keep)
     assert tap.start()
+    assert tap.thread.piece() is None
     (port,) = quartz.ports
     assert (port.option, port.mask, port.is_enabled) == (option, 0b1100_0000_0000, True)
     assert tap.is_alive()
     assert [port.callback("proxy", 10, event, None) for event in ("a", "b")] == ["a", None]
     assert seen == [(10, "a"), (10, "b")]
+    assert tap.thread.piece() is None
     tap.stop()
     tap.stop()
     assert not port.is_valid

@@ -12,6 +12,7 @@ from handy_qwen.core.events import EscapePressed, HotkeysFailed, KeyDown, KeyJoi
 from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.core.types import CaptureStep, Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.hotkeys import listener as listener_module
 from handy_qwen.system.hotkeys import macos, raw_input, tracker
 from handy_qwen.system.hotkeys import windows as windows_module
@@ -60,6 +61,7 @@ class FakeEar:
         self.on_input, self.on_check, self.on_woken = on_input, on_check, on_woken
         self.is_running = self.hears_mouse = self.is_checking = False
         self.wakes = 0
+        self.thread = WatchedThread("ear", lambda: None)
 
     def start(self):
         self.is_running = True
@@ -255,6 +257,7 @@ class FakeTap(FakeListener):
 
     def __init__(self, _quartz, kinds, on_event, *, can_keep):
         super().__init__(kinds=frozenset(kinds), on_event=self.checked(on_event), can_keep=can_keep)
+        self.thread = WatchedThread("tap", lambda: None)
 
     def checked(self, on_event):
         def hear(kind, event):
@@ -1156,14 +1159,55 @@ def test_mac_makes_a_tap_anew_that_was_turned_off_or_reports_that_it_cannot(mac,
     monkeypatch.setattr(FakeTap, "can_be_made", can_be_made)
     tap = FakeListener.made[-2]
     assert one.event(0xFFFFFFFE, 0)
-    for thread in threading.enumerate():
-        if thread.name == "hotkeys-renew":
-            thread.join(10)
+    wait_until(lambda: len(FakeListener.made) == 4 and one.listener.piece() is None, "new taps")
     assert not tap.is_running
-    assert len(FakeListener.made) == 4
     if can_be_made:
         assert not one.press("f9")
     assert one.heard.events == [KeyDown if can_be_made else HotkeysFailed]
+
+
+@pytest.mark.parametrize("is_hotkey_down", [False, True])
+def test_mac_makes_a_tap_anew_at_once_and_on_the_thread_that_is_watched(mac, monkeypatch, is_hotkey_down):
+    """The thread looks by itself as well, but after seconds."""
+    for wait in ("CHECK_S", "RECONCILE_S"):
+        monkeypatch.setattr(listener_module, wait, 600.0)
+    one, makers = mac("f9"), []
+    make = macos.MacHotkeys._listen
+
+    def listen(self):
+        makers.append(threading.current_thread().name)
+        return make(self)
+
+    monkeypatch.setattr(macos.MacHotkeys, "_listen", listen)
+    if is_hotkey_down:
+        one.press("f9")
+    one.event(0xFFFFFFFE, 0)
+    wait_until(lambda: makers, "new taps")
+    assert makers == ["hotkeys"]
+
+
+@pytest.mark.parametrize("place", [-2, -1])
+def test_a_tap_that_is_stuck_is_seen_also_while_the_other_threads_move(mac, place):
+    one = mac("f9")
+    assert one.listener.piece() is None
+    tap = FakeListener.made[place].thread
+    tap.begin()
+    stuck = one.listener.piece()
+    assert stuck is not None
+    one.listener._thread.begin()
+    one.listener._thread.end()
+    assert one.listener.piece() == stuck
+    tap.end()
+    FakeListener.made[-3 - place].thread.begin()
+    assert one.listener.piece() != stuck, "it is that of another thread"
+    FakeListener.made[-3 - place].thread.end()
+
+
+def test_an_ear_that_is_stuck_is_seen(windows):
+    one = windows("f9")
+    assert one.listener.piece() is None
+    one.ear.thread.begin()
+    assert one.listener.piece() is not None
 
 
 # --- tables -------------------------------------------------------------------------------------------

@@ -8,10 +8,11 @@ import time
 
 import pytest
 
-from handy_qwen.core.types import Delivery, Method, Submit, Target
-from handy_qwen.errors import InsertError
+from handy_qwen.core.permissions import Consent
+from handy_qwen.core.types import Delivery, KeyPermission, Method, Submit, Target
+from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import insert
-from handy_qwen.system.insert import backend_for, describe, inserter_for
+from handy_qwen.system.insert import backend_for, describe, inserter_for, key_permission
 from handy_qwen.system.insert.backend import Backend
 from handy_qwen.system.insert.inserter import DesktopInserter, copy_with_pyperclip
 from handy_qwen.system.session import Kind, Session
@@ -80,7 +81,6 @@ def test_a_back_end_says_which_ways_there_are_and_which_are_missing(
     if session.kind is Kind.WAYLAND:
         wayland = pytest.importorskip("handy_qwen.system.insert.wayland")
         monkeypatch.setattr(wayland, "version_of", lambda _interface: 2)
-        monkeypatch.setattr(wayland, "session_of", lambda _environment: session)
         for tool in ("wl-copy", "wl-paste"):
             (tmp_path / tool).touch(mode=0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -88,6 +88,36 @@ def test_a_back_end_says_which_ways_there_are_and_which_are_missing(
     assert set(ways) <= {way.name for way in described.ways if way.is_available}
     assert [way.name for way in described.ways if not way.is_available] == missing
     assert described.remedy
+
+
+def test_a_desktop_is_tried_out_by_connecting_to_it(monkeypatch):
+    ends = []
+
+    class Connected(Backend):
+        def close(self):
+            ends.append(self)
+
+    monkeypatch.setattr(insert, "_backend_class", lambda _session: Connected)
+    insert.try_out(Session(Kind.X11))
+    assert len(ends) == 1
+
+
+def test_a_mac_that_has_allowed_nothing_is_no_place_to_insert_before_anything_is_inserted(monkeypatch):
+    monkeypatch.setattr(f"{insert.__name__}.macos.consent", lambda _permission: Consent.UNASKED)
+    with pytest.raises(InsertError) as caught:
+        insert.try_out(Session(Kind.MACOS))
+    assert caught.value.reason is InsertReason.DENIED_BY_USER
+
+
+@ON_LINUX
+@pytest.mark.usefixtures("app_home")
+@pytest.mark.parametrize("has_own", [True, False])
+def test_a_compositor_with_a_keyboard_for_programs_need_not_be_asked(monkeypatch, has_own):
+    wayland = pytest.importorskip("handy_qwen.system.insert.wayland")
+    monkeypatch.setattr(wayland, "offers", lambda path, _keyboard: has_own and path == "/run/w")
+    expected = KeyPermission.NOT_NEEDED if has_own else KeyPermission.UNASKED
+    assert key_permission(Session(Kind.WAYLAND, "/run/w")) is expected
+    assert key_permission(Session(Kind.NONE)) is KeyPermission.NOT_NEEDED
 
 
 @pytest.mark.parametrize("module", ["windows", "macos"])

@@ -11,7 +11,8 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system.insert import backend
 from handy_qwen.system.insert.backend import Deadline
 from handy_qwen.system.wayland import clipboard
-from handy_qwen.system.wayland.clipboard import CLIPBOARD, PRIMARY, DataControl, has_data_control
+from handy_qwen.system.wayland.clipboard import CLIPBOARD, MANAGERS, PRIMARY, DataControl
+from handy_qwen.system.wayland.wire import offers
 from tests.unit.system.wayland.compositor import PROTOCOL, Compositor
 from tests.waiting import wait_until
 
@@ -155,7 +156,7 @@ def test_without_data_control_there_is_none(tmp_path):
     compositor = Compositor(tmp_path, offers={"wl_seat": 1})
     with pytest.raises(InsertError):
         DataControl(compositor.path)
-    assert not has_data_control(compositor.path)
+    assert not offers(compositor.path, *MANAGERS)
     compositor.close()
     with pytest.raises(InsertError):
         DataControl(compositor.path)
@@ -163,7 +164,7 @@ def test_without_data_control_there_is_none(tmp_path):
 
 def test_an_older_protocol_has_no_primary(tmp_path):
     compositor = Compositor(tmp_path, offers={"wl_seat": 1, PROTOCOL.manager.name: 1})
-    assert has_data_control(compositor.path)
+    assert offers(compositor.path, *MANAGERS)
     control = DataControl(compositor.path)
     assert control.save(Deadline()) == {CLIPBOARD: None}
     control.close(10)

@@ -10,7 +10,8 @@ if not sys.platform.startswith("linux"):
     pytest.skip("Wayland is on Linux only", allow_module_level=True)
 
 from handy_qwen.system.wayland import layer
-from handy_qwen.system.wayland.layer import has_layer_shell, open_layer
+from handy_qwen.system.wayland.layer import LAYER_SHELL, open_layer
+from handy_qwen.system.wayland.wire import offers
 from tests.unit.system.wayland.compositor import Compositor
 from tests.unit.system.wayland.screen import BOTTOM, OFFERS, TOP, Screen
 from tests.waiting import wait_until
@@ -173,15 +174,14 @@ def test_a_compositor_that_hangs_keeps_nobody_waiting(screen, client):
 @pytest.mark.expects_log
 def test_where_there_is_no_such_layer_there_is_no_surface(tmp_path, caplog):
     compositor = Compositor(tmp_path)
-    assert not has_layer_shell(compositor.path)
+    assert not offers(compositor.path, LAYER_SHELL)
     client = Client(compositor.path)
     client.show()
     client.until(lambda: client.losses)
     assert "offers no" in caplog.text
     compositor.close()
-    assert not has_layer_shell(str(tmp_path / "none"))
     assert open_layer(str(tmp_path / "none"), lambda *_: b"", lambda: None, lambda: None) is None
 
 
 def test_the_layer_is_seen(screen):
-    assert has_layer_shell(screen.path)
+    assert offers(screen.path, LAYER_SHELL)

@@ -9,8 +9,8 @@ if not sys.platform.startswith("linux"):
     pytest.skip("Wayland is on Linux only", allow_module_level=True)
 
 from handy_qwen.system.wayland import keyboard, wire
-from handy_qwen.system.wayland.keyboard import VirtualKeyboard, has_virtual_keyboard
-from handy_qwen.system.wayland.wire import Connection, WaylandError
+from handy_qwen.system.wayland.keyboard import MANAGER, VirtualKeyboard
+from handy_qwen.system.wayland.wire import Connection, WaylandError, offers
 from tests.unit.system.wayland.compositor import PROTOCOL, Compositor
 
 
@@ -105,6 +105,6 @@ def test_a_seat_without_a_keyboard_has_the_usual_keymap(tmp_path, keymap):
 @pytest.mark.parametrize(("names", "has_one"), [({"wl_seat": 1}, False), (None, True)])
 def test_where_programs_may_have_a_keyboard(tmp_path, names, has_one):
     compositor = Compositor(tmp_path, offers=names)
-    assert has_virtual_keyboard(compositor.path) == has_one
+    assert offers(compositor.path, MANAGER) == has_one
     compositor.close()
-    assert not has_virtual_keyboard(str(tmp_path / "none"))
+    assert not offers(str(tmp_path / "none"), MANAGER)
