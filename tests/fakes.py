@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import (
@@ -34,6 +34,12 @@ from handy_qwen.core.types import (
 )
 from handy_qwen.runtime.controller import Attempt, Ports
 from handy_qwen.runtime.worker import Worker
+
+if TYPE_CHECKING:  # they import PortAudio
+    from handy_qwen.audio.connection import Listed
+    from handy_qwen.audio.devices import Wish
+    from handy_qwen.audio.playback import SoundCues
+    from handy_qwen.audio.recorder import MicrophoneRecorder
 
 
 class FakeClock:
@@ -129,11 +135,22 @@ class FakeRecorder:
 
     thread = Idle()
 
-    def __init__(self, post: Post, blocks: Sequence[Samples] = (), error: Exception | None = None) -> None:
+    def __init__(
+        self,
+        post: Post,
+        blocks: Sequence[Samples] = (),
+        error: Exception | None = None,
+        *,
+        on_devices: Callable[[Listed], None] = lambda _: None,
+    ) -> None:
         self.post = post
         self.blocks = blocks
         self.error = error
         self.open: int | None = None
+        self.on_devices = on_devices
+        self.listed: Listed | None = None  # what is found when somebody looks again
+        self.configured: tuple[Wish, float] | None = None
+        self.woken = 0
 
     def start(self, take: int, sink: Sink) -> None:
         if self.error:
@@ -154,6 +171,22 @@ class FakeRecorder:
         if self.open == take:
             self.open = None
             self.post(RecordingEnded(take, cause, 1.0, is_dead=False))
+
+    def configure(self, wish: Wish, warm_s: float) -> None:
+        self.configured = (wish, warm_s)
+
+    def refresh_devices(self) -> None:
+        if self.listed is not None:
+            self.on_devices(self.listed)
+
+    def level_db(self) -> float:
+        return -20.0
+
+    def is_recording(self) -> bool:
+        return self.open is not None
+
+    def wake(self) -> None:
+        self.woken += 1
 
     def close(self, timeout_s: float) -> None:
         self.open = None
@@ -371,12 +404,46 @@ class FakeCues:
 
     def __init__(self) -> None:
         self.played: list[str] = []
+        self.is_on = False
 
     def started(self) -> None:
         self.played.append("started")
 
     def stopped(self) -> None:
         self.played.append("stopped")
+
+    def preview(self) -> None:
+        self.played.append("preview")
+
+    def stop(self, timeout_s: float) -> None:
+        self.played.append("stop")
+
+
+class Microphone(Recorder, Protocol):
+    """What the program asks of the microphone, of which the cycle's port is a part."""
+
+    def configure(self, wish: Wish, warm_s: float) -> None: ...
+    def refresh_devices(self) -> None: ...
+    def level_db(self) -> float: ...
+    def is_recording(self) -> bool: ...
+    def wake(self) -> None: ...
+
+
+class Sounds(Cues, Protocol):
+    """What the program asks of the cues, likewise."""
+
+    is_on: bool
+
+    def preview(self) -> None: ...
+    def stop(self, timeout_s: float) -> None: ...
+
+
+def _microphones(real: MicrophoneRecorder, fake: FakeRecorder) -> tuple[Microphone, Microphone]:
+    return real, fake
+
+
+def _sounds(real: SoundCues, fake: FakeCues) -> tuple[Sounds, Sounds]:
+    return real, fake
 
 
 _hotkeys: type[HotkeyListener] = FakeHotkeys

@@ -127,6 +127,7 @@ class Program:
         quit_app: Ends the program. Called on any thread.
         is_hidden: Start without a word.
         open_file: Opens a file or folder as the user would; False: no program does.
+        build: Makes the parts; None: those of this machine.
     """
 
     def __init__(
@@ -135,8 +136,9 @@ class Program:
         *,
         is_hidden: bool,
         open_file: Callable[[Path], bool] = open_with_desktop,
+        build: Callable[[Program], Parts] | None = None,
     ) -> None:
-        self._quit_app, self._open_file = quit_app, open_file
+        self._quit_app, self._open_file, self._build = quit_app, open_file, build or Program._build_here
         self._on_view: Listener | None = None
         self.on_rest: Callable[[], None] = lambda: None  # nobody has dictated for a while
         self._open_window: Callable[[Window], None] = lambda _window: None
@@ -163,7 +165,7 @@ class Program:
         self.chores = Worker("chores", routine=self.store.reload_if_changed, pause_s=self.store.pause_s)
         self.autostart = Worker("autostart", is_lazy=True)  # the desktop may ask the user
         self.microphone = MicrophonePresenter(self.chores.do)
-        self._watchdog = Watchdog(
+        self.watchdog = Watchdog(
             self._tell_trouble,
             lambda *said: self.controller.post(Noted(*said)),
             asleep_s=machine.asleep_s,
@@ -201,8 +203,8 @@ class Program:
             watchdog.AUTOSTART: self.autostart,
             watchdog.CONTROL: self._control.thread,
         }
-        self._watchdog.add(watches_of({**early, **(workers or {})}))
-        self._watchdog.start()  # the start-up may get stuck as well
+        self.watchdog.add(watches_of({**early, **(workers or {})}))
+        self.watchdog.start()  # the start-up may get stuck as well
         self.chores.do(self._start_up)
 
     def close(self, also: Mapping[str, Close] | None = None) -> None:
@@ -214,7 +216,7 @@ class Program:
         """
         ending = Ending(CLOSE_S)
         self._is_closing.set()
-        self._watchdog.stop(0.0)
+        self.watchdog.stop(0.0)
         if self.chores.is_alive():
             self._is_built.wait(TAKES_S)  # else parts could be made that are never ended
         parts = self.parts
@@ -241,7 +243,7 @@ class Program:
     def _start_up(self) -> None:
         begin_s = time.monotonic()
         try:
-            parts = self.parts = self._build()
+            parts = self.parts = self._build(self)
             if not self._is_hidden:  # also if a window was opened meanwhile
                 parts.ports.hotkeys.allow_questions()
         except Exception as exc:
@@ -258,7 +260,7 @@ class Program:
         self.controller.start()
         if self.parts is not None:
             self.parts.surroundings.start()
-        self._watchdog.add(self._watches())  # before what follows, which may fail or take long
+        self.watchdog.add(self._watches())  # before what follows, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self.parts is not None:
             self.parts.transcriber.use_model(self._applied.model)
@@ -297,7 +299,7 @@ class Program:
         if not self._applied.model and self._models and self._models[0].name == DEMO:
             self.controller.post(choices.demo_notice(has_tray=self._has_tray))
 
-    def _build(self) -> Parts:
+    def _build_here(self) -> Parts:
         from handy_qwen.app.surroundings import Surroundings
         from handy_qwen.audio.microphones import Microphones
         from handy_qwen.audio.playback import Player, SoundCues
@@ -321,7 +323,7 @@ class Program:
             microphones,
             wish=choices.wish_of(settings),
             warm_s=choices.warm_s_of(settings),
-            on_devices=self._on_devices,
+            on_devices=self.on_devices,
             on_trouble=lambda error: post(Trouble(MICROPHONE, error)),
         )
         recorder.launch()
@@ -330,7 +332,7 @@ class Program:
             post,
             self._load_model,
             name=settings.model,
-            live_mode=self._live_mode,
+            live_mode=self.live_mode,
             idle_s=lambda: choices.idle_s_of(self.store.value),
             at_work=Haste(),
             on_rest=self._at_rest,
@@ -558,12 +560,13 @@ class Program:
         if self._on_view is not None:
             self._on_view(view)
 
-    def _on_devices(self, listed: Listed) -> None:
-        """Called on the microphone's thread."""
+    def on_devices(self, listed: Listed) -> None:
+        """There are other microphones than before. Called on the microphone's thread."""
         self._connected = choices.connected_of(listed)
         self.configure()
 
-    def _live_mode(self) -> LiveMode:
+    def live_mode(self) -> LiveMode:
+        """How much is transcribed while the user speaks. Called on the engine's thread."""
         return live_of(self.store.value, is_on_battery=machine.is_on_battery())
 
     def is_engine_idle(self) -> bool:

@@ -71,6 +71,7 @@ class Watchdog:
 
     ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s`` says
     for how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a sleep.
+    ``watches`` is what it looks at.
     """
 
     def __init__(
@@ -86,7 +87,7 @@ class Watchdog:
         self._asleep_s = asleep_s
         self._has_slept = has_slept
         self._slept_s = asleep_s()
-        self._watches: Sequence[Watch] = ()
+        self.watches: Sequence[Watch] = ()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
 
@@ -96,7 +97,7 @@ class Watchdog:
 
     def add(self, watches: Sequence[Watch]) -> None:
         """Watch these as well. Called by one thread at a time."""
-        self._watches = (*self._watches, *watches)
+        self.watches = (*self.watches, *watches)
 
     def stop(self, timeout_s: float = 2.0) -> None:
         """End the thread. Safe to call twice."""
@@ -107,7 +108,7 @@ class Watchdog:
     def look(self) -> None:
         """Look at all parts once."""
         self._guarded(self._notice_sleep, "sleep of the machine")
-        for watch in self._watches:
+        for watch in self.watches:
             self._guarded(partial(self._look_at, watch), watch.subject)
 
     def _guarded(self, look: Callable[[], None], subject: str) -> None:

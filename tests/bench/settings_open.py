@@ -13,19 +13,27 @@ import subprocess
 import sys
 import tempfile
 
-RUN = """
+DESK = """
 import json, os, sys, time
 from PySide6.QtWidgets import QApplication
 app = QApplication([])
-from handy_qwen.core.view import Window
-from handy_qwen.settings import SettingsView
+from handy_qwen.core.models import ModelCommands
+from handy_qwen.core.sound_files import FilesCommands
+from handy_qwen.core.upkeep import UpkeepCommands
+from handy_qwen.core.view import Commands, HistoryCommands, MicrophoneCommands, Window
+from handy_qwen.core.vocabulary import VocabularyCommands
 from handy_qwen.ui.desk import Desk
-class Nobody:
-    def __getattr__(self, name):
-        return lambda *_, **__: None
-kinds = ("files", "upkeep", "vocabulary", "microphone")
-others = {f"{kind}_commands": Nobody() for kind in kinds}
-desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
+from tests.fakes import Asked
+desk = Desk(
+    print, Asked(Commands), lambda: -100.0, Asked(ModelCommands), Asked(HistoryCommands),
+    files_commands=Asked(FilesCommands),
+    upkeep_commands=Asked(UpkeepCommands),
+    vocabulary_commands=Asked(VocabularyCommands),
+    microphone_commands=Asked(MicrophoneCommands),
+)
+"""
+RUN = """
+from handy_qwen.settings import SettingsView
 desk._show_settings(SettingsView())
 app.processEvents()
 def opened():
@@ -57,7 +65,7 @@ def main() -> None:
         env = os.environ | {"QT_QPA_PLATFORM": "offscreen", "HANDY_QWEN_HOME": home}
         for _ in range(runs):
             done = subprocess.run(
-                [sys.executable, "-c", RUN], env=env, capture_output=True, text=True, check=True
+                [sys.executable, "-c", DESK + RUN], env=env, capture_output=True, text=True, check=True
             )
             results.append(json.loads(done.stdout.splitlines()[-1]))
     for name in results[0]:

@@ -16,8 +16,8 @@ from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import Rules
 from handy_qwen.runtime.controller import Ports
-from tests.fakes import FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
-from tests.unit.app.test_program import Cues, parts_of
+from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
+from tests.unit.app.test_program import parts_of
 
 BLOCK = np.full(1600, 0.1, np.float32)
 GENEROUS_S = 60.0  # far more than anything here takes that does not hang
@@ -70,7 +70,7 @@ class Parts:
         post = made.controller.post
         recorder, transcriber, inserter = FakeRecorder(post), FakeTranscriber(post), FakeInserter(post)
         transcriber.finish = lambda _take: None  # its text does not come any more
-        cues, kept = Cues(), history(post) if history else FakeHistory(post)
+        cues, kept = FakeCues(), history(post) if history else FakeHistory(post)
         ports = Ports(
             FakeHotkeys(), recorder, transcriber, inserter, cues, kept, post, made.controller.attempt
         )
@@ -117,7 +117,7 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
             raise OSError("odd")
         gate.wait(GENEROUS_S)
 
-    monkeypatch.setattr(parts.program._control, "close", end)
+    monkeypatch.setattr(program.ControlServer, "close", end)
     for name in parts.ends:
         parts.replace(end, name)
     closed_in_time(parts, {"windows": end})
@@ -126,7 +126,7 @@ def test_the_history_is_closed_though_every_other_part_hangs_or_breaks(app_home,
     assert len(asked) == len(parts.ends) + 2
     gate.set()
     monkeypatch.undo()
-    parts.program._control.close()
+    parts.program.close()
 
 
 def test_hotkeys_that_are_being_set_are_not_set_after_their_end(app_home):

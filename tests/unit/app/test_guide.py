@@ -67,15 +67,13 @@ def test_a_start_by_hand_opens_the_main_window_where_there_is_no_tray(
     has_tray,
     opened,
 ):
-    desk, shown = bench(models=("big", "demo")), []
-    desk.program._is_hidden = is_hidden
+    desk, shown = bench(models=("big", "demo"), is_hidden=is_hidden), []
     desk.program.start(desk.views.append, shown.append, has_tray=has_tray)
     assert shown == opened
 
 
 def test_the_desktop_may_ask_about_hotkeys_once_a_window_was_opened(bench):  # noqa: F811
-    desk = bench()
-    desk.program._is_hidden = True
+    desk = bench(is_hidden=True)
     start(desk)
     assert not desk.hotkeys.may_ask
     desk.program.open_window(Window.MAIN)
@@ -87,10 +85,9 @@ def test_the_desktop_may_ask_about_hotkeys_once_a_window_was_opened(bench):  # n
     [(False, True, DEMO_HINT_TRAY), (True, False, DEMO_HINT), (False, False, None)],
 )
 def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_hidden, has_tray, hint):  # noqa: F811
-    desk = bench(models=("demo",))
+    desk = bench(models=("demo",), is_hidden=is_hidden)
     desk.program.store.path.parent.mkdir(parents=True, exist_ok=True)
     desk.program.store.path.write_text("set_up = true\n", encoding="utf-8")
-    desk.program._is_hidden = is_hidden
     desk.program.start(desk.views.append, has_tray=has_tray)
     hints = [one.hint for one in desk.run().view.notices if one.title == DEMO_NOTICE]
     assert hints == ([hint] if hint else [])
@@ -98,7 +95,7 @@ def test_where_to_get_a_full_model_is_said_unless_a_window_offers_it(bench, is_h
 
 def test_it_can_be_asked_for_at_any_time(desk):
     shown = start(desk)
-    assert desk.program._answers.answer("setup") == {}
+    desk.ask("setup")
     assert shown == [Window.SETUP, Window.SETUP]
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.playback import Player, SoundCues
 from handy_qwen.audio.recorder import MicrophoneRecorder
+from handy_qwen.control import Endpoint, ask
 from handy_qwen.core.events import (
     Configured,
     Failed,
@@ -31,10 +33,11 @@ from handy_qwen.core.events import (
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import KeyPermission, LiveMode, Method, Submit
 from handy_qwen.core.view import MICROPHONE, Phase
-from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
+from handy_qwen.errors import HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
+from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Ports
-from handy_qwen.runtime.watchdog import watches_of
+from handy_qwen.runtime.watchdog import LOOK_S, watches_of
 from handy_qwen.runtime.worker import WatchedThread, Worker
 from handy_qwen.settings import Settings
 from handy_qwen.system.insert.inserter import DesktopInserter
@@ -50,27 +53,9 @@ from tests.fakes import (
     FakeTranscriber,
     Idle,
 )
+from tests.waiting import wait_until
 
-
-class Recorder(FakeRecorder):
-    configured = None
-    refreshed = 0
-
-    def configure(self, wish, warm_s):
-        self.configured = (wish, warm_s)
-
-    def refresh_devices(self):
-        self.refreshed += 1
-
-    def level_db(self):
-        return -20.0
-
-
-class Cues(FakeCues):
-    is_on = False
-
-    def stop(self, timeout_s):
-        self.played.append(f"stop within {timeout_s} s")
+STARTING = "Handy Qwen is still starting."
 
 
 class Around:
@@ -102,16 +87,22 @@ def parts_of(ports):
 
 
 class Bench:
-    """A program whose parts are stand-ins, its chores done at once and its controller stepped by hand."""
+    """A program whose parts are stand-ins, its chores done at once; controller and watchdog are stepped."""
 
-    def __init__(self, monkeypatch, *, models=("demo",), error=None, inserter_error=None):
+    def __init__(self, monkeypatch, *, models=("demo",), is_hidden=False, error=None, inserter_error=None):
         self.models, self.views, self.quits, self.opened = models, [], [], []
-        self.program = Program(lambda: self.quits.append(True), is_hidden=False, open_file=self._open_file)
-        monkeypatch.setattr(self.program, "_build", self._fail(error) if error else self._build)
+        self.error, self.inserter_error = error, inserter_error
+        self.program = Program(
+            lambda: self.quits.append(True),
+            is_hidden=is_hidden,
+            open_file=self._open_file,
+            build=self._build,
+        )
         for worker in (self.program.chores, self.program.autostart):
             monkeypatch.setattr(worker, "do", lambda chore: chore())
         monkeypatch.setattr(self.program.chores, "start", lambda: None)
         monkeypatch.setattr(self.program.controller, "start", lambda: None)
+        monkeypatch.setattr(self.program.watchdog, "start", lambda: None)
         installed = [SimpleNamespace(name=name) for name in models]
         monkeypatch.setattr("handy_qwen.models.installed.installed_models", lambda: installed)
         self.posted = []
@@ -119,22 +110,18 @@ class Bench:
         monkeypatch.setattr(
             self.program.controller, "post", lambda event: (self.posted.append(event), post(event))
         )
-        self.inserter_error = inserter_error
         self.openable = lambda _path: True
 
     def _open_file(self, path):
         self.opened.append(path)
         return self.openable(path)
 
-    def _fail(self, error):
-        def build():
-            raise error
-
-        return build
-
-    def _build(self):
-        post = self.program.controller.post
-        self.hotkeys, self.recorder, self.cues = FakeHotkeys(), Recorder(post), Cues()
+    def _build(self, program):
+        if self.error:
+            raise self.error
+        post = program.controller.post
+        self.recorder = FakeRecorder(post, on_devices=program.on_devices)
+        self.hotkeys, self.cues = FakeHotkeys(), FakeCues()
         self.transcriber, self.inserter = FakeTranscriber(post), FakeInserter(post)
         self.history = FakeHistory(post)
         if self.inserter_error:
@@ -147,7 +134,7 @@ class Bench:
             self.cues,
             self.history,
             post,
-            self.program.controller.attempt,
+            program.controller.attempt,
             **AT_ONCE,
         )
         return parts_of(ports)
@@ -166,6 +153,18 @@ class Bench:
     def run(self):
         self.program.controller.run_pending()
         return self
+
+    def ask(self, command):
+        """Ask as the command line does, while the cycle goes on."""
+        with ThreadPoolExecutor() as asking:
+            answer = asking.submit(ask, Endpoint(paths.runtime_dir()), command)
+            wait_until(lambda: self.run() and answer.done(), f"an answer to {command}", interval_s=0.001)
+        return answer.result()
+
+    def look_for(self, seconds):
+        """Let the watchdog look for so long."""
+        for _ in range(int(seconds / LOOK_S) + 1):
+            self.program.watchdog.look()
 
     @property
     def view(self):
@@ -346,11 +345,11 @@ def test_pausing_the_history_is_written_to_the_file_and_reaches_it(bench):
 
 def test_a_take_is_in_the_history_with_all_that_became_of_it(bench):
     desk = bench().start()
-    desk.program._answers.answer("start")
-    desk.run().program._answers.answer("stop")
+    desk.ask("start")
+    desk.ask("stop")
     desk.run()
     assert desk.history.told == ["1 begun", "1 complete", "1 done", "1 begun", "1 typed"]
-    desk.program._answers.answer("retry")
+    desk.ask("retry")
     desk.run()
     assert desk.history.told[5] == "2 replays entry 101"
     assert desk.inserter.texts == ["Hello.", " Hello."]
@@ -364,13 +363,14 @@ def test_the_parts_are_looked_after_also_if_the_start_fails_behind_them(bench, m
     monkeypatch.setattr(desk.program, "list_models", fail)
     with pytest.raises(OSError):  # noqa: PT011  the thread of the chores logs it
         desk.start()
-    assert {"microphone", "hotkey listener"} <= {watch.subject for watch in desk.program._watchdog._watches}
+    assert {"microphone", "hotkey listener"} <= {watch.subject for watch in desk.program.watchdog.watches}
 
 
 def test_a_text_that_cannot_be_copied_before_the_parts_are_there_is_not_passed_over(bench):
     desk = bench()
     desk.program.copy_text("old text")
-    assert [event for event in desk.posted if isinstance(event, Failed)] == [Failed(0, desk.program._broken)]
+    (failed,) = [event for event in desk.posted if isinstance(event, Failed)]
+    assert failed.error.title == STARTING
 
 
 @pytest.mark.expects_log
@@ -427,7 +427,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     )
     ports = replace(program.parts.ports, hotkeys=listener, inserter=inserter, **lanes)
     parts = Parts(ports, recorder, transcriber, cues, history, microphones, player, None, Around())
-    watched = (*program._watchdog._watches, *watches_of(parts.watchable()))
+    watched = (*program.watchdog.watches, *watches_of(parts.watchable()))
     found = {watch.subject for watch in watched}
     assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
     transcriber.close(30)
@@ -463,26 +463,33 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
     assert len({watch.expected.title for watch in watched}) == len(found), "one has no name of its own"
 
 
-def test_a_part_that_is_lost_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):
+@pytest.mark.expects_log
+def test_a_part_that_is_stuck_lasts_in_the_view_even_if_it_is_the_cycle_itself(bench, monkeypatch):
     desk = bench().start()
-    desk.program._tell_trouble("chores", HandyError("Starting takes long.", "Wait."))
-    assert desk.titles == ["Starting takes long."], "the cycle does not run yet"
+    desk.program.chores.begin()
+    desk.look_for(watchdog.CHORES.stuck_s)
+    assert desk.titles == ["Changing settings isn't responding."], "the cycle does not run yet"
     monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
-    desk.program._tell_trouble("engine", HandyError("The speech engine stopped working.", "Start again."))
-    assert desk.run().titles[-1] == "The speech engine stopped working."
-    desk.program._tell_trouble("dictation", HandyError("Dictating stopped working.", "Start again."))
-    assert desk.titles == ["Dictating stopped working."]
+    monkeypatch.setattr(desk.transcriber.thread, "piece", lambda: 1)
+    desk.look_for(watchdog.ENGINE.stuck_s)
+    assert desk.run().titles[-1] == "The speech engine isn't responding."
+    desk.program.controller.thread.begin()
+    desk.look_for(watchdog.CYCLE.stuck_s)
+    assert desk.titles == ["Dictating isn't responding."]
     assert desk.view.phase is Phase.PROBLEM
 
 
+@pytest.mark.expects_log
 def test_what_there_was_to_be_seen_comes_back_when_the_cycle_moves_again(bench, monkeypatch):
     desk = bench().start()
     desk.run()
     before = desk.view
     monkeypatch.setattr(desk.program.controller, "is_running", lambda: True)
-    desk.program._tell_trouble("dictation", HandyError("Dictating isn't responding.", "Start again."))
+    desk.program.controller.thread.begin()
+    desk.look_for(watchdog.CYCLE.stuck_s)
     assert desk.view != before
-    desk.program._tell_trouble("dictation", None)
+    desk.program.controller.thread.end()
+    desk.look_for(0)
     desk.run()
     assert desk.view == before
 
@@ -505,12 +512,11 @@ def test_a_text_is_copied_and_a_failure_told(bench):
 
 def test_devices_that_came_are_in_the_menu_but_no_monitors_of_loudspeakers(bench):
     desk = bench().start()
-    desk.program.refresh_choices()
-    assert desk.recorder.refreshed == 1
     webcam = Device("Webcam", "webcam", 48_000, 1, is_default=True)
     earbuds = Device("Earbuds", "bluez_input.1", 16_000, 1, is_headset=True)
     speakers = Device("Speakers", "monitor", 48_000, 2, is_monitor=True)
-    desk.program._on_devices(Listed([webcam, earbuds, speakers], frozenset({"bluez_input.1"})))
+    desk.recorder.listed = Listed([webcam, earbuds, speakers], frozenset({"bluez_input.1"}))
+    desk.program.refresh_choices()
     choices = desk.run().view.choices
     assert choices.microphones == ("Webcam", "Earbuds")
     assert (choices.default_microphone, choices.spared_microphones) == ("Webcam", ("Earbuds",))
@@ -588,13 +594,13 @@ def test_at_the_end_every_part_ends_even_if_one_of_them_cannot(bench, monkeypatc
     monkeypatch.setattr(desk.recorder, "close", fail)
     desk.program.close()
     assert desk.hotkeys.is_stopped
-    assert [played.split()[0] for played in desk.cues.played] == ["stop"]
+    assert desk.cues.played == ["stop"]
 
 
 def test_a_dictation_goes_through_all_of_it(bench):
     desk = bench().start()
-    assert desk.program._answers.answer("start") == {}
-    desk.run().program._answers.answer("stop")
+    desk.ask("start")
+    desk.ask("stop")
     assert desk.run().inserter.texts == ["Hello."]
     assert desk.view.recent == ("Hello.",)
 
@@ -628,14 +634,18 @@ def test_where_nobody_knows_of_a_battery_there_is_none(monkeypatch, error):
 def test_each_take_asks_again_whether_the_battery_is_used(bench, monkeypatch):
     desk = bench().start()
     monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
-    assert desk.program._live_mode() is LiveMode.FINAL_WINDOWS_ONLY
+    assert desk.program.live_mode() is LiveMode.FINAL_WINDOWS_ONLY
     monkeypatch.setattr(psutil, "sensors_battery", battery(True), raising=False)
-    assert desk.program._live_mode() is LiveMode.FULL
+    assert desk.program.live_mode() is LiveMode.FULL
     desk.program.change(live_on_battery=LiveMode.OFF)
     monkeypatch.setattr(psutil, "sensors_battery", battery(False), raising=False)
-    assert desk.program._live_mode() is LiveMode.OFF
+    assert desk.program.live_mode() is LiveMode.OFF
 
 
-def test_errors_are_those_of_the_program(bench):
-    with pytest.raises(HandyError, match="still starting"):
-        bench().program._run_effect(object())
+@pytest.mark.expects_log
+def test_what_the_cycle_wants_before_the_parts_are_there_fails_with_the_reason(bench):
+    desk = bench()
+    desk.program.configure()
+    desk.run()
+    (failed,) = [event for event in desk.posted if isinstance(event, HotkeysFailed)]
+    assert failed.error.title == STARTING

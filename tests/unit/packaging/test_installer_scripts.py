@@ -245,6 +245,16 @@ def test_all_three_systems_build_and_sum_their_packages():
     assert workflow["jobs"]["release"]["needs"] == ["linux-installed", "windows", "macos"]
 
 
+def test_the_package_is_what_is_tested_after_each_change_of_main():
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "packages.yml").read_text(encoding="utf-8"))
+    build, installed = workflow["jobs"]["linux"], workflow["jobs"]["linux-installed"]
+    assert workflow[True]["push"]["branches"] == ["main"]  # for YAML 1.1 "on" is a truth
+    assert "if" not in build.keys() | installed.keys()
+    assert installed["needs"] == "linux"
+    assert any("apt-get install -y ./dist/*.deb" in line for line in lines_of(installed))
+    assert "python3 packaging/dev.py installed" in lines_of(installed)
+
+
 def test_packages_are_built_of_versions_that_fit_what_the_program_asks_for():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     locked = tomllib.loads((ROOT / "uv.lock").read_text(encoding="utf-8"))["package"]

@@ -17,8 +17,6 @@ from handy_qwen.system.insert.backend import Inserted
 from handy_qwen.system.insert.inserter import DesktopInserter
 from handy_qwen.transcriber.thread import EngineTranscriber
 
-pytestmark = pytest.mark.expects_log
-
 MOST_OWN = Expected("", "", 0.0).most_own
 
 
@@ -62,6 +60,7 @@ class Bench:
         return [error.title if error else None for _, error in self.told]
 
 
+@pytest.mark.expects_log
 def test_what_dies_is_started_again_once_and_told():
     desk = Bench(Part())
     desk.part.is_dead = True
@@ -71,6 +70,7 @@ def test_what_dies_is_started_again_once_and_told():
     assert desk.told == []
 
 
+@pytest.mark.expects_log
 def test_what_dies_again_soon_is_a_lasting_notice_with_a_remedy():
     desk = Bench(Part())
     for _ in range(2):
@@ -81,6 +81,7 @@ def test_what_dies_again_soon_is_a_lasting_notice_with_a_remedy():
     assert "restart" in desk.told[0][1].hint
 
 
+@pytest.mark.expects_log
 def test_what_was_well_for_long_is_started_again_once_more():
     desk = Bench(Part())
     for _ in range(2):
@@ -90,6 +91,7 @@ def test_what_was_well_for_long_is_started_again_once_more():
     assert desk.told == []
 
 
+@pytest.mark.expects_log
 def test_what_cannot_be_started_again_is_told_at_once_and_taken_back_when_it_lives():
     desk = Bench(Part())
     desk.part.is_dead, desk.part.error = True, HandyError("No.")
@@ -99,6 +101,7 @@ def test_what_cannot_be_started_again_is_told_at_once_and_taken_back_when_it_liv
     assert desk.look().titles == ["The part stopped working.", None]
 
 
+@pytest.mark.expects_log
 def test_what_does_not_move_is_told_once_and_taken_back_when_it_moves():
     desk = Bench(Part())
     desk.part.at = 7
@@ -124,6 +127,7 @@ def spin(desk, looks, pieces=MOST_OWN + 1):
         desk.look()
 
 
+@pytest.mark.expects_log
 def test_what_spins_is_started_again_once_and_told_when_it_goes_on_spinning():
     desk = Bench(Part())
     spin(desk, SPINNING_LOOKS - 1)
@@ -142,6 +146,7 @@ def test_what_is_asked_for_much_or_polls_at_its_own_pace_does_not_spin():
     assert (desk.part.revived, desk.told) == (0, [])
 
 
+@pytest.mark.expects_log
 def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
     is_cured = threading.Event()
 
@@ -166,6 +171,7 @@ def test_a_thread_that_spins_is_replaced_by_one_that_goes_on():
     assert ran.empty(), "the one before has left in the middle"
 
 
+@pytest.mark.expects_log
 def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     desk = Bench(Part())
     broken = Part()
@@ -179,6 +185,7 @@ def test_a_part_that_cannot_be_looked_at_does_not_keep_the_others_from_being():
     assert last.revived == 1
 
 
+@pytest.mark.expects_log
 def test_a_clock_that_cannot_be_read_does_not_keep_the_parts_from_being_looked_at():
     clock, part = iter([0.0]), Part()
     watchdog = Watchdog(pytest.fail, lambda *_: None, asleep_s=lambda: next(clock))
@@ -201,6 +208,7 @@ def test_a_sleep_of_the_machine_is_noticed_once():
     assert slept == [pytest.approx(3600)]
 
 
+@pytest.mark.expects_log
 def test_it_looks_by_itself_until_it_is_stopped(monkeypatch):
     monkeypatch.setattr("handy_qwen.runtime.watchdog.LOOK_S", 0.001)
     part, noted = Part(), threading.Event()
@@ -232,6 +240,7 @@ def die(*_args, **_more):
     raise SystemExit
 
 
+@pytest.mark.expects_log
 def test_the_cycle_lives_again_with_its_state():
     views = queue.SimpleQueue()
     poisoned = []
@@ -253,6 +262,7 @@ def test_the_cycle_lives_again_with_its_state():
     assert not controller.thread.has_died()
 
 
+@pytest.mark.expects_log
 def test_the_chores_live_again():
     done = threading.Event()
     chores = Worker("chores")
@@ -265,6 +275,7 @@ def test_the_chores_live_again():
     assert not chores.has_died()
 
 
+@pytest.mark.expects_log
 def test_a_chore_that_hangs_is_told():
     gate, begun = threading.Event(), threading.Event()
     chores = Worker("chores")
@@ -276,6 +287,7 @@ def test_a_chore_that_hangs_is_told():
     chores.stop(30)
 
 
+@pytest.mark.expects_log
 def test_the_control_socket_answers_again(app_home):
     endpoint = Endpoint(app_home / "run")
 
@@ -328,6 +340,7 @@ def inserter(screen):
     return DesktopInserter(events.put, screen, stopping=stopping, last_resort=lambda _: None), events
 
 
+@pytest.mark.expects_log
 def test_insertion_lives_again_and_the_text_it_died_with_waits_for_the_user():
     screen = Screen()
     part, events = inserter(screen)
@@ -341,6 +354,7 @@ def test_insertion_lives_again_and_the_text_it_died_with_waits_for_the_user():
     assert not part.thread.has_died()
 
 
+@pytest.mark.expects_log
 def test_an_insertion_stuck_in_the_system_is_told():
     screen, gate, begun = Screen(), threading.Event(), threading.Event()
     part, events = inserter(screen)
@@ -370,6 +384,7 @@ class NoSound:
         pass
 
 
+@pytest.mark.expects_log
 def test_the_microphone_lives_again():
     listed = queue.SimpleQueue()
     part = MicrophoneRecorder(lambda _: None, NoSound(), on_devices=listed.put)
@@ -380,12 +395,14 @@ def test_the_microphone_lives_again():
     assert not part.thread.has_died()
 
 
+@pytest.mark.expects_log
 def test_the_engine_is_one_of_them():
     part = EngineTranscriber(lambda _: None, die)
     kill(part.thread, lambda: part.thread.do(die))
     part.close(30)
 
 
+@pytest.mark.expects_log
 def test_a_listener_that_died_is_started_again_by_the_cycle():
     posted = []
     x11 = pytest.importorskip("handy_qwen.system.hotkeys.x11", reason="speaks to X servers")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QTimer
@@ -43,43 +45,71 @@ def test_a_second_signal_after_all_has_ended_is_no_failure(qapp, monkeypatch, nu
     assert codes == [0]
 
 
-class StandIn:
-    """The program and whatever ``desktop.run`` puts around it: everything of it can be had and called."""
+class Restarted:
+    """The program, which ends as soon as it has begun: the user has clicked on Restart."""
 
-    starts_again = True  # the user has clicked on Restart
+    starts_again, microphone = True, None
 
-    def __init__(self, *_args, **_kwargs):
+    def __init__(self, quit_app, *, is_hidden, number, folder):
+        assert is_hidden
+        self._number = number
+        self.controller = SimpleNamespace(post=lambda _event: None)
+        self.store = SimpleNamespace(path=folder / "settings.toml")
+        QTimer.singleShot(0, quit_app)
+
+    def start(self, on_view, open_window, workers, *, on_settings, has_tray):
         pass
 
-    def __getattr__(self, name):
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return StandIn()
+    def level_db(self):
+        return -100.0
 
-    def __call__(self, *_args, **_kwargs):
-        return StandIn()
+    def close(self, _parts):
+        if self._number is not None:
+            signal.raise_signal(self._number)
+
+
+class Windows:
+    """The presenters, and all that is on the screen."""
+
+    models = history = files = upkeep = vocabulary = permissions = None
+
+    def __init__(self, *_given, **_more):
+        pass
+
+    def show(self, desk):
+        pass
+
+    def call(self, window):
+        pass
+
+    def workers(self):
+        return {}
+
+    def parts_to_close(self):
+        return {}
+
+    def has_tray(self):
+        return True
+
+    def show_view(self, view):
+        pass
+
+    show_settings = show_view
+
+    def close(self):
+        pass
 
 
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, monkeypatch, number):
+def test_a_signal_while_the_program_ends_to_start_again_ends_it_for_good(qapp, monkeypatch, tmp_path, number):
     """A logout, right after Restart was clicked: the program would be in its way."""
-
-    class Program(StandIn):
-        def __init__(self, quit_, **_):
-            QTimer.singleShot(0, quit_)
-
-        def close(self, _parts):
-            if number is not None:
-                signal.raise_signal(number)
-
     monkeypatch.setattr(desktop, "QApplication", lambda _arguments: qapp)
-    monkeypatch.setattr(desktop, "Program", Program)
-    monkeypatch.setattr(desktop, "FileWatch", StandIn)
+    monkeypatch.setattr(desktop, "Program", partial(Restarted, number=number, folder=tmp_path))
     monkeypatch.setattr(desktop, "qInstallMessageHandler", lambda _handler: None)
     monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")  # what it changes is as before afterwards
     monkeypatch.setattr("handy_qwen.ui.translation.use", lambda _language: None)
-    monkeypatch.setattr(desktop, "ProgramWindows", StandIn)
-    monkeypatch.setattr("handy_qwen.ui.desk.Desk", StandIn)
+    monkeypatch.setattr(desktop, "ProgramWindows", Windows)
+    monkeypatch.setattr("handy_qwen.ui.desk.Desk", Windows)
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
     former = {one: signal.getsignal(one) for one in (getattr(signal, name, None) for name in names) if one}
     try:

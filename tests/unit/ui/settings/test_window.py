@@ -19,6 +19,8 @@ from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, Setti
 from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings.window import SettingsWindow
+from tests.bench.settings_open import DESK
+from tests.conftest import ROOT
 from tests.unit.test_settings import BY_HAND, whole_line_comments
 from tests.unit.ui.gallery import BROKEN, CHOOSING, MISREAD, tools
 from tests.unit.ui.test_gallery import check_no_two_things_have_the_same_letter
@@ -351,19 +353,9 @@ def test_closed_it_has_no_timer(qtbot, window):
 
 
 def test_it_is_imported_when_first_opened_and_loads_neither_numpy_nor_the_engine():
-    code = """
-import os, sys
-os.environ["QT_QPA_PLATFORM"] = "offscreen"
-from PySide6.QtWidgets import QApplication
-app = QApplication([])
-from handy_qwen.ui.desk import Desk
-from handy_qwen.core.view import Window
-class Nobody:
-    def __getattr__(self, name):
-        return lambda *_, **__: None
-kinds = ("files", "upkeep", "vocabulary", "microphone")
-others = {f"{kind}_commands": Nobody() for kind in kinds}
-desk = Desk(print, Nobody(), lambda: -100.0, Nobody(), Nobody(), **others)
+    code = (
+        DESK
+        + """
 assert not any(name.startswith("handy_qwen.ui.settings") for name in sys.modules), "before it is asked for"
 desk._present(Window.SETTINGS)
 window = desk._windows[Window.SETTINGS]
@@ -375,7 +367,8 @@ heavy = {"numpy", "onnxruntime", "sounddevice", "handy_qwen.engine", "handy_qwen
 assert not heavy, heavy
 os._exit(0)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
