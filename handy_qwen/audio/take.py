@@ -152,8 +152,11 @@ class Take:
 
 def loudest_db(samples: Samples) -> float:
     """Level of the loudest tenth of a second, in dBFS from -100 to 0."""
-    tenths = (samples[at : at + _TENTH_S] for at in range(0, len(samples), _TENTH_S))
-    return _db(max((float(np.mean(np.square(one, dtype=np.float64))) for one in tenths), default=0.0))
+    begins = np.arange(0, len(samples), _TENTH_S)
+    if not len(begins):
+        return SILENCE_DB
+    energies = np.add.reduceat(np.square(samples, dtype=np.float64), begins)
+    return _db(float((energies / np.minimum(_TENTH_S, len(samples) - begins)).max()))
 
 
 def _db(power: float) -> float:
