@@ -611,9 +611,8 @@ def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_ag
     assert say(window, "The meeting starts at five o'clock.").is_done
 
 
-@pytest.mark.parametrize(
-    ("view", "text"),
-    [
+def test_the_page_says_what_is_going_on(window):
+    for view, text in (
         (IDLE, "Hold Right Ctrl and speak."),
         (choosing(mode="toggle"), "Press Right Ctrl and speak."),
         (RECORDING, "Listening… Release the key when you're done."),
@@ -624,11 +623,9 @@ def test_a_text_dictated_on_another_page_does_not_count_here_until_it_is_said_ag
         ),
         (replace(IDLE, phase=Phase.TRANSCRIBING, waiting=1), strings.TRANSCRIBING),
         (replace(IDLE, phase=Phase.LOADING, is_loading=True), "Loading the model… You can already speak."),
-    ],
-)
-def test_the_page_says_what_is_going_on(window, view, text):
-    window.show_view(view)
-    assert window.pages[DICTATION].state.text() == text
+    ):
+        window.show_view(view)
+        assert window.pages[DICTATION].state.text() == text
 
 
 def models(status, **more):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -190,16 +191,16 @@ def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, ask
     assert not window.trouble.isVisible()
 
 
-@pytest.mark.parametrize("name", ["custom_words", "replacements", "hotkeys", "microphones"])
-def test_what_the_file_has_wrong_in_a_list_is_said_and_shown_where_the_list_is(window, name):
-    window.go(Page.GENERAL)
-    problem = Problem(f"{name} must be a list", 3, name=name)
-    window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
-    window.trouble.show_it.click()
-    assert window.chosen is OPTIONS[name].described.page
-    row = next(row for row in window.page(window.chosen).rows if row.setting_name == name)
-    assert row.trouble.words == f"Line 3: {name} must be a list."
-    assert row.isAncestorOf(QApplication.focusWidget())
+def test_what_the_file_has_wrong_in_a_list_is_said_and_shown_where_the_list_is(window):
+    for name in ("custom_words", "replacements", "hotkeys", "microphones"):
+        window.go(Page.GENERAL)
+        problem = Problem(f"{name} must be a list", 3, name=name)
+        window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
+        window.trouble.show_it.click()
+        assert window.chosen is OPTIONS[name].described.page, name
+        row = next(row for row in window.page(window.chosen).rows if row.setting_name == name)
+        assert row.trouble.words == f"Line 3: {name} must be a list."
+        assert row.isAncestorOf(QApplication.focusWidget()), name
 
 
 def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window, asked):
@@ -233,13 +234,14 @@ def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked)
 
 
 def test_what_is_wrong_with_the_file_is_on_whatever_page_is_up_and_scrolls_with_it(window):
-    window.show_settings(BROKEN)
-    for page in Page:
+    for page, shown in product(Page, (BROKEN, MISREAD)):
+        window.show_settings(shown)
         window.go(page)
         assert window.page(page).inside.isAncestorOf(window.trouble), page
         assert window.trouble.isVisible(), page
         assert window.list.hasFocus(), page
         assert window.page(page).verticalScrollBar().value() == 0, page
+        check_no_two_things_have_the_same_letter(window)
 
 
 def test_the_last_dictation_shows_what_the_settings_make_of_it(window):
@@ -256,14 +258,6 @@ def test_the_last_dictation_shows_what_the_settings_make_of_it(window):
     assert page.example.text().endswith("stools.␣")
     window.show_view(CHOOSING)
     assert "stools" not in page.example.text()
-
-
-@pytest.mark.parametrize("shown", [BROKEN, MISREAD], ids=["broken", "misread"])
-def test_what_is_wrong_with_the_file_shares_no_letter_with_any_page(window, shown):
-    window.show_settings(shown)
-    for page in Page:
-        window.go(page)
-        check_no_two_things_have_the_same_letter(window)
 
 
 def test_search_finds_what_is_called_otherwise(window):
