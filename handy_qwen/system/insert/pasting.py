@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Generic, TypeVar
@@ -20,7 +19,6 @@ from typing import ClassVar, Generic, TypeVar
 from handy_qwen.core.types import Method, Submit, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Inbox, Result
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
     Backend,
@@ -40,8 +38,6 @@ from handy_qwen.system.session import Session
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.01
-ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
-ASK_AGAIN_S = 0.05
 
 Chord = tuple[int, ...]  # keys in the system's own codes: modifiers first, the key itself last
 
@@ -254,28 +250,3 @@ class DelayedRestore:
                     return self.AGAIN_S
             self._due_s = None
             return None
-
-
-def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-    """What ``call`` returns on the clipboard's thread. Raises InsertError: it failed, or took too long.
-
-    What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
-    """
-    future = inbox.put(call)
-    end_s = time.monotonic() + ANSWER_S
-    while (end_s - time.monotonic() if deadline is None else deadline.left_s()) > 0:
-        try:
-            return future.result(ASK_AGAIN_S)
-        except TimeoutError:
-            continue
-        except InsertError:
-            raise
-        except Exception:  # the thread has logged it; its message may quote the clipboard
-            raise InsertError(Message("The clipboard refused."), InsertReason.UNSUPPORTED_DESKTOP) from None
-    future.cancel()
-    raise unsupported(Message("An answering clipboard"))
-
-
-def described(problem: BaseException) -> str:
-    """What went wrong and where, for the log; without the message, which may quote the clipboard."""
-    return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

@@ -38,7 +38,8 @@ from handy_qwen.system.insert.backend import (
     clipboard_in_use,
     no_focus,
 )
-from handy_qwen.system.insert.pasting import Chord, PastingBackend, ask
+from handy_qwen.system.insert.clipboard import ask
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, Win32
 from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
 from handy_qwen.system.session import Session

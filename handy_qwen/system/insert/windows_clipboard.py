@@ -27,7 +27,7 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Inbox, WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ANSWER_S, described
+from handy_qwen.system.insert.clipboard import ANSWER_S, described
 from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, NotMemory, Win32
 
 logger = logging.getLogger(__name__)

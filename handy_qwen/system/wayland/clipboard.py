@@ -27,7 +27,7 @@ from handy_qwen.errors import InsertError
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Result, SelectableInbox, WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.insert.clipboard import ask, described
 from handy_qwen.system.wayland.wire import SEAT, Connection, Interface, Thing, WaylandError
 
 logger = logging.getLogger(__name__)

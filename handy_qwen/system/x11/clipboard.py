@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Result, SelectableInbox, WatchedThread
 from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.insert.clipboard import ask, described
 from handy_qwen.system.x11.connection import LOST, connect, guarded
 from handy_qwen.system.x11.selection import (
     PRIVATE_FORMAT,
