@@ -23,11 +23,11 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message, verbatim
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, Unsure, clipboard_in_use, unsupported
+from handy_qwen.system.insert.clipboard import Offer
 from handy_qwen.system.session import Session
 from handy_qwen.system.wayland.clipboard import PRIVATE_KIND, TEXT_KINDS, Content, DataControl
-from handy_qwen.system.wayland.clipboard import Offer as ControlOffer
 from handy_qwen.system.wayland.wire import socket_path
-from handy_qwen.system.x11.clipboard import Clipboard, Offer
+from handy_qwen.system.x11.clipboard import Clipboard
 from handy_qwen.system.x11.connection import connect
 from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 
@@ -117,7 +117,7 @@ class ServedClipboards(Clipboards):
 
     def __init__(self, server: DataControl | Clipboard) -> None:
         self._server = server
-        self._offer: ControlOffer | Offer = ControlOffer()
+        self._offer: Offer = Offer()
 
     @property
     def thread(self) -> WatchedThread | None:
@@ -161,7 +161,7 @@ class ControlledClipboards(ServedClipboards):
         self._control = DataControl(socket_path(session.wayland))
         super().__init__(self._control)
         self._there: dict[str, Content | None] = {}
-        self._offered = ControlOffer()
+        self._offered = Offer()
 
     def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
         """See ``Clipboards``."""
@@ -207,7 +207,7 @@ class XSelections(ServedClipboards):
         super().__init__(self._clipboard)
         self._cache: SelectionCache | None = None
         self._there: dict[str, Snapshot] = {}
-        self._offered = Offer(0)
+        self._offered = Offer()
 
     def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
         """See ``Clipboards``."""

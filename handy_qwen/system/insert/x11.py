@@ -24,10 +24,11 @@ from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.accessibility import text_around_cursor
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
+from handy_qwen.system.insert.clipboard import Offer
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.session import Session
 from handy_qwen.system.x11 import keymap as km
-from handy_qwen.system.x11.clipboard import Clipboard, Offer
+from handy_qwen.system.x11.clipboard import Clipboard
 from handy_qwen.system.x11.connection import connect, disconnect
 from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
 from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
@@ -60,7 +61,7 @@ class X11(PastingBackend[FocusedWindow]):
         self._clipboard = Clipboard(self._display)
         self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
         self._there: dict[str, Snapshot] = {}
-        self._offered = Offer(0)
+        self._offered = Offer()
         self._text = ""
         self._typed_at_s = 0.0
 
