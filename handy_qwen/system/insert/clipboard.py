@@ -1,4 +1,4 @@
-"""Clipboards that this program owns: the thread that serves what is there, and how it is asked.
+"""The contract of the clipboards that a paste borrows, and those that this program owns meanwhile.
 
     offer: own, knowing what was there -> (chord is pressed) -> a program fetches a text -> what was there
            comes back, if it still is ours to replace
@@ -16,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
@@ -27,6 +27,59 @@ logger = logging.getLogger(__name__)
 
 ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
 ASK_AGAIN_S = 0.05
+CLOSE_S = 3.0  # for the thread to end
+
+Focus = TypeVar("Focus")  # what a back end knows about the window that is to get the keys
+
+
+class Clipboards(ABC, Generic[Focus]):
+    """What a paste borrows. For the inserter's thread, but for ``keep``: any.
+
+    Attributes:
+        thread: The thread that serves them, for the watchdog, if they have one.
+        tells_fetches: Whether it is known when the text was fetched.
+        keeps_focus: Whether the window keeps the focus while they are used.
+    """
+
+    thread: WatchedThread | None = None
+    tells_fetches: ClassVar = True
+    keeps_focus: ClassVar = True
+
+    @abstractmethod
+    def save(self, deadline: Deadline, focus: Focus | None, *, is_lent: bool) -> None:
+        """Take what is there. A text of ours that is still to be replaced (``is_lent``) is no content.
+
+        ``focus`` is None in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        """
+
+    @abstractmethod
+    def offer(self, text: str, focus: Focus) -> None:
+        """Put ``text`` there, for ``focus``, until ``restore``. Raises InsertError: it cannot be done."""
+
+    def arm(self) -> None:
+        """The chord is about to be pressed: who fetches from now on is the window."""
+
+    @abstractmethod
+    def is_fetched(self, wait_s: float) -> bool:
+        """Wait until the window has fetched the text; False: not in time. True where nobody can tell."""
+
+    @abstractmethod
+    def is_ours(self) -> bool:
+        """Whether nothing has been copied since our text was offered, as far as can be told."""
+
+    @abstractmethod
+    def restore(self) -> None:
+        """Put back what was saved, where our text still is. Raises InsertError: it is in use; try again."""
+
+    @abstractmethod
+    def keep(self, text: str) -> None:
+        """Leave ``text`` there for good, marked as private. Raises InsertError: it is in use."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+# --- owned on a thread of our own -------------------------------------------------------------------
 
 
 @dataclass
@@ -170,6 +223,46 @@ class ClipboardServer(ABC):
     @abstractmethod
     def _disconnect(self) -> None:
         """Release everything."""
+
+
+class ServedClipboards(Clipboards[Focus]):
+    """Those that ``server`` owns. Subclasses say how to save, to offer and to restore."""
+
+    def __init__(self, server: ClipboardServer) -> None:
+        self._server = server
+        self.thread = server.thread
+        self._offered = Offer()  # the last one
+
+    def arm(self) -> None:
+        """See ``Clipboards``."""
+        self._offered.is_armed = True
+
+    def is_fetched(self, wait_s: float) -> bool:
+        """See ``Clipboards``."""
+        offer = self._offered
+        offer.settled.wait(wait_s)
+        if not offer.is_fetched:
+            try:
+                self._server.leave(offer)
+            except InsertError as problem:  # it has been sent all the same
+                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
+        return offer.is_fetched
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``."""
+        return not self._offered.is_lost
+
+    def restore(self) -> None:
+        """See ``Clipboards``."""
+        self._server.withdraw(self._offered)
+
+    def keep(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._server.copy(text)
+
+    def close(self) -> None:
+        """See ``Clipboards``."""
+        self._server.close(CLOSE_S)
 
 
 def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -40,10 +39,8 @@ from handy_qwen.core.types import KeyPermission, Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message, verbatim
-from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
-    Deadline,
     Inserted,
     MayRelease,
     Pause,
@@ -361,16 +358,6 @@ class Wayland(PastingBackend[None]):
         has_own_keyboard = offers(socket_path(session.wayland), keyboard.MANAGER)
         return _known(Permission(), has_own_keyboard=has_own_keyboard)
 
-    @property
-    def clipboard_thread(self) -> WatchedThread | None:
-        """See ``Backend``."""
-        return self._clipboards.thread
-
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Save the clipboard, unless that takes the focus: too soon at the press of a key."""
-        if self._clipboards.keeps_focus:
-            super().prepare(is_awaited)
-
     def hasten(self) -> None:
         """See ``Backend``: the keyboard, while the text is being made."""
         if self._keyboard is None and (self._has_own_keyboard or self._permission.token()):
@@ -485,26 +472,6 @@ class Wayland(PastingBackend[None]):
         keyboard, self._keyboard = self._keyboard, None
         if keyboard is not None:
             keyboard.close()
-
-    # --- clipboard ---------------------------------------------------------------------------------
-
-    def _save(self, deadline: Deadline, _focus: None) -> None:
-        self._clipboards.save(deadline, is_lent=self._restoring.is_due)
-
-    def _offer(self, text: str, _focus: None) -> None:
-        self._clipboards.offer(text)
-
-    def _is_fetched(self) -> bool:
-        return self._clipboards.is_fetched(self.FETCH_WAIT_S)
-
-    def _is_ours(self) -> bool:
-        return self._clipboards.is_ours()
-
-    def _restore(self) -> None:
-        self._clipboards.restore()
-
-    def _keep(self, text: str) -> None:
-        self._clipboards.keep(text)
 
 
 def _known(permission: Permission, *, has_own_keyboard: bool) -> KeyPermission:

@@ -10,22 +10,25 @@ from __future__ import annotations
 import logging
 import select
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 
+from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.system.insert.backend import clipboard_in_use
-from handy_qwen.system.insert.clipboard import ClipboardServer, Offer
+from handy_qwen.system.insert.backend import Deadline, clipboard_in_use
+from handy_qwen.system.insert.clipboard import ClipboardServer, Focus, Offer, ServedClipboards
 from handy_qwen.system.x11.connection import LOST, connect, guarded
 from handy_qwen.system.x11.selection import (
     PRIVATE_FORMAT,
+    SELECTIONS,
     Content,
     NotFetchedError,
+    SelectionCache,
     SelectionOwner,
     Snapshot,
     text_content,
 )
-from handy_qwen.system.x11.windows import is_same_program
+from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_same_program, is_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -153,3 +156,84 @@ class Clipboard(ClipboardServer):
         self._saved.pop(selection, None)
         if selection == "CLIPBOARD":
             self._lose_offer()
+
+
+class XSelections(ServedClipboards[Focus]):
+    """The selections of the X server ``display``, for whichever window fetches them."""
+
+    def __init__(self, display: str) -> None:
+        self._clipboard = Clipboard(display)
+        super().__init__(self._clipboard)
+        self._display = display
+        self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
+        self._there: dict[str, Snapshot] = {}
+
+    def save(self, deadline: Deadline, _focus: Focus | None, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+        """See ``Clipboards``."""
+        self._there = self.fetch(SELECTIONS, deadline)
+
+    def offer(self, text: str, _focus: Focus) -> None:
+        """See ``Clipboards``."""
+        self._offered = self._clipboard.offer(text, 0, self._there)
+
+    def restore(self) -> None:
+        """See ``Clipboards``. After a fetch the clipboard's own thread does it, a moment after the last."""
+        if not self._offered.is_fetched:
+            super().restore()
+
+    def fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
+        """What is on ``selections``; raises if it cannot be had in time."""
+        try:
+            if self._cache is None:
+                self._cache = SelectionCache(connect(self._display, is_listening=True))
+            return self._cache.fetch(selections, self._clipboard.window, deadline)
+        except InsertError as problem:
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
+                self._cache.close()
+                self._cache = None
+            raise
+
+    def close(self) -> None:
+        """See ``Clipboards``."""
+        super().close()
+        if self._cache is not None:
+            self._cache.close()
+
+
+class WindowSelections(XSelections[FocusedWindow]):
+    """The same, for the window that ``focus`` tells of: only its program's fetch counts."""
+
+    def __init__(self, display: str, focus: FocusReader) -> None:
+        super().__init__(display)
+        self._focus = focus
+        self._text = ""
+
+    def save(self, deadline: Deadline, focus: FocusedWindow | None, *, is_lent: bool) -> None:  # noqa: ARG002 (as above)
+        """See ``Clipboards``."""
+        if focus is None:
+            if self._cache is not None:
+                self._cache.try_again()
+            self.fetch(SELECTIONS, deadline)
+            return
+        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
+        # the text would not be replaced.
+        application = self._focus.target().application
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(focus.window)
+        self._there = self.fetch(SELECTIONS if with_primary else SELECTIONS[:1], deadline)
+
+    def offer(self, text: str, focus: FocusedWindow) -> None:
+        """See ``Clipboards``. Nobody else's fetch counts, so it may be now."""
+        self._text = text
+        self._offered = self._clipboard.offer(text, focus.window, self._there)
+        self.arm()
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``. Clipboard managers may take over the text that they see."""
+        if super().is_ours():
+            return True
+        try:
+            there = self.fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
+        except InsertError:
+            return False
+        values = there.content.values() if there.content else ()
+        return not there.owner or any(value.data == self._text.encode() for value in values)

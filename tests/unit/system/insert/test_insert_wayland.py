@@ -615,6 +615,15 @@ def test_a_text_that_was_not_fetched_in_time_may_have_arrived_and_stays(composit
     assert compositor.paste(CLIPBOARD) == b"said"
 
 
+def test_a_compositor_that_goes_after_the_chord_leaves_it_open_whether_the_text_arrived(
+    compositor, controlled, monkeypatch
+):
+    """To insert it by another way could insert it twice."""
+    way, _ = controlled
+    monkeypatch.setattr(OwnKeyboard, "press", lambda _self, _codes: compositor.drop())
+    assert way.paste_text("said") == Inserted(None, may_copy=False)
+
+
 def test_what_is_private_is_not_handed_on(controlled):
     way, tools = controlled
     before = dict(tools.offered)
