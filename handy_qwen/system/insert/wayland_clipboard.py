@@ -19,11 +19,18 @@ from dataclasses import dataclass, field
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message, verbatim
-from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, Unsure, clipboard_in_use, unsupported
+from handy_qwen.system.insert.backend import (
+    KEEP_BYTES,
+    Deadline,
+    Unsure,
+    clipboard_in_use,
+    has_tool,
+    unsupported,
+)
 from handy_qwen.system.insert.clipboard import Clipboards, ServedClipboards
 from handy_qwen.system.session import Session
-from handy_qwen.system.wayland.clipboard import PRIVATE_KIND, TEXT_KINDS, Content, DataControl
-from handy_qwen.system.wayland.wire import socket_path
+from handy_qwen.system.wayland.clipboard import MANAGERS, PRIVATE_KIND, TEXT_KINDS, Content, DataControl
+from handy_qwen.system.wayland.wire import offers, socket_path
 from handy_qwen.system.x11.clipboard import XSelections
 
 logger = logging.getLogger(__name__)
@@ -47,6 +54,15 @@ def clipboards_for(session: Session) -> Clipboards[None]:
         except InsertError as problem:
             logger.info("no clipboards by %s: %s", way.NAME, problem.reason.name)
     return ToolClipboards()
+
+
+def clipboards_there(session: Session) -> tuple[str, bool]:
+    """The name of those that ``clipboards_for`` would choose, and whether they can be had."""
+    if session.wayland and offers(socket_path(session.wayland), *MANAGERS):
+        return ControlledClipboards.NAME, True
+    if GnomeSelections.are_there(session):
+        return GnomeSelections.NAME, True
+    return ToolClipboards.NAME, has_tool("wl-copy") and has_tool("wl-paste")
 
 
 class ControlledClipboards(ServedClipboards[None]):
@@ -89,9 +105,14 @@ class GnomeSelections(XSelections[None]):
     NAME = "XWayland"
 
     def __init__(self, session: Session) -> None:
-        if not session.display or "GNOME" not in session.desktop.split(":"):
+        if not self.are_there(session):
             raise unsupported(Message("GNOME's XWayland"))
         super().__init__(session.display)
+
+    @staticmethod
+    def are_there(session: Session) -> bool:
+        """Whether this is GNOME, with XWayland."""
+        return bool(session.display) and "GNOME" in session.desktop.split(":")
 
 
 class ToolError(InsertError):
@@ -156,6 +177,7 @@ class _Saved:
 class ToolClipboards(Clipboards[None]):
     """By wl-copy, which serves one format, and wl-paste. What is not text comes back in its richest one."""
 
+    NAME = "wl-copy"
     tells_fetches = keeps_focus = False
 
     def __init__(self) -> None:

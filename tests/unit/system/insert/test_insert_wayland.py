@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed on Linux only")
 
 from handy_qwen.core.delivery import INSERTING_S
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import KeyPermission, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import portal
 from handy_qwen.system.insert import wayland, wayland_clipboard
@@ -605,6 +605,15 @@ def test_by_data_control_a_text_counts_as_inserted_when_it_was_fetched_after_the
     assert tools.keys == [("own", 42, 110)]
     way.close()
     assert tools.data == b"old", "wl-copy goes on to serve what was there"
+
+
+def test_what_the_compositor_offers_is_what_is_said_of_it(compositor, monkeypatch):
+    monkeypatch.setattr(wayland, "version_of", lambda _interface: None)
+    session = Session(Kind.WAYLAND, compositor.path)
+    there = [way.name for way in Wayland.ways(session) if way.is_available]
+    assert there[0] == "paste (data control, keys by a virtual keyboard)"
+    assert there[-1] == "clipboard (data control)"
+    assert Wayland.permission_in(session) is KeyPermission.NOT_NEEDED
 
 
 def test_a_text_that_was_not_fetched_in_time_may_have_arrived_and_stays(compositor, controlled, monkeypatch):
