@@ -90,6 +90,7 @@ class Parts:
         """Their threads."""
         return {
             watchdog.MICROPHONE: self.recorder.thread,
+            watchdog.PORTAUDIO: self.library,
             watchdog.ENGINE: self.transcriber.thread,
             watchdog.HISTORY: self.history.thread,
             watchdog.CUES: self.cues.thread,

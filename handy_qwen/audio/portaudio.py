@@ -15,6 +15,10 @@ ended, and a second copy of PortAudio would hang with the first. So:
   the known ones can be opened.
 * Where the start itself hangs, calls fail with HungError until it is over.
 
+So the thread is no ``Worker``: its calls are taken back by callers that have lost patience, and handed on to
+the thread that follows. The watchdog sees whether the thread in charge has died. That it hangs is said by
+whoever waits for it.
+
 A late call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while the new
 thread does the same. That risk is accepted: the alternative is no microphone until the next login.
 
@@ -40,6 +44,7 @@ from handy_qwen.audio import com
 from handy_qwen.audio.devices import HungError
 from handy_qwen.errors import HandyError, MicrophoneError, MicrophoneReason
 from handy_qwen.message import Message
+from handy_qwen.runtime.worker import WatchedThread
 
 logger = logging.getLogger(__name__)
 
@@ -64,13 +69,16 @@ class _Call(Generic[T]):
 
 
 class PortAudio:
-    """The one PortAudio of this process, shared by what records and what plays."""
+    """The one PortAudio of this process, shared by what records and what plays.
+
+    Implements ``core.ports.Watched``, of the thread in charge.
+    """
 
     def __init__(self, platform: str = sys.platform) -> None:
         self._platform = platform
         self._state = threading.Condition()  # guards all that follows; never held during a call
         self._queue: deque[_Call[Any]] = deque()
-        self._thread: threading.Thread | None = None
+        self._thread: WatchedThread | None = None  # in charge
         self._current: _Call[Any] | None = None  # of ``_thread``
         self._inside = 0  # calls under way, on this thread and on those left behind
         self._streams = 0
@@ -166,7 +174,7 @@ class PortAudio:
     def _alone(self) -> Iterator[bool]:
         """Keep other calls from starting. Yields False if one is inside, or this one was abandoned."""
         with self._state:
-            is_alone = self._inside == 1 and self._thread is threading.current_thread()
+            is_alone = self._inside == 1 and self._thread is not None and self._thread.is_current()
             self._is_starting |= is_alone
         try:
             yield is_alone
@@ -174,6 +182,28 @@ class PortAudio:
             if is_alone:
                 with self._state:
                     self._is_starting = False
+
+    # --- for the watchdog --------------------------------------------------------------------------------
+
+    def has_died(self) -> bool:
+        """See ``Watched``."""
+        thread = self._thread
+        return thread is not None and thread.has_died()
+
+    def piece(self) -> int | None:
+        """See ``Watched``."""
+        thread = self._thread
+        return thread.piece() if thread is not None else None
+
+    def own_pieces(self) -> int:
+        """See ``Watched``. It does what it is asked for only."""
+        return 0
+
+    def revive(self) -> None:
+        """See ``Watched``. The calls that wait are still there."""
+        thread = self._thread
+        if thread is not None:
+            thread.revive()
 
     # --- waiting, under the lock -------------------------------------------------------------------------
 
@@ -204,18 +234,17 @@ class PortAudio:
         raise HungError
 
     def _employ(self) -> None:
-        thread = threading.Thread(target=self._run, name="portaudio", daemon=True)
+        thread = WatchedThread("portaudio", lambda: self._run(thread))
         thread.start()
         self._current, self._thread = None, thread
 
     # --- on the thread "portaudio" -----------------------------------------------------------------------
 
-    def _run(self) -> None:
+    def _run(self, me: WatchedThread) -> None:
         if self._platform == "win32":
             # PortAudio would otherwise put the thread that starts it into an apartment of its own, and what
             # WASAPI gave it there may not be used on the thread that takes over.
             com.join_apartment()
-        me = threading.current_thread()
         while True:
             with self._state:
                 self._state.wait_for(lambda: self._queue or self._thread is not me)
@@ -224,6 +253,7 @@ class PortAudio:
                 call = self._current = self._queue.popleft()
                 call.begun_s = time.monotonic()
                 self._inside += 1
+                me.begin()
                 self._state.notify_all()  # the others know now for whom they wait
             try:
                 call.result = call.work(self._started())
@@ -234,6 +264,7 @@ class PortAudio:
                 call.is_done = True
                 if self._thread is me:
                     self._current = None
+                me.end()
                 self._state.notify_all()
             del call  # and with it the stream it may hold
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from handy_qwen.core.ports import Watched
 from handy_qwen.errors import HandyError
-from handy_qwen.message import Message
+from handy_qwen.message import Message, verbatim
 
 logger = logging.getLogger(__name__)
 
@@ -197,6 +197,7 @@ CHORES = Expected("chores", Message("Changing settings"), 120.0)  # to look for 
 AUTOSTART = Expected("start at login", Message("Changing start at login"), 180.0)
 CONTROL = Expected("control socket", Message("The command line"), 30.0)
 MICROPHONE = Expected("microphone", Message("The microphone"), 10.0)
+PORTAUDIO = Expected("sound library", verbatim("PortAudio"), math.inf)  # whoever waits for it reports it
 # Beyond what the cycle allows one text.
 INSERT = Expected(
     "insertion", Message("Inserting texts"), 70.0, Message("Copy texts from the menu, or quit and restart.")

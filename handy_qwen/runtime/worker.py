@@ -67,6 +67,10 @@ class WatchedThread:
         """Whether it runs."""
         return self._thread.is_alive()
 
+    def is_current(self) -> bool:
+        """Whether it is the calling thread."""
+        return self._thread is threading.current_thread()
+
     def is_ending(self) -> bool:
         """Whether it was asked to end."""
         return self._is_ending
@@ -77,7 +81,7 @@ class WatchedThread:
 
     def join(self, timeout_s: float) -> None:
         """Wait for its end; returns at once if it was never started or is the calling thread."""
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
+        if self._thread.is_alive() and not self.is_current():
             self._thread.join(timeout_s)
 
     def begin(self, *, is_own: bool = False) -> None:

@@ -76,13 +76,13 @@ def test_a_window_that_never_takes_it_leaves_the_text_on_the_clipboard_with_a_no
 def pressed(bench, monkeypatch):
     """Set as soon as the keys that paste have been pressed."""
     _, insertion = bench
-    are_pressed, is_fetched = threading.Event(), insertion.backend._is_fetched
+    are_pressed, is_fetched = threading.Event(), insertion.backend._clipboards.is_fetched
 
-    def tell_and_wait():
+    def tell_and_wait(wait_s):
         are_pressed.set()
-        return is_fetched()
+        return is_fetched(wait_s)
 
-    monkeypatch.setattr(insertion.backend, "_is_fetched", tell_and_wait)
+    monkeypatch.setattr(insertion.backend._clipboards, "is_fetched", tell_and_wait)
     return are_pressed
 
 

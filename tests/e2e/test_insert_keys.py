@@ -96,13 +96,14 @@ def test_text_goes_nowhere_when_no_window_has_the_focus(bench, window, method):
 def test_a_key_pressed_while_the_clipboard_is_fetched_does_not_get_into_the_chord(bench, window, monkeypatch):
     """The next take begins with the same hotkey while the last one's text is about to be pasted."""
     desk, insertion = bench
-    fetch = insertion.backend._fetch
+    clipboards = insertion.backend._clipboards
+    fetch = clipboards.fetch
 
     def fetch_and_press(*arguments):
         desk.hardware.down("Control_R")
         return fetch(*arguments)
 
-    monkeypatch.setattr(insertion.backend, "_fetch", fetch_and_press)
+    monkeypatch.setattr(clipboards, "fetch", fetch_and_press)
     assert insertion.insert(TEXT, Method.PASTE) is Delivery.PASTED
     desk.hardware.up("Control_R")
     assert window.wait_for_text(TEXT) == TEXT

@@ -7,8 +7,9 @@
 | macOS | macos.py | CGEvent, Unicode | Cmd+V |
 | Wayland | wayland.py | wtype | Shift+Insert; our clipboard, or GNOME's, or wl-copy |
 
-backend.py is the contract, pasting.py the steps of a paste, inserter.py the thread that inserts and falls
-from one method to the next. Where no back end works, texts are copied with pyperclip.
+backend.py is the contract, clipboard.py that of the clipboards, pasting.py the steps of a paste, inserter.py
+the thread that inserts and falls from one method to the next. Where no back end works, texts are copied with
+pyperclip.
 """
 
 from __future__ import annotations

@@ -40,6 +40,7 @@ from handy_qwen.system.insert.backend import (
     clipboard_in_use,
     no_focus,
 )
+from handy_qwen.system.insert.clipboard import Clipboards
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.permissions import ALLOW_IT, consent
 from handy_qwen.system.session import Session
@@ -158,6 +159,65 @@ class _Saved:
     items: list[Item] = field(repr=False)
 
 
+class Pasteboard(Clipboards[int]):
+    """The pasteboard of macOS."""
+
+    def __init__(self, api: Quartz) -> None:
+        self._api = api
+        self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance
+        self._saved: list[Item] = []  # what comes back after the paste
+        self._ours = -1  # the change count of what we wrote
+        self._fetched = threading.Event()
+
+    def save(self, deadline: Deadline, _focus: int | None, *, is_lent: bool) -> None:
+        """See ``Clipboards``."""
+        count = self._api.change_count()
+        if is_lent and count == self._ours:
+            return  # what was saved before the last paste comes back
+        if self._taken is not None and self._taken.count == count:
+            return
+        self._taken = None
+        items: list[dict[str, bytes]] = []
+        left = KEEP_BYTES
+        for number, kinds in enumerate(self._api.kinds()):
+            items.append({})
+            for kind in kinds:
+                data = self._api.data(number, kind)
+                left -= len(data or b"")
+                if left < 0 or deadline.left_s() <= 0:
+                    raise clipboard_in_use()
+                if data is not None:
+                    items[-1][kind] = data
+        if self._api.change_count() != count:
+            raise clipboard_in_use()  # copied this very moment: a part of each was saved
+        self._taken = _Saved(count, [item for item in items if item])
+
+    def offer(self, text: str, _focus: int) -> None:
+        """See ``Clipboards``."""
+        if self._taken is not None:
+            self._saved, self._taken = self._taken.items, None
+        self._fetched = threading.Event()
+        self._ours = self._api.promise(text, MARKS, self._fetched.set)
+
+    def is_fetched(self, wait_s: float) -> bool:
+        """See ``Clipboards``."""
+        return self._fetched.wait(wait_s)
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``."""
+        return self._api.change_count() == self._ours
+
+    def restore(self) -> None:
+        """See ``Clipboards``."""
+        if self.is_ours():
+            self._api.write(self._saved)
+        self._saved = []
+
+    def keep(self, text: str) -> None:
+        """See ``Clipboards``."""
+        self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
+
+
 class MacOS(PastingBackend[int]):
     """The back end for macOS. The process of the active application stands for the window."""
 
@@ -175,10 +235,7 @@ class MacOS(PastingBackend[int]):
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         super().__init__(session, pause, may_release)
         self._api = Quartz()
-        self._taken: _Saved | None = None  # what is on the pasteboard now, saved in advance
-        self._saved: list[Item] = []  # what comes back after the paste
-        self._ours = -1  # the change count of what we wrote
-        self._fetched = threading.Event()
+        self._clipboards = Pasteboard(self._api)
 
     @classmethod
     def require_permission(cls) -> None:
@@ -230,48 +287,6 @@ class MacOS(PastingBackend[int]):
             raise no_focus()
         with self._injection.under_way():
             self._tap(chord[-1], sum(chord[:-1]), "v" if chord[-1] == KEY_V else "")
-
-    def _save(self, deadline: Deadline, _focus: int | None) -> None:
-        count = self._api.change_count()
-        if self._restoring.is_due and count == self._ours:
-            return  # what was saved before the last paste comes back
-        if self._taken is not None and self._taken.count == count:
-            return
-        self._taken = None
-        items: list[dict[str, bytes]] = []
-        left = KEEP_BYTES
-        for number, kinds in enumerate(self._api.kinds()):
-            items.append({})
-            for kind in kinds:
-                data = self._api.data(number, kind)
-                left -= len(data or b"")
-                if left < 0 or deadline.left_s() <= 0:
-                    raise clipboard_in_use()
-                if data is not None:
-                    items[-1][kind] = data
-        if self._api.change_count() != count:
-            raise clipboard_in_use()  # copied this very moment: a part of each was saved
-        self._taken = _Saved(count, [item for item in items if item])
-
-    def _offer(self, text: str, _focus: int) -> None:
-        if self._taken is not None:
-            self._saved, self._taken = self._taken.items, None
-        self._fetched = threading.Event()
-        self._ours = self._api.promise(text, MARKS, self._fetched.set)
-
-    def _is_fetched(self) -> bool:
-        return self._fetched.wait(self.FETCH_WAIT_S)
-
-    def _is_ours(self) -> bool:
-        return self._api.change_count() == self._ours
-
-    def _restore(self) -> None:
-        if self._is_ours():
-            self._api.write(self._saved)
-        self._saved = []
-
-    def _keep(self, text: str) -> None:
-        self._api.write([{TEXT_TYPE: text.encode(), MARKS[0]: b""}])
 
 
 def _units(character: str) -> int:

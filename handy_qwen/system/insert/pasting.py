@@ -12,15 +12,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Generic
 
 from handy_qwen.core.types import Method, Submit, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Inbox, Result
+from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
     Backend,
@@ -35,22 +34,20 @@ from handy_qwen.system.insert.backend import (
     is_deletable,
     unsupported,
 )
+from handy_qwen.system.insert.clipboard import Clipboards, Focus
 from handy_qwen.system.session import Session
 
 logger = logging.getLogger(__name__)
 
 POLL_S = 0.01
-ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
-ASK_AGAIN_S = 0.05
 
 Chord = tuple[int, ...]  # keys in the system's own codes: modifiers first, the key itself last
 
-Focus = TypeVar("Focus")  # what a back end knows about the window that is to get the keys
-
 
 class PastingBackend(Backend, ABC, Generic[Focus]):
-    """A back end that pastes. Subclasses implement the steps; see the head of this module."""
+    """A back end that pastes. Subclasses have the keys and the clipboards; see the head of this module."""
 
+    _clipboards: Clipboards[Focus]
     PASTE_LABEL: ClassVar[str]
     FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch what is pasted
     RESTORE_AFTER_S: float = 0.3  # programs may ask twice for one paste: once to look, once to take
@@ -75,9 +72,15 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
             Way(Method.COPY, f"clipboard ({cls.NAME})"),
         )
 
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+    @property
+    def clipboard_thread(self) -> WatchedThread | None:
         """See ``Backend``."""
-        self._save(Deadline(is_awaited), None)
+        return self._clipboards.thread
+
+    def prepare(self, is_awaited: Callable[[], bool]) -> None:
+        """Save the clipboard, unless that takes the focus: too soon at the press of a key."""
+        if self._clipboards.keeps_focus:
+            self._save(Deadline(is_awaited), None)
 
     def paste_text(self, text: str) -> Inserted:
         """See ``Backend``."""
@@ -85,7 +88,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         self._save(Deadline(), focus)
         self._restoring.after(self.RESTORE_AFTER_S)
         try:
-            self._offer(text, focus)
+            self._clipboards.offer(text, focus)
             self._press(self._paste_chord(focus), focus)
         except InsertError:
             self._restoring.now()
@@ -93,16 +96,16 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         except Unsure:
             self._restoring.forget()
             return UNKNOWN
-        if not self._is_fetched():
+        if not self._clipboards.is_fetched(self.FETCH_WAIT_S):
             self._restoring.forget()
-            return Inserted(None, may_copy=self._is_ours())
+            return Inserted(None, may_copy=self._clipboards.is_ours())
         self._restoring.after(self.RESTORE_AFTER_S)
         return Inserted(len(text))
 
     def copy(self, text: str) -> None:
         """See ``Backend``."""
         self._restoring.forget()
-        self._keep(text)
+        self._clipboards.keep(text)
 
     def submit(self, submit: Submit) -> None:
         """See ``Backend``."""
@@ -171,32 +174,11 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
     def _press(self, chord: Chord, focus: Focus) -> None:
         """Press ``chord`` while ``focus`` has the focus. Raises InsertError: not pressed; Unsure: perhaps."""
 
-    @abstractmethod
     def _save(self, deadline: Deadline, focus: Focus | None) -> None:
-        """Take the content of the clipboard, unless it is a text of ours that is still to be replaced.
+        self._clipboards.save(deadline, focus, is_lent=self._restoring.is_due)
 
-        ``focus`` is None in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
-        """
-
-    @abstractmethod
-    def _offer(self, text: str, focus: Focus) -> None:
-        """Put ``text`` on the clipboard, for ``focus``, until ``_restore``. Raises InsertError: in use."""
-
-    @abstractmethod
-    def _is_fetched(self) -> bool:
-        """Wait until the window has fetched the text; False: not within ``FETCH_WAIT_S``."""
-
-    @abstractmethod
-    def _is_ours(self) -> bool:
-        """Whether nothing has been copied since our text was offered."""
-
-    @abstractmethod
     def _restore(self) -> None:
-        """Put the saved content back, if our text is there. Raises InsertError: it is in use; try again."""
-
-    @abstractmethod
-    def _keep(self, text: str) -> None:
-        """Leave ``text`` on the clipboard for good, marked as private. Raises InsertError: it is in use."""
+        self._clipboards.restore()
 
 
 class DelayedRestore:
@@ -254,28 +236,3 @@ class DelayedRestore:
                     return self.AGAIN_S
             self._due_s = None
             return None
-
-
-def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-    """What ``call`` returns on the clipboard's thread. Raises InsertError: it failed, or took too long.
-
-    What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
-    """
-    future = inbox.put(call)
-    end_s = time.monotonic() + ANSWER_S
-    while (end_s - time.monotonic() if deadline is None else deadline.left_s()) > 0:
-        try:
-            return future.result(ASK_AGAIN_S)
-        except TimeoutError:
-            continue
-        except InsertError:
-            raise
-        except Exception:  # the thread has logged it; its message may quote the clipboard
-            raise InsertError(Message("The clipboard refused."), InsertReason.UNSUPPORTED_DESKTOP) from None
-    future.cancel()
-    raise unsupported(Message("An answering clipboard"))
-
-
-def described(problem: BaseException) -> str:
-    """What went wrong and where, for the log; without the message, which may quote the clipboard."""
-    return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, Protocol
 
@@ -40,10 +39,8 @@ from handy_qwen.core.types import KeyPermission, Method, Submit
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.files import replace_file
 from handy_qwen.message import Message, verbatim
-from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
     UNKNOWN,
-    Deadline,
     Inserted,
     MayRelease,
     Pause,
@@ -54,7 +51,7 @@ from handy_qwen.system.insert.backend import (
     unsupported,
 )
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
-from handy_qwen.system.insert.wayland_clipboard import TOOL_S, clipboards_for, run_tool
+from handy_qwen.system.insert.wayland_clipboard import TOOL_S, clipboards_for, clipboards_there, run_tool
 from handy_qwen.system.portal import (
     REMOTE_DESKTOP,
     DeniedError,
@@ -65,7 +62,7 @@ from handy_qwen.system.portal import (
     version_of,
 )
 from handy_qwen.system.session import Session
-from handy_qwen.system.wayland import clipboard, keyboard
+from handy_qwen.system.wayland import keyboard
 from handy_qwen.system.wayland.keyboard import VirtualKeyboard
 from handy_qwen.system.wayland.wire import WaylandError, offers, socket_path
 
@@ -326,23 +323,16 @@ class Wayland(PastingBackend[None]):
         if not self._clipboards.tells_fetches:
             self.RESTORE_AFTER_S = self.BLIND_RESTORE_AFTER_S
         self._permission = Permission()
-        self._has_own_keyboard = offers(self._path, keyboard.MANAGER)
+        self._has_own_keyboard = _has_own_keyboard(session)
         self._keyboard: Keyboard | None = None
         self._pressed_at_s = 0.0
 
     @classmethod
     def ways(cls, session: Session) -> tuple[Way, ...]:
         """See ``Backend``. Looks for protocols and tools, and asks the portal."""
-        path = socket_path(session.wayland)
-        has_tools = has_tool("wl-copy") and has_tool("wl-paste")
-        if session.wayland and offers(path, *clipboard.MANAGERS):
-            copying, can_copy = "data control", True
-        elif session.display and "GNOME" in session.desktop.split(":"):
-            copying, can_copy = "XWayland", True
-        else:
-            copying, can_copy = "wl-copy", has_tools
+        copying, can_copy = clipboards_there(session)
         keys = {
-            "a virtual keyboard": bool(session.wayland) and offers(path, keyboard.MANAGER),
+            "a virtual keyboard": _has_own_keyboard(session),
             "the portal": version_of(REMOTE_DESKTOP) is not None,
             "ydotool": has_tool("ydotool"),
         }
@@ -358,18 +348,7 @@ class Wayland(PastingBackend[None]):
     @classmethod
     def permission_in(cls, session: Session) -> KeyPermission:
         """See ``Backend``."""
-        has_own_keyboard = offers(socket_path(session.wayland), keyboard.MANAGER)
-        return _known(Permission(), has_own_keyboard=has_own_keyboard)
-
-    @property
-    def clipboard_thread(self) -> WatchedThread | None:
-        """See ``Backend``."""
-        return self._clipboards.thread
-
-    def prepare(self, is_awaited: Callable[[], bool]) -> None:
-        """Save the clipboard, unless that takes the focus: too soon at the press of a key."""
-        if self._clipboards.keeps_focus:
-            super().prepare(is_awaited)
+        return _known(Permission(), has_own_keyboard=_has_own_keyboard(session))
 
     def hasten(self) -> None:
         """See ``Backend``: the keyboard, while the text is being made."""
@@ -486,25 +465,9 @@ class Wayland(PastingBackend[None]):
         if keyboard is not None:
             keyboard.close()
 
-    # --- clipboard ---------------------------------------------------------------------------------
 
-    def _save(self, deadline: Deadline, _focus: None) -> None:
-        self._clipboards.save(deadline, is_lent=self._restoring.is_due)
-
-    def _offer(self, text: str, _focus: None) -> None:
-        self._clipboards.offer(text)
-
-    def _is_fetched(self) -> bool:
-        return self._clipboards.is_fetched(self.FETCH_WAIT_S)
-
-    def _is_ours(self) -> bool:
-        return self._clipboards.is_ours()
-
-    def _restore(self) -> None:
-        self._clipboards.restore()
-
-    def _keep(self, text: str) -> None:
-        self._clipboards.keep(text)
+def _has_own_keyboard(session: Session) -> bool:
+    return bool(session.wayland) and offers(socket_path(session.wayland), keyboard.MANAGER)
 
 
 def _known(permission: Permission, *, has_own_keyboard: bool) -> KeyPermission:

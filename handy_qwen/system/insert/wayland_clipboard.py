@@ -3,7 +3,7 @@
 | way | focus | who fetched | where |
 |---|---|---|---|
 | data control (``DataControl``) | kept | counted | KDE, wlroots, niri, COSMIC, Hyprland |
-| X selections by way of XWayland (``XSelections``) | kept | counted | GNOME, which hands them on |
+| X selections by way of XWayland (``GnomeSelections``) | kept | counted | GNOME, which hands them on |
 | wl-clipboard (``ToolClipboards``) | lost for a moment, up to eleven times a text | unknown | the rest |
 
 Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and keeps what was there.
@@ -14,97 +14,41 @@ from __future__ import annotations
 import logging
 import shutil
 import subprocess
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
 
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message, verbatim
-from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, Unsure, clipboard_in_use, unsupported
+from handy_qwen.system.insert.backend import (
+    KEEP_BYTES,
+    Deadline,
+    Unsure,
+    clipboard_in_use,
+    has_tool,
+    unsupported,
+)
+from handy_qwen.system.insert.clipboard import Clipboards, ServedClipboards
 from handy_qwen.system.session import Session
-from handy_qwen.system.wayland.clipboard import PRIVATE_KIND, TEXT_KINDS, Content, DataControl
-from handy_qwen.system.wayland.clipboard import Offer as ControlOffer
-from handy_qwen.system.wayland.wire import socket_path
-from handy_qwen.system.x11.clipboard import Clipboard, Offer
-from handy_qwen.system.x11.connection import connect
-from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.wayland.clipboard import MANAGERS, PRIVATE_KIND, TEXT_KINDS, Content, DataControl
+from handy_qwen.system.wayland.wire import offers, socket_path
+from handy_qwen.system.x11.clipboard import XSelections
 
 logger = logging.getLogger(__name__)
 
 TOOL_S = 20.0
 READ_S = 5.0  # how long a program may take to hand over what it has copied
-CLOSE_S = 3.0
 TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
 NO_PRIMARY = b"rimary selection"
 EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
 
 
-class Clipboards(ABC):
-    """CLIPBOARD and PRIMARY, lent for a paste. For the inserter's thread, but for ``keep``: any.
-
-    Attributes:
-        NAME: What it works with, for people.
-        tells_fetches: Whether it knows when the text was fetched.
-        keeps_focus: Whether the window keeps the focus while it is used.
-    """
-
-    NAME: ClassVar[str]
-    tells_fetches: ClassVar = True
-    keeps_focus: ClassVar = True
-
-    @property
-    def thread(self) -> WatchedThread | None:
-        """For the watchdog, if it has one."""
-        return None
-
-    @abstractmethod
-    def save(self, deadline: Deadline, *, is_lent: bool) -> None:
-        """Take what is there. A text of ours that is still to be replaced (``is_lent``) is no content.
-
-        Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
-        """
-
-    @abstractmethod
-    def offer(self, text: str) -> None:
-        """Put ``text`` there.
-
-        Raises:
-            InsertError: It cannot be done.
-        """
-
-    def arm(self) -> None:  # noqa: B027 (where nobody can tell)
-        """The chord is about to be pressed: who fetches from now on is the window."""
-
-    def is_fetched(self, wait_s: float) -> bool:  # noqa: ARG002 (for subclasses)
-        """Wait until the text was fetched; False: not in time. True where nobody can tell."""
-        return True
-
-    def is_ours(self) -> bool:
-        """Whether nothing has been copied since, as far as can be told."""
-        return True
-
-    @abstractmethod
-    def restore(self) -> None:
-        """Put back what was saved, where our text still is."""
-
-    @abstractmethod
-    def keep(self, text: str) -> None:
-        """Leave ``text`` on CLIPBOARD for good, marked as private."""
-
-    def close(self) -> None:  # noqa: B027 (there may be nothing)
-        """Release everything."""
-
-
-def clipboards_for(session: Session) -> Clipboards:
+def clipboards_for(session: Session) -> Clipboards[None]:
     """The best that can be had here.
 
     Raises:
         InsertError: There is none.
     """
-    for way in (ControlledClipboards, XSelections):
+    for way in (ControlledClipboards, GnomeSelections):
         try:
             return way(session)
         except InsertError as problem:
@@ -112,47 +56,16 @@ def clipboards_for(session: Session) -> Clipboards:
     return ToolClipboards()
 
 
-class ServedClipboards(Clipboards):
-    """Those that we own ourselves, on a thread of their own. Subclasses say how to save and to offer."""
-
-    def __init__(self, server: DataControl | Clipboard) -> None:
-        self._server = server
-        self._offer: ControlOffer | Offer = ControlOffer()
-
-    @property
-    def thread(self) -> WatchedThread | None:
-        """See ``Clipboards``."""
-        return self._server.thread
-
-    def arm(self) -> None:
-        """See ``Clipboards``."""
-        self._offer.is_armed = True
-
-    def is_fetched(self, wait_s: float) -> bool:
-        """See ``Clipboards``."""
-        self._offer.settled.wait(wait_s)
-        if not self._offer.is_fetched:
-            self._leave()
-        return self._offer.is_fetched
-
-    def is_ours(self) -> bool:
-        """See ``Clipboards``."""
-        return not self._offer.is_lost
-
-    def keep(self, text: str) -> None:
-        """See ``Clipboards``."""
-        self._server.copy(text)
-
-    def close(self) -> None:
-        """See ``Clipboards``."""
-        self._server.close(CLOSE_S)
-
-    @abstractmethod
-    def _leave(self) -> None:
-        """Keep the text that was offered."""
+def clipboards_there(session: Session) -> tuple[str, bool]:
+    """The name of those that ``clipboards_for`` would choose, and whether they can be had."""
+    if session.wayland and offers(socket_path(session.wayland), *MANAGERS):
+        return ControlledClipboards.NAME, True
+    if GnomeSelections.are_there(session):
+        return GnomeSelections.NAME, True
+    return ToolClipboards.NAME, has_tool("wl-copy") and has_tool("wl-paste")
 
 
-class ControlledClipboards(ServedClipboards):
+class ControlledClipboards(ServedClipboards[None]):
     """By data control."""
 
     NAME = "data control"
@@ -161,19 +74,14 @@ class ControlledClipboards(ServedClipboards):
         self._control = DataControl(socket_path(session.wayland))
         super().__init__(self._control)
         self._there: dict[str, Content | None] = {}
-        self._offered = ControlOffer()
 
-    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+    def save(self, deadline: Deadline, _focus: None, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
         """See ``Clipboards``."""
         self._there = self._control.save(deadline)
 
-    def offer(self, text: str) -> None:
+    def offer(self, text: str, _focus: None) -> None:
         """See ``Clipboards``."""
-        self._offer = self._offered = self._control.offer(text, self._there)
-
-    def restore(self) -> None:
-        """See ``Clipboards``."""
-        self._control.withdraw(self._offered)
+        self._offered = self._control.offer(text, self._there)
 
     def close(self) -> None:
         """See ``Clipboards``. What we still serve is handed to wl-copy, which stays: it would be lost."""
@@ -187,11 +95,8 @@ class ControlledClipboards(ServedClipboards):
         except (InsertError, Unsure) as problem:
             logger.info("what was copied ends with the program: %s", type(problem).__name__)
 
-    def _leave(self) -> None:
-        self._control.leave(self._offered)
 
-
-class XSelections(ServedClipboards):
+class GnomeSelections(XSelections[None]):
     """By the X server that shows X windows on GNOME: Mutter hands its selections on, both ways.
 
     KWin does so only while an X window has the focus, but has data control.
@@ -200,43 +105,14 @@ class XSelections(ServedClipboards):
     NAME = "XWayland"
 
     def __init__(self, session: Session) -> None:
-        if not session.display or "GNOME" not in session.desktop.split(":"):
+        if not self.are_there(session):
             raise unsupported(Message("GNOME's XWayland"))
-        self._display = session.display
-        self._clipboard = Clipboard(self._display)
-        super().__init__(self._clipboard)
-        self._cache: SelectionCache | None = None
-        self._there: dict[str, Snapshot] = {}
-        self._offered = Offer(0)
+        super().__init__(session.display)
 
-    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
-        """See ``Clipboards``."""
-        try:
-            if self._cache is None:
-                self._cache = SelectionCache(connect(self._display, is_listening=True))
-            self._there = self._cache.fetch(SELECTIONS, self._clipboard.window, deadline)
-        except InsertError as problem:
-            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
-                self._cache.close()
-                self._cache = None
-            raise
-
-    def offer(self, text: str) -> None:
-        """See ``Clipboards``."""
-        self._offer = self._offered = self._clipboard.offer(text, 0, self._there)
-
-    def restore(self) -> None:
-        """See ``Clipboards``. After a fetch the clipboard's own thread has done it."""
-        self._clipboard.withdraw(self._offered)
-
-    def _leave(self) -> None:
-        self._clipboard.leave(self._offered)
-
-    def close(self) -> None:
-        """See ``Clipboards``."""
-        super().close()
-        if self._cache is not None:
-            self._cache.close()
+    @staticmethod
+    def are_there(session: Session) -> bool:
+        """Whether this is GNOME, with XWayland."""
+        return bool(session.display) and "GNOME" in session.desktop.split(":")
 
 
 class ToolError(InsertError):
@@ -298,7 +174,7 @@ class _Saved:
     is_private: bool = False
 
 
-class ToolClipboards(Clipboards):
+class ToolClipboards(Clipboards[None]):
     """By wl-copy, which serves one format, and wl-paste. What is not text comes back in its richest one."""
 
     NAME = "wl-copy"
@@ -308,7 +184,7 @@ class ToolClipboards(Clipboards):
         self._saved: dict[Options, _Saved | None] = {}  # by clipboard; None: it was empty
         self._ours = b""
 
-    def save(self, deadline: Deadline, *, is_lent: bool) -> None:  # noqa: ARG002 (each tool has its own limit)
+    def save(self, deadline: Deadline, _focus: None, *, is_lent: bool) -> None:  # noqa: ARG002 (each tool has its own limit)
         """See ``Clipboards``."""
         if not is_lent:
             self._saved = {}
@@ -321,11 +197,19 @@ class ToolClipboards(Clipboards):
             if options not in self._saved or now is None or now.data != self._ours:
                 self._saved[options] = now
 
-    def offer(self, text: str) -> None:
+    def offer(self, text: str, _focus: None) -> None:
         """See ``Clipboards``."""
         self._ours = text.encode()
         for options in self._saved:
             self._write(options, _Saved(TEXT_KINDS[0], self._ours, is_private=True))
+
+    def is_fetched(self, wait_s: float) -> bool:  # noqa: ARG002 (nobody can tell)
+        """See ``Clipboards``."""
+        return True
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``. Nobody can tell."""
+        return True
 
     def restore(self) -> None:
         """See ``Clipboards``."""

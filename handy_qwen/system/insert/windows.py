@@ -27,20 +27,17 @@ from typing import ClassVar
 from handy_qwen.core.types import Submit, Target, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.insert.backend import (
-    Deadline,
     Inserted,
     MayRelease,
     Pause,
     always,
     chunks,
-    clipboard_in_use,
     no_focus,
 )
-from handy_qwen.system.insert.pasting import Chord, PastingBackend, ask
+from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.insert.win32 import EXTENDED, KEYUP, UNICODE, KeyEvent, Win32
-from handy_qwen.system.insert.windows_clipboard import Promise, WindowsClipboard
+from handy_qwen.system.insert.windows_clipboard import WindowsClipboard
 from handy_qwen.system.session import Session
 
 VK_BACK, VK_TAB, VK_RETURN, VK_INSERT, VK_V = 0x08, 0x09, 0x0D, 0x2D, 0x56
@@ -77,13 +74,7 @@ class Windows(PastingBackend[int]):
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         super().__init__(session, pause, may_release)
         self._api = Win32()
-        self._clipboard = WindowsClipboard(self._api)
-        self._promise: Promise | None = None  # of the last paste
-
-    @property
-    def clipboard_thread(self) -> WatchedThread:
-        """See ``Backend``."""
-        return self._clipboard.thread
+        self._clipboards = WindowsClipboard(self._api)
 
     def focused(self) -> Target:
         """See ``Backend``."""
@@ -138,7 +129,7 @@ class Windows(PastingBackend[int]):
     def close(self) -> None:
         """See ``Backend``."""
         super().close()
-        self._clipboard.close(3.0)
+        self._clipboards.close()
 
     def _await_focus(self) -> int:
         window = self._api.foreground()
@@ -180,30 +171,6 @@ class Windows(PastingBackend[int]):
                 raise InsertError(Message("Windows refused the keys."), InsertReason.DENIED_BY_USER)
             if sent < len(events):
                 self._api.send(events[sent:])
-
-    def _save(self, deadline: Deadline, _focus: int | None) -> None:
-        try:
-            ask(self._clipboard.inbox, lambda: self._clipboard.save(deadline), deadline)
-        except InsertError as problem:
-            raise clipboard_in_use() from problem
-
-    def _offer(self, text: str, focus: int) -> None:
-        promise = Promise(text, self._api.process(focus))
-        ask(self._clipboard.inbox, lambda: self._clipboard.promise(promise))
-        self._promise = promise
-
-    def _is_fetched(self) -> bool:
-        return self._promise is not None and self._promise.fetched.wait(self.FETCH_WAIT_S)
-
-    def _is_ours(self) -> bool:
-        return self._clipboard.is_ours()
-
-    def _restore(self) -> None:
-        if (promise := self._promise) is not None:
-            ask(self._clipboard.inbox, lambda: self._clipboard.restore(promise))
-
-    def _keep(self, text: str) -> None:
-        ask(self._clipboard.inbox, lambda: self._clipboard.keep(text))
 
     def _held(self) -> list[int]:
         return [key for key in MODIFIERS if self._api.is_down(key)]

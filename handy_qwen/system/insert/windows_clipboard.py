@@ -27,7 +27,7 @@ from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Inbox, WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ANSWER_S, described
+from handy_qwen.system.insert.clipboard import ANSWER_S, CLOSE_S, Clipboards, ask, described
 from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDERFORMAT, NotMemory, Win32
 
 logger = logging.getLogger(__name__)
@@ -72,22 +72,24 @@ class Saved:
     formats: dict[int, bytes] = field(repr=False)
 
 
-class WindowsClipboard:
+class WindowsClipboard(Clipboards[int]):
     """The clipboard, through a message-only window of our own. Raises InsertError: it cannot be created.
 
-    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls; ``save``,
-    ``promise``, ``restore`` and ``keep`` are for it, through ``inbox``. If it dies, whoever waits for it gets
-    an error, and the watchdog starts it again.
+    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls, which come to it
+    through an inbox. If it dies, whoever waits for it gets an error, and the watchdog starts it again.
     """
+
+    thread: WatchedThread
 
     def __init__(self, api: Win32) -> None:
         self._api = api
         self._window = 0
         self._ready = threading.Event()
-        self._promise: Promise | None = None
+        self._promise: Promise | None = None  # what is there
+        self._last: Promise | None = None  # what was offered last
         self._taken: Saved | None = None  # what is there now, saved in advance
         self._saved: Saved | None = None  # what comes back after the paste
-        self.inbox = self._new_inbox()
+        self._inbox = self._new_inbox()
         self.thread = WatchedThread("clipboard", self._run, on_revive=self._revive)
         self.thread.start()
         if not self._ready.wait(ANSWER_S) or not self._window:
@@ -95,15 +97,41 @@ class WindowsClipboard:
 
     # --- any thread ----------------------------------------------------------------------------------
 
+    def save(self, deadline: Deadline, _focus: int | None, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+        """See ``Clipboards``."""
+        try:
+            ask(self._inbox, lambda: self._take(deadline), deadline)
+        except InsertError as problem:
+            raise clipboard_in_use() from problem
+
+    def offer(self, text: str, focus: int) -> None:
+        """See ``Clipboards``."""
+        promise = Promise(text, self._api.process(focus))
+        ask(self._inbox, lambda: self._make(promise))
+        self._last = promise
+
+    def is_fetched(self, wait_s: float) -> bool:
+        """See ``Clipboards``."""
+        return self._last is not None and self._last.fetched.wait(wait_s)
+
     def is_ours(self) -> bool:
-        """Whether nobody has copied anything since our text."""
+        """See ``Clipboards``."""
         return self._api.owner() == self._window
 
-    def close(self, timeout_s: float) -> None:
+    def restore(self) -> None:
+        """See ``Clipboards``."""
+        if (promise := self._last) is not None:
+            ask(self._inbox, lambda: self._give_back(promise))
+
+    def keep(self, text: str) -> None:
+        """See ``Clipboards``."""
+        ask(self._inbox, lambda: self._leave(text))
+
+    def close(self) -> None:
         """End the thread. What we promised is rendered before."""
         self.thread.may_end()
         self._api.wake(self._window)
-        self.thread.join(timeout_s)
+        self.thread.join(CLOSE_S)
 
     def _new_inbox(self) -> Inbox:
         return Inbox(lambda: self._api.wake(self._window))
@@ -111,11 +139,11 @@ class WindowsClipboard:
     def _revive(self) -> None:
         """The thread died, and its window with it. Called on the watchdog's thread."""
         self._promise, self._taken, self._saved = None, None, None
-        self.inbox = self._new_inbox()
+        self._inbox = self._new_inbox()
 
     # --- the thread "clipboard" ----------------------------------------------------------------------
 
-    def save(self, deadline: Deadline) -> None:
+    def _take(self, deadline: Deadline) -> None:
         """Take what is there, so that it can come back. Raises InsertError: not to be had, or not in time."""
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
             return  # the text before this one is there, or nothing has changed since
@@ -138,7 +166,7 @@ class WindowsClipboard:
                     formats[format_id] = data
             self._taken = Saved(self._api.sequence(), formats)  # it changes when promises are kept
 
-    def promise(self, promise: Promise) -> None:
+    def _make(self, promise: Promise) -> None:
         """Replace all, saved before, by ``promise``. Raises InsertError: in use, or changed since."""
         with self._opened():
             if not self._is_lent():
@@ -152,7 +180,7 @@ class WindowsClipboard:
                 raise
             self._promise = promise
 
-    def restore(self, promise: Promise) -> None:
+    def _give_back(self, promise: Promise) -> None:
         """Put back what was there, if ``promise`` still is. Raises InsertError: in use; try again."""
         if promise is not self._promise:
             return  # a later paste has taken over, and what was saved with it
@@ -161,7 +189,7 @@ class WindowsClipboard:
                 self._put_back()
         self._promise, self._saved = None, None
 
-    def keep(self, text: str) -> None:
+    def _leave(self, text: str) -> None:
         """Put ``text`` on the clipboard for good. Raises InsertError: another program keeps it open."""
         with self._opened():
             self._promise, self._saved = None, None
@@ -173,7 +201,7 @@ class WindowsClipboard:
         except Exception as problem:
             logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
-            self.inbox.reject(unsupported(Message("The clipboard")))
+            self._inbox.reject(unsupported(Message("The clipboard")))
             self._ready.set()
 
     def _on_ready(self, window: int) -> None:
@@ -189,7 +217,7 @@ class WindowsClipboard:
             elif message == WM_RENDERALLFORMATS:
                 self._render_all()
             elif message == WM_APP:
-                self.inbox.run()
+                self._inbox.run()
                 if self.thread.is_ending():
                     self._api.quit()
         except Exception as problem:  # Windows calls this: it could not go any further
@@ -249,7 +277,7 @@ class WindowsClipboard:
             promise.fetched.set()
         elif promise.renewals > 0:
             promise.renewals -= 1
-            self.inbox.put(lambda: self._renew(promise))
+            self._inbox.put(lambda: self._renew(promise))
 
     def _render_all(self) -> None:
         """Our window goes: whoever pastes later must still get the text."""

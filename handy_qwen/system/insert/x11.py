@@ -15,22 +15,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar
 
 from handy_qwen.core.types import Submit, Target, TextAround
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import WatchedThread
 from handy_qwen.system.accessibility import text_around_cursor
 from handy_qwen.system.insert.backend import Deadline, Inserted, MayRelease, Pause, always
 from handy_qwen.system.insert.pasting import Chord, PastingBackend
 from handy_qwen.system.session import Session
 from handy_qwen.system.x11 import keymap as km
-from handy_qwen.system.x11.clipboard import Clipboard, Offer
+from handy_qwen.system.x11.clipboard import WindowSelections
 from handy_qwen.system.x11.connection import connect, disconnect
 from handy_qwen.system.x11.keyboard import CHUNK, Keyboard
-from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
+from handy_qwen.system.x11.selection import SELECTIONS
 from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_terminal
 
 logger = logging.getLogger(__name__)
@@ -57,17 +56,8 @@ class X11(PastingBackend[FocusedWindow]):
         self._connection = connect(self._display)
         wait_s = self.RELEASE_WAIT_S
         self._keyboard = Keyboard(self._connection, self._injection, pause, wait_s, may_release)
-        self._clipboard = Clipboard(self._display)
-        self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
-        self._there: dict[str, Snapshot] = {}
-        self._offered = Offer(0)
-        self._text = ""
+        self._clipboards: WindowSelections = WindowSelections(self._display, self._focus)
         self._typed_at_s = 0.0
-
-    @property
-    def clipboard_thread(self) -> WatchedThread:
-        """See ``Backend``."""
-        return self._clipboard.thread
 
     def focused(self) -> Target:
         """See ``Backend``."""
@@ -89,7 +79,7 @@ class X11(PastingBackend[FocusedWindow]):
 
     def clipboard_text(self) -> str:
         """See ``Backend``."""
-        content = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]].content or {}
+        content = self._clipboards.fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]].content or {}
         texts = (content[kind] for kind in ("UTF8_STRING", "text/plain;charset=utf-8") if kind in content)
         return next((value.data.decode("utf-8", "replace") for value in texts), "")
 
@@ -110,9 +100,7 @@ class X11(PastingBackend[FocusedWindow]):
             self._keyboard.rest()
         except InsertError as problem:
             logger.debug("spare keys were not freed: %s", problem.reason.name)
-        self._clipboard.close(3.0)
-        if self._cache is not None:
-            self._cache.close()
+        self._clipboards.close()
         self._focus.close()
         disconnect(self._connection)
 
@@ -137,60 +125,3 @@ class X11(PastingBackend[FocusedWindow]):
     def _press_often(self, chord: Chord, times: int, focus: FocusedWindow) -> None:
         for start in range(0, times, CHUNK):
             self._keyboard.chord(*chord, window=focus, times=min(CHUNK, times - start))
-
-    def _save(self, deadline: Deadline, focus: FocusedWindow | None) -> None:
-        if focus is None:
-            if self._cache is not None:
-                self._cache.try_again()
-            self._fetch(SELECTIONS, deadline)
-            return
-        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
-        # the text would not be replaced.
-        application = self._focus.target().application
-        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(focus.window)
-        self._there = self._fetch(SELECTIONS if with_primary else SELECTIONS[:1], deadline)
-
-    def _offer(self, text: str, focus: FocusedWindow) -> None:
-        self._text = text
-        self._offered = self._clipboard.offer(text, focus.window, self._there)
-        self._offered.is_armed = True
-
-    def _is_fetched(self) -> bool:
-        offer = self._offered
-        offer.settled.wait(self.FETCH_WAIT_S)
-        if not offer.is_fetched:
-            try:
-                self._clipboard.leave(offer)
-            except InsertError as problem:  # it has been sent all the same
-                logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
-        return offer.is_fetched
-
-    def _restore(self) -> None:
-        if not self._offered.is_fetched:  # otherwise the clipboard's thread does it, after the last fetch
-            self._clipboard.withdraw(self._offered)
-
-    def _keep(self, text: str) -> None:
-        self._clipboard.copy(text)
-
-    def _fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
-        """What is on ``selections``; raises if it cannot be had in time."""
-        try:
-            if self._cache is None:
-                self._cache = SelectionCache(connect(self._display, is_listening=True))
-            return self._cache.fetch(selections, self._clipboard.window, deadline)
-        except InsertError as problem:
-            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
-                self._cache.close()
-                self._cache = None
-            raise
-
-    def _is_ours(self) -> bool:
-        """See ``PastingBackend``. Clipboard managers may take over the text that they see."""
-        if not self._offered.is_lost:
-            return True
-        try:
-            there = self._fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
-        except InsertError:
-            return False
-        values = there.content.values() if there.content else ()
-        return not there.owner or any(value.data == self._text.encode() for value in values)

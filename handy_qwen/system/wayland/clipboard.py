@@ -1,14 +1,7 @@
 """The clipboards of a compositor with data control: read and owned without a window, so without the focus.
 
-    offer: own, knowing what was there -> (chord is pressed) -> a program fetches a text -> what was there
-           comes back, if it still is ours to replace
-
-"Comes back" means that we go on serving it. Nobody tells who fetches; clipboard managers do at once when
-something is offered, so only a fetch after the chord counts, and not that of the mark for private texts.
-
-Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of ``DataControl``
-hand it a task and may be called from any thread. If the thread dies, callers that wait get an error, and the
-watchdog starts it again with a new connection.
+Nobody tells who fetches; clipboard managers do at once when something is offered, so only a fetch after the
+chord counts, and not that of the mark for private texts.
 
 Source: ext-data-control-v1 (Plasma 6.2, sway 1.11, niri, COSMIC), wlr-data-control-unstable-v1 (the others).
 """
@@ -18,16 +11,15 @@ from __future__ import annotations
 import logging
 import os
 import select
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from handy_qwen.errors import InsertError
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Result, SelectableInbox, WatchedThread
 from handy_qwen.system.insert.backend import KEEP_BYTES, Deadline, clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.insert.clipboard import ClipboardServer, Offer
 from handy_qwen.system.wayland.wire import SEAT, Connection, Interface, Thing, WaylandError
 
 logger = logging.getLogger(__name__)
@@ -72,16 +64,6 @@ PROTOCOLS = (_names("ext_data_control", 1), _names("zwlr_data_control", 2))
 MANAGERS = tuple(names.manager for names in PROTOCOLS)
 
 
-@dataclass
-class Offer:
-    """A text offered for one paste."""
-
-    is_armed: bool = False  # before, no fetch counts
-    is_fetched: bool = False
-    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
-    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
-
-
 class _Source:
     """What we own, of one selection."""
 
@@ -98,27 +80,21 @@ class _Sending:
     end_s: float
 
 
-class DataControl:
+class DataControl(ClipboardServer):
     """The selections of the compositor at ``path``.
 
     Attributes:
-        thread: For the watchdog.
         left: What CLIPBOARD held of ours when it was closed, which nobody serves any more; None: nothing.
-
-    Raises:
-        InsertError: It cannot be reached, or has no data control.
     """
+
+    LOST = (WaylandError,)
 
     def __init__(self, path: str) -> None:
         self._path = path
         self.left: Content | None = None
-        self._inbox = SelectableInbox()
-        self._connect()
-        self.thread = WatchedThread("clipboard", self._run, on_revive=self._connect)
-        self.thread.start()
+        super().__init__()
 
-    def _connect(self) -> None:
-        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+    def _open(self) -> None:
         try:
             connection = Connection(self._path)
         except WaylandError as exc:
@@ -132,7 +108,6 @@ class DataControl:
         self._kinds: dict[int, list[str]] = {}  # of each of these
         self._ours: dict[str, _Source] = {}
         self._saved: dict[str, Content | None] = {}  # what comes back; None: it was empty
-        self._offer: Offer | None = None
         self._sendings: dict[int, _Sending] = {}  # by descriptor
         try:
             self._manager = connection.bind(names.manager, names.most)
@@ -145,9 +120,6 @@ class DataControl:
         except WaylandError as exc:
             connection.close()
             raise unsupported(Message("The clipboard of this compositor")) from exc
-        if self._inbox.is_over:  # only now: one that no thread empties lets its callers wait
-            self._inbox.close()
-            self._inbox = SelectableInbox()
 
     # --- any thread --------------------------------------------------------------------------------
 
@@ -170,65 +142,16 @@ class DataControl:
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
-    def withdraw(self, offer: Offer) -> None:
-        """Bring back what was there, where the selection still is ours."""
-        self._do(lambda: self._restore() if self._offer is offer else None)
-
-    def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
-
-        def settle() -> None:
-            if self._offer is offer:
-                self._restore() if offer.is_lost else self._forget()
-
-        self._do(settle)
-
-    def copy(self, text: str) -> None:
-        """Own CLIPBOARD with ``text`` for good."""
-        self._do(lambda: self._keep(text_content(text)))
-
-    def close(self, timeout_s: float) -> None:
-        """Bring back what is still due, end the thread. What we own goes with it."""
-        if self.thread.is_ending():
-            return
-        self.thread.may_end()
-        self._inbox.put(lambda: None)  # wakes the thread
-        self.thread.join(timeout_s)
-        if not self.thread.is_alive():
-            self._inbox.close()
-
-    def _do(self, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-        def guardedly() -> Result:
-            try:
-                return call()
-            except WaylandError as exc:
-                raise unsupported(Message("The clipboard of this compositor")) from exc
-
-        return ask(self._inbox, guardedly, deadline)
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except WaylandError as exc:
+            raise unsupported(Message("The clipboard of this compositor")) from exc
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            while not self.thread.is_ending():
-                self._step()
-            self._restore()
-            if (own := self._ours.get(CLIPBOARD)) is not None:
-                self.left = own.content
-            self._connection.roundtrip()
-        except WaylandError as exc:
-            logger.info("the clipboard is lost: %s", exc)
-        except Exception as problem:
-            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
-        finally:
-            self._lose_offer()
-            for descriptor in list(self._sendings):
-                self._end_sending(descriptor)
-            self._connection.close()
-            self._inbox.reject(unsupported(Message("The clipboard")))
-
     def _step(self) -> None:
-        """Wait for something to happen and deal with it."""
         self.thread.end()
         wait_s = 1.0 if self._sendings else None
         sources = [self._connection.fileno(), self._inbox.fileno()]
@@ -238,10 +161,7 @@ class DataControl:
             self._connection.take_in()
         self._send_on(writable)
         if self._inbox.fileno() in readable:
-            try:
-                self._inbox.run()
-            except Exception as problem:  # the caller gets it, too
-                logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
+            self._take_calls()
 
     def _selections(self) -> Sequence[str]:
         return SELECTIONS if self._has_primary else SELECTIONS[:1]
@@ -257,9 +177,9 @@ class DataControl:
             self._own(selection, content).offer = offer
         self._connection.roundtrip()
 
-    def _keep(self, content: Content) -> None:
+    def _keep(self, text: str) -> None:
         self._saved.pop(CLIPBOARD, None)
-        self._own(CLIPBOARD, content)
+        self._own(CLIPBOARD, text_content(text))
         self._connection.roundtrip()
 
     def _restore(self) -> None:
@@ -276,6 +196,17 @@ class DataControl:
     def _forget(self) -> None:
         self._offer = None
         self._saved.clear()
+
+    def _hand_over(self) -> None:
+        """Nobody takes it over by itself."""
+        if (own := self._ours.get(CLIPBOARD)) is not None:
+            self.left = own.content
+        self._connection.roundtrip()
+
+    def _disconnect(self) -> None:
+        for descriptor in list(self._sendings):
+            self._end_sending(descriptor)
+        self._connection.close()
 
     def _own(self, selection: str, content: Content) -> _Source:
         source = _Source(self._manager.ask("create_data_source", made=self._names.source), content)
@@ -319,11 +250,6 @@ class DataControl:
             self._saved.pop(selection, None)
             if selection == CLIPBOARD:
                 self._lose_offer()
-
-    def _lose_offer(self) -> None:
-        if self._offer is not None:
-            self._offer.is_lost = True
-            self._offer.settled.set()
 
     def _send_on(self, ready: Sequence[int]) -> None:
         for descriptor in ready:

@@ -1,41 +1,34 @@
 """Owns CLIPBOARD and PRIMARY on a thread of its own, and notices who fetched.
 
-    offer: own, knowing what was there -> (chord is pressed) -> the focused program's fetch
-           -> a moment for its second look -> what was there comes back, if it still is ours to replace
-
-"Comes back" means that we go on serving it. A fetch counts when it comes from the connection, or the
-process, of the window that had the focus; clipboard managers fetch everything at once and would fool a
-counter.
-
-Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of
-``Clipboard`` hand it a task and may be called from any thread. If the thread dies, callers that wait
-get an error, and the watchdog starts it again with a new connection.
+A fetch counts when it comes from the connection, or the process, of the window that had the focus; clipboard
+managers fetch everything at once and would fool a counter. A program may look twice, so what was there comes
+back a moment after its last fetch.
 """
 
 from __future__ import annotations
 
 import logging
 import select
-import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 
+from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.message import Message
-from handy_qwen.runtime.worker import Result, SelectableInbox, WatchedThread
-from handy_qwen.system.insert.backend import clipboard_in_use, unsupported
-from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.insert.backend import Deadline, clipboard_in_use
+from handy_qwen.system.insert.clipboard import ClipboardServer, Focus, Offer, ServedClipboards
 from handy_qwen.system.x11.connection import LOST, connect, guarded
 from handy_qwen.system.x11.selection import (
     PRIVATE_FORMAT,
+    SELECTIONS,
     Content,
     NotFetchedError,
+    SelectionCache,
     SelectionOwner,
     Snapshot,
     text_content,
 )
-from handy_qwen.system.x11.windows import is_same_program
+from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_same_program, is_terminal
 
 logger = logging.getLogger(__name__)
 
@@ -43,42 +36,17 @@ GRACE_S = 0.3  # programs may ask twice for one paste: once to look, once to tak
 HAND_OVER_S = 1.0
 
 
-@dataclass
-class Offer:
-    """A text offered for one paste, to the program of the window ``reader``; 0: to any."""
+class Clipboard(ClipboardServer):
+    """The two selections of the X server ``name``."""
 
-    reader: int
-    is_armed: bool = False  # before, no fetch counts
-    is_fetched: bool = False
-    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
-    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
-
-
-class Clipboard:
-    """The two selections of the X server ``name``.
-
-    Attributes:
-        thread: For the watchdog.
-
-    Raises:
-        InsertError: Can't reach the X server.
-    """
+    LOST = LOST
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self._inbox = SelectableInbox()
-        self._connect()
-        self.thread = WatchedThread("clipboard", self._run, on_revive=self._connect)
-        self.thread.start()
+        super().__init__()
 
-    def _connect(self) -> None:
-        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
-        # If that fails, callers still get their error at once.
+    def _open(self) -> None:
         owner = SelectionOwner(connect(self._name, is_listening=True))
-        if self._inbox.is_over:
-            self._inbox.close()
-            self._inbox = SelectableInbox()
-        self._offer: Offer | None = None
         self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
         self._restore_at_s: float | None = None
         self._owner = owner
@@ -104,67 +72,16 @@ class Clipboard:
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
-    def withdraw(self, offer: Offer) -> None:
-        """Bring back what was there: the chord was never pressed."""
-        self._do(lambda: self._restore() if self._offer is offer else None)
-
-    def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
-
-        def settle() -> None:
-            if self._offer is offer:
-                self._restore() if offer.is_lost else self._forget()
-
-        self._do(settle)
-
-    def copy(self, text: str) -> None:
-        """Own CLIPBOARD with ``text`` for good.
-
-        Raises:
-            InsertError: It cannot be owned.
-        """
-        self._do(lambda: self._keep(text_content(text)))
-
     def primary_belongs_to(self, window: int) -> bool:
         """Whether the program of ``window`` has the present selection (PRIMARY): it may have text marked."""
         return self._do(lambda: self._has_primary(window))
 
-    def close(self, timeout_s: float) -> None:
-        """Bring back what is still due, hand the content to a clipboard manager, end the thread."""
-        if self.thread.is_ending():
-            return
-        self.thread.may_end()
-        self._inbox.put(lambda: None)  # wakes the thread
-        self.thread.join(timeout_s)
-        if not self.thread.is_alive():
-            self._inbox.close()
-
-    def _do(self, call: Callable[[], Result]) -> Result:
-        def guardedly() -> Result:
-            with guarded(Message("Using the clipboard")):
-                return call()
-
-        return ask(self._inbox, guardedly)
+    def _guarded(self) -> AbstractContextManager[None]:
+        return guarded(Message("Using the clipboard"))
 
     # --- the thread "clipboard" --------------------------------------------------------------------
 
-    def _run(self) -> None:
-        try:
-            while not self.thread.is_ending():
-                self._step()
-            self._restore()
-            self._hand_over()
-        except LOST:
-            logger.info("the X server is gone, and the clipboard with it")
-        except Exception as problem:
-            logger.error("the clipboard's thread ended: %s", described(problem))  # noqa: TRY400 (see there)
-        finally:
-            self._lose_offer()
-            self._owner.close()
-            self._inbox.reject(unsupported(Message("The clipboard")))
-
     def _step(self) -> None:
-        """Wait for something to happen and deal with it."""
         self.thread.begin()
         if self._restore_at_s is not None and time.monotonic() >= self._restore_at_s:
             self._restore()
@@ -174,10 +91,7 @@ class Clipboard:
         readable, _, _ = select.select([self._owner.connection, self._inbox], [], [], left_s)
         if self._inbox in readable:
             self.thread.begin()
-            try:
-                self._inbox.run()
-            except Exception as problem:  # the caller gets it, too
-                logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
+            self._take_calls()
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
         stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
@@ -199,9 +113,9 @@ class Clipboard:
             self._restore()
             raise
 
-    def _keep(self, content: Content) -> None:
+    def _keep(self, text: str) -> None:
         self._saved.pop("CLIPBOARD", None)
-        self._owner.own("CLIPBOARD", content)
+        self._owner.own("CLIPBOARD", text_content(text))
 
     def _restore(self) -> None:
         for selection, content in self._saved.items():
@@ -218,13 +132,16 @@ class Clipboard:
         return bool(owner) and is_same_program(self._owner.connection, owner, window)
 
     def _hand_over(self) -> None:
-        """Let a clipboard manager take CLIPBOARD over, because we are about to end."""
+        """Let a clipboard manager take CLIPBOARD over."""
         content = self._owner.owned.get("CLIPBOARD")
         if content is None or PRIVATE_FORMAT in content or not self._owner.owner_of("CLIPBOARD_MANAGER"):
             return
         end_s = time.monotonic() + HAND_OVER_S
         with suppress(NotFetchedError):
             self._owner.convert("CLIPBOARD_MANAGER", "SAVE_TARGETS", lambda: time.monotonic() > end_s, 0)
+
+    def _disconnect(self) -> None:
+        self._owner.close()
 
     def _on_fetch(self, requestor: int) -> None:
         offer = self._offer
@@ -240,7 +157,83 @@ class Clipboard:
         if selection == "CLIPBOARD":
             self._lose_offer()
 
-    def _lose_offer(self) -> None:
-        if self._offer is not None:
-            self._offer.is_lost = True
-            self._offer.settled.set()
+
+class XSelections(ServedClipboards[Focus]):
+    """The selections of the X server ``display``, for whichever window fetches them."""
+
+    def __init__(self, display: str) -> None:
+        self._clipboard = Clipboard(display)
+        super().__init__(self._clipboard)
+        self._display = display
+        self._cache: SelectionCache | None = None  # made when first needed, and anew after a failure
+        self._there: dict[str, Snapshot] = {}
+
+    def save(self, deadline: Deadline, _focus: Focus | None, *, is_lent: bool) -> None:  # noqa: ARG002 (it knows itself)
+        """See ``Clipboards``."""
+        self._there = self.fetch(SELECTIONS, deadline)
+
+    def offer(self, text: str, _focus: Focus) -> None:
+        """See ``Clipboards``."""
+        self._offered = self._clipboard.offer(text, 0, self._there)
+
+    def restore(self) -> None:
+        """See ``Clipboards``. After a fetch the clipboard's own thread does it, a moment after the last."""
+        if not self._offered.is_fetched:
+            super().restore()
+
+    def fetch(self, selections: Sequence[str], deadline: Deadline) -> dict[str, Snapshot]:
+        """What is on ``selections``; raises if it cannot be had in time."""
+        try:
+            if self._cache is None:
+                self._cache = SelectionCache(connect(self._display, is_listening=True))
+            return self._cache.fetch(selections, self._clipboard.window, deadline)
+        except InsertError as problem:
+            if problem.reason is not InsertReason.CLIPBOARD_IN_USE and self._cache is not None:
+                self._cache.close()
+                self._cache = None
+            raise
+
+    def close(self) -> None:
+        """See ``Clipboards``."""
+        super().close()
+        if self._cache is not None:
+            self._cache.close()
+
+
+class WindowSelections(XSelections[FocusedWindow]):
+    """The same, for the window that ``focus`` tells of: only its program's fetch counts."""
+
+    def __init__(self, display: str, focus: FocusReader) -> None:
+        super().__init__(display)
+        self._focus = focus
+        self._text = ""
+
+    def save(self, deadline: Deadline, focus: FocusedWindow | None, *, is_lent: bool) -> None:  # noqa: ARG002 (as above)
+        """See ``Clipboards``."""
+        if focus is None:
+            if self._cache is not None:
+                self._cache.try_again()
+            self.fetch(SELECTIONS, deadline)
+            return
+        # A text field with marked text owns PRIMARY. If that were taken, the field would drop the mark, and
+        # the text would not be replaced.
+        application = self._focus.target().application
+        with_primary = is_terminal(application) or not self._clipboard.primary_belongs_to(focus.window)
+        self._there = self.fetch(SELECTIONS if with_primary else SELECTIONS[:1], deadline)
+
+    def offer(self, text: str, focus: FocusedWindow) -> None:
+        """See ``Clipboards``. Nobody else's fetch counts, so it may be now."""
+        self._text = text
+        self._offered = self._clipboard.offer(text, focus.window, self._there)
+        self.arm()
+
+    def is_ours(self) -> bool:
+        """See ``Clipboards``. Clipboard managers may take over the text that they see."""
+        if super().is_ours():
+            return True
+        try:
+            there = self.fetch(SELECTIONS[:1], Deadline())[SELECTIONS[0]]
+        except InsertError:
+            return False
+        values = there.content.values() if there.content else ()
+        return not there.owner or any(value.data == self._text.encode() for value in values)

@@ -18,6 +18,7 @@ from handy_qwen.audio.connection import Listed
 from handy_qwen.audio.devices import Device, Wish, no_microphone
 from handy_qwen.audio.microphones import Microphones
 from handy_qwen.audio.playback import Player, SoundCues
+from handy_qwen.audio.portaudio import PortAudio
 from handy_qwen.audio.recorder import MicrophoneRecorder
 from handy_qwen.control import Endpoint, ask
 from handy_qwen.core.events import (
@@ -426,7 +427,8 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         lambda _: None, backend, stopping=threading.Event(), last_resort=lambda _: None
     )
     ports = replace(program.parts.ports, hotkeys=listener, inserter=inserter, **lanes)
-    parts = Parts(ports, recorder, transcriber, cues, history, microphones, player, None, Around())
+    library = PortAudio()
+    parts = Parts(ports, recorder, transcriber, cues, history, microphones, player, library, Around())
     watched = (*program.watchdog.watches, *watches_of(parts.watchable()))
     found = {watch.subject for watch in watched}
     assert {thread.name for thread in made - {watch.part for watch in watched}} == set()
@@ -439,6 +441,7 @@ def test_every_worker_is_looked_after(bench, monkeypatch):
         "start at login",
         "control socket",
         "microphone",
+        "sound library",
         "engine",
         "history",
         "hotkey listener",

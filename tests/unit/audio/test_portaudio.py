@@ -95,6 +95,36 @@ def test_on_windows_every_thread_that_calls_portaudio_shares_com_objects_with_th
     assert joined == [("portaudio", 0), ("portaudio", 0)]  # COINIT_MULTITHREADED
 
 
+@pytest.mark.usefixtures("portaudio")
+def test_a_thread_that_dies_is_known_to_be_and_the_next_does_what_was_asked_of_it(monkeypatch):
+    def die():
+        raise SystemExit
+
+    library = PortAudio("win32")
+    assert not library.has_died(), "it was not begun"
+    with monkeypatch.context() as patch:
+        patch.setattr(portaudio_module.com, "join_apartment", die)
+        waiting = Job(lambda: library.call(lambda _: "done"))
+        wait_until(library.has_died, "its death")
+    monkeypatch.setattr(portaudio_module.com, "join_apartment", lambda: None)
+    library.revive()
+    assert waiting.wait().result == "done"
+    assert not library.has_died()
+
+
+@pytest.mark.expects_log
+def test_the_watchdog_sees_the_call_of_the_thread_in_charge_and_not_of_one_left_behind(portaudio, backend):
+    library, headset = backend._library, backend.devices()[0]
+    assert library.piece() is None
+    hanging = stuck(portaudio, "open Headset", lambda: backend.open(headset))
+    assert library.piece() is not None
+    Job(backend.devices).wait()
+    wait_until(lambda: library.piece() is None, "the end of what came next")
+    portaudio.release("open Headset")
+    Job(hanging.wait().result.close).wait()
+    assert not library.has_died()
+
+
 @pytest.mark.expects_log
 def test_a_device_that_hangs_while_opening_keeps_no_other_from_being_opened(portaudio, backend):
     headset, built_in = backend.devices()

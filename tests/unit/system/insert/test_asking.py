@@ -4,8 +4,8 @@ import pytest
 
 from handy_qwen.errors import InsertError
 from handy_qwen.runtime.worker import Inbox
-from handy_qwen.system.insert import pasting
-from handy_qwen.system.insert.pasting import ask, described
+from handy_qwen.system.insert import clipboard
+from handy_qwen.system.insert.clipboard import ask, described
 
 
 def fail(problem):
@@ -38,7 +38,7 @@ def test_the_one_who_asks_gets_the_answer():
 
 
 def test_what_was_given_up_is_not_begun_later(monkeypatch):
-    monkeypatch.setattr(pasting, "ANSWER_S", 0.05)
+    monkeypatch.setattr(clipboard, "ANSWER_S", 0.05)
     done = []
     inbox = Inbox(lambda: None)
     with pytest.raises(InsertError):

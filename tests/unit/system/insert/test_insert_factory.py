@@ -65,6 +65,15 @@ def test_each_system_has_its_backend(monkeypatch, session, adapter):
         (Session(Kind.MACOS), ["typing (Quartz)"], []),
         (Session(Kind.NONE), [], ["clipboard (xclip or xsel)"]),
         (
+            Session(Kind.WAYLAND, "wayland-0", ":0", "ubuntu:GNOME"),
+            ["paste (XWayland, keys by the portal)", "clipboard (XWayland)"],
+            [
+                "paste (XWayland, keys by a virtual keyboard)",
+                "paste (XWayland, keys by ydotool)",
+                "typing (wtype)",
+            ],
+        ),
+        (
             Session(Kind.WAYLAND, "wayland-0"),
             ["paste (wl-copy, keys by the portal)", "clipboard (wl-copy)"],
             [

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("jeepney", reason="the portal's D-Bus library is installed on Linux only")
 
 from handy_qwen.core.delivery import INSERTING_S
-from handy_qwen.core.types import Submit, Target
+from handy_qwen.core.types import KeyPermission, Submit, Target
 from handy_qwen.errors import InsertError, InsertReason
 from handy_qwen.system import portal
 from handy_qwen.system.insert import wayland, wayland_clipboard
@@ -607,12 +607,30 @@ def test_by_data_control_a_text_counts_as_inserted_when_it_was_fetched_after_the
     assert tools.data == b"old", "wl-copy goes on to serve what was there"
 
 
+def test_what_the_compositor_offers_is_what_is_said_of_it(compositor, monkeypatch):
+    monkeypatch.setattr(wayland, "version_of", lambda _interface: None)
+    session = Session(Kind.WAYLAND, compositor.path)
+    there = [way.name for way in Wayland.ways(session) if way.is_available]
+    assert there[0] == "paste (data control, keys by a virtual keyboard)"
+    assert there[-1] == "clipboard (data control)"
+    assert Wayland.permission_in(session) is KeyPermission.NOT_NEEDED
+
+
 def test_a_text_that_was_not_fetched_in_time_may_have_arrived_and_stays(compositor, controlled, monkeypatch):
     way, _ = controlled
     monkeypatch.setattr(Wayland, "FETCH_WAIT_S", 0.05)
     assert way.paste_text("said") == Inserted(None)
     assert way.rest(is_idle=True) is None
     assert compositor.paste(CLIPBOARD) == b"said"
+
+
+def test_a_compositor_that_goes_after_the_chord_leaves_it_open_whether_the_text_arrived(
+    compositor, controlled, monkeypatch
+):
+    """To insert it by another way could insert it twice."""
+    way, _ = controlled
+    monkeypatch.setattr(OwnKeyboard, "press", lambda _self, _codes: compositor.drop())
+    assert way.paste_text("said") == Inserted(None, may_copy=False)
 
 
 def test_what_is_private_is_not_handed_on(controlled):
