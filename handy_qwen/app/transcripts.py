@@ -20,7 +20,7 @@ from handy_qwen.files import replace_file
 from handy_qwen.message import verbatim
 
 if TYPE_CHECKING:  # the command line need not wait for the engine
-    from handy_qwen.engine.api import Passage, Transcript
+    from handy_qwen.engine.api import TextSegment, Transcript
 
 logger = logging.getLogger(__name__)
 
@@ -46,13 +46,13 @@ def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -
     }
 
 
-def rendered(form: Form, known: Mapping[str, Any], passages: Iterable[Passage]) -> str:
+def rendered(form: Form, known: Mapping[str, Any], segments: Iterable[TextSegment]) -> str:
     """The contents of a file of that form. ``known`` is what ``described`` says, and perhaps more."""
     match form:
         case Form.TEXT:
             return f"{known['text']}\n"
         case Form.SRT | Form.VTT:
-            cues = subtitles.cues((passage.text, passage.speech_s) for passage in passages)
+            cues = subtitles.cues((segment.text, segment.speech_s) for segment in segments)
             return subtitles.srt(cues) if form is Form.SRT else subtitles.vtt(cues)
         case Form.JSON:
             return as_json(known)
@@ -70,7 +70,7 @@ class Transcribed:
     """What a file's text is made of. ``known`` is what ``described`` says."""
 
     known: dict[str, Any] = field(default_factory=dict, repr=False)
-    passages: Sequence[Passage] = field(default=(), repr=False)
+    segments: Sequence[TextSegment] = field(default=(), repr=False)
 
 
 class KeptFiles:
@@ -92,7 +92,7 @@ class KeptFiles:
             "note": entry.note,
             "saved": str(entry.saved or ""),
             "known": made.known or {"file": str(entry.path), "text": ""},
-            "passages": [[passage.text, passage.speech_s] for passage in made.passages],
+            "passages": [[segment.text, segment.speech_s] for segment in made.segments],
         }
         replace_file(self._place(entry.number), json.dumps(content).encode())
 
@@ -122,11 +122,11 @@ class KeptFiles:
 
 
 def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: ANN401  whatever JSON holds
-    from handy_qwen.engine.api import Passage
+    from handy_qwen.engine.api import TextSegment
 
     known = dict(content["known"])
-    passages = [
-        Passage(str(text), tuple((float(start), float(end)) for start, end in speech))
+    segments = [
+        TextSegment(str(text), tuple((float(start), float(end)) for start, end in speech))
         for text, speech in content["passages"]
     ]
     saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
@@ -135,7 +135,7 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
     told = content["problem"] if state is FileState.FAILED else None
     problem = Problem(*(verbatim(str(part)) for part in told)) if told else None
     share = 1.0 if state is FileState.DONE else None
-    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, passages)
+    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, segments)
 
 
 _STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # any other was not finished

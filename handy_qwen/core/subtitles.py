@@ -1,10 +1,10 @@
 """Subtitles of a text of which only the pauses are known, not the time of each word.
 
-    passage   ├──speech──┤   ├─speech─┤ ├──────speech──────┤
+    segment   ├──speech──┤   ├─speech─┤ ├──────speech──────┤
     text      Good morning.  Please send  the report to Anna.
     cues      └─── 1 ────┘   └────────────── 2 ────────────┘
 
-A passage's text is divided into cues at the ends of sentences, then at commas and words, until each fits on
+A segment's text is divided into cues at the ends of sentences, then at commas and words, until each fits on
 the screen. Each has its share of the speech by its length; it begins and ends at a pause if one is near.
 
 Source: two lines of 42 columns, up to 7 s: what the style guides of Netflix and the BBC ask for.
@@ -47,11 +47,11 @@ class Cue:
     text: str
 
 
-def cues(passages: Iterable[tuple[str, Spans]]) -> list[Cue]:
-    """The cues of passages: text, and where its speech is in seconds, each at least once."""
+def cues(segments: Iterable[tuple[str, Spans]]) -> list[Cue]:
+    """The cues of segments: text, and where its speech is in seconds, each at least once."""
     found: list[Cue] = []
-    for text, speech in passages:
-        found += _of_passage(" ".join(text.split()), speech)
+    for text, speech in segments:
+        found += _of_segment(" ".join(text.split()), speech)
     return [
         Cue(one.start_s, _long_enough(one, after.start_s if after else None), one.text)
         for one, after in zip(found, [*found, None][1:], strict=True)
@@ -75,7 +75,7 @@ def vtt(found: Sequence[Cue]) -> str:
     return f"WEBVTT\n\nNOTE {NOTE}\n{shown}"
 
 
-def _of_passage(text: str, speech: Spans) -> list[Cue]:
+def _of_segment(text: str, speech: Spans) -> list[Cue]:
     if not text:
         return []
     spoken_s = sum(end - start for start, end in speech)

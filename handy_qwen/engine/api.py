@@ -117,15 +117,15 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class TextSegment:
     """The text of a part of a clip, and where its speech is: (start, end) in seconds, in order."""
 
     text: str
     speech_s: tuple[tuple[float, float], ...]
 
-    def after(self, seconds: float) -> Passage:
+    def after(self, seconds: float) -> TextSegment:
         """The same, ``seconds`` later."""
-        return Passage(self.text, tuple((start + seconds, end + seconds) for start, end in self.speech_s))
+        return TextSegment(self.text, tuple((start + seconds, end + seconds) for start, end in self.speech_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Transcript:
     ``language`` is the English name of the language heard, several joined by commas if it changed between
     segments, empty if nobody spoke. ``is_truncated``: words may be missing, because the model did not come to
     an end; ``GAP`` stands where that was, unless there is no text at all. ``tokens`` are those of all
-    segments, ``passages`` their texts.
+    segments, ``segments`` the texts and times of each.
     """
 
     text: str
@@ -145,7 +145,7 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
-    passages: tuple[Passage, ...] = ()
+    segments: tuple[TextSegment, ...] = ()
 
     def check(self) -> None:
         """Raise EngineError if somebody spoke, and the model made nothing of it."""
@@ -166,7 +166,7 @@ class Transcript:
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,
             duration_s=self.duration_s + rest.duration_s,
-            passages=(*self.passages, *(passage.after(self.duration_s) for passage in rest.passages)),
+            segments=(*self.segments, *(segment.after(self.duration_s) for segment in rest.segments)),
         )
 
 

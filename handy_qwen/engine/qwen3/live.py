@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from handy_qwen.engine.api import Cancel, Passage, Preview, Timings, Transcript, join_texts
+from handy_qwen.engine.api import Cancel, Preview, TextSegment, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.prompt import (
@@ -99,7 +99,7 @@ class LiveTranscription:
         self._begin_s = time.perf_counter()
         self._closed: list[ClosedSegment] = []  # still to be transcribed
         self._answers: list[Answer] = []
-        self._passages: list[Passage] = []
+        self._segments: list[TextSegment] = []
         self._tokens: list[int] = []
         self.settled_samples = 0
         self._timings = Timings()
@@ -177,7 +177,7 @@ class LiveTranscription:
             is_truncated=not all(answer.is_whole for answer in self._answers),
             duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
-            passages=tuple(self._passages) if has_text else (),
+            segments=tuple(self._segments) if has_text else (),
         )
 
     def _begin_segment(self) -> None:
@@ -209,7 +209,7 @@ class LiveTranscription:
             whole = closed.start, closed.start + len(closed.samples)
             speech = self._segmenter.speech(*whole) or [whole]
             in_s = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in speech)
-            self._passages += [Passage(text, in_s)] if text else []
+            self._segments += [TextSegment(text, in_s)] if text else []
             self._tokens += draft.tokens
         self.settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
