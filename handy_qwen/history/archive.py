@@ -134,8 +134,8 @@ class Archive:
             "settled_ms": int(time.time() * 1000),
             "replays": 0,
         }
-        if not row.whereabouts.is_settled:
-            columns["whereabouts"] = Delivery.PRINTED
+        if not row.delivery.is_settled:
+            columns["delivery"] = Delivery.PRINTED
         self._change(number, columns)
         if row.file:
             with suppress(OSError):  # the row says it; the file only matters if that is lost

@@ -71,7 +71,7 @@ class LiveTake:
         """Whether nothing more can happen to it."""
         if self.is_gone or self.is_leaving or self.row.state in {EntryState.FAILED, EntryState.CANCELLED}:
             return True
-        return self.row.state is EntryState.DONE and (not self.row.text or self.row.whereabouts.is_settled)
+        return self.row.state is EntryState.DONE and (not self.row.text or self.row.delivery.is_settled)
 
     @property
     def is_row_saved(self) -> bool:
@@ -191,7 +191,7 @@ class Ledger:
             is_truncated=kept.is_truncated,
             settled_ms=int(self._wall_s() * 1000),
             error="",
-            whereabouts=Delivery.NOWHERE,
+            delivery=Delivery.NOWHERE,
             replays=0,
             **{name: value for name, value in known.items() if value},
         )
@@ -227,7 +227,7 @@ class Ledger:
         live = self.live.get(take)
         if live is not None and live.row.state is EntryState.DONE:
             stage = Stage.SETTLED if where.is_settled else None
-            self._advance(live, stage, is_urgent=True, whereabouts=where)
+            self._advance(live, stage, is_urgent=True, delivery=where)
 
     def adopt(self, take: int, entry: int) -> None:
         """From now on ``take`` means ``entry``, if there is one."""

@@ -85,7 +85,7 @@ def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     if row.state is EntryState.FAILED:
         return not row.file or (row.keep is Keep.NOTHING and settled_ago_s > FAILED_S)
     if row.text:
-        return row.keep is Keep.NOTHING and row.whereabouts.is_settled
+        return row.keep is Keep.NOTHING and row.delivery.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file
 
 

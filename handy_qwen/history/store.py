@@ -113,7 +113,7 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, as the database has it. See ``MIGRATIONS`` for the meaning of the columns."""
+    """A row of the database. See ``MIGRATIONS`` for the columns; ``delivery`` is ``whereabouts`` there."""
 
     id: int
     created_ms: int
@@ -127,7 +127,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: Delivery = Delivery.NOWHERE
+    delivery: Delivery = Delivery.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -148,7 +148,7 @@ class Row:
             language=self.language or self.asked_language,
             model=self.model,
             application=self.application,
-            delivery=self.whereabouts,
+            delivery=self.delivery,
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
@@ -157,9 +157,14 @@ class Row:
         )
 
 
+def column_of(name: str) -> str:
+    """The column of a field of ``Row``."""
+    return "whereabouts" if name == "delivery" else name
+
+
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(
-    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else name for name in _NAMES
+    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else column_of(name) for name in _NAMES
 )
 
 # As bytes: whoever wrote them, they need not be UTF-8.
@@ -208,22 +213,22 @@ class Store:
 
     # --- writing -------------------------------------------------------------------------------------
 
-    def add(self, columns: dict[str, Any]) -> int:
+    def add(self, values: dict[str, Any]) -> int:
         """Add a row and return its id."""
-        values = ", ".join("?" for _ in columns)
-        statement = f"INSERT INTO take ({', '.join(columns)}) VALUES ({values})"
-        number = self._connection.execute(statement, _storable(columns)).lastrowid
+        columns, marks = ", ".join(map(column_of, values)), ", ".join("?" for _ in values)
+        statement = f"INSERT INTO take ({columns}) VALUES ({marks})"
+        number = self._connection.execute(statement, _storable(values)).lastrowid
         assert number is not None, "an INSERT has a row"
         return number
 
-    def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
-        """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
-        changes = ", ".join(f"{name} = ?" for name in columns)
+    def change(self, number: int, values: dict[str, Any], *, is_durable: bool = False) -> bool:
+        """Change fields of a row; ``is_durable``: the change survives a power cut. False: no such row."""
+        changes = ", ".join(f"{column_of(name)} = ?" for name in values)
         if is_durable:
             self._connection.execute("PRAGMA synchronous=FULL")
         try:
             statement = f"UPDATE take SET {changes} WHERE id = ?"
-            done = self._connection.execute(statement, [*_storable(columns), number])
+            done = self._connection.execute(statement, [*_storable(values), number])
         finally:
             if is_durable:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
@@ -359,7 +364,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "file": _file,
     "duration_s": _real,
     "size_bytes": _whole,
-    "whereabouts": _one_of(Delivery, Delivery.KEPT),
+    "delivery": _one_of(Delivery, Delivery.KEPT),
     "settled_ms": _whole,
     "replays": _whole,
     "is_starred": bool,
@@ -397,7 +402,7 @@ def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
 
 def _check_columns(connection: sqlite3.Connection) -> None:
     found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
-    if not found.issuperset(_NAMES):
+    if not found.issuperset(map(column_of, _NAMES)):
         raise DamagedError  # some other program's
 
 

@@ -58,12 +58,12 @@ def filled(folder, count):
             "state": EntryState.DONE,
             "keep": Keep.AUDIO_AND_TEXT,
         }
-        columns |= {"file": name, "text": f"{number} {TEXT}", "whereabouts": Delivery.TYPED}
+        columns |= {"file": name, "text": f"{number} {TEXT}", "delivery": Delivery.TYPED}
         store.add(columns | {"duration_s": 5.0, "size_bytes": 320_000})
     rate = count / (time.perf_counter() - begin)
     begin = time.perf_counter()
     for number in range(1, 101):
-        store.change(number, {"whereabouts": Delivery.PASTED}, is_durable=True)
+        store.change(number, {"delivery": Delivery.PASTED}, is_durable=True)
     durable = 100 / (time.perf_counter() - begin)
     store.close()
     print(f"rows: {rate:.0f} added per second (with a file each), {durable:.0f} changed per second, durably")

@@ -30,9 +30,9 @@ def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
 
 def test_a_take_that_goes_well_is_all_there(books):
     books.dictate(1)
-    assert books.row.whereabouts is Delivery.NOWHERE
+    assert books.row.delivery is Delivery.NOWHERE
     books.went(1, Delivery.BEGUN)
-    assert books.row.whereabouts is Delivery.BEGUN
+    assert books.row.delivery is Delivery.BEGUN
     books.went(1, Delivery.TYPED)
     row = books.row
     assert (row.state, row.text, row.language, row.application) == (
@@ -41,7 +41,7 @@ def test_a_take_that_goes_well_is_all_there(books):
         "English",
         "xterm",
     )
-    assert (row.duration_s, row.whereabouts) == (2.0, Delivery.TYPED)
+    assert (row.duration_s, row.delivery) == (2.0, Delivery.TYPED)
     assert row.size_bytes == (books.places.takes / row.file).stat().st_size
     assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
     assert not books.live

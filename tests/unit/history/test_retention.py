@@ -23,7 +23,7 @@ DONE = Row(
     1.0,
     64_000,
     "text",
-    whereabouts=Delivery.TYPED,
+    delivery=Delivery.TYPED,
 )
 
 
@@ -39,7 +39,7 @@ def going(row, rules=None, now_s=NOW_S):
         ({"created_ms": NOW_MS - 91 * DAY_MS, "is_starred": True}, None),
         ({"created_ms": NOW_MS + 400 * DAY_MS}, None),  # the clock was set back since
         ({"keep": Keep.TEXT}, Going.AUDIO),
-        ({"keep": Keep.TEXT, "whereabouts": Delivery.HELD}, None),
+        ({"keep": Keep.TEXT, "delivery": Delivery.HELD}, None),
         ({"keep": Keep.TEXT, "text": ""}, Going.ENTRY),
         ({"keep": Keep.NOTHING}, Going.ENTRY),
         ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - 1000}, None),
@@ -54,8 +54,8 @@ def going(row, rules=None, now_s=NOW_S):
         ),
         ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - int(FAILED_S * 1001)}, Going.AUDIO),
         ({"keep": Keep.NOTHING, "is_truncated": True, "settled_ms": NOW_MS - 1000}, Going.ENTRY),
-        ({"keep": Keep.NOTHING, "whereabouts": Delivery.BEGUN}, None),
-        ({"keep": Keep.NOTHING, "whereabouts": Delivery.DROPPED}, Going.ENTRY),
+        ({"keep": Keep.NOTHING, "delivery": Delivery.BEGUN}, None),
+        ({"keep": Keep.NOTHING, "delivery": Delivery.DROPPED}, Going.ENTRY),
         ({"keep": Keep.NOTHING, "state": EntryState.WAITING, "text": ""}, None),
         ({"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - 1000}, None),
         (
@@ -81,7 +81,7 @@ ROWS = st.lists(
         created_ms=st.integers(NOW_MS - 200 * DAY_MS, NOW_MS),
         state=st.sampled_from(EntryState),
         keep=st.sampled_from(Keep),
-        whereabouts=st.sampled_from(Delivery),
+        delivery=st.sampled_from(Delivery),
         text=st.sampled_from(["", "text"]),
         file=st.sampled_from(["", NAME]),
         size_bytes=st.integers(0, 1000),
