@@ -45,7 +45,7 @@ def write_frontend(
     """Write the graph of the convolutions and of their projection to the encoder's width.
 
     ``preset`` says how precisely, at least. ``cases``, check speech, have ``names.MEL`` and get
-    ``names.TOKENS``. Returns the form of the convolutions, but for the first, which is never rounded, and how
+    ``names.TOKENS``. Returns the form of the convolutions, but for the first, which is never quantized, and how
     many products have which form.
     """
     with Graph(path, tensors.read, _TOWER) as graph:
@@ -101,9 +101,9 @@ class _ConvolutionWriter:
         graph, name = self._graph, f"conv2d{number}"
         kernel, bias = graph.read(f"{name}.weight"), graph.read(f"{name}.bias")  # kernel (out, in, 3, 3)
         parts = [f"{name}.{part}" for part in ("rounded", "scale", "zero")]
-        rounded, scale, zero = parts
+        quantized, scale, zero = parts
         graph.node("DynamicQuantizeLinear", [x], parts)
-        padded = graph.node("Pad", [rounded, self._pads, zero], f"{name}.padded")
+        padded = graph.node("Pad", [quantized, self._pads, zero], f"{name}.padded")
         views = [self._view(padded, name, i, j) for i in range(3) for j in range(3)]
         patches = graph.node("Concat", views, f"{name}.patches", axis=3)
         by_patch = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)

@@ -119,7 +119,7 @@ class Graph:
         """Remember what the graph is now."""
         return Mark(len(self._nodes), len(self._initializers), self._data.tell(), self.forms.copy())
 
-    def rewind(self, mark: Mark) -> None:
+    def roll_back(self, mark: Mark) -> None:
         """Take back all nodes and weights that were added since ``mark``."""
         del self._nodes[mark.nodes :], self._initializers[mark.initializers :]
         self._data.seek(mark.data_bytes)
@@ -237,8 +237,8 @@ class Graph:
         forms = (precision,) if self.judge is None else precision.and_finer(weights.shape[1])
         mark = self.mark()
         for form in forms:
-            self.rewind(mark)
-            parts, shape = self._rounded(weights, name, form), weights.shape
+            self.roll_back(mark)
+            parts, shape = self._quantized(weights, name, form), weights.shape
             multiply = partial(self._multiply, x=x, parts=parts, name=name, form=form, shape=shape)
             behind = self.mark()
             out = multiply(bias)
@@ -248,13 +248,13 @@ class Graph:
             is_near, correction = self.judge(self, mark, product)
             if is_near or form is forms[-1]:
                 if product.is_corrected:
-                    self.rewind(behind)
+                    self.roll_back(behind)
                     out = multiply(correction if bias is None else bias + correction)
                 break
         self.forms[form] += 1
         return out
 
-    def _rounded(self, weights: Float32, name: str, form: Precision) -> list[str]:
+    def _quantized(self, weights: Float32, name: str, form: Precision) -> list[str]:
         if form.bits == 32:
             return [self.constant(f"{name}.weight", weights.T)]
         if not form.block:
@@ -297,8 +297,8 @@ class Graph:
         largest = self.node("ReduceMax", [sizes, self.integers([-1])], f"{name}.largest", keepdims=1)
         largest = self.node("Max", [largest, least], f"{name}.row_scale")
         shares = self.node("Div", [x, largest], f"{name}.shares")
-        rounded = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
-        inputs = [rounded, codes, step, scales, zero]
+        quantized = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
+        inputs = [quantized, codes, step, scales, zero]
         product = self.node("MatMulIntegerToFloat", inputs, f"{name}.product", CONTRIB)
         scaled = self.node("Mul", [product, largest], f"{name}.scaled" if bias else f"{name}.out")
         return self.node("Add", [scaled, bias], f"{name}.out") if bias else scaled

@@ -90,7 +90,7 @@ def convert(
     config, weights = _config(source), Checkpoint(source, work.add)
     preset = preset.fitting(config)
     tokenizer = load_tokenizer(source, config.text.vocab)
-    check, notes = _heard(speech, config, tokenizer) if speech and preset.is_rounded else (None, ())
+    check, notes = _heard(speech, config, tokenizer) if speech and preset.is_quantized else (None, ())
     if notes:
         preset = preset.finest.fitting(config)
     read_bytes = check_weights(weights, config, preset)

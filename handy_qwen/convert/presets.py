@@ -71,7 +71,7 @@ class Preset:
             raise ValueError("convolutions are float32 or have a scale per channel")
 
     @property
-    def is_rounded(self) -> bool:
+    def is_quantized(self) -> bool:
         """Whether any part is not float32."""
         return any(form != PLAIN for form in (self.convolutions, self.encoder, self.decoder, self.head))
 

@@ -66,7 +66,7 @@ class FoldedTensors:
     Trained models have channels that are a hundred times as loud as the others. Activations share an 8-bit
     scale, so that such a channel leaves the others a few steps only. Half of its loudness (in decibels,
     relative to its weights) therefore moves into the weights. Factors are powers of two: in float32, nothing
-    is rounded.
+    is quantized.
 
     Remembers what was read until ``forget``, so that a layer that is looked at several times is read once.
     """
@@ -164,7 +164,7 @@ class Case:
     """A piece of speech. Values by their names in the graphs, of the float32 model and of the package."""
 
     exact: Values
-    rounded: Values
+    quantized: Values
     fixed: Values = field(default_factory=dict)  # of both, as masks and lengths
 
 
@@ -226,15 +226,15 @@ class Trial:
         self.taken = self._preset
         outputs = write(self._graph, self._preset)
         if self._cases:
-            self._run_rounded(mark, outputs)
+            self._run_quantized(mark, outputs)
             if finer is not None and not self.error(outputs[0]) <= PRODUCT_LIMIT:
-                self._graph.rewind(mark)
+                self._graph.roll_back(mark)
                 self.taken = finer
                 outputs = write(self._graph, finer)
-                self._run_rounded(mark, outputs)
+                self._run_quantized(mark, outputs)
             for case in self._cases:  # what came before is needed no more
                 case.exact = {name: case.exact[name] for name in outputs}
-                case.rounded = {name: case.rounded[name] for name in outputs}
+                case.quantized = {name: case.quantized[name] for name in outputs}
         self._tensors.forget()
         return outputs
 
@@ -258,11 +258,11 @@ class Trial:
             case.exact |= zip(wanted, values, strict=True)
         self._heard = {name: [case.exact[name] for case in self._cases] for name in graph.multiplied}
 
-    def _run_rounded(self, mark: Mark, outputs: Sequence[str]) -> None:
-        feeds = [case.fixed | case.rounded for case in self._cases]
+    def _run_quantized(self, mark: Mark, outputs: Sequence[str]) -> None:
+        feeds = [case.fixed | case.quantized for case in self._cases]
         found = self._graph.run_piece(mark, outputs, feeds, self._threads)
         for case, values in zip(self._cases, found, strict=True):
-            case.rounded |= zip(outputs, values, strict=True)
+            case.quantized |= zip(outputs, values, strict=True)
 
     def _fold(self, fold: Fold) -> None:
         heard = np.concatenate([values.reshape(-1, values.shape[-1]) for values in self._heard[fold.value]])
@@ -324,7 +324,7 @@ def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:
 
 def error_of(cases: Iterable[Case], name: str) -> float:
     """How far the value ``name`` is off, over all ``cases``, relative."""
-    return relative_error((case.rounded[name], case.exact[name]) for case in cases)
+    return relative_error((case.quantized[name], case.exact[name]) for case in cases)
 
 
 def _some(values: Float32) -> Float32:
@@ -371,8 +371,8 @@ class Check:
             own = [next(rest) for _ in range(-(-frames // config.chunk_frames))]
             tokens = config.tokens(frames)
             exact = np.concatenate([case.exact[names.TOKENS][0] for case in own])[None, :tokens]
-            rounded = np.concatenate([case.rounded[names.TOKENS][0] for case in own])[None, :tokens]
-            cases.append(Case({names.HIDDEN: exact}, {names.HIDDEN: rounded}))
+            quantized = np.concatenate([case.quantized[names.TOKENS][0] for case in own])[None, :tokens]
+            cases.append(Case({names.HIDDEN: exact}, {names.HIDDEN: quantized}))
         return cases
 
     def sentences(self, windows: list[Case], weights: Checkpoint, table: EmbeddingTable) -> list[Case]:
@@ -381,7 +381,7 @@ class Check:
         prompt = build_prompt(self._tokenizer)
         ids = sorted({token for answer in self._answers for token in (*prompt.head, *prompt.tail, *answer)})
         exact = dict(zip(ids, _rows(weights, ids), strict=True))
-        rounded = dict(zip(ids, table.rows(ids), strict=True))
+        quantized = dict(zip(ids, table.rows(ids), strict=True))
         for mels, answer in zip(self._mels, self._answers, strict=True):
             own = [next(rest) for _ in mels]
             before, behind = list(prompt.head), [*prompt.tail, *answer[:-1]]
@@ -392,7 +392,7 @@ class Check:
                 )[None]
                 for rows, features in (
                     (exact, [case.exact[names.FEATURES][0] for case in own]),
-                    (rounded, [case.rounded[names.FEATURES][0] for case in own]),
+                    (quantized, [case.quantized[names.FEATURES][0] for case in own]),
                 )
             ]
             length = both[0].shape[1]
@@ -441,8 +441,8 @@ def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], th
     """
     session = open_session(folder / names.HEAD_FILE, threads=threads)
     hidden = np.concatenate([case.exact[names.HIDDEN] for case in sentences])
-    rounded = np.concatenate([case.rounded[names.HIDDEN] for case in sentences])
-    (found,) = run(session, {names.HIDDEN: rounded}, Cancel())
+    quantized = np.concatenate([case.quantized[names.HIDDEN] for case in sentences])
+    (found,) = run(session, {names.HIDDEN: quantized}, Cancel())
     del session
     best, choice = np.full(len(hidden), -np.inf, np.float32), np.zeros(len(hidden), np.int64)
     exact_sums, found_sums = (np.zeros((2, len(hidden))) for _ in range(2))
