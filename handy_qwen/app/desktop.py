@@ -123,10 +123,10 @@ class WayOut(QObject):
         self.ask()
 
 
-class QtStandstill(QObject):
+class QtPause(QObject):
     """Stops Qt's thread between two events for a moment: see ``server_grab``.
 
-    Threads: made on Qt's; each standstill is another thread's, one at a time.
+    Threads: made on Qt's; each pause is another thread's, one at a time.
     """
 
     PATIENCE_S = 0.3
@@ -148,11 +148,11 @@ class QtStandstill(QObject):
         stopped, over = threading.Event(), threading.Event()
         self._wanted.emit(stopped, over)
         try:
-            is_still = stopped.wait(self.PATIENCE_S)
-            if not is_still:
+            is_paused = stopped.wait(self.PATIENCE_S)
+            if not is_paused:
                 logger.info("Qt is busy: for %.0f s the X server is not grabbed", self.AFTER_REFUSAL_S)
                 self._not_before_s = time.monotonic() + self.AFTER_REFUSAL_S
-            yield is_still
+            yield is_paused
         finally:
             over.set()
 
@@ -350,9 +350,9 @@ def run(*, is_hidden: bool) -> bool:
     windows.show(desk)
     logger.info("tray and overlay are there")
     if app.platformName() == "xcb":
-        from handy_qwen.system.x11.connection import use_standstill
+        from handy_qwen.system.x11.connection import use_pause
 
-        use_standstill(QtStandstill(app))
+        use_pause(QtPause(app))
 
     @cache
     def end() -> None:
