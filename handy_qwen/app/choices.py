@@ -57,9 +57,9 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
     )
 
 
-def kept_of(settings: Settings) -> history.Rules:
+def kept_of(settings: Settings) -> history.RetentionRules:
     """What the settings say to the history."""
-    return history.Rules(
+    return history.RetentionRules(
         keep=settings.history,
         most_entries=settings.history_count,
         longest_s=settings.history_days * 86_400,

@@ -69,8 +69,8 @@ class ModelsPresenter:
         self._problems: dict[str, Problem] = {}
         self._damaged: set[str] = set()  # of those on the disk
         self._imports: dict[str, Path] = {}  # where what is being imported, or could not be, comes from
-        self._installing: dict[str, Job] = {}
-        self._measuring: dict[str, Job] = {}
+        self._installing: dict[str, ModelJob] = {}
+        self._measuring: dict[str, ModelJob] = {}
         self._shown = ModelList()
         self.thread = Worker(
             "models",
@@ -158,7 +158,7 @@ class ModelsPresenter:
         self._damaged.discard(name)
         if not self._found:
             self._found = self._installer.entries()
-        job = self._installing[name] = Job(name, work)
+        job = self._installing[name] = ModelJob(name, work)
         self._add(job)
         logger.info("the model %s is to be installed", name)
         self._show()
@@ -178,7 +178,7 @@ class ModelsPresenter:
                 self._has_ended(job, CancelledError())
 
     @queued
-    def _has_ended(self, job: Job, error: HandyError | None) -> None:
+    def _has_ended(self, job: ModelJob, error: HandyError | None) -> None:
         if job in self._measuring.values():
             self._has_measured(job, error)
             return
@@ -246,7 +246,7 @@ class ModelsPresenter:
 
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
-            job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
+            job = self._measuring[name] = ModelJob(name, partial(self._installer.measure, name))
             self._add(job)
         self._show()
 
@@ -254,9 +254,9 @@ class ModelsPresenter:
     def tune(self) -> None:
         """Find out which number of threads suits the model in use, if nobody has."""
         name = self._chosen()
-        self._add(Job(name, partial(self._installer.tune, name)))
+        self._add(ModelJob(name, partial(self._installer.tune, name)))
 
-    def _has_measured(self, job: Job, error: HandyError | None) -> None:
+    def _has_measured(self, job: ModelJob, error: HandyError | None) -> None:
         del self._measuring[job.name]
         self._damaged.discard(job.name)
         self._problems.pop(job.name, None)
@@ -266,7 +266,7 @@ class ModelsPresenter:
                 self._damaged.add(job.name)
         self._look()
 
-    def _add(self, job: Job) -> None:
+    def _add(self, job: ModelJob) -> None:
         """Run ``job`` after those before it."""
         try:
             self._work.do(partial(self._run, job))
@@ -276,7 +276,7 @@ class ModelsPresenter:
 
     # --- on "models-work" ----------------------------------------------------------------------------
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ModelJob) -> None:
         job.has_begun = True
         error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
         try:
@@ -290,7 +290,7 @@ class ModelsPresenter:
         finally:
             self._has_ended(job, error)
 
-    def _tell(self, job: Job, progress: Progress) -> None:
+    def _tell(self, job: ModelJob, progress: Progress) -> None:
         """Note the progress of ``job``.
 
         Raises:
@@ -303,7 +303,7 @@ class ModelsPresenter:
 
 
 @dataclass(eq=False)
-class Job:
+class ModelJob:
     """One installation, import or measurement of the model ``name``."""
 
     name: str

@@ -33,11 +33,11 @@ from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,
     Choices,
-    Listener,
     Notice,
     NoticeKind,
     Phase,
     View,
+    ViewListener,
     Window,
 )
 from handy_qwen.engine.api import Model
@@ -52,7 +52,7 @@ from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
-from handy_qwen.system.priority import Haste
+from handy_qwen.system.priority import PerformanceBoost
 from handy_qwen.system.session import Kind, session_of
 from handy_qwen.transcriber.thread import EngineTranscriber
 
@@ -136,7 +136,7 @@ class Program:
         open_file: Callable[[Path], bool] = open_with_desktop,
     ) -> None:
         self._quit_app, self._open_file = quit_app, open_file
-        self._on_view: Listener | None = None
+        self._on_view: ViewListener | None = None
         self.on_rest: Callable[[], None] = lambda: None  # nobody has dictated for a while
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
@@ -171,7 +171,7 @@ class Program:
 
     def start(
         self,
-        on_view: Listener,
+        on_view: ViewListener,
         open_window: Callable[[Window], None] = lambda _window: None,
         workers: Watchable | None = None,
         *,
@@ -331,7 +331,7 @@ class Program:
             name=settings.model,
             live_mode=self._live_mode,
             idle_s=lambda: choices.idle_s_of(self.store.value),
-            at_work=Haste(),
+            at_work=PerformanceBoost(),
             on_rest=self._at_rest,
         )
         history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
@@ -404,17 +404,17 @@ class Program:
         self._change({"hotkeys": hotkeys})
         return None
 
-    def mend_settings(self) -> None:
+    def repair_settings(self) -> None:
         """Make a settings file that is broken readable again. Any thread; returns at once."""
-        self.chores.do(lambda: self._mend(self.store.mend))
+        self.chores.do(lambda: self._repair(self.store.repair))
 
-    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+    def fix_key(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
-        self.chores.do(lambda: self._mend(partial(self.store.put_right, place, is_meant=is_meant)))
+        self.chores.do(lambda: self._repair(partial(self.store.fix_key, place, is_meant=is_meant)))
 
-    def _mend(self, mend: Callable[[], None]) -> None:
+    def _repair(self, repair: Callable[[], None]) -> None:
         try:
-            mend()
+            repair()
         except HandyError as exc:
             self.controller.post(Failed(0, exc))
 

@@ -258,6 +258,6 @@ class _Mpris:
         pause_players(lambda playing: note([asdict(one) for one in playing]))
 
     def resume(self, paused: Paused) -> None:
-        from handy_qwen.system.players import Player, resume_players
+        from handy_qwen.system.players import MediaPlayer, resume_players
 
-        resume_players(Player(one["name"], one["owner"], one["bus"]) for one in paused)
+        resume_players(MediaPlayer(one["name"], one["owner"], one["bus"]) for one in paused)

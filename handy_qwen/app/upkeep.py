@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
 from handy_qwen.history.store import Places
@@ -110,12 +110,12 @@ class UpkeepPresenter:
         self._show(archive=target)
 
     @queued
-    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+    def export_backup(self, target: Path, parts: Collection[BackupPart]) -> None:
         """Write a backup."""
         self._move(partial(self._export, target, parts))
 
     @queued
-    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
+    def import_backup(self, source: Path, parts: Collection[BackupPart]) -> None:
         """Take a backup over."""
         self._move(partial(self._import, source, parts))
 
@@ -139,14 +139,14 @@ class UpkeepPresenter:
 
         self._show(handy=handy.settings_file())
 
-    def _export(self, target: Path, parts: Collection[Part]) -> Message:
+    def _export(self, target: Path, parts: Collection[BackupPart]) -> Message:
         from handy_qwen.vocabulary.backup import write_backup
 
         self._taken = {}, {}  # the undo beside the answer would be that of an import before
         write_backup(target, self._settings(), parts)
         return Message("Exported to {path}.", path=target)
 
-    def _import(self, source: Path, parts: Collection[Part]) -> Message:
+    def _import(self, source: Path, parts: Collection[BackupPart]) -> Message:
         from handy_qwen.system.hotkeys.chord import parse_chord
         from handy_qwen.vocabulary.backup import read_backup
 

@@ -20,7 +20,7 @@ from handy_qwen.core.models import Told
 from handy_qwen.core.ports import Post
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyListener, VocabularyPage
 from handy_qwen.errors import EngineError, HandyError
 from handy_qwen.message import Count, Message, messages
 from handy_qwen.runtime import watchdog
@@ -140,7 +140,7 @@ class VocabularyPresenter:
         self._settings, self._revise, self._rules = settings, revise, rules
         self._count = count
         self._is_watched = False
-        self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
+        self._drafts: dict[Replacement | None, ReplacementRow] = {}  # by what is saved in their place
         self._words_became, self._rules_became = _Became[str](), _Became[Replacement]()  # until ``leave``
         self._done: list[_Done] = []
         self._told = Told()
@@ -220,7 +220,7 @@ class VocabularyPresenter:
     def _words_now(self, words: Sequence[str]) -> list[str]:
         return self._words_became.now(words, self._lists().words)
 
-    def _rules_now(self, rows: Sequence[Row]) -> list[Replacement]:
+    def _rules_now(self, rows: Sequence[ReplacementRow]) -> list[Replacement]:
         saved = (row.saved for row in rows if row.saved is not None)
         return self._rules_became.now(saved, self._lists().replacements)
 
@@ -257,7 +257,7 @@ class VocabularyPresenter:
             self._tell(outcome.summary if is_bare else title, is_problem=is_problem)
 
     @queued
-    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
+    def set_replacement(self, row: ReplacementRow | None, entered: Replacement) -> None:
         """Change ``row``, or add one."""
         saved = next(iter(self._rules_now([row] if row else [])), None)
         draft = self._drafts.get(saved)
@@ -270,7 +270,7 @@ class VocabularyPresenter:
             entered = replace(draft.entered if draft else saved or entered, **changes)
         problem = self._problem(saved, entered)
         if problem:
-            self._drafts[saved] = Row(entered, saved, problem)
+            self._drafts[saved] = ReplacementRow(entered, saved, problem)
             self._tell(problem, is_problem=True)
             return
         self._drafts.pop(saved, None)
@@ -301,7 +301,7 @@ class VocabularyPresenter:
         return Message()
 
     @queued
-    def delete_rows(self, rows: Sequence[Row]) -> None:
+    def delete_rows(self, rows: Sequence[ReplacementRow]) -> None:
         """Delete these."""
         gone = set(self._rules_now(rows))
         for saved in {*gone, *(row.saved for row in rows)}:
@@ -388,7 +388,7 @@ class VocabularyPresenter:
         for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # somebody else has deleted it
             row = self._drafts.pop(saved)
             self._drafts.setdefault(None, replace(row, saved=None))
-        rows = [self._drafts.get(one) or Row(one, one) for one in vocabulary.replacements]
+        rows = [self._drafts.get(one) or ReplacementRow(one, one) for one in vocabulary.replacements]
         rows += [row for saved, row in self._drafts.items() if saved is None]
         page = VocabularyPage(
             vocabulary.words,

@@ -21,7 +21,7 @@ READY_S = 1.0
 Put = Callable[[str], None]
 
 
-class Listener(Protocol):
+class HotplugBackend(Protocol):
     """One system. All is called on the thread of the subscription."""
 
     def open(self, put: Put) -> None:
@@ -40,7 +40,7 @@ class Subscription:
     Where the system refuses to tell, it never does.
     """
 
-    def __init__(self, on_change: Callable[[], None], listener: Listener) -> None:
+    def __init__(self, on_change: Callable[[], None], listener: HotplugBackend) -> None:
         self._on_change = on_change
         self._listener = listener
         self._inbox: queue.SimpleQueue[str | None] = queue.SimpleQueue()  # None: the end

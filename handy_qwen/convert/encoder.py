@@ -45,8 +45,8 @@ def write_frontend(
     """Write the graph of the convolutions and of their projection to the encoder's width.
 
     ``preset`` says how precisely, at least. ``cases``, check speech, have ``names.MEL`` and get
-    ``names.TOKENS``. Returns the form of the convolutions, but for the first, which is never quantized, and how
-    many products have which form.
+    ``names.TOKENS``. Returns the form of the convolutions (the first is never quantized), and how many
+    products have which form.
     """
     with Graph(path, tensors.read, _TOWER) as graph:
         trial = Trial(graph, tensors, preset, cases, prefix=_TOWER, threads=threads)

@@ -235,7 +235,7 @@ class Rules:
         return (language,) if language else self.languages
 
 
-class Part(enum.StrEnum):
+class BackupPart(enum.StrEnum):
     """A part of a backup, which can be left out."""
 
     SETTINGS = "settings"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.message import Message
 
 
@@ -78,10 +78,10 @@ class UpkeepCommands(Protocol):
     def look_for_handy(self) -> None:
         """See whether Handy has settings on this machine."""
 
-    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+    def export_backup(self, target: Path, parts: Collection[BackupPart]) -> None:
         """Write ``parts`` to ``target``, in place of a file that is there."""
 
-    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
+    def import_backup(self, source: Path, parts: Collection[BackupPart]) -> None:
         """Take over ``parts`` of a backup, of a settings file, or of Handy's settings."""
 
     def undo_import(self) -> None:

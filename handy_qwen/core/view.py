@@ -199,7 +199,7 @@ class View:
                 return True
 
 
-Listener = Callable[[View], None]
+ViewListener = Callable[[View], None]
 """Shows a view. Called on the controller's thread; must neither block nor raise."""
 
 Meter = Callable[[], float]
@@ -244,10 +244,10 @@ class Commands(Protocol):
         On any thread.
         """
 
-    def mend_settings(self) -> None:
+    def repair_settings(self) -> None:
         """Make a settings file that is broken readable again: its faulty lines become comments."""
 
-    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+    def fix_key(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
         """Call the key at ``place`` of the settings file what it was meant to be; else make it a comment."""
 
     def use_hotkey(self, chord: str, on_refused: Callable[[HandyError], None]) -> None:

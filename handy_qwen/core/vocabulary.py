@@ -27,7 +27,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReplacementRow:
     """A replacement as it was entered.
 
     Attributes:
@@ -60,7 +60,7 @@ class VocabularyPage:
 
     words: tuple[str, ...] = field(default=(), repr=False)
     fit: Fit | None = None  # None: not counted yet, or no words, or the model cannot be read
-    rows: tuple[Row, ...] = ()
+    rows: tuple[ReplacementRow, ...] = ()
     told: Told = field(default_factory=Told)
     can_undo: bool = False
     tried: Tried | None = None
@@ -96,10 +96,10 @@ class VocabularyCommands(Protocol):
     def move_words(self, words: Sequence[str], by: int) -> None:
         """Move these by so many places, towards the first if negative."""
 
-    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
+    def set_replacement(self, row: ReplacementRow | None, entered: Replacement) -> None:
         """Change ``row``, or add one. What the settings do not take is kept in the row, with the reason."""
 
-    def delete_rows(self, rows: Sequence[Row]) -> None:
+    def delete_rows(self, rows: Sequence[ReplacementRow]) -> None:
         """Delete these."""
 
     def learn(self, corrections: Sequence[Correction]) -> None:

@@ -33,7 +33,7 @@ inserted as well: a sentence that lacks words and shows no trace of it may say t
 """
 
 
-class Part(enum.StrEnum):
+class ModelPart(enum.StrEnum):
     """What of a model can run elsewhere than on the processor."""
 
     ENCODER = "encoder"
@@ -50,7 +50,7 @@ class Placement:
     """
 
     provider: str
-    parts: frozenset[Part]
+    parts: frozenset[ModelPart]
     on_failure: Callable[[EngineError], None]
     in_use: Callable[[], AbstractContextManager[None]] = nullcontext
 

@@ -22,8 +22,8 @@ from handy_qwen.core.events import Failed
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, Samples
 from handy_qwen.errors import HistoryError
-from handy_qwen.history.ledger import GOES_ON, Complaints, Ledger
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.ledger import GOES_ON, ErrorReporter, Ledger
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Worker
 
@@ -52,7 +52,7 @@ class DiskHistory:
         self,
         post: Post,
         folder: Path,
-        rules: Callable[[], Rules],
+        rules: Callable[[], RetentionRules],
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
@@ -60,8 +60,8 @@ class DiskHistory:
         self._post = post
         self._clock = clock
         self._wall_s = wall_s
-        self._complaints = Complaints(post, clock)
-        self._ledger = Ledger(post, folder, rules, self._complaints, clock=clock, wall_s=wall_s)
+        self._reporter = ErrorReporter(post, clock)
+        self._ledger = Ledger(post, folder, rules, self._reporter, clock=clock, wall_s=wall_s)
         self._fed_samples = 0  # written by the microphone's thread, as is the next
         self._seen_piece: int | None = None  # what the history was at, and since when
         self._seen_s = 0.0
@@ -104,7 +104,7 @@ class DiskHistory:
         if piece is None or piece != self._seen_piece:
             self._seen_piece, self._seen_s = piece, now_s
         elif now_s - self._seen_s > SLOW_S:
-            self._complaints.report(SLOW, is_logged=False)
+            self._reporter.report(SLOW, is_logged=False)
 
     def complete(self, take: int) -> None:
         """The recording has ended."""

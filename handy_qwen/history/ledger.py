@@ -21,7 +21,7 @@ from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
-from handy_qwen.history.retention import SHORTEST_S, Rules
+from handy_qwen.history.retention import SHORTEST_S, RetentionRules
 from handy_qwen.history.store import (
     NewerError,
     Places,
@@ -119,8 +119,8 @@ class Ledger:
         self,
         post: Post,
         folder: Path,
-        rules: Callable[[], Rules],
-        complaints: Complaints,
+        rules: Callable[[], RetentionRules],
+        reporter: ErrorReporter,
         *,
         clock: Callable[[], float],
         wall_s: Callable[[], float],
@@ -133,7 +133,7 @@ class Ledger:
         self.taken_samples = 0  # how much of that is written, or not wanted any more
         self._post = post
         self._rules = rules
-        self._complaints = complaints
+        self._reporter = reporter
         self._clock = clock
         self._wall_s = wall_s
         self._is_recovered = False
@@ -291,7 +291,7 @@ class Ledger:
             if not self._is_recovered:
                 self._recover(self.store)
         except NewerError as exc:
-            self._complaints.report(exc)
+            self._reporter.report(exc)
         except (sqlite3.Error, OSError) as exc:
             self._rows_failed(exc)
 
@@ -458,13 +458,13 @@ class Ledger:
 
     def _sound_failed(self, exc: OSError) -> None:
         self._is_sound_failing = True
-        self._complaints.report(_sound_error(exc, self.places.takes))
+        self._reporter.report(_sound_error(exc, self.places.takes))
         self._retry_soon()
 
     def _rows_failed(self, exc: sqlite3.Error | OSError) -> None:
         if isinstance(exc, sqlite3.Error) and is_damage(exc):
             self._close_store()  # it is looked at, and set aside, when it is opened again
-        self._complaints.report(_row_error(exc, self.places.database))
+        self._reporter.report(_row_error(exc, self.places.database))
         self._retry_soon()
 
     def _retry_soon(self) -> None:
@@ -500,7 +500,7 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         post(Replayed(take, samples / RATE_HZ))
 
 
-class Complaints:
+class ErrorReporter:
     """Reports what does not work: once while it lasts, and again if it returns after a while. Any thread."""
 
     def __init__(self, post: Post, clock: Callable[[], float]) -> None:

@@ -32,7 +32,7 @@ SHORTEST_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RetentionRules:
     """The user's settings for the history. A limit of 0 is none; starred entries are exempt from all."""
 
     keep: Keep = Keep.AUDIO_AND_TEXT
@@ -41,14 +41,14 @@ class Rules:
     most_bytes: int = 2 * 10**9  # of sound
 
 
-class Going(enum.Enum):
+class Removal(enum.Enum):
     """What goes of an entry."""
 
     ENTRY = enum.auto()
     AUDIO = enum.auto()
 
 
-def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row, Going]]:
+def plan(rows: Iterable[Row], rules: RetentionRules, now_s: float) -> Iterator[tuple[Row, Removal]]:
     """What has to go, of ``rows`` from the newest on.
 
     ``now_s``, since 1970, may be wrong: what seems to come from the future is not old.
@@ -58,13 +58,13 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
         if row.is_starred or row.state in {EntryState.RECORDING, EntryState.WAITING}:
             continue
         if _is_over(row, rules, now_s):
-            yield row, Going.ENTRY
+            yield row, Removal.ENTRY
             continue
         if row.entry.is_undelivered:
             continue
         entries += 1
         if rules.most_entries and entries > rules.most_entries:
-            yield row, Going.ENTRY
+            yield row, Removal.ENTRY
             continue
         if not row.file:
             continue
@@ -72,10 +72,10 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
         is_too_much = rules.most_bytes and size_bytes > rules.most_bytes
         is_done = row.state is EntryState.DONE and not (row.is_truncated and _age_s(row, now_s) <= FAILED_S)
         if is_too_much or (row.keep is Keep.TEXT and is_done):
-            yield row, Going.AUDIO if row.text else Going.ENTRY
+            yield row, Removal.AUDIO if row.text else Removal.ENTRY
 
 
-def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
+def _is_over(row: Row, rules: RetentionRules, now_s: float) -> bool:
     """Whether nothing of it is wanted any more, whatever there is besides."""
     settled_ago_s = _age_s(row, now_s)
     if row.state is EntryState.CANCELLED:
@@ -113,11 +113,11 @@ def finish_deletions(store: Store, takes: Path) -> int:
     return sum(_finish(store, takes, row) for row in list(store.being_deleted()))
 
 
-def tidy(store: Store, takes: Path, rules: Rules, now_s: float) -> int:
+def tidy(store: Store, takes: Path, rules: RetentionRules, now_s: float) -> int:
     """Let go of what the rules say; how many entries. Raises sqlite3.Error: a row cannot be changed."""
     gone = finish_deletions(store, takes)
     for row, going in list(plan(store.newest(), rules, now_s)):
-        act = delete if going is Going.ENTRY else delete_audio
+        act = delete if going is Removal.ENTRY else delete_audio
         gone += act(store, takes, row)
     if gone:
         store.checkpoint()

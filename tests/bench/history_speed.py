@@ -17,7 +17,7 @@ from handy_qwen.core.events import Recovered
 from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.history.store import Places, Store, new_file_name
 
 TEXT = "Please send the report to Anna on Monday, and tell her that the garden is finished. " * 3
@@ -25,7 +25,7 @@ TEXT = "Please send the report to Anna on Monday, and tell her that the garden i
 
 def feeding(folder):
     """Microseconds for one block of 10 ms on the microphone's thread, while the disk is written to."""
-    history = DiskHistory(lambda _: None, folder, Rules)
+    history = DiskHistory(lambda _: None, folder, RetentionRules)
     history.start()
     history.begin(1)
     block = np.zeros(160, np.float32)
@@ -73,7 +73,7 @@ def opening(folder, count):
     """How long the start takes, and a look or a search through all of it."""
     posted = []
     begin = time.perf_counter()
-    history = DiskHistory(posted.append, folder, lambda: Rules(most_entries=0, most_bytes=0))
+    history = DiskHistory(posted.append, folder, lambda: RetentionRules(most_entries=0, most_bytes=0))
     history.start()
     while not any(isinstance(event, Recovered) for event in posted):
         time.sleep(0.002)

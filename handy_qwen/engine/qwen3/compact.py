@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.api import Cancel, ModelPart, Placement
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelParts, Rows, TextConfig
@@ -52,7 +52,7 @@ def open_compact(folder: Path, threads: int, placement: Placement | None = None)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads, placement)
         tokenizer = pool.submit(load_tokenizer, folder, config.text.vocab)
         layers = _open_layers(folder, config.text, threads)
-        far = FarGraph(folder / names.DECODER_FILE, threads, Part.PREFILL, placement)
+        far = FarGraph(folder / names.DECODER_FILE, threads, ModelPart.PREFILL, placement)
         table = open_table(folder, config.text, manifest.embedding)
         return ModelParts(
             name=manifest.name,
@@ -106,8 +106,8 @@ class CompactEncoder:
         self, folder: Path, config: AudioConfig, threads: int, placement: Placement | None = None
     ) -> None:
         self._config = config
-        self._frontend = PlacedGraph(folder / names.FRONTEND_FILE, threads, Part.ENCODER, placement)
-        self._layers = PlacedGraph(folder / names.ENCODER_FILE, threads, Part.ENCODER, placement)
+        self._frontend = PlacedGraph(folder / names.FRONTEND_FILE, threads, ModelPart.ENCODER, placement)
+        self._layers = PlacedGraph(folder / names.ENCODER_FILE, threads, ModelPart.ENCODER, placement)
         # By the chunk's place in the window: mel (128, 100) and its tokens (13, d_model)
         self._seen: dict[int, tuple[Float32, Float32]] = {}
 

@@ -32,7 +32,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.api import Cancel, ModelPart, Placement
 from handy_qwen.engine.processor import starting_patient_threads
 from handy_qwen.engine.qwen3.manifest import Manifest
 from handy_qwen.errors import (
@@ -228,17 +228,17 @@ def windows_drivers(registry: Any) -> list[str]:  # noqa: ANN401  winreg, or a s
     return found
 
 
-def parts_for(device: Device, manifest: Manifest) -> tuple[Part, ...]:
+def parts_for(device: Device, manifest: Manifest) -> tuple[ModelPart, ...]:
     """The parts of a package that may run on ``device``."""
     if device.is_exact:
-        return tuple(Part)
-    return (Part.ENCODER,) if manifest.precision.get("encoder") == _FLOAT32 else ()
+        return tuple(ModelPart)
+    return (ModelPart.ENCODER,) if manifest.precision.get("encoder") == _FLOAT32 else ()
 
 
 class FarGraph:
     """A graph on a device, until it fails there."""
 
-    def __init__(self, path: Path, threads: int, part: Part, placement: Placement | None) -> None:
+    def __init__(self, path: Path, threads: int, part: ModelPart, placement: Placement | None) -> None:
         """Open it if ``placement`` has ``part``. What goes wrong is told, not raised."""
         self._placement = placement
         self._session: ort.InferenceSession | None = None
@@ -299,7 +299,7 @@ class FarGraph:
 class PlacedGraph:
     """A graph on a device if it is placed there and works, else on the processor."""
 
-    def __init__(self, path: Path, threads: int, part: Part, placement: Placement | None) -> None:
+    def __init__(self, path: Path, threads: int, part: ModelPart, placement: Placement | None) -> None:
         """Raises what ``open_session`` raises for the processor."""
         self._path, self._threads = path, threads
         self._far = FarGraph(path, threads, part, placement)

@@ -17,7 +17,7 @@ from handy_qwen.core.events import Failed, Recovered
 from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.history.store import MIGRATIONS, Store, error_code, migrate
 from tests.unit.history.conftest import Books, held
 
@@ -45,7 +45,7 @@ def start(tmp_path):
 
     def start(folder=tmp_path / "history", *, is_ready=False):
         posted = Posted()
-        history = DiskHistory(posted.append, folder, Rules)
+        history = DiskHistory(posted.append, folder, RetentionRules)
         history.start()
         started.append(history)
         if is_ready:
