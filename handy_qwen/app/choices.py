@@ -1,4 +1,4 @@
-"""From the settings to what the dictation cycle and the menus work with."""
+"""Derives from the settings what the dictation cycle and the menus work with."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEMO_HINT_TRAY = Message("Install a full model: tray → Model → Manage models
 
 
 def rules_of(settings: Settings, default_method: Method) -> Rules:
-    """What the settings say to the dictation cycle."""
+    """The settings of the dictation cycle."""
     only = settings.languages[0] if len(settings.languages) == 1 else ""
     return Rules(
         hotkeys=settings.hotkeys,
@@ -58,7 +58,7 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
 
 
 def kept_of(settings: Settings) -> history.RetentionRules:
-    """What the settings say to the history."""
+    """The settings of the history."""
     return history.RetentionRules(
         keep=settings.history,
         most_entries=settings.history_count,
@@ -68,12 +68,12 @@ def kept_of(settings: Settings) -> history.RetentionRules:
 
 
 def method_of(settings: Settings, default: Method) -> Method:
-    """How text gets into a window."""
+    """How text is inserted."""
     return settings.method or default
 
 
 def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
-    """How much is to be done while the user speaks: on battery the lesser of both settings."""
+    """How much to do while the user speaks: on battery the lesser of both settings."""
     order = list(LiveMode)  # from most to least
     wanted = [settings.live, settings.live_on_battery] if is_on_battery else [settings.live]
     return max(wanted, key=order.index)
@@ -93,7 +93,7 @@ def listed_models() -> tuple[ModelChoice, ...]:
 
 
 def idle_s_of(settings: Settings) -> float | None:
-    """After how many seconds without use the model frees its memory; None: never."""
+    """After how many idle seconds the model is unloaded; None: never."""
     minutes = settings.idle_unload_min
     return None if minutes == 0 else max(0.0, minutes * 60)
 
@@ -104,25 +104,25 @@ def warm_s_of(settings: Settings) -> float:
 
 
 def wish_of(settings: Settings) -> Wish:
-    """Which microphone is wanted."""
+    """The preferred microphones."""
     from handy_qwen.audio.devices import Wish
 
     return Wish(settings.microphones, settings.avoid_headset)
 
 
 def loaded_with(settings: Settings) -> tuple[object, ...]:
-    """What a model has to be loaded anew for."""
+    """The settings whose change requires reloading the model."""
     return settings.model, settings.threads, settings.use_devices
 
 
 def recorded_with(settings: Settings) -> tuple[object, ...]:
-    """All that the recorder goes by."""
+    """The settings that the recorder depends on."""
     return settings.microphones, settings.avoid_headset, settings.warm_s
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of the microphones that are connected; of them the system's default, and those spared."""
+    """The connected microphones, the system's default, and those to avoid."""
 
     names: tuple[str, ...] = ()
     default: str = ""
@@ -130,7 +130,7 @@ class Connected:
 
 
 def connected_of(listed: Listed) -> Connected:
-    """The names of what the recorder has found, without what only hears the speakers."""
+    """The names of the microphones found, without loopback devices."""
     real = [device for device in listed.devices if not device.is_monitor]
     return Connected(
         tuple(device.name for device in real),
@@ -147,7 +147,7 @@ def choices_of(
     *,
     is_autostarted: bool = False,
 ) -> Choices:
-    """What the menus offer. The languages follow once the model is loaded."""
+    """The contents of the menus. The languages follow once the model is loaded."""
     return Choices(
         model=settings.model or (models[0].name if models else ""),
         is_model_automatic=not settings.model,
@@ -180,7 +180,7 @@ def unknown_language(settings: Settings, choices: Choices) -> str:
 
 
 class LanguageCheck:
-    """Warns before anybody speaks that the model lacks a language of the settings. Any thread."""
+    """Warns in advance that the model lacks a language of the settings. Any thread."""
 
     def __init__(self, post: Post) -> None:
         self._post = post
@@ -189,7 +189,7 @@ class LanguageCheck:
         self._unknown = ""
 
     def look(self, settings: Settings, offered: Choices | None = None) -> None:
-        """Tell what has changed, with the model of ``offered`` or of the look before."""
+        """Check the settings against ``offered``, or against the models of the previous check."""
         with self._lock:
             self._offered = offered or self._offered
             unknown = unknown_language(settings, self._offered) if self._offered.languages else ""
@@ -211,21 +211,21 @@ def demo_notice(*, has_tray: bool) -> Noted:
 
 
 def chord_title(chord: str, platform: str = sys.platform) -> str:
-    """A chord as people write it: "Right Ctrl", "Ctrl+Alt+D"."""
+    """A chord worded for people: "Right Ctrl", "Ctrl+Alt+D"."""
     try:
         return parse_chord(chord).label(platform)
-    except HotkeyError:  # the listener will say what is wrong with it
+    except HotkeyError:  # the listener will report it
         return chord
 
 
 def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
-    """``recent`` with ``name`` in front; automatic ("") is no language."""
+    """``recent`` with ``name`` in front, unless that is automatic ("")."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
 
 
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
-    """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
+    """Whether to show the guide unasked: once, while no model was installed, and not at login."""
     return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))
 
 
@@ -233,7 +233,7 @@ def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
     """The hotkeys with ``chord`` in place of the first one, whose language and submit key stay.
 
     Raises:
-        HotkeyError: INVALID: no such key, or one that programs need for themselves.
+        HotkeyError: INVALID: no such key, or one that programs need themselves.
     """
     first = Hotkey(parse_chord(chord).label(sys.platform))
     if settings.hotkeys:
@@ -242,7 +242,7 @@ def hotkeys_with(settings: Settings, chord: str) -> tuple[Hotkey, ...]:
 
 
 def is_autostarted() -> bool:
-    """Whether the program starts at login. Reads a small file or registry value."""
+    """Whether the program starts at login. Reads a small file or a registry value."""
     return autostart_for().state().is_on
 
 

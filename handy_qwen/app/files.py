@@ -1,4 +1,4 @@
-"""Sound files for their window: read on a thread of their own, transcribed while nobody dictates.
+"""Audio files for their window: read on a thread of their own, transcribed while nobody dictates.
 
 Qt --add, remove, save ...--> thread "files" --> FilesPage --> Qt
 |  one after the other
@@ -36,17 +36,17 @@ if TYPE_CHECKING:  # slow to import
 logger = logging.getLogger(__name__)
 
 LEFT_HINT = Message("Go on in Transcribe files…")
-WAIT_S = 0.25  # between two looks how far the engine is
+WAIT_S = 0.25  # interval for polling the engine
 
 
 class Engine(Protocol):
-    """What is asked of the engine. Any thread."""
+    """The engine, as used here. Any thread."""
 
     def transcribe_file(self, job: FileJob) -> None:
         """Work on ``job`` while nobody dictates."""
 
     def wake(self) -> None:
-        """There is more to do."""
+        """Look for work."""
 
 
 @dataclass

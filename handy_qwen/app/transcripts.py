@@ -1,7 +1,7 @@
-"""What becomes of a sound file: its text, or subtitles, or all that is known of it, ready to be saved.
+"""The result of transcribing an audio file: text, subtitles, or all data, ready to be saved.
 
-Until files are taken off the list of their window, they are kept on disk with their texts, which so outlive a
-crash: one file for each, readable by the user alone. What cannot be read is left alone.
+Files in the window's list are kept on disk with their texts until they are removed, so they survive a crash:
+one file each, readable by the user alone. Unreadable ones are left alone.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ logger = logging.getLogger(__name__)
 
 
 def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -> dict[str, Any]:
-    """All that is known of a transcript, as JSON has it.
+    """A transcript as JSON.
 
     Args:
         name: Of the file.
         found: What the model made of it.
         model: Its name.
-        is_truncated: The file broke off.
+        is_truncated: The audio file is cut off.
     """
     return {
         "file": name,
@@ -47,7 +47,7 @@ def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -
 
 
 def rendered(form: Form, known: Mapping[str, Any], segments: Iterable[TextSegment]) -> str:
-    """The contents of a file of that form. ``known`` is what ``described`` says, and perhaps more."""
+    """The contents of a file of this form. ``known`` is the result of ``described``, perhaps with more."""
     match form:
         case Form.TEXT:
             return f"{known['text']}\n"
@@ -61,26 +61,26 @@ def rendered(form: Form, known: Mapping[str, Any], segments: Iterable[TextSegmen
 
 
 def as_json(known: object) -> str:
-    """``known`` for people as well as for programs."""
+    """``known`` as JSON, indented."""
     return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
 
 
 @dataclass
 class Transcribed:
-    """What a file's text is made of. ``known`` is what ``described`` says."""
+    """The source of a file's text. ``known`` is the result of ``described``."""
 
     known: dict[str, Any] = field(default_factory=dict, repr=False)
     segments: Sequence[TextSegment] = field(default=(), repr=False)
 
 
 class KeptFiles:
-    """What is in ``folder``. Belongs to one thread at a time."""
+    """The entries in ``folder``. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, entry: FileEntry, made: Transcribed) -> None:
-        """Keep ``entry`` with its text, in place of what was kept of it.
+        """Store ``entry`` with its text, replacing an earlier version.
 
         Raises:
             OSError: It cannot be written.
@@ -97,7 +97,7 @@ class KeptFiles:
         replace_file(self._place(entry.number), json.dumps(content).encode())
 
     def remove(self, number: int) -> None:
-        """Keep nothing of the file ``number``.
+        """Delete the file ``number``.
 
         Raises:
             OSError: It cannot be deleted.
@@ -105,15 +105,15 @@ class KeptFiles:
         self._place(number).unlink(missing_ok=True)
 
     def read(self) -> Iterator[tuple[FileEntry, Transcribed]]:
-        """All that is kept, in order."""
+        """All entries, in order."""
         for number in self.numbers():
             try:
                 yield _read(number, json.loads(self._place(number).read_bytes()))
-            except (OSError, ValueError, TypeError, KeyError) as exc:  # cut short, or of another version
+            except (OSError, ValueError, TypeError, KeyError) as exc:  # truncated, or of another version
                 logger.warning("what was kept of a file cannot be read: %s", type(exc).__name__)
 
     def numbers(self) -> list[int]:
-        """Those that are in use, also for what cannot be read."""
+        """The numbers in use, also of unreadable entries."""
         stems = (path.stem for path in self._folder.glob("*.json"))
         return sorted(int(stem) for stem in stems if stem.isdecimal())
 
@@ -138,4 +138,4 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
     return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, segments)
 
 
-_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # any other was not finished
+_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # all others were not finished
