@@ -291,8 +291,8 @@ class Store:
     def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
         """Rows whose text or application contains each word, newest first. Accents and case are ignored.
 
-        Every text is scanned: a word may be part of another (as in German) or between others without spaces (as in
-        Chinese), which full-text indexes of words do not find.
+        Every text is scanned: a word may be part of another (as in German) or between others without spaces
+        (as in Chinese), which full-text indexes of words do not find.
         """
         folded = [fold(word) for word in words]
         condition = " AND ".join(["NOT is_deleting", *[f"instr({_SEARCHED}, ?) > 0"] * len(folded)])
@@ -375,8 +375,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
     """The open database, created if missing, and migrated."""
-    # Created here to set its mode, which its -wal and -shm inherit. SQLite alone opens an existing file: closing
-    # any descriptor of a file drops all locks of the process on it, also those of a connection on another
+    # Created here to set its mode, which its -wal and -shm inherit. SQLite alone opens an existing file:
+    # closing any descriptor of it drops all locks of the process on it, also those of a connection on another
     # thread, and then another process may delete the -wal that this one keeps writing to.
     # Source: https://www.sqlite.org/howtocorrupt.html, section 2.2.
     with suppress(FileExistsError):
