@@ -79,7 +79,7 @@ class FakeHotkeys(Idle):
         self.configured = 0
         self.own_keys: list[bool] = []
         self.may_ask = False
-        self.captor: OnCaptured | None = None
+        self.on_captured: OnCaptured | None = None
         self.touched: float | None = None
 
     def touched_s(self) -> float | None:
@@ -113,18 +113,18 @@ class FakeHotkeys(Idle):
     def capture(self, on_captured: OnCaptured) -> None:
         if self.error:
             raise self.error
-        self.captor = on_captured
+        self.on_captured = on_captured
 
     def end_capture(self) -> None:
-        if self.captor is not None:
+        if self.on_captured is not None:
             self.hear(Captured(CaptureStep.OVER))
 
     def hear(self, captured: Captured) -> None:
         """The user presses keys of a new hotkey."""
-        captor = self.captor
-        assert captor is not None, "none is captured"
-        self.captor = None if captured.is_last else captor
-        captor(captured)
+        on_captured = self.on_captured
+        assert on_captured is not None, "none is captured"
+        self.on_captured = None if captured.is_last else on_captured
+        on_captured(captured)
 
     def stop(self) -> None:
         self.is_stopped = True

@@ -3,8 +3,8 @@
     main --> lock, log --> Qt, tray --> Program: settings, control socket --> thread "chores":
         hotkeys, microphone, insertion, engine --> thread "model-load": the model
 
-The tray is there before anything heavy is imported. At the end everything is ended side by side within some
-seconds; the history is brought to the disk as soon as takes have come to an end (``Program.close``).
+The tray appears before anything heavy is imported. On exit all parts are ended in parallel within a few
+seconds; the history is flushed to disk as soon as the takes have ended (``Program.close``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SHOW_S = 20.0  # how long a second instance waits for the first, which may still
 
 
 def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
-    """Run the app until it is quit, and return the exit status. A second instance shows the first.
+    """Run the app until it quits, and return the exit status. A second instance shows the first one's window.
 
     Raises:
         HandyError: It cannot start: no display, or a folder that cannot be written.
@@ -52,9 +52,9 @@ def main(*, is_hidden: bool = False, is_debug: bool = False) -> int:
 def start_again(
     launch: Launch, environment: Mapping[str, str], *, is_debug: bool, platform: str = sys.platform
 ) -> None:
-    """Become a new process of the same program. On Windows, where that cannot be, start one and end.
+    """Replace the process with a new one of the same program. Windows cannot do that: start one and exit.
 
-    ``environment`` is what this one was started with: it has changed its own since, for Qt and libpulse.
+    ``environment`` is the original one: the program has changed its own since, for Qt and libpulse.
 
     Raises:
         OSError: It cannot be started.
@@ -62,9 +62,9 @@ def start_again(
     command = [*(one for one in launch.command if one != HIDDEN), *(["--debug"] if is_debug else [])]
     environment = {**environment, **(launch.variables or {})}
     if platform == "win32":
-        # What Windows has of execve starts one, too, but takes arguments apart at their spaces.
+        # Windows' execve starts a new process, too, but splits arguments at spaces.
         subprocess.Popen(command, cwd=launch.folder, env=environment)
-        os._exit(0)  # with the threads that are stuck
+        os._exit(0)  # even if threads are stuck
     if launch.folder is not None:
         os.chdir(launch.folder)
     for stream in filter(None, (sys.stdout, sys.stderr)):
@@ -90,7 +90,7 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
         finally:
             logger.info("Handy Qwen has ended")
             no_crash()
-        if not starts_again:  # which ends the threads that are left, too
+        if not starts_again:  # a restart ends remaining threads as well
             _leave_threads_behind()
     finally:
         log.close()
@@ -98,7 +98,7 @@ def _run_alone(*, is_hidden: bool, is_debug: bool) -> bool:
 
 
 def show_running(*, is_hidden: bool) -> None:
-    """Have the instance that runs open its main window, unless this start was to be hidden.
+    """Have the running instance open its main window, unless this start is hidden.
 
     Raises:
         ControlError: It does not answer.
@@ -117,9 +117,9 @@ def show_running(*, is_hidden: bool) -> None:
 
 
 def _leave_threads_behind() -> None:
-    """End the process here if threads are left: Python's own end crashes if one of them is in native code.
+    """End the process here if threads are left: Python's own shutdown crashes if one is in native code.
 
-    A library may hang for minutes (a model that loads, a sound server that died), so none is waited for.
+    A library may hang for minutes (a loading model, a dead sound server), so no thread is waited for.
     """
     left = [thread.name for thread in threading.enumerate() if thread is not threading.main_thread()]
     if left:

@@ -1,4 +1,4 @@
-"""What the running program answers to the command line."""
+"""The running program's answers to the command line."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ class Answers:
         self._changed = threading.Condition()
 
     def on_view(self, view: View) -> None:
-        """Keep what is shown now."""
+        """Store the current view."""
         with self._changed:
             self._view = view
             self._changed.notify_all()
 
     def answer(self, command: str) -> dict[str, Any]:
-        """Carry out ``command``.
+        """Execute ``command``.
 
         Raises:
-            ControlError: It is unknown, or there is nothing for it to do.
+            ControlError: It is unknown, or does not apply now.
         """
         view = self._view
         if command == "status":
@@ -91,7 +91,7 @@ class Answers:
         return {}
 
     def _wait_for_change(self, command: str) -> None:
-        """See to it that ``start`` followed by ``stop`` finds the take, however close they are."""
+        """Make sure that ``start`` followed by ``stop`` finds the take, however close together they are."""
         if command in {"start", "stop"}:
             with self._changed:
                 self._changed.wait_for(
@@ -100,7 +100,7 @@ class Answers:
 
 
 def status_of(view: View) -> dict[str, Any]:
-    """What ``handy-qwen status --json`` shows. No text of a dictation is in it."""
+    """The output of ``handy-qwen status --json``. It contains no dictated text."""
     choices = view.choices
     return {
         "version": __version__,

@@ -1,4 +1,4 @@
-"""From the settings to what the dictation cycle and the menus work with."""
+"""Derives from the settings what the dictation cycle and the menus work with."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ DEMO_HINT_TRAY = Message("Install a full model: tray → Model → Manage models
 
 
 def rules_of(settings: Settings, default_method: Method) -> Rules:
-    """What the settings say to the dictation cycle."""
+    """The settings of the dictation cycle."""
     only = settings.languages[0] if len(settings.languages) == 1 else ""
     return Rules(
         hotkeys=settings.hotkeys,
@@ -53,9 +53,9 @@ def rules_of(settings: Settings, default_method: Method) -> Rules:
     )
 
 
-def kept_of(settings: Settings) -> history.Rules:
-    """What the settings say to the history."""
-    return history.Rules(
+def kept_of(settings: Settings) -> history.RetentionRules:
+    """The settings of the history."""
+    return history.RetentionRules(
         keep=settings.history,
         most_entries=settings.history_count,
         longest_s=settings.history_days * 86_400,
@@ -64,12 +64,12 @@ def kept_of(settings: Settings) -> history.Rules:
 
 
 def method_of(settings: Settings, default: Method) -> Method:
-    """How text gets into a window."""
+    """How text is inserted."""
     return settings.method or default
 
 
 def live_of(settings: Settings, *, is_on_battery: bool) -> LiveMode:
-    """How much is to be done while the user speaks: on battery the lesser of both settings."""
+    """How much to do while the user speaks: on battery the lesser of both settings."""
     order = list(LiveMode)  # from most to least
     wanted = [settings.live, settings.live_on_battery] if is_on_battery else [settings.live]
     return max(wanted, key=order.index)
@@ -89,7 +89,7 @@ def listed_models() -> tuple[ModelChoice, ...]:
 
 
 def idle_s_of(settings: Settings) -> float | None:
-    """After how many seconds without use the model frees its memory; None: never."""
+    """After how many idle seconds the model is unloaded; None: never."""
     minutes = settings.idle_unload_min
     return None if minutes == 0 else max(0.0, minutes * 60)
 
@@ -100,25 +100,25 @@ def warm_s_of(settings: Settings) -> float:
 
 
 def wish_of(settings: Settings) -> Wish:
-    """Which microphone is wanted."""
+    """The preferred microphones."""
     from handy_qwen.audio.devices import Wish
 
     return Wish(settings.microphones, settings.avoid_headset)
 
 
 def loaded_with(settings: Settings) -> tuple[object, ...]:
-    """What a model has to be loaded anew for."""
+    """The settings whose change requires reloading the model."""
     return settings.model, settings.threads, settings.use_devices
 
 
 def recorded_with(settings: Settings) -> tuple[object, ...]:
-    """All that the recorder goes by."""
+    """The settings that the recorder depends on."""
     return settings.microphones, settings.avoid_headset, settings.warm_s
 
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """The names of the microphones that are connected; of them the system's default, and those spared."""
+    """The connected microphones, the system's default, and those to avoid."""
 
     names: tuple[str, ...] = ()
     default: str = ""
@@ -126,7 +126,7 @@ class Connected:
 
 
 def connected_of(listed: Listed) -> Connected:
-    """The names of what the recorder has found, without what only hears the speakers."""
+    """The names of the microphones found, without loopback devices."""
     real = [device for device in listed.devices if not device.is_monitor]
     return Connected(
         tuple(device.name for device in real),
@@ -143,7 +143,7 @@ def choices_of(
     *,
     is_autostarted: bool = False,
 ) -> Choices:
-    """What the menus offer. The languages follow once the model is loaded."""
+    """The contents of the menus. The languages follow once the model is loaded."""
     return Choices(
         model=settings.model or (models[0].name if models else ""),
         is_model_automatic=not settings.model,
@@ -176,7 +176,7 @@ def unknown_language(settings: Settings, choices: Choices) -> str:
 
 
 class LanguageCheck:
-    """Warns before anybody speaks that the model lacks a language of the settings. Any thread."""
+    """Warns in advance that the model lacks a language of the settings. Any thread."""
 
     def __init__(self, post: Post) -> None:
         self._post = post
@@ -185,7 +185,7 @@ class LanguageCheck:
         self._unknown = ""
 
     def look(self, settings: Settings, offered: Choices | None = None) -> None:
-        """Tell what has changed, with the model of ``offered`` or of the look before."""
+        """Check the settings against ``offered``, or against the models of the previous check."""
         with self._lock:
             self._offered = offered or self._offered
             unknown = unknown_language(settings, self._offered) if self._offered.languages else ""
@@ -207,19 +207,19 @@ def demo_notice(*, has_tray: bool) -> Noted:
 
 
 def chord_title(chord: str) -> str:
-    """A chord as people write it: "Right Ctrl", "Ctrl+Alt+D"."""
+    """A chord worded for people: "Right Ctrl", "Ctrl+Alt+D"."""
     try:
         return parse_chord(chord).label(sys.platform)
-    except HotkeyError:  # the listener will say what is wrong with it
+    except HotkeyError:  # the listener will report it
         return chord
 
 
 def recent_with(name: str, recent: Sequence[str]) -> tuple[str, ...]:
-    """``recent`` with ``name`` in front; automatic ("") is no language."""
+    """``recent`` with ``name`` in front, unless that is automatic ("")."""
     others = [old for old in recent if old != name]
     return tuple([name, *others] if name else others)[:RECENT_LANGUAGES]
 
 
 def is_guide_due(settings: Settings, models: Sequence[ModelChoice], *, is_hidden: bool) -> bool:
-    """Whether to show the guide unasked: once, where nobody has brought a model yet, and not at login."""
+    """Whether to show the guide unasked: once, while no model was installed, and not at login."""
     return not (is_hidden or settings.set_up or any(model.name != DEMO for model in models))

@@ -1,4 +1,4 @@
-"""Qt's side of the app: the event loop and the ways out of it, what wakes it, and the windows."""
+"""The Qt side of the app: the event loop and how it ends, what wakes it, and the windows."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ from handy_qwen.system.wayland.layer import LAYER_SHELL, LayerSurface, open_laye
 from handy_qwen.system.wayland.wire import offers, socket_path
 from handy_qwen.ui import translation
 
-if TYPE_CHECKING:  # it is made of sentences, and they are in the language that is used before it is imported
+if TYPE_CHECKING:  # it has translated sentences: the language must be set before it is imported
     from handy_qwen.ui.desk import Desk
 
 logger = logging.getLogger(__name__)
@@ -73,13 +73,13 @@ QT_LEVELS = {
 
 
 class WayOut(QObject):
-    """Ends the event loop, whoever asks: a menu, the control socket, a signal of the system.
+    """Ends the event loop, on behalf of a menu, the control socket or a signal.
 
-    Python runs the handler of a signal only when it gets its turn, and Qt's loop does not give it one.
-    So signals are written to a socket as well, which wakes the loop.
+    Python runs signal handlers only between its own instructions, and Qt's loop executes none. So signals
+    are also written to a socket, which wakes the loop.
 
     Attributes:
-        was_signalled: Whether the system has asked, for good: nothing is to be started again.
+        was_signalled: Whether a signal asked for it: do not restart.
     """
 
     asked = Signal()
@@ -94,9 +94,9 @@ class WayOut(QObject):
         self._notifier = QSocketNotifier(self._reader.fileno(), QSocketNotifier.Type.Read, self)
         self._notifier.activated.connect(self._on_signal)
         self._former_fd = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
-        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two are not on every system
+        names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # the last two do not exist everywhere
         numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-        # One that is ignored at the start stays so: that is how nohup works.
+        # A signal ignored at startup stays ignored: nohup relies on it.
         self._numbers = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
         for number in self._numbers:
             signal.signal(number, self._on_python_signal)
@@ -106,7 +106,7 @@ class WayOut(QObject):
         self.asked.emit()
 
     def close(self) -> None:
-        """Stop waking the loop. All has ended: another signal ends the process at once, and well."""
+        """Stop waking the loop. Everything has ended: another signal ends the process immediately."""
         signal.set_wakeup_fd(self._former_fd)
         for number in self._numbers:
             signal.signal(number, lambda *_: os._exit(0))
@@ -115,7 +115,7 @@ class WayOut(QObject):
         self._writer.close()
 
     def _on_signal(self) -> None:
-        self._reader.recv(64)  # now Python has its turn and calls the handler
+        self._reader.recv(64)  # gives Python a chance to call the handler
 
     def _on_python_signal(self, number: int, _frame: FrameType | None) -> None:
         logger.info("ended by %s", signal.Signals(number).name)
@@ -123,14 +123,14 @@ class WayOut(QObject):
         self.ask()
 
 
-class QtStandstill(QObject):
-    """Stops Qt's thread between two events for a moment: see ``server_grab``.
+class QtPause(QObject):
+    """Pauses Qt's thread between two events: see ``server_grab``.
 
-    Threads: made on Qt's; each standstill is another thread's, one at a time.
+    Threads: created on Qt's; pauses come from other threads, one at a time.
     """
 
     PATIENCE_S = 0.3
-    AFTER_REFUSAL_S = 5.0  # a text is typed in hundreds of pieces, and none but the first may wait in vain
+    AFTER_REFUSAL_S = 5.0  # text is typed in hundreds of pieces: only the first may wait in vain
 
     _wanted = Signal(object, object)
 
@@ -141,18 +141,18 @@ class QtStandstill(QObject):
 
     @contextmanager
     def __call__(self) -> Iterator[bool]:
-        """Whether Qt's thread stands still inside; not if it is busy for long, or just was."""
+        """Whether Qt's thread is paused inside; False if it is busy, or was a moment ago."""
         if time.monotonic() < self._not_before_s:
             yield False
             return
         stopped, over = threading.Event(), threading.Event()
         self._wanted.emit(stopped, over)
         try:
-            is_still = stopped.wait(self.PATIENCE_S)
-            if not is_still:
+            is_paused = stopped.wait(self.PATIENCE_S)
+            if not is_paused:
                 logger.info("Qt is busy: for %.0f s the X server is not grabbed", self.AFTER_REFUSAL_S)
                 self._not_before_s = time.monotonic() + self.AFTER_REFUSAL_S
-            yield is_still
+            yield is_paused
         finally:
             over.set()
 
@@ -162,10 +162,10 @@ class QtStandstill(QObject):
 
 
 class FileWatch(QObject):
-    """Calls ``on_change`` whenever ``path`` may have been written, made or replaced.
+    """Calls ``on_change`` whenever ``path`` may have been written, created or replaced.
 
-    Its folder is watched as well: most editors write another file and give it the name. File systems of
-    other machines tell nothing of what is done there.
+    Its folder is watched as well: most editors write a new file and rename it. Changes made on network file
+    systems by other machines are not reported.
 
     Threads: Qt's, on which ``on_change`` is called, too.
     """
@@ -180,7 +180,7 @@ class FileWatch(QObject):
         self._watch()
 
     def close(self) -> None:
-        """Tell nothing more. Safe to call twice."""
+        """Stop watching. Safe to call twice."""
         self._watcher.blockSignals(True)
 
     def _tell(self) -> None:
@@ -188,7 +188,7 @@ class FileWatch(QObject):
         self._on_change()
 
     def _watch(self) -> None:
-        """Watch what is there, also if it is another file than before."""
+        """Watch the current file, which may be a new one."""
         watched = {*self._watcher.files(), *self._watcher.directories()}
         missing = [path for path in self._paths if path not in watched]
         if missing:
@@ -196,7 +196,7 @@ class FileWatch(QObject):
 
 
 class ProgramWindows:
-    """Builds the presenters, and connects them with the windows.
+    """Creates the presenters and connects them with the windows.
 
     Threads: Qt's; ``call`` may be called from any.
     """
@@ -262,7 +262,7 @@ class ProgramWindows:
             self._desk.open(window)
 
     def parts_to_close(self) -> dict[str, Close]:
-        """The presenters: closing them finishes changes and deletions, and pauses installations."""
+        """The presenters: closing them completes changes and deletions, and pauses installations."""
         return {
             "history window": self.history.close,
             "models": self.models.close,
@@ -313,18 +313,18 @@ def run(*, is_hidden: bool) -> bool:
     qInstallMessageHandler(_on_qt_message)
     session = displays_of(os.environ)
     if session.kind is Kind.X11:
-        os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would go by it
+        os.environ.pop("WAYLAND_DISPLAY", None)  # left over: clipboard tools would use it
     if session.display:
-        # A client of Wayland cannot place its windows, and has an overlay on some desktops only.
+        # A Wayland client cannot position its windows; the overlay works on some desktops only.
         os.environ.setdefault("QT_QPA_PLATFORM", "xcb")
     elif session.wayland:
-        os.environ.setdefault("QT_QPA_PLATFORM", "wayland")  # a DISPLAY that is dead would end the process
+        os.environ.setdefault("QT_QPA_PLATFORM", "wayland")  # a dead DISPLAY would end the process
         os.environ["WAYLAND_DISPLAY"] = session.wayland
-    if sys.platform == "win32":  # one icon on the taskbar, whichever Python shows it, and a name for notices
+    if sys.platform == "win32":  # one taskbar icon, whichever Python shows it, and a name for notices
         ctypes.windll.shell32.SetCurrentProcessExplicitAppUserModelID(APP_ID)
     app = QApplication(sys.argv[:1])
     app.setApplicationName("Handy Qwen")
-    app.setDesktopFileName(APP_ID)  # its menu entry, which portals go by
+    app.setDesktopFileName(APP_ID)  # its menu entry, which portals rely on
     app.setQuitOnLastWindowClosed(False)
     way_out = WayOut(app)
     translation.use(read_configuration().settings.interface_language)
@@ -350,15 +350,15 @@ def run(*, is_hidden: bool) -> bool:
     windows.show(desk)
     logger.info("tray and overlay are there")
     if app.platformName() == "xcb":
-        from handy_qwen.system.x11.connection import use_standstill
+        from handy_qwen.system.x11.connection import use_pause
 
-        use_standstill(QtStandstill(app))
+        use_pause(QtPause(app))
 
     @cache
     def end() -> None:
         in_order(desk.close, lambda: program.close(windows.parts_to_close()))
 
-    # At the end of a session Windows ends the process right after this signal.
+    # At the end of a session, Windows ends the process right after this signal.
     app.aboutToQuit.connect(end)
     try:
         has_tray = desk.has_tray()
@@ -381,13 +381,13 @@ def run(*, is_hidden: bool) -> bool:
 
 
 def layer_of(session: Session) -> partial[LayerSurface | None] | None:
-    """How the overlay is shown above all windows; None: the compositor has no such layer."""
+    """How the overlay stays above all windows; None: the compositor has no such layer."""
     path = socket_path(session.wayland)
     return partial(open_layer, path) if offers(path, LAYER_SHELL) else None
 
 
 def greeting(settings: Settings, *, has_tray: bool) -> str:
-    """What a start in a terminal says: that it runs, how to dictate, and where the rest is."""
+    """The message of a start in a terminal: that it runs, how to dictate, and where the rest is."""
     keys = " or ".join(chord_title(hotkey.chord) for hotkey in settings.hotkeys)
     verb = "Press" if settings.mode is Mode.TOGGLE else "Hold"
     how = f"{verb} {keys} to dictate" if keys else "No hotkey is set; use handy-qwen toggle to dictate"

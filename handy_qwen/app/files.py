@@ -1,4 +1,4 @@
-"""Sound files for their window: read on a thread of their own, transcribed while nobody dictates.
+"""Audio files for their window: read on a thread of their own, transcribed while nobody dictates.
 
 Qt --add, remove, save ...--> thread "files" --> FilesPage --> Qt
 |  one after the other
@@ -36,17 +36,17 @@ if TYPE_CHECKING:  # slow to import
 logger = logging.getLogger(__name__)
 
 LEFT_HINT = Message("Go on in Transcribe files…")
-WAIT_S = 0.25  # between two looks how far the engine is
+WAIT_S = 0.25  # interval for polling the engine
 
 
 class Engine(Protocol):
-    """What is asked of the engine. Any thread."""
+    """The engine, as used here. Any thread."""
 
     def transcribe_file(self, job: FileJob) -> None:
         """Work on ``job`` while nobody dictates."""
 
     def wake(self) -> None:
-        """There is more to do."""
+        """Look for work."""
 
 
 @dataclass
@@ -201,7 +201,7 @@ class FilesPresenter:
             elif came.found is not None:
                 found, name = came.found, str(file.entry.path)
                 known = described(name, found, model=came.model, is_truncated=came.is_truncated)
-                file.made = Transcribed(known, found.passages)
+                file.made = Transcribed(known, found.segments)
                 done = {"state": FileState.DONE, "share": 1.0, "text": found.text, "note": came.note}
                 file.entry = replace(file.entry, **done)  # type: ignore[arg-type]  # names of its fields
             self._keep(file)
@@ -254,7 +254,7 @@ class FilesPresenter:
         for file in files:
             name = form.base(file.entry.path).name + form.suffix
             path = target if len(numbers) == 1 else _free(target, name)
-            content = rendered(form, file.made.known, file.made.passages)
+            content = rendered(form, file.made.known, file.made.segments)
             try:
                 with replacing(path) as stream:
                     stream.write(content.encode("utf-8", "surrogateescape"))

@@ -1,11 +1,11 @@
-"""The history for its window: questions answered and changes made on a thread of their own.
+"""The history for its window: queries and changes run on a thread of their own.
 
     Qt --look, star, delete ...--> inbox --> thread "history-window" --> Archive --> HistoryPage --> Qt
                                    retry --> thread "history-retry"  --> Archive
                                     play --> the player's thread
 
-To try again as before is left to the dictation cycle, which has the model loaded. Another model is loaded
-here beside it, for the one take, and given back; never two at once, for the sake of memory.
+Retrying with the same model is left to the dictation cycle, which has it loaded. Another model is loaded
+here for that take and then freed; never two at once, to save memory.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ if TYPE_CHECKING:  # SQLite and the engine only when they are needed
 logger = logging.getLogger(__name__)
 
 DELETE_S = 120.0
-"""How long a deletion can be taken back while the window is open."""
+"""How long a deletion can be undone while the window is open."""
 MOST_RECENT = 50
-"""Entries among which one is looked for by its text."""
+"""How many entries are searched for one with a certain text."""
 LOOK_S = 0.5
-"""Between two looks at the time and size of the files, while the window is open."""
+"""The polling interval for changes to the files, while the window is open."""
 RETRIED = Message("A dictation was transcribed again.")
 
 
 Transcribe = Callable[[Path, str, str, str, Callable[[], None]], Retried]
 """(file, application, model, language, moves) -> text. Slow; raises HandyError.
 
-``moves`` is called now and then, as long as there is progress.
+``moves`` is called from time to time while there is progress.
 """
 
 
@@ -59,10 +59,10 @@ class Player(Protocol):
     """Plays one sound at a time. Methods return at once, on any thread."""
 
     def play(self, sound: Path, on_end: Callable[[HandyError | None], None]) -> None:
-        """Play a file in place of what is being played; ``on_end`` is called when it is over or stopped."""
+        """Play a file, replacing what is playing; ``on_end`` is called when it ends or is stopped."""
 
     def stop(self) -> None:
-        """End what is being played."""
+        """Stop playback."""
 
 
 class HistoryPresenter:
@@ -93,11 +93,11 @@ class HistoryPresenter:
         self._post, self._copy, self._transcribe, self._model = post, copy, transcribe, model
         self._player, self._folder = player, folder
         self._query = HistoryQuery()
-        self._deleted: list[int] = []  # out of sight, but still on the disk
+        self._deleted: list[int] = []  # hidden, but still on disk
         self._retried: frozenset[int] = frozenset()
-        self._played, self._plays = 0, 0  # the id of what is being played; how often something was
+        self._played, self._plays = 0, 0  # the id of what is playing; how many playbacks there were
         self._shown = HistoryPage()
-        self._is_watched = False  # somebody looks at the answers
+        self._is_watched = False  # a window is open
         self._stamp: tuple[tuple[int, int] | None, ...] = ()  # of the files at the last answer
         self._delete_at_s = math.inf
         self.thread = Worker(
@@ -116,31 +116,31 @@ class HistoryPresenter:
     # --- called on Qt's thread -----------------------------------------------------------------------
 
     def copy(self, entry: Entry) -> None:
-        """Put the text on the clipboard."""
+        """Copy the text to the clipboard."""
         self._copy(entry.text)
 
     def insert(self, entry: Entry, *, is_here: bool) -> None:
-        """Insert the text into the focused window, or let it wait."""
+        """Insert the text into the focused window, or hold it."""
         self._post(Recalled(entry, is_sound=False, is_here=is_here))
 
     def correct(self, before: str, after: str, number: int = 0) -> None:
-        """Keep a correction, and offer the corrected text from now on."""
+        """Store a correction, and offer the corrected text from now on."""
         self._post(Corrected(before, after))
         self._correct(before, after, number)
 
     def stop_playing(self) -> None:
-        """Play no more."""
+        """Stop playback."""
         if (player := self._player()) is not None:
             player.stop()
 
     def close(self, timeout_s: float) -> None:
-        """Finish what was asked for, deletions included, and end the threads. Safe to call twice.
+        """Finish pending requests, including deletions, and end the threads. Safe to call twice.
 
-        What is transcribed again is not waited for: its entry is as it was.
+        A running transcription is abandoned: its entry stays unchanged.
         """
         self._retries.stop(0.0)
         self.stop_playing()
-        if self.thread.is_alive():  # else nothing was deleted, and no thread shall be started now
+        if self.thread.is_alive():  # else nothing was deleted, and no thread should be started now
             self.thread.do(self._delete)
         self.thread.stop(timeout_s)
 
@@ -158,19 +158,19 @@ class HistoryPresenter:
             self._answer(is_routine=True)
 
     def _stamp_now(self) -> tuple[tuple[int, int] | None, ...]:
-        """What tells whether anybody has written: the dictation cycle, or the command line."""
+        """Changes when the dictation cycle or the command line has written anything."""
         database = Places(self._folder).database
         return tuple(_stamp_of(path) for path in (database, database.with_name(f"{database.name}-wal")))
 
     @queued
     def look(self, query: HistoryQuery) -> None:
-        """Answer ``query`` now, and again after every change."""
+        """Answer ``query`` now, and after every change."""
         self._query, self._is_watched = query, True
         self._answer()
 
     @queued
     def leave(self) -> None:
-        """Answer no more, and let what was deleted be gone for good."""
+        """Stop answering, and delete for good."""
         self._is_watched = False
         self.stop_playing()
         self._delete()
@@ -178,9 +178,9 @@ class HistoryPresenter:
     def _answer(
         self, *, problem: Problem | None = None, exported: Path | None = None, is_routine: bool = False
     ) -> None:
-        """Show what there is now; if that cannot be read, why. ``is_routine``: only if it has changed."""
+        """Show the current entries, or why they cannot be read. ``is_routine``: only if something changed."""
         query, found = self._query, []
-        self._stamp = self._stamp_now()  # before it is read: what is written meanwhile is found next time
+        self._stamp = self._stamp_now()  # taken before reading: later writes are found next time
         try:
             with self._open() as archive:
                 found = list(islice(self._found(archive), query.most + 1))
@@ -220,7 +220,7 @@ class HistoryPresenter:
 
     @queued
     def _has_played(self, play: int, error: HandyError | None) -> None:
-        if play == self._plays:  # else another one is being played by now
+        if play == self._plays:  # else another playback has begun
             self._played = 0
         self._answer(problem=Problem(error.title, error.hint) if error else None)
 
@@ -236,7 +236,7 @@ class HistoryPresenter:
 
     @queued
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
-        """Exempt entries from being deleted by themselves, or no longer."""
+        """Exempt entries from automatic deletion, or not."""
         with self._open() as archive:
             for number in ids:
                 archive.star(number, is_starred=is_starred)
@@ -244,24 +244,24 @@ class HistoryPresenter:
 
     @queued
     def delete(self, ids: Sequence[int]) -> None:
-        """Take entries out of sight."""
+        """Hide entries, to be deleted."""
         self._deleted += [number for number in ids if number not in self._deleted]
         self._delete_at_s = time.monotonic() + DELETE_S
         self._answer()
 
     @queued
     def undo_delete(self) -> None:
-        """Bring back what was deleted and is not gone yet."""
+        """Restore deleted entries that are not gone yet."""
         self._deleted.clear()
         self._answer()
 
     def _delete(self) -> None:
-        """Delete all that is out of sight; what cannot be deleted comes into sight again, with the reason."""
+        """Delete all hidden entries; if that fails, show the entry again, with the reason."""
         self._delete_at_s = time.monotonic() + DELETE_S  # for what is left
         if not self._deleted:
             return
         problem: Problem | None = None
-        with self._open() as archive:  # if that fails, it is tried again later
+        with self._open() as archive:  # if that fails, retry later
             ids, self._deleted = self._deleted, []
             for number in ids:
                 try:
@@ -288,12 +288,12 @@ class HistoryPresenter:
 
     @queued
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
-        """Transcribe the sound again."""
+        """Transcribe the audio again."""
         with self._open() as archive:
             path = archive.audio(entry.id)
             wanted = archive.asked_language(entry.id) if language is None else language
             is_as_before = model in {"", self._model()}
-            if not is_as_before:  # the cycle itself knows what it is at work on
+            if not is_as_before:  # the cycle knows itself which takes it works on
                 archive.check_is_free(entry.id)
         if is_as_before:
             self._post(Recalled(replace(entry, language=wanted), is_sound=True))
@@ -331,7 +331,7 @@ class HistoryPresenter:
 def _stamp_of(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()
-    except OSError:  # if it is there, opening it says what is wrong
+    except OSError:  # opening it will report the problem
         return None
     return status.st_mtime_ns, status.st_size
 
@@ -339,9 +339,9 @@ def _stamp_of(path: Path) -> tuple[int, int] | None:
 def transcribe_file(
     sound: Path, model: str, language: str, moves: Callable[[], None], *, threads: int | None, rules: Rules
 ) -> Retried:
-    """Transcribe a recording of the history with a model that is loaded for it. See ``Transcribe``.
+    """Transcribe a recording of the history with a model loaded for it. See ``Transcribe``.
 
-    ``rules`` are those for the program that it was dictated in.
+    ``rules`` are those for its application.
     """
     from handy_qwen.models.installed import load_recognizer
 
@@ -356,7 +356,7 @@ def transcribe_file(
 
 
 def written_again(found: Transcript, rules: Rules, model: str) -> Retried:
-    """What ``model`` has found in a recording that was transcribed again, as today's settings write it."""
+    """The result of a new transcription by ``model``, with the current settings applied."""
     values: dict[str, str] = {}
     if placeholders_in(found.text, rules.text):
         from handy_qwen.app.machine import moment
@@ -376,7 +376,7 @@ def transcribe_again(
     on_step: Callable[[int], None],
     cancel: Cancel | None = None,
 ) -> Transcript:
-    """Transcribe a recording of the history as when it was dictated: with the same features. Slow.
+    """Transcribe a recording of the history with the same features as in dictation. Slow.
 
     Args:
         model: Loaded.
@@ -387,7 +387,7 @@ def transcribe_again(
         cancel: Stops the work from another thread.
 
     Raises:
-        HandyError: The file cannot be read, a run failed, or nothing could be made of what was said.
+        HandyError: The file cannot be read, a run failed, or the model made nothing of the speech.
     """
     from handy_qwen.engine.api import transcribe_blocks
     from handy_qwen.history import wav

@@ -17,21 +17,28 @@ from handy_qwen.system.priority import in_background
 logger = logging.getLogger(__name__)
 
 CLIP_S, CLIP_TOKENS, ROUNDS = 10.0, 30, 2
-"""Ten seconds of speech make some thirty tokens. The best of two rounds is what an idle machine does."""
-_BRIEFLY = ("--seconds", "0.1", "--tokens", "2", "--rounds", "1")  # what ``bench`` measures besides
+"""Ten seconds of speech are some thirty tokens. The better of two rounds is that of an idle machine."""
+_BRIEFLY = (
+    "--seconds",
+    "0.1",
+    "--tokens",
+    "2",
+    "--rounds",
+    "1",
+)  # limits the other measurements of ``bench``
 _POLL_S = 0.2
-_TRIAL_S = 900.0  # a trial that takes longer hangs in a driver
+_TRIAL_S = 900.0  # a longer trial hangs in a driver
 Tell = Callable[[Progress], None]
-"""Reports progress. Raises CancelledError where the job is to be cancelled."""
+"""Reports progress. Raises CancelledError to cancel the job."""
 
 
 class Installer:
-    """The catalogue and the models on this machine. Every method is slow.
+    """The catalogue and the installed models. Every method is slow.
 
     Args:
-        threads: How many the models run on; None: what suits the machine.
+        threads: For running models; None: what suits the machine.
         may_use_devices: Whether they may run on a graphics card or the like.
-        is_idle: Whether nobody dictates, and no file is transcribed. Any thread.
+        is_idle: Whether nothing is being dictated or transcribed. Any thread.
     """
 
     def __init__(
@@ -43,7 +50,7 @@ class Installer:
         self._threads, self._may_use_devices, self._is_idle = threads, may_use_devices, is_idle
 
     def entries(self) -> Sequence[ModelEntry]:
-        """All models: AVAILABLE, PAUSED or INSTALLED, in the order to show them.
+        """All models: AVAILABLE, PAUSED or INSTALLED, in display order.
 
         Raises:
             HandyError: The folder or the catalogue cannot be read.
@@ -53,11 +60,11 @@ class Installer:
         return model_entries()
 
     def install(self, name: str, preset: str, tell: Tell) -> None:
-        """Install ``name`` of the catalogue, resuming if a part of it is here; "" is the usual preset.
+        """Install ``name`` of the catalogue, resuming a partial download; "" is the usual preset.
 
         Raises:
-            CancelledError: ``tell`` did; what is here is kept.
-            HandyError: It could not be installed; what is here is kept, unless it is wrong.
+            CancelledError: Raised by ``tell``; the partial download is kept.
+            HandyError: It could not be installed; the partial download is kept, unless it is corrupt.
         """
         from handy_qwen.models.installed import find_installable
         from handy_qwen.models.installing import install
@@ -68,15 +75,15 @@ class Installer:
         """Install the model in a folder or archive, and return its name.
 
         Raises:
-            CancelledError: ``tell`` did; nothing is left behind.
-            HandyError: It is no model, or could not be installed; nothing is left behind.
+            CancelledError: Raised by ``tell``; nothing is left behind.
+            HandyError: It is not a model, or could not be installed; nothing is left behind.
         """
         from handy_qwen.models.installing import import_model
 
         return in_background("models-convert", lambda: import_model(source, tell)).name
 
     def discard(self, name: str) -> None:
-        """Delete what is here of an unfinished one.
+        """Delete the partial download of ``name``.
 
         Raises:
             HandyError: It could not be deleted.
@@ -86,7 +93,7 @@ class Installer:
         discard_download(name)
 
     def remove(self, name: str) -> None:
-        """Delete an installed one.
+        """Delete an installed model.
 
         Raises:
             HandyError: It could not be deleted.
@@ -96,12 +103,10 @@ class Installer:
         remove(name)
 
     def measure(self, name: str, tell: Tell) -> None:
-        """Measure how many threads suit a model, which devices, and how long ten seconds of speech take.
-
-        All of that is kept.
+        """Measure and store which threads and devices suit a model, and its time for 10 s of speech.
 
         Raises:
-            CancelledError: ``tell`` did.
+            CancelledError: Raised by ``tell``.
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.bench.speed import measure_model
@@ -121,13 +126,13 @@ class Installer:
         remember(folder, SPEED, {"clip_s": round(speed.clips[0].total_s, 3)})
 
     def tune(self, name: str, tell: Tell) -> None:
-        """Measure how many threads suit a model, and whether a graphics card is quicker.
+        """Measure the best number of threads for a model, and whether a graphics card is faster.
 
-        What is known or set is not measured, and of the tiny demo nothing is. It ends when somebody dictates:
-        that should not wait, and what is measured beside it says nothing.
+        Known and configured values are not measured, nor is the tiny demo. It is cancelled when somebody
+        dictates: dictation must not wait, and the measurement would be useless.
 
         Raises:
-            CancelledError: ``tell`` did.
+            CancelledError: Raised by ``tell``.
             HandyError: It cannot be loaded or run.
         """
         from handy_qwen.models.installed import find_model
@@ -146,13 +151,13 @@ class Installer:
         with suppress(_InUseError):
             if not threads and not is_tuned(folder):
                 tune(folder, step)
-            is_quiet = threads or is_tuned(folder)  # or others use the machine, and nothing can be compared
+            is_quiet = threads or is_tuned(folder)  # otherwise results are not comparable
             if is_quiet and self._may_use_devices() and is_trial_due(folder):
                 _try_devices(folder, threads or threads_for(folder), step)
 
 
 def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
-    """Have ``bench`` try them, in a process of its own, which is all that a bad driver can end or hold up."""
+    """Have ``bench`` try them in a separate process, so that a bad driver can only crash or hang that."""
     from handy_qwen.models.machine import choice_of, keep_choice
 
     launch = launch_for()
@@ -175,13 +180,13 @@ def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
         while process.poll() is None:
             step()
             if time.monotonic() > end_s:
-                process.kill()  # that it was tried is noted already, as if it had crashed
+                process.kill()  # the attempt is noted already, as if it had crashed
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_POLL_S)
     except BaseException:
         process.kill()
         process.wait()
-        keep_choice(folder, None)  # or it would seem that a device had ended the process
+        keep_choice(folder, None)  # or it would seem that a device had crashed the process
         raise
     choice = choice_of(folder)
     why = choice.why if choice else "the trial failed"
@@ -189,4 +194,4 @@ def _try_devices(folder: Path, threads: int, step: Callable[[], None]) -> None:
 
 
 class _InUseError(Exception):
-    """Somebody dictates."""
+    """A dictation has begun."""

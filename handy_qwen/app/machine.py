@@ -1,4 +1,4 @@
-"""What the app asks of the machine: a display, the battery, how long it has slept, today's date."""
+"""Facts about the machine: display, battery, time asleep, date."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def check_display(environment: Mapping[str, str], platform: str = sys.platform) 
 
 
 def write_menu_entry() -> None:
-    """See ``MenuEntry.write``. What goes wrong is logged, and found by doctor."""
+    """See ``MenuEntry.write``. Failures are logged, and found by doctor."""
     from handy_qwen.system.entries import MenuEntry  # on Linux only
 
     try:
@@ -47,7 +47,7 @@ def write_menu_entry() -> None:
 
 
 def is_on_battery() -> bool:
-    """Tell whether there is a battery and it is being used. May wait for it; False if nobody knows."""
+    """Whether the machine runs on battery. May wait for the system; False if unknown."""
     import psutil  # slow to import, and this module is needed before the tray is shown
 
     try:
@@ -59,9 +59,9 @@ def is_on_battery() -> bool:
 
 
 def asleep_s() -> float:
-    """Seconds the machine has slept that ``time.monotonic()`` does not count; only their changes tell.
+    """Seconds asleep that ``time.monotonic()`` does not count; only differences are meaningful.
 
-    Linux and macOS stop that clock during a sleep and have another that goes on; Windows does not stop it.
+    Linux and macOS stop that clock during sleep and have another that continues; Windows does not stop it.
     """
     if sys.platform == "win32":
         return 0.0
@@ -70,7 +70,7 @@ def asleep_s() -> float:
 
 
 def moment() -> dict[str, str]:
-    """Today's "date", with a year of four digits, and the "time", to the minute, as the user writes them.
+    """The current "date", with a four-digit year, and "time", to the minute, in the user's format.
 
     Any thread.
     """

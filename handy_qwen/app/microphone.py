@@ -1,11 +1,11 @@
-"""The presenter of the page on which microphones are chosen and tried.
+"""The presenter of the microphone page.
 
     page --listen--> recorder --blocks, events--> here --MicrophoneTest--> page
 
-While the page is visible the recorder listens between takes. What is recorded here stays in memory until the
-page is left, and a dictation ends it: it comes first.
+While the page is visible the recorder listens between takes. Recordings stay in memory until the page is
+left, and a dictation ends them: it has priority.
 
-Threads: commands come on Qt's, sound and events on the microphone's, the end of a playback on ``playback``.
+Threads: commands come on Qt's, audio and events on the microphone's, the end of playback on ``playback``.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:  # slow to import: numpy, PortAudio
     from handy_qwen.audio.recorder import MicrophoneRecorder
 
 RECORD_S = 5.0
-JUDGED_S = 3.0  # of sound, for a verdict: it does not change with every word
+JUDGED_S = 3.0  # of audio, for a verdict: it should not change with every word
 BUSY = Problem(Message("A dictation is being recorded."), Message("Try again when it's finished."))
 INTERRUPTED = Problem(
     Message("The test stopped because a dictation started."), Message("Try again when it's finished.")
@@ -49,14 +49,14 @@ class MicrophonePresenter:
     """Implements ``core.view.MicrophoneCommands``.
 
     Args:
-        do: Does something on a thread of its own, after the program has started.
+        do: Runs a function on a thread of its own, once the program has started.
     """
 
     def __init__(self, do: Callable[[Callable[[], None]], None]) -> None:
         self._do = do
         self._recorder: MicrophoneRecorder | None = None
         self._player: Player | None = None
-        self._guard = threading.RLock()  # guards what follows
+        self._guard = threading.RLock()  # protects what follows
         self._is_listening = False
         self._listener: MicrophoneListener = lambda _test: None
         self._test = MicrophoneTest()
@@ -64,7 +64,7 @@ class MicrophonePresenter:
         self._recording: list[Samples] = []
 
     def connect(self, recorder: MicrophoneRecorder, player: Player) -> None:
-        """The parts have been built. Any thread."""
+        """The parts have been created. Any thread."""
         self._recorder, self._player = recorder, player
 
     # --- commands ------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class MicrophonePresenter:
             self._begin()
 
     def leave(self) -> None:
-        """Close the microphone, end what is played and forget what was recorded."""
+        """Close the microphone, stop playback and forget the recording."""
         with self._guard:
             self._is_listening = False
             if self._recorder is not None:
@@ -104,13 +104,13 @@ class MicrophonePresenter:
             self._show(replace(self._test, doing=Doing.RECORDING, has_recording=False, problem=None))
 
     def play(self) -> None:
-        """Play back again what was recorded last."""
+        """Play the last recording again."""
         with self._guard:
             if self._recording and self._test.doing is Doing.LISTENING:
                 self._play()
 
     def stop(self) -> None:
-        """End the recording, and play what there is of it; or end the playing."""
+        """End the recording and play it, or stop playback."""
         with self._guard:
             if self._test.doing is Doing.RECORDING:
                 self._play()
@@ -147,7 +147,7 @@ class MicrophonePresenter:
                     problem = None if test.problem is not INTERRUPTED else INTERRUPTED
                     self._show(replace(test, device=device, voice=Voice.UNKNOWN, problem=problem))
                 case Heard():
-                    from handy_qwen.audio.take import judged  # numpy, which is there by now
+                    from handy_qwen.audio.take import judged  # numpy, imported by now
 
                     self._show(replace(test, voice=judged(self._recent)))
                 case Muted(_, is_muted):
@@ -159,7 +159,7 @@ class MicrophonePresenter:
                     self._end(Problem(error.title, error.hint))
 
     def _end(self, problem: Problem | None) -> None:
-        """Nothing is listened to any more."""
+        """Stop listening."""
         was_busy = self._test.doing is not Doing.LISTENING
         if self._test.doing is Doing.RECORDING:
             self._recording = []

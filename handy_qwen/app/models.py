@@ -1,4 +1,4 @@
-"""The models for the windows: what there is, what is being done, and what was asked for.
+"""The models for the windows: what is installed, what is in progress, and what was requested.
 
 Qt --install, use, remove ...--> inbox --> thread "models" --> ModelList --> Qt
                                              |    ^ ten times a second while something is done
@@ -36,8 +36,8 @@ from handy_qwen.runtime.worker import Worker, queued
 logger = logging.getLogger(__name__)
 
 TELL_S = 0.1
-"""Between two lists while something is being done."""
-_IMPORTED = "import:"  # what a model is called in here until it has a name
+"""The interval between two lists while something is in progress."""
+_IMPORTED = "import:"  # prefix of a model's name in here until its real name is known
 
 
 class ModelsPresenter:
@@ -46,9 +46,9 @@ class ModelsPresenter:
     Threads: the methods may be called on any; ``listener`` is on the thread ``models``.
 
     Args:
-        installer: Gets models onto this machine.
+        installer: Installs models on this machine.
         post: To the dictation cycle, for notices that need no window.
-        use: Makes a model the one in use. Any thread.
+        use: Switches to a model. Any thread.
         chosen: The name of the one in use.
         machine: Folder of the models, its free bytes, and the machine's memory in bytes.
     """
@@ -65,12 +65,12 @@ class ModelsPresenter:
         self.listener: ModelListener = lambda _models: None  # until there is one
         self._installer, self._post = installer, post
         self._use, self._chosen, self._machine = use, chosen, machine
-        self._found: Sequence[ModelEntry] = ()  # as they are on the disk
+        self._found: Sequence[ModelEntry] = ()  # as on disk
         self._problems: dict[str, Problem] = {}
-        self._damaged: set[str] = set()  # of those on the disk
-        self._imports: dict[str, Path] = {}  # where what is being imported, or could not be, comes from
-        self._installing: dict[str, Job] = {}
-        self._measuring: dict[str, Job] = {}
+        self._damaged: set[str] = set()  # of those on disk
+        self._imports: dict[str, Path] = {}  # the sources of current and failed imports
+        self._installing: dict[str, ModelJob] = {}
+        self._measuring: dict[str, ModelJob] = {}
         self._shown = ModelList()
         self.thread = Worker(
             "models",
@@ -87,7 +87,7 @@ class ModelsPresenter:
         }
 
     def close(self, timeout_s: float) -> None:
-        """Pause what is being done, and end the threads. Safe to call twice."""
+        """Pause work in progress, and end the threads. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
         self._is_closing = True
         self._work.stop(timeout_s)
@@ -97,7 +97,7 @@ class ModelsPresenter:
 
     @queued
     def refresh(self) -> None:
-        """Look again which models there are; imports that failed are forgotten."""
+        """Rescan the models; forget failed imports."""
         for name in set(self._imports) - set(self._installing):
             del self._imports[name]
             self._problems.pop(name, None)
@@ -105,7 +105,7 @@ class ModelsPresenter:
 
     @queued
     def look(self) -> None:
-        """Look again which models there are and which one is in use."""
+        """Update the list of models and the one in use."""
         self._look()
 
     def _look(self) -> None:
@@ -121,7 +121,7 @@ class ModelsPresenter:
             self.listener(models)
 
     def _as_it_is(self, entry: ModelEntry) -> ModelEntry:
-        """``entry`` with what is being done, went wrong, or was measured."""
+        """``entry`` with its progress, last problem and measured speed."""
         job = self._installing.get(entry.name)
         if job is not None:
             return replace(entry, status=ModelStatus.INSTALLING, progress=job.progress, problem=None)
@@ -158,32 +158,32 @@ class ModelsPresenter:
         self._damaged.discard(name)
         if not self._found:
             self._found = self._installer.entries()
-        job = self._installing[name] = Job(name, work)
+        job = self._installing[name] = ModelJob(name, work)
         self._add(job)
         logger.info("the model %s is to be installed", name)
         self._show()
 
     def _import_now(self, alias: str, source: Path, tell: Tell) -> None:
-        """Called on ``models-work``. From now on it is known by its own name."""
+        """Called on ``models-work``. From now on the model is known by its own name."""
         name = self._installer.import_from(source, tell)
         self._installing[alias].name = name
 
     @queued
     def pause(self, name: str) -> None:
-        """Stop installing ``name`` and keep what is here of it."""
+        """Stop installing ``name`` and keep the partial download."""
         job = self._installing.get(name)
         if job is not None:
             job.is_cancelled = True
-            if not job.has_begun:  # else it ends with its next report of progress
+            if not job.has_begun:  # else its next progress report ends it
                 self._has_ended(job, CancelledError())
 
     @queued
-    def _has_ended(self, job: Job, error: HandyError | None) -> None:
+    def _has_ended(self, job: ModelJob, error: HandyError | None) -> None:
         if job in self._measuring.values():
             self._has_measured(job, error)
             return
         alias = next((name for name, one in self._installing.items() if one is job), None)
-        if alias is None:  # it was given up before it began, or only tuned
+        if alias is None:  # cancelled before it began, or only tuned
             return
         del self._installing[alias]
         had_one = self._shown.has_full_model
@@ -199,7 +199,7 @@ class ModelsPresenter:
             self._show()
 
     def _welcome(self, name: str, *, is_first: bool) -> None:
-        """A model is installed: use it if there was none, say so, and measure it."""
+        """A model was installed: use it if it is the first, notify the user, and measure it."""
         title = next((entry.title for entry in self._found if entry.name == name), name)
         if is_first:
             self._use(name)
@@ -212,13 +212,13 @@ class ModelsPresenter:
 
     @queued
     def use(self, name: str) -> None:
-        """Let ``name`` write the texts."""
+        """Switch to ``name``."""
         self._use(name)
         self._show()
 
     @queued
     def discard(self, name: str) -> None:
-        """Delete what is here of the unfinished ``name``."""
+        """Delete the partial download of ``name``."""
         self._change(name, self._installer.discard)
 
     @queued
@@ -226,12 +226,12 @@ class ModelsPresenter:
         """Delete the installed ``name``."""
         if name == self._chosen():
             others = [one for one in self._found if one.status is ModelStatus.INSTALLED and one.name != name]
-            best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo only if it must be
+            best = min(others, key=lambda one: one.is_permanent, default=None)  # the demo is the last resort
             self._use(best.name if best else "")
         self._change(name, self._installer.remove)
 
     def _change(self, name: str, change: Callable[[str], None]) -> None:
-        """Change what is on the disk; if that fails, its entry says why."""
+        """Change what is on disk; a failure is shown in the entry."""
         self._problems.pop(name, None)
         try:
             change(name)
@@ -241,22 +241,22 @@ class ModelsPresenter:
 
     @queued
     def measure(self, name: str) -> None:
-        """Find out how fast ``name`` is."""
+        """Measure the speed of ``name``."""
         self._measure(name)
 
     def _measure(self, name: str) -> None:
         if name not in self._measuring:
-            job = self._measuring[name] = Job(name, partial(self._installer.measure, name))
+            job = self._measuring[name] = ModelJob(name, partial(self._installer.measure, name))
             self._add(job)
         self._show()
 
     @queued
     def tune(self) -> None:
-        """Find out which number of threads suits the model in use, if nobody has."""
+        """Find the best number of threads for the current model, if unknown."""
         name = self._chosen()
-        self._add(Job(name, partial(self._installer.tune, name)))
+        self._add(ModelJob(name, partial(self._installer.tune, name)))
 
-    def _has_measured(self, job: Job, error: HandyError | None) -> None:
+    def _has_measured(self, job: ModelJob, error: HandyError | None) -> None:
         del self._measuring[job.name]
         self._damaged.discard(job.name)
         self._problems.pop(job.name, None)
@@ -266,17 +266,17 @@ class ModelsPresenter:
                 self._damaged.add(job.name)
         self._look()
 
-    def _add(self, job: Job) -> None:
-        """Run ``job`` after those before it."""
+    def _add(self, job: ModelJob) -> None:
+        """Run ``job`` after the previous ones."""
         try:
             self._work.do(partial(self._run, job))
-        except RuntimeError:  # the system gives no more threads
+        except RuntimeError:  # the system allows no more threads
             logger.exception("work on a model could not begin")
             self._has_ended(job, HandyError(*UNEXPECTED))
 
     # --- on "models-work" ----------------------------------------------------------------------------
 
-    def _run(self, job: Job) -> None:
+    def _run(self, job: ModelJob) -> None:
         job.has_begun = True
         error: HandyError | None = HandyError(*UNEXPECTED)  # also if it ends the thread
         try:
@@ -290,21 +290,21 @@ class ModelsPresenter:
         finally:
             self._has_ended(job, error)
 
-    def _tell(self, job: Job, progress: Progress) -> None:
+    def _tell(self, job: ModelJob, progress: Progress) -> None:
         """Note the progress of ``job``.
 
         Raises:
-            CancelledError: It is not wanted any more.
+            CancelledError: It was cancelled.
         """
-        self._work.begin()  # it moves
+        self._work.begin()  # alive
         if job.is_cancelled or self._is_closing:
             raise CancelledError
         job.progress = progress
 
 
 @dataclass(eq=False)
-class Job:
-    """One installation, import or measurement of the model ``name``."""
+class ModelJob:
+    """An installation, import or measurement of the model ``name``."""
 
     name: str
     work: Callable[[Tell], None]

@@ -1,10 +1,10 @@
-"""The presenter of the guide's page on which macOS is asked for permissions.
+"""The presenter of the guide's page that requests permissions on macOS.
 
     page --watch, ask--> inbox --> thread "permissions" --> the system --Consents--> page
 
-While the page is up the system is asked again and again what is allowed, because it does not tell of changes.
-As soon as keys may be heard, hotkeys are listened for again; where macOS wants a restart first, that fails.
-So are hotkeys that failed before the page came up: the system's settings may have been changed since.
+While the page is shown, permissions are polled, because macOS does not report changes. As soon as the keys
+are permitted, the hotkeys are started again; where macOS requires a restart first, that fails. Hotkeys that
+failed before the page was shown are also retried: the permission may have been granted since.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class PermissionsPresenter:
     """Implements ``core.permissions.PermissionCommands``.
 
     Args:
-        on_keys_allowed: What the hotkeys need is given now, and was not before, or they had failed.
-        look: What the user has said, as far as the system tells.
-        ask: Has the system ask the user, and calls back when there is an answer, on any thread.
-        open_settings: Opens the system's settings at a permission.
+        on_keys_allowed: The hotkeys' permissions have just been granted, or exist though the hotkeys failed.
+        look: The current permissions, as far as known.
+        ask: Has the system ask the user; calls back with the answer, on any thread.
+        open_settings: Opens the system's settings for a permission.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class PermissionsPresenter:
     ) -> None:
         self._on_keys_allowed = on_keys_allowed
         self._look_at_system, self._ask, self._open_settings = look, ask, open_settings
-        self._show: ConsentsListener | None = None  # while the page is up
+        self._show: ConsentsListener | None = None  # while the page is shown
         self._asked: set[Permission] = set()  # since the program started
         self._were_keys_allowed = True
         self.thread = Worker("permissions", routine=self._look, pause_s=self._pause_s, is_lazy=True)
@@ -52,13 +52,13 @@ class PermissionsPresenter:
 
     @queued
     def watch(self, show: ConsentsListener, *, have_hotkeys_failed: bool) -> None:
-        """Tell what is allowed, now and again and again: see ``PermissionCommands``."""
+        """Report the permissions repeatedly: see ``PermissionCommands``."""
         self._show, self._were_keys_allowed = show, not have_hotkeys_failed
         self._look()
 
     @queued
     def leave(self) -> None:
-        """Tell nothing more."""
+        """Stop reporting."""
         self._show = None
 
     @queued
@@ -83,7 +83,7 @@ class PermissionsPresenter:
 
     def _consents(self) -> Consents:
         found = dict(self._look_at_system())
-        for permission in self._asked - {Permission.MICROPHONE}:  # of which the system tells all
+        for permission in self._asked - {Permission.MICROPHONE}:  # whose state the system reveals completely
             if found[permission] is Consent.UNASKED:
                 found[permission] = Consent.REFUSED
         return found

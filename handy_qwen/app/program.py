@@ -1,7 +1,7 @@
-"""All the parts of the running program but its windows: built, connected, configured and ended.
+"""The parts of the running program except its windows: created, connected, configured and closed.
 
-What is slow to import (numpy, PortAudio, the model) is imported on the threads ``chores`` and
-``model-load``, behind the tray. Until the parts are there, events wait in the controller's inbox.
+Slow imports (numpy, PortAudio, the model) happen on the threads ``chores`` and ``model-load``, after the tray
+is shown. Until the parts exist, events wait in the controller's inbox.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from handy_qwen.core.view import (
     MICROPHONE,
     SETTINGS,
     Choices,
-    Listener,
     Notice,
     NoticeKind,
     Phase,
     View,
+    ViewListener,
     Window,
 )
 from handy_qwen.engine.api import Model
@@ -53,7 +53,7 @@ from handy_qwen.system.hotkeys import hotkeys_for
 from handy_qwen.system.hotkeys.chord import require_unlike
 from handy_qwen.system.insert import DEFAULT_METHOD, inserter_for
 from handy_qwen.system.opening import open_with_desktop
-from handy_qwen.system.priority import Haste
+from handy_qwen.system.priority import PerformanceBoost
 from handy_qwen.system.session import Kind, session_of
 from handy_qwen.transcriber.thread import EngineTranscriber
 
@@ -68,22 +68,22 @@ if TYPE_CHECKING:  # slow to import, see above
 
 logger = logging.getLogger(__name__)
 
-CLOSE_S = 5.0  # for all of the program to end: as long as Windows waits for one at the end of a session
-TAKES_S, CYCLE_S = 1.5, 0.5  # of these, for takes to come to an end, and for the cycle to hear of it
+CLOSE_S = 5.0  # limit for the whole shutdown: what Windows grants at the end of a session
+TAKES_S, CYCLE_S = 1.5, 0.5  # of this, for takes to end, and for the cycle to be told
 
 
 @dataclass(frozen=True)
 class Parts:
-    """What works behind the tray, each with threads of its own."""
+    """The parts behind the tray, each with threads of its own."""
 
-    ports: Ports  # what the cycle works with; what the program asks more of than the cycle does follows
+    ports: Ports  # used by the cycle; what follows is used beyond that
     recorder: MicrophoneRecorder
     transcriber: EngineTranscriber
     cues: SoundCues
     history: DiskHistory
     microphones: Microphones
     player: Player
-    library: PortAudio  # of which a process has only one
+    library: PortAudio  # a process can have only one
     surroundings: Surroundings
 
     def watchable(self) -> Watchable:
@@ -101,7 +101,7 @@ class Parts:
         }
 
     def telling(self) -> dict[str, Close]:
-        """The ends of those that the history hears of."""
+        """Functions that end those that still report to the history."""
         return {
             "hotkeys": self.ports.stop_hotkeys,
             "insertion": self.ports.inserter.close,
@@ -109,7 +109,7 @@ class Parts:
         }
 
     def others(self) -> dict[str, Close]:
-        """The ends of the others, but for the history."""
+        """Functions that end the others, except the history."""
         return {
             "focus": self.ports.focus.stop,
             "looking": self.ports.looking.stop,
@@ -126,8 +126,8 @@ class Program:
 
     Args:
         quit_app: Ends the program. Called on any thread.
-        is_hidden: Start without a word.
-        open_file: Opens a file or folder as the user would; False: no program does.
+        is_hidden: Start without any notice.
+        open_file: Opens a file or folder in the user's program; False: there is none.
         build: Makes the parts; None: those of this machine.
     """
 
@@ -140,16 +140,16 @@ class Program:
         build: Callable[[Program], Parts] | None = None,
     ) -> None:
         self._quit_app, self._open_file, self._build = quit_app, open_file, build or Program._build_here
-        self._on_view: Listener | None = None
-        self.on_rest: Callable[[], None] = lambda: None  # nobody has dictated for a while
+        self._on_view: ViewListener | None = None
+        self.on_rest: Callable[[], None] = lambda: None  # nothing was dictated for a while
         self._open_window: Callable[[Window], None] = lambda _window: None
         self._has_tray = True
         self._is_autostarted = False
-        self._is_hidden = is_hidden  # nobody has been seen at the computer
+        self._is_hidden = is_hidden  # the user has not been seen at the computer yet
         self._method: Method = DEFAULT_METHOD
         self._models = Choices().models
         self._connected = choices.Connected()
-        self.parts: Parts | None = None  # until they are built. Any thread
+        self.parts: Parts | None = None  # until they are created. Any thread
         self._broken = HandyError(Message("Handy Qwen is still starting."), Message("Try again in a moment."))
         self._applied = Settings()
         self._is_built, self._is_closing = threading.Event(), threading.Event()
@@ -175,20 +175,20 @@ class Program:
 
     def start(
         self,
-        on_view: Listener,
+        on_view: ViewListener,
         open_window: Callable[[Window], None] = lambda _window: None,
         workers: Watchable | None = None,
         *,
         on_settings: Callable[[SettingsView], None] = lambda _shown: None,
         has_tray: bool = True,
     ) -> None:
-        """Begin to work, behind the tray.
+        """Start working, behind the tray.
 
         Args:
-            on_view: Called on the controller's thread with what is to be shown.
+            on_view: Called on the controller's thread with every new view.
             open_window: Brings a window to the front. Called on any thread.
-            workers: What else has a thread that is to be watched.
-            on_settings: Called on any thread with the settings and what is wrong with their file.
+            workers: Further threads to watch.
+            on_settings: Called on any thread with the settings and the problems of their file.
             has_tray: Without a tray, a start by hand opens the main window.
 
         Raises:
@@ -205,27 +205,27 @@ class Program:
             watchdog.CONTROL: self._control.thread,
         }
         self.watchdog.add(watches_of({**early, **(workers or {})}))
-        self.watchdog.start()  # the start-up may get stuck as well
+        self.watchdog.start()  # startup may hang as well
         self.chores.do(self._start_up)
 
     def close(self, also: Mapping[str, Close] | None = None) -> None:
-        """End everything, and ``also`` that, side by side and within ``CLOSE_S``.
+        """Shut everything down, including ``also``, in parallel and within ``CLOSE_S``.
 
-        The history comes first: as soon as nothing more can reach it, or ``TAKES_S`` have passed, it is
-        written to disk, whatever hangs. A take that is being recorded or transcribed is found there
-        at the next start.
+        The history has priority: it is written to disk as soon as nothing more can reach it, or after
+        ``TAKES_S``, whatever hangs. A take that is being recorded or transcribed is found there at the next
+        start.
         """
         ending = Ending(CLOSE_S)
         self._is_closing.set()
         self.watchdog.stop(0.0)
         if self.chores.is_alive():
-            self._is_built.wait(TAKES_S)  # else parts could be made that are never ended
+            self._is_built.wait(TAKES_S)  # else parts could be created that are never closed
         parts = self.parts
-        telling: dict[str, Close] = {"control socket": self._control.close}  # what the history hears of
+        telling: dict[str, Close] = {"control socket": self._control.close}  # reports to the history
         self.chores.do(self.store.flush)
         others: dict[str, Close] = {
             "chores": self.chores.stop,
-            "autostart": lambda _left_s: self.autostart.stop(TAKES_S),  # whatever the user is asked
+            "autostart": lambda _left_s: self.autostart.stop(TAKES_S),  # even if the desktop is asking
             **(also or {}),
         }
         if parts is not None:
@@ -249,7 +249,7 @@ class Program:
                 parts.ports.hotkeys.allow_questions()
         except Exception as exc:
             logger.exception("the program could not start completely")
-            # The first effect, which is to listen for the hotkeys, fails with it and so shows it.
+            # Fails with the first effect, listening for hotkeys, which shows it.
             self._broken = exc if isinstance(exc, HandyError) else HandyError(*UNEXPECTED)
         self._is_built.set()
         if self._is_closing.is_set():
@@ -261,7 +261,7 @@ class Program:
         self.controller.start()
         if self.parts is not None:
             self.parts.surroundings.start()
-        self.watchdog.add(self._watches())  # before what follows, which may fail or take long
+        self.watchdog.add(self._watches())  # before the rest, which may fail or take long
         logger.info("ready to record after %.1f s", time.monotonic() - begin_s)
         if self.parts is not None:
             self.parts.transcriber.use_model(self._applied.model)
@@ -271,7 +271,7 @@ class Program:
             self._open_window(Window.SETUP)
             self._change({"set_up": True})
         elif not self._is_hidden and not self._has_tray:
-            self._open_window(Window.MAIN)  # which offers a full model
+            self._open_window(Window.MAIN)  # where a full model is offered
         else:
             if not self._is_hidden and may_open:
                 self._greet()
@@ -281,12 +281,12 @@ class Program:
         self.controller.post(Requested(Request.SHOW, time.monotonic()))
 
     def _watches(self) -> list[Watch]:
-        """The threads to watch once all are there."""
+        """The threads to watch once all exist."""
         parts = self.parts.watchable() if self.parts is not None else {}
         return watches_of({watchdog.CYCLE: self.controller.thread, **parts})
 
     def _tell_trouble(self, subject: str, error: HandyError | None) -> None:
-        """A thread is lost or stuck. Called on the watchdog's thread."""
+        """A thread has died or hangs. Called on the watchdog's thread."""
         if subject != watchdog.CYCLE.subject and self.controller.is_running():
             self.controller.post(Trouble(subject, error))
         elif error is None:
@@ -296,7 +296,7 @@ class Program:
             self._show(View(phase=Phase.PROBLEM, notices=(notice,)))
 
     def _tell_of_demo(self) -> None:
-        """The demo model must not be mistaken for what the program can do, also after a hidden start."""
+        """Say that this is only the demo model, also after a hidden start."""
         if not self._applied.model and self._models and self._models[0].name == DEMO:
             self.controller.post(choices.demo_notice(has_tray=self._has_tray))
 
@@ -335,7 +335,7 @@ class Program:
             name=settings.model,
             live_mode=self.live_mode,
             idle_s=lambda: choices.idle_s_of(self.store.value),
-            at_work=Haste(),
+            at_work=PerformanceBoost(),
             on_rest=self._at_rest,
         )
         history = DiskHistory(post, default_folder(), lambda: kept_of(self.store.value))
@@ -346,10 +346,10 @@ class Program:
         return Parts(ports, recorder, transcriber, cues, history, microphones, player, library, surroundings)
 
     def list_models(self) -> None:
-        """Look which models there are. Slow: it imports the engine. Called on ``chores``."""
+        """List the models. Slow: it imports the engine. Called on ``chores``."""
         try:
             self._models = choices.listed_models()
-        except HandyError as exc:  # those that were found before stay in the menu
+        except HandyError as exc:  # the previous list stays in the menu
             self.controller.post(Failed(0, exc))
         self.configure()
 
@@ -358,17 +358,17 @@ class Program:
         self.configure()
 
     def model_in_use(self) -> str:
-        """The name of the model that writes the texts; "" before it is known which there are. Any thread."""
+        """The name of the model in use; "" before the models are known. Any thread."""
         return self._applied.model or (self._models[0].name if self._models else "")
 
     def rules(self) -> Rules:
-        """What the settings say to the dictation cycle. Any thread."""
+        """The settings of the dictation cycle. Any thread."""
         return rules_of(self._applied, self._method)
 
     # --- commands ------------------------------------------------------------------------------------
 
     def change(self, **changes: object) -> None:
-        """Change settings, by their names. Any thread; returns at once."""
+        """Change settings by name. Any thread; returns at once."""
         if "language" in changes:
             recent = recent_with(str(changes["language"]), self.store.value.recent_languages)
             changes["recent_languages"] = recent
@@ -408,22 +408,22 @@ class Program:
         self._change({"hotkeys": hotkeys})
         return None
 
-    def mend_settings(self) -> None:
-        """Make a settings file that is broken readable again. Any thread; returns at once."""
-        self.chores.do(lambda: self._mend(self.store.mend))
-
-    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+    def repair_settings(self) -> None:
         """See ``core.view.Commands``. Any thread; returns at once."""
-        self.chores.do(lambda: self._mend(partial(self.store.put_right, place, is_meant=is_meant)))
+        self.chores.do(lambda: self._repair(self.store.repair))
 
-    def _mend(self, mend: Callable[[], None]) -> None:
+    def fix_key(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+        """See ``core.view.Commands``. Any thread; returns at once."""
+        self.chores.do(lambda: self._repair(partial(self.store.fix_key, place, is_meant=is_meant)))
+
+    def _repair(self, repair: Callable[[], None]) -> None:
         try:
-            mend()
+            repair()
         except HandyError as exc:
             self.controller.post(Failed(0, exc))
 
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
-        """Change lists of the settings, for a window that shows what became of them. Any thread; may wait.
+        """Change lists of the settings, for a window that shows the outcome. Any thread; may wait.
 
         See ``SettingsStore.revise``.
         """
@@ -434,16 +434,16 @@ class Program:
             self._is_revising = False
 
     def play_sounds(self) -> None:
-        """Play the sounds of start and stop. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         if self.parts is not None:
             self.parts.cues.preview()
 
     def use_microphone(self, name: str) -> None:
-        """Prefer the microphone ``name`` to all others. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         self.chores.do(lambda: self._change({"microphones": (name, *self.store.value.microphones)}))
 
     def use_autostart(self, is_on: bool) -> None:
-        """Start the program when the user logs in, or not. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
 
         def use() -> None:
             try:
@@ -455,37 +455,37 @@ class Program:
         self.autostart.do(use)
 
     def copy_text(self, text: str) -> None:
-        """Put ``text`` on the clipboard. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         if self.parts is not None:
             self.parts.ports.copy_text(text)
         else:
             self.controller.post(Failed(0, self._broken))
 
     def refresh_choices(self) -> None:
-        """Look for microphones and models again. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         if self.parts is not None:
             self.parts.recorder.refresh_devices()
         self.chores.do(self.list_models)
         self.autostart.do(self._show_autostart)
 
     def open_window(self, window: Window) -> None:
-        """Bring ``window`` to the front. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         self._is_hidden = False
         if self.parts is not None:
             self.parts.ports.hotkeys.allow_questions()
         self._open_window(window)
 
     def open_settings_file(self) -> None:
-        """Open it in the user's editor. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         self.chores.do(self._open_settings_file)
 
     def quit(self, *, and_again: bool = False) -> None:
-        """End the program, and start it again if wanted. Any thread; returns at once."""
+        """See ``core.view.Commands``. Any thread; returns at once."""
         self.starts_again = and_again
         self._quit_app()
 
     def _open_settings_file(self) -> None:
-        """In the user's editor; without one, show its folder and say where it is."""
+        """Open it in the user's editor, or else show its folder and say where it is."""
         path = self.store.path
         if self._open_file(path):
             return
@@ -498,7 +498,7 @@ class Program:
     def _change(self, changes: dict[str, object]) -> None:
         try:
             self.store.update(**changes)
-        except ValueError as exc:  # names the setting, not the value
+        except ValueError as exc:  # names the setting, not its value
             reason = Message("{problem}.", problem=reason_of(exc))
             self.controller.post(Failed(0, HandyError(Message("The setting was not changed."), reason)))
 
@@ -510,7 +510,7 @@ class Program:
                 parts.recorder.configure(choices.wish_of(new), choices.warm_s_of(new))
             if choices.loaded_with(new) != choices.loaded_with(old):
                 parts.transcriber.use_model(new.model)
-            parts.transcriber.wake()  # perhaps it has been idle for long enough now
+            parts.transcriber.wake()  # the idle time may be over by now
             if kept_of(new) != kept_of(old):
                 parts.history.tidy()
             parts.cues.is_on = new.sounds
@@ -519,7 +519,7 @@ class Program:
         self.configure()
 
     def configure(self) -> None:
-        """Hand the settings and the choices to the cycle and the menus. Any thread."""
+        """Pass settings and choices to the cycle and the menus. Any thread."""
         settings = self._applied
         self._languages.look(settings)
         self.controller.post(
@@ -538,7 +538,7 @@ class Program:
     # --- called by the parts -------------------------------------------------------------------------
 
     def level_db(self) -> float:
-        """How loud the present take is. Implements ``core.view.Meter``."""
+        """The level of the current take. Implements ``core.view.Meter``."""
         return self.parts.recorder.level_db() if self.parts is not None else -100.0
 
     def _has_slept(self, for_s: float) -> None:

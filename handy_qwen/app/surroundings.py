@@ -1,18 +1,19 @@
-"""What goes on around the dictations: the machine sleeps, wakes up and is unlocked; other programs play.
+"""What happens around dictation: the machine sleeps, wakes or is unlocked; other programs play sound.
 
-Before a sleep the recording ends, so that its text is on its way when the lid opens. After it the microphone
-is opened anew: headsets and docks may be others. So are hotkeys where the system may forget who listens, as
-Windows and macOS do; an X server and a portal do not, and a key that is pressed meanwhile would be lost.
+Before sleep the recording ends, so that its text is ready when the lid opens. Afterwards the microphone is
+reopened, since headsets and docks may have changed. Hotkeys are also restarted where the system may drop
+their listener, as on Windows and macOS; an X server and a portal do not, and a key pressed meanwhile would
+be lost.
 
-Other sound is paused or lowered while somebody dictates, and brought back afterwards:
+Other sound is paused or lowered during dictation, and restored afterwards:
 
     View --want--> thread "quieting" --> players paused, or the volume lowered --> ... and back
 
-A press that is over at once, such as the hotkey used in a shortcut, quiets nothing: what is wanted must have
-been so for ``SETTLE_S``. Only what was paused here goes on, and only a volume that is still as it was set
-here is put back: later, or by the next start, if the program ended or the sound system hung in between.
-Players go on at a start only within ``FORGOTTEN_S``: nobody wants yesterday's music to begin by itself.
-Where players cannot be paused, the volume is lowered instead.
+A press that is over at once, such as the hotkey used in a shortcut, has no effect: the request must last
+for ``SETTLE_S``. Only players paused here are resumed, and only a volume that is still as it was set here is
+restored: later or at the next start, if the program ended or the sound system hung in between. At startup,
+players are resumed only within ``FORGOTTEN_S``: nobody wants yesterday's music to start by itself. Where
+players cannot be paused, the volume is lowered instead.
 """
 
 from __future__ import annotations
@@ -43,9 +44,9 @@ if TYPE_CHECKING:  # slow to import
 
 logger = logging.getLogger(__name__)
 
-ENDING_S = 1.5  # for a recording to end before a sleep
+ENDING_S = 1.5  # time for a recording to end before sleep
 SETTLE_S = 0.15
-FORGOTTEN_S = 900.0  # after a crash; by the clock on the wall
+FORGOTTEN_S = 900.0  # after a crash; wall-clock time
 RETURN_S = 0.6  # the end of the last word is still being recorded
 
 
@@ -55,7 +56,7 @@ class Surroundings:
     Args:
         post: Gets the events.
         recorder: The microphone.
-        how: What is to become of other sound while somebody speaks.
+        how: What to do with other sound during dictation.
         platform: As in ``sys``.
     """
 
@@ -72,7 +73,7 @@ class Surroundings:
         self._quieting = Quieting(how, paths.data_dir())
 
     def start(self) -> None:
-        """Begin; the parts are there."""
+        """Start, once the parts exist."""
         self._power.start()
         self._quieting.start()
 
@@ -86,11 +87,11 @@ class Surroundings:
         return {watchdog.POWER: self._power.thread, watchdog.QUIETING: self._quieting.thread}
 
     def on_view(self, view: View) -> None:
-        """See whether somebody speaks."""
+        """Check whether a take is being recorded."""
         self._quieting.want(view.phase is Phase.RECORDING)
 
     def has_slept(self, for_s: float) -> None:
-        """The watchdog has seen that the machine slept."""
+        """The watchdog has noticed that the machine slept."""
         self._post(Slept(for_s))
         self._on_wake()
 
@@ -111,25 +112,25 @@ class Surroundings:
 
 VOLUME_FILE, PLAYERS_FILE = "volume.json", "players.json"
 Paused = Sequence[Mapping[str, str]]
-"""Players, each by what it is known by, for a file."""
+"""The identity of each player, for a file."""
 
 
 class Players(Protocol):
-    """Music and videos of other programs. All may wait for them, though not for long."""
+    """Music and videos of other programs. Calls may wait briefly for them."""
 
     def pause(self, note: Callable[[Paused], None]) -> None:
-        """Pause all that play, after ``note`` was told which these are."""
+        """Pause all that play, after passing them to ``note``."""
 
     def resume(self, paused: Paused) -> None:
-        """Let those go on that are still as they were paused."""
+        """Resume those that are still as they were paused."""
 
 
 class Quieting:
-    """Threads: any may call; the work is done on ``quieting``, which begins with the first wish.
+    """Threads: any may call; the work is done on ``quieting``, which starts with the first request.
 
     Args:
-        how: What the settings say.
-        folder: Has the files that say what is to be brought back.
+        how: The setting.
+        folder: Holds the files that record what to restore.
         speakers: The sound system.
         players: Other programs' players; None: those of this system.
     """
@@ -147,26 +148,26 @@ class Quieting:
         self._speakers = speakers or speakers_for()
         self._players = players or (_Mpris() if sys.platform.startswith("linux") else None)
         self._is_wanted = self._is_quiet = False
-        self._since_s = 0.0  # when it was wanted, or no longer
+        self._since_s = 0.0  # when the request last changed
         self._undo: Callable[[], None] | None = None
         self.thread = Worker("quieting", routine=self._follow, pause_s=self._pause_s, is_lazy=True)
 
     def start(self) -> None:
-        """Put back what a former run of the program did not."""
+        """Restore what an earlier run of the program did not."""
         if self._notes.exists():
             self.thread.do(self._recover)
         if self._paused_notes.exists():
             self.thread.do(self._recover_players)
 
     def want(self, is_wanted: bool) -> None:
-        """Somebody speaks now, or no longer. Any one thread; returns at once."""
+        """A recording has begun or ended. Always the same thread; returns at once."""
         if is_wanted == self._is_wanted or (is_wanted and self._how() is WhileRecording.OFF):
             return
         self._is_wanted, self._since_s = is_wanted, time.monotonic()
-        self.thread.do(lambda: None)  # so that it looks how long to wait
+        self.thread.do(lambda: None)  # wakes it to recompute how long to wait
 
     def stop(self, timeout_s: float) -> None:
-        """Bring back what is quiet, and end the thread. Safe to call twice."""
+        """Restore other sound, and end the thread. Safe to call twice."""
         if self.thread.is_alive():
             self._is_wanted = False
             self.thread.do(self._bring_back)
@@ -197,7 +198,7 @@ class Quieting:
             undo()
 
     def _note_players(self, paused: Paused) -> None:
-        """Remember those that are about to be paused."""
+        """Record those that are about to be paused."""
         self._undo = partial(self._resume, paused)
         if paused:
             try:
@@ -221,14 +222,14 @@ class Quieting:
             self._paused_notes.unlink(missing_ok=True)
 
     def _lower(self) -> None:
-        if self._notes.exists():  # else what is lowered already would be noted as the volume to be put back
+        if self._notes.exists():  # else a lowered volume would be recorded as the original
             self._recover()
         lowered = plan(self._speakers)
         if lowered is None:
             return
         try:
             replace_file(self._notes, json.dumps(asdict(lowered)).encode())
-        except OSError as exc:  # lowered for good after a crash: rather not
+        except OSError as exc:  # do not risk a lowered volume after a crash
             logger.warning("the volume is left alone, as it cannot be noted: %s", exc.strerror)
             return
         apply(self._speakers, lowered)
@@ -250,7 +251,7 @@ class Quieting:
 
 
 class _Mpris:
-    """Those of Linux. See ``Players``."""
+    """The implementation for Linux. See ``Players``."""
 
     def pause(self, note: Callable[[Paused], None]) -> None:
         from handy_qwen.system.players import pause_players
@@ -258,6 +259,6 @@ class _Mpris:
         pause_players(lambda playing: note([asdict(one) for one in playing]))
 
     def resume(self, paused: Paused) -> None:
-        from handy_qwen.system.players import Player, resume_players
+        from handy_qwen.system.players import MediaPlayer, resume_players
 
-        resume_players(Player(one["name"], one["owner"], one["bus"]) for one in paused)
+        resume_players(MediaPlayer(one["name"], one["owner"], one["bus"]) for one in paused)

@@ -1,7 +1,7 @@
-"""What becomes of a sound file: its text, or subtitles, or all that is known of it, ready to be saved.
+"""The result of transcribing an audio file: text, subtitles, or all data, ready to be saved.
 
-Until files are taken off the list of their window, they are kept on disk with their texts, which so outlive a
-crash: one file for each, readable by the user alone. What cannot be read is left alone.
+Files in the window's list are kept on disk with their texts until they are removed, so they survive a crash:
+one file each, readable by the user alone. Unreadable ones are left alone.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from handy_qwen.files import replace_file
 from handy_qwen.message import verbatim
 
 if TYPE_CHECKING:  # the command line need not wait for the engine
-    from handy_qwen.engine.api import Passage, Transcript
+    from handy_qwen.engine.api import TextSegment, Transcript
 
 logger = logging.getLogger(__name__)
 
 
 def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -> dict[str, Any]:
-    """All that is known of a transcript, as JSON has it.
+    """A transcript as JSON.
 
     Args:
         name: Of the file.
         found: What the model made of it.
         model: Its name.
-        is_truncated: The file broke off.
+        is_truncated: The audio file is cut off.
     """
     return {
         "file": name,
@@ -46,13 +46,13 @@ def described(name: str, found: Transcript, *, model: str, is_truncated: bool) -
     }
 
 
-def rendered(form: Form, known: Mapping[str, Any], passages: Iterable[Passage]) -> str:
-    """The contents of a file of that form. ``known`` is what ``described`` says, and perhaps more."""
+def rendered(form: Form, known: Mapping[str, Any], segments: Iterable[TextSegment]) -> str:
+    """The contents of a file of this form. ``known`` is the result of ``described``, perhaps with more."""
     match form:
         case Form.TEXT:
             return f"{known['text']}\n"
         case Form.SRT | Form.VTT:
-            cues = subtitles.cues((passage.text, passage.speech_s) for passage in passages)
+            cues = subtitles.cues((segment.text, segment.speech_s) for segment in segments)
             return subtitles.srt(cues) if form is Form.SRT else subtitles.vtt(cues)
         case Form.JSON:
             return as_json(known)
@@ -61,26 +61,26 @@ def rendered(form: Form, known: Mapping[str, Any], passages: Iterable[Passage]) 
 
 
 def as_json(known: object) -> str:
-    """``known`` for people as well as for programs."""
+    """``known`` as JSON, indented."""
     return json.dumps(known, ensure_ascii=False, indent=2) + "\n"
 
 
 @dataclass
 class Transcribed:
-    """What a file's text is made of. ``known`` is what ``described`` says."""
+    """The source of a file's text. ``known`` is the result of ``described``."""
 
     known: dict[str, Any] = field(default_factory=dict, repr=False)
-    passages: Sequence[Passage] = field(default=(), repr=False)
+    segments: Sequence[TextSegment] = field(default=(), repr=False)
 
 
 class KeptFiles:
-    """What is in ``folder``. Belongs to one thread at a time."""
+    """The entries in ``folder``. For one thread at a time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def write(self, entry: FileEntry, made: Transcribed) -> None:
-        """Keep ``entry`` with its text, in place of what was kept of it.
+        """Store ``entry`` with its text, replacing an earlier version.
 
         Raises:
             OSError: It cannot be written.
@@ -92,12 +92,12 @@ class KeptFiles:
             "note": entry.note,
             "saved": str(entry.saved or ""),
             "known": made.known or {"file": str(entry.path), "text": ""},
-            "passages": [[passage.text, passage.speech_s] for passage in made.passages],
+            "passages": [[segment.text, segment.speech_s] for segment in made.segments],
         }
         replace_file(self._place(entry.number), json.dumps(content).encode())
 
     def remove(self, number: int) -> None:
-        """Keep nothing of the file ``number``.
+        """Delete the file ``number``.
 
         Raises:
             OSError: It cannot be deleted.
@@ -105,15 +105,15 @@ class KeptFiles:
         self._place(number).unlink(missing_ok=True)
 
     def read(self) -> Iterator[tuple[FileEntry, Transcribed]]:
-        """All that is kept, in order."""
+        """All entries, in order."""
         for number in self.numbers():
             try:
                 yield _read(number, json.loads(self._place(number).read_bytes()))
-            except (OSError, ValueError, TypeError, KeyError) as exc:  # cut short, or of another version
+            except (OSError, ValueError, TypeError, KeyError) as exc:  # truncated, or of another version
                 logger.warning("what was kept of a file cannot be read: %s", type(exc).__name__)
 
     def numbers(self) -> list[int]:
-        """Those that are in use, also for what cannot be read."""
+        """The numbers in use, also of unreadable entries."""
         stems = (path.stem for path in self._folder.glob("*.json"))
         return sorted(int(stem) for stem in stems if stem.isdecimal())
 
@@ -122,11 +122,11 @@ class KeptFiles:
 
 
 def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: ANN401  whatever JSON holds
-    from handy_qwen.engine.api import Passage
+    from handy_qwen.engine.api import TextSegment
 
     known = dict(content["known"])
-    passages = [
-        Passage(str(text), tuple((float(start), float(end)) for start, end in speech))
+    segments = [
+        TextSegment(str(text), tuple((float(start), float(end)) for start, end in speech))
         for text, speech in content["passages"]
     ]
     saved, note = Path(content["saved"]) if content["saved"] else None, verbatim(str(content["note"]))
@@ -135,7 +135,7 @@ def _read(number: int, content: Any) -> tuple[FileEntry, Transcribed]:  # noqa: 
     told = content["problem"] if state is FileState.FAILED else None
     problem = Problem(*(verbatim(str(part)) for part in told)) if told else None
     share = 1.0 if state is FileState.DONE else None
-    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, passages)
+    return FileEntry(number, path, state, share, text, note, problem, saved), Transcribed(known, segments)
 
 
-_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # any other was not finished
+_STATES = {"done": FileState.DONE, "failed": FileState.FAILED}  # all others were not finished

@@ -1,8 +1,8 @@
-"""What the settings window shows of this machine and of the history as a whole.
+"""What the settings window shows of this machine and of the history.
 
     Qt --check, export_backup ...--> inbox --> thread "upkeep" --> doctor, Archive, backup --> Upkeep --> Qt
 
-Neither doctor nor SQLite nor what reads backups is imported before it is asked for.
+Neither doctor nor SQLite nor the reader of backups is imported before it is needed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep, UpkeepListener
 from handy_qwen.errors import HandyError
 from handy_qwen.history.store import Places
@@ -38,8 +38,8 @@ class UpkeepPresenter:
 
     Args:
         folder: The history's.
-        library: The program's PortAudio, of which a process has only one; None before it is there.
-        settings: What holds now. Any thread.
+        library: The program's PortAudio, of which a process can have only one; None before it exists.
+        settings: The current ones. Any thread.
         revise: Changes them; see ``SettingsStore.revise``. Called on ``upkeep``.
     """
 
@@ -56,12 +56,12 @@ class UpkeepPresenter:
         self._taken: tuple[dict[str, object], dict[str, object]] = {}, {}  # before and after the last import
         self._shown = Upkeep()
         self._examined: tuple[Context, Report] | None = None
-        self._told_as = "problem"  # the field for what goes wrong with the command under way
+        self._told_as = "problem"  # the field for problems of the current command
         self.thread = Worker("upkeep", is_lazy=True, on_error=self._on_error)
         self.workers: watchdog.Watchable = {watchdog.UPKEEP: self.thread}
 
     def close(self, timeout_s: float) -> None:
-        """Finish what was asked for, and end the thread. Safe to call twice."""
+        """Finish pending requests, and end the thread. Safe to call twice."""
         self.thread.stop(timeout_s)
 
     # --- done on "upkeep" ----------------------------------------------------------------------------
@@ -75,7 +75,7 @@ class UpkeepPresenter:
 
     @queued
     def check(self) -> None:
-        """Look what works on this machine."""
+        """Run the checks of this machine."""
         self._check()
 
     def _check(self) -> None:
@@ -106,26 +106,26 @@ class UpkeepPresenter:
         if self._examined is None:
             self._check()
         assert self._examined is not None
-        write_bundle(target, *self._examined, may_replace=True)  # whoever chose it was asked
+        write_bundle(target, *self._examined, may_replace=True)  # confirmed in the file dialog
         self._show(archive=target)
 
     @queued
-    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
+    def export_backup(self, target: Path, parts: Collection[BackupPart]) -> None:
         """Write a backup."""
         self._move(partial(self._export, target, parts))
 
     @queued
-    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
-        """Take a backup over."""
+    def import_backup(self, source: Path, parts: Collection[BackupPart]) -> None:
+        """Import a backup."""
         self._move(partial(self._import, source, parts))
 
     @queued
     def undo_import(self) -> None:
-        """Take it back."""
+        """Undo the import."""
         self._move(self._undo)
 
     def _move(self, work: Callable[[], Message]) -> None:
-        """Do ``work`` on a backup, and tell what came of it."""
+        """Do ``work`` on a backup, and report the outcome."""
         try:
             told = Told(self._shown.moved.number + 1, work())
         except HandyError as exc:
@@ -134,19 +134,19 @@ class UpkeepPresenter:
 
     @queued
     def look_for_handy(self) -> None:
-        """See whether Handy has settings here."""
+        """Look for Handy's settings."""
         from handy_qwen.vocabulary import handy
 
         self._show(handy=handy.settings_file())
 
-    def _export(self, target: Path, parts: Collection[Part]) -> Message:
+    def _export(self, target: Path, parts: Collection[BackupPart]) -> Message:
         from handy_qwen.vocabulary.backup import write_backup
 
-        self._taken = {}, {}  # the undo beside the answer would be that of an import before
+        self._taken = {}, {}  # undo must not refer to an earlier import
         write_backup(target, self._settings(), parts)
         return Message("Exported to {path}.", path=target)
 
-    def _import(self, source: Path, parts: Collection[Part]) -> Message:
+    def _import(self, source: Path, parts: Collection[BackupPart]) -> Message:
         from handy_qwen.system.hotkeys.chord import parse_chord
         from handy_qwen.vocabulary.backup import read_backup
 
@@ -174,7 +174,7 @@ class UpkeepPresenter:
 
     @queued
     def measure_history(self) -> None:
-        """Look how much the history holds."""
+        """Measure how much the history holds."""
         self._measure()
 
     def _measure(self) -> None:
@@ -192,7 +192,7 @@ class UpkeepPresenter:
 
     @queued
     def delete_history(self) -> None:
-        """Delete all but the starred entries. One that cannot be deleted does not save the others."""
+        """Delete all but the starred entries, even if some cannot be deleted."""
         from handy_qwen.history.archive import Archive
 
         self._told_as = "problem"

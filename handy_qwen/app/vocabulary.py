@@ -2,8 +2,8 @@
 
     Qt --add, edit, delete ...--> inbox --> thread "vocabulary" --> settings file --> VocabularyPage --> Qt
 
-What a window asks for is answered once for several commands that come together. Tokens are counted when the
-typing pauses; that imports the engine, but loads no model. A text is tried as often as the lists change.
+Several commands in a row are answered once. Tokens are counted when typing pauses; that imports the engine,
+but loads no model. The test text is processed again after each change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from handy_qwen.core.models import Told
 from handy_qwen.core.ports import Post
 from handy_qwen.core.text import Replacement, clean, fit, pattern_error
 from handy_qwen.core.types import Rules
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyListener, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyListener, VocabularyPage
 from handy_qwen.errors import EngineError, HandyError
 from handy_qwen.message import Count, Message, messages
 from handy_qwen.runtime import watchdog
@@ -34,7 +34,7 @@ if TYPE_CHECKING:  # slow to import
 
 logger = logging.getLogger(__name__)
 
-COUNT_S = 0.3  # tokens are counted when so long nothing was asked for
+COUNT_S = 0.3  # tokens are counted after this long without a command
 MOST_UNDONE = 50
 DEFAULT_LANGUAGE = "English"
 HINT = Message("The rest are not used. Put the most important words first.")
@@ -43,9 +43,9 @@ Revise = Callable[[Callable[[Settings], Mapping[str, object]]], Settings]
 
 
 def counted(settings: Settings) -> FittedWords | None:
-    """Which words the model in use reads. Slow: it reads the model's vocabulary.
+    """The words that the model in use reads. Slow: it reads the model's vocabulary.
 
-    None: there are no words, or the model cannot be read, which loading it tells the user.
+    None: there are no words, or the model cannot be read, which is reported when it is loaded.
     """
     if not settings.custom_words:
         return None
@@ -59,7 +59,7 @@ def counted(settings: Settings) -> FittedWords | None:
 
 
 def tell_of_words(settings: Settings, post: Post) -> None:
-    """Log how many fit, and notify if some are left out. As slow as ``counted``."""
+    """Log how many words fit, and notify if some are left out. As slow as ``counted``."""
     if (found := counted(settings)) is None:
         return
     logger.info("custom words: %d of %d, %d of %d tokens", found.used, found.total, found.tokens, found.limit)
@@ -74,19 +74,19 @@ def tell_of_words(settings: Settings, post: Post) -> None:
 
 
 class _SupersededError(Exception):
-    """A text need not be tried to the end: something else was asked for meanwhile."""
+    """Processing the test text is pointless: another command has arrived."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """A change that can be taken back."""
+    """A change that can be undone."""
 
     before: Vocabulary
     after: Vocabulary
 
 
 class _Became(Generic[One]):
-    """What became of those that were changed here: a window may still name them as they were."""
+    """Tracks renamed items: a window may still use the old name."""
 
     def __init__(self) -> None:
         self._next: dict[One, One] = {}
@@ -95,10 +95,10 @@ class _Became(Generic[One]):
         """``was`` was changed to ``now``."""
         if was != now:
             self._next[was] = now
-            self._next.pop(now, None)  # changed back: it leads nowhere else any more
+            self._next.pop(now, None)  # renamed back
 
     def now(self, were: Iterable[One], listed: Iterable[One]) -> list[One]:
-        """What each of ``were`` is in ``listed``; itself if it is there, or nobody knows."""
+        """The current name of each of ``were`` in ``listed``; itself if it exists or is unknown."""
         there, found = frozenset(listed), []
         for was in were:
             now = was
@@ -108,7 +108,7 @@ class _Became(Generic[One]):
         return found
 
     def forget(self, shown: Iterable[One]) -> None:
-        """A window that is ``shown`` these means them."""
+        """A window that shows ``shown`` knows the current names."""
         for one in shown:
             self._next.pop(one, None)
 
@@ -123,9 +123,9 @@ class VocabularyPresenter:
     Threads: the methods are called on Qt's; ``listener`` on ``vocabulary``.
 
     Args:
-        settings: What holds now. Any thread.
+        settings: The current ones. Any thread.
         revise: Changes them; see ``SettingsStore.revise``. Called on ``vocabulary``.
-        rules: What the settings say to the dictation cycle. Any thread.
+        rules: The settings of the dictation cycle. Any thread.
         count: Which words the model reads; see ``counted``. Called on ``vocabulary``.
     """
 
@@ -140,13 +140,13 @@ class VocabularyPresenter:
         self._settings, self._revise, self._rules = settings, revise, rules
         self._count = count
         self._is_watched = False
-        self._drafts: dict[Replacement | None, Row] = {}  # by what is saved in their place
+        self._drafts: dict[Replacement | None, ReplacementRow] = {}  # by the saved replacement
         self._words_became, self._rules_became = _Became[str](), _Became[Replacement]()  # until ``leave``
         self._done: list[_Done] = []
         self._told = Told()
         self._sample = ""
         self._fit: Fit | None = None
-        self._counted: tuple[object, ...] = ()  # what ``_fit`` is about
+        self._counted: tuple[object, ...] = ()  # the input of ``_fit``
         self._shown: VocabularyPage | None = None  # the last answer
         self.thread = Worker(
             "vocabulary",
@@ -159,7 +159,7 @@ class VocabularyPresenter:
         self.workers: watchdog.Watchable = {watchdog.VOCABULARY: self.thread}
 
     def close(self, timeout_s: float) -> None:
-        """Finish what was asked for, and end the thread. Safe to call twice."""
+        """Finish pending requests, and end the thread. Safe to call twice."""
         self.thread.stop(timeout_s)
 
     # --- done on "vocabulary" ------------------------------------------------------------------------
@@ -167,13 +167,13 @@ class VocabularyPresenter:
     @queued
     def look(self) -> None:
         """Answer now, and after every change."""
-        self._is_watched, self._shown = True, None  # whoever begins to look gets an answer in any case
+        self._is_watched, self._shown = True, None  # the first answer is always sent
 
     @queued
     def leave(self) -> None:
-        """Answer no more."""
+        """Stop answering."""
         self._is_watched, self._sample = False, ""
-        self._words_became.clear()  # whoever comes back gets a page of its own first
+        self._words_became.clear()  # a returning window gets a new page first
         self._rules_became.clear()
 
     @queued
@@ -183,7 +183,7 @@ class VocabularyPresenter:
 
     @queued
     def edit_word(self, was: str, text: str) -> None:
-        """Write ``text`` instead of ``was``."""
+        """Replace ``was`` by ``text``."""
         now = self._words_now([was])[0]
         self._change(lambda old: lists.reworded(old, now, text), Message("Word changed."))
         first = next((str(item.value) for item in lists.lines_of(text)), None)
@@ -199,7 +199,7 @@ class VocabularyPresenter:
 
     @queued
     def move_words(self, words: Sequence[str], by: int) -> None:
-        """Move these by so many places."""
+        """Move these by this many places."""
         now = self._words_now(words)
         self._change(lambda old: Outcome(lists.moved(old, now, by)), Message("Order changed."))
 
@@ -220,7 +220,7 @@ class VocabularyPresenter:
     def _words_now(self, words: Sequence[str]) -> list[str]:
         return self._words_became.now(words, self._lists().words)
 
-    def _rules_now(self, rows: Sequence[Row]) -> list[Replacement]:
+    def _rules_now(self, rows: Sequence[ReplacementRow]) -> list[Replacement]:
         saved = (row.saved for row in rows if row.saved is not None)
         return self._rules_became.now(saved, self._lists().replacements)
 
@@ -236,7 +236,7 @@ class VocabularyPresenter:
         title: Message = Message(),
         skipped: Sequence[Skipped] = (),
     ) -> None:
-        """Change the lists, and tell ``title``, or what was added; also what was ``skipped`` before."""
+        """Change the lists, and show ``title``, or what was added; also what was ``skipped`` before."""
         before = after = Vocabulary()
         outcome = Outcome(after)
 
@@ -257,7 +257,7 @@ class VocabularyPresenter:
             self._tell(outcome.summary if is_bare else title, is_problem=is_problem)
 
     @queued
-    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
+    def set_replacement(self, row: ReplacementRow | None, entered: Replacement) -> None:
         """Change ``row``, or add one."""
         saved = next(iter(self._rules_now([row] if row else [])), None)
         draft = self._drafts.get(saved)
@@ -270,7 +270,7 @@ class VocabularyPresenter:
             entered = replace(draft.entered if draft else saved or entered, **changes)
         problem = self._problem(saved, entered)
         if problem:
-            self._drafts[saved] = Row(entered, saved, problem)
+            self._drafts[saved] = ReplacementRow(entered, saved, problem)
             self._tell(problem, is_problem=True)
             return
         self._drafts.pop(saved, None)
@@ -287,7 +287,7 @@ class VocabularyPresenter:
             self._rules_became.note(saved, entered)
 
     def _problem(self, saved: Replacement | None, entered: Replacement) -> Message:
-        """Why the settings do not take ``entered``, as a sentence."""
+        """Why ``entered`` cannot be saved, as a sentence."""
         others = [one for one in self._lists().replacements if one != saved]
         if reason := pattern_error(entered):
             return Message("Not a valid pattern: {reason}.", reason=reason)
@@ -301,7 +301,7 @@ class VocabularyPresenter:
         return Message()
 
     @queued
-    def delete_rows(self, rows: Sequence[Row]) -> None:
+    def delete_rows(self, rows: Sequence[ReplacementRow]) -> None:
         """Delete these."""
         gone = set(self._rules_now(rows))
         for saved in {*gone, *(row.saved for row in rows)}:
@@ -316,7 +316,7 @@ class VocabularyPresenter:
 
     @queued
     def import_file(self, path: Path) -> None:
-        """Add what a file holds."""
+        """Import a file."""
         found = exchange.read_file(path)
         self._change(lambda old: lists.added(old, found.items), skipped=found.skipped)
         self._told = replace(self._told, hint=found.warning)
@@ -338,7 +338,7 @@ class VocabularyPresenter:
 
     @queued
     def undo(self) -> None:
-        """Take the last change back."""
+        """Undo the last change."""
         if not self._done:
             return
         last = self._done.pop()
@@ -375,7 +375,7 @@ class VocabularyPresenter:
             self._fit = Fit(found.tokens, found.limit, left_out)
 
     def _answer(self) -> None:
-        """Show what there is now, once nothing more was asked for."""
+        """Show the lists, unless more commands are waiting."""
         if not self.thread.is_idle():
             return
         try:
@@ -385,10 +385,10 @@ class VocabularyPresenter:
         vocabulary = self._lists()
         self._words_became.forget(vocabulary.words)
         self._rules_became.forget(vocabulary.replacements)
-        for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # somebody else has deleted it
+        for saved in set(self._drafts) - {None, *vocabulary.replacements}:  # deleted elsewhere
             row = self._drafts.pop(saved)
             self._drafts.setdefault(None, replace(row, saved=None))
-        rows = [self._drafts.get(one) or Row(one, one) for one in vocabulary.replacements]
+        rows = [self._drafts.get(one) or ReplacementRow(one, one) for one in vocabulary.replacements]
         rows += [row for saved, row in self._drafts.items() if saved is None]
         page = VocabularyPage(
             vocabulary.words,

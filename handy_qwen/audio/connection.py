@@ -63,7 +63,7 @@ def spawn(job: Callable[[], None], name: str) -> Join:
     return thread.join
 
 
-class Connection:
+class MicrophoneConnection:
     """At most one open stream, and at most one opening that is waited for.
 
     ``do`` has work done on the microphone's thread; any thread may call it. ``on_opened`` gets the

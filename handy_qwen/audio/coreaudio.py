@@ -36,14 +36,14 @@ _LISTENER = ctypes.CFUNCTYPE(
 
 
 class DeviceListener:
-    """Implements ``hotplug.Listener``. CoreAudio tells of its list of devices, and of the default input."""
+    """Implements ``HotplugBackend``. CoreAudio reports changes of the device list and the default input."""
 
     def __init__(self) -> None:
         self._heard = ExitStack()
         self._listener: Any = None  # kept when it is closed: CoreAudio may be about to call it
 
     def open(self, put: Put) -> None:
-        """See ``Listener``."""
+        """See ``HotplugBackend``."""
         libraries = _libraries()
         if libraries is None:
             raise OSError("no CoreAudio")
@@ -62,11 +62,11 @@ class DeviceListener:
             self._heard = heard.pop_all()
 
     def concerns_microphones(self, _told: str) -> bool:
-        """See ``Listener``. The list may have changed by speakers: it does not say."""
+        """See ``HotplugBackend``. The list may have changed by speakers: it does not say."""
         return True
 
     def close(self) -> None:
-        """See ``Listener``."""
+        """See ``HotplugBackend``."""
         self._heard.close()
 
 

@@ -58,7 +58,7 @@ class _Client(com.Own):
 
 
 class Endpoints:
-    """Implements ``hotplug.Listener``. Speakers are told of, too: screens come and go when they sleep."""
+    """Implements ``HotplugBackend``. Reports speakers, too: screens come and go when they sleep."""
 
     def __init__(self) -> None:
         self._objects = com.Objects()
@@ -66,7 +66,7 @@ class Endpoints:
         self._client: _Client | None = None
 
     def open(self, put: Put) -> None:
-        """See ``Listener``."""
+        """See ``HotplugBackend``."""
         com.join_apartment()
         client = self._client = _Client(put)
         with com.Objects() as objects:
@@ -76,7 +76,7 @@ class Endpoints:
             self._objects = objects.pop_all()
 
     def concerns_microphones(self, told: str) -> bool:
-        """See ``Listener``. Yes also for an endpoint that is gone for good, so that nobody knows."""
+        """See ``HotplugBackend``. Yes also for an endpoint that is gone for good, so that nobody knows."""
         if told == _A_MICROPHONE:
             return True
         flow = ctypes.c_int()
@@ -91,5 +91,5 @@ class Endpoints:
         return flow.value == CAPTURE
 
     def close(self) -> None:
-        """See ``Listener``."""
+        """See ``HotplugBackend``."""
         self._objects.close()

@@ -22,7 +22,7 @@ READY_S = 1.0
 Put = Callable[[str], None]
 
 
-class Listener(Protocol):
+class HotplugBackend(Protocol):
     """One system. All is called on the thread of the subscription."""
 
     def open(self, put: Put) -> None:
@@ -41,7 +41,7 @@ class SystemSubscription:
     Where the system refuses to tell, it never does.
     """
 
-    def __init__(self, on_change: Callable[[], None], listener: Listener) -> None:
+    def __init__(self, on_change: Callable[[], None], listener: HotplugBackend) -> None:
         self._on_change = on_change
         self._listener = listener
         self._is_begun = self._is_open = False

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from handy_qwen.audio.connection import Connection, Listed, Opening, Spawn, Work, broken, spawn
+from handy_qwen.audio.connection import Listed, MicrophoneConnection, Opening, Spawn, Work, broken, spawn
 from handy_qwen.audio.devices import (
     Device,
     HungError,
@@ -140,7 +140,7 @@ class MicrophoneRecorder:
         self._on_devices = on_devices
         self._on_trouble = on_trouble
         self._clock = clock
-        self._connection = Connection(backend, self._do, self._on_opened, self._on_listed, spawn)
+        self._connection = MicrophoneConnection(backend, self._do, self._on_opened, self._on_listed, spawn)
         self._take: Take | None = None
         self._listener: _Listener | None = None
         self._is_outdated = False  # another stream is to be opened as soon as no take is recorded

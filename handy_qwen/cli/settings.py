@@ -28,7 +28,7 @@ from handy_qwen.cli.options import (
 )
 from handy_qwen.cli.terminal import UsageError, columns, say, width, write, write_json
 from handy_qwen.control import ask_app
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.errors import ControlError, EngineError, HotkeyError, SettingsError
 from handy_qwen.message import Message
 
@@ -67,7 +67,7 @@ def add_parsers(commands: Subparsers) -> None:
         action.add_argument("values", nargs="*" if name == "set" else "+", metavar="VALUE")
     reset = add_command(actions, "reset", _reset, "reset settings to their defaults")
     reset.add_argument("names", nargs="+", metavar="NAME")
-    parts = f"Parts: {', '.join(Part)}."
+    parts = f"Parts: {', '.join(BackupPart)}."
     about = f"Write a backup. {parts}"
     exported = add_command(actions, "export", _export, "write settings, apps, words and replacements", about)
     add_target(exported)
@@ -177,15 +177,15 @@ def _reset(options: argparse.Namespace) -> int:
     return 0
 
 
-def _parts(text: str) -> list[Part]:
+def _parts(text: str) -> list[BackupPart]:
     """Reads ``--only``: names with commas between, so that the file may stand behind them."""
     found = []
     for name in text.split(","):
-        if name not in list(Part):
-            near = get_close_matches(name, list(Part), 1)
-            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(Part)}"
+        if name not in list(BackupPart):
+            near = get_close_matches(name, list(BackupPart), 1)
+            hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(BackupPart)}"
             raise argparse.ArgumentTypeError(f"invalid choice: {name!r}, {hint}")
-        found.append(Part(name))
+        found.append(BackupPart(name))
     return found
 
 
@@ -193,7 +193,7 @@ def _export(options: argparse.Namespace) -> int:
     from handy_qwen.vocabulary.backup import write_backup
 
     check_target(options)
-    write_backup(options.file, read_settings(), options.only or list(Part))
+    write_backup(options.file, read_settings(), options.only or list(BackupPart))
     return 0
 
 
@@ -206,7 +206,7 @@ def _import(options: argparse.Namespace) -> int:
 
     def changes(now: Settings) -> dict[str, object]:
         nonlocal told
-        made, told = backup.changes(now, options.only or list(Part))
+        made, told = backup.changes(now, options.only or list(BackupPart))
         return made
 
     revise(paths.settings_file(), changes)

@@ -116,12 +116,12 @@ def _run(options: argparse.Namespace) -> int:
                 if words is not None:
                     counts = {"used": words.used, "tokens": words.tokens, "limit": words.limit}
                     result["vocabulary"] = {"words": words.total} | counts
-                if places and not _is_saved(places[name], rendered(form, result, found.passages)):
+                if places and not _is_saved(places[name], rendered(form, result, found.segments)):
                     continue
                 if is_text_on_stdout and options.with_filename:
                     write(f"{name}: ")
                 if not places and form is not Form.JSON:
-                    write(rendered(form, result, found.passages))
+                    write(rendered(form, result, found.segments))
                 results.append(result)
         finally:  # also what there is when the user interrupts the rest
             if not places and form is Form.JSON and results:

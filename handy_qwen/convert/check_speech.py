@@ -1,8 +1,7 @@
-"""The recordings that ship with the program, to compare a conversion's result with its original.
+"""The recordings that ship with the program, for comparing a converted model with its original.
 
-Twenty sentences in 17 languages, 115 s, real voices and synthetic ones in turn, so that the first few are of
-several kinds already. Lossless, so that every machine measures the same. Made by
-packaging/build_check_speech.py.
+Twenty sentences in 17 languages, 115 s, real and synthetic voices alternating, so that the first few are
+varied already. Lossless, so that every machine measures the same. Made by packaging/build_check_speech.py.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ def load_check_speech(folder: Path | None = None) -> list[CheckClip]:
     """All sentences, in the order of the index.
 
     Args:
-        folder: Where they are; by default what ships with the program.
+        folder: By default the one that ships with the program.
 
     Raises:
         CheckSpeechError: A file is missing, or is not the one that the index names.

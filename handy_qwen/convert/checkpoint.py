@@ -1,12 +1,12 @@
 """Tensors of an official checkpoint, one at a time, without torch, checked against its configuration.
 
-A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: pages
-of a mapped file count as the process's own memory for as long as the system likes to keep them. A tensor that
-is large as a whole (the embedding) can be read a few rows at a time.
+A checkpoint is one ``model.safetensors`` or several with an index. Files are read, not memory-mapped: the
+system may count pages of a mapped file as the process's own memory for as long as it likes. A tensor that is
+large as a whole (the embedding) can be read a few rows at a time.
 
-Names inside the program are the official ones without the ``thinker.`` in front, such as
-``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5, which the
-``-hf`` repositories have, are translated.
+Names inside the program are the official ones without the leading ``thinker.``, such as
+``audio_tower.conv2d1.weight`` and ``model.layers.0.mlp.up_proj.weight``; those of transformers 5, used by the
+``-hf`` repositories, are translated.
 
 Sources: the safetensors format, https://github.com/huggingface/safetensors (0.5), section "Format";
 Qwen3ASRForConditionalGeneration in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01); transformers 5.13.
@@ -42,7 +42,7 @@ _DTYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f
 _AGAIN = Message("Download the checkpoint again, with all of its files.")
 _MOST_DIMENSIONS = 8  # of a tensor; Qwen3-ASR's have four
 _MOST_NUMBERS = 1 << 40
-_PREFIXES = (  # (as a checkpoint may spell it, as we do)
+_PREFIXES = (  # (in a checkpoint, in this program)
     (re.compile(r"^thinker\."), ""),
     (re.compile(r"^model\.audio_tower\."), "audio_tower."),
     (re.compile(r"^model\.language_model\."), "model."),
@@ -70,8 +70,7 @@ class _Stored:
 class Checkpoint:
     """The tensors of a checkpoint folder by their names.
 
-    All methods that take a name raise ModelCorruptError if there is no such tensor, and those that read it if
-    its file cannot be read.
+    Methods that take a name raise ModelCorruptError if there is no such tensor or its file cannot be read.
     """
 
     def __init__(self, folder: Path, on_read: OnRead = lambda _bytes: None) -> None:
@@ -168,7 +167,7 @@ def _shards(folder: Path) -> tuple[Path, ...]:
 
 
 def _header(path: Path) -> dict[str, _Stored]:
-    """What a file says about its tensors, checked against its size."""
+    """A file's list of tensors, checked against its size."""
     with as_corrupt(path, Message("its list of tensors is broken"), _AGAIN):
         size = path.stat().st_size
         with path.open("rb") as file:
@@ -207,7 +206,7 @@ def _our_name(name: str) -> str:
 
 
 def aligner_error(called: str) -> ConversionError:
-    """What to say of Qwen3-ForcedAligner; ``called`` begins the sentence."""
+    """The error for Qwen3-ForcedAligner; ``called`` begins the sentence."""
     return ConversionError(
         Message(
             "{model} is Qwen3-ForcedAligner, which finds when each word of a given text "
@@ -219,12 +218,12 @@ def aligner_error(called: str) -> ConversionError:
 
 
 def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
-    """Compare ``weights`` with what ``config`` says; return how many bytes a conversion reads.
+    """Check ``weights`` against ``config``; return how many bytes a conversion reads.
 
-    Done before anything is written: a conversion takes minutes, and weights of another model would make a
-    package that looks like a good one until it is run. ModelCorruptError: a tensor is missing or of another
-    shape, or the output head is one of its own. ConversionError: the sizes do not suit the preset, or it is a
-    model for something else.
+    Done before anything is written: a conversion takes minutes, and the weights of another model would make a
+    package that only fails when it is run. ModelCorruptError: a tensor is missing or has another shape, or
+    the output head is separate. ConversionError: the sizes do not suit the preset, or the model is for
+    another task.
     """
     shapes = _audio_shapes(config.audio) | _text_shapes(config.text)
     for name, shape in shapes.items():
@@ -237,7 +236,7 @@ def check_weights(weights: Checkpoint, config: ModelConfig, preset: Preset) -> i
                 shape=shape,
             )
             raise ModelCorruptError(weights.files[0], problem)
-    if _HEAD in weights and weights.shape(_HEAD)[0] < config.text.vocab:  # it chooses among moments
+    if _HEAD in weights and weights.shape(_HEAD)[0] < config.text.vocab:  # it chooses among points in time
         raise aligner_error("The checkpoint")
     if _HEAD in weights and not weights.is_same(_HEAD, EMBEDDING):
         problem = Message("its tensor {head} is not the embedding, as in every Qwen3-ASR", head=_HEAD)
@@ -279,7 +278,7 @@ def _audio_shapes(config: AudioConfig) -> dict[str, Shape]:
 
 
 def _text_shapes(config: TextConfig) -> dict[str, Shape]:
-    """The embedding is among them."""
+    """Shapes of the decoder's tensors, including the embedding."""
     hidden, ffn, size = config.hidden, config.ffn, config.head_dim
     rows, kv_rows = config.heads * size, config.kv_heads * size
     shapes: dict[str, Shape] = {"embed_tokens.weight": (config.vocab, hidden), "norm.weight": (hidden,)}
@@ -302,7 +301,7 @@ def _text_shapes(config: TextConfig) -> dict[str, Shape]:
 
 
 def _flattened_channels(config: AudioConfig) -> int:
-    """What the convolutions leave of one frame: the mel bins, halved three times, in each channel."""
+    """Numbers per frame after the convolutions: the mel bins, halved three times, in each channel."""
     bins = config.mel_bins
     for _ in range(3):
         bins = -(-bins // 2)

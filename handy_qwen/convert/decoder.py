@@ -6,9 +6,9 @@
     head.onnx      hidden (rows, hidden) --product with the table--> logits (rows, vocab)
 
 Attention is GroupQueryAttention with past and present in one buffer: keys and values of the new rows are
-written behind those of the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a part of one, one
-token, or several to check a draft. The head is a graph of its own: it is needed only for the rows whose next
-token is asked for, and a model that is loaded packs its weights on another thread than those of the layers.
+written after the first ``seqlens_k + 1 - rows``. The same graph reads a prompt, a part of one, one token, or
+several to verify a draft. The head is a separate graph: only rows whose next token is needed go through it,
+and loading can pack its weights on another thread than those of the layers.
 
 Source: Qwen3ForCausalLM in transformers (5.x); GroupQueryAttention in ONNX Runtime's contrib operators
 (1.32).
@@ -49,15 +49,15 @@ def write_decoder(
 ) -> Counter[Precision]:
     """Write the graph of the layers; return how many products have which form.
 
-    ``preset`` says how precisely, at least. ``cases``, check speech, have all inputs of the graph and get
-    ``names.HIDDEN``. TooCoarseError if a layer is further off than ``limit``; hardly any is nearer than the
-    one before it.
+    ``preset`` gives the minimal precision. ``cases``, the check speech, have all inputs of the graph and get
+    ``names.HIDDEN``. TooCoarseError if a layer's error exceeds ``limit``: later layers are hardly ever
+    closer.
     """
     with Graph(path, tensors.read, _PREFIX) as graph:
         graph.input(names.EMBEDS, [1, "rows", config.hidden])
         graph.input(names.SEQLENS_K, [1], TensorProto.INT32)
         graph.input(names.TOTAL_LENGTH, [], TensorProto.INT32)
-        graph.input(names.COUNT, [1], TensorProto.INT64)  # minus the number of rows that are wanted
+        graph.input(names.COUNT, [1], TensorProto.INT64)  # minus the number of rows wanted
         for angles in (names.COSINE, names.SINE):
             graph.input(angles, ["capacity", config.head_dim // 2])
         trial = Trial(graph, tensors, preset, cases, prefix=_PREFIX, threads=threads)
@@ -98,8 +98,8 @@ def _folds(config: TextConfig, index: int) -> list[Fold]:
 def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str], index: int) -> list[str]:
     """Write a layer.
 
-    ``stream`` is the residual stream and, behind the first layer, what is still to be added to it: the next
-    norm does that. Behind its attention, the last layer continues with the wanted rows alone.
+    ``stream`` is the residual stream and, after the first layer, what is still to be added to it: the next
+    norm does that. After its attention, the last layer continues with the wanted rows only.
     """
     name = f"layers.{index}"
     x, normed = _add_and_norm(graph, config, stream, f"{name}.input_layernorm")
@@ -117,7 +117,7 @@ def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str
         num_heads=config.heads,
         kv_num_heads=config.kv_heads,
         do_rotary=1,
-        scale=1.0,  # it is in the query's norm: a plain product of one row has a kernel of its own
+        scale=1.0,  # it is in the query's norm: a plain product of one row has its own kernel
     )
     if is_last:
         _wanted(graph, f"{name}.attention", attended)
@@ -127,14 +127,14 @@ def _layer(graph: Graph, preset: Preset, *, config: TextConfig, stream: list[str
     gate, up = (graph.linear(normed, f"{name}.mlp.{part}_proj", preset.decoder) for part in ("gate", "up"))
     silu = graph.node("QuickGelu", [gate], f"{name}.mlp.silu", CONTRIB, alpha=1.0)  # x * sigmoid(x)
     hidden = graph.node("Mul", [silu, up], f"{name}.mlp.hidden")
-    # A product of gate and up is too uneven for one scale: half of what all layers with it would be off.
+    # A product of gate and up is too uneven for one scale: it would cause half of the error of all layers.
     form = preset.decoder
     down = form.and_finer(config.ffn)[1] if form.is_by_row else form
     return [x, graph.linear(hidden, f"{name}.mlp.down_proj", down)]
 
 
 def _final_norm(graph: Graph, _preset: Preset, *, config: TextConfig, stream: list[str]) -> list[str]:
-    """Write the norm of the rows that the last layer left, which the output head continues with."""
+    """Write the norm of the last layer's rows, the input of the output head."""
     inputs = [*stream, graph.weight("norm.weight")]
     x = graph.node("SkipSimplifiedLayerNormalization", inputs, "norm", CONTRIB, epsilon=config.rms_eps)
     return [graph.node("Reshape", [x, graph.integers([-1, config.hidden])], names.HIDDEN)]
@@ -154,16 +154,16 @@ def _add_and_norm(graph: Graph, config: TextConfig, stream: list[str], name: str
 def _query_and_key(
     graph: Graph, preset: Preset, config: TextConfig, normed: str, name: str
 ) -> tuple[str, str]:
-    """Project queries and keys in one product and normalize each head for itself."""
+    """Project queries and keys in one product and normalize each head separately."""
     joined = np.concatenate([graph.read(f"{name}.{part}_proj.weight") for part in "qk"])
     x = graph.product(normed, joined, f"{name}.qk", preset.decoder)
     query, key = (graph.read(f"{name}.{part}_norm.weight") for part in "qk")
-    query = query * np.float32(config.head_dim**-0.5)  # what attention would multiply its scores by
+    query = query * np.float32(config.head_dim**-0.5)  # the scale of the attention scores
     scale = np.concatenate([np.tile(query, (config.heads, 1)), np.tile(key, (config.kv_heads, 1))])[None]
     widths = [config.heads * config.head_dim, config.kv_heads * config.head_dim]
     by_head = graph.integers([-1, config.heads + config.kv_heads, config.head_dim])
     x = graph.node("Reshape", [x, by_head], f"{name}.qk_heads")
-    # One scale for each head: the norm's own kernel is made for one that all share, and slow with others.
+    # One scale per head: the norm's kernel is made for a scale that all share, and slow otherwise.
     ones = graph.constant(f"{name}.qk_norm.ones", np.ones(config.head_dim, np.float32))
     operator = "SimplifiedLayerNormalization"
     x = graph.node(operator, [x, ones], f"{name}.qk_normed", axis=-1, epsilon=config.rms_eps)

@@ -1,13 +1,13 @@
 """The graphs of the audio encoder: three convolutions of each second of audio, and the layers.
 
     frontend.onnx   mel (chunks, 1, 128, 100) --3 x [conv 3x3, stride 2, GELU]--> (chunks, C, 16, 13)
-                    --transpose, conv_out--> (chunks, 13, d_model) + sinusoids that start anew in each chunk
+                    --transpose, conv_out--> (chunks, 13, d_model) + sinusoids that restart in each chunk
     encoder.onnx    hidden (1, tokens, d_model) --layers x [attention, feed-forward]--> ln_post, proj1, GELU,
                     proj2 --> features (1, tokens, hidden); one call is one window: attention needs no mask
 
-Two thirds of what an encoder of float32 convolutions does is the second of them. With 8 bits, the second and
-the third become products of unfolded patches: channels last, nine shifted views beside each other, all of it
-on quantized activations, which are a quarter of the size to move about.
+The second convolution is two thirds of the work of a float32 encoder. With 8 bits, the second and third
+become products of unfolded patches: channels last, nine shifted views side by side, all of it on quantized
+activations, which are a quarter of the size to move.
 
 Source: Qwen3ASRAudioEncoder in QwenLM/Qwen3-ASR (modeling_qwen3_asr.py, 2026-01).
 """
@@ -44,9 +44,9 @@ def write_frontend(
 ) -> tuple[Precision, Counter[Precision]]:
     """Write the graph of the convolutions and of their projection to the encoder's width.
 
-    ``preset`` says how precisely, at least. ``cases``, check speech, have ``names.MEL`` and get
-    ``names.TOKENS``. Returns the form of the convolutions, but for the first, which is never rounded, and how
-    many products have which form.
+    ``preset`` gives the minimal precision. ``cases``, the check speech, have ``names.MEL`` and get
+    ``names.TOKENS``. Returns the form of the convolutions (the first is never quantized), and how many
+    products have which form.
     """
     with Graph(path, tensors.read, _TOWER) as graph:
         trial = Trial(graph, tensors, preset, cases, prefix=_TOWER, threads=threads)
@@ -60,7 +60,7 @@ def write_frontend(
 
 def _chunk(graph: Graph, preset: Preset, *, config: AudioConfig) -> list[str]:
     writer = _ConvolutionWriter(graph)
-    x = writer.plain(names.MEL, 1)  # of one channel: there is nothing to gain
+    x = writer.plain(names.MEL, 1)  # a single channel: quantizing would gain nothing
     if preset.convolutions.bits == 32:
         x = writer.plain(writer.plain(x, 2), 3)
         x = graph.node("Transpose", [x], "by_time", perm=[0, 3, 1, 2])
@@ -101,9 +101,9 @@ class _ConvolutionWriter:
         graph, name = self._graph, f"conv2d{number}"
         kernel, bias = graph.read(f"{name}.weight"), graph.read(f"{name}.bias")  # kernel (out, in, 3, 3)
         parts = [f"{name}.{part}" for part in ("rounded", "scale", "zero")]
-        rounded, scale, zero = parts
+        quantized, scale, zero = parts
         graph.node("DynamicQuantizeLinear", [x], parts)
-        padded = graph.node("Pad", [rounded, self._pads, zero], f"{name}.padded")
+        padded = graph.node("Pad", [quantized, self._pads, zero], f"{name}.padded")
         views = [self._view(padded, name, i, j) for i in range(3) for j in range(3)]
         patches = graph.node("Concat", views, f"{name}.patches", axis=3)
         by_patch = kernel.transpose(0, 2, 3, 1).reshape(len(kernel), -1)
@@ -113,9 +113,9 @@ class _ConvolutionWriter:
         return graph.node("Gelu", [x], f"{name}.gelu", CONTRIB)
 
     def _view(self, padded: str, name: str, i: int, j: int) -> str:
-        """What place (i, j) of the 3 x 3 kernel sees: every other row and column from there on."""
+        """The input of place (i, j) of the 3 x 3 kernel: every other row and column from there on."""
         first = self._graph.integers([i, j])
-        # Two of three places must leave out the padding at the end, or there would be a view too large.
+        # Two of three places must skip the padding at the end, or the view would be too large.
         last = self._graph.integers([n - 2 if n < 2 else TO_THE_END for n in (i, j)])
         inputs = [padded, first, last, self._height_and_width, self._stride]
         return self._graph.node("Slice", inputs, f"{name}.view{i}{j}")
@@ -132,7 +132,7 @@ def write_encoder(
 ) -> Counter[Precision]:
     """Write the graph of the transformer layers and the projection to the decoder's width.
 
-    As ``write_frontend``; cases have ``names.HIDDEN`` and get ``names.FEATURES``.
+    Like ``write_frontend``; cases have ``names.HIDDEN`` and get ``names.FEATURES``.
     """
     with Graph(path, tensors.read, _TOWER) as graph:
         trial = Trial(graph, tensors, preset, cases, prefix=_TOWER, threads=threads)
@@ -163,7 +163,7 @@ def _layer(graph: Graph, preset: Preset, *, x: str, name: str, heads: int) -> li
 
 
 def _folds(name: str) -> list[Fold]:
-    """Those of a layer. Nothing can be folded through the GELU between fc1 and fc2."""
+    """The folds of a layer. Nothing can be folded through the GELU between fc1 and fc2."""
     attention = f"{name}.self_attn"
     values = tuple(f"{attention}.v_proj.{part}" for part in ("weight", "bias"))
     return [

@@ -1,8 +1,8 @@
 """Writes one ONNX graph, quantizes its weights and streams them into a file beside it.
 
 Weights go to disk as they are added, so that only one tensor is in memory at a time. Offsets are multiples
-of a page, which lets ONNX Runtime map them. What was added last can be run alone, from the weights that are
-on the disk, and taken back. All weights have shape (N, K), one row for each output:
+of a page, so that ONNX Runtime can map them. The latest additions can be run alone, with their weights on
+disk, and rolled back. All weights have shape (N, K), one row per output:
 
     4-bit blocks    uint4 codes, a scale and a zero point for each block along K: w = (code - zero) * scale
     the same,       uint4 codes around 8 and a scale, which is negative where the
@@ -10,8 +10,8 @@ on the disk, and taken back. All weights have shape (N, K), one row for each out
     8-bit blocks    uint8 codes around 128 and a scale for each block:            w = (code - 128) * scale
     8-bit channels  int8 codes and one scale for each row:                        w = code * scale
 
-With 8-bit channels, what is multiplied is rounded to 8 bits as well, with one scale for all of it or one for
-each of its rows. With the latter, what comes of a row does not depend on the rows beside it.
+With 8-bit channels, activations are quantized to 8 bits as well, with one scale for all of them or one per
+row. With the latter, the result of a row does not depend on the other rows.
 
 Source: MatMulNBits, DynamicQuantizeMatMul, MatMulIntegerToFloat in ONNX Runtime's contrib operators (1.32).
 """
@@ -38,7 +38,7 @@ from handy_qwen.engine.qwen3.sessions import open_session, run
 
 CONTRIB = "com.microsoft"
 TO_THE_END = int(np.iinfo(np.int64).max)
-"""The end of a slice that has none."""
+"""The end of a slice without one."""
 _OPSET, _CONTRIB_VERSION, _IR_VERSION = 20, 1, 10
 _ALIGNMENT_BYTES = 4096
 _INLINE_BYTES = 1024  # smaller tensors (shapes, norms of tiny models) stay in the graph's own file
@@ -50,13 +50,13 @@ _DTYPES = {
     np.dtype(np.uint8): TensorProto.UINT8,
 }
 _HALF_BITS = np.uint8(4)
-_PAIR = np.float32(127.999)  # a hair less than 128, as a quotient may be rounded up
+_PAIR = np.float32(127.999)  # just below 128, as a quotient may be rounded up
 _PIECE_NUMBERS = 1 << 21  # quantized at once: bounds the memory for intermediate copies
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Product:
-    """x @ weights.T + bias, as it was before rounding, and the values' names. Shapes (N, K) and (N,)."""
+    """x @ weights.T + bias before quantization, and the names of its values. Shapes (N, K) and (N,)."""
 
     form: Precision
     x: str
@@ -66,17 +66,17 @@ class Product:
 
     @property
     def is_corrected(self) -> bool:
-        """Whether what the judge finds is added; without a bias, a step would take longer for little."""
+        """Whether the judge's correction is added; without a bias, the step would cost more than it gains."""
         return self.bias is not None or not self.form.is_by_row
 
 
 Judge = Callable[["Graph", "Mark", Product], tuple[bool, Float32]]
-"""Whether the product added since the mark is near enough, and what to add to be right on average (N,)."""
+"""Whether the product added since the mark is close enough, and its mean error with reversed sign (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A state of a graph that it can be taken back to."""
+    """A state of a graph to roll back to."""
 
     nodes: int
     initializers: int
@@ -88,19 +88,19 @@ class Graph:
     """A graph under construction. A context manager: leaving it closes the file of weights.
 
     Args:
-        path: The .onnx file to be; its weights go to the same name with ``.data``.
-        tensor: Reads the checkpoint's tensor of a name, for ``read``.
-        prefix: In front of the names.
+        path: The .onnx file; its weights go to the same name with ``.data``.
+        tensor: Reads a tensor of the checkpoint by name, for ``read``.
+        prefix: Put in front of the names.
     """
 
     def __init__(self, path: Path, tensor: Callable[[str], Float32] | None = None, prefix: str = "") -> None:
         self.path = path
         self.judge: Judge | None = None
-        """Asked about each product; those that it refuses are written more precisely."""
+        """Called for each product; those that it rejects are written with more precision."""
         self.forms: Counter[Precision] = Counter()
         """How many products have which form."""
         self.multiplied: list[str] = []
-        """What the products read, one after the other."""
+        """The inputs of the products, in order."""
         self._tensor, self._prefix = tensor, prefix
         self._data_path = path.with_suffix(".data")
         self._data: BinaryIO = self._data_path.open("wb")
@@ -116,11 +116,11 @@ class Graph:
         self._data.close()
 
     def mark(self) -> Mark:
-        """Remember what the graph is now."""
+        """The current state."""
         return Mark(len(self._nodes), len(self._initializers), self._data.tell(), self.forms.copy())
 
-    def rewind(self, mark: Mark) -> None:
-        """Take back all nodes and weights that were added since ``mark``."""
+    def roll_back(self, mark: Mark) -> None:
+        """Remove all nodes and weights added since ``mark``."""
         del self._nodes[mark.nodes :], self._initializers[mark.initializers :]
         self._data.seek(mark.data_bytes)
         self._data.truncate()
@@ -133,10 +133,10 @@ class Graph:
         feeds: Sequence[Mapping[str, npt.NDArray[Any]]],
         threads: int,
     ) -> list[list[npt.NDArray[Any]]]:
-        """Run what was added since ``mark`` as a graph of its own; EngineError if it cannot be run.
+        """Run what was added since ``mark`` as a separate graph; EngineError if it cannot be run.
 
-        ``feeds`` are, for each run, at least the values that it reads from before ``mark``. Returns, for each
-        run, the values of ``outputs``, float32.
+        ``feeds`` have, for each run, at least the values that it reads from before ``mark``. Returns, for
+        each run, the values of ``outputs``, float32.
         """
         nodes = self._nodes[mark.nodes :]
         read = {name for node in nodes for name in node.input if name}
@@ -149,12 +149,12 @@ class Graph:
         ]
         results = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
         path = self.path.with_suffix(".piece.onnx")
-        self._data.close()  # Windows maps no file that somebody writes to
+        self._data.close()  # Windows cannot map a file that is open for writing
         try:
             _save(path, nodes, ports, results, weights)
             session = open_session(path, threads=threads)
             found = [run(session, {name: feed[name] for name in names}, Cancel(), outputs) for feed in feeds]
-            del session  # nor does it shorten one that is mapped
+            del session  # nor truncate one that is mapped
         finally:
             path.unlink(missing_ok=True)
             self._data = self._data_path.open("r+b")
@@ -195,7 +195,7 @@ class Graph:
         return self.external(name, array.shape, array.dtype, file=self._data_path.name, offset_bytes=offset)
 
     def integers(self, values: Sequence[int]) -> str:
-        """Add a list of integers (int64), unless it is there."""
+        """Add a list of integers (int64), unless it exists."""
         return self._shared(".".join(("integers", *map(str, values))), np.array(values, np.int64))
 
     def _shared(self, name: str, values: npt.NDArray[Any]) -> str:
@@ -206,7 +206,7 @@ class Graph:
     def external(
         self, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike, *, file: str, offset_bytes: int
     ) -> str:
-        """Refer to weights that are in ``file``, beside the graph."""
+        """Refer to weights in ``file``, beside the graph."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         tensor = TensorProto(name=name, dims=shape, data_type=_DTYPES[np.dtype(dtype)])
         tensor.data_location = TensorProto.EXTERNAL
@@ -216,12 +216,12 @@ class Graph:
         return name
 
     def read(self, name: str) -> Float32:
-        """The checkpoint's tensor ``name``; ModelCorruptError if it is not there, or cannot be read."""
+        """The checkpoint's tensor ``name``; ModelCorruptError if it is missing or unreadable."""
         assert self._tensor is not None
         return self._tensor(f"{self._prefix}{name}")
 
     def weight(self, name: str) -> str:
-        """Add the checkpoint's tensor ``name`` as it is."""
+        """Add the checkpoint's tensor ``name`` unquantized."""
         return self.constant(name, self.read(name))
 
     def linear(self, x: str, name: str, precision: Precision, *, has_bias: bool = False) -> str:
@@ -232,13 +232,13 @@ class Graph:
     def product(
         self, x: str, weights: Float32, name: str, precision: Precision, bias: Float32 | None = None
     ) -> str:
-        """Compute x @ weights.T + bias as ``precision`` asks for, or finer. Weights of shape (N, K)."""
+        """Compute x @ weights.T + bias with at least the given precision. Weights of shape (N, K)."""
         self.multiplied.append(x)
         forms = (precision,) if self.judge is None else precision.and_finer(weights.shape[1])
         mark = self.mark()
         for form in forms:
-            self.rewind(mark)
-            parts, shape = self._rounded(weights, name, form), weights.shape
+            self.roll_back(mark)
+            parts, shape = self._quantized(weights, name, form), weights.shape
             multiply = partial(self._multiply, x=x, parts=parts, name=name, form=form, shape=shape)
             behind = self.mark()
             out = multiply(bias)
@@ -248,13 +248,13 @@ class Graph:
             is_near, correction = self.judge(self, mark, product)
             if is_near or form is forms[-1]:
                 if product.is_corrected:
-                    self.rewind(behind)
+                    self.roll_back(behind)
                     out = multiply(correction if bias is None else bias + correction)
                 break
         self.forms[form] += 1
         return out
 
-    def _rounded(self, weights: Float32, name: str, form: Precision) -> list[str]:
+    def _quantized(self, weights: Float32, name: str, form: Precision) -> list[str]:
         if form.bits == 32:
             return [self.constant(f"{name}.weight", weights.T)]
         if not form.block:
@@ -285,9 +285,9 @@ class Graph:
         return self.node("DynamicQuantizeMatMul", inputs if added else inputs[:-2], f"{name}.out", CONTRIB)
 
     def _row_product(self, x: str, parts: list[str], bias: str, name: str) -> str:
-        """Compute x @ weights.T + bias, each row of x with a scale of its own.
+        """Compute x @ weights.T + bias, with a scale per row of x.
 
-        Products of the same x round it once: ONNX Runtime merges equal nodes.
+        Products of the same x quantize it once: ONNX Runtime merges equal nodes.
         """
         codes, scales = parts
         least = self._shared("rows.least", np.array([1e-30], np.float32))  # of a row of zeros
@@ -297,8 +297,8 @@ class Graph:
         largest = self.node("ReduceMax", [sizes, self.integers([-1])], f"{name}.largest", keepdims=1)
         largest = self.node("Max", [largest, least], f"{name}.row_scale")
         shares = self.node("Div", [x, largest], f"{name}.shares")
-        rounded = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
-        inputs = [rounded, codes, step, scales, zero]
+        quantized = self.node("QuantizeLinear", [shares, step, zero], f"{name}.rounded")
+        inputs = [quantized, codes, step, scales, zero]
         product = self.node("MatMulIntegerToFloat", inputs, f"{name}.product", CONTRIB)
         scaled = self.node("Mul", [product, largest], f"{name}.scaled" if bias else f"{name}.out")
         return self.node("Add", [scaled, bias], f"{name}.out") if bias else scaled
@@ -318,7 +318,7 @@ class Graph:
         precision: Precision,
         bias: str = "",
     ) -> str:
-        """Compute x @ weights.T + bias; ``names`` are those of codes, scales and zeros ("" for none)."""
+        """Compute x @ weights.T + bias; ``names`` are codes, scales and zeros ("" for none)."""
         inputs = [x, *names, "", bias]
         while not inputs[-1]:
             inputs.pop()
@@ -336,7 +336,7 @@ class Graph:
         )
 
     def remove(self) -> None:
-        """Remove the graph's file of weights. The graph must have been left."""
+        """Delete the graph's file of weights. The graph must have been closed."""
         self._data_path.unlink()
 
     def save(self) -> None:
@@ -359,7 +359,7 @@ def _save(
 
 
 def append_aligned(file: BinaryIO, array: npt.NDArray[Any]) -> int:
-    """Write ``array`` at the next multiple of a page; return where that is, in bytes."""
+    """Write ``array`` at the next multiple of a page; return that offset in bytes."""
     offset = -(-file.tell() // _ALIGNMENT_BYTES) * _ALIGNMENT_BYTES
     file.write(bytes(offset - file.tell()))
     write_array(file, array)
@@ -367,13 +367,13 @@ def append_aligned(file: BinaryIO, array: npt.NDArray[Any]) -> int:
 
 
 def write_array(file: BinaryIO, array: npt.NDArray[Any]) -> None:
-    """Write ``array`` as it is. Unlike ``ndarray.tofile``, the OSError says what was wrong."""
+    """Write ``array``. Unlike ``ndarray.tofile``, an OSError says what was wrong."""
     file.write(np.ascontiguousarray(array).data.cast("B"))
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """Weights in blocks along K.
+    """Weights quantized in blocks along K.
 
     ``codes`` has shape (N, K / block, block * bits / 8), uint8, low half first; ``scales`` (N, K / block),
     float32; ``zeros`` (N, ceil(K / block / 2)), uint8, two to a byte, or None where the zero is 128, or 8
@@ -386,9 +386,9 @@ class Blocks:
 
 
 def quantize_blocks(weights: Float32, *, bits: int, block: int, is_symmetric: bool = False) -> Blocks:
-    """Round ``weights``, shape (N, K), to the nearest codes of 4 or 8 ``bits``, block by block.
+    """Quantize ``weights``, shape (N, K), to the nearest codes of 4 or 8 ``bits``, block by block.
 
-    ``is_symmetric``: without zero points; 8 bits always are. ValueError if K is no multiple of ``block``.
+    ``is_symmetric``: without zero points; 8 bits always are. ValueError if K is not a multiple of ``block``.
     """
     rows, columns = weights.shape
     if columns % block:
@@ -409,12 +409,12 @@ def quantize_blocks(weights: Float32, *, bits: int, block: int, is_symmetric: bo
 
 
 def quantize_channels(weights: Float32) -> tuple[npt.NDArray[np.int8], Float32]:
-    """Round each row to signed 8 bits with a scale of its own. Codes (N, K), int8, and scales (N,), float32.
+    """Quantize each row to signed 8 bits with its own scale. Codes (N, K), int8, and scales (N,), float32.
 
     Processors with AVX2 but without VNNI add two products of an unsigned activation and a signed weight in 16
     bits, which hold 255 * 128. The scale therefore keeps the codes 2 i and 2 i + 1 of a row together within
-    128, so that no sum can be cut off: a quarter more of a rounding error than codes up to 127 would have
-    where nothing is cut off, and half of that of 7 bits.
+    128, so that no sum saturates: a quarter more error than codes up to 127 without saturation would have,
+    and half of that of 7 bits.
     Source: vpmaddubsw in Intel's Software Developer's Manual; MlasGemmU8S8 of ONNX Runtime.
     """
     sizes = np.abs(weights)
@@ -447,11 +447,11 @@ def _bytes(blocks: Float32) -> Blocks:
 
 
 def _packed(halves: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Two numbers of 4 bits to a byte, low half first."""
+    """Pack two 4-bit numbers into a byte, low half first."""
     packed: npt.NDArray[np.uint8] = halves[..., 0::2] | (halves[..., 1::2] << _HALF_BITS)
     return packed
 
 
 def _nonzero(scales: npt.NDArray[np.floating]) -> Float32:
-    """A block of zeros has a scale of 1: any would do, but it must not be 0."""
+    """The scales, with 1 for a block of zeros: any would do, except 0."""
     return np.where(scales == 0, np.float32(1), scales).astype(np.float32)

@@ -4,7 +4,7 @@
                         head.onnx embedding.data   tokenizer.data   manifest.json (last)
     DST/                by renaming, once everything is on disk
 
-Nothing is left behind when the work fails or is interrupted, and an existing DST is not touched before the
+Nothing is left behind when the work fails or is interrupted, and an existing DST is replaced only when the
 new one is complete.
 """
 
@@ -40,23 +40,23 @@ from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.message import Message, Size
 
 ROWS_LOGITS_LIMIT = 0.025
-"""Of a decoder whose activations have a scale for each row: words are worth more than the speed it gains."""
+"""For a decoder whose activations have a scale per row: accuracy is worth more than the speed gained."""
 _AUDIO, _TEXT = "audio encoder", "text decoder"
 _LIMITS = {"encoder": (_AUDIO, names.FEATURES, 0.02), "decoder": (_TEXT, names.HIDDEN, 0.03)}
-"""Of each part: its stage for progress, the value that counts, and how far that may be off."""
+"""For each part: its progress stage, its output, and the largest permitted error of that."""
 DEFAULT_PASS_S = 180.0
-"""The model takes up to 20 minutes; three are as much as its cache should hold on an ordinary machine."""
+"""The model takes up to 20 minutes; three are as much as its cache should take on an ordinary machine."""
 OnProgress = Callable[[str, float], None]
-"""Gets what is being done and the share of the whole that is done, 0 to 1."""
+"""Called with the current stage and the share of the whole that is done, 0 to 1."""
 _ASIDE = ".old"
 _FORGOTTEN_S = 24 * 3600.0
-_HASHED_BYTE = 0.2  # the work of hashing a byte, in bytes converted (measured: 5 to 6 times as fast)
+_HASHED_BYTE = 0.2  # the cost of hashing a byte, in bytes converted (measured: 5 to 6 times as fast)
 _PROGRESS_STEP = 0.002
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a checkpoint does not say of itself."""
+    """What a checkpoint does not say about itself."""
 
     name: str
     pass_s: float = DEFAULT_PASS_S
@@ -76,10 +76,10 @@ def convert(
     """Convert the checkpoint ``source`` into the package folder ``destination``.
 
     ``source`` has ``config.json``, a tokenizer in either form, and safetensors; ``destination`` must not
-    exist, or be an older package, which is then replaced. ``progress`` is called on this thread. ``speech``
-    loads what the package is compared with float32 on, or raises CheckSpeechError: then no form is taken that
-    can be too coarse for loud channels, and the manifest says so. None compares nothing; the result then
-    depends on the checkpoint alone, and not on the processor.
+    exist, or be an older package, which is replaced. ``progress`` is called on this thread. ``speech`` loads
+    the speech on which the package is compared with float32, or raises CheckSpeechError: then forms that may
+    be too coarse for loud channels are avoided, and the manifest says so. With None nothing is compared; the
+    result then depends on the checkpoint alone, and not on the processor.
 
     ModelMissingError, ModelCorruptError: ``source`` is incomplete or of another kind. ConversionError: it is
     a package or an ONNX model, the disk is full, or ``destination`` cannot be written, or is something else.
@@ -90,7 +90,7 @@ def convert(
     config, weights = _config(source), Checkpoint(source, work.add)
     preset = preset.fitting(config)
     tokenizer = load_tokenizer(source, config.text.vocab)
-    check, notes = _heard(speech, config, tokenizer) if speech and preset.is_rounded else (None, ())
+    check, notes = _heard(speech, config, tokenizer) if speech and preset.is_quantized else (None, ())
     if notes:
         preset = preset.finest.fitting(config)
     read_bytes = check_weights(weights, config, preset)
@@ -99,7 +99,7 @@ def convert(
     needed_bytes = _package_bytes(weights, config, preset)
     partial = destination.parent / f".{destination.name}.{secrets.token_hex(4)}"
     with _parents_removed_on_failure(destination):
-        try:  # from before the folder is there, so that no interruption can come in between
+        try:  # before the folder exists, so that no interruption can come in between
             _make_folder(partial, needed_bytes + (_layer_bytes(config) if check else 0))
             hashed_bytes = needed_bytes + sum(path.stat().st_size for path in weights.files)
             work.begin(read_bytes + _HASHED_BYTE * hashed_bytes)
@@ -138,14 +138,14 @@ def convert(
 
 
 class _PartsWriter:
-    """Writes the parts one after the other, each in the quickest form that is faithful enough.
+    """Writes the parts in order, each in the fastest form that is accurate enough.
 
-    What counts is the error of a part's output against float32, on the check speech. Rounding with a scale
-    per channel costs 1.4 % in one product of random numbers, and norms and residuals keep those of many
-    layers from adding up: 8 bits that suit a model end at 1 to 2 % for the encoder and at 2 to 3 % for all of
-    it, and hardly ever change a first choice. Where the error is larger, a finer form is tried, and kept.
-    Without a ``check``, the preset is followed and nothing is compared. ``enter`` is called with the name of
-    what begins, or begins again.
+    The criterion is the relative error of a part's output against float32, on the check speech. Quantization
+    with a scale per channel costs 1.4 % in one product of random numbers, and norms and residuals keep the
+    errors of many layers from adding up: 8 bits that suit a model end at 1 to 2 % for the encoder and 2 to 3
+    % for all of it, and hardly ever change a first choice. If the error is larger, a finer form is used.
+    Without a ``check``, the preset is used as it is and nothing is compared. ``enter`` is called with the
+    name of each stage that begins, or begins again.
     """
 
     def __init__(
@@ -179,7 +179,7 @@ class _PartsWriter:
             fidelity = replace(found, features=features, notes=tuple(self._notes))
         forms["embedding and head"] = str(Precision(table.bits, table.block))
         for path in self._folder.iterdir():
-            if path.stat().st_size == 0:  # beside a graph whose weights all fit inside
+            if path.stat().st_size == 0:  # beside a graph that contains all its weights
                 path.unlink()
         return table, forms, fidelity
 
@@ -231,7 +231,7 @@ class _PartsWriter:
         write: Callable[[Precision, list[Case]], Counter[Precision]],
         begin: Callable[[], list[Case]],
     ) -> tuple[Counter[Precision], list[Case]]:
-        """Write a part as the preset asks for, and again in finer forms while its result is too far off."""
+        """Write a part as the preset says, and again in finer forms while its error is too large."""
         stage, value, limit = _LIMITS[what]
         form: Precision = getattr(self._preset, what)
         tries = _tries(form, width)
@@ -245,22 +245,22 @@ class _PartsWriter:
             except TooCoarseError as exc:
                 error = exc.error
             most = ROWS_LOGITS_LIMIT if tried.is_by_row else limit
-            if error <= most or form.bits < 8:  # whoever asks for 4 bits knows what they cost
+            if error <= most or form.bits < 8:  # whoever chooses 4 bits accepts their cost
                 break
             if tried is tries[-1]:
                 self._notes.append(f"The {what} is {error:.1%} off; up to {limit:.0%} is usual.")
-            elif not tried.is_by_row:  # which is only tried because it is quick
+            elif not tried.is_by_row:  # only tried because it is fast
                 self._notes.append(f"The {what} takes a finer form: with {form}, it was {error:.1%} off.")
         return forms, cases
 
 
 def _tries(form: Precision, width: int) -> list[Precision]:
-    """Forms to write a part of that width as, the quickest first."""
+    """Forms to try for a part of that width, the fastest first."""
     return [tried for tried in form.and_finer(width) if tried == form or tried != PLAIN]
 
 
 def _in_words(forms: Counter[Precision]) -> str:
-    """The form of most products, and how many are of another."""
+    """The form of most products, and the number of others."""
     (usual, _), *others = forms.most_common()
     total = sum(forms.values())
     return "; ".join([str(usual), *(f"{count} of {total} products {form}" for form, count in others)])
@@ -269,21 +269,21 @@ def _in_words(forms: Counter[Precision]) -> str:
 class _Work:
     """Counts work done, in bytes read, and reports the share of the whole, which only grows.
 
-    A stage that is entered again is done again: what is left of the bar then stands for more work.
+    A stage that is entered again is repeated: the rest of the progress bar then stands for more work.
     """
 
     def __init__(self, progress: OnProgress) -> None:
         self._progress = progress
         self._what = ""
         self._total = self._done = self._entered = self._reported = 0.0
-        self._before = (0.0, 0.0)  # work and share, when there was last more to do than expected
+        self._before = (0.0, 0.0)  # work and share when the total last grew
 
     def begin(self, total: float) -> None:
-        """What was done before, looking at the source, does not count."""
+        """Start counting; earlier work, looking at the source, is ignored."""
         self._total, self._done = total, 0.0
 
     def enter(self, what: str, done: float = 0.0) -> None:
-        """Begin with ``what``; if less than ``done`` was added so far, catch up with it."""
+        """Begin stage ``what``; if less than ``done`` was added so far, catch up."""
         if what == self._what:
             self._before = self._done, self._share()
             self._total += self._done - self._entered
@@ -300,7 +300,7 @@ class _Work:
         self.add(_HASHED_BYTE * size)
 
     def _share(self) -> float:
-        """Never all: the total is an estimate."""
+        """The share done, never all: the total is an estimate."""
         done, share = self._before
         return min(share + (1 - share) * (self._done - done) / (self._total - done), 0.999)
 
@@ -383,14 +383,14 @@ def _parents_removed_on_failure(destination: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        with suppress(OSError):  # never made, or somebody else has put something in
+        with suppress(OSError):  # never created, or somebody else has put something in
             for folder in missing:
                 folder.rmdir()
         raise
 
 
 def _layer_bytes(config: ModelConfig) -> int:
-    """The larger layer in float32: one is on the disk while layers are compared."""
+    """The larger layer in float32: one is on disk while layers are compared."""
     return 4 * max(
         _encoder_parameters(config.audio) // config.audio.layers,
         _decoder_parameters(config.text) // config.text.layers,
@@ -407,7 +407,7 @@ def _decoder_parameters(text: TextConfig) -> int:
 
 
 def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> int:
-    """About how large the package will be: parameters of each part times its bytes each, and 5 % more."""
+    """The approximate size of the package: parameters of each part times their bytes, plus 5 %."""
 
     def size(parameters: float, precision: Precision) -> float:
         overhead = 4 / precision.block if precision.block else 0.0
@@ -421,10 +421,10 @@ def _package_bytes(weights: Checkpoint, config: ModelConfig, preset: Preset) -> 
 
 
 def _tidy(destination: Path) -> None:
-    """Put in order what a killed process left behind.
+    """Clean up after a killed process.
 
-    The older package, if it was killed between the two renames of ``replace_folder``, and what was not
-    finished: a day old, so that it is not that of a process at work.
+    Restore the older package, if it was killed between the two renames of ``replace_folder``, and delete
+    unfinished ones that are a day old, which no running process uses.
     """
     own = re.compile(rf"\.{re.escape(destination.name)}\.[0-9a-f]{{8}}({re.escape(_ASIDE)})?")
     for path in list(destination.parent.iterdir()) if destination.parent.is_dir() else []:

@@ -1,4 +1,4 @@
-"""How precisely each part of a model is kept, under names that a user can choose from."""
+"""The precision of each part of a model, under names that a user can choose from."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SMALLEST_BLOCK = 16  # of MatMulNBits
 class Precision:
     """The form of a group of weights: ``bits`` 32 (plain), 8 or 4; ``block`` 0 means one scale per channel.
 
-    4-bit blocks have zero points unless ``is_symmetric``; 8-bit ones never have. What is multiplied with
-    weights that have a scale per channel has one scale for all of it, or one for each row (``is_by_row``).
+    4-bit blocks have zero points unless ``is_symmetric``; 8-bit ones never have. With a scale per channel,
+    activations have one scale for all of them, or one per row (``is_by_row``).
     """
 
     bits: int
@@ -26,12 +26,12 @@ class Precision:
     is_by_row: bool = False
 
     def fitting(self, width: int) -> Precision:
-        """The same with smaller blocks, if these do not divide ``width``."""
+        """The same form with smaller blocks if these do not divide ``width``."""
         smaller = math.gcd(self.block, width)
         return replace(self, block=smaller) if self.block and smaller >= _SMALLEST_BLOCK else self
 
     def and_finer(self, width: int) -> tuple[Precision, ...]:
-        """This form, and those to take in its place where it is too coarse, for rows of ``width``."""
+        """This form, and the finer ones to try when it is too coarse, for rows of ``width``."""
         if self.bits != 8:
             return (self,)
         blocks = BLOCKS.fitting(width)
@@ -54,7 +54,7 @@ ROWS = Precision(8, is_by_row=True)
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """A named choice. ``head`` is the embedding and output head, which are one tensor."""
+    """A named set of forms. ``head`` is the embedding and output head, which are one tensor."""
 
     name: str
     summary: str
@@ -64,27 +64,27 @@ class Preset:
     head: Precision
 
     def __post_init__(self) -> None:
-        """The engine looks rows of the embedding up by their zero points; convolutions have no blocks."""
+        """The engine needs zero points to look up rows of the embedding; convolutions have no blocks."""
         if self.head.is_symmetric:
             raise ValueError("the head needs zero points")
         if self.convolutions not in {PLAIN, CHANNELS}:
             raise ValueError("convolutions are float32 or have a scale per channel")
 
     @property
-    def is_rounded(self) -> bool:
+    def is_quantized(self) -> bool:
         """Whether any part is not float32."""
         return any(form != PLAIN for form in (self.convolutions, self.encoder, self.decoder, self.head))
 
     @property
     def finest(self) -> Preset:
-        """The same without a form whose precision depends on how loud channels are."""
+        """The same without forms whose error depends on how loud channels are."""
         encoder, decoder = (
             BLOCKS if form in {CHANNELS, ROWS} else form for form in (self.encoder, self.decoder)
         )
         return replace(self, convolutions=PLAIN, encoder=encoder, decoder=decoder)
 
     def fitting(self, config: ModelConfig) -> Preset:
-        """The same with smaller blocks, where these do not divide the widths of a model."""
+        """The same with smaller blocks where these do not divide the widths of a model."""
         audio, text = config.audio, config.text
         width = math.gcd(text.hidden, text.ffn, text.heads * text.head_dim)
         return replace(
@@ -95,8 +95,8 @@ class Preset:
         )
 
 
-# Of 4 bits without zero points, a step of the model takes a tenth less processor time, for an error in the
-# logits that is a tenth larger (the tables in engine/qwen3/MODEL.md).
+# Without zero points, a 4-bit step takes a tenth less processor time, for a tenth more error in the logits
+# (the tables in engine/qwen3/MODEL.md).
 _FOUR, _FOUR_HEAD = Precision(4, 32, is_symmetric=True), Precision(4, 32)
 PRESETS = {
     preset.name: preset

@@ -1,12 +1,12 @@
-"""What the user gives as a model: a folder or an archive. Finds the model in it, or says why it is of no use.
+"""A model as the user provides it: a folder or an archive. Finds the model, or says why it cannot be used.
 
-People give what they have: the folder of a hub's cache, a clone whose large files were not fetched, a folder
-one level too high, a model for another engine. Each is used, or answered with what to do about it.
+People provide what they have: a hub's cache folder, a clone without its large files, a folder one level too
+high, a model for another engine. Each is used, or answered with what to do about it.
 
-Nothing of an archive's own paths is used: only the name of each file counts, and it goes straight into one
-new folder, so that no name can lead out of it. An archive with links or devices is refused: no checkpoint has
-them. Sizes are checked before anything is written, file by file: an archive that is tiny and claims to be
-huge ends at the space that is free, or at a limit far above every checkpoint.
+Paths inside an archive are ignored: only file names count, and all files go straight into one new folder, so
+that no name can lead out of it. An archive with links or devices is refused: no checkpoint has them. Sizes
+are checked before anything is written, file by file: a tiny archive that claims to be huge ends at the free
+space, or at a limit far above every checkpoint.
 """
 
 from __future__ import annotations
@@ -36,15 +36,15 @@ from handy_qwen.languages import ALL_LANGUAGES
 from handy_qwen.message import Message, Size, sentences
 
 SUFFIXES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip")
-"""How the names of archives end."""
+"""Extensions of archives."""
 _MAX_BYTES = 64 << 30  # the largest checkpoint, in float32, is 8 GB
 _MAX_FILES = 10_000
 _PIECE_BYTES = 1 << 20
 _SPARE_BYTES = 64 << 20  # never fill a disk to the last byte
-_MOST_HEADER_BYTES = 1 << 20  # of what a tar says about one file
+_MOST_HEADER_BYTES = 1 << 20  # of a tar header for one file
 _BROKEN: tuple[type[Exception], ...] = (
     *(tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, lzma.LZMAError, NotImplementedError),
-    # What the libraries stumble over in headers that nobody made by accident.
+    # Errors of the libraries for malicious headers.
     *(ValueError, LookupError, TypeError, ArithmeticError, struct.error, RecursionError),
 )
 _WEIGHTS = {".safetensors", ".onnx", ".gguf", ".pt", ".pth", ".bin"}
@@ -65,12 +65,12 @@ _WANTED = sentences(
 def opened_source(
     source: Path, beside: Path, on_read: Callable[[float], None] = lambda _share: None
 ) -> Iterator[Path]:
-    """The folder of the model ``source``: itself, or what is in the archive.
+    """The folder of the model ``source``: itself, or the unpacked archive.
 
-    In a hub's cache, or a folder around the model, the model is found. An archive is unpacked beside
-    ``beside``, and what was unpacked is removed again; ``on_read`` is called with the share that is unpacked,
-    0 to 1. ModelCorruptError: the archive is broken, or holds what no checkpoint does. ConversionError:
-    ``source`` is neither, or there is no room for its files.
+    The model is also found in a hub's cache, or in a folder around it. An archive is unpacked beside
+    ``beside`` and removed afterwards; ``on_read`` is called with the share unpacked, 0 to 1.
+    ModelCorruptError: the archive is broken, or holds files that no checkpoint has. ConversionError:
+    ``source`` is neither, or there is no space for its files.
     """
     check_is_source(source)
     if source.is_dir():
@@ -85,7 +85,7 @@ def opened_source(
         yield folder
         return
     parent = beside.parent
-    while not parent.is_dir() and parent != parent.parent:  # the archive may be refused: make nothing yet
+    while not parent.is_dir() and parent != parent.parent:  # create nothing yet: the archive may be refused
         parent = parent.parent
     try:
         folder = Path(tempfile.mkdtemp(prefix=f".{beside.name}.source.", dir=parent))
@@ -102,7 +102,7 @@ def opened_source(
 
 
 def check_is_source(source: Path) -> None:
-    """Raise ConversionError for what is neither a folder nor called as an archive is."""
+    """Raise ConversionError unless it is a folder or has an archive's extension."""
     if not source.exists():
         raise ConversionError(
             Message("There is nothing called {source}.", source=source),
@@ -124,7 +124,7 @@ def check_is_source(source: Path) -> None:
 
 
 def repository_name(source: Path) -> str:
-    """What the model in a hub's cache is called; of another folder or archive, its own name."""
+    """The name of the model in a hub's cache; for another folder or archive, its own name."""
     place = source.resolve()
     for folder in (place, *place.parents[:2]):
         if _is_cache(folder):
@@ -133,11 +133,11 @@ def repository_name(source: Path) -> str:
 
 
 def model_type(config: Path) -> str:
-    """What the file ``config`` says that the model is; empty if it says nothing."""
+    """The model type in the file ``config``; empty if there is none."""
     try:
         raw = read_object(config)
     except (OSError, ValueError):
-        return ""  # whoever needs it says what is wrong
+        return ""  # reported where it is needed
     thinker = raw.get("thinker_config", raw)
     return str(thinker.get("model_type", "")) if isinstance(thinker, dict) else ""
 
@@ -145,8 +145,8 @@ def model_type(config: Path) -> str:
 def check_config(config: Path, called: str) -> None:
     """Refuse a checkpoint whose file ``config`` describes a model that cannot be converted.
 
-    Its weights need not be here yet. ``called`` is the user's name for it. ConversionError: it is a model of
-    ours that is for something else. ModelMissingError, ModelCorruptError: it describes no Qwen3-ASR model.
+    Its weights need not be here yet. ``called`` is the user's name for it. ConversionError: it is one of our
+    models for another task. ModelMissingError, ModelCorruptError: it describes no Qwen3-ASR model.
     """
     _refuse_aligner(config, called)
     hint = Message("Give an official checkpoint: Qwen/Qwen3-ASR-0.6B or Qwen/Qwen3-ASR-1.7B.")
@@ -155,11 +155,11 @@ def check_config(config: Path, called: str) -> None:
 
 
 def _refuse_aligner(config: Path, called: str) -> None:
-    """By any of the names that its versions have in their configuration."""
+    """Recognize it by any of the names that its versions use."""
     try:
         raw = read_object(config)
     except (OSError, ValueError):
-        return  # whoever needs it says what is wrong
+        return  # reported where it is needed
     thinker = raw.get("thinker_config")
     kinds = [part.get(key) for part in (raw, thinker) if isinstance(part, dict) for key in _KINDS]
     if _ALIGNER.search(str(kinds)):
@@ -170,7 +170,7 @@ def _refuse_aligner(config: Path, called: str) -> None:
 
 
 def _model_folder(source: Path) -> Path:
-    """The folder of the model: ``source``, a snapshot of a hub's cache, or the one folder inside."""
+    """The folder of the model: ``source``, a snapshot of a hub's cache, or the only folder inside."""
     if _is_cache(source):
         return _snapshot(source)
     if _has_model(source):
@@ -186,7 +186,7 @@ def _model_folder(source: Path) -> Path:
 
 
 def _snapshot(cache: Path) -> Path:
-    """The snapshot that "main" means, or the only one. Downloads that broke off have no model in theirs."""
+    """The snapshot of "main", or the only one. Incomplete downloads contain no model."""
     snapshots = _folders(cache / "snapshots")
     snapshots = [path for path in snapshots if _has_model(path)] or snapshots
     main = cache / "refs" / "main"
@@ -204,7 +204,7 @@ def _snapshot(cache: Path) -> Path:
 
 
 def _check_layout(folder: Path, called: str) -> None:
-    """Refuse a model that is known and cannot be used; ``called`` is the user's name for it."""
+    """Refuse a known layout that cannot be used; ``called`` is the user's name for it."""
     files = sorted(path for path in folder.iterdir() if not path.is_dir())
     names = {path.name for path in files}
     for path in files:
@@ -308,10 +308,10 @@ def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> Non
         raise ModelCorruptError(
             source, Message("it is not an archive, or it is damaged"), Message("Download it again.")
         ) from exc
-    except RuntimeError as exc:  # zipfile's way to ask for a password
+    except RuntimeError as exc:  # zipfile's way of asking for a password
         raise ModelCorruptError(source, Message("it needs a password"), Message("Unpack it first.")) from exc
     except OSError as exc:
-        if exc.errno is None:  # gzip's and bz2's way to complain of broken contents
+        if exc.errno is None:  # gzip's and bz2's way of reporting corrupt data
             raise ModelCorruptError(source, Message("it is broken"), Message("Download it again.")) from exc
         raise ConversionError(
             Message("{name} could not be unpacked: {reason}.", name=source.name, reason=exc.strerror),
@@ -320,11 +320,11 @@ def _unpack(source: Path, folder: Path, on_read: Callable[[float], None]) -> Non
 
 
 _Members = Iterator[tuple[str, int, IO[bytes], Callable[[], float]]]
-"""Name, size in bytes and contents of each file; the last gives the share of the archive that was read."""
+"""Name, size in bytes and contents of each file; the last gives the share of the archive read."""
 
 
 class _Member(tarfile.TarInfo):
-    """A member whose extended header is of sensible length: tarfile reads all of it into memory."""
+    """A member whose extended header has a sensible length: tarfile reads all of it into memory."""
 
     _LONG = frozenset(
         [
@@ -334,7 +334,7 @@ class _Member(tarfile.TarInfo):
     )
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Check what is read from a header; which method reads it differs between versions of Python."""
+        """Check values read from a header; which method reads them differs between Python versions."""
         super().__setattr__(name, value)
         is_header = name in {"type", "size"} and getattr(self, "type", b"") in self._LONG
         if is_header and getattr(self, "size", 0) > _MOST_HEADER_BYTES:
@@ -342,9 +342,9 @@ class _Member(tarfile.TarInfo):
 
 
 def _tar_members(source: Path, check_room: Callable[[int], None]) -> _Members:
-    """Reads once from end to end: what is in a .tar.gz is known only when all of it was unpacked."""
+    """The members of a tar, read once from end to end: a .tar.gz reveals its contents only by unpacking."""
     size = source.stat().st_size
-    check_room(size)  # at least that
+    check_room(size)  # a lower bound
     with source.open("rb") as raw, tarfile.open(fileobj=raw, mode="r|*", tarinfo=_Member) as tar:
         for member in tar:
             if member.isdir():
@@ -362,7 +362,7 @@ def _zip_members(source: Path, check_room: Callable[[int], None]) -> _Members:
         total, done = sum(member.file_size for member in members), 0
         check_room(total)
         for member in members:
-            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 where the archive was not packed on Unix
+            kind = stat.S_IFMT(member.external_attr >> 16)  # 0 if it was not packed on Unix
             if kind not in {0, stat.S_IFREG}:
                 raise ModelCorruptError(
                     source, Message("it holds links or devices"), Message("Pack the files themselves.")
@@ -385,7 +385,7 @@ class _Unpacker:
         self._top: PurePosixPath | None = None
 
     def is_wanted(self, name: str) -> bool:
-        """Whether the file belongs to the checkpoint; what programs leave behind (``._x``) does not."""
+        """Whether the file belongs to the checkpoint, unlike files such as ``._x``."""
         path = PurePosixPath(name.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in name:
             self._refuse(Message("it holds a file that would be written outside of the folder"))
@@ -404,7 +404,7 @@ class _Unpacker:
         return True
 
     def write(self, name: str, size: int, file: IO[bytes], share: Callable[[], float]) -> None:
-        """Write ``size`` bytes of ``file`` under the last part of ``name``."""
+        """Write ``size`` bytes of ``file`` under the last component of ``name``."""
         self._bytes += size
         if self._bytes > _MAX_BYTES:
             self._refuse(Message("it holds far more than a checkpoint does"))
@@ -420,7 +420,7 @@ class _Unpacker:
                 self._on_read(share())
 
     def check_room(self, size: int) -> None:
-        """Raise ConversionError if ``size`` bytes more do not fit on the disk."""
+        """Raise ConversionError if another ``size`` bytes do not fit on the disk."""
         free = shutil.disk_usage(self._folder).free
         if size + _SPARE_BYTES > free:
             raise ConversionError(

@@ -1,13 +1,13 @@
-"""Runs the layers of a package in the making beside the same layers in float32, on check speech.
+"""Runs the layers of a package being made beside the same layers in float32, on the check speech.
 
-Each layer is written twice, by the same code: in float32, into a graph that holds nothing else, and as the
-package will have it. Both run on what the layers before them made of the speech. In between,
+Each layer is written twice, by the same code: in float32, into a graph of its own, and in the form of the
+package. Both run on the output of the layers before them. In between,
 
-    loud channels   are found among the values of the float32 layer and folded (FoldedTensors);
-    each product    is run alone on those values. If it is off by more than ``PRODUCT_LIMIT``, it is written
+    loud channels   of the float32 layer are found and folded (FoldedTensors);
+    each product    is run alone on those values. If its error exceeds ``PRODUCT_LIMIT``, it is written
                     again in the next finer form.
 
-So no more than a layer is in memory, and what is judged is what is on the disk.
+So only one layer is in memory at a time, and what is judged is what is on disk.
 
 Source of the folding: Xiao et al., SmoothQuant (2023), with alpha = 0.5.
 """
@@ -39,22 +39,23 @@ from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 from handy_qwen.errors import ConversionError
 from handy_qwen.message import Message
 
-_MOST_BITS = 24  # of a factor, either way: beyond, a channel is as good as silent
+_MOST_BITS = 24  # limit of a factor, either way: beyond it a channel is practically silent
 PRODUCT_LIMIT = 0.025
-"""Largest error of one product, relative. With a scale per channel it is 1.4 % on Gaussian numbers; where it
+"""Largest relative error of one product. With a scale per channel it is 1.4 % on Gaussian numbers; where it
 is much more, a channel is so loud that it leaves the others too few steps."""
 ROWS_LIMIT = 0.016
-"""The same where activations have a scale for each row: 1.2 % on Gaussian numbers. It is stricter because the
-finer form costs little in a step, and because all of the decoder takes it if the logits are too far off."""
-_JUDGED, _ROWS = 6, 104  # pieces of speech that a product is judged by, and rows of each
+"""The same where activations have a scale per row: 1.2 % on Gaussian numbers. It is stricter because the
+finer form costs little in a step, and because the whole decoder uses it if the error of the logits is
+too large."""
+_JUDGED, _ROWS = 6, 104  # pieces of speech to judge a product by, and rows of each
 Values = dict[str, npt.NDArray[Any]]
 Outputs = TypeVar("Outputs", bound=Sequence[str])
 _ENOUGH_S = 40.0
-"""Speech that is listened to, about."""
+"""The approximate amount of speech used."""
 
 
 class FoldedTensors:
-    """Tensors of a checkpoint whose loud channels are made quieter, without changing what the model computes.
+    """Tensors of a checkpoint with loud channels made quieter, without changing what the model computes.
 
     Where one layer writes what the next one multiplies, each channel can be divided by a factor at its source
     and the weights that read it multiplied by the same:
@@ -64,11 +65,10 @@ class FoldedTensors:
         rows of up             -> down
 
     Trained models have channels that are a hundred times as loud as the others. Activations share an 8-bit
-    scale, so that such a channel leaves the others a few steps only. Half of its loudness (in decibels,
-    relative to its weights) therefore moves into the weights. Factors are powers of two: in float32, nothing
-    is rounded.
+    scale, so such a channel leaves the others few steps. Half of its loudness (in decibels, relative to its
+    weights) therefore moves into the weights. Factors are powers of two: in float32, the result is exact.
 
-    Remembers what was read until ``forget``, so that a layer that is looked at several times is read once.
+    Caches what was read until ``forget``, so that a layer that is examined several times is read once.
     """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
@@ -79,13 +79,13 @@ class FoldedTensors:
         self._added: dict[str, Float32] = {}
 
     def plain(self, name: str) -> Float32:
-        """Tensor ``name`` as the checkpoint has it. Not to be changed in place."""
+        """Tensor ``name`` as in the checkpoint. Not to be changed in place."""
         if name not in self._seen:
             self._seen[name] = self._checkpoint.read(name)
         return self._seen[name]
 
     def read(self, name: str) -> Float32:
-        """Tensor ``name`` with all that was folded into it."""
+        """Tensor ``name`` with all folds applied."""
         values = self.plain(name)
         if name in self._added:
             values = values + self._added[name]
@@ -98,15 +98,15 @@ class FoldedTensors:
     def fold(
         self, loudness: Float32, written: Sequence[str], read: Sequence[str], heads: tuple[int, int] = (1, 1)
     ) -> Float32:
-        """Divide what ``written`` give by a factor per channel, and multiply what ``read`` expect by it.
+        """Divide the output of ``written`` by a factor per channel, and multiply the input of ``read`` by it.
 
-        ``loudness`` is the largest absolute value heard of each channel that is read, shape (K,). ``written``
-        are gains, biases and weights, whose first axis is the channels; ``read`` weights of shape (N, K).
-        ``heads``: how many heads the channels read are, and how many those written, of which each serves as
-        many of the former as there are for one. Returns the factors, shape (K,), powers of two.
+        ``loudness`` is the largest absolute value of each channel, shape (K,). ``written`` are gains, biases
+        and weights, whose first axis is the channels; ``read`` weights of shape (N, K). ``heads``: the number
+        of heads in the channels read, and in those written, each of which serves several of the former.
+        Returns the factors, shape (K,), powers of two.
         """
         weights = np.sqrt(np.mean([_column_power(self.plain(name)) for name in read], axis=0))
-        shape = (heads[1], heads[0] // heads[1], -1)  # written, readers of each, channels
+        shape = (heads[1], heads[0] // heads[1], -1)  # heads written, readers of each, channels
         per_writer = _factors(loudness.reshape(shape).max(axis=1), weights.reshape(shape).max(axis=1))
         factors = np.repeat(per_writer[:, None], shape[1], axis=1).reshape(-1)
         for name in written:
@@ -116,10 +116,10 @@ class FoldedTensors:
         return factors
 
     def shift(self, offset: Float32, written: str, read: Sequence[tuple[str, str]]) -> None:
-        """Take ``offset`` off what is written, and add what readers would have made of it to their biases.
+        """Subtract ``offset`` from what is written, and add its effect to the biases of the readers.
 
-        ``offset``, shape (K,), is what each channel is on average, ``written`` the bias of what is written
-        (K,), and ``read``, of each reader, the names of weights (N, K) and of the bias (N,).
+        ``offset``, shape (K,), is the mean of each channel, ``written`` the bias of what is written (K,), and
+        ``read``, for each reader, the names of weights (N, K) and of the bias (N,).
         """
         self._add(written, -offset)
         for weights, bias in read:
@@ -130,7 +130,7 @@ class FoldedTensors:
         self._added[name] = self._added.get(name, np.float32(0)) + values
 
     def forget(self) -> None:
-        """Free the memory of what was read; factors stay."""
+        """Clear the cache; factors stay."""
         self._seen.clear()
 
 
@@ -145,14 +145,14 @@ def _factors(loudness: Float32, weights: Float32) -> Float32:
 
 
 def _column_power(weights: Float32) -> Float32:
-    """Mean square of each column, of rows that are made equally loud: each has a scale of its own anyway."""
+    """Mean square of each column after normalizing the rows: each has its own scale anyway."""
     power = np.square(weights).mean(axis=1)
     power[power == 0] = 1
     return np.asarray(np.einsum("ij,ij,i->j", weights, weights, 1 / power) / len(weights), np.float32)
 
 
 class TooCoarseError(Exception):
-    """A graph was given up, because a value in it is ``error`` off already."""
+    """A graph was abandoned because a value in it has the ``error`` already."""
 
     def __init__(self, error: float) -> None:
         super().__init__(error)
@@ -161,30 +161,30 @@ class TooCoarseError(Exception):
 
 @dataclass(slots=True)
 class Case:
-    """A piece of speech. Values by their names in the graphs, of the float32 model and of the package."""
+    """A piece of speech. Values by their names in the graphs, for the float32 model and the package."""
 
     exact: Values
-    rounded: Values
-    fixed: Values = field(default_factory=dict)  # of both, as masks and lengths
+    quantized: Values
+    fixed: Values = field(default_factory=dict)  # for both, such as masks and lengths
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """A place where loud channels can be folded. Names without the graph's prefix; see FoldedTensors.fold."""
+    """A place where loud channels can be folded. Names without prefix; see FoldedTensors.fold."""
 
     value: str
     written: tuple[str, ...]
     read: tuple[str, ...]
     heads: tuple[int, int] = (1, 1)
-    is_shifted: bool = False  # by the last of ``written``, a bias; all that read have one, too
+    is_shifted: bool = False  # by the last of ``written``, a bias; all readers have one, too
 
 
 class Trial:
     """Writes a graph part by part, each beside its float32 form. Without cases, it only writes.
 
     ``graph`` is the package's and reads from ``tensors``, with ``prefix`` in front of their names; ``preset``
-    says how precisely to write each part, at least. ``cases`` hold what the first part reads; after each
-    part, what it returned. ``threads`` are for sessions.
+    gives the minimal precision. ``cases`` hold the inputs of the first part, and after each part, its
+    outputs. ``threads`` are for sessions.
     """
 
     def __init__(
@@ -199,10 +199,10 @@ class Trial:
     ) -> None:
         self._graph, self._tensors, self._preset = graph, tensors, preset
         self.taken = preset
-        """What the last part was written as."""
+        """The form in which the last part was written."""
         self._cases, self._prefix, self._threads = cases, prefix, threads
-        self._heard: dict[str, list[Float32]] = {}  # what products read, in the float32 model
-        self._folded: dict[str, tuple[Float32, Float32]] = {}  # what is taken off it, and then divided by
+        self._heard: dict[str, list[Float32]] = {}  # inputs of products in the float32 model
+        self._folded: dict[str, tuple[Float32, Float32]] = {}  # to subtract from them, then to divide by
         if cases:
             graph.judge = self._judge
 
@@ -215,8 +215,8 @@ class Trial:
         """Write a part and run it; return what ``write`` returned.
 
         ``write`` adds the part to a graph and returns its outputs; all values have the same names in every
-        graph. ``folds`` are places inside the part. ``finer`` is what to write instead if the part as a whole
-        is off by more than ``PRODUCT_LIMIT``.
+        graph. ``folds`` are places inside the part. ``finer`` is the form to write instead if the error of
+        the part as a whole exceeds ``PRODUCT_LIMIT``.
         """
         if self._cases:
             self._run_exact(write)
@@ -226,24 +226,24 @@ class Trial:
         self.taken = self._preset
         outputs = write(self._graph, self._preset)
         if self._cases:
-            self._run_rounded(mark, outputs)
+            self._run_quantized(mark, outputs)
             if finer is not None and not self.error(outputs[0]) <= PRODUCT_LIMIT:
-                self._graph.rewind(mark)
+                self._graph.roll_back(mark)
                 self.taken = finer
                 outputs = write(self._graph, finer)
-                self._run_rounded(mark, outputs)
-            for case in self._cases:  # what came before is needed no more
+                self._run_quantized(mark, outputs)
+            for case in self._cases:  # earlier values are no longer needed
                 case.exact = {name: case.exact[name] for name in outputs}
-                case.rounded = {name: case.rounded[name] for name in outputs}
+                case.quantized = {name: case.quantized[name] for name in outputs}
         self._tensors.forget()
         return outputs
 
     def error(self, name: str) -> float:
-        """How far the value ``name`` is off, over all cases, relative."""
+        """The relative error of the value ``name``, over all cases."""
         return error_of(self._cases, name)
 
     def _run_exact(self, write: Callable[[Graph, Preset], Outputs]) -> None:
-        """Run the part in float32, and keep what its products read."""
+        """Run the part in float32, and keep the inputs of its products."""
         path = self._graph.path.with_suffix(".exact.onnx")
         with Graph(path, self._tensors.plain, self._prefix) as graph:
             mark = graph.mark()
@@ -258,11 +258,11 @@ class Trial:
             case.exact |= zip(wanted, values, strict=True)
         self._heard = {name: [case.exact[name] for case in self._cases] for name in graph.multiplied}
 
-    def _run_rounded(self, mark: Mark, outputs: Sequence[str]) -> None:
-        feeds = [case.fixed | case.rounded for case in self._cases]
+    def _run_quantized(self, mark: Mark, outputs: Sequence[str]) -> None:
+        feeds = [case.fixed | case.quantized for case in self._cases]
         found = self._graph.run_piece(mark, outputs, feeds, self._threads)
         for case, values in zip(self._cases, found, strict=True):
-            case.rounded |= zip(outputs, values, strict=True)
+            case.quantized |= zip(outputs, values, strict=True)
 
     def _fold(self, fold: Fold) -> None:
         heard = np.concatenate([values.reshape(-1, values.shape[-1]) for values in self._heard[fold.value]])
@@ -295,7 +295,7 @@ class Trial:
 
 
 def check_is_finite(values: Iterable[Float32]) -> None:
-    """Raise ConversionError if the float32 model makes infinite values or NaN of speech.
+    """Raise ConversionError if the float32 model computes infinite values or NaN.
 
     Then there is nothing to compare a package with.
     """
@@ -311,7 +311,7 @@ def check_is_finite(values: Iterable[Float32]) -> None:
 def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:
     """Norm of all differences between found and exact values, divided by that of the exact ones.
 
-    0 if there is no difference, also where all is silent, and infinite if only the exact values are.
+    0 if there is no difference, even if all values are 0, and infinite if only the exact ones are.
     """
     off = size = 0.0
     for found, exact in pairs:
@@ -323,40 +323,39 @@ def relative_error(pairs: Iterable[tuple[Float32, Float32]]) -> float:
 
 
 def error_of(cases: Iterable[Case], name: str) -> float:
-    """How far the value ``name`` is off, over all ``cases``, relative."""
-    return relative_error((case.rounded[name], case.exact[name]) for case in cases)
+    """The relative error of the value ``name``, over all ``cases``."""
+    return relative_error((case.quantized[name], case.exact[name]) for case in cases)
 
 
 def _some(values: Float32) -> Float32:
-    """Up to ``_ROWS`` rows from all over a piece of speech."""
+    """Up to ``_ROWS`` rows, evenly spread over a piece of speech."""
     return values[:, :: -(-values.shape[1] // _ROWS)]
 
 
 class Check:
-    """The check speech on its way through a model, in float32 and in the package. Methods in their order.
+    """Runs the check speech through a model, in float32 and in the package. Call the methods in order.
 
         chunks  -> frontend, both forms side by side -> windows -> encoder -> features
         prompt, features and the text that was spoken -> embeddings -> decoder -> hidden -> head -> logits
 
     The text is read along with the audio, as if the model had written it, so that one pass over the layers
-    shows what would be the first choice at each of its tokens. Where all first choices of a sentence are the
-    same, so are the words.
+    gives the first choice at each token. If all first choices of a sentence are the same, so are the words.
     """
 
     def __init__(self, clips: Sequence[CheckClip], config: ModelConfig, tokenizer: Tokenizer) -> None:
-        """Begin with those of ``clips`` that are in the model's languages, and as many as are enough."""
+        """Select those of ``clips`` in the model's languages, as many as are enough."""
         self._config, self._tokenizer = config, tokenizer
         clips = _chosen(clips, config.languages)
         self._mels = [windows(log_mel(clip.samples), config.audio.window_frames) for clip in clips]
         self._answers = [self._answer(clip) for clip in clips]
 
     def chunks(self) -> list[Case]:
-        """What the frontend reads: each second of each window."""
+        """The inputs of the frontend: each second of each window."""
         frames = self._config.audio.chunk_frames
         cases = []
         for mel in (mel for mels in self._mels for mel in mels):
             count = -(-mel.shape[1] // frames)
-            padded = np.zeros((mel.shape[0], count * frames), np.float32)  # as the engine fills it up
+            padded = np.zeros((mel.shape[0], count * frames), np.float32)  # padded as in the engine
             padded[:, : mel.shape[1]] = mel
             for first in range(0, padded.shape[1], frames):
                 values = {names.MEL: padded[None, None, :, first : first + frames]}
@@ -364,24 +363,24 @@ class Check:
         return cases
 
     def windows(self, chunks: list[Case]) -> list[Case]:
-        """What the encoder reads, of what the frontend made of ``chunks``."""
+        """The inputs of the encoder, from the frontend's output for ``chunks``."""
         config, cases, rest = self._config.audio, [], iter(chunks)
         for mel in (mel for mels in self._mels for mel in mels):
             frames = mel.shape[1]
             own = [next(rest) for _ in range(-(-frames // config.chunk_frames))]
             tokens = config.tokens(frames)
             exact = np.concatenate([case.exact[names.TOKENS][0] for case in own])[None, :tokens]
-            rounded = np.concatenate([case.rounded[names.TOKENS][0] for case in own])[None, :tokens]
-            cases.append(Case({names.HIDDEN: exact}, {names.HIDDEN: rounded}))
+            quantized = np.concatenate([case.quantized[names.TOKENS][0] for case in own])[None, :tokens]
+            cases.append(Case({names.HIDDEN: exact}, {names.HIDDEN: quantized}))
         return cases
 
     def sentences(self, windows: list[Case], weights: Checkpoint, table: EmbeddingTable) -> list[Case]:
-        """What the decoder reads, of ``windows`` with their ``names.FEATURES``, and of both embeddings."""
+        """The inputs of the decoder, from ``windows`` with their ``names.FEATURES`` and both embeddings."""
         rest, text, cases = iter(windows), self._config.text, []
         prompt = build_prompt(self._tokenizer)
         ids = sorted({token for answer in self._answers for token in (*prompt.head, *prompt.tail, *answer)})
         exact = dict(zip(ids, _rows(weights, ids), strict=True))
-        rounded = dict(zip(ids, table.rows(ids), strict=True))
+        quantized = dict(zip(ids, table.rows(ids), strict=True))
         for mels, answer in zip(self._mels, self._answers, strict=True):
             own = [next(rest) for _ in mels]
             before, behind = list(prompt.head), [*prompt.tail, *answer[:-1]]
@@ -392,7 +391,7 @@ class Check:
                 )[None]
                 for rows, features in (
                     (exact, [case.exact[names.FEATURES][0] for case in own]),
-                    (rounded, [case.rounded[names.FEATURES][0] for case in own]),
+                    (quantized, [case.quantized[names.FEATURES][0] for case in own]),
                 )
             ]
             length = both[0].shape[1]
@@ -433,16 +432,16 @@ def _rows(weights: Checkpoint, ids: Sequence[int]) -> Float32:
 
 
 def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], threads: int) -> Fidelity:
-    """Compare what the output heads make of ``names.HIDDEN`` of ``sentences``, at each token of each.
+    """Compare the output of the heads for ``names.HIDDEN`` of ``sentences``, at each token.
 
-    The error is that of logits without their mean, which changes no choice. In memory are a few thousand rows
+    The error is that of logits without their mean, which affects no choice. In memory are a few thousand rows
     of the table at a time, and the package's logits of all tokens. ConversionError if those of float32 are
     infinite or NaN.
     """
     session = open_session(folder / names.HEAD_FILE, threads=threads)
     hidden = np.concatenate([case.exact[names.HIDDEN] for case in sentences])
-    rounded = np.concatenate([case.rounded[names.HIDDEN] for case in sentences])
-    (found,) = run(session, {names.HIDDEN: rounded}, Cancel())
+    quantized = np.concatenate([case.quantized[names.HIDDEN] for case in sentences])
+    (found,) = run(session, {names.HIDDEN: quantized}, Cancel())
     del session
     best, choice = np.full(len(hidden), -np.inf, np.float32), np.zeros(len(hidden), np.int64)
     exact_sums, found_sums = (np.zeros((2, len(hidden))) for _ in range(2))
@@ -470,10 +469,10 @@ def compare_choices(folder: Path, weights: Checkpoint, sentences: list[Case], th
 
 
 def _sums(values: Float32) -> npt.NDArray[np.float64]:
-    """Of each row, the sum and that of squares. Shape (2, rows)."""
+    """The sum of each row, and that of its squares. Shape (2, rows)."""
     return np.stack([values.sum(axis=1, dtype=np.float64), np.square(values).sum(axis=1, dtype=np.float64)])
 
 
 def _variance(sums: npt.NDArray[np.float64], count: int) -> float:
-    """Of all rows together: squares of differences from each row's mean, summed up."""
+    """The sum over all rows of the squared differences from each row's mean."""
     return float((sums[1] - sums[0] ** 2 / count).clip(0).sum())

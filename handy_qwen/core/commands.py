@@ -1,15 +1,14 @@
 """Spoken commands: "new line", "new paragraph", "scratch that", "press enter", in eight languages.
 
-A command is recognized by its place, not by its words alone. On either side it has the edge of the text, a
-pause (whatever punctuation the model wrote for it), or another command. A line break may also be said in one
-breath with what is around it ("milk new line eggs"), unless the words beside it make it part of a sentence:
-"a bold new line of shoes". What deletes or presses a key wants a pause on both sides; only in a text
-without any punctuation, where the model wrote none, may words precede it. Scripts without spaces always want
-the pause. "Press enter", which may send a message, is the last thing said and a sentence of its own: "to send
-it, press enter" is none.
+A command is recognized by its position, not by its words alone: each side must be the edge of the text, a
+pause (whatever punctuation the model wrote for it) or another command. A line break may also be spoken
+without pauses ("milk new line eggs"), unless the neighboring words make it part of a sentence: "a bold new
+line of shoes". A command that deletes or presses a key needs a pause on both sides; only in a text without
+any punctuation may words precede it. Scripts without spaces always need the pause. "Press enter", which may
+send a message, must come last and be a sentence of its own: "to send it, press enter" is not a command.
 
-"Scratch that" takes back the last sentence of what was said; said again at once, all of it; and where
-nothing of it is left, what the takes before have inserted (see ``Obeyed``).
+"Scratch that" deletes the last sentence spoken; repeated at once, everything spoken; and when nothing is
+left, what earlier takes inserted (see ``Obeyed``).
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -38,7 +37,7 @@ from handy_qwen.languages import is_of_word, is_unspaced
 
 
 class Command(enum.StrEnum):
-    """What can be said instead of being done by hand; the values are names of settings."""
+    """Commands that can be spoken; the values are names of settings."""
 
     NEW_LINE = "say_new_line"
     NEW_PARAGRAPH = "say_new_paragraph"
@@ -47,7 +46,7 @@ class Command(enum.StrEnum):
 
 
 WRITTEN = {Command.NEW_LINE: "\n", Command.NEW_PARAGRAPH: "\n\n"}
-"""What the others write."""
+"""What the other commands write."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,13 @@ class Spoken:
 
 @dataclass(frozen=True, slots=True)
 class Obeyed:
-    """What is left of a transcript, and what it asks for besides.
+    """What is left of a transcript, and the actions it requests.
 
     Attributes:
-        text: Without "scratch that", what that took back, and "press enter". Line breaks are still words.
-        scratches: How often more was to be taken back than was said.
-        is_again: "Scratch that" had been said just before the first of them.
-        presses_enter: Enter is to be pressed after the text.
+        text: Without "scratch that", what it deleted, and "press enter". Line breaks are still words.
+        scratches: How many more times to delete than there was text for.
+        is_again: "Scratch that" was said just before the first of them.
+        presses_enter: Press Enter after the text.
     """
 
     text: str = field(repr=False)
@@ -82,7 +81,7 @@ def obey(text: str, language: str, wanted: Collection[Command]) -> Obeyed:
     Args:
         text: In NFC.
         language: English name.
-        wanted: The commands that are listened for.
+        wanted: The enabled commands.
     """
     found = commands_in(text, language, wanted)
     presses_enter = bool(found) and found[-1].command is Command.PRESS_ENTER
@@ -107,17 +106,17 @@ def obey(text: str, language: str, wanted: Collection[Command]) -> Obeyed:
 
 
 def last_sentence(text: str, breaks: Collection[tuple[int, int]] = ()) -> int:
-    """Where the last sentence of ``text`` begins, with the spaces before it; a line break is one of its own.
+    """Where the last sentence of ``text`` begins, including the spaces before it; a line break counts as one.
 
     Args:
         text: What was said or written.
-        breaks: Beginning and end of the words that ask for a line break.
+        breaks: Start and end of the words that ask for a line break.
     """
     spans = [*breaks, *(match.span() for match in _LINE_BREAKS.finditer(text))]
     end = len(text.rstrip(_BLANKS + STOPS + QUOTES + CLOSES))
     begin = 0
     for start, stop in sorted(spans):
-        if start >= end or stop >= end:  # it is the last thing of all
+        if start >= end or stop >= end:  # nothing follows
             return len(text[:start].rstrip(_BLANKS)) if text[:start].strip() else 0
         begin = _after_pause(text, stop)
     for match in _SENTENCE_END.finditer(text, begin, end):
@@ -152,9 +151,9 @@ def commands_in(text: str, language: str, wanted: Collection[Command]) -> list[S
 def _placed(
     text: str, match: re.Match[str], command: Command, words: _Words, *, is_next: bool
 ) -> list[Spoken]:
-    """The command, with the dashes that are its pauses; none if it is part of a sentence after all.
+    """The command, with the dashes that are its pauses; None if it is part of a sentence.
 
-    ``is_next``: nothing was said since the command before.
+    ``is_next``: nothing was said since the previous command.
     """
     start, end = match.span()
     if command in WRITTEN:
@@ -179,7 +178,7 @@ def stands_apart(text: str, start: int, end: int) -> bool:
 
 _BLANKS = " \t\u00a0\u3000" + NARROW
 _DASHES = "–—―"
-_SEEN = 80  # characters beside a command that decide about it
+_SEEN = 80  # characters on either side that are examined
 _PAUSE = re.compile(
     rf"[{re.escape(STOPS)}](?=\s|\Z|[{re.escape(QUOTES + CLOSES)}])|[、。，！？；：．｡､]|[{_DASHES}]"
 )
@@ -195,12 +194,12 @@ _LOOKBACK = 2  # words: "a stunning new line"
 
 
 class _Side(enum.Enum):
-    """What is beside the words of a command."""
+    """What is on one side of a command."""
 
     PAUSE = enum.auto()  # or nothing
     QUESTION = enum.auto()
-    WORD = enum.auto()  # one that says nothing about it
-    SENTENCE = enum.auto()  # what makes them an ordinary part of a sentence
+    WORD = enum.auto()  # an ordinary one
+    SENTENCE = enum.auto()  # words that make the command part of a sentence
 
 
 def _is_meant(command: Command, left: _Side, right: _Side, *, is_plain: bool, is_spaced: bool) -> bool:
@@ -271,14 +270,14 @@ def _followed_by(kept: str, rest: str, language: str) -> str:
 
 @dataclass(frozen=True)
 class _Words:
-    """The commands of a language, and the words beside them that make them part of a sentence.
+    """The commands of a language, and the neighboring words that make them part of a sentence.
 
     Attributes:
-        phrases: For each command what may be said, divided by bars, in lower case.
-        lead: What leads up to "scratch that" and goes with it, divided by bars.
-        articles: Words that make a phrase of what follows, also with an adjective between.
-        before: Further words, right before the command.
-        after: Words right behind it.
+        phrases: The phrases for each command, separated by bars, in lower case.
+        lead: What may precede "scratch that" and belongs to it, separated by bars.
+        articles: Words that form a phrase with what follows, also with an adjective between.
+        before: Further such words, directly before the command.
+        after: Such words directly after it.
     """
 
     phrases: dict[Command, str] = field(default_factory=dict)
@@ -289,7 +288,7 @@ class _Words:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """Finds each command in the group of its name."""
+        """Matches any command, in the group of its name."""
         groups: list[str] = []
         for command, phrases in self.phrases.items():
             longest = sorted(map(str.strip, phrases.split("|")), key=len, reverse=True)
@@ -454,12 +453,12 @@ _LANGUAGES = {  # by their English names
 
 
 def written_as(language: str) -> str:
-    """The language whose commands are those of ``language``: Cantonese is written as Chinese is."""
+    """The language whose commands ``language`` uses: Cantonese is written like Chinese."""
     return "Chinese" if language == "Cantonese" else language
 
 
 def phrases_of(language: str) -> dict[Command, str]:
-    """What can be said for each command in ``language``, the usual way first; {} if it has none."""
+    """The phrases for each command in ``language``, the usual one first; {} if it has none."""
     words = _LANGUAGES.get(language)
     return (
         {} if words is None else {command: said.partition("|")[0] for command, said in words.phrases.items()}

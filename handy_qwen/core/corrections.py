@@ -1,4 +1,4 @@
-"""What the user changed in a text, word by word, so that it can be learned."""
+"""What the user changed in a text, word by word, to learn from it."""
 
 # ruff: noqa: RUF001  apostrophes of both kinds
 
@@ -17,7 +17,7 @@ _INSIDE = "'’.-"  # of a word
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """``written`` is now where ``heard`` was; one of them may be empty."""
+    """``heard`` was replaced by ``written``; one of them may be empty."""
 
     heard: str = field(repr=False)
     written: str = field(repr=False)
@@ -25,7 +25,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What to learn: a word for the model, or what to write instead of what was heard."""
+    """Something to learn: a word for the model, or a replacement."""
 
     heard: str = field(repr=False)
     written: str = field(repr=False)
@@ -33,10 +33,9 @@ class Correction:
 
 
 def corrected(text: str, before: str, after: str) -> str | None:
-    """``text`` with the correction of ``before`` to ``after``; None: it is another text.
+    """``text`` with the correction of ``before`` to ``after``; None if ``text`` is not ``before``.
 
-    Only the first letter's case and the white space around may differ, as they do between what is kept and
-    what was fitted to the words before it.
+    The first letter's case and the surrounding white space may differ: they were fitted to the context.
     """
     core, before, after = text.strip(), before.strip(), after.strip()
     if not before or core[1:] != before[1:] or core[:1].casefold() != before[:1].casefold():
@@ -48,7 +47,7 @@ def corrected(text: str, before: str, after: str) -> str | None:
 
 
 def changes(before: str, after: str) -> tuple[Change, ...]:
-    """The words of ``before`` that are others in ``after``, in order. Punctuation and spaces do not count."""
+    """The words that differ between ``before`` and ``after``, in order, without punctuation and spaces."""
     if max(len(before), len(after)) > MOST_CHARACTERS:
         return ()
     old, new = words_in(before), words_in(after)
@@ -67,7 +66,7 @@ def _between(text: str, tokens: Sequence[Span]) -> str:
 
 
 def words_in(text: str) -> list[Span]:
-    """Beginning and end of each word; where no spaces divide words, of each character."""
+    """Start and end of each word; in scripts without spaces, of each character."""
     found: list[Span] = []
     start: int | None = None
     is_alone = False  # the word is a character

@@ -1,9 +1,9 @@
 """The second half of a take's life: from its text to the window.
 
-Texts are inserted one at a time and strictly in the order of the takes. One whose window has lost the
-focus, or was not reported in time, is held; the next text for that same window brings it along, so that the
-order within a window holds as well. While another program holds the key of the next take, texts wait
-until it is up (see ``Dictation.is_key_injected``).
+Texts are inserted one at a time and strictly in the order of the takes. A text is held if its window has lost
+the focus or was not reported in time; the next text for the same window then includes it, which keeps the
+order within a window. While another program holds the key of the next take, texts wait for its release (see
+``Dictation.is_key_injected``).
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message, sentences
 
 INSERTING_S = 60.0  # the longest wait for an inserter; typing 2,000 characters slowly takes half of it
-LOOKING_UP_S = 5.0  # the longest wait for what a placeholder stands for
+LOOKING_UP_S = 5.0  # the longest wait for the values of placeholders
 MAYBE_COPIED_S = 60.0  # how long a notice stays that a text may have to be pasted by hand
-MOST_THERE = 20  # texts that can be taken back, one after the other
-CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor now
+MOST_THERE = 20  # texts that can be deleted again, one after the other
+CONTINUES_S = 120.0  # a text inserted longer ago says nothing about what is before the cursor
 TOO_SLOW = (
     Message("A replacement took too long and was skipped."),
     Message("Simplify its regular expression."),
@@ -75,10 +75,10 @@ NO_TEXT = (Message("There is no text yet."), Message("Dictate something first.")
 
 
 def has_text(turn: Turn, event: Transcribed) -> None:
-    """The engine is done with a take."""
+    """The engine has finished a take."""
     take = turn.take(event.take, Stage.TRANSCRIBING)
     if take is None:
-        return  # cancelled before
+        return  # cancelled earlier
     rules, language = _text_rules(turn, take), event.language or take.language
     if event.values is None and (names := placeholders_in(event.text, rules)):
         turn.enter(replace(take, unfilled=event), Stage.TRANSCRIBING)
@@ -128,7 +128,7 @@ def has_text(turn: Turn, event: Transcribed) -> None:
 
 
 def has_focus(turn: Turn, event: FocusNoted) -> None:
-    """The window that a take is for; not one reported late, when the user may have switched."""
+    """The window of a take is known, unless it was reported too late: the user may have switched by then."""
     take = turn.take(event.take)
     if take is None or take.focus_by_s is None or turn.at_s > take.focus_by_s:
         return
@@ -141,7 +141,7 @@ def has_focus(turn: Turn, event: FocusNoted) -> None:
 
 
 def look_around(turn: Turn, take: Take) -> None:
-    """Ask what the text of ``take`` will continue, unless that will be the text of an earlier take."""
+    """Ask for the text around the cursor, unless the text of an earlier take will precede this one."""
     is_next = turn.now.takes[0].number == take.number
     is_inserted = _method(turn, take) not in {Method.COPY, Method.NONE}
     if is_next and is_inserted and take.target.window and _text_rules(turn, take).is_fitted:
@@ -149,14 +149,14 @@ def look_around(turn: Turn, take: Take) -> None:
 
 
 def has_text_around(turn: Turn, event: TextAroundNoted) -> None:
-    """What the text of a take will continue is known, before it is inserted."""
+    """The text around the cursor is known before the insertion."""
     take = turn.take(event.take)
     if take is not None and all(one.stage is not Stage.INSERTING for one in turn.now.takes):
         turn.set(around=event)
 
 
 def was_touched(turn: Turn, event: Touched) -> None:
-    """The insertion of a text begins: what stood around the cursor may be out of date."""
+    """The insertion of a text begins: what was read around the cursor may be out of date."""
     take = turn.take(event.take)
     if take is not None:
         is_stale = is_after(event.touched_s, take.seen_s)
@@ -164,7 +164,7 @@ def was_touched(turn: Turn, event: Touched) -> None:
 
 
 def _with_profile(turn: Turn, take: Take, profile: Profile) -> Take:
-    """``take`` as ``profile`` has it; what its hotkey asks for comes first."""
+    """``take`` with ``profile`` applied; what its hotkey sets takes precedence."""
     rules = turn.now.rules
     key = rules.hotkey(take.hotkey)
     language, submit = take.language, take.submit
@@ -188,7 +188,7 @@ def _text_rules(turn: Turn, take: Take) -> TextRules:
 
 
 def deliver(turn: Turn) -> None:
-    """Insert the next text, if it is there, none is under way, and nothing holds it back."""
+    """Insert the next text, unless another insertion is running or something holds it back."""
     if turn.now.is_key_injected or any(take.stage is Stage.INSERTING for take in turn.now.takes):
         return
     again = [take for take in turn.now.takes if take.is_again]
@@ -212,7 +212,7 @@ def _insert(turn: Turn, take: Take) -> None:
     kept, erased = _taken_back(take, [one.text for one in there], waiting, is_again=turn.now.has_scratched)
     _unhold(turn, before)
     if take.scratches and not (erased or held):
-        take = replace(take, submit=Submit.OFF)  # it could send what was to be taken back
+        take = replace(take, submit=Submit.OFF)  # Enter could send what was to be deleted
         turn.notify(NoticeKind.INFO, *NOTHING_ERASED)
     if not (erased or text or waiting) and take.submit is Submit.OFF:
         turn.drop(take)
@@ -224,7 +224,7 @@ def _insert(turn: Turn, take: Take) -> None:
         first = join(waiting, language)
         text = join([first, fit(text, rules, first, language)], language)
     noted, seen_s, otherwise = turn.now.around, math.inf, ""
-    turn.set(around=None)  # also what a later take saw: this text comes in between
+    turn.set(around=None)  # also what a later take read: this text comes in between
     if text and not take.is_again:
         previous = (kept[-1] if kept else None) if erased else _previous(turn, take.target)
         fitted = fit(text, rules, previous, language)
@@ -255,16 +255,16 @@ def _insert(turn: Turn, take: Take) -> None:
 
 
 def _method(turn: Turn, take: Take) -> Method:
-    """How ``take`` is inserted. Where nothing is to be typed or pasted, only the user's own profiles may."""
+    """How to insert ``take``. If nothing is to be typed or pasted, only users' own profiles override it."""
     method = turn.now.rules.method
     is_kept_out = method in {Method.COPY, Method.NONE} and take.profile in BUILT_IN
     return method if is_kept_out else take.profile.method or method
 
 
 def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:
-    """The texts right before the cursor in the window of ``take``, as far as that is certain.
+    """The texts directly before the cursor in the window of ``take``, as far as that is certain.
 
-    What the user pressed since the insertion of the last of them began may have changed that.
+    Any key pressed since the last insertion began makes it uncertain.
     """
     there, touched_s = turn.now.there, take.touched_s
     is_same = bool(there) and take.target.window != 0 and there[-1].target.window == take.target.window
@@ -273,9 +273,9 @@ def _untouched(turn: Turn, take: Take) -> tuple[Take, ...]:
 
 
 def _taken_back(take: Take, there: list[str], waiting: list[str], *, is_again: bool) -> tuple[list[str], str]:
-    """What stays of ``there``, and what is to be deleted of it; ``waiting``, said after it, is changed.
+    """What remains of ``there``, and what to delete of it; ``waiting``, said after it, is changed.
 
-    The first time it is the last sentence, from then on all that is left of the last text.
+    The first time this is the last sentence, after that the rest of the last text.
     """
     erased, is_again = "", is_again or take.is_scratched_again
     for _ in range(take.scratches):
@@ -302,7 +302,7 @@ def _previous(turn: Turn, target: Target) -> str | None:
 
 
 def was_delivered(turn: Turn, event: Delivered) -> None:
-    """The inserter is done with a text."""
+    """The inserter has finished a text."""
     take = turn.take(event.take, Stage.INSERTING)
     if take is None:
         _came_late(turn, event)
@@ -311,7 +311,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
     turn.settle(CLIPBOARD)
     _remember(turn, take)
     _keep_delivery(turn, take.numbers, event.how)
-    # What follows a submitted text begins anew: the line it continued has been sent.
+    # What follows a submitted text starts afresh: the line it continued has been sent.
     is_in_place = event.how in {Delivery.TYPED, Delivery.PASTED} and take.submit is Submit.OFF
     is_certain = bool(_untouched(turn, take)) and (event.has_erased or not take.erased)
     there = (*(take.leaves if is_certain else ()), *([replace(take, leaves=())] if take.text else []))
@@ -359,7 +359,7 @@ def was_delivered(turn: Turn, event: Delivered) -> None:
 
 
 def _came_late(turn: Turn, event: Delivered) -> None:
-    """A text that seemed lost has arrived after all: it need not wait any more."""
+    """A text that seemed lost has arrived after all: stop holding it."""
     late = [one for one in turn.now.held if event.take in one.numbers]
     if event.how is not Delivery.HELD:
         _unhold(turn, late)
@@ -372,18 +372,18 @@ def _came_late(turn: Turn, event: Delivered) -> None:
 
 
 def _nowhere(take: Take) -> Take:
-    """``take`` for no window: the next text for the one it was meant for does not bring it along."""
+    """``take`` without a window, so that the next text for its window does not include it."""
     return replace(take, target=Target())
 
 
 def may_be_lost(turn: Turn, take: Take) -> None:
-    """The inserter has not answered in time: the text may be in its window, or get there late."""
+    """The inserter did not answer in time: the text may be in its window, or arrive late."""
     turn.notify(NoticeKind.FAILED, *UNSURE, remedy=Remedy.PASTE)
     was_not_delivered(turn, _nowhere(take))
 
 
 def was_not_delivered(turn: Turn, take: Take) -> None:
-    """A text could not be inserted: it is not lost, but held."""
+    """A text could not be inserted: hold it."""
     turn.drop(take)
     if take.text:
         _keep_delivery(turn, take.numbers, Delivery.HELD)
@@ -394,7 +394,7 @@ def was_not_delivered(turn: Turn, take: Take) -> None:
 
 
 def drop_held(turn: Turn) -> None:
-    """Discard the texts that wait."""
+    """Discard the held texts."""
     _keep_delivery(turn, _numbers(turn.now.held), Delivery.DROPPED)
     turn.set(held=())
 
@@ -408,7 +408,7 @@ def _keep_delivery(turn: Turn, takes: tuple[int, ...], how: Delivery) -> None:
 
 
 def hold(turn: Turn, take: Take) -> None:
-    """Let the text of ``take`` wait for its window, or for the user."""
+    """Hold the text of ``take`` until its window or the user asks for it."""
     turn.set(held=(*turn.now.held, replace(take, text=take.text.strip(" "))))
 
 
@@ -417,7 +417,7 @@ def _unhold(turn: Turn, chosen: Sequence[Take]) -> None:
 
 
 def was_corrected(turn: Turn, event: Corrected) -> None:
-    """A text is another now, for whoever wants it again."""
+    """The user corrected a text: offer the corrected one from now on."""
 
     def now(text: str) -> str:
         return corrected(text, event.before, event.after) or text
@@ -437,7 +437,7 @@ def _remember(turn: Turn, take: Take) -> None:
 
 
 def paste_again(turn: Turn) -> None:
-    """Insert what is held, or else the last text, wherever the focus is."""
+    """Insert the held texts, or else the last text, into the focused window."""
     if turn.now.held:
         insert_held(turn, turn.now.held)
     elif turn.now.recent:
@@ -447,7 +447,7 @@ def paste_again(turn: Turn) -> None:
 
 
 def insert_held(turn: Turn, chosen: Sequence[Take]) -> None:
-    """Insert ``chosen`` of what is held, as one text, wherever the focus is."""
+    """Insert ``chosen`` of the held texts, as one text, into the focused window."""
     _unhold(turn, chosen)
     _insert_again(turn, join(one.text for one in chosen), _numbers(chosen))
 
@@ -459,7 +459,7 @@ def _insert_again(turn: Turn, text: str, brings: tuple[int, ...]) -> None:
 
 
 def copy_last(turn: Turn) -> None:
-    """Put what is held, or else the last text, on the clipboard. What is held stays until it is there."""
+    """Copy the held texts, or else the last text, to the clipboard. Held texts stay until that is done."""
     texts = [one.text for one in turn.now.held] or list(turn.now.recent[:1])
     if texts:
         turn.do(effects.Copy(join(texts), _numbers(turn.now.held)))
@@ -468,14 +468,14 @@ def copy_last(turn: Turn) -> None:
 
 
 def was_copied(turn: Turn, event: Copied) -> None:
-    """A text is on the clipboard: if it was held, it need not wait any more."""
+    """A text is on the clipboard: stop holding it."""
     _unhold(turn, [one for one in turn.now.held if set(one.numbers) <= set(event.takes)])
     turn.settle(CLIPBOARD)
     turn.notify(NoticeKind.COPIED, ON_CLIPBOARD, PASTE_IT)
 
 
 def give_up(turn: Turn, take: Take, title: str) -> None:
-    """End the transcription of a take that failed for the reason in ``title``."""
+    """Give up a take whose transcription failed with ``title``."""
     turn.do(effects.CancelTranscription(take.number), effects.KeepFailure(take.number, title))
     if take.has_sound:
         turn.set(failed=take)

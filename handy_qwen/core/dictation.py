@@ -5,17 +5,17 @@
     take 1   RECORDING --> ENDING --> TRANSCRIBING --> READY --> INSERTING --> delivered
     take 2                     RECORDING --> ENDING --> TRANSCRIBING --> ...
 
-Recording and transcribing are independent: a take may be recorded while those before it are
-transcribed; texts are inserted in the order of the takes, and one that fails or is cancelled does not
-hold up the next. Whatever a press cannot do at once, the user sees why: the take that runs, the model
-that loads, or a notice.
+Recording and transcribing are independent: a take may be recorded while earlier ones are
+transcribed. Texts are inserted in the order of the takes; a take that fails or is cancelled does not
+hold up the next. If a press cannot take effect at once, the user sees why: the running take, the
+loading model, or a notice.
 
 ``step`` takes a state, an event and the time, and returns the next state and the effects that the
-controller must carry out, in order. It reads no clock and starts no thread. Late results are
-recognized by the take's number.
+controller must carry out, in order. It reads no clock and starts no thread. The take's number
+identifies late results.
 
-Every take has a deadline in each of its stages, or waits for one that has: if every other part of the
-program fell silent, time alone would bring each take to its end.
+Every take has a deadline in each stage, or waits for one that has: even if every other part of the
+program hung, time alone would end each take.
 
 See state.py for the state, recording.py and delivery.py for the two halves of a take's life, recovery.py
 for takes that come back, gestures.py for what the keys mean.
@@ -50,7 +50,7 @@ NOT_LOADED = (
     Message("Check its disk, then quit and restart Handy Qwen."),
 )
 TRY_AGAIN = Message("It's saved: choose Transcribe last recording again.")
-LATE_S = 2.0  # no machine is so busy that a thread gets no turn for so long
+LATE_S = 2.0  # no thread waits this long for the processor
 SIGNS_OF_LIFE = (
     events.ModelLoading | events.ModelReady | events.Previewed | events.Progressed | events.Transcribed
 )
@@ -61,8 +61,7 @@ SOON_S = 0.01  # the shortest time to the next wake-up, however long something h
 def step(now: Dictation, event: Event, at_s: float) -> tuple[Dictation, tuple[Effect, ...]]:
     """Advance the cycle by one event, handled at ``at_s`` (``time.monotonic()``).
 
-    An event that makes no sense in the present state changes nothing; what comes late for a take that
-    was cancelled is such an event.
+    Events that make no sense in the current state are ignored, such as late ones of a cancelled take.
     """
     turn = Turn(now, at_s)
     _forgive_stop(turn)
@@ -94,7 +93,7 @@ def _read_gestures(turn: Turn, event: Event) -> None:
 def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one line for each event
     match event:
         case events.KeyDown() | events.KeyJoined() | events.LockPressed() | events.Progressed():
-            pass  # they were noted
+            pass  # already noted
         case events.KeyUp():
             _restart_insertion_clock(turn)
         case events.EscapePressed():
@@ -187,7 +186,7 @@ def _handle(turn: Turn, event: Event) -> None:  # noqa: PLR0912, PLR0915  one li
 def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
     take = turn.take(number)
     if number and take is None:
-        return  # it was given up, or delivered, before
+        return  # given up or delivered earlier
     lost = take if take is not None and take.has_sound and take.stage < Stage.READY else None
     kept_hint = sentences(TRY_AGAIN, error.hint)
     remedy = Remedy.RETRY if lost else _remedy_for(error)
@@ -204,11 +203,11 @@ def _has_failed(turn: Turn, number: int, error: HandyError) -> None:
         case Stage.WAITING | Stage.REPLAYING | Stage.TRANSCRIBING:
             delivery.give_up(turn, take, error.title)
         case Stage.READY:
-            pass  # its text is here: nothing that failed can hurt it
+            pass  # it has its text: no failure can hurt it
 
 
 def _remedy_for(error: HandyError) -> Remedy | None:
-    """Where what is wrong can be put right."""
+    """Where the user can fix this."""
     match error:
         case SettingsError() | HotkeyError() | MicrophoneError() | LanguageError():
             return Remedy.SETTINGS
@@ -219,13 +218,13 @@ def _remedy_for(error: HandyError) -> Remedy | None:
 
 
 def _cancel(turn: Turn) -> None:
-    """Cancel the take being recorded, which gestures have done; with none, those not yet inserted."""
+    """Cancel the take being recorded (gestures closed it already); with none, the takes not yet inserted."""
     before = turn.before.cancelled
     if turn.before.recorded is None:
         waiting = [take for take in turn.now.takes if can_be_cancelled(take)]
         if not waiting:
             return
-        for take in reversed(waiting):  # so that none of them begins because the one before has gone
+        for take in reversed(waiting):  # last one first, so that cancelling one does not start the next
             recording.cancel(turn, take)
     cancelled = turn.now.cancelled
     kept = cancelled if cancelled != before else None
@@ -239,17 +238,17 @@ def _cancel(turn: Turn) -> None:
 
 
 def can_be_cancelled(take: Take) -> bool:
-    """Whether Escape cancels ``take``: not what is only being recovered, of which the user sees nothing."""
+    """Whether Escape cancels ``take``: not a recovered one, which the user does not see."""
     return take.stage is not Stage.INSERTING and not take.is_recovered
 
 
 def _answer(turn: Turn, what: Request) -> None:
-    # A lasting one is settled by what comes of it, but for one that only waits to be acted on.
+    # A lasting notice is settled by its subject, except one that only waits for the user.
     lasts = {one for one in turn.now.notices if one.is_lasting and one.subject != CLIPBOARD}
     turn.set(notices=tuple(one for one in turn.now.notices if one in lasts or not _offers(one, what)))
     match what:
         case Request.START | Request.STOP | Request.TOGGLE:
-            pass  # gestures have read them
+            pass  # handled by gestures
         case Request.CANCEL:
             _cancel(turn)
         case Request.PASTE_AGAIN:
@@ -292,7 +291,7 @@ def _configure(turn: Turn, event: events.Configured) -> None:
         return
     take = turn.now.recorded
     if take is not None and take.hotkey is not None:
-        recording.end(turn, take)  # the key that would end it may be none any more
+        recording.end(turn, take)  # the key that would end it may no longer be a hotkey
     turn.set(gestures=gestures.Gestures(take=turn.now.gestures.take))
     if new.hotkeys != old.hotkeys:
         turn.settle(HOTKEYS)
@@ -305,18 +304,18 @@ def _listen_for(turn: Turn, hotkeys: tuple[Hotkey, ...]) -> None:
 
 
 def _note_answer(turn: Turn, hotkeys: tuple[Hotkey, ...] | None) -> None:
-    """It is known whether ``hotkeys`` work; None: the listener has ended. Others may be asked for by now."""
+    """Whether ``hotkeys`` work is known; None: the listener has ended. Others may have been set since."""
     asked = turn.now.hotkeys_asked
     turn.set(were_hotkeys_answered=True, hotkeys_asked=None if asked == hotkeys else asked)
 
 
 def _tidy(turn: Turn) -> None:
-    """Keep gestures, texts, notices, Escape and the timer in step with the rest, after every event."""
+    """Bring gestures, texts, notices, Escape and the timer up to date after every event."""
     if turn.now.recorded is None and turn.now.gestures.take is not None:
         turn.set(gestures=gestures.closed(turn.now.gestures))
     if not recording.is_recording(turn):
         turn.settle(recording.MUTED)
-    delivery.deliver(turn)  # what was held back until the key came up
+    delivery.deliver(turn)  # held back until the key was released
     recovery.recover_next(turn)
     _note_turn_at_engine(turn)
     now = turn.now
@@ -337,13 +336,13 @@ def _tidy(turn: Turn) -> None:
 
 
 def _look_at_clock(turn: Turn) -> None:
-    """The time to wake at has come: do what is due."""
+    """The wake-up time has come: do what is due."""
     loaded_by_s = _loaded_by_s(turn)
     if loaded_by_s is not None and turn.at_s >= loaded_by_s:
         turn.set(is_loading=False)
         turn.notify(NoticeKind.FAILED, *NOT_LOADED, lasting=MODEL, remedy=Remedy.MODELS)
     for number in [take.number for take in turn.now.takes]:
-        take = turn.take(number)  # as it is now: what became of those before may have changed it
+        take = turn.take(number)  # re-read: handling an earlier one may have changed it
         at_s = _due_s(turn, take) if take is not None else None
         if take is None or at_s is None or turn.at_s < at_s:
             continue
@@ -360,9 +359,9 @@ def _look_at_clock(turn: Turn) -> None:
 
 
 def _forgive_stop(turn: Turn) -> None:
-    """After a time in which nothing ran every deadline begins anew, except that of the longest take.
+    """Restart every deadline after a period in which nothing ran, except the limit on recording.
 
-    The process was stopped then, or the machine slept: the time to wake at is long gone.
+    The process was suspended or the machine slept, so the wake-up time is long past.
     """
     wake_at_s = turn.now.wake_at_s
     if wake_at_s is None or turn.at_s - wake_at_s <= LATE_S:
@@ -374,20 +373,20 @@ def _forgive_stop(turn: Turn) -> None:
 
 
 def _age(turn: Turn, by_s: float) -> None:
-    """A sleep of the machine counts as recording time: else the microphone could be open for hours more."""
+    """Count sleep as recording time: otherwise the microphone could stay open for hours."""
     for take in turn.now.takes:
         if take.stage is Stage.RECORDING:
             turn.put(replace(take, since_s=take.since_s - by_s))
 
 
 def _due_s(turn: Turn, take: Take) -> float | None:
-    """When something has to happen to ``take`` by itself; None: never."""
+    """When ``take`` times out in its stage; None: never."""
     match take.stage:
         case Stage.INSERTING:
             return None if turn.now.is_key_injected else take.since_s + delivery.INSERTING_S
         case Stage.REPLAYING:
             return take.since_s + recovery.REPLAYING_S
-        case Stage.READY:  # until its window is reported; from then on it waits for its turn only
+        case Stage.READY:  # until its window is reported; after that it only waits for its turn
             is_awaited = take.focus_by_s is not None and take.focus_by_s > turn.at_s
             return take.focus_by_s if is_awaited else None
         case Stage.TRANSCRIBING:
@@ -406,12 +405,12 @@ def _transcribed_by_s(turn: Turn, take: Take) -> float | None:
 
 
 def _is_at_engine(take: Take) -> bool:
-    """Whether the engine has ``take``. It works on the first one only, also while that comes in."""
+    """Whether the engine works on ``take``: the first one only, even while that is still recorded."""
     return Stage.RECORDING <= take.stage <= Stage.TRANSCRIBING and take.unfilled is None
 
 
 def _note_turn_at_engine(turn: Turn) -> None:
-    """A take that was coming in, and kept the engine from those behind it, is gone: their time begins now."""
+    """The take that blocked the engine is gone: restart the deadlines of those behind it."""
     before, first = (next(filter(_is_at_engine, one.takes), None) for one in (turn.before, turn.now))
     if before is None or first is None or before.stage is Stage.TRANSCRIBING:
         return
@@ -420,7 +419,7 @@ def _note_turn_at_engine(turn: Turn) -> None:
 
 
 def _loaded_by_s(turn: Turn) -> float | None:
-    """When the model that is being loaded should have been."""
+    """When loading the model times out."""
     return turn.now.engine_s + recovery.TRANSCRIBING_S if turn.now.is_loading else None
 
 
@@ -429,7 +428,7 @@ def _lockable_at_s(turn: Turn) -> float:
 
 
 def _next_wake_s(turn: Turn) -> float | None:
-    """When to be woken: never now, so that what stays due cannot keep the cycle from everything else."""
+    """The next wake-up time: never now, so that something that stays due cannot starve the cycle."""
     now = turn.now
     due = [
         gestures.wake_at_s(now.gestures, now.rules.limits),
@@ -444,7 +443,7 @@ def _next_wake_s(turn: Turn) -> float | None:
 
 
 def _restart_insertion_clock(turn: Turn) -> None:
-    """A key pressed just after an insertion had begun may have made it wait until now."""
+    """A key pressed just after an insertion began may have delayed it until now."""
     for take in turn.now.takes:
         if take.stage is Stage.INSERTING and turn.now.is_key_injected:
             turn.enter(take, Stage.INSERTING)

@@ -12,14 +12,14 @@ from handy_qwen.core.types import Delivery, Hotkey, Method, Submit, Target
 
 @dataclass(frozen=True, slots=True)
 class ListenFor:
-    """Listen for these hotkeys instead of those before. HotkeysSet or HotkeysFailed answers."""
+    """Listen for these hotkeys and no others. HotkeysSet or HotkeysFailed answers."""
 
     hotkeys: tuple[Hotkey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class WatchEscape:
-    """Report the Escape key, or leave it alone; and the key that locks a take, "" for none."""
+    """Watch the Escape key, or not; also the key that locks a take, "" for none."""
 
     is_wanted: bool
     lock_key: str = ""
@@ -34,7 +34,7 @@ class Cue(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlayCue:
-    """Let the user hear what happens."""
+    """Play a sound."""
 
     cue: Cue
 
@@ -44,14 +44,14 @@ class StartRecording:
     """Open take ``take`` in the engine and record it."""
 
     take: int
-    languages: tuple[str, ...]  # one of which is spoken; (): any
+    languages: tuple[str, ...]  # the possible languages; (): any
     context: tuple[str, ...] = field(repr=False)
     model: str = ""  # for the history
 
 
 @dataclass(frozen=True, slots=True)
 class Adapt:
-    """Take ``take``, just begun, is spoken in another language or with other words than it began with."""
+    """Language or words of take ``take``, which has just begun, have changed."""
 
     take: int
     languages: tuple[str, ...]  # as for StartRecording
@@ -91,14 +91,14 @@ class Transcribe:
 
 @dataclass(frozen=True, slots=True)
 class CancelTranscription:
-    """The text of take ``take`` is not wanted any more."""
+    """The text of take ``take`` is no longer needed."""
 
     take: int
 
 
 @dataclass(frozen=True, slots=True)
 class LookUp:
-    """Find out what the placeholders ``names`` stand for: ``transcribed`` comes again, with ``values``."""
+    """Get the values of the placeholders ``names``: ``transcribed`` comes again, with ``values``."""
 
     transcribed: Transcribed = field(repr=False)
     names: frozenset[str]
@@ -106,7 +106,7 @@ class LookUp:
 
 @dataclass(frozen=True, slots=True)
 class PrepareInsertion:
-    """Take ``take`` will be inserted by ``method``. FocusNoted says into which window."""
+    """Take ``take`` will be inserted by ``method``. FocusNoted reports the window."""
 
     take: int
     method: Method
@@ -114,9 +114,9 @@ class PrepareInsertion:
 
 @dataclass(frozen=True, slots=True)
 class LookAround:
-    """Find out what the text of take ``take``, the next for ``target``, will stand between.
+    """Read the text around the cursor for take ``take``, the next one for ``target``.
 
-    TextAroundNoted answers, if anybody knows.
+    TextAroundNoted answers if the application offers it.
     """
 
     take: int
@@ -124,15 +124,15 @@ class LookAround:
 
 
 def is_after(touched_s: float | None, seen_s: float) -> bool:
-    """Whether the user has touched anything since ``seen_s``, as far as is known."""
+    """Whether the user is known to have touched anything since ``seen_s``."""
     return touched_s is not None and touched_s > seen_s
 
 
 @dataclass(frozen=True, slots=True)
 class Insert:
-    """Put ``text`` into ``target``, or into whatever has the focus if that is None. Delivered answers.
+    """Insert ``text`` into ``target``; None is whatever window has the focus. Delivered answers.
 
-    Before that, delete ``erased``, which is before the cursor unless the user has touched anything since
+    First delete ``erased``, which is directly before the cursor, unless the user has touched anything since
     ``since_s``.
     """
 
@@ -141,21 +141,21 @@ class Insert:
     target: Target | None
     method: Method
     submit: Submit
-    brings: tuple[int, ...] = ()  # takes whose texts are part of it
+    brings: tuple[int, ...] = ()  # takes whose texts are included
     erased: str = field(default="", repr=False)
     since_s: float = 0.0
-    # Instead of ``text``, if the user has touched anything since ``seen_s``, when what it continues was seen
+    # Replaces ``text`` if the user has touched anything since ``seen_s``, when the context was read
     otherwise: str = field(default="", repr=False)
     seen_s: float = math.inf
 
     def text_after(self, touched_s: float | None) -> str:
-        """What is to be inserted, if the user last touched anything at ``touched_s``; None: nobody knows."""
+        """The text to insert if the user last touched anything at ``touched_s``; None: unknown."""
         return self.otherwise if is_after(touched_s, self.seen_s) else self.text
 
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Put ``text``, which is that of ``takes``, on the clipboard. Copied answers."""
+    """Copy ``text``, which is that of ``takes``, to the clipboard. Copied answers."""
 
     text: str = field(repr=False)
     takes: tuple[int, ...] = ()
@@ -163,7 +163,7 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Take ``take`` means an entry of the history from now on."""
+    """Take ``take`` stands for an entry of the history from now on."""
 
     take: int
     entry: int
@@ -171,16 +171,16 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class KeepSound:
-    """The history has all the sound of take ``take``, and its text is awaited."""
+    """All audio of take ``take`` was recorded; its text follows."""
 
     take: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeepText:
-    """The history keeps the text of take ``take``; if that is empty, an earlier one stays.
+    """Store the text of take ``take``; an empty one does not replace an earlier text.
 
-    An empty language, model or application says nothing new.
+    An empty language, model or application changes nothing.
     """
 
     take: int
@@ -189,13 +189,13 @@ class KeepText:
     model: str
     application: str
     is_truncated: bool = False  # words may be missing
-    # What was said, if there is nothing in it to insert; "" if nobody spoke.
+    # What was said, if none of it is to be inserted; "" if there was no speech.
     original: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class KeepFailure:
-    """The history keeps why take ``take`` has no text."""
+    """Store why take ``take`` has no text."""
 
     take: int
     title: str
@@ -203,14 +203,14 @@ class KeepFailure:
 
 @dataclass(frozen=True, slots=True)
 class KeepCancellation:
-    """The history keeps that take ``take`` was cancelled."""
+    """Store that take ``take`` was cancelled."""
 
     take: int
 
 
 @dataclass(frozen=True, slots=True)
 class KeepDelivery:
-    """The history keeps what became of the text of take ``take``."""
+    """Store how the text of take ``take`` was delivered."""
 
     take: int
     how: Delivery
@@ -218,7 +218,7 @@ class KeepDelivery:
 
 @dataclass(frozen=True, slots=True)
 class PauseHistory:
-    """Keep nothing of the takes that begin from now on, or keep them again."""
+    """Stop or resume storing takes that begin from now on."""
 
     is_paused: bool
 

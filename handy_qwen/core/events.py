@@ -1,6 +1,6 @@
-"""What can happen to the dictation cycle. Adapters post these from threads of their own.
+"""Events of the dictation cycle. Adapters post these from their own threads.
 
-Every event that belongs to a take carries its number, so that a late one is recognized. Times are seconds of
+Every event that belongs to a take carries its number, which identifies late ones. Times are seconds of
 ``time.monotonic()``.
 """
 
@@ -31,8 +31,8 @@ from handy_qwen.message import Message
 class KeyDown:
     """Hotkey number ``hotkey`` (its index in the settings) went down. Auto-repeat is left out.
 
-    ``is_injected``: another program holds it (a remote desktop, an on-screen keyboard), so that releasing
-    its modifiers releases the hotkey; a real keyboard does not notice that.
+    ``is_injected``: another program holds it (a remote desktop, an on-screen keyboard), so releasing its
+    modifiers releases the hotkey; a real keyboard is unaffected.
     """
 
     hotkey: int
@@ -72,14 +72,14 @@ class EscapePressed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysSet:
-    """ListenFor has been carried out: these are listened for."""
+    """ListenFor was carried out: these hotkeys are active."""
 
     hotkeys: tuple[Hotkey, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class HotkeysFailed:
-    """``asked`` could not be listened for; None: the listener died and could not be restarted."""
+    """``asked`` could not be registered; None: the listener died and could not be restarted."""
 
     error: HandyError
     asked: tuple[Hotkey, ...] | None = None
@@ -87,9 +87,9 @@ class HotkeysFailed:
 
 @dataclass(frozen=True, slots=True)
 class HotkeysAssigned:
-    """The desktop has assigned ``keys`` to the hotkeys, each in its own words; "" if it has none.
+    """The desktop has assigned ``keys`` to the hotkeys, in its own wording; "" for none.
 
-    ``cancel`` is the key that cancels a take; ``offer`` is there where the desktop can bind a key itself.
+    ``cancel`` is the key that cancels a take; ``offer`` is set where the desktop can bind a key itself.
     """
 
     keys: tuple[str, ...]
@@ -99,14 +99,14 @@ class HotkeysAssigned:
 
 @dataclass(frozen=True, slots=True)
 class KeysPermitted:
-    """What the desktop says to the program's pressing keys, at the start and whenever that has changed."""
+    """Whether the desktop lets the program press keys: posted at startup and after every change."""
 
     permission: KeyPermission
 
 
 @dataclass(frozen=True, slots=True)
 class HotkeysDied:
-    """The listener's thread has ended, for whatever reason: listen again."""
+    """The listener's thread has ended: listen again."""
 
 
 # --- the microphone ----------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class RecordingEnded:
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneChanged:
-    """Take ``take`` goes on with ``device``: the one before was lost, or ``unresponsive`` did not open."""
+    """Take ``take`` continues with ``device``: the last one was lost, or ``unresponsive`` did not open."""
 
     take: int
     device: str
@@ -160,7 +160,7 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Muted:
-    """The microphone of take ``take`` has given digital silence for a while, or gives sound again."""
+    """The microphone of take ``take`` has delivered digital silence for a while, or sound again."""
 
     take: int
     is_muted: bool
@@ -186,7 +186,7 @@ class ModelReady:
 
 @dataclass(frozen=True, slots=True)
 class ModelFailed:
-    """The model ``name`` could not be loaded. The one loaded before stays."""
+    """The model ``name`` could not be loaded. The previous one stays in use."""
 
     name: str
     error: HandyError
@@ -194,12 +194,12 @@ class ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class ModelUnloaded:
-    """The model was idle and its memory was given back. The next take loads it again."""
+    """The model was idle and its memory was freed. The next take loads it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Previewed:
-    """The text of take ``take`` so far. ``committed`` only grows; ``tentative`` may still change."""
+    """The text of take ``take`` so far. ``committed`` only grows; ``tentative`` may change."""
 
     take: int
     committed: str = field(repr=False)
@@ -215,10 +215,10 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class Transcribed:
-    """The engine is done with take ``take``. An empty ``text`` means that nobody spoke.
+    """The engine has finished take ``take``. An empty ``text`` means no speech.
 
-    ``is_truncated``: words may be missing, where the text has […]. ``values``: what the placeholders in the
-    text stand for, see ``text.PLACEHOLDERS``; None: nobody has asked.
+    ``is_truncated``: words may be missing where the text has […]. ``values``: those of the placeholders in
+    the text, see ``text.PLACEHOLDERS``; None: not looked up.
     """
 
     take: int
@@ -243,7 +243,7 @@ class Failed:
 class FocusNoted:
     """``target`` had the focus when take ``take`` began.
 
-    ``touched_s``: when the user last pressed a key or a mouse button, but for hotkeys; None: unknown.
+    ``touched_s``: when the user last pressed a key or mouse button other than a hotkey; None: unknown.
     """
 
     take: int
@@ -253,7 +253,7 @@ class FocusNoted:
 
 @dataclass(frozen=True, slots=True)
 class TextAroundNoted:
-    """``around`` stood at ``seen_s``, after the release, where the text of take ``take`` will go."""
+    """``around`` was read at ``seen_s``, after the release, where the text of take ``take`` will go."""
 
     take: int
     around: TextAround
@@ -262,7 +262,7 @@ class TextAroundNoted:
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """When the insertion of take ``take`` begins, the user last pressed a key at ``touched_s``; see above."""
+    """The insertion of take ``take`` begins; the user last pressed a key at ``touched_s``: see FocusNoted."""
 
     take: int
     touched_s: float | None
@@ -270,11 +270,11 @@ class Touched:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The text of take ``take`` went where ``how`` says; ``note`` tells the user if it is not as asked.
+    """The text of take ``take`` was delivered as ``how``; ``note`` tells the user if that is not as asked.
 
-    With ``rest`` the first part is in the window, and ``how`` is about the rest: COPIED or HELD. HELD and
-    ``may_have_arrived``: it may be in the window already, so only the user inserts it again, also if COPIED.
-    ``has_erased``: what was to be deleted before has been.
+    With ``rest``, the first part is in the window and ``how`` is about the rest: COPIED or HELD. HELD with
+    ``may_have_arrived``: it may be in the window already, so only the user inserts it again (also if COPIED).
+    ``has_erased``: the text before the cursor was deleted as requested.
     """
 
     take: int
@@ -287,7 +287,7 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A Copy has been carried out: the held text of ``takes`` is on the clipboard."""
+    """Copy was carried out: the held text of ``takes`` is on the clipboard."""
 
     takes: tuple[int, ...] = ()
 
@@ -297,21 +297,21 @@ class Copied:
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What earlier sessions left behind, oldest first; posted once per start, also if there is nothing.
+    """What earlier sessions left behind, oldest first; posted once at startup, even if empty.
 
-    ``unfinished`` have sound but no text: the program ended before. ``undelivered`` have a text of the last
-    week that the user may never have got. Each comes again at the next start unless it is settled by then;
-    an unfinished one during whose replay the program ended twice is given up as FAILED.
+    ``unfinished`` have audio but no text: the program ended before. ``undelivered`` have a text of the last
+    week that the user may not have received. Each is reported at every start until it is settled; an
+    unfinished one during whose replay the program ended twice becomes FAILED.
     """
 
     unfinished: tuple[Entry, ...]
     undelivered: tuple[Entry, ...]
-    recent: tuple[Entry, ...] = ()  # the last texts, newest first, for the menu
+    recent: tuple[Entry, ...] = ()  # the latest texts, newest first, for the menu
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """Take ``take`` has ``entry`` in the history now, from which it can be replayed."""
+    """Take ``take`` is stored as ``entry``, from which it can be replayed."""
 
     take: int
     entry: int
@@ -319,7 +319,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """The last block of take ``take``, which comes from the history, has been handed to its sink."""
+    """The last block of take ``take``, read from the history, was passed to its sink."""
 
     take: int
     duration_s: float
@@ -329,7 +329,7 @@ class Replayed:
 
 
 class Request(enum.Enum):
-    """What the user can ask for without a hotkey."""
+    """What the user can request without a hotkey."""
 
     START = enum.auto()
     STOP = enum.auto()
@@ -338,11 +338,11 @@ class Request(enum.Enum):
     PASTE_AGAIN = enum.auto()
     COPY_LAST = enum.auto()
     DROP_HELD = enum.auto()
-    RETRY = enum.auto()  # transcribe once more what failed last, or else the last take
+    RETRY = enum.auto()  # transcribe again what failed last, or else the last take
     BRING_BACK = enum.auto()  # transcribe the take that was cancelled last
-    REHEARSE = enum.auto()  # from now on hotkeys are only shown, and begin nothing (View.is_key_down)
-    PERFORM = enum.auto()  # from now on they dictate again
-    SHOW = enum.auto()  # the program was started by hand: say that it runs, and how to use it
+    REHEARSE = enum.auto()  # hotkeys are only shown from now on, and begin nothing (View.is_key_down)
+    PERFORM = enum.auto()  # hotkeys dictate again
+    SHOW = enum.auto()  # the program was started by hand: say that it is running, and how to use it
 
 
 REQUESTS: Mapping[Remedy | None, Request] = {
@@ -351,12 +351,12 @@ REQUESTS: Mapping[Remedy | None, Request] = {
     Remedy.RESTORE: Request.BRING_BACK,
     Remedy.RETRY: Request.RETRY,
 }
-"""What a click on a notice asks for; the other remedies open a window."""
+"""What a click on a notice requests; the other remedies open a window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requested:
-    """The user asked for ``what`` through the tray, a window or the command line."""
+    """The user requested ``what`` through the tray, a window or the command line."""
 
     what: Request
     at_s: float
@@ -364,10 +364,10 @@ class Requested:
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """The user wants ``entry`` of the history again: its text, or its sound transcribed once more.
+    """The user wants ``entry`` of the history again: its text, or its audio transcribed again.
 
-    The sound is transcribed in the language that ``entry`` names, "" is automatic. The text is inserted
-    into the focused window if ``is_here``; else it waits.
+    The audio is transcribed in the entry's language, "" is automatic. The text is inserted into the focused
+    window if ``is_here``; otherwise it is held.
     """
 
     entry: Entry
@@ -377,7 +377,7 @@ class Recalled:
 
 @dataclass(frozen=True, slots=True)
 class Corrected:
-    """The user has corrected a text: see ``corrections.corrected``."""
+    """The user corrected a text: see ``corrections.corrected``."""
 
     before: str = field(repr=False)
     after: str = field(repr=False)
@@ -388,7 +388,7 @@ class Corrected:
 
 @dataclass(frozen=True, slots=True)
 class Configured:
-    """The settings, the models or the devices are these now. The first one starts the hotkeys."""
+    """The current settings, models and devices. The first one activates the hotkeys."""
 
     rules: Rules
     choices: Choices
@@ -396,7 +396,7 @@ class Configured:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """The program has something to say that is no failure."""
+    """A notice that is not a failure."""
 
     title: Message
     hint: Message
@@ -405,7 +405,7 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A part of the program, called ``subject``, does not work; None: it does again."""
+    """The part of the program called ``subject`` does not work; None: it works again."""
 
     subject: str
     error: HandyError | None
@@ -413,7 +413,7 @@ class Trouble:
 
 @dataclass(frozen=True, slots=True)
 class Ticked:
-    """The time the cycle asked to be woken at has come."""
+    """The requested wake-up time has come."""
 
     at_s: float
 

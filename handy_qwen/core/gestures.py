@@ -1,4 +1,4 @@
-"""From keys going down and up to takes that begin and end: hold, tap, double tap, shortcut.
+"""Turns hotkey presses and releases into takes: hold, tap, double tap, shortcut.
 
     mode     a press of the hotkey                         what ends the take
     hold     begins a take                                 releasing the key
@@ -7,26 +7,26 @@
              begins a take; a short tap                    the next tap, or a limit on silence
              two short taps, one soon after the other      the next tap, and nothing but the user
 
-* A take begins when the key goes down, before it is known what the press will turn out to be, so
-  that no speech is lost. Only the end of a take waits for anything.
+* A take begins when the key goes down, before it is clear what kind of press it is, so that no
+  speech is lost. Only the end of a take waits.
 * **Lock**: the second of two taps within ``double_tap_s`` makes the take hands-free: the UI shows it,
-  and no limit on silence ends it. One more tap does. If the second press is held for ``hold_s`` it was
-  speech after a slip of the finger: it ends at release.
+  and no limit on silence ends it. Another tap does. If the second press is held for ``hold_s``, it was
+  speech after an accidental tap: the take ends at release.
 * A tap that ends a take does so when the key comes *up* (or has been down for ``hold_s``): only
-  then is it certain that no other key joins it, that is, that it was no shortcut.
-* **Lock while holding**: the lock key (Space), pressed when the hotkey has been held for ``hold_s``, locks
-  as well; the hotkey may then be let go. Earlier it is a shortcut like any other.
+  then can no other key join it and turn it into a shortcut.
+* **Lock while holding**: the lock key (Space), pressed after the hotkey was held for ``hold_s``, locks
+  as well; the hotkey may then be released. Before that it makes the press a shortcut.
 * **Shortcuts** (``KeyJoined``): a take begun by this very press is cancelled silently if it is
   younger than ``join_s``. An older one is speech: it goes on until the key is released. A press
   that was about to end or lock a take only loses that meaning.
-* **Bounce**: a release counts only ``bounce_s`` after it happened; if the key is down again by then
-  it never happened. This is the one wait on the way to the text, and it overlaps with the recorder's
-  own wait for the end of speech.
-* **Several hotkeys**: while the key that speaks is held, others are ignored. During a hands-free take
+* **Bounce**: a release counts only after ``bounce_s``; if the key is down again by then, it is
+  ignored. This is the only delay before the text, and it overlaps with the recorder's own wait for the
+  end of speech.
+* **Several hotkeys**: while the dictation key is held, others are ignored. During a hands-free take
   another hotkey ends that take and begins its own at once.
 * **Requests** (tray, command line) open and close takes as keys do. Such a take is hands-free, belongs
-  to no hotkey, and any hotkey's tap ends it. A key still held when its take was ended by something
-  else means nothing until it is released.
+  to no hotkey, and a tap of any hotkey ends it. If something else ends a take while its key is held,
+  the key has no effect until it is released.
 * If the listener dies, a take begun by a key ends: no key could end it any more.
 """
 
@@ -43,7 +43,7 @@ from handy_qwen.core.types import Limits, Mode
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """Begin a take for ``hotkey``; None: for a request, with the language of the settings."""
+    """Begin a take for ``hotkey``; None: for a request, in the language of the settings."""
 
     hotkey: int | None
 
@@ -62,7 +62,7 @@ Action = Begin | End | Cancel
 
 
 class Purpose(enum.Enum):
-    """What a press that is under way will do."""
+    """What the current press will do."""
 
     TALK = enum.auto()  # it began the take
     LOCK = enum.auto()  # the second of two taps
@@ -71,7 +71,7 @@ class Purpose(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A key that is down and means something."""
+    """A key that is down and has an effect."""
 
     hotkey: int
     at_s: float
@@ -83,9 +83,9 @@ class Press:
 class OpenTake:
     """The take that is being recorded."""
 
-    hotkey: int | None  # whose it is; None: a request began it
-    is_locked: bool = False  # hands-free until the next tap, however long nothing is heard
-    tapped_at_s: float | None = None  # when the tap that left it open came up; None: no double tap may follow
+    hotkey: int | None  # None: begun by a request
+    is_locked: bool = False  # hands-free until the next tap, regardless of silence
+    tapped_at_s: float | None = None  # release of the tap that left it open; None: no double tap is possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,13 @@ class Gestures:
     """The state of the keys."""
 
     take: OpenTake | None = None
-    press: Press | None = None  # the press that means something; None during a hands-free take
-    down: frozenset[int] = frozenset()  # every hotkey that is down, whether its press means something or not
-    releases: tuple[tuple[int, float], ...] = ()  # hotkey and time of those that may still be a bounce
+    press: Press | None = None  # the press that has an effect; None during a hands-free take
+    down: frozenset[int] = frozenset()  # all hotkeys that are down, whether their press has an effect or not
+    releases: tuple[tuple[int, float], ...] = ()  # hotkey and time of releases that may still be a bounce
 
     @property
     def is_hands_free(self) -> bool:
-        """Whether a take is being recorded that no key holds."""
+        """Whether a take is being recorded without a key held."""
         is_held = self.press is not None and self.press.purpose is Purpose.TALK
         return self.take is not None and not is_held
 
@@ -111,7 +111,7 @@ def step(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> St
     """Advance by one event. With ``mode`` None (rehearsal) a press begins nothing.
 
     Returns:
-        The next state, and what the cycle has to do, in order.
+        The next state, and the actions for the cycle, in order.
     """
     state, actions = _let_time_pass(state, _time_of(event), mode, limits)
     state, more = _act(state, event, mode, limits)
@@ -119,7 +119,7 @@ def step(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> St
 
 
 def closed(state: Gestures) -> Gestures:
-    """The take is over, for whatever reason. Its key, if still down, means nothing."""
+    """The take has ended, for whatever reason. If its key is still down, it has no effect."""
     return replace(state, take=None, press=None)
 
 
@@ -130,7 +130,7 @@ def _time_of(event: Event) -> float | None:
 
 
 def wake_at_s(state: Gestures, limits: Limits) -> float | None:
-    """When ``state`` needs a Ticked (``time.monotonic()``); None: at no time."""
+    """When ``state`` needs a Ticked (``time.monotonic()``); None: never."""
     due = [at_s + limits.bounce_s for _, at_s in state.releases]
     if state.press is not None and state.press.purpose is Purpose.END:
         due.append(state.press.at_s + limits.hold_s)
@@ -138,13 +138,13 @@ def wake_at_s(state: Gestures, limits: Limits) -> float | None:
 
 
 def lockable_at_s(state: Gestures, limits: Limits) -> float:
-    """From when on the lock key locks the take (``time.monotonic()``); infinity: it does not."""
+    """From when on the lock key locks the take (``time.monotonic()``); infinity: never."""
     is_talking = state.press is not None and state.press.purpose is Purpose.TALK
     return state.press.at_s + limits.hold_s if state.press is not None and is_talking else math.inf
 
 
 def _let_time_pass(state: Gestures, now_s: float | None, mode: Mode | None, limits: Limits) -> Step:
-    """Do what was waiting for a time that has come."""
+    """Apply what was waiting for a time that has come."""
     actions: tuple[Action, ...] = ()
     if now_s is None:
         return state, actions
@@ -177,7 +177,7 @@ def _act(state: Gestures, event: Event, mode: Mode | None, limits: Limits) -> St
 
 def _press(state: Gestures, event: events.KeyDown, mode: Mode | None, limits: Limits) -> Step:
     hotkey, at_s = event.hotkey, event.at_s
-    if hotkey in state.down:  # a bounce: the release that was waiting never happened
+    if hotkey in state.down:  # a bounce: ignore the pending release
         return replace(state, releases=tuple(r for r in state.releases if r[0] != hotkey)), ()
     state = replace(state, down=state.down | {hotkey})
     take, press = state.take, Press(hotkey, at_s, Purpose.TALK, event.is_injected)
@@ -199,7 +199,7 @@ def _key_up(state: Gestures, hotkey: int, at_s: float) -> Gestures:
 
 
 def _release(state: Gestures, hotkey: int, at_s: float, mode: Mode | None, limits: Limits) -> Step:
-    """The key came up at ``at_s``, and it was no bounce."""
+    """The key came up at ``at_s``, and it was not a bounce."""
     state = replace(state, down=state.down - {hotkey})
     press, take = state.press, state.take
     if press is None or take is None or press.hotkey != hotkey:

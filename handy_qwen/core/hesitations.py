@@ -1,9 +1,9 @@
-"""Hesitations ("um", "uh") in the text of 23 languages, and where they are surely nothing else.
+"""Hesitations ("um", "uh") in the text of 23 languages, recognized only where they can mean nothing else.
 
-Only sounds that are no words of the language are listed: "um" is English hesitation but Portuguese "one"
-and German "around". What may mean something (English "like", German "also", Chinese "嗯" and Korean "어" as
-"yes") stays, and so does a sound written as a name or an abbreviation ("The ER doctor", "Um Kulthum"), one
-that asks ("Hm?"), is quoted ("I said “um”."), or is part of an address ("um.edu") or a unit ("5 um").
+Only sounds that are not words of the language are listed: "um" is an English hesitation but Portuguese
+for "one" and German for "around". Sounds that may carry meaning (English "like", German "also", Chinese "嗯"
+and Korean "어" as "yes") stay, and so does a sound written as a name or abbreviation ("The ER doctor", "Um
+Kulthum"), a question ("Hm?"), a quotation ("I said “um”."), part of an address ("um.edu") or a unit ("5 um").
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -52,7 +52,7 @@ _ENDS_QUOTED = re.compile(rf"[{re.escape(STOPS)}]*[{re.escape(QUOTES + CLOSES)}]
 
 
 def hesitations_in(text: str, language: str) -> Iterator[tuple[int, int]]:
-    """Beginning and end of each hesitation of ``language`` (its English name) in ``text``."""
+    """Start and end of each hesitation of ``language`` (its English name) in ``text``."""
     pattern = _filler_pattern(language)
     for match in pattern.finditer(text) if pattern else ():
         sound, start = match[0], match.start()

@@ -1,14 +1,13 @@
-"""What the windows show of the models, and what they may ask for.
+"""What the windows show of the models, and the commands they offer.
 
-The UI gets a new ``ModelList`` whenever something in it has changed, at most ten times a second. A list is
-complete: the last one is all that is needed.
+The UI gets a new ``ModelList`` after every change, at most ten times a second. Each one is complete.
 
     AVAILABLE --install--> INSTALLING --done--> INSTALLED --remove--> AVAILABLE
         ^                     |   ^
         `---- discard --- PAUSED -' install
 
-``ModelEntry.problem`` is what went wrong last, whatever the status: in an installation (to be tried again),
-in a removal, or in loading a model on disk (``is_damaged``).
+``ModelEntry.problem`` is the last failure, whatever the status: of an installation (which can be retried),
+a removal, or loading a model on disk (``is_damaged``).
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ DEMO = "demo"
 
 
 class InstallStage(enum.Enum):
-    """What an installation is doing, in the order in which it does it."""
+    """What an installation is doing, in this order."""
 
     WAITING = enum.auto()  # another installation is under way
     DOWNLOADING = enum.auto()
@@ -39,15 +38,15 @@ class InstallStage(enum.Enum):
 class ModelStatus(enum.Enum):
     """Where a model is between the catalogue and this machine."""
 
-    AVAILABLE = enum.auto()  # nothing of it is here
-    PAUSED = enum.auto()  # a part of it is here and is kept
+    AVAILABLE = enum.auto()  # nothing of it is on this machine
+    PAUSED = enum.auto()  # partly downloaded
     INSTALLING = enum.auto()
     INSTALLED = enum.auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an installation is. ``share`` is that of the present stage, None if unknown."""
+    """The progress of an installation. ``share`` is that of the current stage, None if unknown."""
 
     stage: InstallStage
     share: float | None = None  # 0 to 1
@@ -55,7 +54,7 @@ class Progress:
     total_bytes: int = 0  # 0: this stage is not measured in bytes
     rate_bytes_s: float = 0.0  # 0: not known yet
     remaining_s: float | None = None
-    is_stalled: bool = False  # nothing comes any more: the connection is retried
+    is_stalled: bool = False  # no data arrives: the connection is retried
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of the last command. ``number`` grows: a higher one has not been shown yet."""
+    """The outcome of the last command. ``number`` grows: a higher one has not been shown yet."""
 
     number: int = 0
     title: Message = Message()
@@ -78,38 +77,38 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class ModelForm:
-    """One of the forms that a model can be kept in. Sizes of 0 are not known."""
+    """A quantization in which a model can be installed. Sizes of 0 are unknown."""
 
     preset: str  # for the commands
-    cost: Message = Message()  # what is lost by it, in a sentence
+    cost: Message = Message()  # what quality it costs, in a sentence
     disk_bytes: int = 0
     memory_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model, installed or not. Sizes of 0 are not known."""
+    """A model, installed or not. Sizes of 0 are unknown."""
 
     name: str  # for the commands
     title: str  # for people
-    summary: Message = Message()  # what it is good for, in a sentence
+    summary: Message = Message()  # its strengths, in a sentence
     languages: tuple[str, ...] = ()  # English names
     licence: str = ""
     source: str = ""  # where it comes from: an address, or a repository's name
     download_bytes: int = 0
     disk_bytes: int = 0
-    room_bytes: int = 0  # free disk space that installing takes, source and result together
+    room_bytes: int = 0  # disk space needed to install it, source and result together
     memory_bytes: int = 0
-    forms: tuple[ModelForm, ...] = ()  # to choose from, the usual one first; none: there is only one
+    forms: tuple[ModelForm, ...] = ()  # to choose from, the usual one first; (): only one exists
     status: ModelStatus = ModelStatus.AVAILABLE
-    is_recommended: bool = False  # the one to begin with on this machine
-    is_chosen: bool = False  # texts are written by it
+    is_recommended: bool = False  # the best one to start with on this machine
+    is_chosen: bool = False  # in use
     is_imported: bool = False  # it came from a folder or archive, and cannot be downloaded again
-    preset: str = ""  # the form that is INSTALLED, where there is a choice
-    is_damaged: bool = False  # INSTALLED, but it could not be run
+    preset: str = ""  # the installed form, where there is a choice
+    is_damaged: bool = False  # installed, but could not be run
     is_permanent: bool = False  # it ships with the program and cannot be removed
-    is_other: bool = False  # another maker's conversion of a model that is here as well
-    fidelity: tuple[Message, ...] = ()  # sentences: how near the installed one comes to full precision
+    is_other: bool = False  # another maker's conversion of a model that is listed as well
+    fidelity: tuple[Message, ...] = ()  # sentences: how close the installed one comes to full precision
     progress: Progress | None = None  # while INSTALLING
     partial_bytes: int = 0  # of the download, while PAUSED
     problem: Problem | None = None
@@ -136,12 +135,12 @@ _MOST_SHARE = 0.8  # of a machine's memory; the rest is for the system and other
 
 
 def is_short(machine_bytes: int, needed_bytes: int) -> bool:
-    """Whether a machine with so much memory would be slow with a model that needs so much, or fail."""
+    """Whether a model that needs this much memory would be slow on the machine, or fail."""
     return 0 < machine_bytes * _MOST_SHARE < needed_bytes
 
 
 def fitting_form(forms: Sequence[ModelForm], machine_bytes: int) -> ModelForm | None:
-    """The first of ``forms`` for which a machine has the memory; None if there is none."""
+    """The first of ``forms`` that fits into the machine's memory; None if none does."""
     return next((form for form in forms if not is_short(machine_bytes, form.memory_bytes)), None)
 
 
@@ -150,28 +149,28 @@ ModelListener = Callable[[ModelList], None]
 
 
 class ModelCommands(Protocol):
-    """What the windows ask for. Called on Qt's thread; every method returns at once.
+    """Commands of the windows. Called on Qt's thread; every method returns at once.
 
-    The answer is a new ``ModelList``; failures are in the entry's ``problem``.
+    The result is a new ``ModelList``; failures are in the entry's ``problem``.
     """
 
     def refresh(self) -> None:
-        """Look again for models and free space; failed imports are forgotten."""
+        """Rescan models and free space; failed imports are forgotten."""
 
     def look(self) -> None:
-        """Look again: the model in use is another one, or there are others."""
+        """Update the list: the model in use or the set of models has changed."""
 
     def install(self, name: str, preset: str = "") -> None:
-        """Install ``name``, resuming if a part of it is here. One at a time; others wait their turn.
+        """Install ``name``, resuming a partial download. One at a time; others wait their turn.
 
         ``preset`` is that of one of its forms; "" is the usual one, or another maker's only one.
         """
 
     def pause(self, name: str) -> None:
-        """Stop installing ``name`` and keep what is here of it."""
+        """Stop installing ``name`` and keep the partial download."""
 
     def discard(self, name: str) -> None:
-        """Delete what is here of the unfinished ``name``."""
+        """Delete the partial download of ``name``."""
 
     def use(self, name: str) -> None:
         """Transcribe with ``name`` from now on."""
@@ -180,7 +179,7 @@ class ModelCommands(Protocol):
         """Delete the installed ``name``."""
 
     def import_from(self, source: Path) -> None:
-        """Install the model in the folder or archive ``source``. It gets an entry of its own."""
+        """Install the model in the folder or archive ``source``, as an entry of its own."""
 
     def measure(self, name: str) -> None:
         """Measure how fast the installed ``name`` is on this machine."""

@@ -1,12 +1,12 @@
-"""Where a text meets another: spaces, quotation marks, ends of sentences, and capitals.
+"""How two texts join: spaces, quotation marks, sentence ends and capitals.
 
-A quotation mark opens in one language and closes in another. Which it does is decided by those before it,
-by the space before it, and only then by the language.
+A quotation mark that opens in one language closes in another. Preceding quotation marks decide which it
+is, then the space before it, and only then the language.
 
-A word that begins a text was written with a capital by the model, which took it for a sentence of its own.
-Whether it would have one inside a sentence cannot be known: names, weekdays and German nouns have. So only
-words that surely have none become lower case: articles, pronouns, conjunctions, prepositions and the like.
-Words that are also names ("Will", "May") and polite pronouns ("Sie", "Вы") are not among them.
+The model capitalizes the first word of a text, taking it for a sentence of its own. Whether that word
+would be capitalized inside a sentence cannot be known: names, weekdays and German nouns are. So only
+words that certainly are not become lower case: articles, pronouns, conjunctions, prepositions and the
+like. Words that are also names ("Will", "May") and polite pronouns ("Sie", "Вы") are not among them.
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -27,8 +27,8 @@ CLOSES = ")]}⟩〉》」』】〕）］｝〗"
 QUOTES = "\"״'“”‘’«»‹›"  # either
 ABBREVIATION = re.compile(r"(?<![^\W_])(?:(?:[^\W\d_]\.\s?){2,}|(?:etc|usw|bzw|vs|ca|Dr|Mr|Mrs|Ms|St)\.)$")
 INVISIBLE = "\u200b\u200e\u200f\u061c\u2060\u2066\u2067\u2068\u2069\ufeff"
-"""Directions of Arabic and Hebrew, and what has no width."""
-_SEEN = 400  # characters: a quotation that began before them is forgotten
+"""Direction marks of Arabic and Hebrew, and zero-width characters."""
+_SEEN = 400  # characters: an earlier opening quotation mark is forgotten
 _SUFFIX = re.compile(r"['’](?:s|t|d|m|re|ve|ll)\b", re.IGNORECASE)
 _OPEN_APOSTROPHE = re.compile(r"(?:^|[\s(])'[^\s'][^']*$")
 _SAME_ON_BOTH_SIDES = ("Swedish", "Finnish", "Danish")  # ”so”
@@ -39,7 +39,7 @@ _CLOSES_HIGH = ("German", "Czech", "Macedonian", "Danish")  # „so“
 
 
 def opens(mark: str, before: str, language: str = "") -> bool:
-    """Whether what follows ``mark`` continues it, as after an opening bracket or quotation mark.
+    """Whether ``mark`` opens, so that what follows joins it without a space.
 
     Args:
         mark: One character.
@@ -72,7 +72,7 @@ def opens(mark: str, before: str, language: str = "") -> bool:
 
 
 def gap(before: str, after: str, language: str = "") -> str:
-    """What is to be put between the texts ``before`` and ``after``: a space, ``NARROW`` or nothing."""
+    """The separator between the texts ``before`` and ``after``: a space, ``NARROW`` or nothing."""
     before, after = before.rstrip(INVISIBLE), after.lstrip(INVISIBLE)
     if not before or not after or before[-1].isspace() or after[0].isspace() or extends(after[0]):
         return ""
@@ -90,7 +90,7 @@ def gap(before: str, after: str, language: str = "") -> str:
 
 
 def clings(text: str) -> bool:
-    """Whether ``text`` begins with punctuation of what precedes it; ".NET" and ":)" do not."""
+    """Whether ``text`` begins with punctuation that belongs to what precedes it; ".NET" and ":)" do not."""
     if text[:1] not in STOPS or not text:
         return False
     rest = text.lstrip(STOPS)[:1]
@@ -101,7 +101,7 @@ def ends_sentence(text: str) -> bool:
     """Whether ``text`` ends with a full sentence or a line break; the empty text does."""
     _, line_break, line = text.rpartition("\n")
     if line_break and not any(character.isalnum() for character in line):
-        return True  # also behind a bullet
+        return True  # also after a bullet
     stripped = text.rstrip().rstrip(QUOTES + CLOSES + INVISIBLE + " \u00a0" + NARROW)
     if not stripped or stripped[-1] in ENDS:
         return True
@@ -109,7 +109,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def is_quoting(text: str, language: str = "") -> bool:
-    """Whether ``text`` ends where a quotation or a list begins: what follows may have its own capital."""
+    """Whether ``text`` ends where a quotation or list item begins: what follows may have a capital."""
     text = text.rstrip().rstrip(INVISIBLE)
     if text[-1:] in {":", "："} or _ITEM.fullmatch(text.rpartition("\n")[2]):
         return True
@@ -117,7 +117,7 @@ def is_quoting(text: str, language: str = "") -> bool:
 
 
 def join(texts: Iterable[str], language: str = "") -> str:
-    """Put texts one after the other, with a space where one belongs."""
+    """Join texts, with a space where one belongs."""
     joined: list[str] = []
     tail = ""
     for text in filter(None, texts):
@@ -139,7 +139,7 @@ def _is_opening_end(before: str, language: str) -> bool:
 
 
 def _opens_next(mark: str, before: str, after: str, language: str) -> bool:
-    """Whether ``mark``, the first of ``after``, opens a quotation: a space belongs before it, not behind."""
+    """Whether ``mark``, the first of ``after``, opens a quotation: the space belongs before it, not after."""
     if mark in "'’" and language != "Dutch" and _SUFFIX.match(after):  # Dutch: 't for "het"
         return False
     if mark == "’" and language in {"English", "Dutch"} and after[1:2].isalnum():  # the 90s
@@ -152,7 +152,7 @@ def _opens_next(mark: str, before: str, after: str, language: str) -> bool:
 
 
 def _is_outside(text: str, mark: str) -> bool:
-    """Whether as many quotations ended as began in ``text``. The marks in Hebrew acronyms count for none."""
+    """Whether as many quotations ended as began in ``text``. Marks in Hebrew acronyms are ignored."""
     return len(_OUTSIDE_ACRONYM[mark].findall(text)) % 2 == 0
 
 
@@ -247,14 +247,14 @@ _WORDS = {language: frozenset(words.split()) for language, words in _ORDINARY.it
 _LEADING = """the a an el la los las le les l il lo i gli o os as de den het ο η το οι ang
     van du des del della di da do dos das"""
 _IN_NAMES = frozenset(_LEADING.split())
-"""What names begin with as well: "The Hague", "Los Angeles", "Den Haag", "Da Vinci"."""
+"""Words that also begin names: "The Hague", "Los Angeles", "Den Haag", "Da Vinci"."""
 _FIRST = re.compile(r"[^\s,.;:!?…]+")
 _GOES_ON = re.compile(r"[\d@_/\\]|[.:]\S")  # code, an address
 _LETTERS = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 
 
 def small(text: str, language: str) -> str:
-    """``text`` as it goes on inside a sentence: its first word small if that is surely an ordinary one."""
+    """``text`` as the continuation of a sentence: its first word in lower case if it is a common word."""
     found = _FIRST.match(text)
     if found is None:
         return text
@@ -267,16 +267,16 @@ def small(text: str, language: str) -> str:
     if ordinary is None or first[1:] != first[1:].lower() or elided[:1].isupper():
         return text
     is_single = len(first) == len(word) == 1
-    if is_single and not rest[:1].isspace():  # an initial, a letter's name
+    if is_single and not rest[:1].isspace():  # an initial, the name of a letter
         return text
-    # In German all nouns have a capital, elsewhere one behind an article may make it part of a name.
+    # All German nouns are capitalized; elsewhere a capital after an article may make it part of a name.
     if language != "German" and ordinary in _IN_NAMES and rest.lstrip()[:1].isupper():
         return text
     return _lower(text[0], language) + text[1:]
 
 
 def large(text: str, language: str) -> str:
-    """``text`` as it begins a sentence. "iPhone", "x86" and "example.com" keep their first letter."""
+    """``text`` as the start of a sentence. "iPhone", "x86" and "example.com" keep their first letter."""
     found = _LETTERS.match(text)
     if found is None or found[0] != found[0].lower():
         return text
@@ -287,7 +287,7 @@ def large(text: str, language: str) -> str:
     if language == "Turkish" and text[0] == "i":
         return "İ" + text[1:]
     first = text[0].title()
-    return first + text[1:] if len(first) == 1 else text  # "ß" has no capital of its own
+    return first + text[1:] if len(first) == 1 else text  # "ß" has no single capital letter
 
 
 def _lower(text: str, language: str) -> str:

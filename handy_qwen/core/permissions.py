@@ -1,4 +1,4 @@
-"""What the user must allow on macOS before the program can dictate: what the guide shows and asks for."""
+"""The permissions that dictation needs on macOS, as the setup guide shows and requests them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 class Permission(enum.Enum):
-    """What has to be allowed, in the order in which the guide asks. The values are Apple's names."""
+    """A permission, in the order in which the guide asks. The values are Apple's names."""
 
     MICROPHONE = "Microphone"
     ACCESSIBILITY = "Accessibility"
@@ -16,7 +16,7 @@ class Permission(enum.Enum):
 
 
 class Consent(enum.Enum):
-    """What the user has said."""
+    """The user's decision."""
 
     UNASKED = enum.auto()
     GIVEN = enum.auto()
@@ -30,16 +30,16 @@ ConsentsListener = Callable[[Consents], None]
 
 
 class PermissionCommands(Protocol):
-    """What the guide's page of permissions asks for. Called on Qt's thread; all return at once."""
+    """Commands of the guide's permissions page. Called on Qt's thread; all return at once."""
 
     def watch(self, show: ConsentsListener, *, have_hotkeys_failed: bool) -> None:
-        """Tell what is allowed, now and again and again, until ``leave``.
+        """Report the permissions repeatedly until ``leave``.
 
-        Hotkeys that have failed are tried again as soon as what they need is given: at once if it is by now.
+        Failed hotkeys are retried as soon as their permissions are granted.
         """
 
     def leave(self) -> None:
-        """Tell nothing more."""
+        """Stop reporting."""
 
     def ask(self, permission: Permission) -> None:
-        """Have the system ask the user; what was refused is opened in the system's settings instead."""
+        """Have the system ask the user; for a refused permission, open the system's settings."""

@@ -1,8 +1,7 @@
-"""Which profile holds for a program, and those that come with this one.
+"""Which profile applies to a program, and the built-in profiles.
 
-A program is known by what the desktop calls it: WM_CLASS on X11, the executable on Windows, the bundle of an
-app on macOS. Capitals, ".exe" and a folder or domain before the name make no difference; "*" stands for
-anything.
+A program is known by its name on the desktop: WM_CLASS on X11, the executable on Windows, the bundle ID of
+an app on macOS. Case, ".exe" and a folder or domain before the name are ignored; "*" matches anything.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ _CHATS = """
     weixin line
 """
 BUILT_IN = (
-    # Enter would run a command, as would a line break that is typed.
+    # Enter would run a command, as would a typed line break.
     Profile(
         "Terminals", tuple(_TERMINALS.split()), method=Method.PASTE, submit=Submit.OFF, spacing=Spacing.OFF
     ),
-    # What is typed gets brackets, quotation marks and completions that nobody asked for.
+    # Editors complete brackets, quotation marks and words in typed text.
     Profile("Code editors", tuple(_EDITORS.split()), method=Method.PASTE, submit=Submit.OFF),
-    # A line break that is typed would send the message.
+    # A typed line break would send the message.
     Profile("Chat", tuple(_CHATS.split()), method=Method.PASTE),
 )
 
 
 def effective(own: Iterable[Profile]) -> tuple[Profile, ...]:
-    """The user's ``own`` profiles, and the built-in ones that none of them replaces by its name.
+    """The user's ``own`` profiles, and the built-in ones that none of them replaces by name.
 
-    One that replaces a built-in one, and names no programs, is for the same programs.
+    A profile that replaces a built-in one and names no programs applies to the same programs.
     """
     built_in = {one.name: one for one in BUILT_IN}
     mine = [
@@ -57,12 +56,12 @@ def effective(own: Iterable[Profile]) -> tuple[Profile, ...]:
 
 
 def plain_name(program: str) -> str:
-    """``program`` as it is compared."""
+    """``program`` in the form used for comparison."""
     return re.split(r"[\\/]", program.strip().casefold())[-1].removesuffix(".exe")
 
 
 def profile_of(application: str, profiles: Iterable[Profile]) -> Profile | None:
-    """The first of ``profiles`` that is for ``application``; None: none is."""
+    """The first of ``profiles`` that applies to ``application``, or None."""
     name = plain_name(application)
     if not name:
         return None
@@ -73,7 +72,7 @@ def profile_of(application: str, profiles: Iterable[Profile]) -> Profile | None:
 
 
 def rules_for(application: str, rules: Rules) -> Rules:
-    """``rules`` with the words of the profile for ``application``."""
+    """``rules`` with the words of the profile for ``application`` added."""
     found = profile_of(application, rules.profiles)
     words = found.words if found else ()
     text = replace(rules.text, custom_words=(*words, *rules.text.custom_words))

@@ -1,6 +1,6 @@
 """The first half of a take's life: from the press to the last block of sound.
 
-At most one recording is open at a time. A press during the tail of the take before opens the next
+At most one recording is open at a time. A press during the tail of the previous take opens the next
 one as soon as that tail has ended; the recorder's pre-roll covers the gap.
 """
 
@@ -17,15 +17,15 @@ from handy_qwen.core.view import NoticeKind
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message
 
-MUTED = "muted microphone"  # subject of the notice that lasts as long as it is
+MUTED = "muted microphone"  # subject of the notice shown while it is muted
 SILENT = Message("The microphone is silent."), Message("Unmute it, or choose another microphone.")
-DICTATION_S = 1.0  # a take cancelled earlier was no dictation, but a shortcut or a slip of the finger
-FOCUS_S = 2.0  # an answer that took longer may be about another window than that of the press
-ENDING_S = 5.0  # the longest wait for a recorder that was asked to stop; it gives up a device after 3 s
+DICTATION_S = 1.0  # a shorter cancelled take was a shortcut or an accidental press
+FOCUS_S = 2.0  # a later answer may be about another window than that of the press
+ENDING_S = 5.0  # the longest wait for a recorder that was asked to stop; it abandons a device after 3 s
 
 
 def begin(turn: Turn, hotkey: int | None) -> None:
-    """Open a take; None: with the language of the settings."""
+    """Open a take; ``hotkey`` None: in the language of the settings."""
     make_way(turn)
     waiting = next((take for take in turn.now.takes if take.stage is Stage.WAITING), None)
     if waiting is not None:  # released and pressed again before it could begin
@@ -50,7 +50,7 @@ def begin(turn: Turn, hotkey: int | None) -> None:
 
 
 def start_waiting(turn: Turn) -> None:
-    """Begin the take that waited for the tail of the one before."""
+    """Begin the take that waited for the tail of the previous one."""
     waiting = next((take for take in turn.now.takes if take.stage is Stage.WAITING), None)
     if waiting is None or is_recording(turn):
         return
@@ -63,7 +63,7 @@ def start_waiting(turn: Turn) -> None:
 
 
 def is_recording(turn: Turn) -> bool:
-    """Whether the recorder is at work."""
+    """Whether the recorder is recording."""
     return any(take.stage in {Stage.RECORDING, Stage.ENDING} for take in turn.now.takes)
 
 
@@ -78,7 +78,7 @@ def end(turn: Turn, take: Take) -> None:
 
 
 def has_begun(turn: Turn, number: int, device: str) -> None:
-    """The first samples of a take have come: notices about the microphone before are out of date."""
+    """The first samples of a take have arrived: notices about an earlier microphone are out of date."""
     take = turn.take(number, Stage.RECORDING)
     if take is None:
         return
@@ -89,7 +89,7 @@ def has_begun(turn: Turn, number: int, device: str) -> None:
 
 
 def has_moved(turn: Turn, event: MicrophoneChanged) -> None:
-    """A take goes on with another microphone."""
+    """A take continues with another microphone."""
     take = turn.take(event.take, Stage.RECORDING, Stage.ENDING)
     if take is not None:
         turn.put(replace(take, device=event.device))
@@ -105,7 +105,7 @@ def has_moved(turn: Turn, event: MicrophoneChanged) -> None:
 
 
 def has_muted(turn: Turn, number: int, *, is_muted: bool) -> None:
-    """The microphone gives nothing but digital silence, or sound again."""
+    """The microphone delivers nothing but digital silence, or sound again."""
     if not is_muted:
         turn.settle(MUTED)
     elif turn.take(number, Stage.RECORDING) is not None:
@@ -113,10 +113,10 @@ def has_muted(turn: Turn, number: int, *, is_muted: bool) -> None:
 
 
 def has_ended(turn: Turn, event: RecordingEnded) -> None:
-    """The recorder has handed over all of a take."""
+    """The recorder has passed on all of a take."""
     take = turn.take(event.take, Stage.RECORDING, Stage.ENDING)
     if take is None:
-        return  # cancelled before
+        return  # cancelled earlier
     turn.settle(MUTED)  # a notice about the whole take replaces it
     if event.cause is EndCause.DEVICE_LOST:
         hint = (
@@ -160,7 +160,7 @@ def cancel(turn: Turn, take: Take) -> None:
 
 
 def deadline_s(turn: Turn, take: Take) -> float | None:
-    """When the recording of ``take`` must end by itself, or be taken as ended."""
+    """When the recording of ``take`` must end, or counts as ended."""
     if take.stage is Stage.ENDING:
         return take.since_s + ENDING_S
     if take.stage is not Stage.RECORDING:
@@ -174,7 +174,7 @@ def deadline_s(turn: Turn, take: Take) -> float | None:
 
 
 def is_overdue(turn: Turn, take: Take) -> None:
-    """The deadline of ``take`` has come."""
+    """The deadline of ``take`` has passed."""
     if take.stage is Stage.ENDING:
         turn.notify(
             NoticeKind.MICROPHONE_LOST,

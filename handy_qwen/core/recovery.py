@@ -1,10 +1,10 @@
-"""What comes back: takes that an earlier session left behind, that failed, or that were cancelled.
+"""Takes that come back: left behind by an earlier session, failed, or cancelled.
 
     history --> unfinished --> REPLAYING --> TRANSCRIBING --> held, and offered
     RETRY, BRING_BACK    -->   REPLAYING --> TRANSCRIBING --> READY --> its window, if that has the focus
 
-A take spoken now goes first: one that is only being recovered is cancelled, and begins again later. A take
-begun in private cannot come back.
+A new take has priority: a take that is only being recovered is cancelled and restarted later. A take
+begun in private mode cannot come back.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from handy_qwen.core.view import NoticeKind
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message, messages
 
-REPLAYING_S = 60.0  # the longest wait for the sound of a take; a slow disk reads an hour of it in 10 s
+REPLAYING_S = 60.0  # the longest wait for the audio of a take; a slow disk reads an hour of it in 10 s
 TRANSCRIBING_S = 600.0
-"""The longest wait for a sign of life of the engine, not for a text: an hour of speech may take it hours.
-Between two signs it loads a model or reads a minute of sound; a slow machine needs some minutes for either.
+"""The longest wait for any progress of the engine, not for a text: an hour of speech may take it hours.
+Between two reports it loads a model or reads a minute of audio; a slow machine needs minutes for either.
 """
 NOTHING_HINT = Message("You haven't dictated anything since the app started, or the history was paused.")
 
 
 def has_recovered(turn: Turn, event: Recovered) -> None:
-    """The history has looked for what earlier sessions left behind."""
+    """The history has listed what earlier sessions left behind."""
     for entry in event.undelivered:
         _hold_entry(turn, entry)
     texts = dict.fromkeys([*turn.now.recent, *(entry.text for entry in event.recent if entry.text)])
@@ -42,7 +42,7 @@ def has_recovered(turn: Turn, event: Recovered) -> None:
 
 
 def _hold_entry(turn: Turn, entry: Entry) -> int:
-    """Let the text of ``entry`` wait. Returns the take that it is from now on."""
+    """Hold the text of ``entry``. Returns its new take."""
     number = turn.number_take()
     turn.do(effects.Adopt(number, entry.id))
     hold(turn, Take(number, Stage.READY, turn.at_s, turn.at_s, text=entry.text))
@@ -51,7 +51,7 @@ def _hold_entry(turn: Turn, entry: Entry) -> int:
 
 
 def was_recalled(turn: Turn, event: Recalled) -> None:
-    """The user has chosen an entry of the history: its text goes where the focus is now, or waits."""
+    """The user has chosen an entry of the history: insert its text into the focused window, or hold it."""
     entry = event.entry
     if event.is_sound:
         others = (one for one in turn.now.unfinished if one.id != entry.id)
@@ -70,13 +70,13 @@ def was_recalled(turn: Turn, event: Recalled) -> None:
 
 
 def was_kept(turn: Turn, event: Kept) -> None:
-    """A take has its entry in the history, though it may have left the cycle by now."""
+    """A take is stored in the history, though it may have left the cycle by now."""
     turn.note_entry(event.take, event.entry)
     turn.tell_kept(event.take)
 
 
 def recover_next(turn: Turn) -> None:
-    """Begin to transcribe what an earlier session left behind, if nothing else is to be done."""
+    """Start transcribing what an earlier session left behind, if the engine is free."""
     now = turn.now
     has_had_model = bool(now.choices.languages)
     if not now.unfinished or now.takes or now.is_loading or not has_had_model:
@@ -93,7 +93,7 @@ def recover_next(turn: Turn) -> None:
 
 
 def make_way(turn: Turn) -> None:
-    """A take is spoken now: what is only being recovered begins again when it is done."""
+    """A new take begins: restart what is being recovered after it."""
     for take in turn.now.takes:
         if take.is_recovered:
             turn.do(effects.CancelTranscription(take.number), effects.KeepCancellation(take.number))
@@ -104,7 +104,7 @@ def make_way(turn: Turn) -> None:
 
 
 def retry(turn: Turn) -> None:
-    """Transcribe once more what failed last, or else the last take."""
+    """Transcribe again what failed last, or else the last take."""
     now = turn.now
     if now.failed is not None and now.entry_of(now.failed):
         turn.set(failed=None)
@@ -129,7 +129,7 @@ def bring_back(turn: Turn) -> None:
 
 
 def _replay(turn: Turn, past: Take, entry: int) -> None:
-    """Open a new take for ``past``, with the sound of ``entry``."""
+    """Open a new take for ``past``, with the audio of ``entry``."""
     take = Take(
         turn.number_take(),
         Stage.REPLAYING,
@@ -151,7 +151,7 @@ def _replay(turn: Turn, past: Take, entry: int) -> None:
 
 
 def was_replayed(turn: Turn, event: Replayed) -> None:
-    """All the sound of a take has come from the history."""
+    """All audio of a take has come from the history."""
     take = turn.take(event.take, Stage.REPLAYING)
     if take is not None:
         turn.enter(take, Stage.TRANSCRIBING)
@@ -166,7 +166,7 @@ def is_not_replayed(turn: Turn, take: Take) -> None:
 
 
 def is_not_transcribed(turn: Turn, take: Take) -> None:
-    """The engine has given no sign of life for so long that the text will not come."""
+    """The engine has reported no progress for too long."""
     title = Message("The speech engine isn't responding.")
     kept_hint = Message(
         "The recording is saved. Quit and restart, then choose Transcribe last recording again."

@@ -1,4 +1,4 @@
-"""How the history is searched: what a search ignores, and where in a text its words are."""
+"""Full-text search in the history: what is ignored, and where the words are in a text."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ def fold(text: str | bytes) -> str:
         text = text.decode("utf-8", "replace")
     if text.isascii():
         return text.lower()
-    for _ in range(2):  # some capitals appear only when they are taken apart
+    for _ in range(2):  # some capitals appear only after decomposition
         text = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in text if not unicodedata.combining(char))
 
 
 def hits(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
-    """Where ``words`` are in ``text``: begin and end of each place, in order, none inside another."""
-    folded, places = "", []  # of each folded character, the place in ``text`` of what it was made of
+    """Where ``words`` are in ``text``: start and end of each match, in order, none inside another."""
+    folded, places = "", []  # for each folded character, the position of its source in ``text``
     for place, char in enumerate(text):
         plain = fold(char)
         folded += plain
@@ -35,7 +35,7 @@ def hits(text: str, words: Iterable[str]) -> list[tuple[int, int]]:
 
 
 def _joined(found: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """``found``, ordered, with what overlaps or adjoins as one."""
+    """``found``, ordered, with overlapping and adjacent ranges merged."""
     joined: list[tuple[int, int]] = []
     for begin, end in found:
         if joined and begin <= joined[-1][1]:

@@ -1,4 +1,4 @@
-"""The memory of the dictation cycle: one immutable value, the turn that makes the next one, and its view.
+"""The state of the dictation cycle: one immutable value, the turn that makes the next one, and its view.
 
 A take goes through these stages and then leaves ``Dictation.takes``, once, as delivered, empty,
 cancelled or failed:
@@ -34,17 +34,17 @@ from handy_qwen.core.view import CLIPBOARD, ESCAPE, SETTINGS, Choices, Notice, N
 from handy_qwen.message import Message
 
 NOTICE_S = 6.0  # how long a passing notice is shown
-_REMEDIES = {  # unless a notice brings its own
+_REMEDIES = {  # unless a notice has its own
     NoticeKind.HELD: Remedy.PASTE,
     NoticeKind.DEAD_MICROPHONE: Remedy.SETTINGS,
     NoticeKind.MICROPHONE_LOST: Remedy.SETTINGS,
 }
 NO_PROFILE = Profile("")
-RECENT = 10  # texts kept in memory for the menu
+RECENT = 10  # texts kept for the menu
 
 
 class Stage(enum.IntEnum):
-    """How far a take has come."""
+    """The stage of a take."""
 
     WAITING = enum.auto()
     RECORDING = enum.auto()
@@ -57,34 +57,34 @@ class Stage(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Take:
-    """One dictation on its way."""
+    """A dictation in progress."""
 
     number: int
     stage: Stage
     since_s: float  # when the stage began
     heard_s: float  # when something louder than the background was last heard
-    hotkey: int | None = None  # None: begun through tray or command line
+    hotkey: int | None = None  # None: begun through the tray or command line
     language: str = ""
     submit: Submit = Submit.OFF
-    is_to_end: bool = False  # of a WAITING take: the key came up already
-    is_again: bool = False  # no dictation, but a text to be inserted once more
-    is_recovered: bool = False  # an earlier session left it behind: its text is offered, not inserted
-    brings: tuple[int, ...] = ()  # takes whose texts, held until now, are inserted with its own
+    is_to_end: bool = False  # of a WAITING take: the key is already up
+    is_again: bool = False  # not a dictation, but a text inserted again
+    is_recovered: bool = False  # left behind by an earlier session: its text is offered, not inserted
+    brings: tuple[int, ...] = ()  # takes whose held texts are inserted with its own
     device: str = ""
-    profile: Profile = NO_PROFILE  # of the program it is for
+    profile: Profile = NO_PROFILE  # of the target program
     target: Target = field(default_factory=Target)
-    focus_by_s: float | None = None  # until when ``target`` may still be reported; None: it is known
-    seen_s: float = math.inf  # when it was seen what its text continues; inf: it was not
-    otherwise: str = field(default="", repr=False)  # its text, if that has changed since
+    focus_by_s: float | None = None  # deadline for the report of ``target``; None: it is known
+    seen_s: float = math.inf  # when the text around the cursor was read; inf: it was not
+    otherwise: str = field(default="", repr=False)  # its text, if that context has changed since
     committed: str = field(default="", repr=False)
     tentative: str = field(default="", repr=False)
     text: str = field(default="", repr=False)
-    unfilled: Transcribed | None = None  # waits for what its placeholders stand for
-    scratches: int = 0  # how often what was inserted before is to be taken back; see ``commands.Obeyed``
+    unfilled: Transcribed | None = None  # waits for the values of its placeholders
+    scratches: int = 0  # how often to delete what was inserted before; see ``commands.Obeyed``
     is_scratched_again: bool = False
     touched_s: float | None = None  # see FocusNoted
-    erased: str = field(default="", repr=False)  # of what was inserted before
-    leaves: tuple[Take, ...] = ()  # ``Dictation.there`` without what it takes back
+    erased: str = field(default="", repr=False)  # what is to be deleted of the texts before
+    leaves: tuple[Take, ...] = ()  # ``Dictation.there`` without what it deletes
 
     @property
     def is_open(self) -> bool:
@@ -98,16 +98,16 @@ class Take:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Whose text it is: its own number, and those of the takes that it brings along."""
+        """Its own number, and those of the takes whose texts it includes."""
         return (self.number, *self.brings)
 
 
 @dataclass(frozen=True, slots=True)
 class Dictation:
-    """The whole memory of the machine."""
+    """The whole state."""
 
-    were_hotkeys_answered: bool = False  # whether they work or not, or there are none
-    hotkeys_asked: tuple[Hotkey, ...] | None = None  # to be listened for; None once that is answered
+    were_hotkeys_answered: bool = False  # whether the hotkeys work is known, or there are none
+    hotkeys_asked: tuple[Hotkey, ...] | None = None  # requested; None once that is answered
     rules: Rules = field(default_factory=Rules)
     choices: Choices = field(default_factory=Choices)
     gestures: Gestures = field(default_factory=Gestures)
@@ -118,33 +118,33 @@ class Dictation:
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
     last_take: int = 0
     takes: tuple[Take, ...] = ()  # by number
-    held: tuple[Take, ...] = ()  # their texts wait: the window lost the focus, or is unknown; oldest first
+    held: tuple[Take, ...] = ()  # held texts: the window lost the focus, or is unknown; oldest first
     entries: Mapping[int, int] = field(default_factory=dict)  # of takes that may be needed -> in the history
     recent: tuple[str, ...] = field(default=(), repr=False)  # newest first
     heard: tuple[str, str] = field(default=("", ""), repr=False)  # see View
-    there: tuple[Take, ...] = ()  # whose texts are in a window, one behind the other and nothing between
+    there: tuple[Take, ...] = ()  # whose texts are in a window, one after the other with nothing between
     around: TextAroundNoted | None = None  # what the next text will continue, until it is inserted
-    application: str = ""  # that a take was begun for last
-    has_scratched: bool = False  # the last take did nothing but take back
+    application: str = ""  # target of the latest take
+    has_scratched: bool = False  # the last take consisted of "scratch that" alone
     unfinished: tuple[Entry, ...] = ()  # left behind by earlier sessions, to be transcribed; oldest first
-    cancelled: Take | None = None  # the last one that can be brought back
-    failed: Take | None = None  # the last one that can be tried again
+    cancelled: Take | None = None  # the last one that can be restored
+    failed: Take | None = None  # the last one that can be retried
     finished: Take | None = None  # the last one that got its text
     has_model: bool = False  # one is loaded
     is_loading: bool = False  # one is being loaded
-    engine_s: float = -math.inf  # when the engine last gave a sign of life
+    engine_s: float = -math.inf  # when the engine last reported progress
     notices: tuple[Notice, ...] = ()  # oldest first
     last_notice: int = 0
     is_escape_watched: bool = False
-    watched_lock: str = ""  # the key that would lock the take, while it is listened for
+    watched_lock: str = ""  # the key that would lock the take, while it is watched
     wake_at_s: float | None = None  # when the controller must post Ticked
 
     @property
     def is_key_injected(self) -> bool:
-        """Whether another program holds the key of the take being spoken.
+        """Whether another program holds the key of the take being recorded.
 
-        Inserting a text releases held modifiers, and would end that take; so texts wait. A key on a real
-        keyboard stays down whatever is sent: there nothing waits.
+        Inserting a text releases held modifiers and would end that take, so texts wait. A key on a real
+        keyboard stays down whatever is sent: no need to wait.
         """
         return self.gestures.press is not None and self.gestures.press.is_injected
 
@@ -154,12 +154,12 @@ class Dictation:
         return next((take for take in self.takes if take.is_open), None)
 
     def entry_of(self, take: Take | None) -> int:
-        """Where the history has ``take``; 0: nowhere, or not known yet."""
+        """The history's entry of ``take``; 0: none, or not known yet."""
         return self.entries.get(take.number, 0) if take is not None else 0
 
 
 class Turn:
-    """One step under way: the state so far and the effects gathered. Lives no longer than the step."""
+    """One step: the state so far and the effects collected. Lives no longer than the step."""
 
     def __init__(self, now: Dictation, at_s: float) -> None:
         self.before = now
@@ -172,21 +172,21 @@ class Turn:
         self.now = replace(self.now, **changes)  # type: ignore[arg-type]  # checked where the fields are
 
     def do(self, *effects: Effect) -> None:
-        """Ask for effects, after those asked for before."""
+        """Add effects."""
         self.effects += effects
 
     def take(self, number: int, *stages: Stage) -> Take | None:
-        """The take with this number, if it is still on its way, and in one of ``stages`` if there are any."""
+        """The take with this number, if it is in progress, and in one of ``stages`` if any are given."""
         found = next((take for take in self.now.takes if take.number == number), None)
         return found if found is not None and (not stages or found.stage in stages) else None
 
     def number_take(self) -> int:
-        """Count one more take and return its number."""
+        """Allocate the number of a new take."""
         self.set(last_take=self.now.last_take + 1)
         return self.now.last_take
 
     def put(self, take: Take) -> None:
-        """Store ``take``: in its place if its number is known, else as the last."""
+        """Store ``take``: in place if its number is known, else as the last."""
         if self.take(take.number) is None:
             self.set(takes=(*self.now.takes, take))
         else:
@@ -199,7 +199,7 @@ class Turn:
         return take
 
     def drop(self, take: Take) -> None:
-        """Remove a take that came to its end."""
+        """Remove a take that has ended."""
         self.set(takes=tuple(old for old in self.now.takes if old.number != take.number))
         if self.now.around is not None and self.now.around.take == take.number:
             self.set(around=None)
@@ -225,14 +225,14 @@ class Turn:
         remedy: Remedy | None = None,
         most_s: float = math.inf,
     ) -> None:
-        """Show a notice, instead of one that says the same.
+        """Show a notice, replacing one with the same text.
 
-        One with a subject (``lasting``) stays until ``settle`` is called for that, for ``most_s`` seconds at
-        most; so does one that repeats it, and for some seconds that is news. As soon as the history has
-        ``take``, which can be later on a slow disk, its hint is ``kept_hint``.
+        One with a subject (``lasting``) stays until ``settle`` is called for it, at most ``most_s`` seconds;
+        so does a repetition of it, which is news for some seconds. As soon as the history has ``take``, which
+        can be later on a slow disk, its hint becomes ``kept_hint``.
         """
         same = [one for one in self.now.notices if (one.kind, one.title) == (kind, title)]
-        if lasting:  # a state; what somebody ran into before stays news for its time
+        if lasting:  # a state; what the user ran into before stays news for its time
             told_until_s = max(
                 (one.news_until_s if one.is_lasting else one.until_s for one in same), default=0.0
             )
@@ -257,17 +257,17 @@ class Turn:
         self.set(notices=(*others, notice), last_notice=notice.number)
 
     def tell_kept(self, take: int) -> None:
-        """The history has ``take``: notices about it say so."""
+        """The history has ``take``: update notices about it."""
         notices = self.now.notices
         self.set(notices=tuple(replace(n, hint=n.kept_hint) if n.take == take else n for n in notices))
 
     def settle(self, subject: str) -> None:
-        """Take back the lasting notice about ``subject``: its cause is gone."""
+        """Remove the lasting notice about ``subject``: its cause is gone."""
         self.set(notices=tuple(one for one in self.now.notices if not subject or one.subject != subject))
 
 
 def view_of(now: Dictation) -> View:
-    """All that tray and overlay show of ``now``."""
+    """All that the tray and the overlay show of ``now``."""
     dictated = [take for take in now.takes if not take.is_again and not take.is_recovered]
     recorded = next((take for take in dictated if take.is_open), None)
     present = recorded or (dictated[-1] if dictated else None)
@@ -311,7 +311,7 @@ def _finish_keys(now: Dictation) -> tuple[str, ...]:
 
 
 def _real(now: Dictation) -> Choices:
-    """The choices, with the keys that the desktop has assigned instead of those that were wished for."""
+    """The choices, with the keys assigned by the desktop instead of the configured ones."""
     keys = now.desktop_keys
     return now.choices if keys is None else replace(now.choices, hotkeys=keys)
 

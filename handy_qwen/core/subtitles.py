@@ -1,13 +1,13 @@
-"""Subtitles of a text of which only the pauses are known, not the time of each word.
+"""Subtitles from the pauses in the speech: the time of each word is not known.
 
-    passage   ├──speech──┤   ├─speech─┤ ├──────speech──────┤
+    segment   ├──speech──┤   ├─speech─┤ ├──────speech──────┤
     text      Good morning.  Please send  the report to Anna.
     cues      └─── 1 ────┘   └────────────── 2 ────────────┘
 
-A passage's text is divided into cues at the ends of sentences, then at commas and words, until each fits on
-the screen. Each has its share of the speech by its length; it begins and ends at a pause if one is near.
+A segment's text is divided into cues at the ends of sentences, then at commas and words, until each fits on
+the screen. Each cue gets a share of the speech by its length and begins and ends at a pause if one is near.
 
-Source: two lines of 42 columns, up to 7 s: what the style guides of Netflix and the BBC ask for.
+Source: two lines of 42 columns and at most 7 s, as in the style guides of Netflix and the BBC.
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -26,13 +26,13 @@ from handy_qwen.message import Message
 NOTE = Message("The times come from the pauses in the speech, not from single words.")
 LINE_COLUMNS, LINES = 42, 2
 MOST_S, LEAST_S = 7.0, 1.0
-_NEAR_S = 1.2  # how far a pause may be from where the text should break
+_NEAR_S = 1.2  # how far a pause may be from the ideal break
 _SENTENCE = re.compile(
     r".+?(?:[.!?…؟।]+[\"'”’»)\]]*(?=\s)|[。！？]+[」』”’）]*|$)\s*",
     re.DOTALL,
 )
 _COMMAS = ",;:–—،؛、，；："
-_COMMA_COLUMNS = 14  # how much farther from the middle a break behind a comma may be
+_COMMA_COLUMNS = 14  # how much farther from the middle a break after a comma may be
 _CLOSING = "」』】》）、。，！？；："
 
 Spans = Sequence[tuple[float, float]]
@@ -40,18 +40,18 @@ Spans = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """What is shown from ``start_s`` to ``end_s``."""
+    """A subtitle shown from ``start_s`` to ``end_s``."""
 
     start_s: float
     end_s: float
     text: str
 
 
-def cues(passages: Iterable[tuple[str, Spans]]) -> list[Cue]:
-    """The cues of passages: text, and where its speech is in seconds, each at least once."""
+def cues(segments: Iterable[tuple[str, Spans]]) -> list[Cue]:
+    """The cues of segments: text, and the times of its speech in seconds, at least one each."""
     found: list[Cue] = []
-    for text, speech in passages:
-        found += _of_passage(" ".join(text.split()), speech)
+    for text, speech in segments:
+        found += _of_segment(" ".join(text.split()), speech)
     return [
         Cue(one.start_s, _long_enough(one, after.start_s if after else None), one.text)
         for one, after in zip(found, [*found, None][1:], strict=True)
@@ -59,7 +59,7 @@ def cues(passages: Iterable[tuple[str, Spans]]) -> list[Cue]:
 
 
 def srt(found: Sequence[Cue]) -> str:
-    """As a file for SubRip, which every player reads."""
+    """In SubRip format, which every player reads."""
     return "\n".join(
         f"{number}\n{_clock(one.start_s, ',')} --> {_clock(one.end_s, ',')}\n{_lines(one.text)}\n"
         for number, one in enumerate(found, 1)
@@ -67,7 +67,7 @@ def srt(found: Sequence[Cue]) -> str:
 
 
 def vtt(found: Sequence[Cue]) -> str:
-    """As WebVTT, for browsers."""
+    """In WebVTT format, for browsers."""
     shown = "".join(
         f"\n{_clock(one.start_s, '.')} --> {_clock(one.end_s, '.')}\n{_escaped(_lines(one.text))}\n"
         for one in found
@@ -75,7 +75,7 @@ def vtt(found: Sequence[Cue]) -> str:
     return f"WEBVTT\n\nNOTE {NOTE}\n{shown}"
 
 
-def _of_passage(text: str, speech: Spans) -> list[Cue]:
+def _of_segment(text: str, speech: Spans) -> list[Cue]:
     if not text:
         return []
     spoken_s = sum(end - start for start, end in speech)
@@ -102,7 +102,7 @@ def _of_passage(text: str, speech: Spans) -> list[Cue]:
 
 
 def _breaks(wanted_s: Iterable[float], speech: Spans) -> list[tuple[float, float]]:
-    """Where each cue but the last ends and the next begins, given how much speech there is before."""
+    """Where each cue but the last ends and the next begins, given the amount of speech before the break."""
     spoken = list(accumulate(end - start for start, end in speech))
     pauses = list(zip(spoken, pairwise(speech), strict=False))
     found: list[tuple[float, float]] = []
@@ -115,14 +115,14 @@ def _breaks(wanted_s: Iterable[float], speech: Spans) -> list[tuple[float, float
             last_s = before_s
         else:
             last_s = max(last_s, at_s)
-            # At a pause as much speech is over before it as behind it, where the cue before may begin.
+            # At a pause, as much speech is over before as after it; the next cue may begin after it.
             when_s = max(_when(last_s, speech), found[-1][1] if found else 0.0)
             found.append((when_s, when_s))
     return found
 
 
 def _when(spoken_s: float, speech: Spans) -> float:
-    """The time at which so much speech is over."""
+    """The time at which this much speech is over."""
     for start, end in speech:
         if spoken_s <= end - start:
             return start + spoken_s
@@ -131,7 +131,7 @@ def _when(spoken_s: float, speech: Spans) -> float:
 
 
 def _divided(text: str, fits: Callable[[str], bool]) -> list[str]:
-    """``text`` in pieces that fit, as long as it has a place to break at."""
+    """``text`` in pieces that fit, as long as there is a place to break."""
     if fits(text):
         return [text]
     places = [place for place in range(1, len(text)) if _may_break(text, place)]
@@ -156,7 +156,7 @@ def _may_break(text: str, place: int) -> bool:
 
 
 def columns(text: str) -> int:
-    """How wide ``text`` is: Chinese and Japanese characters count twice, marks above others not at all."""
+    """The width of ``text``: Chinese and Japanese characters count twice, combining marks not at all."""
     return sum(
         0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1
         for char in text
@@ -164,7 +164,7 @@ def columns(text: str) -> int:
 
 
 def _long_enough(one: Cue, until_s: float | None) -> float:
-    """The end of ``one``, later if it is too short to be read and the next leaves room."""
+    """``one``, shown longer if it is too short to read and there is time before the next."""
     wanted_s = max(one.end_s, one.start_s + LEAST_S)
     return wanted_s if until_s is None else max(one.start_s, min(wanted_s, until_s))
 

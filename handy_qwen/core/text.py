@@ -1,21 +1,21 @@
 """What happens to a transcript before it is inserted: ``clean``, then ``fit`` to the text before it.
 
-    transcript --commands--> --fillers out--> --replacements--> cleaned --space, small letter--> inserted
+    transcript --commands--> --fillers--> --replacements--> cleaned --spacing, capital--> inserted
 
 ``clean`` knows the transcript alone; ``fit`` also the text inserted before it into the same window. Both
-return NFC, in which letters with accents are one character each where there is one, and no control
-characters but line breaks and tabs.
+return NFC, so that accented letters are single characters where possible, and no control characters but
+line breaks and tabs.
 
 The model writes spoken commands as words of a sentence: "Hello, comma, how are you?" A replacement that
 writes punctuation or a line break therefore replaces the punctuation around the command as well, and what
-follows gets its space and its capital. Everything else that a replacement writes is left as the user wrote
-it. All replacements look at what the model wrote, none at what another has written; where two would replace
-the same words, the longer match wins, and of equals the first. There may be thousands: only those whose
-letters are in the text are searched for.
+follows gets its space and its capital. Other replacements are inserted exactly as the user wrote them. All
+replacements apply to what the model wrote, none to the output of another; where two match the same words,
+the longer match wins, then the first. There may be thousands: only those whose letters are in the text are
+searched for.
 
 The user's regular expressions run in the library ``regex``: Python's own cannot be stopped, and one
-careless pattern ("(a+)+b") would keep the program busy for hours. One that takes longer than
-``PATTERN_S``, or writes more than ``PATTERN_CHARACTERS``, is left out.
+careless pattern ("(a+)+b") would hang the program for hours. A pattern that takes longer than
+``PATTERN_S``, or writes more than ``PATTERN_CHARACTERS``, is skipped.
 """
 
 # ruff: noqa: RUF001  the punctuation of many scripts is the subject
@@ -57,18 +57,18 @@ if TYPE_CHECKING:
 
 
 PATTERN_S = 0.2  # for one regular expression on one text; a sound one needs a thousandth of it
-MOST_SLOW, HASTY_S = 2, 0.01  # after so many slow ones in a text, each of the others has only so long
+MOST_SLOW, HASTY_S = 2, 0.01  # after this many slow ones in a text, each of the others has only this long
 PATTERN_CHARACTERS = 1_000_000
 
 PLACEHOLDERS = ("date", "time", "clipboard")
-"""In braces, they stand for something in what is written for words said by themselves."""
+"""Names in braces that are filled in when the words are spoken by themselves."""
 _PLACEHOLDER = re.compile("{(" + "|".join(PLACEHOLDERS) + ")}")
 TAIL = 400
-"""How many characters before a text decide about its space and its capital."""
+"""How many characters before a text determine its space and its capital."""
 _LINE_BREAK = re.compile(r"\r\n?|[\x0b\x0c\x85\u2028\u2029]")
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 _SAME = str.maketrans("İı’", "ii'")
-_UNBROKEN = re.compile(  # places inside numbers, e-mail addresses, "don't" and Hebrew acronyms
+_UNBROKEN = re.compile(  # positions inside numbers, e-mail addresses, "don't" and Hebrew acronyms
     r"""(?<=\d)[.,:]\d|(?<=\d[.,:])\d|(?<=\w)@\w|(?<=\w@)\w|(?<=[nN])['’][tT]\b"""
     """|(?<=[א-ת])["״][א-ת]|(?<=[א-ת]["״])[א-ת]"""
 )
@@ -82,35 +82,35 @@ class Replacement:
 
     A plain ``heard`` matches whole words only; Korean ones may have particles if ``written`` has words, and
     scripts without spaces have no word boundaries. Arabic and Hebrew prefixes count as part of the word: a
-    letter such as ``ב`` may as well be the first of another word. ``written`` is used as it is; only if all
-    of it is lower case does it get a capital where ``heard`` had one at the start of a sentence ("Btw" gives
-    "By the way"). With ``is_regex`` both are Python's, and ``written`` may refer to groups. With
-    ``is_alone``, ``written`` may have the ``PLACEHOLDERS``.
+    letter such as ``ב`` may as well be the first of another word. ``written`` is used as it is; only if it is
+    all lower case does it get a capital where ``heard`` had one at the start of a sentence ("Btw" gives "By
+    the way"). With ``is_regex`` both are Python's, and ``written`` may refer to groups. With ``is_alone``,
+    ``written`` may have the ``PLACEHOLDERS``.
     """
 
     heard: str
     written: str
     is_regex: bool = False
     is_case_sensitive: bool = False
-    # Only where it is said by itself, between pauses; see ``commands.stands_apart``. One that is all of
-    # a sentence takes the place of its full stop as well.
+    # Only if spoken by itself, between pauses; see ``commands.stands_apart``. If it is a whole sentence,
+    # its full stop is replaced as well.
     is_alone: bool = False
 
 
 @dataclass(frozen=True)
 class TextRules:
-    """The user's choices about the text."""
+    """The user's settings for the text."""
 
     replacements: tuple[Replacement, ...] = ()
     is_without_fillers: bool = False
     has_trailing_space: bool = False
-    is_fitted: bool = True  # spacing and capital follow the text inserted before
-    custom_words: tuple[str, ...] = ()  # keep their capitals, or their small letters
-    commands: frozenset[Command] = frozenset()  # that are listened for ...
+    is_fitted: bool = True  # spacing and capital depend on the text inserted before
+    custom_words: tuple[str, ...] = ()  # words that keep their case
+    commands: frozenset[Command] = frozenset()  # enabled commands ...
     commands_not_in: tuple[str, ...] = ()  # ... but in these languages
 
     def commands_in(self, language: str) -> frozenset[Command]:
-        """The commands that are listened for where ``language`` is spoken."""
+        """The enabled commands for ``language``."""
         is_off = bool({language, written_as(language)} & {*self.commands_not_in})
         return frozenset() if is_off else self.commands
 
@@ -119,11 +119,11 @@ class TextRules:
         return _begins_with_one(text, self._custom)
 
     def has_own(self, text: str) -> bool:
-        """Whether ``text`` begins with what the user has spelled: a custom word, or what is written."""
+        """Whether ``text`` begins with the user's own spelling: a custom word or a replacement's text."""
         return self.has_custom(text) or _begins_with_one(text, self._written)
 
     def replacements_in(self, text: str) -> list[Replacement]:
-        """Those that may apply to ``text``: a plain one only if the longest part of ``heard`` is in it."""
+        """Replacements that may match ``text``: plain ones only if the longest part of ``heard`` is in it."""
         folded = _folded(text)
         return [one for key, one in self._keyed if key in folded]
 
@@ -150,7 +150,7 @@ def clean(
     language: str,
     on_slow: Callable[[Replacement], None] = lambda _: None,
 ) -> str:
-    """The text of ``heard``, where what a command asks for besides cannot be done."""
+    """The text of ``heard``, where the actions that commands request are not possible."""
     return heard(text, rules, language, on_slow).text
 
 
@@ -161,17 +161,17 @@ def heard(
     on_slow: Callable[[Replacement], None] = lambda _: None,
     values: Mapping[str, str] = MappingProxyType({}),
 ) -> Obeyed:
-    """Apply spoken commands, fillers and replacements to a transcript.
+    """Apply spoken commands, filler removal and replacements to a transcript.
 
     Args:
         text: What the model wrote.
         rules: The user's choices.
         language: English name of what was spoken.
-        on_slow: Called for each regular expression that was left out because it took too long.
-        values: What the ``PLACEHOLDERS`` stand for; one that is missing stays as it is.
+        on_slow: Called for each regular expression that was skipped because it took too long.
+        values: Values of the ``PLACEHOLDERS``; a missing one is left as it is.
 
     Raises:
-        regex.error: A replacement's pattern is invalid; ``pattern_error`` finds that beforehand.
+        regex.error: A replacement's pattern is invalid; ``pattern_error`` detects that beforehand.
     """
     wanted = rules.commands_in(language)
     obeyed = obey(_plain(text).strip(), language, wanted)
@@ -194,7 +194,7 @@ def heard(
 
 
 def placeholders_in(text: str, rules: TextRules) -> frozenset[str]:
-    """Those of the ``PLACEHOLDERS`` that are needed for the transcript ``text``."""
+    """The ``PLACEHOLDERS`` needed for the transcript ``text``."""
     text = _plain(text).strip()
     alone = [one for one in rules.replacements_in(text) if one.is_alone and not one.is_regex]
     return frozenset(
@@ -209,26 +209,26 @@ def pattern_error(replacement: Replacement) -> str:
     """What is wrong with a replacement's regular expression; "" if nothing is."""
     if not replacement.is_regex:
         return ""
-    import regex  # for the few who use it
+    import regex  # few users need it
 
     try:
         re.compile(replacement.heard).sub(replacement.written, "")  # looks at both, and at once
         _users_pattern(replacement)
-    except (re.error, regex.error, IndexError) as exc:  # IndexError: a group of that name is not there
+    except (re.error, regex.error, IndexError) as exc:  # IndexError: no group of that name
         return str(exc)
     return ""
 
 
 def fit(text: str, rules: TextRules, previous: str | None, language: str, following: str = "") -> str:
-    """Make ``text`` continue what is before it, and keep apart from what follows.
+    """Fit ``text`` to what is before and after the cursor.
 
     Args:
         text: What ``clean`` made.
         rules: The user's choices.
-        previous: What stands before the cursor, or was last inserted into the same window; None if that is
-            unknown or long ago.
+        previous: The text before the cursor, or inserted last into the same window; None if unknown or long
+            ago.
         language: English name of what was spoken.
-        following: What stands behind the cursor; "" if that is nothing, or unknown.
+        following: The text after the cursor; "" if there is none or it is unknown.
     """
     text = _plain(text)
     if rules.is_fitted and previous:
@@ -245,7 +245,7 @@ def fit(text: str, rules: TextRules, previous: str | None, language: str, follow
 def _begins_with_one(text: str, words: tuple[str, ...]) -> bool:
     return (
         text.startswith(words)
-        and any(  # of thousands hardly ever one is there
+        and any(  # with thousands of words, usually none is
             text.startswith(word) and not is_of_word(text[len(word) : len(word) + 1] or " ") for word in words
         )
     )
@@ -256,17 +256,17 @@ def _spelled(words: Iterable[str]) -> tuple[str, ...]:
 
 
 def _plain(text: str) -> str:
-    """``text`` in NFC, with one kind of line break, and without other control characters but tabs."""
+    """``text`` in NFC, with one kind of line break and no other control characters but tabs."""
     return unicodedata.normalize("NFC", _CONTROL.sub("", _LINE_BREAK.sub("\n", text)))
 
 
 def one_line(text: str) -> str:
-    """``text`` in NFC, without control characters, each run of white space being one space."""
+    """``text`` in NFC, without control characters, with single spaces."""
     return " ".join(_plain(text).split())
 
 
 def _folded(text: str) -> str:
-    """``text`` such that what ``re.IGNORECASE`` takes for the same is the same."""
+    """``text`` folded the way ``re.IGNORECASE`` compares it."""
     return text.translate(_SAME).casefold()
 
 
@@ -275,7 +275,7 @@ def _folded(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Text from ``start`` to ``end`` is to become ``written``."""
+    """``written`` replaces the text from ``start`` to ``end``."""
 
     start: int
     end: int
@@ -292,14 +292,14 @@ def _pattern(replacement: Replacement) -> re.Pattern[str]:
 
 @lru_cache(maxsize=4096)
 def _users_pattern(replacement: Replacement) -> regex.Pattern[str]:
-    import regex  # for the few who use it
+    import regex  # few users need it
 
     heard = unicodedata.normalize("NFC", replacement.heard)
     return regex.compile(heard, 0 if replacement.is_case_sensitive else regex.IGNORECASE)
 
 
 def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) -> Iterable[_Found]:
-    """Where ``replacement`` applies, in order.
+    """Where ``replacement`` matches, in order.
 
     Raises:
         TimeoutError: The pattern takes longer, or writes too much.
@@ -313,7 +313,7 @@ def _matches(text: str, replacement: Replacement, timeout_s: float = PATTERN_S) 
 def _snippets(
     text: str, found: Iterable[_Found], breaks: Iterable[_Found], values: Mapping[str, str]
 ) -> Iterator[_Found]:
-    """``found`` with ``values`` for placeholders; one that is a whole sentence with its full stop."""
+    """``found`` with ``values`` for placeholders; a whole sentence includes its full stop."""
     ends = {each.end for each in breaks}
     for one in found:
         before, stops = text[: one.start].rstrip(_BLANKS + COMMAS), _SENTENCE_STOPS.match(text, one.end)
@@ -324,7 +324,7 @@ def _snippets(
 
 
 def _apart(found: list[_Found]) -> list[_Found]:
-    """Those of ``found`` that share no text, in order: of two that do the longer, of equals the first."""
+    """The non-overlapping ones of ``found``, in order: of two that overlap the longer, then the first."""
     apart: list[_Found] = []
     for one in sorted(found, key=lambda one: one.start - one.end):
         at = bisect(apart, _place(one), key=_place)
@@ -339,7 +339,7 @@ def _place(found: _Found) -> tuple[int, int]:
 
 def _word_matches(text: str, replacement: Replacement, _timeout_s: float) -> Iterator[_Found]:
     pattern, written, at = _pattern(replacement), _plain(replacement.written), 0
-    may_have_particle = any(map(is_of_word, written))  # none belongs to a comma
+    may_have_particle = any(map(is_of_word, written))  # a comma has no particles
     while (match := pattern.search(text, at)) is not None:
         is_whole = _is_whole(text, *match.span(), may_have_particle=may_have_particle)
         if is_whole:
@@ -360,13 +360,13 @@ def _pattern_matches(text: str, replacement: Replacement, timeout_s: float) -> l
             raise TimeoutError
         return ""
 
-    # ``concurrent``: the microphone's callback goes on meanwhile.
+    # ``concurrent``: the microphone's callback keeps running.
     _users_pattern(replacement).sub(note, text, timeout=timeout_s, concurrent=True)
     return found
 
 
 def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bool:
-    """Whether no letter or mark beside ``text[start:end]`` belongs to its first or last word."""
+    """Whether ``text[start:end]`` begins and ends at word boundaries."""
     first, last, before, after = text[start], text[end - 1], text[start - 1 : start], text[end : end + 1]
     if any(_UNBROKEN.match(text, at) for at in (start, end)):
         return False
@@ -386,7 +386,7 @@ def _is_whole(text: str, start: int, end: int, *, may_have_particle: bool) -> bo
 
 
 def _fillers(text: str, rules: TextRules, language: str) -> list[_Found]:
-    """The hesitations in ``text`` that are neither the user's own words nor part of what is replaced."""
+    """The hesitations in ``text`` that are neither the user's words nor part of a replacement."""
     found = [
         _Found(start, end, "")
         for start, end in hesitations_in(text, language)
@@ -406,9 +406,9 @@ _WHITE = _BLANKS + "\t\n"
 _DASHES = "-–—―"
 _ASKING = {*"?!？！؟"}
 _SMALL_AFTER_GREETING = ("German", "Polish", "Czech", "Russian", "Italian", "Hungarian", "Finnish", "Greek")
-"""Where a letter goes on with a small letter in the line below "Dear Anna,"."""
+"""Languages in which a letter continues in lower case below "Dear Anna,"."""
 _SIGNS = frozenset(STOPS + OPENS + CLOSES + QUOTES + _DASHES)
-_DUTCH_SHORT = re.compile(r"['’][^\W\d_]\b(?!['’])")  # 't for "het": it is the next word that has a capital
+_DUTCH_SHORT = re.compile(r"['’][^\W\d_]\b(?!['’])")  # 't for "het": the next word has the capital
 _BLANK_RUN = re.compile(r"[^\S\n]*")
 _UNSPACED_STOPS = "、。，！？；：｡､．"
 _STOP_RUN = re.compile(
@@ -418,18 +418,18 @@ _COMMA_RUN = re.compile(rf"[^\S\n]*(?:[{COMMAS}]+(?=\s|\Z)|[、，､]+)")
 
 
 class _Rewriting:
-    """Puts what is written in the place of what was found. Used once."""
+    """Replaces what was found with what is to be written. Used once."""
 
     def __init__(self, rules: TextRules, language: str) -> None:
         self._rules = rules
         self._language = language
         self._pieces: list[tuple[str, bool]] = []  # (text, whether a replacement wrote it)
-        self._tail = ""  # the end of them, as much as matters
-        self._owes_gap = False  # spaces were taken away, and what comes next decides which belong there
+        self._tail = ""  # the last characters of them
+        self._owes_gap = False  # spaces were removed; what comes next decides which belong there
         self._owes_capital = False
 
     def rewritten(self, text: str, found: list[_Found]) -> str:
-        """``text`` with all of ``found``, which are in order and apart from each other, in place."""
+        """``text`` with all of ``found``, which are in order and do not overlap, replaced."""
         at, end = 0, len(text.rstrip())
         limits = [*(one.start for one in found[1:]), len(text)]
         for one, limit in zip(found, limits, strict=False):
@@ -444,7 +444,7 @@ class _Rewriting:
         return "".join(pieces)
 
     def _replace(self, heard: str, after: str, written: str, *, is_last: bool) -> int:
-        """Write ``written`` instead of ``heard``. Returns how much of ``after`` it takes the place of."""
+        """Write ``written`` instead of ``heard``. Returns how much of ``after`` it replaces."""
         before = self._tail
         fits_left = (
             bool(heard.strip()) and not heard[0].isspace() and (self._owes_gap or _is_free_left(before))
@@ -474,7 +474,7 @@ class _Rewriting:
         return self._taken(heard, written, before, after, is_sign=is_sign)
 
     def _make_room(self, heard: str, written: str, *, is_sign: bool) -> None:
-        """Take away what the model put before a spoken sign."""
+        """Remove what the model put before a spoken punctuation mark."""
         sign = written.lstrip(_BLANKS)
         if sign[0] in "\n\t":
             self._trim(_BLANKS + COMMAS)
@@ -488,13 +488,13 @@ class _Rewriting:
             self._owes_gap = True
 
     def _is_abbreviated(self, heard: str) -> bool:
-        """Whether the full stop at the end is no end of a sentence: the model went on with a small letter."""
+        """Whether the full stop is not the end of a sentence: the model continued in lower case."""
         if not self._tail.endswith(".") or self._tail.endswith(".."):
             return False
         return heard[:1].islower() or ABBREVIATION.search(self._tail) is not None
 
     def _taken(self, heard: str, written: str, before: str, after: str, *, is_sign: bool) -> int:
-        """How much of ``after`` the model put there because of a spoken sign, with the spaces behind it."""
+        """How much of ``after`` the model added because of a spoken mark, with the spaces after it."""
         sign = written.rstrip(_BLANKS)
         last, whole = sign[-1], before + sign
         run: re.Match[str] | None = None
@@ -511,7 +511,7 @@ class _Rewriting:
             if is_closing:  # “Why?” he asked
                 self._owes_capital = self._owes_capital and whole.rstrip(CLOSES + QUOTES)[-1:] not in _ASKING
             elif last in STOPS:
-                is_spoken = any(map(is_of_word, heard))  # a mark of the model's has its capital or none
+                is_spoken = any(map(is_of_word, heard))  # the model's own mark already determined the capital
                 self._owes_capital = is_spoken and is_end and not whole.endswith(("…", ".."))
         elif sign == written:
             is_pair = last in STOPS and re.match(rf"[{re.escape(STOPS)}](?![{re.escape(STOPS)}])", after)
@@ -519,7 +519,7 @@ class _Rewriting:
         return _blanks_after(after, run.end() if run else 0)
 
     def _remove(self, heard: str, after: str, *, is_last: bool) -> int:
-        """Write nothing: a comma goes as well, and the next word may begin the sentence."""
+        """Write nothing: also remove a comma, and let the next word begin the sentence."""
         self._trim(_BLANKS)
         before = self._tail
         comma, stop = _COMMA_RUN.match(after), _STOP_RUN.match(after)
@@ -561,7 +561,7 @@ class _Rewriting:
         return text[: len(text) - len(word)] + large(word, self._language)
 
     def _trim(self, characters: str) -> None:
-        """Take ``characters`` away from the end, as far as no replacement wrote them."""
+        """Remove ``characters`` from the end, except what a replacement wrote."""
         while self._pieces and not self._pieces[-1][1]:
             piece = self._pieces.pop()[0]
             kept = piece.rstrip(characters)
@@ -573,7 +573,7 @@ class _Rewriting:
             self._tail = self._end()
 
     def _end(self) -> str:
-        """The last characters so far, as many as matter."""
+        """The last characters so far."""
         found: list[str] = []
         missing = TAIL
         for piece, _ in reversed(self._pieces):

@@ -1,4 +1,4 @@
-"""The words that the dictation cycle shares with the rest of the program."""
+"""Types that the dictation cycle shares with the rest of the program."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from handy_qwen.errors import HandyError
 
-if TYPE_CHECKING:  # for the types only: core must load without numpy, the command line without ``text``
+if TYPE_CHECKING:  # type hints only: core must load without numpy, the command line without ``text``
     import numpy as np
     import numpy.typing as npt
 
     from handy_qwen.core.text import TextRules
 
 RATE_HZ = 16_000
-"""The sample rate of all sound that goes from one part to another."""
+"""The sample rate of all audio inside the program."""
 
 Samples: TypeAlias = "npt.NDArray[np.float32]"
 """Mono audio. Shape (n,), float32 in [-1, 1], 16 kHz."""
@@ -24,16 +24,16 @@ Samples: TypeAlias = "npt.NDArray[np.float32]"
 
 @dataclass(frozen=True, slots=True)
 class Hotkey:
-    """One key or chord that the user dictates with."""
+    """A key or chord to dictate with."""
 
-    chord: str  # "Right Ctrl", "F9", "Ctrl+Alt+D": names joined by "+"; "ctrl_r" and "f9" will do as well
+    chord: str  # "Right Ctrl", "F9", "Ctrl+Alt+D": names joined by "+"; also "ctrl_r", "f9"
     language: str = ""  # English name, or "auto" to detect it; empty: the language of the settings
-    submit: Submit | None = None  # None: that of the settings
+    submit: Submit | None = None  # None: as in the settings
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What is different in some programs. What is empty, or None, is as in the settings."""
+    """Settings for certain programs. What is empty, or None, is as in the settings."""
 
     name: str
     programs: tuple[str, ...] = ()  # as ``Target.application`` has them; see ``profiles.profile_of``
@@ -45,7 +45,7 @@ class Profile:
 
 
 class Mode(enum.StrEnum):
-    """How the hotkeys work."""
+    """How hotkeys start and stop a take."""
 
     AUTO = "auto"
     HOLD = "hold"
@@ -53,7 +53,7 @@ class Mode(enum.StrEnum):
 
 
 class LockKey(enum.StrEnum):
-    """The key that makes a take hands-free, pressed while the hotkey is held."""
+    """The key that makes a take hands-free when pressed while the hotkey is held."""
 
     SPACE = "space"
     TAB = "tab"
@@ -62,12 +62,12 @@ class LockKey(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The times that tell one gesture from another."""
+    """The time limits that distinguish gestures."""
 
     hold_s: float = 0.3  # a press at least this long was held, a shorter one was a tap
-    double_tap_s: float = 0.35  # the longest pause between two taps that belong together
+    double_tap_s: float = 0.35  # the longest pause between the taps of a double tap
     join_s: float = 1.0  # a take at least this old is not cancelled by a key that joins its hotkey
-    bounce_s: float = 0.03  # a key that comes up and goes down again within this time never came up
+    bounce_s: float = 0.03  # a release followed by a press within this time is ignored
 
 
 class KeyPermission(enum.Enum):
@@ -81,12 +81,12 @@ class KeyPermission(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyOffer:
-    """A key that the desktop itself can bind to the program, where programs get none.
+    """A key that the desktop can bind to the program where programs cannot register keys.
 
     Attributes:
         where: What would be changed, for people: "~/.config/niri/config.kdl".
         lines: What would be added.
-        is_bound: Whether it has been.
+        is_bound: Whether it is bound.
     """
 
     where: str
@@ -95,19 +95,19 @@ class KeyOffer:
 
 
 class CaptureStep(enum.Enum):
-    """What is heard of the keys of a new hotkey. After the last four nothing more follows."""
+    """A step in recording a new hotkey. After the last four nothing more follows."""
 
     HOLDING = enum.auto()  # these keys are down; more may come
-    NAMELESS = enum.auto()  # a key went down that cannot be named, and so is no hotkey
-    CHOSEN = enum.auto()  # the keys were let go
+    NAMELESS = enum.auto()  # a key that has no name cannot be a hotkey
+    CHOSEN = enum.auto()  # the keys were released
     CLEARED = enum.auto()  # Backspace alone
-    OVER = enum.auto()  # Escape alone, nothing for too long, or the listener ended
-    FAILED = enum.auto()  # this desktop does not show keys to a program; ``error`` says more
+    OVER = enum.auto()  # Escape alone, a timeout, or the listener ended
+    FAILED = enum.auto()  # the desktop does not show keys to programs; ``error`` says more
 
 
 @dataclass(frozen=True, slots=True)
 class Captured:
-    """One step of a new hotkey's keys.
+    """A step in recording the keys of a new hotkey.
 
     Attributes:
         step: What happened.
@@ -127,7 +127,7 @@ class Captured:
 
 
 OnCaptured = Callable[[Captured], None]
-"""Hears each step. Called on a thread of the listener's; must neither block nor raise."""
+"""Gets each step. Called on a thread of the listener; must neither block nor raise."""
 
 
 class Overlay(enum.StrEnum):
@@ -139,7 +139,7 @@ class Overlay(enum.StrEnum):
 
 
 class LiveMode(enum.StrEnum):
-    """How much is transcribed while the user still speaks, from most to least."""
+    """How much is transcribed while the user speaks, from most to least."""
 
     FULL = "full"
     FINAL_WINDOWS_ONLY = "final_windows_only"  # no drafts, hence no previews
@@ -176,13 +176,13 @@ class Target:
     """A window that had the focus. ``window`` is the system's own handle, 0 if unknown."""
 
     window: int = 0
-    application: str = ""  # its class or executable, for the history
-    is_out_of_reach: bool = False  # the system will let no key of ours into it
+    application: str = ""  # its class or executable
+    is_out_of_reach: bool = False  # the system lets no key events of ours into it
 
 
 @dataclass(frozen=True, slots=True)
 class TextAround:
-    """What stands in a field around the cursor, or around what is marked there and will be replaced."""
+    """The text in a field around the cursor, or around a selection that will be replaced."""
 
     before: str = field(repr=False)
     after: str = field(repr=False)
@@ -190,21 +190,21 @@ class TextAround:
 
 
 class Delivery(enum.StrEnum):
-    """What became of a text."""
+    """How a text was delivered."""
 
     NOWHERE = ""
-    BEGUN = "begun"  # its insertion began, and how it ended is unknown: it may be in the window
+    BEGUN = "begun"  # its insertion began; the outcome is unknown: it may be in the window
     TYPED = "typed"
     PASTED = "pasted"
     COPIED = "copied"  # on the clipboard, for the user to paste
-    HELD = "held"  # another window has the focus now: it waits to be pasted or copied
+    HELD = "held"  # another window has the focus: it waits to be pasted or copied
     KEPT = "kept"  # the method is "none": only the history has it
     DROPPED = "dropped"  # the user discarded it
-    PRINTED = "printed"  # written by the command line
+    PRINTED = "printed"  # printed by the command line
 
     @property
     def is_settled(self) -> bool:
-        """Whether the user has the text, or does not want it: it need not be offered again."""
+        """Whether the user has the text or does not want it: it need not be offered again."""
         return self not in {Delivery.NOWHERE, Delivery.BEGUN, Delivery.HELD}
 
 
@@ -216,12 +216,12 @@ def _default_text_rules() -> TextRules:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say to the dictation cycle. Read at each event, not at the take's start."""
+    """The settings of the dictation cycle. Read at each event, not at the take's start."""
 
     hotkeys: tuple[Hotkey, ...] = ()
     mode: Mode = Mode.AUTO
     limits: Limits = field(default_factory=Limits)
-    lock_key: str = ""  # pressed while a hotkey is held, it makes the take hands-free; "": none does
+    lock_key: str = ""  # makes the take hands-free when pressed while a hotkey is held; "": none
     language: str = ""  # English name; "" is automatic ...
     languages: tuple[str, ...] = ()  # ... among these; (): among all
     context: tuple[str, ...] = ()  # the user's words; the model reads as many as fit
@@ -234,16 +234,16 @@ class Rules:
     profiles: tuple[Profile, ...] = ()
 
     def hotkey(self, place: int | None) -> Hotkey | None:
-        """The hotkey at ``place``; None: there is none."""
+        """The hotkey at ``place``, or None."""
         return self.hotkeys[place] if place is not None and place < len(self.hotkeys) else None
 
     def spoken(self, language: str) -> tuple[str, ...]:
-        """What may be spoken if ``language`` was asked for, "" being automatic; (): any language."""
+        """The possible languages if ``language`` was requested, "" being automatic; (): any."""
         return (language,) if language else self.languages
 
 
-class Part(enum.StrEnum):
-    """A part of a backup, which can be left out."""
+class BackupPart(enum.StrEnum):
+    """A part of a backup."""
 
     SETTINGS = "settings"
     APPS = "apps"
@@ -252,7 +252,7 @@ class Part(enum.StrEnum):
 
 
 class WhileRecording(enum.StrEnum):
-    """What becomes of the sound of other programs."""
+    """What happens to other programs' sound while recording."""
 
     OFF = "off"
     PAUSE = "pause"
@@ -260,11 +260,11 @@ class WhileRecording(enum.StrEnum):
 
 
 class EntryState(enum.StrEnum):
-    """How far the history saw a take come.
+    """The state of an entry of the history.
 
     RECORDING --> WAITING --> DONE       its text is there
-                         `--> FAILED     it could not be transcribed; its sound is kept
-                         `--> CANCELLED  can be brought back for a while
+                         `--> FAILED     it could not be transcribed; its audio is kept
+                         `--> CANCELLED  can be restored for a while
     """
 
     RECORDING = "recording"
@@ -275,7 +275,7 @@ class EntryState(enum.StrEnum):
 
 
 class Keep(enum.StrEnum):
-    """What stays of a take once its text was delivered."""
+    """What is kept of a take after delivery."""
 
     AUDIO_AND_TEXT = "audio_and_text"
     TEXT = "text"
@@ -284,38 +284,38 @@ class Keep(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One take in the history. Its ``id`` is never reused; a take's number begins at 1 in each session."""
+    """A take in the history. Its ``id`` is never reused; a take's number begins at 1 in each session."""
 
     id: int
-    created_s: float  # seconds since 1970 in UTC, by a clock that may have been set back: order by ``id``
+    created_s: float  # seconds since 1970 in UTC; the clock may have been set back: order by ``id``
     state: EntryState
     duration_s: float = 0.0
     text: str = field(default="", repr=False)
-    language: str = ""  # English name: what was detected, or what was asked for
+    language: str = ""  # English name: as detected, or as requested
     model: str = ""
     application: str = ""
     delivery: Delivery = Delivery.NOWHERE
-    error: str = ""  # the title of what went wrong
+    error: str = ""  # the title of the failure
     is_starred: bool = False
     has_audio: bool = False
     is_truncated: bool = False  # words may be missing in the text
-    # What was said, where the text is another: it was corrected, or was all commands and hesitations.
+    # What was said, if the text differs: it was corrected, or was all commands and hesitations.
     original: str = field(default="", repr=False)
 
     @property
     def is_blank(self) -> bool:
-        """Whether it was cancelled and nothing of it can be brought back."""
+        """Whether it was cancelled and cannot be restored."""
         return self.state is EntryState.CANCELLED and not self.text and not self.has_audio
 
     @property
     def is_undelivered(self) -> bool:
-        """Whether there is a text that the user may never have got."""
+        """Whether it has a text that the user may not have received."""
         return self.state is EntryState.DONE and bool(self.text) and not self.delivery.is_settled
 
 
 @dataclass(frozen=True, slots=True)
 class Retried:
-    """What came of transcribing the sound of an entry again; see ``Entry``."""
+    """The result of transcribing an entry again; see ``Entry``."""
 
     text: str = field(repr=False)
     language: str

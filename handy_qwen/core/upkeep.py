@@ -1,7 +1,6 @@
-"""What the settings window shows of this machine and of the history as a whole, and what it may ask for.
+"""What the settings window shows of this machine and of the history, and the commands it offers.
 
-The UI gets a new ``Upkeep`` whenever something in it has changed. Each is complete: the last one is all that
-is needed.
+The UI gets a new ``Upkeep`` after every change. Each one is complete.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from pathlib import Path
 from typing import Protocol
 
 from handy_qwen.core.models import Problem, Told
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.message import Message
 
 
 class Severity(enum.Enum):
-    """How bad it is, from good to bad."""
+    """How serious a finding is, from good to bad."""
 
     FINE = enum.auto()
     WARNING = enum.auto()  # it works, but not everywhere or not for long
@@ -27,7 +26,7 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at: the words of ``doctor.Finding``."""
+    """A finding of ``doctor``."""
 
     name: str  # for programs: "microphone"; several may share it
     severity: Severity
@@ -46,17 +45,17 @@ class HistoryUse:
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What is known now."""
+    """The current state."""
 
     checks: tuple[Check, ...] = ()  # in their order; more come while ``is_checking``
     is_checking: bool = False
-    archive: Path | None = None  # the support archive that was written last
+    archive: Path | None = None  # the last support archive written
     history: HistoryUse | None = None  # None: not looked at yet
-    problem: Problem | None = None  # with what was asked for last of the history
-    archive_problem: Problem | None = None  # and of the checks or the support archive
-    moved: Told = field(default_factory=Told)  # what came of the last backup, or of reading one
-    can_undo: bool = False  # what was read can be taken back
-    handy: Path | None = None  # the settings of Handy on this machine, which can be read
+    problem: Problem | None = None  # of the last command on the history
+    archive_problem: Problem | None = None  # of the checks or the support archive
+    moved: Told = field(default_factory=Told)  # the outcome of the last backup or import
+    can_undo: bool = False  # whether the last import can be undone
+    handy: Path | None = None  # Handy's settings on this machine, which can be imported
 
 
 UpkeepListener = Callable[[Upkeep], None]
@@ -64,28 +63,28 @@ UpkeepListener = Callable[[Upkeep], None]
 
 
 class UpkeepCommands(Protocol):
-    """What the window asks for. Called on Qt's thread; every method returns at once."""
+    """Commands of the window. Called on Qt's thread; every method returns at once."""
 
     def check(self) -> None:
-        """Look what works on this machine, as ``handy-qwen doctor`` does, without listening."""
+        """Run the checks of ``handy-qwen doctor``, without recording."""
 
     def write_archive(self, target: Path) -> None:
-        """Write the support archive to ``target``, in place of a file that is there."""
+        """Write the support archive to ``target``, replacing an existing file."""
 
     def measure_history(self) -> None:
-        """Look how much the history holds."""
+        """Measure how much the history holds."""
 
     def look_for_handy(self) -> None:
-        """See whether Handy has settings on this machine."""
+        """Look for Handy's settings on this machine."""
 
-    def export_backup(self, target: Path, parts: Collection[Part]) -> None:
-        """Write ``parts`` to ``target``, in place of a file that is there."""
+    def export_backup(self, target: Path, parts: Collection[BackupPart]) -> None:
+        """Write ``parts`` to ``target``, replacing an existing file."""
 
-    def import_backup(self, source: Path, parts: Collection[Part]) -> None:
-        """Take over ``parts`` of a backup, of a settings file, or of Handy's settings."""
+    def import_backup(self, source: Path, parts: Collection[BackupPart]) -> None:
+        """Import ``parts`` of a backup, of a settings file, or of Handy's settings."""
 
     def undo_import(self) -> None:
-        """Take the last import back, but for what was changed since."""
+        """Undo the last import, except what was changed since."""
 
     def delete_history(self) -> None:
-        """Delete all texts and sounds for good, but the starred ones."""
+        """Delete all texts and audio for good, except starred entries."""

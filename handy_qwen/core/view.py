@@ -1,9 +1,8 @@
-"""What the tray, the overlay and the windows show, and what they may ask for.
+"""What the tray, the overlay and the windows show, and the commands they offer.
 
-The controller hands a new ``View`` to its listener whenever something in it has changed; the UI carries it
-over to its own thread. The History window gets a new ``HistoryPage`` in the same way after every query and
-every change. Each is complete: the last one is all that is needed. They hold what the user said, so they are
-never logged.
+The controller passes a new ``View`` to its listener after every change; the UI moves it to its own thread.
+The History window gets a new ``HistoryPage`` in the same way after every query and change. Each one is
+complete. They hold what the user said, so they are never logged.
 
 Times are seconds of ``time.monotonic()``.
 """
@@ -33,22 +32,22 @@ from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
 MICROPHONE = "recording"
-"""The subject of the notice that there is nothing to record with."""
+"""The subject of the notice that there is no microphone."""
 HOTKEYS = "hotkeys"
 """The subject of notices about the hotkeys as a whole."""
 CLIPBOARD = "clipboard"
-"""The subject of the notice that a text is there which may not have arrived in its window."""
+"""The subject of the notice that a text may not have arrived in its window."""
 ESCAPE = "Esc"
 SETTINGS = "settings"
-"""The subject of notices about the settings file. Dictation works in spite of them, with other settings."""
+"""The subject of notices about the settings file. Dictation works nevertheless, with other settings."""
 
 
 class Phase(enum.Enum):
-    """What the icon shows. Of several that hold at once, the first in this order."""
+    """The state that the icon shows: the first one that applies."""
 
     RECORDING = enum.auto()
-    TRANSCRIBING = enum.auto()  # no microphone open; one or more takes wait for their text
-    LOADING = enum.auto()  # the model is being loaded, and no take waits for it
+    TRANSCRIBING = enum.auto()  # microphone closed; one or more takes wait for their text
+    LOADING = enum.auto()  # the model is loading, and no take waits for it
     PROBLEM = enum.auto()  # dictation does not work; a lasting notice says why
     IDLE = enum.auto()
 
@@ -56,7 +55,7 @@ class Phase(enum.Enum):
 class Window(enum.Enum):
     """The windows that can be opened, by the command that opens them."""
 
-    MAIN = "show"  # everything the tray's menu offers, for desktops without a tray
+    MAIN = "show"  # everything the tray menu offers, for desktops without a tray
     MODELS = "models"
     HISTORY = "history"
     SETUP = "setup"
@@ -67,19 +66,19 @@ class Window(enum.Enum):
 
 
 class NoticeKind(enum.Enum):
-    """What a notice is about, for its icon and color."""
+    """The kind of a notice, for its icon and color."""
 
     INFO = enum.auto()  # nothing is wrong: "Handy Qwen is running", "Cancelled"
     NO_SPEECH = enum.auto()  # the take held no speech
     DEAD_MICROPHONE = enum.auto()  # every sample was zero: muted or unplugged
     MICROPHONE_LOST = enum.auto()  # the take ended early, or went on with another device
     COPIED = enum.auto()  # the text is on the clipboard instead of in the window
-    HELD = enum.auto()  # another window has the focus: the text waits (see ``View.held``)
+    HELD = enum.auto()  # another window has the focus: the text is held (see ``View.held``)
     FAILED = enum.auto()  # an error: ``hint`` says what to do
 
 
 class Remedy(enum.Enum):
-    """What a click on a notice does: open a window, or what the menu can do as well."""
+    """What a click on a notice does: open a window, or an action of the menu."""
 
     MODELS = enum.auto()
     SETTINGS = enum.auto()
@@ -93,19 +92,19 @@ class Remedy(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message to the user. ``number`` grows: a higher one has not been shown yet."""
+    """A message to the user. ``number`` grows: a higher one has not been shown yet."""
 
     number: int
     kind: NoticeKind
     title: Message
     hint: Message = Message()
     is_lasting: bool = False  # stays until its cause is gone; others leave ``View`` after some seconds
-    subject: str = ""  # what a lasting one is about; of those about the same only the newest stays
-    until_s: float = math.inf  # when it leaves ``View``, also if its cause is not gone
-    news_until_s: float = 0.0  # of a lasting one that somebody has run into: until when it is news again
+    subject: str = ""  # of a lasting one; of those with the same subject only the newest stays
+    until_s: float = math.inf  # when it leaves ``View`` even if its cause persists
+    news_until_s: float = 0.0  # when a lasting one the user has run into stops being news
     take: int = 0  # once the history has this take ...
     kept_hint: Message = Message()  # ... the hint becomes this one
-    remedy: Remedy | None = None  # what a click on it does, if ``View.can`` still do that
+    remedy: Remedy | None = None  # what a click on it does, if ``View.can`` do that
 
     @property
     def is_news(self) -> bool:
@@ -123,30 +122,30 @@ class ModelChoice:
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the menus offer and what is chosen now; from the settings, the model and the devices."""
+    """What the menus offer and the current choice; from the settings, the model and the devices."""
 
-    model: str = ""  # the name of the one in use; "" before one is installed
-    is_model_automatic: bool = False  # it is in use because it is the first of ``models``
+    model: str = ""  # in use; "" before one is installed
+    is_model_automatic: bool = False  # in use because it is the first of ``models``
     models: tuple[ModelChoice, ...] = ()
-    is_demo_only: bool = False  # there is none but the one that ships with the program
+    is_demo_only: bool = False  # no other model is installed than the one that ships with the program
     language: str = ""  # English name; "" is automatic
-    languages: tuple[str, ...] = ()  # English names of all the model knows, in alphabetical order
-    detected_languages: tuple[str, ...] = ()  # which automatic means; (): all
-    recent_languages: tuple[str, ...] = ()  # the last ones chosen, newest first
-    microphone: str = ""  # device name of the one wanted most; "" is the system's default
-    microphone_order: tuple[str, ...] = ()  # all that are wanted, whether they are connected or not
+    languages: tuple[str, ...] = ()  # English names of all the model's languages, in alphabetical order
+    detected_languages: tuple[str, ...] = ()  # those that "automatic" detects; (): all
+    recent_languages: tuple[str, ...] = ()  # the latest ones chosen, newest first
+    microphone: str = ""  # device name of the preferred one; "" is the system's default
+    microphone_order: tuple[str, ...] = ()  # all preferred ones, connected or not
     microphones: tuple[str, ...] = ()  # those that are connected
-    spared_microphones: tuple[str, ...] = ()  # headsets that play, and are used only if there is no other
-    default_microphone: str = ""  # the one of them that the system uses unless told otherwise
-    method: Method = Method.TYPE  # the one in use
-    automatic_method: Method = Method.TYPE  # what suits this desktop
+    spared_microphones: tuple[str, ...] = ()  # headsets that play sound, used only if there is no other
+    default_microphone: str = ""  # the system's default among them
+    method: Method = Method.TYPE  # in use
+    automatic_method: Method = Method.TYPE  # the best one on this desktop
     overlay: Overlay = Overlay.BOTTOM
-    chords: tuple[str, ...] = ()  # the hotkeys as the settings have them
+    chords: tuple[str, ...] = ()  # the hotkeys as configured
     hotkeys: tuple[str, ...] = ()  # and each worded for people: "Right Ctrl", "Ctrl+Alt+D"; in a view those
-    # that the desktop has assigned instead, "" where it has none
+    # assigned by the desktop instead, "" where it has none
     mode: Mode = Mode.AUTO
-    is_private: bool = False  # the history is paused: nothing is kept
-    is_autostarted: bool = False  # the program starts when the user logs in
+    is_private: bool = False  # the history is paused
+    is_autostarted: bool = False  # the program starts at login
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,38 +153,38 @@ class View:
     """All that tray and overlay show."""
 
     phase: Phase = Phase.LOADING
-    is_loading: bool = False  # the model is being loaded, whatever the phase: texts come later
-    is_listening: bool = False  # the hotkeys of the settings are listened for by now, or known not to work
+    is_loading: bool = False  # the model is loading, whatever the phase: texts are delayed
+    is_listening: bool = False  # the hotkeys are active, or known not to work
     take: int = 0  # the take that the overlay is about; 0: none
-    began_s: float | None = None  # when the present recording began; None while nothing is recorded
+    began_s: float | None = None  # start of the current recording; None while nothing is recorded
     is_rehearsing: bool = False  # hotkeys are only shown, and begin nothing
-    is_key_down: bool = False  # a hotkey is held down, whatever comes of it
-    keys_down: frozenset[int] = frozenset()  # which ones, by their places in the settings
-    desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its words, "" if
+    is_key_down: bool = False  # a hotkey is held down, whether it has an effect or not
+    keys_down: frozenset[int] = frozenset()  # which ones, by their position in the settings
+    desktop_keys: tuple[str, ...] | None = None  # what the desktop assigned to each, in its wording, "" if
     # nothing; None: the keys are those of the settings
-    cancel_key: str = ESCAPE  # what cancels a take, worded for people; "" if no key does
-    key_offer: KeyOffer | None = None  # what the desktop could bind, where it gives programs no keys
+    cancel_key: str = ESCAPE  # cancels a take, worded for people; "" if there is none
+    key_offer: KeyOffer | None = None  # what the desktop could bind where programs cannot register keys
     key_permission: KeyPermission = KeyPermission.NOT_NEEDED  # to insert texts
-    is_hands_free: bool = False  # the recording goes on after the key came up ...
-    is_locked: bool = False  # ... also when nothing is said for long
-    finish_keys: tuple[str, ...] = ()  # the hotkeys that end the present recording, worded for people
-    device: str = ""  # the microphone of the present recording; "" until its first samples
-    language: str = ""  # of the present take: that of its hotkey or of the settings; "" is automatic
-    committed: str = field(default="", repr=False)  # live text of the take that won't change any more
-    tentative: str = field(default="", repr=False)  # and what follows it, which may
-    waiting: int = 0  # takes whose recording is over and whose text is not there yet
-    notices: tuple[Notice, ...] = ()  # those to be shown now, oldest first
-    can_retry: bool = False  # something failed, or was said, and its sound is kept
-    can_bring_back: bool = False  # a take was cancelled, and its sound is kept
-    held: tuple[str, ...] = field(default=(), repr=False)  # texts held back, oldest first: the focus moved
+    is_hands_free: bool = False  # the recording continues after the key came up ...
+    is_locked: bool = False  # ... and during long silence
+    finish_keys: tuple[str, ...] = ()  # the hotkeys that end the current recording, worded for people
+    device: str = ""  # the microphone of the current recording; "" until its first samples
+    language: str = ""  # of the current take: from its hotkey or the settings; "" is automatic
+    committed: str = field(default="", repr=False)  # final live text of the take
+    tentative: str = field(default="", repr=False)  # and what follows it, which may change
+    waiting: int = 0  # takes that are recorded and have no text yet
+    notices: tuple[Notice, ...] = ()  # currently shown, oldest first
+    can_retry: bool = False  # there is a failed or last take whose audio is kept
+    can_bring_back: bool = False  # there is a cancelled take whose audio is kept
+    held: tuple[str, ...] = field(default=(), repr=False)  # held texts, oldest first: the focus moved
     recent: tuple[str, ...] = field(default=(), repr=False)  # the last texts delivered, newest first
-    application: str = ""  # what the last dictation was for, as the desktop calls it
+    application: str = ""  # target of the last dictation, as the desktop calls it
     heard: tuple[str, str] = field(default=("", ""), repr=False)  # what the model wrote last, and in which
-    # language, before anything was done to it; nothing while the history is paused
+    # language, before any processing; empty while the history is paused
     choices: Choices = field(default_factory=Choices)
 
     def can(self, remedy: Remedy | None) -> bool:
-        """Whether there is anything to carry ``remedy`` out on."""
+        """Whether ``remedy`` can be carried out."""
         match remedy:
             case None:
                 return False
@@ -199,62 +198,62 @@ class View:
                 return True
 
 
-Listener = Callable[[View], None]
+ViewListener = Callable[[View], None]
 """Shows a view. Called on the controller's thread; must neither block nor raise."""
 
 Meter = Callable[[], float]
-"""The level of the last tenth of a second, in dBFS from -100 to 0, for the UI to poll. Any thread."""
+"""The level of the last tenth of a second, in dBFS from -100 to 0, polled by the UI. Any thread."""
 
 
 class Commands(Protocol):
-    """What the menus ask for besides the ``Requested`` events they post.
+    """Commands of the menus besides the ``Requested`` events they post.
 
-    Called on Qt's thread; every method returns at once. The answer is a new ``View``. All choices are
+    Called on Qt's thread; every method returns at once. The result is a new ``View``. All choices are
     written to the settings file.
     """
 
     def change(self, **changes: object) -> None:
-        """Change settings, by their names; see ``settings.fields.Settings``."""
+        """Change settings by name; see ``settings.fields.Settings``."""
 
     def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
-        """Hear the keys of a new hotkey. No hotkey dictates meanwhile.
+        """Record the keys of a new hotkey. No hotkey dictates meanwhile.
 
         Args:
-            on_captured: Hears each step, on any thread. The last one comes always.
+            on_captured: Gets each step, on any thread. The last one always comes.
 
         Returns:
-            Ends it, if it is not over yet.
+            A function that ends it early.
         """
 
     def configure_hotkeys(self, bind: bool | None) -> None:
-        """Have the desktop show its settings of the hotkeys, where it assigns their keys.
+        """Have the desktop show its hotkey settings, where it assigns the keys.
 
-        With ``bind`` not None: have it bind the key of ``View.key_offer`` itself, or not any more.
+        With ``bind`` not None: have it bind the key of ``View.key_offer``, or unbind it.
         """
 
     def allow_keys(self) -> None:
-        """Have the desktop ask the user whether the program may press keys, where it must be asked."""
+        """Have the desktop ask the user whether the program may press keys, where that is necessary."""
 
     def use_hotkeys(
         self, hotkeys: Sequence[Hotkey], place: int | None, on_used: Callable[[HandyError | None], None]
     ) -> None:
-        """Dictate with ``hotkeys`` from now on; the keys of the one at ``place`` are new, None: no keys are.
+        """Dictate with ``hotkeys`` from now on; the one at ``place`` has new keys, None: none has.
 
-        ``on_used`` is called with None, or with the reason why that one cannot be; then nothing changes.
+        ``on_used`` is called with None, or with the reason why that one cannot be used; then nothing changes.
         On any thread.
         """
 
-    def mend_settings(self) -> None:
-        """Make a settings file that is broken readable again: its faulty lines become comments."""
+    def repair_settings(self) -> None:
+        """Make a broken settings file readable again: faulty lines become comments."""
 
-    def put_right(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
-        """Call the key at ``place`` of the settings file what it was meant to be; else make it a comment."""
+    def fix_key(self, place: tuple[str | int, ...], *, is_meant: bool) -> None:
+        """Rename or move the unknown key at ``place`` of the settings file as meant, or comment it out."""
 
     def play_sounds(self) -> None:
-        """Play the sounds of start and stop, to hear what they are like."""
+        """Play the start and stop sounds as a preview."""
 
     def use_microphone(self, name: str) -> None:
-        """Prefer the microphone ``name`` to all others, whose order stays."""
+        """Prefer the microphone ``name``; the order of the others stays."""
 
     def use_autostart(self, is_on: bool) -> None:
         """Start the program when the user logs in, or not."""
@@ -263,20 +262,20 @@ class Commands(Protocol):
         """Put ``text`` on the clipboard."""
 
     def refresh_choices(self) -> None:
-        """Look for microphones and models again: the menu is about to open."""
+        """Rescan microphones and models: the menu is about to open."""
 
     def open_window(self, window: Window) -> None:
         """Bring ``window`` to the front."""
 
     def open_settings_file(self) -> None:
-        """Open the settings file in the user's editor; where there is none, show its folder."""
+        """Open the settings file in the user's editor, or else its folder."""
 
     def quit(self, *, and_again: bool = False) -> None:
-        """End the program in an orderly way, and start it again if wanted."""
+        """Quit in an orderly way, and restart if requested."""
 
 
 class Voice(enum.Enum):
-    """How a voice arrives."""
+    """How well a voice is heard."""
 
     UNKNOWN = enum.auto()  # nothing was said yet
     SILENT = enum.auto()  # digital silence: the microphone is muted
@@ -286,11 +285,11 @@ class Voice(enum.Enum):
 
 
 VOICE_DB = -40.0
-"""What a voice reaches with a microphone that is good enough, in dBFS; see ``Meter``."""
+"""The level a voice reaches with a good microphone, in dBFS; see ``Meter``."""
 
 
 class Doing(enum.Enum):
-    """What is done with the microphone while it is tried."""
+    """What a microphone test is doing."""
 
     LISTENING = enum.auto()
     RECORDING = enum.auto()
@@ -299,7 +298,7 @@ class Doing(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class MicrophoneTest:
-    """What is heard while microphones are chosen. ``device`` is "" while nothing is."""
+    """The state of the microphone test. ``device`` is "" while nothing is recorded."""
 
     device: str = ""
     voice: Voice = Voice.UNKNOWN
@@ -313,33 +312,33 @@ MicrophoneListener = Callable[[MicrophoneTest], None]
 
 
 class MicrophoneCommands(Protocol):
-    """What the page on which microphones are chosen asks for. Called on Qt's thread; all return at once.
+    """Commands of the microphone page. Called on Qt's thread; all return at once.
 
-    The level is that of ``Meter``. Nothing that is recorded here is written to the disk.
+    The level is that of ``Meter``. Nothing recorded here is written to disk.
     """
 
     def listen(self, show: MicrophoneListener) -> None:
-        """Open the microphone that a dictation would use, until ``leave``. A dictation comes first."""
+        """Open the microphone that a dictation would use, until ``leave``. Dictation has priority."""
 
     def leave(self) -> None:
-        """Close the microphone, end what is played and forget what was recorded."""
+        """Close the microphone, stop playback and forget what was recorded."""
 
     def record(self) -> None:
-        """Record some seconds and play them back; refused in words while somebody dictates."""
+        """Record some seconds and play them back; refused with a message during a dictation."""
 
     def play(self) -> None:
-        """Play back again what was recorded last."""
+        """Play the last recording again."""
 
     def stop(self) -> None:
-        """End the recording, and play what there is of it; or end the playing."""
+        """End the recording and play it, or stop playback."""
 
 
 class HistoryFilter(enum.Enum):
-    """Which entries are to be seen."""
+    """Which entries are shown."""
 
     ALL = enum.auto()
     STARRED = enum.auto()
-    OPEN = enum.auto()  # what the user may still want to have: not delivered, failed, cancelled
+    OPEN = enum.auto()  # not delivered, failed or cancelled
 
     def admits(self, entry: Entry) -> bool:
         """Whether ``entry`` is one of them."""
@@ -355,7 +354,7 @@ class HistoryFilter(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """What is to be seen: the newest ``most`` entries that hold all ``words``."""
+    """The newest ``most`` entries that contain all ``words``."""
 
     words: str = field(default="", repr=False)
     only: HistoryFilter = HistoryFilter.ALL
@@ -370,8 +369,8 @@ class HistoryPage:
     entries: tuple[Entry, ...] = ()  # newest first
     has_more: bool = False
     retried: frozenset[int] = frozenset()  # ids of those being transcribed again
-    played: int = 0  # id of the one whose sound is being played; 0: none
-    deleted: int = 0  # how many entries an undo would bring back
+    played: int = 0  # id of the one being played; 0: none
+    deleted: int = 0  # how many entries an undo would restore
     exported: Path | None = None  # the file that ``export`` wrote
     problem: Problem | None = None
 
@@ -381,53 +380,53 @@ HistoryListener = Callable[[HistoryPage], None]
 
 
 class HistoryCommands(Protocol):
-    """What the History window asks for. Called on Qt's thread; every method returns at once.
+    """Commands of the History window. Called on Qt's thread; every method returns at once.
 
-    Deleting takes two steps. What is deleted is out of sight at once and can be brought back for a while; it
-    is gone from the disk when the window is closed, when the program ends, or when that while is over.
+    Deleting takes two steps. Deleted entries disappear at once and can be restored for a while; they are
+    deleted from disk after that, when the window is closed, or when the program ends.
     """
 
     def look(self, query: HistoryQuery) -> None:
-        """Answer ``query`` now, and again after every change by anybody, until ``leave``."""
+        """Answer ``query`` now, and again after every change from anywhere, until ``leave``."""
 
     def copy(self, entry: Entry) -> None:
-        """Put the text on the clipboard."""
+        """Copy the text to the clipboard."""
 
     def insert(self, entry: Entry, *, is_here: bool) -> None:
-        """Insert the text into the focused window, or let it wait for one that the user will choose."""
+        """Insert the text into the focused window, or hold it for one that the user will choose."""
 
     def retry(self, entry: Entry, *, model: str = "", language: str | None = None) -> None:
-        """Transcribe the sound again, also of what was cancelled.
+        """Transcribe the audio again, also of a cancelled take.
 
         Args:
-            entry: Whose sound.
+            entry: Whose audio.
             model: "" is the one in use.
             language: "" is automatic, None the one it was recorded in.
         """
 
     def correct(self, before: str, after: str, number: int = 0) -> None:
-        """The user has corrected the text ``before``: of the entry ``number``, 0: the newest that has it.
+        """The user corrected the text ``before``: of the entry ``number``, 0: the newest that has it.
 
-        The entry keeps both; the same the other way round undoes it.
+        The entry keeps both; swapping the arguments undoes it.
         """
 
     def play(self, entry: Entry) -> None:
-        """Play the sound, in place of what is being played. It stops when something is recorded."""
+        """Play the audio, replacing what is playing. Recording stops it."""
 
     def stop_playing(self) -> None:
-        """Play no more."""
+        """Stop playback."""
 
     def star(self, ids: Sequence[int], *, is_starred: bool) -> None:
-        """Exempt entries from automatic deletion, or no longer."""
+        """Exempt entries from automatic deletion, or not."""
 
     def delete(self, ids: Sequence[int]) -> None:
-        """Take entries out of sight."""
+        """Hide entries, to be deleted."""
 
     def undo_delete(self) -> None:
-        """Bring back what was deleted and is not gone yet."""
+        """Restore deleted entries that are not gone yet."""
 
     def leave(self) -> None:
-        """The window is closed: answer no more, and delete for good what was deleted."""
+        """The window is closed: stop answering, and delete the hidden entries for good."""
 
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
-        """Write entries (None: all) to ``target``; the extension says how: .txt, .csv or .jsonl."""
+        """Write entries (None: all) to ``target``; its extension sets the format: .txt, .csv or .jsonl."""

@@ -1,7 +1,7 @@
-"""What the windows show of the user's words and replacements, and what they may ask for.
+"""What the windows show of the user's words and replacements, and the commands they offer.
 
-The UI gets a new ``VocabularyPage`` after every change by anybody. A page is complete: the last one is all
-that is needed. It holds the user's words, so it is never logged.
+The UI gets a new ``VocabularyPage`` after every change from anywhere. Each one is complete. It holds the
+user's words, so it is never logged.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from handy_qwen.message import Message
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """How many tokens the words take of those that the model in use reads, and which words do not fit."""
+    """How many of the tokens that the current model reads the words take, and which words do not fit."""
 
     tokens: int
     limit: int
@@ -27,12 +27,12 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReplacementRow:
     """A replacement as it was entered.
 
     Attributes:
         entered: What the row shows.
-        saved: What the settings have, and dictation uses, in its place; None: nothing yet.
+        saved: The corresponding entry in the settings; None: none yet.
         problem: Why ``entered`` is not saved, as a sentence; "" if it is.
     """
 
@@ -43,9 +43,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """What the settings make of a text: ``written``, as if ``text`` had been dictated in ``language``.
+    """``written`` is what the settings make of ``text``, as if dictated in ``language``.
 
-    ``slow`` are the patterns that took too long and were left out.
+    ``slow`` are the patterns that were skipped because they took too long.
     """
 
     text: str = field(repr=False)
@@ -59,12 +59,12 @@ class VocabularyPage:
     """Words, the most important first, and replacements."""
 
     words: tuple[str, ...] = field(default=(), repr=False)
-    fit: Fit | None = None  # None: not counted yet, or no words, or the model cannot be read
-    rows: tuple[Row, ...] = ()
+    fit: Fit | None = None  # None: not counted yet, no words, or the model cannot be read
+    rows: tuple[ReplacementRow, ...] = ()
     told: Told = field(default_factory=Told)
     can_undo: bool = False
     tried: Tried | None = None
-    handy: Path | None = None  # the settings of Handy on this machine, whose words can be imported
+    handy: Path | None = None  # Handy's settings on this machine, whose words can be imported
 
 
 VocabularyListener = Callable[[VocabularyPage], None]
@@ -72,50 +72,50 @@ VocabularyListener = Callable[[VocabularyPage], None]
 
 
 class VocabularyCommands(Protocol):
-    """Called on Qt's thread; every method returns at once. Every change is in the settings file at once.
+    """Called on Qt's thread; every method returns at once. Every change is saved at once.
 
-    Words and rows are named by what a page showed, also where they were changed since. One that has gone
-    meanwhile is passed over; what was typed for it is added as new.
+    Words and rows are identified by what a page showed, even if they have changed since. One that no longer
+    exists is skipped; what was typed for it is added as new.
     """
 
     def look(self) -> None:
         """Answer now, and after every command; to be called again when the settings have changed."""
 
     def leave(self) -> None:
-        """Nobody looks any more."""
+        """Stop answering."""
 
     def add_words(self, text: str) -> None:
-        """Add the words in ``text``, one a line, in front of the others."""
+        """Add the words in ``text``, one per line, before the others."""
 
     def edit_word(self, was: str, text: str) -> None:
-        """Write ``text`` instead of ``was``; empty, it deletes the word, and more lines are added."""
+        """Replace ``was`` by ``text``; an empty text deletes the word, further lines are added."""
 
     def delete_words(self, words: Sequence[str]) -> None:
         """Delete these."""
 
     def move_words(self, words: Sequence[str], by: int) -> None:
-        """Move these by so many places, towards the first if negative."""
+        """Move these by this many places, towards the first if negative."""
 
-    def set_replacement(self, row: Row | None, entered: Replacement) -> None:
-        """Change ``row``, or add one. What the settings do not take is kept in the row, with the reason."""
+    def set_replacement(self, row: ReplacementRow | None, entered: Replacement) -> None:
+        """Change ``row``, or add one. Values that the settings reject stay in the row, with the reason."""
 
-    def delete_rows(self, rows: Sequence[Row]) -> None:
+    def delete_rows(self, rows: Sequence[ReplacementRow]) -> None:
         """Delete these."""
 
     def learn(self, corrections: Sequence[Correction]) -> None:
-        """Add words for the model, and replacements: all of them is one change."""
+        """Add words for the model, and replacements, as a single change."""
 
     def import_file(self, path: Path) -> None:
-        """Add what a file holds: see ``vocabulary.exchange``."""
+        """Import words and replacements from a file: see ``vocabulary.exchange``."""
 
     def export_words(self, path: Path) -> None:
-        """Write the words to a file; its extension says how."""
+        """Write the words to a file; its extension sets the format."""
 
     def export_replacements(self, path: Path) -> None:
-        """Write the replacements to a file; its extension says how."""
+        """Write the replacements to a file; its extension sets the format."""
 
     def undo(self) -> None:
-        """Take the last change back, unless the lists were changed elsewhere since."""
+        """Undo the last change, unless the lists were changed elsewhere since."""
 
     def try_text(self, text: str) -> None:
         """Show what the settings make of ``text``, now and after every change; "" shows nothing."""

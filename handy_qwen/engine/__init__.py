@@ -1,4 +1,4 @@
-"""Speech recognition: samples in, text out. Knows nothing of the app.
+"""Speech recognition: samples in, text out. Independent of the app.
 
 ``api`` has the types that the rest of the program uses; each family of models is a package of its own.
 """
@@ -31,7 +31,7 @@ def load_model(
         folder: A package made by ``convert``, or a model in the published ONNX layout.
         voice_model: The file of the voice activity detector.
         threads: For each session; None for ``default_threads``.
-        name: What to call it; if empty, the name in its files.
+        name: The model's name; if empty, the one in its files.
         placement: What runs on a device; None for nothing. Models in the published layout run on the
             processor.
 
@@ -52,18 +52,18 @@ def load_model(
 
 
 def default_threads() -> int:
-    """Threads for one session where nothing was measured: four for each core that does, at most 8.
+    """Threads for one session where nothing was measured: four per physical core, at most 8.
 
-    Each product is divided into as many parts as there are threads, and whichever thread the system lets run
-    takes the next part: with more parts than cores, a core that is taken away delays only a small one. Idle
-    threads sleep, so that on a quiet machine the others cost little. Measurements are in MODEL.md.
+    Each product is divided into as many parts as there are threads, and whichever thread gets to run takes
+    the next part: with more parts than cores, losing a core delays only a small one. Idle threads sleep, so
+    on a quiet machine the extra ones cost little. Measurements are in MODEL.md.
     """
     cores = fast_cores()
     return 1 if cores == 1 else min(_THREADS_PER_CORE * cores, _MAX_THREADS)
 
 
 def machine_id() -> str:
-    """Names what measurements of this engine depend on: the processor and ONNX Runtime."""
+    """Identifies what measurements depend on: the processor and ONNX Runtime."""
     import onnxruntime
 
     providers = "+".join(onnxruntime.get_available_providers())

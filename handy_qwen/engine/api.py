@@ -1,6 +1,6 @@
-"""What the rest of the program uses of the engine: a model, live transcription, and what they return.
+"""The engine's interface for the rest of the program: a model, live transcription, and their results.
 
-A family of models is a package beside this module, opened by ``engine.load_model``. Loads no library.
+A family of models is a package beside this module, opened by ``engine.load_model``. Imports no library.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     Samples = npt.NDArray[np.float32]
 
 LIVE_SEGMENT_S = 60.0
-"""Longest segment when the text must be ready at once: every token written reads the whole cache."""
+"""Longest segment when the text must be ready at once: every new token reads the whole cache."""
 
 GAP = "[…]"
-"""Stands in a text where words may be missing.
+"""Marks a place in a text where words may be missing.
 
-In brackets: a model writes ellipses of its own, and one beside a filler word would be removed with it. It is
-inserted as well: a sentence that lacks words and shows no trace of it may say the opposite.
+In brackets: a model writes ellipses of its own, and one beside a filler word would be removed with it. It
+is inserted as well: a sentence that lacks words without a trace may say the opposite.
 """
 
 
-class Part(enum.StrEnum):
-    """What of a model can run elsewhere than on the processor."""
+class ModelPart(enum.StrEnum):
+    """A part of a model that can run elsewhere than on the processor."""
 
     ENCODER = "encoder"
     PREFILL = "prefill"  # of the decoder: reading prompt and audio, not writing the text
@@ -44,13 +44,13 @@ class Part(enum.StrEnum):
 class Placement:
     """Which ``parts`` of a model run on a device: ``provider``, as ONNX Runtime calls it.
 
-    ``on_failure`` is called with the reason why a graph could not be opened or run there. The same work is
-    then done on the processor, as is all that follows. ``in_use`` is entered around loading and each run
-    there, for a driver that ends the program. Both on the thread that loads or runs the model.
+    ``on_failure`` is called with the reason why a graph could not be opened or run there. This and all later
+    work is then done on the processor. ``in_use`` is entered around loading and each run there, for a driver
+    that crashes the program. Both on the thread that loads or runs the model.
     """
 
     provider: str
-    parts: frozenset[Part]
+    parts: frozenset[ModelPart]
     on_failure: Callable[[EngineError], None]
     in_use: Callable[[], AbstractContextManager[None]] = nullcontext
 
@@ -63,7 +63,7 @@ class Cancel:
         self._stop: Callable[[], None] | None = None
 
     def set(self) -> None:
-        """Stop whatever was given this object. Any thread; cannot be undone."""
+        """Stop all work that was given this object. Any thread; cannot be undone."""
         self._is_set = True
         if (stop := self._stop) is not None:
             stop()
@@ -95,9 +95,9 @@ class Cancel:
 
 @dataclass(slots=True)
 class Timings:
-    """Seconds spent in each stage, drafts included, and from the beginning to the text (``total_s``).
+    """Seconds spent in each stage, including drafts, and from the beginning to the text (``total_s``).
 
-    ``prefill_s``: to read prompt and audio and to write the first token; ``decode_s``: to write the others.
+    ``prefill_s``: reading prompt and audio and writing the first token; ``decode_s``: writing the others.
     """
 
     features_s: float = 0.0
@@ -108,7 +108,7 @@ class Timings:
 
     @contextmanager
     def add_to(self, stage: str) -> Iterator[None]:
-        """Add the time that the block takes to the field ``stage``."""
+        """Add the duration of the block to the field ``stage``."""
         begin = time.perf_counter()
         try:
             yield
@@ -117,15 +117,15 @@ class Timings:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
-    """The text of a part of a clip, and where its speech is: (start, end) in seconds, in order."""
+class TextSegment:
+    """The text of a part of a clip, and the times of its speech: (start, end) in seconds, in order."""
 
     text: str
     speech_s: tuple[tuple[float, float], ...]
 
-    def after(self, seconds: float) -> Passage:
+    def after(self, seconds: float) -> TextSegment:
         """The same, ``seconds`` later."""
-        return Passage(self.text, tuple((start + seconds, end + seconds) for start, end in self.speech_s))
+        return TextSegment(self.text, tuple((start + seconds, end + seconds) for start, end in self.speech_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +133,8 @@ class Transcript:
     """The text of a clip.
 
     ``language`` is the English name of the language heard, several joined by commas if it changed between
-    segments, empty if nobody spoke. ``is_truncated``: words may be missing, because the model did not come to
-    an end; ``GAP`` stands where that was, unless there is no text at all. ``tokens`` are those of all
-    segments, ``passages`` their texts.
+    segments, empty without speech. ``is_truncated``: words may be missing, because the model did not end its
+    answer; ``GAP`` marks the place, unless there is no text at all. ``tokens`` are those of all segments.
     """
 
     text: str
@@ -145,10 +144,10 @@ class Transcript:
     is_truncated: bool
     duration_s: float
     timings: Timings = field(default_factory=Timings)
-    passages: tuple[Passage, ...] = ()
+    segments: tuple[TextSegment, ...] = ()
 
     def check(self) -> None:
-        """Raise EngineError if somebody spoke, and the model made nothing of it."""
+        """Raise EngineError if there was speech that the model made nothing of."""
         if self.is_truncated and not self.text:
             raise EngineError(
                 Message("The recording could not be transcribed."),
@@ -156,7 +155,7 @@ class Transcript:
             )
 
     def followed_by(self, rest: Transcript) -> Transcript:
-        """The text of a clip that consists of this one and ``rest``, with the timings of ``rest``."""
+        """The text of a clip made of this one and ``rest``, with the timings of ``rest``."""
         languages = [name for part in (self, rest) for name in part.language.split(",") if name]
         texts = [part.text or (GAP if part.is_truncated else "") for part in (self, rest)]
         return replace(
@@ -166,13 +165,13 @@ class Transcript:
             tokens=(*self.tokens, *rest.tokens),
             is_truncated=self.is_truncated or rest.is_truncated,
             duration_s=self.duration_s + rest.duration_s,
-            passages=(*self.passages, *(passage.after(self.duration_s) for passage in rest.passages)),
+            segments=(*self.segments, *(segment.after(self.duration_s) for segment in rest.segments)),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The text so far. ``committed`` only ever grows; ``tentative`` follows it and may still change."""
+    """The text so far. ``committed`` only grows; ``tentative`` follows it and may still change."""
 
     committed: str = ""
     tentative: str = ""
@@ -183,7 +182,7 @@ class FittedWords:
     """Which words of a list the model reads.
 
     ``text`` holds the ``used`` ones; it has ``tokens`` tokens, at most ``limit``. ``left_out`` are the
-    positions in the list of those that do not fit; empty and repeated entries count as neither.
+    positions of those that do not fit; empty and repeated entries count as neither.
     """
 
     text: str
@@ -199,7 +198,7 @@ class FittedWords:
 
     @property
     def summary(self) -> Message:
-        """How many fit, as a sentence."""
+        """The number of words that fit, as a sentence."""
         if not self.left_out:
             return messages(
                 "The only word fits, {tokens} of {limit} tokens.",
@@ -220,14 +219,14 @@ class LiveText(Protocol):
     """The transcription of one take while it is recorded.
 
     Threads: ``feed``, ``stop_drafting`` and ``cancel`` may be called from any; the rest from one, the
-    engine's. Every method of that thread raises CancelledError after ``cancel``, AudioFormatError for samples
-    that are no numbers, and EngineError if a run fails.
+    engine's. Every method of that thread raises CancelledError after ``cancel``, AudioFormatError for NaN or
+    infinite samples, and EngineError if a run fails.
     """
 
-    settled_samples: int  # how many of those fed are not needed again, because their text is final
+    settled_samples: int  # how many of those fed are no longer needed, because their text is final
 
     def feed(self, block: Samples) -> None:
-        """Take in the next samples, shape (n,), float32 in [-1, 1], 16 kHz, any n. The array is kept.
+        """Add the next samples, shape (n,), float32 in [-1, 1], 16 kHz, any n. The array is kept.
 
         AudioFormatError: ``block`` has another shape or dtype.
         """
@@ -236,12 +235,12 @@ class LiveText(Protocol):
         """Do one piece of the work that is due. Returns whether more is due already."""
 
     def preview(self) -> Preview:
-        """The text so far, as the last draft has it."""
+        """The text of the last draft."""
 
     def stop_drafting(self) -> None:
         """Start no more drafts and stop the current one, keeping its tokens: ``finish`` comes next.
 
-        A draft made at a pause goes on as long as nothing was said since: ``finish`` would have to do it.
+        A draft made at a pause continues as long as nothing was said since: ``finish`` would have to do it.
         """
 
     def finish(self, on_step: Callable[[], None] = lambda: None) -> Transcript:
@@ -254,7 +253,7 @@ class LiveText(Protocol):
         """The text of the ``settled_samples``, also after a failure."""
 
     def cancel(self) -> None:
-        """Give the take up; what is running raises CancelledError."""
+        """Abandon the take; running work raises CancelledError."""
 
 
 class Model(Protocol):
@@ -263,7 +262,7 @@ class Model(Protocol):
     load_s: float
     name: str
     notice: str  # what a user should know before relying on its text; usually empty
-    languages: tuple[str, ...]  # English names of those it knows
+    languages: tuple[str, ...]  # English names
 
     def live(
         self,
@@ -278,13 +277,13 @@ class Model(Protocol):
         """Begin a transcription of samples that are still coming in.
 
         Args:
-            language: Name or ISO code; None or "" detects it. Of several, whichever is spoken; one that the
-                model does not know is passed over, unless it knows none of them.
+            language: Name or ISO code; None or "" detects it. Of several, whichever is spoken; unknown ones
+                are ignored, unless all are.
             context: Names and terms that may come up, of which as many as fit are read; or any text, which is
                 read as it is and truncated if it is too long.
             exact: Compute features over the whole clip, as the reference does, and read the silence at its
                 end.
-            drafts: Whether to write drafts, for the preview and for a quicker end.
+            drafts: Whether to write drafts, for the preview and for a faster end.
             segment_s: Longest segment if not ``exact``; a shorter one takes less memory.
             cancel: Stops the work from another thread.
 
@@ -311,7 +310,7 @@ class Model(Protocol):
         """
 
     def check_files(self) -> None:
-        """Raise ModelCorruptError if a file was cut short since loading: a run could crash."""
+        """Raise ModelCorruptError if a file was truncated since loading: a run could crash."""
 
     def check_language(self, language: str) -> None:
         """Raise LanguageError if the model does not know ``language``; "" is always known."""
@@ -342,7 +341,7 @@ class Model(Protocol):
 def transcribe_blocks(
     live: LiveText, blocks: Iterable[Samples], on_step: Callable[[int], None]
 ) -> Transcript:
-    """Feed ``live`` with ``blocks`` (see ``LiveText.feed``), doing all work that is due after each.
+    """Feed ``live`` with ``blocks`` (see ``LiveText.feed``), doing all work due after each.
 
     ``on_step`` is called after each piece of work with the number of samples fed. Raises as ``live`` does.
     """

@@ -1,7 +1,7 @@
-"""JSON files of models and checkpoints, which anybody could have written.
+"""JSON files of models and checkpoints, from untrusted sources.
 
-A file that is too large or nested too deeply, a key that comes twice, and NaN are all a ValueError; whatever
-fails while such a file is used becomes one error that names the file.
+A file that is too large or nested too deeply, a duplicate key, and NaN are all a ValueError; any failure
+while such a file is used becomes one error that names the file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from handy_qwen.errors import ModelCorruptError, ModelMissingError
 from handy_qwen.message import Message
 
 MAX_BYTES = 4 << 20
-"""The largest known, the list of tensors of a checkpoint, has 0.1 MB; as objects it is 20 times as much."""
+"""The largest known, a checkpoint's list of tensors, has 0.1 MB; parsed, it is 20 times as much."""
 REINSTALL = Message("Install or convert the model again.")
 
 
@@ -36,14 +36,14 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in the file ``path``; OSError or ValueError if there is none."""
-    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would never end
+    if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would never end
         raise ValueError("it is no file")
     with path.open("rb") as file:
         return parse_object(file.read(min(MAX_BYTES, path.stat().st_size) + 1))
 
 
 def write_object(path: Path, value: dict[str, Any]) -> None:
-    """Write ``value`` into the file ``path``, for people to read; OSError if that fails."""
+    """Write ``value`` into the file ``path``, indented; OSError if that fails."""
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
@@ -51,7 +51,7 @@ def write_object(path: Path, value: dict[str, Any]) -> None:
 def as_corrupt(
     path: Path, problem: Message, hint: Message = REINSTALL, missing: Message = REINSTALL
 ) -> Iterator[None]:
-    """Turn whatever fails in the block, which uses what is in ``path``, into an error about that file.
+    """Turn any failure in the block, which uses the contents of ``path``, into an error about that file.
 
     ModelMissingError if it is missing, with the hint ``missing``; ModelCorruptError if it cannot be read, or
     has the ``problem``, with the hint ``hint``.

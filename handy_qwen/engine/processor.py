@@ -1,4 +1,4 @@
-"""The processor that this process may use.
+"""The processor available to this process.
 
 Sources: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu, the PMU ``cpu_core`` of Intel, and man 7
 sched (SCHED_BATCH); Apple, "Tuning your code's performance for Apple silicon" (``hw.perflevel0``); Microsoft,
@@ -17,12 +17,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SYSTEM_CPUS = Path("/sys/devices/system/cpu")
-_SLOW = 0.7  # of the capacity of the fastest: less is an efficiency core, more another clock
+_SLOW = 0.7  # of the capacity of the fastest: less is an efficiency core, more a different clock
 _CPU_SET = struct.Struct("<IIIHBBBBB")  # SYSTEM_CPU_SET_INFORMATION up to EfficiencyClass
 
 
 def processor_name() -> str:
-    """The processor's own name, where the system tells it."""
+    """The processor's own name, where the system reveals it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -38,10 +38,10 @@ def usable_processors() -> int:
 
 @contextmanager
 def starting_patient_threads() -> Iterator[None]:
-    """Threads that this one starts meanwhile take a free processor when they are woken, not one in use.
+    """Threads started by this one in the block take a free processor when woken, not one in use.
 
-    More threads than cores otherwise displace each other, and the one that wakes them, at every operator.
-    Linux alone has such a class; elsewhere, and where it is refused, they are ordinary threads.
+    Otherwise more threads than cores displace each other, and the one that wakes them, at every operator.
+    Only Linux has such a class; elsewhere, and where it is refused, they are ordinary threads.
     """
     is_changed = False
     if sys.platform == "linux":
@@ -57,9 +57,9 @@ def starting_patient_threads() -> Iterator[None]:
 
 
 def fast_cores() -> int:
-    """How many physical cores this process may use; on a processor with two kinds, of the faster kind.
+    """How many physical cores this process may use; with two kinds of cores, of the faster kind.
 
-    A thread on a slower core would be the one that all others wait for.
+    All other threads would wait for one on a slower core.
     """
     import psutil
 
@@ -69,7 +69,7 @@ def fast_cores() -> int:
 
 
 def _of_the_faster_kind() -> int:
-    """Physical cores of the faster kind; 0 if the system tells of no two kinds."""
+    """Physical cores of the faster kind; 0 if the system reports no two kinds."""
     count = 0
     if sys.platform.startswith("linux"):
         count = _linux(Path("/sys/devices/cpu_core/cpus"), _SYSTEM_CPUS)
@@ -93,7 +93,7 @@ def _linux(of_intel: Path, cpus: Path) -> int:
     for cpu in fast:
         try:
             cores.add((cpus / f"cpu{cpu}/topology/core_cpus_list").read_text(encoding="ascii"))
-        except OSError:  # it is switched off
+        except OSError:  # switched off
             continue
     return len(cores)
 
@@ -107,13 +107,13 @@ def _listed(ranges: str) -> Iterator[int]:
 
 def _apple() -> int:
     count, size = ctypes.c_int(0), ctypes.c_size_t(4)
-    name = b"hw.perflevel0.physicalcpu"  # Intel's Macs have no such name
+    name = b"hw.perflevel0.physicalcpu"  # Intel Macs have no such name
     failed = ctypes.CDLL(None).sysctlbyname(name, ctypes.byref(count), ctypes.byref(size), None, 0)
     return 0 if failed else count.value
 
 
 def _cpu_sets() -> bytes:
-    """What GetSystemCpuSetInformation writes; nothing before Windows 10."""
+    """The result of GetSystemCpuSetInformation; empty before Windows 10."""
     data = b""
     if sys.platform == "win32":
         ask = getattr(ctypes.windll.kernel32, "GetSystemCpuSetInformation", None)
@@ -127,7 +127,7 @@ def _cpu_sets() -> bytes:
 
 
 def fast_of_cpu_sets(raw: bytes) -> int:
-    """Cores of the highest efficiency class in what GetSystemCpuSetInformation wrote; 0 if all are alike."""
+    """Cores of the highest efficiency class in that result; 0 if all are alike."""
     kinds: dict[tuple[int, int], int] = {}  # group and core -> class: the higher, the faster
     start = 0
     while start + _CPU_SET.size <= len(raw):

@@ -3,6 +3,6 @@ r"""What was said, kept on disk: no take is lost, whatever happens after its fir
     microphone --feed--> inbox --> thread "history" --> takes/*.wav       every block, as it comes
     controller --begin, done, delivered ...-->      \-> history.db       one row per take
 
-``disk.DiskHistory`` is the running program's side; ``archive.Archive`` is for whoever looks at entries or
-changes them, perhaps in another process. Nothing is imported here: the command line must be quick.
+``disk.DiskHistory`` is used by the running program, ``archive.Archive`` to view or change entries, perhaps in
+another process. Nothing is imported here: the command line must be fast.
 """

@@ -1,7 +1,7 @@
-"""The history for whoever wants to look at entries or change them: the command line, a window.
+"""The history for viewing and changing entries: used by the command line and a window.
 
-May be used while the program runs, which alone puts things in order and creates files: SQLite orders who
-writes when. For the thread that opened it.
+May be used while the program runs; that alone repairs the history and creates files. SQLite serializes
+writers. For the thread that opened it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BUSY_S = 5.0
 
 
 class Archive:
-    """The entries of a history; none if there is none in ``folder`` yet.
+    """The entries of a history; empty if there is none in ``folder`` yet.
 
     All methods raise ``HistoryError`` if it cannot be read or written. ``is_app_running``: whether the app
     may be working on entries; called when it matters.
@@ -44,7 +44,7 @@ class Archive:
         self.close()
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the database."""
         if self._store is not None:
             self._store.close()
             self._store = None
@@ -52,7 +52,7 @@ class Archive:
     # --- looking -------------------------------------------------------------------------------------
 
     def newest(self, most: int = -1) -> Iterator[Entry]:
-        """Entries, newest first; ``most`` -1: all. One at a time: there may be many."""
+        """Entries, newest first; ``most`` -1: all. Read one at a time: there may be many."""
         return self._entries(lambda store: store.newest(most=most))
 
     def oldest(self) -> Iterator[Entry]:
@@ -60,7 +60,7 @@ class Archive:
         return self._entries(Store.oldest)
 
     def matching(self, words: Sequence[str], most: int = -1) -> Iterator[Entry]:
-        """Entries whose text or application holds all ``words``, newest first."""
+        """Entries whose text or application contains all ``words``, newest first."""
         return self._entries(lambda store: store.matching(words, most=most))
 
     def entry(self, number: int) -> Entry:
@@ -68,11 +68,11 @@ class Archive:
         return self._row(number).entry
 
     def asked_language(self, number: int) -> str:
-        """The language that was asked for when it was recorded; "" if it was to be found out."""
+        """The language requested for the recording; "" if it was to be detected."""
         return self._row(number).asked_language
 
     def audio(self, number: int) -> Path:
-        """The file with its sound. Raises HistoryError: there is none."""
+        """Its audio file. Raises HistoryError: there is none."""
         row = self._row(number)
         path = self._places.takes / row.file
         if not row.file or not path.is_file():
@@ -84,11 +84,11 @@ class Archive:
     # --- changing ------------------------------------------------------------------------------------
 
     def star(self, number: int, *, is_starred: bool) -> None:
-        """Exempt an entry from being deleted by itself, or no longer."""
+        """Exempt an entry from automatic deletion, or not."""
         self._change(number, {"is_starred": int(is_starred)})
 
     def correct(self, number: int, text: str) -> None:
-        """The user has corrected the text; what it was stays beside it, until it is the same again."""
+        """Store a corrected text; the original is kept beside it while they differ."""
         row = self._row(number)
         original = row.original or row.text
         is_undone = text.strip() == original.strip()
@@ -96,7 +96,7 @@ class Archive:
         self._change(number, dict(columns))
 
     def check_is_free(self, number: int) -> None:
-        """Raise a HistoryError if the running app is at work on an entry, or there is none."""
+        """Raise a HistoryError if the running app is working on an entry, or there is none."""
         state = self._row(number).state
         if state in {EntryState.RECORDING, EntryState.WAITING} and self._is_app_running():
             title = Message("The app is working on entry {number}.", number=number)
@@ -104,7 +104,7 @@ class Archive:
             raise HistoryError(title, hint)
 
     def delete(self, number: int) -> None:
-        """Delete an entry and its sound. Raises HistoryError: there is none, it is in work, or locked."""
+        """Delete an entry and its audio. Raises HistoryError: there is none, or it is in use or locked."""
         self.check_is_free(number)
         row = self._row(number)
         with self._explained():
@@ -115,13 +115,13 @@ class Archive:
                 raise HistoryError(title, hint)
 
     def forget_traces(self) -> None:
-        """Overwrite what SQLite's log still holds of what was deleted. To be called after deleting."""
+        """Overwrite deleted data in SQLite's log. To be called after deleting."""
         if self._store is not None:
-            with suppress(sqlite3.Error):  # there is a reader: the running program does it later
+            with suppress(sqlite3.Error):  # in use by a reader: the running program does it later
                 self._store.checkpoint()
 
     def transcribed(self, number: int, found: Retried) -> None:
-        """The entry has a new text that the user has seen. Raises HistoryError: an empty one is not taken."""
+        """Store a new text that the user has seen. Raises HistoryError: it is empty."""
         row = self._row(number)
         if row.text and not found.text:
             raise HistoryError(
@@ -134,11 +134,11 @@ class Archive:
             "settled_ms": int(time.time() * 1000),
             "replays": 0,
         }
-        if not row.whereabouts.is_settled:
-            columns["whereabouts"] = Delivery.PRINTED
+        if not row.delivery.is_settled:
+            columns["delivery"] = Delivery.PRINTED
         self._change(number, columns)
         if row.file:
-            with suppress(OSError):  # the row says it; the file only matters if that is lost
+            with suppress(OSError):  # the row has it; the file only matters if that is lost
                 wav.note_stage(self._places.takes / row.file, wav.Stage.SETTLED)
 
     # --- inside --------------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
     any method --> inbox --> thread "history" --> ledger: a file for the sound, a row for the rest
 
-Nobody waits for the disk. What cannot be written stays due in memory and is tried again every second; the
-user is notified once. Sound is synced once a second and at its end; rows where text is at stake.
+Nobody waits for the disk. What cannot be written stays in memory and is retried every second; the user is
+notified once. Audio is synced once a second and at its end; rows where text is at stake.
 
-With "keep nothing", and with "text only" until the text was delivered, the sound is on the disk all the
-same: a crash must not cost a dictation. In private nothing is ever written.
+Even with "keep nothing", and with "text only" until delivery, the audio is written to disk: a crash must not
+cost a dictation. In private mode nothing is ever written.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from handy_qwen.core.events import Failed
 from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, Samples
 from handy_qwen.errors import HistoryError
-from handy_qwen.history.ledger import GOES_ON, Complaints, Ledger
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.ledger import GOES_ON, ErrorReporter, Ledger
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-SLOW_S = 3.0  # a disk that takes longer than this for one thing is not well, and the user should know
+SLOW_S = 3.0  # a disk that takes longer for one operation has a problem, and the user should know
 MOST_WAITING_S = 3600.0
-"""How much sound may wait in memory for the disk: 230 MB. What comes then is in the take, but not here."""
+"""How much audio may wait in memory for the disk: 230 MB. The rest goes to the engine only."""
 SLOW = HistoryError(Message("The disk isn't responding."), GOES_ON)
 FAILED = HistoryError(
     Message("The history failed."), Message("Dictation still works. See the log for details.")
@@ -45,14 +45,14 @@ CUT = HistoryError(
 class DiskHistory:
     """Implements ``core.ports.History`` in ``folder``, which is created, readable by its owner only.
 
-    ``rules`` says what is to be kept, when it matters; ``clock`` is monotonic, ``wall_s`` counts from 1970.
+    ``rules`` returns the retention rules; ``clock`` is monotonic, ``wall_s`` counts from 1970.
     """
 
     def __init__(
         self,
         post: Post,
         folder: Path,
-        rules: Callable[[], Rules],
+        rules: Callable[[], RetentionRules],
         *,
         clock: Callable[[], float] = time.monotonic,
         wall_s: Callable[[], float] = time.time,
@@ -60,14 +60,14 @@ class DiskHistory:
         self._post = post
         self._clock = clock
         self._wall_s = wall_s
-        self._complaints = Complaints(post, clock)
-        self._ledger = Ledger(post, folder, rules, self._complaints, clock=clock, wall_s=wall_s)
+        self._reporter = ErrorReporter(post, clock)
+        self._ledger = Ledger(post, folder, rules, self._reporter, clock=clock, wall_s=wall_s)
         self._fed_samples = 0  # written by the microphone's thread, as is the next
-        self._seen_piece: int | None = None  # what the history was at, and since when
+        self._seen_piece: int | None = None  # the current piece of work, and since when
         self._seen_s = 0.0
-        self._cut: set[int] = set()  # takes being recorded of which not all can be kept
+        self._cut: set[int] = set()  # takes being recorded that cannot be stored completely
         self._is_private = False
-        self.thread = Worker(  # revived, it goes on with the inbox
+        self.thread = Worker(  # when revived, it continues with the inbox
             "history",
             routine=self._ledger.work,
             pause_s=self._ledger.pause_s,
@@ -76,7 +76,7 @@ class DiskHistory:
         )
 
     def start(self) -> None:
-        """Open the history, put it in order and post Recovered: all of that on its own thread."""
+        """Open and repair the history and post Recovered, on its own thread."""
         self.thread.do(self._ledger.open)
         self.thread.start()
 
@@ -90,7 +90,7 @@ class DiskHistory:
         self.thread.do(partial(self._ledger.begin, take, created_ms, language, model))
 
     def feed(self, take: int, block: Samples) -> None:
-        """The next block. Called on the microphone's thread: a few microseconds, whatever the disk does."""
+        """The next block. Called on the microphone's thread: takes microseconds, whatever the disk does."""
         if take in self._cut:
             return
         waiting = self._fed_samples - self._ledger.taken_samples
@@ -104,7 +104,7 @@ class DiskHistory:
         if piece is None or piece != self._seen_piece:
             self._seen_piece, self._seen_s = piece, now_s
         elif now_s - self._seen_s > SLOW_S:
-            self._complaints.report(SLOW, is_logged=False)
+            self._reporter.report(SLOW, is_logged=False)
 
     def complete(self, take: int) -> None:
         """The recording has ended."""
@@ -119,27 +119,27 @@ class DiskHistory:
         self._end(partial(self._ledger.failed, take, title), take)
 
     def cancelled(self, take: int) -> None:
-        """The user gave it up."""
+        """The user cancelled it."""
         self._end(partial(self._ledger.cancelled, take), take)
 
     def delivered(self, take: int, how: Delivery) -> None:
-        """What became of the text."""
+        """How the text was delivered."""
         self.thread.do(partial(self._ledger.went, take, how))
 
     def adopt(self, take: int, entry: int) -> None:
-        """From now on ``take`` means ``entry``."""
+        """From now on ``take`` stands for ``entry``."""
         self.thread.do(partial(self._ledger.adopt, take, entry))
 
     def replay(self, take: int, entry: int, sink: Sink) -> None:
-        """Adopt ``entry`` and hand its sound to ``sink``, on a thread of its own."""
+        """Adopt ``entry`` and pass its audio to ``sink``, on a thread of its own."""
         self.thread.do(partial(self._ledger.replay, take, entry, sink))
 
     def set_private(self, is_private: bool) -> None:
-        """Keep nothing of the takes that begin from now on. Any thread."""
+        """Store nothing of the takes that begin from now on. Any thread."""
         self._is_private = is_private
 
     def tidy(self) -> None:
-        """The rules have changed: delete what they no longer cover. Any thread."""
+        """The rules have changed: delete what they no longer keep. Any thread."""
         self.thread.do(self._ledger.tidy_soon)
 
     def close(self, timeout_s: float) -> None:
@@ -152,11 +152,11 @@ class DiskHistory:
             logger.warning("the history's thread did not end in time: the disk does not answer")
 
     def _end(self, work: Callable[[], None], take: int) -> None:
-        """Do what ends a recording. A block that comes after it is left out by the journal."""
+        """Do what ends a recording. The journal ignores later blocks."""
         self.thread.do(work)
         self._cut.discard(take)
 
     def _after(self) -> None:
-        """Do what has become due while calls kept coming."""
+        """Do what has become due while calls kept arriving."""
         if not self._ledger.pause_s():
             self._ledger.work()

@@ -1,6 +1,6 @@
-"""Entries as text, CSV and JSON Lines, one after the other: memory does not grow with the history.
+"""Exports entries as text, CSV and JSON Lines, one by one: memory does not grow with the history.
 
-Times are written in UTC where programs read them, and in the user's own where people do.
+Times are in UTC where programs read them, and local where people do.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
 class Format(enum.StrEnum):
-    """What an export looks like."""
+    """The format of an export."""
 
     TEXT = "text"
     CSV = "csv"
     JSONL = "jsonl"
 
 
-# In the terms of other programs.
+# Named as in other programs.
 FIELDS: dict[str, Callable[[Entry], object]] = {
     "id": lambda entry: entry.id,
     "created": lambda entry: moment_of(entry.created_s).isoformat(timespec="milliseconds"),
@@ -50,13 +50,13 @@ def _record(entry: Entry) -> dict[str, object]:
 
 
 def as_json(entry: Entry, **more: object) -> str:
-    """An entry as JSON on one line, with ``more`` fields, or others in place of its own."""
+    """An entry as a line of JSON; ``more`` adds or replaces fields."""
     raw = json.dumps(_record(entry) | more, ensure_ascii=False)
-    return raw.translate(_ESCAPED)  # JSON lets them pass, terminals obey some
+    return raw.translate(_ESCAPED)  # valid in JSON, but some terminals obey them
 
 
 def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
-    """``entries`` in this format, piece by piece. As text, those without any are left out."""
+    """``entries`` in this format, in pieces. In text format, those without a text are skipped."""
     match form:
         case Format.TEXT:
             for entry in entries:
@@ -72,13 +72,13 @@ def exported(entries: Iterable[Entry], form: Format) -> Iterator[str]:
 
 
 def save(target: Path, pieces: Iterable[str]) -> None:
-    """Write all of it or nothing, readable by the user only. Raises HandyError: it cannot be written."""
+    """Write all or nothing, readable by the user only. Raises HandyError: it cannot be written."""
     with explained(target), replacing(target, mode=0o600) as file:
         file.writelines(piece.encode() for piece in pieces)
 
 
 def local_time(entry: Entry) -> str:
-    """When it began, by the clock on the user's wall."""
+    """When it began, in local time."""
     return f"{moment_of(entry.created_s).astimezone():%Y-%m-%d %H:%M:%S}"
 
 

@@ -1,6 +1,6 @@
-"""The takes of the running program, as far as the history has to know them: a row and a file for each.
+"""The takes of the running program that the history must still update: a row and a file each.
 
-Runs on the history's thread, and may wait for the disk. What fails there stays due and is reported once.
+Runs on the history's thread, and may wait for the disk. Failed writes are retried and reported once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from handy_qwen.core.ports import Post, Sink
 from handy_qwen.core.types import RATE_HZ, Delivery, EntryState, Samples
 from handy_qwen.errors import HandyError, HistoryError
 from handy_qwen.history import recovery, retention, wav
-from handy_qwen.history.retention import SHORTEST_S, Rules
+from handy_qwen.history.retention import SHORTEST_S, RetentionRules
 from handy_qwen.history.store import (
     NewerError,
     Places,
@@ -37,10 +37,10 @@ from handy_qwen.message import Message, sentences
 
 logger = logging.getLogger(__name__)
 
-SYNC_S = 1.0  # between two times that the sound is brought through a power cut
+SYNC_S = 1.0  # interval for syncing audio to disk
 RETRY_S = 1.0
 TIDY_S = 900.0  # cancelled and old takes are deleted even if nobody dictates
-BUSY_S = 0.25  # sound waits meanwhile
+BUSY_S = 0.25  # audio waits meanwhile
 QUIET_S = 600.0  # without an error, before it is reported again
 GOES_ON = Message("Dictation still works. Recordings stay in memory until they can be saved.")
 NO_SOUND = HistoryError(
@@ -53,16 +53,16 @@ _COLUMNS = frozenset(Row.__slots__) - {"id"}
 
 
 class LiveTake:
-    """A take to which something can still happen. What cannot be written now stays here as due."""
+    """A take that can still change. What cannot be written now stays due here."""
 
     def __init__(self, take: int, row: Row, journal: Journal | None = None) -> None:
         self.take = take  # its number in this session
-        self.row = row  # what its row should say; its id is 0 until it was added
-        self.before: Row | None = None  # of a take that is replayed: its row before
-        self.journal = journal  # its sound, None if that was written in an earlier session
+        self.row = row  # the desired row; its id is 0 until it was added
+        self.before: Row | None = None  # of a replayed take: its earlier row
+        self.journal = journal  # its audio; None if that was written in an earlier session
         self.is_gone = False  # the user has deleted it
-        self.is_leaving = False  # all has happened to it that will, whatever its state says
-        self.is_unwanted = False  # it is only to be deleted
+        self.is_leaving = False  # nothing more will happen to it, whatever its state says
+        self.is_unwanted = False  # it only needs to be deleted
         self._due = set() if row.id else set(_COLUMNS)
         self._is_urgent = False
 
@@ -71,16 +71,16 @@ class LiveTake:
         """Whether nothing more can happen to it."""
         if self.is_gone or self.is_leaving or self.row.state in {EntryState.FAILED, EntryState.CANCELLED}:
             return True
-        return self.row.state is EntryState.DONE and (not self.row.text or self.row.whereabouts.is_settled)
+        return self.row.state is EntryState.DONE and (not self.row.text or self.row.delivery.is_settled)
 
     @property
     def is_row_saved(self) -> bool:
-        """Whether its row says what it should."""
+        """Whether its row is up to date."""
         return self.is_gone or not self._due
 
     @property
     def is_nothing(self) -> bool:
-        """Whether it is of this session and left nothing that anybody could want."""
+        """Whether it is of this session and holds nothing worth keeping."""
         if self.journal is None or self.journal.is_of_before or self.before is not None or self.row.text:
             return False
         if self.row.state is EntryState.CANCELLED:
@@ -88,13 +88,13 @@ class LiveTake:
         return self.row.state in {EntryState.FAILED, EntryState.DONE} and not self.journal.samples
 
     def set(self, *, is_urgent: bool = False, **columns: object) -> None:
-        """Change what its row should say; ``is_urgent``: that must outlast a power cut."""
+        """Change the desired row; ``is_urgent``: the change must survive a power cut."""
         self.row = replace(self.row, **columns)  # type: ignore[arg-type]  # each call has the columns of a row
         self._due.update(columns)
         self._is_urgent |= is_urgent
 
     def save(self, store: Store) -> None:
-        """Make its row say so. Raises sqlite3.Error: not possible now; it stays due."""
+        """Bring its row up to date. Raises sqlite3.Error: not possible now; it stays due."""
         columns = {name: getattr(self.row, name) for name in self._due}
         if not self.row.id:
             self.row = replace(self.row, id=store.add(columns))
@@ -104,7 +104,7 @@ class LiveTake:
         self._is_urgent = False
 
     def has_new_store(self, store: Store) -> None:
-        """The database was begun anew: add the row again, unless it could be copied."""
+        """The database was replaced: add the row again, unless it could be copied."""
         there = store.row(self.row.id)
         # A new history counts from 1: another take may have this number by now.
         if there is None or (there.created_ms, there.file) != (self.row.created_ms, self.row.file):
@@ -113,27 +113,27 @@ class LiveTake:
 
 
 class Ledger:
-    """The files and the database, and the takes that are being written. See ``disk.DiskHistory``."""
+    """The files and the database, and the takes being written. See ``disk.DiskHistory``."""
 
     def __init__(
         self,
         post: Post,
         folder: Path,
-        rules: Callable[[], Rules],
-        complaints: Complaints,
+        rules: Callable[[], RetentionRules],
+        reporter: ErrorReporter,
         *,
         clock: Callable[[], float],
         wall_s: Callable[[], float],
     ) -> None:
         self.places = Places(folder)
         self.store: Store | None = None
-        # The takes of this session to which something can still happen, by number
+        # The takes of this session that can still change, by number
         self.live: dict[int, LiveTake] = {}
-        self.fed_samples = 0  # how much was fed
-        self.taken_samples = 0  # how much of that is written, or not wanted any more
+        self.fed_samples = 0  # samples received
+        self.taken_samples = 0  # those of them that are written, or no longer wanted
         self._post = post
         self._rules = rules
-        self._complaints = complaints
+        self._reporter = reporter
         self._clock = clock
         self._wall_s = wall_s
         self._is_recovered = False
@@ -172,7 +172,7 @@ class Ledger:
             self._advance(live, Stage.COMPLETE, state=EntryState.WAITING)
 
     def done(self, kept: KeepText) -> None:
-        """The text is there; that of an earlier time stays if there is none now."""
+        """Store the text; an empty one does not replace an earlier text."""
         live = self.live.get(kept.take)
         if live is None:
             return
@@ -191,13 +191,13 @@ class Ledger:
             is_truncated=kept.is_truncated,
             settled_ms=int(self._wall_s() * 1000),
             error="",
-            whereabouts=Delivery.NOWHERE,
+            delivery=Delivery.NOWHERE,
             replays=0,
             **{name: value for name, value in known.items() if value},
         )
 
     def failed(self, take: int, title: str) -> None:
-        """There is no text; that of an earlier time stays."""
+        """There is no text; an earlier one stays."""
         live = self.live.get(take)
         if live is None:
             return
@@ -211,7 +211,7 @@ class Ledger:
             )
 
     def cancelled(self, take: int) -> None:
-        """The user gave it up; of a replay, the entry stays what it was."""
+        """The user cancelled it; a replay leaves its entry unchanged."""
         live = self.live.get(take)
         if live is None:
             return
@@ -223,20 +223,20 @@ class Ledger:
             self._advance(live, Stage.CANCELLED, state=EntryState.CANCELLED, settled_ms=now_ms, replays=0)
 
     def went(self, take: int, where: Delivery) -> None:
-        """The text is there, or on its way."""
+        """The text was delivered, or is about to be."""
         live = self.live.get(take)
         if live is not None and live.row.state is EntryState.DONE:
             stage = Stage.SETTLED if where.is_settled else None
-            self._advance(live, stage, is_urgent=True, whereabouts=where)
+            self._advance(live, stage, is_urgent=True, delivery=where)
 
     def adopt(self, take: int, entry: int) -> None:
-        """From now on ``take`` means ``entry``, if there is one."""
+        """From now on ``take`` stands for ``entry``, if that exists."""
         row = self._row(entry)
         if row is not None:
             self.live[take] = LiveTake(take, row)
 
     def replay(self, take: int, entry: int, sink: Sink) -> None:
-        """Adopt ``entry`` and hand its sound to ``sink``."""
+        """Adopt ``entry`` and pass its audio to ``sink``."""
         if any(
             live.row.id == entry and live.row.state is EntryState.RECORDING for live in self.live.values()
         ):
@@ -249,7 +249,7 @@ class Ledger:
             self._post(Failed(take, NO_SOUND))
             return
         live.before = live.row
-        if live.row.state is not EntryState.DONE:  # a text that is there stays until there is a better one
+        if live.row.state is not EntryState.DONE:  # an existing text stays until there is a better one
             live.set(is_urgent=True, state=EntryState.WAITING, replays=live.row.replays + 1)
             self._save(live)
         work = partial(_read, self.places.takes / live.row.file, take, sink, self._post)
@@ -275,13 +275,13 @@ class Ledger:
             self._tidy()
 
     def tidy_soon(self) -> None:
-        """Have the rules looked at when there is nothing else to do."""
+        """Apply the retention rules when there is nothing else to do."""
         self._tidy_at_s = self._clock()
 
     # --- opening and closing -------------------------------------------------------------------------
 
     def open(self) -> None:
-        """Open the database and put it in order, as far as that was not done yet."""
+        """Open and repair the database, unless that is done."""
         if self.store is not None and self._is_recovered and self.places.takes.is_dir():
             return
         try:
@@ -291,7 +291,7 @@ class Ledger:
             if not self._is_recovered:
                 self._recover(self.store)
         except NewerError as exc:
-            self._complaints.report(exc)
+            self._reporter.report(exc)
         except (sqlite3.Error, OSError) as exc:
             self._rows_failed(exc)
 
@@ -303,7 +303,7 @@ class Ledger:
             for live in self.live.values():
                 live.has_new_store(store)
         except sqlite3.Error:
-            store.close()  # not in use before every take knows of it: it is opened again
+            store.close()  # not used before every take knows of it: it is opened again
             raise
         return store
 
@@ -328,15 +328,15 @@ class Ledger:
             return None
 
     def close(self) -> None:
-        """Write what is left. What is unfinished is found at the next start."""
-        self._retry_at_s = math.inf  # it is tried at once
+        """Write what is left. Unfinished takes are found at the next start."""
+        self._retry_at_s = math.inf  # retry at once
         self._write_all()
         self._sync_all()
         for live in self.live.values():
             if live.journal is not None:
                 live.journal.close()
         self._close_store()
-        self._retry_at_s = self._sync_at_s = math.inf  # to try again would open it again
+        self._retry_at_s = self._sync_at_s = math.inf  # a retry would open it again
         self._tidy_at_s = self._clock() + TIDY_S
 
     def _close_store(self) -> None:
@@ -349,7 +349,7 @@ class Ledger:
     def _advance(
         self, live: LiveTake, stage: Stage | None, *, is_urgent: bool = False, **columns: object
     ) -> None:
-        """The take has come further: what its row says, and unless it is None the stage of its file."""
+        """Update the row of a take and, unless ``stage`` is None, the stage in its file."""
         live.set(is_urgent=is_urgent, **columns)
         if stage is not None and live.journal is None and live.row.file:
             live.journal = Journal(self.places.takes / live.row.file, is_of_before=True)
@@ -361,7 +361,7 @@ class Ledger:
         self._settle(live)
 
     def _settle(self, live: LiveTake) -> None:
-        """Write what is due of a take, and drop it when nothing more can happen to it."""
+        """Write what is due of a take, and drop it when it cannot change any more."""
         if live.is_unwanted or live.is_nothing:
             self._forget(live)
             return
@@ -375,9 +375,9 @@ class Ledger:
                 self._retry_soon()
 
     def _forget(self, live: LiveTake) -> None:
-        """Delete the take: a press by mistake, or one without speech.
+        """Delete a take that was an accidental press, or had no speech.
 
-        While its row cannot be deleted it stays live: left alone, it would be rescued at the next start.
+        While its row cannot be deleted it stays live: otherwise it would be recovered at the next start.
         """
         live.is_unwanted = True
         if live.journal is not None:
@@ -400,7 +400,7 @@ class Ledger:
         self._count()
 
     def _save(self, live: LiveTake) -> None:
-        """Make the row of a take say what it should, or see that it is tried again."""
+        """Bring the row of a take up to date, or schedule a retry."""
         if live.is_row_saved:
             return
         if self.store is None:
@@ -416,13 +416,13 @@ class Ledger:
             self._post(Kept(live.take, live.row.id))
 
     def _write(self, live: LiveTake) -> None:
-        """Write the sound of a take, or see that it is tried again."""
+        """Write the audio of a take, or schedule a retry."""
         if (
             live.journal is None
             or live.journal.is_written
             or (self._is_sound_failing and self._retry_at_s < math.inf)
         ):
-            return  # it is tried again soon; not with every block
+            return  # retried soon; not with every block
         try:
             live.journal.write()
         except OSError as exc:
@@ -458,13 +458,13 @@ class Ledger:
 
     def _sound_failed(self, exc: OSError) -> None:
         self._is_sound_failing = True
-        self._complaints.report(_sound_error(exc, self.places.takes))
+        self._reporter.report(_sound_error(exc, self.places.takes))
         self._retry_soon()
 
     def _rows_failed(self, exc: sqlite3.Error | OSError) -> None:
         if isinstance(exc, sqlite3.Error) and is_damage(exc):
-            self._close_store()  # it is looked at, and set aside, when it is opened again
-        self._complaints.report(_row_error(exc, self.places.database))
+            self._close_store()  # checked, and set aside if damaged, when it is opened again
+        self._reporter.report(_row_error(exc, self.places.database))
         self._retry_soon()
 
     def _retry_soon(self) -> None:
@@ -476,7 +476,7 @@ class Ledger:
 
 
 def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
-    """Hand the sound of a file to ``sink``. Runs on ``history-read``."""
+    """Pass the audio of a file to ``sink``. Runs on ``history-read``."""
     samples = 0
     try:
         with wav.blocks(path) as blocks:
@@ -500,8 +500,8 @@ def _read(path: Path, take: int, sink: Sink, post: Post) -> None:
         post(Replayed(take, samples / RATE_HZ))
 
 
-class Complaints:
-    """Reports what does not work: once while it lasts, and again if it returns after a while. Any thread."""
+class ErrorReporter:
+    """Reports a failure once while it lasts, and again if it returns after a while. Any thread."""
 
     def __init__(self, post: Post, clock: Callable[[], float]) -> None:
         self._post = post
@@ -509,7 +509,7 @@ class Complaints:
         self._last_s: dict[str, float] = {}  # by title
 
     def report(self, error: HandyError, *, is_logged: bool = True) -> None:
-        """``error`` has happened. The log may be on the disk that is stuck, and block."""
+        """``error`` has occurred. Logging may block, if the log is on the disk that hangs."""
         now_s = self._clock()
         last_s, self._last_s[error.title] = self._last_s.get(error.title, -math.inf), now_s
         if now_s - last_s >= QUIET_S:

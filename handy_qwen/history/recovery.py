@@ -1,6 +1,6 @@
-"""Putting the history in order at the start, when no other process writes.
+"""Repairs the history at startup, while no other process writes.
 
-open --damaged--> set aside, begin anew, copy what can be read
+open --damaged--> set aside, start a new one, copy what can be read
 |
 `--> finish deletions --> files without a row get one --> rows whose file is gone lose it
 --> what was RECORDING is WAITING --> what failed its tries is FAILED
@@ -28,13 +28,13 @@ from handy_qwen.message import Message, messages
 
 logger = logging.getLogger(__name__)
 
-MOST_REPLAYS = 2  # a take during whose transcription the program ended this often may be what ends it
+MOST_REPLAYS = 2  # a take during whose transcription the program ended this often may be the cause
 RECENT = 10
 LOST = "The text was lost when the history was damaged."
 GAVE_UP = "Handy Qwen crashed each time it transcribed this."
 UNREADABLE = "Its recording is damaged."
 
-_HEAD_BYTES = 100  # of an SQLite file; the size of a page is at 16, their number at 28
+_HEAD_BYTES = 100  # of an SQLite file; the page size is at 16, the number of pages at 28
 _MOST_PADDING = 64
 _STATES = {
     Stage.OPEN: EntryState.WAITING,
@@ -45,9 +45,9 @@ _STATES = {
 
 
 def open_or_renew(path: Path, *, busy_s: float) -> tuple[Store, Message]:
-    """Open the history, and say what to tell the user if it was damaged.
+    """Open the history, and return a message for the user if it was damaged.
 
-    It is set aside then, and what can be read is copied. Raises NewerError, sqlite3.Error, OSError.
+    In that case it is set aside and what can be read is copied. Raises NewerError, sqlite3.Error, OSError.
     """
     try:
         return _open_checked(path, busy_s), Message()
@@ -75,7 +75,7 @@ def _open_checked(path: Path, busy_s: float) -> Store:
 
 
 def _readable_rows(path: Path) -> Iterator[Row]:
-    """What can still be read of a damaged database: from its beginning up to the damage, and from its end."""
+    """The readable rows of a damaged database: from its start up to the damage, and from its end."""
     try:
         _pad(path)
         store = Store(path, busy_s=1.0)
@@ -97,7 +97,7 @@ def _readable_rows(path: Path) -> Iterator[Row]:
 
 
 def _pad(path: Path) -> None:
-    """Bring a file that was cut off to the length it says it has: SQLite reads nothing of a shorter one."""
+    """Extend a truncated file to the length in its header: SQLite reads nothing of a shorter one."""
     with path.open("r+b") as file:
         head = file.read(_HEAD_BYTES)
         size = file.seek(0, os.SEEK_END)
@@ -110,7 +110,7 @@ def _pad(path: Path) -> None:
 def _is_copied(store: Store, row: Row) -> bool:
     try:
         store.add(asdict(row))
-    except sqlite3.IntegrityError:  # the same id twice: damaged indeed
+    except sqlite3.IntegrityError:  # the same id twice, due to the damage
         return False
     return True
 
@@ -118,10 +118,10 @@ def _is_copied(store: Store, row: Row) -> bool:
 def put_in_order(
     store: Store, takes: Path, *, in_use: Collection[str] = (), now_s: float | None = None
 ) -> tuple[Recovered, int]:
-    """Bring rows and files together again; returns what to offer, and how many takes were given up.
+    """Make rows and files consistent; return what to offer, and how many takes were given up.
 
-    Nobody else may be adding to ``store``. ``in_use``: names of files that are being written. ``now_s``:
-    since 1970. Raises sqlite3.Error: the database cannot be written; OSError: ``takes`` cannot be read.
+    Nobody else may be adding to ``store``. ``in_use``: names of files being written. ``now_s``: since 1970.
+    Raises sqlite3.Error: the database cannot be written; OSError: ``takes`` cannot be read.
     """
     now_s = time.time() if now_s is None else now_s
     retention.finish_deletions(store, takes)
@@ -151,7 +151,7 @@ def put_in_order(
 
 
 def _adopt_file(store: Store, path: Path) -> None:
-    """Make a row for sound that has none."""
+    """Add a row for audio that has none."""
     try:
         sound = wav.look(path)
     except wav.NotATakeError:
@@ -177,7 +177,7 @@ def _adopt_file(store: Store, path: Path) -> None:
 
 
 def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
-    """Repair a row whose text is awaited; None: nothing was left of it, or it must wait."""
+    """Repair a row that has no text yet; None: nothing is left of it, or it must wait."""
     try:
         sound = wav.repair(takes / row.file, Stage.COMPLETE) if row.file else None
     except OSError as exc:  # it may be readable at the next start
@@ -188,7 +188,7 @@ def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
             return _changed(store, row, state=EntryState.FAILED, error=UNREADABLE, settled_ms=_now_ms())
         sound = None  # killed before the first block
     if sound is None or not sound.samples:
-        if row.text:  # it was being transcribed once more
+        if row.text:  # it was being transcribed again
             return _changed(store, row, state=EntryState.DONE)
         retention.delete(store, takes, row)
         return None
@@ -200,7 +200,7 @@ def _unfinished(store: Store, takes: Path, row: Row) -> Row | None:
 
 
 def _is_stub(path: Path) -> bool:
-    """Whether its writer was killed before anything was said."""
+    """Whether its writer was killed before anything was recorded."""
     return path.stat().st_size < wav.HEADER_BYTES
 
 

@@ -1,11 +1,12 @@
-"""What is kept and for how long, and deleting what is not.
+"""What is kept and for how long, and the deletion of the rest.
 
-Never touched by the rules: starred entries, and takes that are recorded or wait for their text. A text that
-the user may never have got goes by age only. What was kept by an earlier choice of "keep" stays: who keeps
-nothing from today on has not said that the past is to go.
+The rules never apply to starred entries, nor to takes that are recorded or wait for their text. A text that
+the user may not have received is limited by age only. Changing "keep" does not affect older entries:
+"nothing" does not mean that the past should be deleted.
 
-Deleting survives a kill anywhere: mark the row, delete the file, delete the row. Nobody sees a marked row but
-who finishes the work. So a file without a row is sound whose row was lost: see ``recovery``.
+Deletion can be interrupted anywhere: mark the row, delete the file, delete the row. Marked rows are visible
+only to the code that completes deletions. So a file without a row is audio whose row was lost: see
+``recovery``.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from handy_qwen.history.store import Row, Store
 
 logger = logging.getLogger(__name__)
 
-CANCELLED_S = 3600.0  # for how long a cancelled take can be brought back
+CANCELLED_S = 3600.0  # for how long a cancelled take can be restored
 FAILED_S = 86_400.0
-"""For how long a take that failed is there to be tried again, if nothing is to be kept; likewise, if the text
-is to be kept, the sound of one in which words may be missing."""
+"""For how long a failed take can be retried if nothing is to be kept; likewise, if only text is to be kept,
+the audio of a take in which words may be missing."""
 OFFERED_S = 7 * 86_400.0
-"""For how long a text that was not delivered is offered again at each start; later it is in the list only."""
+"""For how long an undelivered text is offered again at startup; later it is in the list only."""
 SHORTEST_S = 1.0
-"""A cancelled take that is shorter was no dictation: the hotkey was part of a chord, or hit by mistake."""
+"""A shorter cancelled take was not a dictation: the hotkey was part of a shortcut, or hit by mistake."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
-    """The user's settings for the history. A limit of 0 is none; starred entries are exempt from all."""
+class RetentionRules:
+    """The user's limits for the history; 0: none. Starred entries are exempt."""
 
     keep: Keep = Keep.AUDIO_AND_TEXT
     most_entries: int = 1000
@@ -41,30 +42,30 @@ class Rules:
     most_bytes: int = 2 * 10**9  # of sound
 
 
-class Going(enum.Enum):
-    """What goes of an entry."""
+class Removal(enum.Enum):
+    """What to delete of an entry."""
 
     ENTRY = enum.auto()
     AUDIO = enum.auto()
 
 
-def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row, Going]]:
-    """What has to go, of ``rows`` from the newest on.
+def plan(rows: Iterable[Row], rules: RetentionRules, now_s: float) -> Iterator[tuple[Row, Removal]]:
+    """What to delete of ``rows``, newest first.
 
-    ``now_s``, since 1970, may be wrong: what seems to come from the future is not old.
+    ``now_s``, since 1970, may be wrong: entries from the future are not old.
     """
     entries = size_bytes = 0
     for row in rows:
         if row.is_starred or row.state in {EntryState.RECORDING, EntryState.WAITING}:
             continue
         if _is_over(row, rules, now_s):
-            yield row, Going.ENTRY
+            yield row, Removal.ENTRY
             continue
         if row.entry.is_undelivered:
             continue
         entries += 1
         if rules.most_entries and entries > rules.most_entries:
-            yield row, Going.ENTRY
+            yield row, Removal.ENTRY
             continue
         if not row.file:
             continue
@@ -72,11 +73,11 @@ def plan(rows: Iterable[Row], rules: Rules, now_s: float) -> Iterator[tuple[Row,
         is_too_much = rules.most_bytes and size_bytes > rules.most_bytes
         is_done = row.state is EntryState.DONE and not (row.is_truncated and _age_s(row, now_s) <= FAILED_S)
         if is_too_much or (row.keep is Keep.TEXT and is_done):
-            yield row, Going.AUDIO if row.text else Going.ENTRY
+            yield row, Removal.AUDIO if row.text else Removal.ENTRY
 
 
-def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
-    """Whether nothing of it is wanted any more, whatever there is besides."""
+def _is_over(row: Row, rules: RetentionRules, now_s: float) -> bool:
+    """Whether it must be deleted, regardless of other entries."""
     settled_ago_s = _age_s(row, now_s)
     if row.state is EntryState.CANCELLED:
         return row.keep is Keep.NOTHING or settled_ago_s > CANCELLED_S
@@ -85,23 +86,23 @@ def _is_over(row: Row, rules: Rules, now_s: float) -> bool:
     if row.state is EntryState.FAILED:
         return not row.file or (row.keep is Keep.NOTHING and settled_ago_s > FAILED_S)
     if row.text:
-        return row.keep is Keep.NOTHING and row.whereabouts.is_settled
+        return row.keep is Keep.NOTHING and row.delivery.is_settled
     return row.keep is not Keep.AUDIO_AND_TEXT or not row.file
 
 
 def _age_s(row: Row, now_s: float) -> float:
-    """How long ago it was settled. A clock set back by more than a limit says nothing: then it is over."""
+    """Time since it was settled; large if the clock was set back by more than a limit."""
     return abs(now_s - row.settled_ms / 1000)
 
 
 def delete(store: Store, takes: Path, row: Row) -> bool:
-    """Delete an entry with its sound. False: the file cannot be deleted now. Raises sqlite3.Error."""
+    """Delete an entry with its audio. False: the file cannot be deleted now. Raises sqlite3.Error."""
     store.change(row.id, {"is_deleting": 1, "text": "", "original": ""})
     return _finish(store, takes, row)
 
 
 def delete_audio(store: Store, takes: Path, row: Row) -> bool:
-    """Delete the sound of an entry; its text stays. False: it cannot be deleted. Raises sqlite3.Error."""
+    """Delete the audio of an entry, but not its text. False: not possible now. Raises sqlite3.Error."""
     if not _unlink(takes, row.file):
         return False
     store.change(row.id, {"file": "", "size_bytes": 0})
@@ -109,15 +110,15 @@ def delete_audio(store: Store, takes: Path, row: Row) -> bool:
 
 
 def finish_deletions(store: Store, takes: Path) -> int:
-    """Finish deletions that were begun before; how many. Raises sqlite3.Error: a row cannot be changed."""
+    """Complete interrupted deletions; return how many. Raises sqlite3.Error: a row cannot be changed."""
     return sum(_finish(store, takes, row) for row in list(store.being_deleted()))
 
 
-def tidy(store: Store, takes: Path, rules: Rules, now_s: float) -> int:
-    """Let go of what the rules say; how many entries. Raises sqlite3.Error: a row cannot be changed."""
+def tidy(store: Store, takes: Path, rules: RetentionRules, now_s: float) -> int:
+    """Delete what the rules do not keep; return how many. Raises sqlite3.Error: a row cannot be changed."""
     gone = finish_deletions(store, takes)
     for row, going in list(plan(store.newest(), rules, now_s)):
-        act = delete if going is Going.ENTRY else delete_audio
+        act = delete if going is Removal.ENTRY else delete_audio
         gone += act(store, takes, row)
     if gone:
         store.checkpoint()

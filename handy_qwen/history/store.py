@@ -1,10 +1,10 @@
 """The database of the history: its rows, how it is opened and brought up to date, and set aside when damaged.
 
-Knows SQL; nothing of threads and rules. Rows are read as if anybody could have written them: what is no
-number becomes 0, an unknown state FAILED, the name of a file that is not one of ours none.
+Knows SQL, but not threads or rules. Rows are validated as if anyone had written them: an invalid number
+becomes 0, an unknown state FAILED, a file name that is not one of ours none.
 
-SQLite in WAL mode, so that the command line reads while the program writes, and a process that is killed
-leaves a sound file behind. What is deleted is overwritten (``secure_delete``): it is what somebody said.
+SQLite in WAL mode lets the command line read while the program writes, and a killed process leaves a
+consistent file. Deleted data is overwritten (``secure_delete``): it is what somebody said.
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ MIGRATIONS: Sequence[str] = (
     CREATE INDEX take_state ON take (state);
     """,
     "ALTER TABLE take ADD COLUMN is_truncated INTEGER NOT NULL DEFAULT 0",  # words may be missing in its text
-    # What was said, where the text is another: it was corrected, or there was nothing in it to insert.
+    # What was said, if the text differs: it was corrected, or nothing of it was to be inserted.
     "ALTER TABLE take ADD COLUMN original TEXT NOT NULL DEFAULT ''",
 )
-"""Each brings the schema from its index to the next version. Never changed once released."""
+"""Each updates the schema from its index to the next version. Never changed once released."""
 
 
 _LATEST_S = 32_503_593_600.0
@@ -66,7 +66,7 @@ T = TypeVar("T", EntryState, Delivery, Keep)
 
 
 class DamagedError(HistoryError):
-    """The file is no database, or its contents are damaged."""
+    """The file is not a database, or is damaged."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -76,7 +76,7 @@ class DamagedError(HistoryError):
 
 
 class NewerError(HistoryError):
-    """A later version of the program has written it; to touch it would be to break it."""
+    """Written by a later version of the program: it must not be touched."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -92,12 +92,12 @@ class Places:
 
     @property
     def database(self) -> Path:
-        """The rows. SQLite keeps its -wal and -shm beside it."""
+        """The database. SQLite keeps its -wal and -shm beside it."""
         return self.folder / "history.db"
 
     @property
     def takes(self) -> Path:
-        """The folder of the sound, one file for each take."""
+        """The folder of the audio files, one per take."""
         return self.folder / "takes"
 
     def make(self) -> None:
@@ -113,7 +113,7 @@ def default_folder() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row, as the database has it. See ``MIGRATIONS`` for the meaning of the columns."""
+    """A row of the database. See ``MIGRATIONS`` for the columns; ``delivery`` is ``whereabouts`` there."""
 
     id: int
     created_ms: int
@@ -127,7 +127,7 @@ class Row:
     language: str = ""
     model: str = ""
     application: str = ""
-    whereabouts: Delivery = Delivery.NOWHERE
+    delivery: Delivery = Delivery.NOWHERE
     error: str = ""
     settled_ms: int = 0
     replays: int = 0
@@ -138,7 +138,7 @@ class Row:
 
     @property
     def entry(self) -> Entry:
-        """What others may know of it."""
+        """Its public part."""
         return Entry(
             self.id,
             self.created_ms / 1000,
@@ -148,7 +148,7 @@ class Row:
             language=self.language or self.asked_language,
             model=self.model,
             application=self.application,
-            delivery=self.whereabouts,
+            delivery=self.delivery,
             error=self.error,
             is_starred=self.is_starred,
             has_audio=bool(self.file),
@@ -157,12 +157,17 @@ class Row:
         )
 
 
+def column_of(name: str) -> str:
+    """The column of a field of ``Row``."""
+    return "whereabouts" if name == "delivery" else name
+
+
 _NAMES = tuple(one.name for one in fields(Row))
 _COLUMNS = ", ".join(
-    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else name for name in _NAMES
+    f"substr({name}, 1, {MOST_CHARS})" if name in {"text", "original"} else column_of(name) for name in _NAMES
 )
 
-# As bytes: whoever wrote them, they need not be UTF-8.
+# As bytes: other programs may have written invalid UTF-8.
 _SEARCHED = "fold(CAST(text || char(10) || application AS BLOB))"
 
 
@@ -173,9 +178,9 @@ class Store:
     """
 
     def __init__(self, path: Path, *, busy_s: float) -> None:
-        """Open ``path``, create it in its folder if there is none, and bring it up to date.
+        """Open ``path``, create it if there is none, and migrate it.
 
-        ``busy_s`` is how long to wait for another process. Raises DamagedError: it cannot be used any more;
+        ``busy_s`` is how long to wait for another process. Raises DamagedError: it is unusable;
         NewerError; sqlite3.Error: not now (locked, full, not permitted); OSError: it cannot be created.
         """
         self.path = path
@@ -185,7 +190,7 @@ class Store:
         self._inode = path.stat().st_ino
 
     def check(self) -> None:
-        """Look whether all of it is whole. Reads all of it: for the start. Raises DamagedError: it is not."""
+        """Check its integrity. Reads all of it: for startup. Raises DamagedError."""
         try:
             found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
         except sqlite3.Error as exc:
@@ -196,7 +201,7 @@ class Store:
             raise DamagedError
 
     def is_in_place(self) -> bool:
-        """Whether the file is still where it was opened: it may have been deleted meanwhile."""
+        """Whether the file is still in place: it may have been deleted meanwhile."""
         try:
             return self.path.stat().st_ino == self._inode
         except OSError:
@@ -208,33 +213,33 @@ class Store:
 
     # --- writing -------------------------------------------------------------------------------------
 
-    def add(self, columns: dict[str, Any]) -> int:
+    def add(self, values: dict[str, Any]) -> int:
         """Add a row and return its id."""
-        values = ", ".join("?" for _ in columns)
-        statement = f"INSERT INTO take ({', '.join(columns)}) VALUES ({values})"
-        number = self._connection.execute(statement, _storable(columns)).lastrowid
+        columns, marks = ", ".join(map(column_of, values)), ", ".join("?" for _ in values)
+        statement = f"INSERT INTO take ({columns}) VALUES ({marks})"
+        number = self._connection.execute(statement, _storable(values)).lastrowid
         assert number is not None, "an INSERT has a row"
         return number
 
-    def change(self, number: int, columns: dict[str, Any], *, is_durable: bool = False) -> bool:
-        """Change columns of a row; ``is_durable``: it outlasts a power cut from now on. False: it is gone."""
-        changes = ", ".join(f"{name} = ?" for name in columns)
+    def change(self, number: int, values: dict[str, Any], *, is_durable: bool = False) -> bool:
+        """Change fields of a row; ``is_durable``: the change survives a power cut. False: no such row."""
+        changes = ", ".join(f"{column_of(name)} = ?" for name in values)
         if is_durable:
             self._connection.execute("PRAGMA synchronous=FULL")
         try:
             statement = f"UPDATE take SET {changes} WHERE id = ?"
-            done = self._connection.execute(statement, [*_storable(columns), number])
+            done = self._connection.execute(statement, [*_storable(values), number])
         finally:
             if is_durable:
                 self._connection.execute("PRAGMA synchronous=NORMAL")
         return done.rowcount == 1
 
     def remove(self, number: int) -> None:
-        """Take a row out."""
+        """Delete a row."""
         self._connection.execute("DELETE FROM take WHERE id = ?", [number])
 
     def checkpoint(self) -> None:
-        """Bring the log into the database and empty it: it may hold what was deleted."""
+        """Move the log into the database and truncate it: it may contain deleted data."""
         self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     # --- reading -------------------------------------------------------------------------------------
@@ -246,7 +251,7 @@ class Store:
         return next(self._select("id = ? AND NOT is_deleting", [number]), None)
 
     def files(self) -> dict[str, int]:
-        """The names of all files that rows refer to, with their ids; rows being deleted as well."""
+        """The file names in all rows, with their ids, including rows being deleted."""
         found = self._connection.execute("SELECT file, id FROM take WHERE file != ''")
         return {_text(name): number for name, number in found}
 
@@ -279,15 +284,15 @@ class Store:
         return self._select("is_deleting", [])
 
     def beside(self, number: int, *, is_before: bool) -> Row | None:
-        """The row with the next greater id, or the next smaller one; those being deleted as well."""
+        """The row with the next greater or smaller id, including rows being deleted."""
         condition, order = ("id < ?", "id DESC") if is_before else ("id > ?", "id")
         return next(self._select(condition, [number], order=order, most=1), None)
 
     def matching(self, words: Iterable[str], *, most: int = -1) -> Iterator[Row]:
-        """Rows whose text or application holds each word, newest first. Accents and case do not matter.
+        """Rows whose text or application contains each word, newest first. Accents and case are ignored.
 
-        Every text is searched: a word may be part of another (as in German) or between others
-        without spaces (as in Chinese), which full-text indexes by words do not find.
+        Every text is scanned: a word may be part of another (as in German) or between others without spaces
+        (as in Chinese), which full-text indexes of words do not find.
         """
         folded = [fold(word) for word in words]
         condition = " AND ".join(["NOT is_deleting", *[f"instr({_SEARCHED}, ?) > 0"] * len(folded)])
@@ -303,7 +308,7 @@ class Store:
 
 
 def moment_of(created_s: float) -> datetime:
-    """When that was, in UTC; at the latest in the year 3000, beyond which Windows knows no local time."""
+    """When that was, in UTC, limited to the year 3000: Windows knows no later local time."""
     return datetime.fromtimestamp(min(max(0.0, created_s), _LATEST_S), UTC)
 
 
@@ -314,12 +319,12 @@ def new_file_name(created_ms: int) -> str:
 
 
 def is_file_name(name: str) -> bool:
-    """Whether ``name`` is one that ``new_file_name`` makes: no other file is ever touched."""
+    """Whether ``new_file_name`` could have made ``name``: no other file is ever touched."""
     return _FILE_NAME.fullmatch(name) is not None
 
 
 def _storable(columns: dict[str, Any]) -> list[Any]:
-    """The values; of texts what UTF-8 can hold: the name of an application may be any bytes."""
+    """The values, with texts made valid UTF-8: an application's name may be any bytes."""
     return [
         value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
         for value in columns.values()
@@ -359,7 +364,7 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "file": _file,
     "duration_s": _real,
     "size_bytes": _whole,
-    "whereabouts": _one_of(Delivery, Delivery.KEPT),
+    "delivery": _one_of(Delivery, Delivery.KEPT),
     "settled_ms": _whole,
     "replays": _whole,
     "is_starred": bool,
@@ -369,25 +374,25 @@ _READERS: dict[str, Callable[[Any], Any]] = {
 
 
 def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
-    """The open database, created if there was none, and up to date."""
-    # Made here for its mode, which its -wal and -shm inherit. One that is there is opened by SQLite alone:
-    # closing any descriptor of a file ends all locks that the process has on it, also those of a connection
-    # on another thread, and then another process deletes the -wal that this one goes on writing to.
+    """The open database, created if missing, and migrated."""
+    # Created here to set its mode, which its -wal and -shm inherit. SQLite alone opens an existing file:
+    # closing any descriptor of it drops all locks of the process on it, also those of a connection on another
+    # thread, and then another process may delete the -wal that this one keeps writing to.
     # Source: https://www.sqlite.org/howtocorrupt.html, section 2.2.
     with suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    # One thread at a time; but a history's thread that died is followed by another.
+    # One thread at a time, but a thread that died is replaced.
     connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        connection.execute("PRAGMA synchronous=NORMAL")  # FULL where a row must outlast a power cut
+        connection.execute("PRAGMA synchronous=NORMAL")  # FULL where a row must survive a power cut
         connection.execute("PRAGMA secure_delete=ON").fetchone()
         connection.execute("PRAGMA trusted_schema=OFF")
         migrate(connection)
         _check_columns(connection)
     except BaseException as exc:
         connection.close()
-        # SQLITE_ERROR for what every history understands: "unsupported file format".
+        # SQLITE_ERROR: "unsupported file format".
         is_unusable = getattr(exc, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
         if isinstance(exc, sqlite3.Error) and (is_damage(exc) or is_unusable):
             raise DamagedError from exc
@@ -397,12 +402,12 @@ def _connected(path: Path, busy_s: float) -> sqlite3.Connection:
 
 def _check_columns(connection: sqlite3.Connection) -> None:
     found = {row[1] for row in connection.execute("PRAGMA table_info(take)")}
-    if not found.issuperset(_NAMES):
-        raise DamagedError  # some other program's
+    if not found.issuperset(map(column_of, _NAMES)):
+        raise DamagedError  # another program's
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Run the migrations that were not run yet, all or none. Raises NewerError, sqlite3.Error."""
+    """Run the missing migrations, all or none. Raises NewerError, sqlite3.Error."""
     version = _version(connection)
     if version > len(migrations):
         raise NewerError
@@ -410,14 +415,14 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
         return
     connection.execute("BEGIN IMMEDIATE")
     try:
-        version = _version(connection)  # another process may have been quicker
+        version = _version(connection)  # another process may have been faster
         for script in migrations[version:]:
             for statement in script.split(";"):
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version={len(migrations)}")
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # of a full disk, SQLite has taken everything back itself
+        if connection.in_transaction:  # when the disk is full, SQLite has rolled back itself
             connection.execute("ROLLBACK")
         raise
 
@@ -427,12 +432,12 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Whether ``error`` says that the file is damaged or none of ours, and waiting will not help."""
+    """Whether ``error`` means that the file is damaged or not ours, so that waiting will not help."""
     return error_code(error) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 def set_aside(path: Path) -> Path:
-    """Rename a damaged database, with what belongs to it, so that a new one can be begun. Raises OSError."""
+    """Rename a damaged database and its side files to make room for a new one. Raises OSError."""
     stem = f"{path.stem}.broken-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     aside, count = path.with_name(f"{stem}{path.suffix}"), 1
     while aside.exists():
@@ -442,15 +447,15 @@ def set_aside(path: Path) -> Path:
     wal = path.with_name(f"{path.name}-wal")
     if wal.exists():
         wal.replace(aside.with_name(f"{aside.name}-wal"))
-    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # made anew from the others
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)  # recreated from the others
     return aside
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether another process was at work for too long."""
+    """Whether another process held the lock for too long."""
     return error_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
 def error_code(error: BaseException) -> int:
-    """SQLite's primary result code; 0 if there is none, as where it comes from the module itself."""
+    """SQLite's primary result code; 0 if there is none, as for errors of the module itself."""
     return (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF

@@ -1,13 +1,13 @@
-"""The sound of one take as a file that is valid up to its last block, however its writer ended.
+"""The audio of a take in a file that is valid up to its last block, however its writer ended.
 
     RIFF  fmt (float32, mono, 16 kHz)  fact  hqtk (ours)  data  samples ...
 
-Samples are the very float32 values that the engine got, for the same model to give the same text again; 16
-bits would round and clip them. It costs 64 kB/s, and every common player reads it.
+Samples are the exact float32 values that the engine got, so that the same model gives the same text again;
+16 bits would round and clip them. It costs 64 kB/s, and every common player reads it.
 
-While a take is recorded the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the
-file counts. The header is completed when the recording ends, or by ``repair`` after a crash. Our own chunk
-says how far the take had come, so that rows can be rebuilt from the files.
+During recording the sizes in the header are unknown (0xFFFFFFFF, as in a stream); the length of the file
+counts. The header is completed when the recording ends, or by ``repair`` after a crash. Our own chunk has the
+stage of the take, so that rows can be rebuilt from the files.
 
 Source: Multimedia Programming Interface and Data Specifications 1.0 (RIFF WAVE), format tag 3.
 """
@@ -37,7 +37,7 @@ BYTES_PER_S = RATE_HZ * SAMPLE_BYTES
 BLOCK_SAMPLES = RATE_HZ  # one read
 
 _UNKNOWN = 0xFFFFFFFF
-_LARGEST = 0xFFFFFFF0  # that the format can hold: 18 hours
+_LARGEST = 0xFFFFFFF0  # limit of the format: 18 hours
 _HEADER = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sIBB q 52x 4sI")
 _NAMES = (b"RIFF", b"WAVE", b"fmt ", b"fact", b"hqtk", b"data")
 _VERSION = 1
@@ -46,16 +46,16 @@ _STAGE_AT = 59
 
 
 class Stage(enum.IntEnum):
-    """How far the take of a file has come."""
+    """The stage of a file's take."""
 
     OPEN = 0
-    COMPLETE = 1  # all of it is here; its text is awaited
-    SETTLED = 2  # it has come to its end: it is not to be offered again
+    COMPLETE = 1  # completely recorded; its text is awaited
+    SETTLED = 2  # finished: not to be offered again
     CANCELLED = 3
 
 
 class NotATakeError(HistoryError):
-    """A file is not one of ours, or nothing is left of it."""
+    """The file is not one of ours, or empty."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
@@ -66,7 +66,7 @@ class NotATakeError(HistoryError):
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What a file says about its take."""
+    """What a file contains."""
 
     created_ms: int
     stage: Stage
@@ -74,7 +74,7 @@ class Sound:
 
     @property
     def duration_s(self) -> float:
-        """How long it is."""
+        """Its length."""
         return self.samples / RATE_HZ
 
 
@@ -95,20 +95,20 @@ def header(created_ms: int, stage: Stage, samples: int | None) -> bytes:
 
 
 def note_stage(path: Path, stage: Stage) -> None:
-    """Note how far the take has come, and nothing else. Raises OSError: it cannot be written."""
+    """Store the stage in the file, and nothing else. Raises OSError: it cannot be written."""
     with path.open("r+b") as file:
         file.seek(_STAGE_AT)
         file.write(bytes([stage]))
 
 
 def look(path: Path) -> Sound:
-    """What is in the file, by its length, not its header. Raises NotATakeError: none of ours; OSError."""
+    """What the file contains, by its length, not its header. Raises NotATakeError: not ours; OSError."""
     with path.open("rb") as file:
         return _read_header(path, file)
 
 
 def repair(path: Path, stage: Stage) -> Sound:
-    """Complete the header, cut off what is no whole sample, note ``stage``. Raises NotATakeError, OSError."""
+    """Complete the header, cut off a partial sample, store ``stage``. Raises NotATakeError, OSError."""
     with path.open("r+b") as file:
         sound = _read_header(path, file)
         file.truncate(HEADER_BYTES + sound.samples * SAMPLE_BYTES)
@@ -131,8 +131,8 @@ def _blocks(file: BinaryIO, samples: int) -> Iterator[Samples]:
         raw = file.read(min(samples, BLOCK_SAMPLES) * SAMPLE_BYTES)
         block = np.frombuffer(raw[: len(raw) // SAMPLE_BYTES * SAMPLE_BYTES], "<f4").astype(np.float32)
         if not len(block):
-            return  # it became shorter meanwhile
-        # Only a damaged disk makes numbers that no microphone gave.
+            return  # it was shortened meanwhile
+        # Only a damaged disk yields values that no microphone gave.
         yield block if np.isfinite(block).all() else np.clip(np.nan_to_num(block, copy=False), -1.0, 1.0)
         samples -= len(block)
 
@@ -153,16 +153,15 @@ def _read_header(path: Path, file: BinaryIO) -> Sound:
 class Journal:
     """The file of a take that is being recorded.
 
-    Blocks that cannot be written wait here, in memory, until they can. Writing goes straight to the system,
-    so a process that is killed leaves every block behind that was written; ``sync`` brings them through a
-    power cut.
+    Blocks that cannot be written wait in memory. Writes go straight to the system, so every written block
+    survives if the process is killed; ``sync`` makes them survive a power cut.
     """
 
     def __init__(self, path: Path, created_ms: int = 0, *, is_of_before: bool = False) -> None:
         self.path = path
-        self.samples = 0  # how many were fed; all of them are in the file or wait
-        self.is_synced = True  # what was written is on the disk
-        self.is_of_before = is_of_before  # it was recorded in an earlier session: only its stage can change
+        self.samples = 0  # received; all of them are in the file or wait
+        self.is_synced = True  # whether what was written is on disk
+        self.is_of_before = is_of_before  # recorded in an earlier session: only its stage can change
         self._created_ms = created_ms
         self._descriptor: int | None = None
         self._waiting: deque[memoryview] = deque()
@@ -173,21 +172,21 @@ class Journal:
 
     @property
     def duration_s(self) -> float:
-        """How long it is so far."""
+        """The length so far."""
         return self.samples / RATE_HZ
 
     @property
     def is_written(self) -> bool:
-        """Whether nothing waits."""
+        """Whether no block waits."""
         return self._is_gone or (not self._waiting and self._noted is self._stage)
 
     @property
     def waiting_samples(self) -> int:
-        """How many wait."""
+        """How many samples wait."""
         return self._waiting_bytes // SAMPLE_BYTES
 
     def add(self, block: Samples) -> None:
-        """Take over the next block, keeping the array. One that comes after the end is left out."""
+        """Add a block, keeping the array. Blocks after the end are ignored."""
         if self._is_gone or self._stage is not Stage.OPEN or not len(block):
             return
         self.samples += len(block)
@@ -215,8 +214,8 @@ class Journal:
             self._end()
 
     def sync(self) -> None:
-        """See that what was written outlasts a power cut. Waits for the disk. Raises OSError: it failed."""
-        self.is_synced = True  # also if it fails: to try again says nothing new
+        """Make what was written survive a power cut. Waits for the disk. Raises OSError: it failed."""
+        self.is_synced = True  # even if it fails: retrying would not help
         if self._descriptor is None:
             return
         (os.fdatasync if hasattr(os, "fdatasync") else os.fsync)(self._descriptor)
@@ -225,18 +224,18 @@ class Journal:
             sync_folder(self.path.parent)
 
     def finish(self, stage: Stage) -> None:
-        """No more blocks will come, or the take has come further. Takes effect with the next ``write``."""
+        """The take has ended or reached another stage. Takes effect with the next ``write``."""
         self._stage = stage
 
     def abandon(self) -> None:
-        """Write nothing more: the file is to be deleted."""
+        """Write nothing more: the file will be deleted."""
         self._is_gone = True
         self._waiting.clear()
         self._waiting_bytes = 0
         self.close()
 
     def close(self) -> None:
-        """Let go of the file as it is."""
+        """Close the file as it is."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -246,7 +245,7 @@ class Journal:
         if self._noted is Stage.OPEN and self._descriptor is not None:
             first = header(self._created_ms, self._stage, self.samples)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
-            _write_all(self._descriptor, first)  # over what is there: it needs no space
+            _write_all(self._descriptor, first)  # overwrites: it needs no space
             self.sync()
             self.close()
         else:
@@ -256,7 +255,7 @@ class Journal:
 
 
 def _create(path: Path, created_ms: int) -> int:
-    """Create the file of a take that begins, readable by its owner only, and return its descriptor."""
+    """Create the file of a new take, readable by its owner only, and return its descriptor."""
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o600)
     try:

@@ -23,7 +23,7 @@ from typing import Any
 
 from handy_qwen import paths
 from handy_qwen.engine import default_threads, machine_id
-from handy_qwen.engine.api import Part, Placement
+from handy_qwen.engine.api import ModelPart, Placement
 from handy_qwen.engine.json_files import read_object
 from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE
 from handy_qwen.engine.qwen3.sessions import drivers
@@ -120,7 +120,7 @@ class Choice:
     """
 
     provider: str
-    parts: frozenset[Part]
+    parts: frozenset[ModelPart]
     why: str
 
 
@@ -131,7 +131,7 @@ def choice_of(folder: Path) -> Choice | None:
     if found is None or found.get("drivers") != drivers():
         return None
     try:
-        parts = frozenset(Part(part) for part in found["parts"])
+        parts = frozenset(ModelPart(part) for part in found["parts"])
         return Choice(str(found["provider"]), parts, str(found["why"]))
     except (KeyError, TypeError, ValueError):  # somebody has changed the file
         return None

@@ -30,7 +30,7 @@ import psutil
 from handy_qwen import paths
 from handy_qwen.convert.check_speech import RATE_HZ, CheckClip, load_check_speech
 from handy_qwen.engine import default_threads, load_model
-from handy_qwen.engine.api import Model, Part, Placement
+from handy_qwen.engine.api import Model, ModelPart, Placement
 from handy_qwen.engine.qwen3.manifest import is_package, load_manifest
 from handy_qwen.engine.qwen3.sessions import Device, devices_here, parts_for
 from handy_qwen.errors import CheckSpeechError, EngineError
@@ -174,7 +174,7 @@ def _used_s() -> float:
 _QUICKER = 0.8  # of the processor's time, or less: for a tie, nobody should keep a graphics card awake
 _TRIAL_CLIP_S = 10.0
 _SPEECH_S = 40.0
-_WORDS = {Part.ENCODER: "the encoder is", Part.PREFILL: "reading the audio is"}
+_WORDS = {ModelPart.ENCODER: "the encoder is", ModelPart.PREFILL: "reading the audio is"}
 _ENDED = "The program crashed while the device was tried."
 
 
@@ -204,7 +204,7 @@ def try_devices(folder: Path, threads: int) -> Choice:
     return choice
 
 
-def _candidates(folder: Path) -> list[tuple[Device, tuple[Part, ...]]]:
+def _candidates(folder: Path) -> list[tuple[Device, tuple[ModelPart, ...]]]:
     """The devices here that may run parts of the package in ``folder``; none for other models."""
     if not (here := devices_here()) or not is_package(folder):
         return []
@@ -241,8 +241,8 @@ class _Trial:
         return Choice("", frozenset(), " ".join(refusals))
 
     def _quicker(
-        self, device: Device, candidates: Sequence[Part], times: dict[Part, float]
-    ) -> tuple[frozenset[Part], str]:
+        self, device: Device, candidates: Sequence[ModelPart], times: dict[ModelPart, float]
+    ) -> tuple[frozenset[ModelPart], str]:
         """Those ``candidates`` that are quicker on ``device``; in words, what is gained, or why none are."""
         gains, problems = {}, []
         for part in candidates:
@@ -255,7 +255,7 @@ class _Trial:
             return frozenset(gains), f"{device.title} is used: {said} as on the processor."
         return frozenset(), problems[0] if problems else f"{device.title} is no quicker than the processor."
 
-    def _placement(self, device: Device, parts: frozenset[Part]) -> Placement:
+    def _placement(self, device: Device, parts: frozenset[ModelPart]) -> Placement:
         self._failures = []
         return Placement(device.provider, parts, self._failures.append)
 
@@ -268,7 +268,7 @@ class _Trial:
         finally:
             model.close()
 
-    def _times(self, model: Model) -> dict[Part, float]:
+    def _times(self, model: Model) -> dict[ModelPart, float]:
         """Medians for ten seconds of noise, which take as long as speech."""
         rounds = []
         for number in range(_ROUNDS + 1):
@@ -276,8 +276,8 @@ class _Trial:
             rounds.append(model.measure(noise.astype(np.float32), 2))
         del rounds[0]  # in which kernels are compiled
         return {
-            Part.ENCODER: statistics.median(one.encoder_s for one in rounds),
-            Part.PREFILL: statistics.median(one.prefill_s for one in rounds),
+            ModelPart.ENCODER: statistics.median(one.encoder_s for one in rounds),
+            ModelPart.PREFILL: statistics.median(one.prefill_s for one in rounds),
         }
 
     def _texts(self, model: Model, clips: list[CheckClip]) -> list[str]:

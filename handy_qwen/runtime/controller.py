@@ -32,7 +32,7 @@ from handy_qwen.core.ports import Cues, History, HotkeyListener, Inserter, Post,
 from handy_qwen.core.state import Dictation, view_of
 from handy_qwen.core.text import TAIL
 from handy_qwen.core.types import Captured, CaptureStep, Delivery, OnCaptured, Samples
-from handy_qwen.core.view import Listener, View
+from handy_qwen.core.view import View, ViewListener
 from handy_qwen.errors import UNEXPECTED, HandyError
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.watchdog import Watchable
@@ -61,7 +61,7 @@ class Controller:
     def __init__(
         self,
         run_effect: Callable[[Effect], None],
-        on_view: Listener,
+        on_view: ViewListener,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run_effect = run_effect
@@ -180,7 +180,9 @@ class Ports:
     looking: Worker = field(default_factory=partial(Worker, "look-around", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
-    captor: list[OnCaptured] = field(default_factory=list, init=False)  # of the hotkey being captured, if any
+    on_captured: list[OnCaptured] = field(
+        default_factory=list, init=False
+    )  # of the hotkey being captured, if any
 
     def watchable(self) -> Watchable:
         """The threads that may wait for the desktop."""
@@ -262,15 +264,15 @@ class Ports:
             on_captured(captured)
 
         def begin() -> None:
-            self.captor[:] = [tell]
+            self.on_captured[:] = [tell]
             try:
                 self.hotkeys.capture(tell)
             except HandyError as exc:
                 on_captured(Captured(CaptureStep.FAILED, error=exc))
 
         def end() -> None:
-            if self.captor == [tell]:  # else another one has begun, and so ended this
-                self.captor.clear()
+            if self.on_captured == [tell]:  # else another one has begun, and so ended this
+                self.on_captured.clear()
                 self.hotkeys.end_capture()
 
         self.setting.do(begin)

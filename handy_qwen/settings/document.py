@@ -399,7 +399,7 @@ def name_at(text: str, line: int) -> str:
     return ""
 
 
-def mended(text: str) -> str:
+def repaired(text: str) -> str:
     """``text`` without its faults. Raises TomlError: there are too many."""
     for _ in range(_MOST_FAULTS):
         try:

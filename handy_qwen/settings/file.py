@@ -23,7 +23,7 @@ from handy_qwen.files import replace_file
 from handy_qwen.languages import AUTOMATIC
 from handy_qwen.message import Message, messages, reason_of, sentences
 from handy_qwen.settings.checks import Reader, Several, item_of
-from handy_qwen.settings.document import Document, TomlError, dump, mended, name_at
+from handy_qwen.settings.document import Document, TomlError, dump, name_at, repaired
 from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
 
@@ -55,14 +55,14 @@ def stamp_of(path: Path) -> Stamp | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SettingsProblem:
     """Something in the file that is not used as written: one sentence, without any value of the user's."""
 
     text: Message = Message()
     line: int = 0  # from 1; 0: unknown
     effect: Message = Message()  # what is done instead
     name: str = ""  # of the setting; "" if it is about the file, or a key that is none
-    place: Keys = field(default=(), repr=False)  # of a key that is none, for ``put_right``
+    place: Keys = field(default=(), repr=False)  # of a key that is none, for ``fix_key``
     meant: str = ""  # what it should be called, or where it is a setting in the wrong place, is called
 
     @property
@@ -87,11 +87,11 @@ class SettingsView:
     # What the program works with
     values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
     # Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
-    error: Problem | None = None
-    problems: tuple[Problem, ...] = ()  # what of the file is not used as it is written
+    error: SettingsProblem | None = None
+    problems: tuple[SettingsProblem, ...] = ()  # what of the file is not used as it is written
     refusal: SettingsError | None = None  # why the file cannot be written; None if it can
 
-    def problem_of(self, name: str) -> Problem | None:
+    def problem_of(self, name: str) -> SettingsProblem | None:
         """What is wrong with how the file has the setting ``name``; None if nothing."""
         return next((one for one in self.problems if one.name == name), None)
 
@@ -106,8 +106,8 @@ class Configuration:
     stamp: Stamp | None = None  # tells this state of the file from later ones; None if there is none
     # What is in it: on Windows, two states of one moment may have the same stamp
     raw: bytes = field(default=b"", repr=False)
-    error: Problem | None = None  # why it cannot be read as a whole; None if it can
-    problems: tuple[Problem, ...] = ()  # what is not used as it is written, in the order of the file
+    error: SettingsProblem | None = None  # why it cannot be read as a whole; None if it can
+    problems: tuple[SettingsProblem, ...] = ()  # what is not used as it is written, in the order of the file
     # What the program works with; of a broken file, the defaults
     settings: Settings = field(default_factory=Settings)
 
@@ -165,19 +165,21 @@ def read_configuration(path: Path | None = None) -> Configuration:
     try:
         stamp, raw = stamp_of(path), _bytes_of(path)
         if len(raw) > MOST_BYTES:
-            return Configuration(path, exists=True, error=Problem(Message("is too large")))
+            return Configuration(path, exists=True, error=SettingsProblem(Message("is too large")))
         document = _renamed(Document(raw.decode()))
     except FileNotFoundError:
         return Configuration(path, new_document())
     except OSError as exc:
         return Configuration(
-            path, exists=True, error=Problem(Message("cannot be opened: {reason}", reason=exc.strerror))
+            path,
+            exists=True,
+            error=SettingsProblem(Message("cannot be opened: {reason}", reason=exc.strerror)),
         )
     except UnicodeError:
-        return Configuration(path, exists=True, error=Problem(Message("is not UTF-8 text")))
+        return Configuration(path, exists=True, error=SettingsProblem(Message("is not UTF-8 text")))
     except TomlError as exc:
         name = name_at(raw.decode(), exc.line)
-        error = Problem(exc.reason, exc.line, name=name if name in OPTIONS else "")
+        error = SettingsProblem(exc.reason, exc.line, name=name if name in OPTIONS else "")
         return Configuration(path, exists=True, stamp=stamp, raw=raw, error=error)
     settings, problems = read(document)
     return Configuration(path, document, True, stamp, raw, problems=problems, settings=settings)
@@ -198,13 +200,13 @@ def _bytes_of(path: Path) -> bytes:
         return file.read(MOST_BYTES + 1)
 
 
-def read(document: Document) -> tuple[Settings, tuple[Problem, ...]]:
+def read(document: Document) -> tuple[Settings, tuple[SettingsProblem, ...]]:
     """The settings in ``document``; what is wrong has its default, and is explained."""
     values, problems = values_in(document)
     return Settings(**{name: value for name, value in values.items() if value is not None}), problems
 
 
-def values_in(document: Document) -> tuple[dict[str, Any], tuple[Problem, ...]]:
+def values_in(document: Document) -> tuple[dict[str, Any], tuple[SettingsProblem, ...]]:
     """What ``document`` sets, by name; None for what is wrong, which is explained."""
     reader = _Reader(document)
     values = {name: reader.field(name) for name in OPTIONS if name in document.values}
@@ -217,7 +219,7 @@ class _Reader:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self.problems: list[Problem] = []
+        self.problems: list[SettingsProblem] = []
 
     def field(self, name: str) -> Any:  # noqa: ANN401  of any setting
         """Its value; None if its default is to be used."""
@@ -318,7 +320,7 @@ class _Reader:
 
     def _tell(self, text: Message, place: Keys, effect: Message = Message()) -> None:
         name = place[0] if place[0] in OPTIONS else ""
-        self.problems.append(Problem(text, self._document.line_of(place), effect, str(name)))
+        self.problems.append(SettingsProblem(text, self._document.line_of(place), effect, str(name)))
 
     def _tell_stranger(self, text: Message, place: Keys, meant: str) -> None:
         """A key that is none, and if it has a line of its own, what it may have been meant to be."""
@@ -424,20 +426,20 @@ def _replace(found: Configuration, raw: bytes) -> None:
     replace_file(found.path, raw, check=check)
 
 
-def mend(path: Path) -> None:
+def repair(path: Path) -> None:
     """Turn what keeps a file from being TOML into comments. Raises SettingsError: it is broken otherwise."""
     found = read_configuration(path)
     if found.document is not None:
         return
     try:
-        _replace(found, mended(path.read_bytes().decode()).encode())
+        _replace(found, repaired(path.read_bytes().decode()).encode())
     except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
         title = Message("{name} cannot be repaired here.", name=path.name)
         hint = Message("Open {path} in a text editor.", path=path)
         raise SettingsError(title, hint) from exc
 
 
-def put_right(path: Path, place: Keys, *, is_meant: bool) -> None:
+def fix_key(path: Path, place: Keys, *, is_meant: bool) -> None:
     """Give a key that is none its meant name or place; else make it a comment. Raises SettingsError."""
     found = read_configuration(path)
     problem = next((one for one in found.problems if place and one.place == place), None)

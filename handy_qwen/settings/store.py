@@ -22,13 +22,13 @@ from handy_qwen.settings.fields import Settings
 from handy_qwen.settings.file import (
     ChangedMeanwhileError,
     Configuration,
-    Problem,
+    SettingsProblem,
     SettingsView,
     Stamp,
     check_readable,
-    mend,
-    put_right,
+    fix_key,
     read_configuration,
+    repair,
     save,
     stamp_of,
 )
@@ -72,7 +72,10 @@ class SettingsStore:
         self._until = _DEFAULTS
         self._refusal: SettingsError | None = None  # why the file could not be written
         self._told: tuple[str, str] | None = None
-        self._file: tuple[Problem | None, tuple[Problem, ...]] = None, ()  # what is wrong with it
+        self._file: tuple[SettingsProblem | None, tuple[SettingsProblem, ...]] = (
+            None,
+            (),
+        )  # what is wrong with it
         self._view = SettingsView(path)
 
     @property
@@ -131,14 +134,14 @@ class SettingsStore:
                 self._swap(new)
             return self._value
 
-    def mend(self) -> None:
-        """See the function ``mend``. May take seconds. Raises SettingsError: the file is as it was."""
-        mend(self.path)  # without the lock: a large file takes its time
+    def repair(self) -> None:
+        """See the function ``repair``. May take seconds. Raises SettingsError: the file is as it was."""
+        repair(self.path)  # without the lock: a large file takes its time
         self._take_over()
 
-    def put_right(self, place: Keys, *, is_meant: bool) -> None:
-        """See the function ``put_right``. Raises SettingsError: it cannot be done; the file is as it was."""
-        put_right(self.path, place, is_meant=is_meant)
+    def fix_key(self, place: Keys, *, is_meant: bool) -> None:
+        """See the function ``fix_key``. Raises SettingsError: it cannot be done; the file is as it was."""
+        fix_key(self.path, place, is_meant=is_meant)
         self._take_over()
 
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:

@@ -16,7 +16,7 @@ from jeepney import DBusAddress, Message, Properties, message_bus, new_method_ca
 from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
 from handy_qwen.core.types import TextAround
-from handy_qwen.system.portal import BROKEN, Connection, connect
+from handy_qwen.system.portal import BROKEN, BusConnection, connect
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> TextAro
 class _Reader:
     """Asks until its time is over, and then raises TimeoutError, which is an OSError."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BusConnection) -> None:
         self._connection = connection
         self._end_s = time.monotonic() + MOST_S
 

@@ -14,7 +14,7 @@ from typing import Any
 from jeepney import DBusAddress, message_bus, new_method_call
 from jeepney.wrappers import DBusErrorResponse, Properties, unwrap_msg
 
-from handy_qwen.system.portal import BROKEN, Connection, connect
+from handy_qwen.system.portal import BROKEN, BusConnection, connect
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ _PATH, _PLAYER = "/org/mpris/MediaPlayer2", "org.mpris.MediaPlayer2.Player"
 
 
 @dataclass(frozen=True, slots=True)
-class Player:
+class MediaPlayer:
     """A player by its name on a bus; ``bus`` and ``owner`` tell this run of either from the next."""
 
     name: str
@@ -33,10 +33,10 @@ class Player:
     bus: str
 
 
-def pause_players(note: Callable[[Sequence[Player]], None], bus: str = "SESSION") -> None:
+def pause_players(note: Callable[[Sequence[MediaPlayer]], None], bus: str = "SESSION") -> None:
     """Pause all that play, after ``note`` was told which these are. May take ``MOST_S``."""
 
-    def visit(connection: Connection, players: Iterable[Player]) -> None:
+    def visit(connection: BusConnection, players: Iterable[MediaPlayer]) -> None:
         playing = [one for one in players if _status(connection, one) == "Playing"]
         note(playing)
         for player in playing:
@@ -45,11 +45,11 @@ def pause_players(note: Callable[[Sequence[Player]], None], bus: str = "SESSION"
     _visit(bus, visit)
 
 
-def resume_players(players: Iterable[Player], bus: str = "SESSION") -> None:
+def resume_players(players: Iterable[MediaPlayer], bus: str = "SESSION") -> None:
     """Let those of ``players`` go on that are still paused: not what the user has stopped or closed."""
     wanted = set(players)
 
-    def visit(connection: Connection, there: Iterable[Player]) -> None:
+    def visit(connection: BusConnection, there: Iterable[MediaPlayer]) -> None:
         for player in there:
             if player in wanted and _status(connection, player) == "Paused":
                 _tell(connection, player, "Play")
@@ -58,7 +58,7 @@ def resume_players(players: Iterable[Player], bus: str = "SESSION") -> None:
         _visit(bus, visit)
 
 
-def _visit(bus: str, visit: Callable[[Connection, Iterable[Player]], None]) -> None:
+def _visit(bus: str, visit: Callable[[BusConnection, Iterable[MediaPlayer]], None]) -> None:
     try:
         with connect(bus) as connection:
             visit(connection, _named(connection))
@@ -66,16 +66,16 @@ def _visit(bus: str, visit: Callable[[Connection, Iterable[Player]], None]) -> N
         logger.info("players not reached: %s", type(exc).__name__)
 
 
-def _named(connection: Connection) -> Iterator[Player]:
+def _named(connection: BusConnection) -> Iterator[MediaPlayer]:
     end_s = time.monotonic() + MOST_S
     (bus,) = unwrap_msg(connection.send_and_get_reply(message_bus.GetId(), timeout=ANSWER_S))
     (names,) = unwrap_msg(connection.send_and_get_reply(message_bus.ListNames(), timeout=ANSWER_S))
     for name in sorted(names):
         if name.startswith(_PREFIX) and time.monotonic() < end_s and (owner := _owner(connection, name)):
-            yield Player(name, owner, str(bus))
+            yield MediaPlayer(name, owner, str(bus))
 
 
-def _owner(connection: Connection, name: str) -> str:
+def _owner(connection: BusConnection, name: str) -> str:
     """Who has ``name``; "": nobody any more."""
     try:
         reply = connection.send_and_get_reply(message_bus.GetNameOwner(name), timeout=ANSWER_S)
@@ -84,11 +84,11 @@ def _owner(connection: Connection, name: str) -> str:
         return ""
 
 
-def _address(player: Player) -> DBusAddress:
+def _address(player: MediaPlayer) -> DBusAddress:
     return DBusAddress(_PATH, bus_name=player.owner, interface=_PLAYER)
 
 
-def _status(connection: Connection, player: Player) -> Any:  # noqa: ANN401  whatever it says
+def _status(connection: BusConnection, player: MediaPlayer) -> Any:  # noqa: ANN401  whatever it says
     asked = Properties(_address(player)).get("PlaybackStatus")
     try:
         ((_, status),) = unwrap_msg(connection.send_and_get_reply(asked, timeout=ANSWER_S))
@@ -98,7 +98,7 @@ def _status(connection: Connection, player: Player) -> Any:  # noqa: ANN401  wha
     return status
 
 
-def _tell(connection: Connection, player: Player, method: str) -> None:
+def _tell(connection: BusConnection, player: MediaPlayer, method: str) -> None:
     try:
         told = new_method_call(_address(player), method)
         unwrap_msg(connection.send_and_get_reply(told, timeout=ANSWER_S))

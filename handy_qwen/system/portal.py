@@ -64,7 +64,7 @@ class DeniedError(PortalError):
     """The user said no."""
 
 
-class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
+class BusConnection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
     """A connection on which the first answer has a time limit as well. Closed if it does not come."""
 
     def __init__(self, to_bus: socket.socket, *, has_fds: bool = False) -> None:
@@ -79,12 +79,12 @@ class Connection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
         return super().send_and_get_reply(message, timeout=HELLO_S if timeout is None else timeout)
 
 
-def connect(bus: str = "SESSION", *, has_fds: bool = False) -> Connection:
+def connect(bus: str = "SESSION", *, has_fds: bool = False) -> BusConnection:
     """A connection to the bus at ``bus``; "SESSION", "SYSTEM": that of the environment. At most 4 s.
 
     ``has_fds``: answers may bring file descriptors. Raises one of ``BROKEN``.
     """
-    return Connection(prep_socket(get_bus(bus), has_fds, timeout=HELLO_S), has_fds=has_fds)
+    return BusConnection(prep_socket(get_bus(bus), has_fds, timeout=HELLO_S), has_fds=has_fds)
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:

@@ -1,6 +1,6 @@
 """Tells the system which work somebody waits for, and which can wait.
 
-    system    while somebody waits (``Haste``)            work that can wait (``yield_to_others``)
+    system    while somebody waits (``PerformanceBoost``)            work that can wait (``yield_to_others``)
     Windows   no EcoQoS: ProcessPowerThrottling           THREAD_PRIORITY_LOWEST
     macOS     no App Nap; the thread is user-initiated    the thread is of the class "utility"
     Linux     nothing helps (MODEL.md, Threads)           nice 10, for the thread and those it starts
@@ -32,7 +32,7 @@ _ACTIVITY = 0x00FFFFFF & ~(1 << 20)  # NSActivityUserInitiatedAllowingIdleSystem
 T = TypeVar("T")
 
 
-class Haste:
+class PerformanceBoost:
     """Keeps the system from saving power while somebody waits for a text. For one thread: the engine's."""
 
     def __init__(self) -> None:

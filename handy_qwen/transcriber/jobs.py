@@ -27,7 +27,7 @@ _FED_SAMPLES = 10 * RATE_HZ  # of a file, at once
 _NOTHING = Transcript("", "", is_language_forced=False, tokens=(), is_truncated=False, duration_s=0.0)
 
 
-class Heard:
+class AudioBuffer:
     """The sound of a job in blocks, without what is settled. Samples are counted from its beginning.
 
     Threads: ``append`` belongs to the one that the sound comes from, the rest to the engine's.
@@ -58,7 +58,7 @@ class Heard:
             self.begin += len(self._blocks.popleft())
             self._fed -= 1
 
-    def rewind(self, samples: int) -> None:
+    def restart_from(self, samples: int) -> None:
         """Drop all before ``samples``; the rest is to be fed again."""
         self.settle(samples)
         if samples > self.begin:  # it is inside a block
@@ -74,7 +74,7 @@ class Heard:
 
 
 @dataclass(eq=False)
-class Job:
+class TakeJob:
     """One take on its way through the engine.
 
     All methods but ``cancel`` and ``complete`` are called on the engine's thread.
@@ -84,7 +84,7 @@ class Job:
     languages: tuple[str, ...]
     context: tuple[str, ...]
     live_mode: LiveMode | None = None  # None: not asked for yet
-    heard: Heard = field(default_factory=Heard)
+    audio: AudioBuffer = field(default_factory=AudioBuffer)
     model: Model | None = None
     live: LiveText | None = None
     settled: Transcript = _NOTHING  # of a live transcription that was given up
@@ -117,7 +117,7 @@ class Job:
         """Continue without the live transcription, from where its text is settled."""
         if self.live is not None:
             self.settled = self.live.settled()
-            self.heard.rewind(self.live.settled_samples)
+            self.audio.restart_from(self.live.settled_samples)
             self.live = None
 
     def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
@@ -127,7 +127,7 @@ class Job:
             self.release()
         elif self.live is not None:
             self.live = self.model = self.stop = None
-            self.heard.rewind(0)
+            self.audio.restart_from(0)
 
     def release(self) -> None:
         """Let go of the model; what is not settled is transcribed at the end."""
@@ -142,7 +142,7 @@ class Job:
         """
         if (live := self.live) is not None:
             try:
-                self.heard.feed(live)
+                self.audio.feed(live)
                 while live.advance():  # an engine that is late does the rest piece by piece
                     on_step()
                 return live.finish(on_step)
@@ -151,7 +151,7 @@ class Job:
             except Exception as exc:  # the sound is kept: try once more, all at once
                 logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
                 self.give_up_live()
-        samples = self.heard.rest()
+        samples = self.audio.rest()
         if not len(samples):
             return self.settled
         cancel = Cancel()
@@ -184,7 +184,7 @@ class FileJob:
         self.done_samples = 0  # of which the text is settled
         self.shortages = 0  # how often memory ran short
         self._languages, self._context = languages, context
-        self._heard = Heard()
+        self._audio = AudioBuffer()
         self._read_samples = 0
         self._settled = _NOTHING
         self._live: LiveText | None = None
@@ -207,12 +207,12 @@ class FileJob:
             return False
         if isinstance(self._found, HandyError):
             raise self._found
-        self._heard.append(block)
+        self._audio.append(block)
         self._read_samples += len(block)
         return True
 
     def _is_ahead(self) -> bool:
-        return self._read_samples - self._heard.fed_samples > AHEAD_SAMPLES and not self._end.is_set()
+        return self._read_samples - self._audio.fed_samples > AHEAD_SAMPLES and not self._end.is_set()
 
     def complete(self) -> None:
         """All of it was fed."""
@@ -275,7 +275,7 @@ class FileJob:
 
     def _feed_live(self, live: LiveText) -> bool:
         """Feed the next seconds; return whether there were any."""
-        has_fed = self._heard.feed(live, _FED_SAMPLES)
+        has_fed = self._audio.feed(live, _FED_SAMPLES)
         self._room.set()
         return has_fed
 
@@ -286,14 +286,14 @@ class FileJob:
         if live is not None:
             self._settle(live)
             self._settled = self._settled.followed_by(live.settled())
-            self._heard.rewind(self.done_samples)
+            self._audio.restart_from(self.done_samples)
 
     def _open(self, model: Model, segment_s: float) -> LiveText:
         cancel = Cancel()
         live = model.live(
             language=self._languages, context=self._context, drafts=False, segment_s=segment_s, cancel=cancel
         )
-        self._live_from = self._heard.begin
+        self._live_from = self._audio.begin
         self.model, self._live, self._stop = model, live, cancel.set
         if self._has_given_way:
             cancel.set()
@@ -302,4 +302,4 @@ class FileJob:
     def _settle(self, live: LiveText) -> None:
         """Drop the sound whose text is settled."""
         self.done_samples = self._live_from + live.settled_samples
-        self._heard.settle(self.done_samples)
+        self._audio.settle(self.done_samples)

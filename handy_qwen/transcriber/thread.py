@@ -28,7 +28,7 @@ from handy_qwen.engine.api import Model, Preview
 from handy_qwen.errors import CancelledError, EngineError, HandyError, ModelCorruptError, OutOfMemoryError
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import Worker, queued
-from handy_qwen.transcriber.jobs import SEGMENTS_S, FileJob, Job
+from handy_qwen.transcriber.jobs import SEGMENTS_S, FileJob, TakeJob
 from handy_qwen.transcriber.slot import ModelSlot
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class EngineTranscriber:
         self._at_work, self._on_rest = at_work, on_rest
         self._is_at_work, self._has_rested = False, False
         self._clock = clock
-        self._jobs: dict[int, Job] = {}  # in the order of the takes; changed under the lock
+        self._jobs: dict[int, TakeJob] = {}  # in the order of the takes; changed under the lock
         self._lock = threading.Lock()
         self._file: FileJob | None = None
         self._used_s = clock()
@@ -88,7 +88,7 @@ class EngineTranscriber:
     def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
         """Open take ``take``; the model is loaded if it is not."""
         with self._lock:
-            self._jobs[take] = Job(take, languages, context)
+            self._jobs[take] = TakeJob(take, languages, context)
         if (file := self._file) is not None:
             file.give_way()
         self.thread.do(self._slot.ensure)
@@ -103,7 +103,7 @@ class EngineTranscriber:
         """Hand over the next block. Called on the microphone's thread; keeps the array."""
         job = self._jobs.get(take)
         if job is not None and not job.is_complete:
-            job.heard.append(block)
+            job.audio.append(block)
             self.wake()
 
     def finish(self, take: int) -> None:
@@ -242,7 +242,7 @@ class EngineTranscriber:
             file.end(_failed())
         return True
 
-    def _is_model_whole(self, job: Job | FileJob) -> bool:
+    def _is_model_whole(self, job: TakeJob | FileJob) -> bool:
         """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
         model = job.model or self._slot.present
         if model is None:
@@ -257,7 +257,7 @@ class EngineTranscriber:
         self._slot.ensure()
         return False
 
-    def _open(self, job: Job) -> Model | None:
+    def _open(self, job: TakeJob) -> Model | None:
         model = self._slot.present
         if model is None:
             if job.is_complete:
@@ -278,15 +278,15 @@ class EngineTranscriber:
             job.guard(job.live.cancel)
         return model
 
-    def _advance(self, job: Job) -> bool:
+    def _advance(self, job: TakeJob) -> bool:
         """Keep the live transcription of ``job`` going. True: it has more to do."""
         live = job.live
         if live is None or job.is_cancelled:
             return False
         try:
-            job.heard.feed(live)
+            job.audio.feed(live)
             has_more = live.advance()
-            job.heard.settle(live.settled_samples)
+            job.audio.settle(live.settled_samples)
             if job.live_mode is LiveMode.FULL:
                 self._show(job, live.preview())
         except CancelledError:
@@ -301,13 +301,13 @@ class EngineTranscriber:
             return False
         return has_more
 
-    def _show(self, job: Job, preview: Preview) -> None:
+    def _show(self, job: TakeJob, preview: Preview) -> None:
         now_s = self._clock()
         if now_s >= job.next_preview_s and preview != job.shown:
             job.shown, job.next_preview_s = preview, now_s + PREVIEW_S
             self._post(Previewed(job.take, preview.committed, preview.tentative))
 
-    def _finish(self, job: Job, model: Model) -> None:
+    def _finish(self, job: TakeJob, model: Model) -> None:
         try:
             transcript = job.text(model, partial(self._progress, job))
             transcript.check()
@@ -326,14 +326,14 @@ class EngineTranscriber:
                     Transcribed(job.take, transcript.text, transcript.language, transcript.is_truncated)
                 )
 
-    def _progress(self, job: Job) -> None:
+    def _progress(self, job: TakeJob) -> None:
         self.thread.begin()
         now_s = self._clock()
         if now_s - self._progressed_s >= PROGRESS_S:
             self._progressed_s = now_s
             self._post(Progressed(job.take))
 
-    def _save_memory(self, job: Job | FileJob) -> None:
+    def _save_memory(self, job: TakeJob | FileJob) -> None:
         """After memory ran short: load the model again, as it may be half changed, for smaller segments."""
         job.shortages += 1
         logger.warning("memory ran short for the %d. time in a take or file", job.shortages)
@@ -351,7 +351,7 @@ class EngineTranscriber:
                 job.release()
         self._slot.unload()
 
-    def _fail(self, job: Job | FileJob, error: HandyError) -> None:
+    def _fail(self, job: TakeJob | FileJob, error: HandyError) -> None:
         if isinstance(job, FileJob):
             job.end(error)
         elif self._drop(job):
@@ -395,7 +395,7 @@ class EngineTranscriber:
         self._has_more = False
         self.wake()
 
-    def _drop(self, job: Job) -> bool:
+    def _drop(self, job: TakeJob) -> bool:
         """Forget a job. False: it was cancelled before, and nothing is posted."""
         self._used_s = self._clock()
         with self._lock:

@@ -210,7 +210,7 @@ class TrayMenu(QMenu):
         self._ask, self._commands = ask, commands
         self._view = View()
         self._recent_shown: tuple[str, ...] | None = None
-        self._state = self._add_entry("", self.put_right)
+        self._state = self._add_entry("", self.fix_problem)
         self._get_model = self._add_window(strings.GET_MODEL, Window.MODELS)
         self.addSeparator()
         self._record = self._add_request(strings.START, Request.TOGGLE)
@@ -268,7 +268,7 @@ class TrayMenu(QMenu):
         elif remedy in REQUESTS:
             self._ask(REQUESTS[remedy])
 
-    def put_right(self) -> None:
+    def fix_problem(self) -> None:
         """Do what helps against the lasting problem; without one, show more of the state."""
         notice = lasting_notice(self._view)
         if notice is not None and self._view.can(notice.remedy):

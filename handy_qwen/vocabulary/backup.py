@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.files import explained, replace_file
 from handy_qwen.message import Message, messages
@@ -25,22 +25,26 @@ from handy_qwen.vocabulary.lists import Item, Vocabulary, added, listed, replace
 
 HEAD = "A backup of Handy Qwen. To read it: Settings → General → Import, or handy-qwen settings import FILE."
 ENDING = ".toml"
-_PART_OF = {"apps": Part.APPS, "custom_words": Part.WORDS, "replacements": Part.REPLACEMENTS}
+_PART_OF = {
+    "apps": BackupPart.APPS,
+    "custom_words": BackupPart.WORDS,
+    "replacements": BackupPart.REPLACEMENTS,
+}
 _NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
 CheckChord = Callable[[str], object]  # raises a HandyError for what is no hotkey
 
 
-def names_of(parts: Collection[Part]) -> list[str]:
+def names_of(parts: Collection[BackupPart]) -> list[str]:
     """The settings that belong to ``parts``, in the order of the file."""
     return [name for name in OPTIONS if name not in _NOT_SET_UP and part_of(name) in parts]
 
 
-def part_of(name: str) -> Part:
+def part_of(name: str) -> BackupPart:
     """Which part the setting ``name`` belongs to."""
-    return _PART_OF.get(name, Part.SETTINGS)
+    return _PART_OF.get(name, BackupPart.SETTINGS)
 
 
-def write_backup(path: Path, settings: Settings, parts: Collection[Part]) -> None:
+def write_backup(path: Path, settings: Settings, parts: Collection[BackupPart]) -> None:
     """Write ``parts`` of ``settings``, all or nothing, readable by the user only. Raises HandyError."""
     names = names_of(parts)
     document = edited(new_document(names, HEAD), {name: getattr(settings, name) for name in names})
@@ -55,13 +59,13 @@ class Backup:
     values: dict[str, Any] = field(repr=False)
     unusable: int = 0
 
-    def changes(self, now: Settings, parts: Collection[Part]) -> tuple[dict[str, object], Message]:
+    def changes(self, now: Settings, parts: Collection[BackupPart]) -> tuple[dict[str, object], Message]:
         """What becomes of ``now``: the settings that change, and a sentence about it."""
         wanted = {name: self.values[name] for name in names_of(parts) if name in self.values}
         old = Vocabulary.of(now)
         outcome = added(old, _items(wanted))
         changes = outcome.vocabulary.changes_from(old)
-        replaced = {Part.SETTINGS, Part.APPS}
+        replaced = {BackupPart.SETTINGS, BackupPart.APPS}
         others = {name: value for name, value in wanted.items() if part_of(name) in replaced}
         changes |= {name: value for name, value in others.items() if value != getattr(now, name)}
         changed, unusable = sum(name in others for name in changes), self.unusable + len(outcome.skipped)

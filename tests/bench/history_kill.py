@@ -30,7 +30,7 @@ from handy_qwen.core.events import Kept, Recovered
 from handy_qwen.core.types import RATE_HZ, Delivery, EntryState
 from handy_qwen.history import wav
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 
 BLOCK = 800
 SPEAKERS = 4
@@ -52,7 +52,7 @@ def dictate(folder, seed):
         if isinstance(event, Kept):
             kept[event.take] = event.entry
 
-    history = DiskHistory(post, folder, Rules)
+    history = DiskHistory(post, folder, RetentionRules)
     history.start()
     tell = Teller()
     takes, number, tick = {}, 0, 0
@@ -127,7 +127,7 @@ def look(folder, lines, killed_s):
         How many milliseconds of sound were fed and are not there, at most; and how many entries there are.
     """
     posted = []
-    history = DiskHistory(posted.append, folder, Rules)
+    history = DiskHistory(posted.append, folder, RetentionRules)
     history.start()
     while not any(isinstance(event, Recovered) for event in posted):
         time.sleep(0.01)

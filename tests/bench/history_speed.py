@@ -17,7 +17,7 @@ from handy_qwen.core.events import Recovered
 from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.history.store import Places, Store, new_file_name
 
 TEXT = "Please send the report to Anna on Monday, and tell her that the garden is finished. " * 3
@@ -25,7 +25,7 @@ TEXT = "Please send the report to Anna on Monday, and tell her that the garden i
 
 def feeding(folder):
     """Microseconds for one block of 10 ms on the microphone's thread, while the disk is written to."""
-    history = DiskHistory(lambda _: None, folder, Rules)
+    history = DiskHistory(lambda _: None, folder, RetentionRules)
     history.start()
     history.begin(1)
     block = np.zeros(160, np.float32)
@@ -58,12 +58,12 @@ def filled(folder, count):
             "state": EntryState.DONE,
             "keep": Keep.AUDIO_AND_TEXT,
         }
-        columns |= {"file": name, "text": f"{number} {TEXT}", "whereabouts": Delivery.TYPED}
+        columns |= {"file": name, "text": f"{number} {TEXT}", "delivery": Delivery.TYPED}
         store.add(columns | {"duration_s": 5.0, "size_bytes": 320_000})
     rate = count / (time.perf_counter() - begin)
     begin = time.perf_counter()
     for number in range(1, 101):
-        store.change(number, {"whereabouts": Delivery.PASTED}, is_durable=True)
+        store.change(number, {"delivery": Delivery.PASTED}, is_durable=True)
     durable = 100 / (time.perf_counter() - begin)
     store.close()
     print(f"rows: {rate:.0f} added per second (with a file each), {durable:.0f} changed per second, durably")
@@ -73,7 +73,7 @@ def opening(folder, count):
     """How long the start takes, and a look or a search through all of it."""
     posted = []
     begin = time.perf_counter()
-    history = DiskHistory(posted.append, folder, lambda: Rules(most_entries=0, most_bytes=0))
+    history = DiskHistory(posted.append, folder, lambda: RetentionRules(most_entries=0, most_bytes=0))
     history.start()
     while not any(isinstance(event, Recovered) for event in posted):
         time.sleep(0.002)

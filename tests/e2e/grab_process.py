@@ -7,8 +7,8 @@ import time
 from PySide6.QtGui import QCursor
 from PySide6.QtWidgets import QApplication
 
-from handy_qwen.app.desktop import QtStandstill
-from handy_qwen.system.x11.connection import connect, server_grab, use_standstill
+from handy_qwen.app.desktop import QtPause
+from handy_qwen.system.x11.connection import connect, server_grab, use_pause
 
 SECONDS = 3.0
 
@@ -24,7 +24,7 @@ def grab() -> None:
 
 
 app = QApplication([])
-use_standstill(QtStandstill(app))
+use_pause(QtPause(app))
 connection = connect(os.environ["DISPLAY"])
 thread = threading.Thread(target=grab, daemon=True)
 thread.start()

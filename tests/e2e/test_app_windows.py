@@ -32,7 +32,7 @@ def app(silent_desktop):
             "state": EntryState.DONE,
             "keep": Keep.AUDIO_AND_TEXT,
             "text": TEXT,
-            "whereabouts": Delivery.COPIED,
+            "delivery": Delivery.COPIED,
         }
     )
     store.close()

@@ -69,7 +69,7 @@ def test_a_file_is_transcribed_whole_with_its_pauses_and_no_more_is_kept_than_is
     found, _pauses = done(job, Model())
     assert found.text.split() == SPOKEN
     assert found.duration_s == pytest.approx(len(SOUND) / SAMPLE_RATE)
-    spans = [span for passage in found.passages for span in passage.speech_s]
+    spans = [span for segment in found.segments for span in segment.speech_s]
     assert spans == sorted(spans)
     assert spans[0][0] < 0.1
     (before,) = [one for one, after in pairwise(spans) if after[0] - one[1] > 20]
@@ -97,8 +97,8 @@ def test_whenever_a_dictation_comes_every_word_is_there_once(between, within):
     found, _pauses = done(job, Model(on_answer), interrupted)
     assert found.text.split() == SPOKEN
     assert found.duration_s == pytest.approx(len(SOUND) / SAMPLE_RATE)
-    assert [one for passage in found.passages for one in passage.text.split()] == SPOKEN
-    spans = [span for passage in found.passages for span in passage.speech_s]
+    assert [one for segment in found.segments for one in segment.text.split()] == SPOKEN
+    spans = [span for segment in found.segments for span in segment.speech_s]
     assert spans == sorted(spans)
     assert spans[-1][1] <= len(SOUND) / SAMPLE_RATE + 1e-6
 

@@ -812,10 +812,10 @@ overlay = "off"  # above, please
 """
 
 
-def put_right(desk, name, *, is_meant):
+def fix_key(desk, name, *, is_meant):
     """Put the key ``name`` right, as the window offers it."""
     problem = next(one for one in desk.store.view.problems if one.place and name in one.place)
-    desk.store.put_right(problem.place, is_meant=is_meant)
+    desk.store.fix_key(problem.place, is_meant=is_meant)
 
 
 @pytest.mark.expects_log
@@ -825,14 +825,14 @@ def test_keys_that_are_no_settings_are_renamed_moved_or_made_comments(tmp_path):
     meant = {one.place[-1]: one.meant for one in desk.store.view.problems if one.place}
     right = {"hold_sec": "hold_s", "nonsense": "", "old": "", "langage": "language", "overlay": "overlay"}
     assert meant == right
-    put_right(desk, "hold_sec", is_meant=True)
+    fix_key(desk, "hold_sec", is_meant=True)
     assert desk.store.value.hold_s == 0.5
-    put_right(desk, "langage", is_meant=True)
-    put_right(desk, "overlay", is_meant=True)
+    fix_key(desk, "langage", is_meant=True)
+    fix_key(desk, "overlay", is_meant=True)
     assert desk.store.value.hotkeys == (Hotkey("F9", "German"),)
     assert desk.store.value.overlay == "off"
-    put_right(desk, "nonsense", is_meant=False)
-    put_right(desk, "old", is_meant=False)
+    fix_key(desk, "nonsense", is_meant=False)
+    fix_key(desk, "old", is_meant=False)
     assert not desk.store.view.problems
     assert desk.problems[-1] is None
     assert (
@@ -873,7 +873,7 @@ def test_what_is_gone_is_not_put_right(tmp_path):
     (problem,) = desk.store.view.problems
     desk.write("hold_s = 0.6\n")
     with pytest.raises(SettingsError, match="has changed"):
-        desk.store.put_right(problem.place, is_meant=True)
+        desk.store.fix_key(problem.place, is_meant=True)
     assert desk.text() == "hold_s = 0.6\n"
 
 

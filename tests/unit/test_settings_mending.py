@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from handy_qwen.errors import SettingsError
 from handy_qwen.settings import Settings, SettingsStore, change, read_configuration
-from handy_qwen.settings.document import Document, TomlError, mended, name_at
-from handy_qwen.settings.file import mend, new_document
+from handy_qwen.settings.document import Document, TomlError, name_at, repaired
+from handy_qwen.settings.file import new_document, repair
 
 FAULTS = {
     "quotation mark": ('mode = "hold\nsounds = true\n', '# mode = "hold\nsounds = true\n'),
@@ -33,12 +33,12 @@ FAULTS = {
 def test_the_faulty_lines_become_comments_and_no_others(broken, whole):
     with pytest.raises(TomlError):
         Document(broken)
-    assert mended(broken) == whole
+    assert repaired(broken) == whole
 
 
 def test_a_fault_that_no_comment_hides_is_told():
     with pytest.raises(TomlError):
-        mended("# a bell: \a\n")
+        repaired("# a bell: \a\n")
 
 
 @given(st.data())
@@ -48,7 +48,7 @@ def test_any_damage_to_a_line_is_mended_and_nothing_is_lost(data):
     cut = data.draw(st.integers(0, len(lines[place])))
     lines[place] = lines[place][:cut] + data.draw(st.text("\"[]{}='#.,a ", max_size=5))
     broken = "\n".join(lines)
-    whole = mended(broken)
+    whole = repaired(broken)
     Document(whole)
     kept = [line.removeprefix("# ") for line in whole.split("\n")]
     assert kept == [line.removeprefix("# ") for line in broken.split("\n")]
@@ -62,7 +62,7 @@ def test_a_quotation_mark_that_is_missing_is_missed_where_the_text_begins(value)
     with pytest.raises(TomlError, match="a quotation mark is missing") as caught:
         Document(text)
     assert caught.value.line == 2
-    assert mended(text) == text.replace("language", "# language")
+    assert repaired(text) == text.replace("language", "# language")
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_the_view_says_which_setting_is_broken_and_mending_saves_what_waits(tmp_
     store.update(sounds=True)
     assert shown[-1].values.sounds
     assert "sounds" not in path.read_text(encoding="utf-8")
-    store.mend()
+    store.repair()
     assert path.read_text(encoding="utf-8") == '# mine\n# language = "German\nodd = 1\nsounds = true\n'
     assert shown[-1].error is None
     assert shown[-1].values == store.value == Settings(sounds=True)
@@ -100,6 +100,6 @@ def test_what_is_no_text_is_left_alone(tmp_path):
     path = tmp_path / "settings.toml"
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="cannot be repaired"):
-        mend(path)
+        repair(path)
     assert path.read_bytes() == b"\xff\xfe"
     assert read_configuration(path).error

@@ -26,7 +26,7 @@ from handy_qwen.core.events import (
 from handy_qwen.core.types import LiveMode
 from handy_qwen.engine.api import Preview, Transcript
 from handy_qwen.errors import CancelledError, EngineError, LanguageError, ModelCorruptError, OutOfMemoryError
-from handy_qwen.transcriber.jobs import FileJob, Job
+from handy_qwen.transcriber.jobs import FileJob, TakeJob
 from handy_qwen.transcriber.thread import EngineTranscriber
 from tests.fakes import FakeClock
 from tests.waiting import wait_until
@@ -398,15 +398,15 @@ def test_what_is_settled_stays_when_the_live_transcription_fails(bench, stage, e
 
 
 def test_sound_is_let_go_of_as_soon_as_its_text_stands():
-    job, blocks = Job(1, "", "", LiveMode.FULL), []
+    job, blocks = TakeJob(1, "", "", LiveMode.FULL), []
     job.live = FakeLive(FakeModel())
     for _ in range(1000):
         block = BLOCK.copy()
         blocks.append(weakref.ref(block))
-        job.heard.append(block)
-        job.heard.feed(job.live)
+        job.audio.append(block)
+        job.audio.feed(job.live)
         job.live.advance()
-        job.heard.settle(job.live.settled_samples)
+        job.audio.settle(job.live.settled_samples)
     del block
     alive = [one() is not None for one in blocks]
     assert sum(alive) == 1000 - 900
@@ -696,7 +696,7 @@ def test_a_loading_that_ends_in_whatever_way_is_heard_of(bench):
 
 def test_work_that_begins_after_its_take_was_given_up_is_stopped_at_once():
     stopped = []
-    job = Job(1, "", "", LiveMode.FULL)
+    job = TakeJob(1, "", "", LiveMode.FULL)
     job.cancel()
     job.guard(lambda: stopped.append(True))
     assert stopped == [True]

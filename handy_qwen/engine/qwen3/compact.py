@@ -6,8 +6,8 @@
     head.onnx       hidden (count, hidden)                       -> logits (count, vocab)
 
 The cache is one buffer per layer for keys and one for values, bound once as past and as present: the graph
-writes new rows behind the old ones, and truncating is passing a smaller length. The embedding table is no
-input of any graph: rows are looked up in the memory-mapped weights that the output head uses, too.
+appends new rows, and truncating is passing a smaller length. The embedding table is not an input of any
+graph: rows are looked up in the memory-mapped weights that the output head also uses.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.api import Cancel, ModelPart, Placement
 from handy_qwen.engine.qwen3 import names
 from handy_qwen.engine.qwen3.manifest import TableForm, load_manifest
 from handy_qwen.engine.qwen3.model import AudioConfig, Float32, ModelParts, Rows, TextConfig
@@ -39,20 +39,20 @@ _OTHER_SIZES = Message("its sizes are not those in the manifest")
 
 
 def open_compact(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
-    """Open a package, with what ``placement`` says on a device.
+    """Open a package, with parts on a device according to ``placement``.
 
     Raises ModelMissingError, ModelCorruptError and OutOfMemoryError.
     """
     manifest = load_manifest(folder)
     config = manifest.config
-    # ONNX Runtime packs the weights of a session on one thread and outside of Python. The layers take as long
-    # as all the rest, which is therefore done on one other thread: more would only slow them down.
+    # ONNX Runtime packs the weights of a session on one thread, without Python's lock. The layers take as
+    # long as all the rest, which is therefore done on one other thread: more would only slow them down.
     with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:
         head = pool.submit(_open_head, folder, config.text, threads)
         encoder = pool.submit(CompactEncoder, folder, config.audio, threads, placement)
         tokenizer = pool.submit(load_tokenizer, folder, config.text.vocab)
         layers = _open_layers(folder, config.text, threads)
-        far = FarGraph(folder / names.DECODER_FILE, threads, Part.PREFILL, placement)
+        far = FarGraph(folder / names.DECODER_FILE, threads, ModelPart.PREFILL, placement)
         table = open_table(folder, config.text, manifest.embedding)
         return ModelParts(
             name=manifest.name,
@@ -75,7 +75,7 @@ def _open_head(folder: Path, config: TextConfig, threads: int) -> ort.InferenceS
 
 
 def _open_layers(folder: Path, config: TextConfig, threads: int) -> ort.InferenceSession:
-    """Open the decoder's layers, whose sizes must be those of the buffers that will be bound to them."""
+    """Open the decoder's layers, whose sizes must match the buffers bound to them."""
     path = folder / names.DECODER_FILE
     session = open_session(path, threads=threads)
     ports = {
@@ -84,7 +84,7 @@ def _open_layers(folder: Path, config: TextConfig, threads: int) -> ort.Inferenc
     }
     expected = {
         name: (1, config.kv_heads, config.head_dim)
-        for layer in range(min(config.layers, len(ports)))  # a wrong number of them may be any
+        for layer in range(min(config.layers, len(ports)))  # their number may be wrong
         for pair in names.cache_names(layer)
         for name in pair
     }
@@ -98,7 +98,7 @@ def _open_layers(folder: Path, config: TextConfig, threads: int) -> ort.Inferenc
 class CompactEncoder:
     """Implements ``model.AudioEncoder``.
 
-    Remembers what the convolutions made of each chunk of the last window: while somebody speaks, the same
+    Caches the output of the convolutions for each chunk of the last window: while somebody speaks, the same
     window is encoded again and again, each time with a little more at its end.
     """
 
@@ -106,9 +106,9 @@ class CompactEncoder:
         self, folder: Path, config: AudioConfig, threads: int, placement: Placement | None = None
     ) -> None:
         self._config = config
-        self._frontend = PlacedGraph(folder / names.FRONTEND_FILE, threads, Part.ENCODER, placement)
-        self._layers = PlacedGraph(folder / names.ENCODER_FILE, threads, Part.ENCODER, placement)
-        # By the chunk's place in the window: mel (128, 100) and its tokens (13, d_model)
+        self._frontend = PlacedGraph(folder / names.FRONTEND_FILE, threads, ModelPart.ENCODER, placement)
+        self._layers = PlacedGraph(folder / names.ENCODER_FILE, threads, ModelPart.ENCODER, placement)
+        # By the chunk's position in the window: mel (128, 100) and its tokens (13, d_model)
         self._seen: dict[int, tuple[Float32, Float32]] = {}
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
@@ -141,10 +141,10 @@ class CompactEncoder:
 class CompactDecoder:
     """Implements ``model.TextDecoder`` on a cache that is bound once and grows by doubling.
 
-    ``far`` has the layers once more, on a device, for long runs of rows; the cache stays here.
+    ``far`` has a copy of the layers on a device, for long runs of rows; the cache stays here.
     """
 
-    # A run of more saves little, and the output head, one operator, could not be stopped soon.
+    # More would save little, and the output head, a single operator, could not be stopped soon.
     draft_rows = 32
 
     def __init__(
@@ -163,8 +163,8 @@ class CompactDecoder:
         self._table = table
         self._pending: list[Float32] = []
         self._done = 0  # rows whose keys and values are in the cache
-        self._opening: list[int] = []  # the token ids that the rows recorded begin with
-        self._kept: list[int] = []  # those that the cache begins with, also after it was truncated
+        self._opening: list[int] = []  # the token ids at the start of the recorded rows
+        self._kept: list[int] = []  # those at the start of the cache, even after truncation
         self._capacity = 0
         self._cache: dict[str, npt.NDArray[np.float32]] = {}
         self._binding = self._layers.io_binding()
@@ -211,7 +211,7 @@ class CompactDecoder:
         del self._binding, self._layers, self._head
 
     def _read(self, count: int, cancel: Cancel) -> Float32:
-        """Read what is recorded; return what the head needs for the last ``count`` rows."""
+        """Read the recorded rows; return the head's input for the last ``count``."""
         cancel.check()
         rows = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
         if count > len(rows):
@@ -219,7 +219,7 @@ class CompactDecoder:
         known = 0 if self._done else min(self._known_rows(), len(rows) - count)
         start, rows = self._done + known, rows[known:]
         self._grow(start + len(rows), keep=start)
-        del self._kept[start:]  # a cancelled run leaves anything behind
+        del self._kept[start:]  # a cancelled run leaves garbage behind
         parts: list[Float32] = []
         for first in range(0, len(rows), _ROWS_PER_RUN):
             part = rows[first : first + _ROWS_PER_RUN]
@@ -231,12 +231,12 @@ class CompactDecoder:
         return np.concatenate(parts)[-count:] if parts else np.empty((0, self._config.hidden), np.float32)
 
     def _known_rows(self) -> int:
-        """How many rows the cache begins with are those recorded: each take has the same prompt before it."""
+        """How many rows at the start of the cache can be reused: each take has the same prompt before it."""
         pairs = zip(self._opening, self._kept, strict=False)
         return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
     def _run(self, rows: Float32, start: int, wanted: int, cancel: Cancel) -> Float32:
-        """Read ``rows`` behind the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
+        """Read ``rows`` after the first ``start``; return the last ``wanted``. Shape (wanted, hidden)."""
         binding, total = self._binding, start + len(rows)
         feeds: dict[str, npt.NDArray[Any]] = {
             names.EMBEDS: np.ascontiguousarray(rows[None]),
@@ -257,7 +257,7 @@ class CompactDecoder:
     def _run_far(
         self, feeds: dict[str, npt.NDArray[Any]], start: int, total: int, cancel: Cancel
     ) -> Float32 | None:
-        """The same on the device. None if that is not there: the cache is then as it was."""
+        """The same on the device. None if that failed: the cache is then unchanged."""
         cosine, sine = self._rotary
         feeds = feeds | self._cache | {names.COSINE: cosine, names.SINE: sine}
         caches = [pair for layer in range(self._config.layers) for pair in names.cache_names(layer)]
@@ -271,7 +271,7 @@ class CompactDecoder:
         return hidden
 
     def _grow(self, rows: int, keep: int) -> None:
-        """Make room for ``rows`` rows; the first ``keep`` stay what they are."""
+        """Make room for ``rows`` rows; the first ``keep`` are preserved."""
         if rows <= self._capacity:
             return
         config, old = self._config, self._cache

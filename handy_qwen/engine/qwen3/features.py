@@ -1,4 +1,4 @@
-"""Log-mel features, equal to those the model was trained on.
+"""Log-mel features, equal to those of the model's training.
 
     samples (n,) --STFT 400/160, Hann--> power (n // 160, 201) --Slaney, 128 bins--> log10 --> (128, n // 160)
 
@@ -24,7 +24,7 @@ HOP = 160  # samples, 10 ms
 N_MELS = 128
 CHUNK_FRAMES = 100
 CHUNK_SAMPLES = CHUNK_FRAMES * HOP
-MIN_SAMPLES = 8_000  # a shorter clip is filled up with zeros
+MIN_SAMPLES = 8_000  # a shorter clip is zero-padded
 DYNAMIC_RANGE = 8.0  # decades between the loudest bin and the floor
 _EDGE = N_FFT // 2  # samples that a frame reaches to either side of its centre
 
@@ -37,16 +37,16 @@ def frame_count(samples: int) -> int:
 
 
 def samples_needed(chunk: int) -> int:
-    """Samples after which chunk number ``chunk`` will not change any more, whatever follows."""
+    """Samples after which chunk number ``chunk`` can no longer change."""
     return (chunk + 1) * CHUNK_SAMPLES - HOP + _EDGE
 
 
 def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
     """Logarithms of the mel power of chunk ``chunk``, from 0, before the floor.
 
-    ``samples`` is the clip up to now: shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
+    ``samples`` is the clip so far: shape (n,), float32 in [-1, 1], 16 kHz, n >= 2. If fewer than
     ``samples_needed(chunk)``, the clip is mirrored at its end for its last frames. Returns shape (frames,
-    128), float32, at least -10; 100 frames, or what is left of the clip.
+    128), float32, at least -10; 100 frames, or the rest of the clip.
     """
     first = chunk * CHUNK_FRAMES
     frames = min(frame_count(len(samples)) - first, CHUNK_FRAMES)
@@ -65,14 +65,14 @@ def log_mel_chunk(samples: Float32, chunk: int) -> Float32:
 
 
 def normalize(raw: Float32, top: float) -> Float32:
-    """Scale ``raw``, of any shape, with the floor below its largest logarithm ``top``, for the encoder."""
+    """Normalize ``raw``, of any shape, for the encoder; the floor is relative to the largest, ``top``."""
     floored: Float32 = np.maximum(raw, np.float32(top - DYNAMIC_RANGE))
     scaled: Float32 = (floored + np.float32(4.0)) * np.float32(0.25)
     return scaled
 
 
 def log_mel(samples: Float32) -> Float32:
-    """Features of a whole clip, as the reference gives them. Shape (128, frames), float32.
+    """Features of a whole clip, as in the reference. Shape (128, frames), float32.
 
     ``samples``: shape (n,), float32 in [-1, 1], 16 kHz; frames is ``frame_count(max(n, MIN_SAMPLES))``.
     """
@@ -84,7 +84,7 @@ def log_mel(samples: Float32) -> Float32:
 
 
 def windows(mel: Float32, frames: int = 800) -> list[Float32]:
-    """A clip's mel, shape (128, any), in windows of at most ``frames``, as the encoder reads them."""
+    """A clip's mel, shape (128, any), split into windows of at most ``frames``."""
     return [np.ascontiguousarray(mel[:, first : first + frames]) for first in range(0, mel.shape[1], frames)]
 
 
@@ -108,8 +108,8 @@ def _hann() -> Float32:
 def _mel_bands() -> tuple[npt.NDArray[np.intp], Float32]:
     """The filters without their zeros: bins and their weights. Each of shape (128, width of the widest).
 
-    A product with the whole matrix is one that BLAS divides among threads: where other work holds the cores,
-    measured 14 to 28 ms for each second of sound, against 0.1 ms for this.
+    Multiplying by the whole matrix would make BLAS use several threads: measured 14 to 28 ms per second of
+    audio where other work holds the cores, against 0.1 ms for this.
     """
     filters = _mel_filters()
     width = int(np.count_nonzero(filters, axis=0).max())

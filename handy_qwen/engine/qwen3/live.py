@@ -9,13 +9,13 @@ While somebody speaks, ``advance`` reads each window of 8 s as it becomes final,
 a draft of the answer. At a pause the draft is the answer: if only silence follows, ``finish`` returns it.
 Otherwise ``finish`` reads the incomplete window, verifies the last draft and writes the rest.
 
-A file is transcribed in the same way, without drafts. Drafts change how long ``finish`` takes, never the
+A file is transcribed in the same way, without drafts. Drafts affect the duration of ``finish``, never the
 text.
 
-A segment in which the model lost its place (it repeated itself, or did not come to an end) is divided in
-two, and so are these as long as they are long enough; what is still not whole then has a mark at its end. An
-answer that was probably read in the context is written once more without it: unless the two sound alike, the
-second counts. Until then neither is shown.
+A segment in which the model lost its place (it repeated itself, or did not end) is divided in two, repeatedly
+while the parts are long enough; an incomplete part ends with a mark. An answer that was probably read from
+the context is written again without it: unless the two sound alike, the second counts. Until then neither
+is shown.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from handy_qwen.engine.api import Cancel, Passage, Preview, Timings, Transcript, join_texts
+from handy_qwen.engine.api import Cancel, Preview, TextSegment, Timings, Transcript, join_texts
 from handy_qwen.engine.qwen3.features import SAMPLE_RATE
 from handy_qwen.engine.qwen3.model import Float32, ModelParts
 from handy_qwen.engine.qwen3.prompt import (
@@ -50,13 +50,13 @@ _FED_AT_ONCE_SAMPLES = SAMPLE_RATE  # between two checks of ``cancel``
 
 _DRAFT_EVERY_S = 1.0
 _WORK_SHARE = 0.4
-"""Of the time while somebody speaks, for windows and drafts together."""
+"""Share of the time while somebody speaks, for windows and drafts together."""
 
 _SHORT_HEAD_ROWS = 32  # the template alone has 9
 _UNSETTLED_WORDS = 3.0
 _CHARACTER_WORDS = 0.5
-_SEARCHED_UNITS = 6  # to either side of where a draft should go on
-# Marks that belong to the character before them: vowels and tones of those scripts, voicing of kana
+_SEARCHED_UNITS = 6  # to either side of the expected continuation of a draft
+# Marks that belong to the preceding character: vowels and tones of those scripts, voicing of kana
 _MARKS = (
     r"\u0e31\u0e33-\u0e3a\u0e45\u0e47-\u0e4e\u0eb1\u0eb3-\u0ebc\u0ec8-\u0ecd"
     r"\u102b-\u103e\u17b4-\u17d3\u3099\u309a"
@@ -67,7 +67,7 @@ _UNSPACED_UNIT = re.compile(rf"\s*[{UNSPACED_CLASS}]")
 
 @dataclass(slots=True)
 class Draft:
-    """An answer to a segment's first ``samples``; without an ``end``, its beginning and the draft before."""
+    """An answer to a segment's first ``samples``; without ``end``, its beginning and the previous draft."""
 
     samples: int = 0
     is_unsure: bool = False
@@ -99,12 +99,13 @@ class LiveTranscription:
         self._begin_s = time.perf_counter()
         self._closed: list[ClosedSegment] = []  # still to be transcribed
         self._answers: list[Answer] = []
-        self._passages: list[Passage] = []
+        self._segments: list[TextSegment] = []
         self._tokens: list[int] = []
         self.settled_samples = 0
         self._timings = Timings()
         self._preview = PreviewText()
-        # Without drafts, a short head is read with what follows it: it costs as much alone as a long one.
+        # Without drafts, a short head is read with what follows it: alone it would cost as much as a long
+        # one.
         self._is_head_read = not self._has_drafts and len(prompt.head) <= _SHORT_HEAD_ROWS
         self._begin_segment()
 
@@ -166,7 +167,7 @@ class LiveTranscription:
         return self._transcript(self.settled_samples)
 
     def _transcript(self, samples: int) -> Transcript:
-        """The answers so far, which are those to the first ``samples`` of the take."""
+        """The answers so far, to the first ``samples`` of the take."""
         languages = list(dict.fromkeys(answer.language for answer in self._answers if answer.language))
         has_text = any(answer.text for answer in self._answers)
         return Transcript(
@@ -177,7 +178,7 @@ class LiveTranscription:
             is_truncated=not all(answer.is_whole for answer in self._answers),
             duration_s=samples / SAMPLE_RATE,
             timings=self._timings,
-            passages=tuple(self._passages) if has_text else (),
+            segments=tuple(self._segments) if has_text else (),
         )
 
     def _begin_segment(self) -> None:
@@ -191,25 +192,25 @@ class LiveTranscription:
             for first in range(0, len(block), _FED_AT_ONCE_SAMPLES):
                 self._cancel.check()
                 self._closed += self._segmenter.feed(block[first : first + _FED_AT_ONCE_SAMPLES])
-        if not self._closed:  # silence before the first word is not needed again
+        if not self._closed:  # silence before the first word is no longer needed
             self.settled_samples = self._segmenter.start
 
     def _transcribe_next(self) -> None:
-        """Write the answer to the first closed segment, or divide that, and begin the next."""
+        """Write the answer to the first closed segment, or divide it, and begin the next."""
         closed, text = self._closed[0], ""
         if closed.end:
             draft, answer = self._answer_to(closed)
             if not answer.is_whole and (parts := self._segmenter.divided(closed)):
                 self._closed[:1] = parts
                 self._begin_segment()
-                self._draft.tokens = draft.tokens  # of the first part, perhaps
+                self._draft.tokens = draft.tokens  # possibly of the first part
                 return
             text = answer.marked
             self._answers.append(answer)
             whole = closed.start, closed.start + len(closed.samples)
             speech = self._segmenter.speech(*whole) or [whole]
             in_s = tuple((start / SAMPLE_RATE, end / SAMPLE_RATE) for start, end in speech)
-            self._passages += [Passage(text, in_s)] if text else []
+            self._segments += [TextSegment(text, in_s)] if text else []
             self._tokens += draft.tokens
         self.settled_samples = closed.start + len(closed.samples)
         del self._closed[0]
@@ -217,7 +218,7 @@ class LiveTranscription:
         self._begin_segment()
 
     def _answer_to(self, closed: ClosedSegment) -> tuple[Draft, Answer]:
-        """What was said in a segment; the tokens of it, and their text."""
+        """The answer to a segment: its tokens and their text."""
         draft, is_unsure = self._draft, closed.is_unsure and bool(self._prompt.nobody)
         if draft.end is None or (draft.samples, draft.is_unsure) != (closed.end, is_unsure):
             draft = Draft(closed.end, is_unsure)
@@ -234,7 +235,7 @@ class LiveTranscription:
         return draft, answer
 
     def _work_ahead(self) -> bool:
-        """Do something that leaves less to do when the key is released, if there is anything."""
+        """Do some work in advance, so that less is left when the key is released."""
         segmenter = self._segmenter
         if not segmenter.is_at_rest and self._segment.prepare(segmenter.open_samples, self._cancel):
             return True
@@ -253,7 +254,7 @@ class LiveTranscription:
         return self._schedule.is_due(now, self._segment.missing_samples(segmenter.open_samples))
 
     def _make_draft(self) -> None:
-        """Write the answer as if the take had ended here."""
+        """Write the answer as if the take ended here."""
         segmenter, old = self._segmenter, self._draft
         samples, is_at_rest, where = segmenter.open_samples, segmenter.is_at_rest, segmenter.where
         speech_s = segmenter.speech_s(*where) if self._prompt.context else 0.0
@@ -264,7 +265,7 @@ class LiveTranscription:
             self._write(draft, samples, old.tokens, self._cancel if is_at_rest else self._draft_cancel)
         except CancelledError:
             self._cancel.check()
-            draft.tokens += old.tokens[len(draft.tokens) :]  # what could not be verified may still be right
+            draft.tokens += old.tokens[len(draft.tokens) :]  # what was not verified may still be right
         self._schedule.drafted(len(samples), time.perf_counter() - begin)
         if draft.end is not None and not self._is_read_out(answer := self._parsed(draft), speech_s):
             self._preview.show(answer.text)
@@ -283,7 +284,7 @@ class LiveTranscription:
         )
 
     def _stop_stale_draft(self) -> None:
-        """Raise CancelledError if more was said since the draft began and an answer to that is wanted now."""
+        """Raise CancelledError if the draft is outdated by new speech and an answer to that is wanted now."""
         self._take_in()
         segmenter, drafted = self._segmenter, self._draft.samples
         if self._closed:
@@ -306,19 +307,19 @@ class LiveTranscription:
 class DraftSchedule:
     """When the next draft of a segment is due, in samples of the segment.
 
-    Drafts use processor time and battery, so they are written only as often as leaves the engine idle for a
-    part of the time: on a slow machine fewer, on a very slow one hardly any. At a pause there is always one.
+    Drafts cost processor time and battery, so there are only as many as leave the engine idle for part of the
+    time: fewer on a slow machine, hardly any on a very slow one. At a pause there is always one.
     """
 
     def __init__(self) -> None:
         self._next = int(_DRAFT_EVERY_S * SAMPLE_RATE)
-        self._took_s = 0.0  # the last draft
+        self._took_s = 0.0  # duration of the last draft
 
     def is_due(self, samples: int, until_window: int) -> bool:
-        """Whether a draft is due when ``samples`` were heard.
+        """Whether a draft is due after ``samples``.
 
-        None is begun that would still be written when the next window is final, ``until_window`` samples from
-        now: the window would have to wait, and is most of what a draft costs.
+        None is begun that would still be running when the next window is final, ``until_window`` samples from
+        now: the window, which is most of a draft's cost, would have to wait.
         """
         return samples >= self._next and until_window > self._took_s * SAMPLE_RATE
 
@@ -335,20 +336,20 @@ class DraftSchedule:
 class PreviewText:
     """Turns a sequence of drafts into a preview that does not flicker.
 
-    A word is committed once two drafts in a row have it and a few more words have followed: a model changes
-    what it heard at the very end of the audio. In scripts without spaces, a character counts as half a word.
-    Committed text never changes; if a later draft contradicts it, it is continued from where that agrees
+    A word is committed once two drafts in a row have it and a few more words follow: a model revises what it
+    heard at the very end of the audio. In scripts without spaces, a character counts as half a word.
+    Committed text never changes; if a later draft contradicts it, the preview continues where they agree
     again. The text of the take is what ``finish`` returns, not this.
     """
 
     def __init__(self) -> None:
-        self._ended = ""  # segments that ended, as they were shown
+        self._ended = ""  # ended segments, as shown
         self._committed: list[str] = []  # of the open segment, as are the drafts
         self._last: list[str] = []
         self.shown = Preview()
 
     def show(self, text: str) -> None:
-        """Take a new draft: the text of the open segment."""
+        """Add a new draft: the text of the open segment."""
         units = _UNIT.findall(text)
         agreed = next(
             (i for i, (old, new) in enumerate(zip(self._last, units, strict=False)) if old != new),
@@ -360,7 +361,7 @@ class PreviewText:
         self._show(units[self._continuation(units) :])
 
     def end_segment(self, text: str) -> None:
-        """All of ``text`` will stay. What the last draft has beyond it belongs to the next segment."""
+        """All of ``text`` is final. What the last draft has beyond it belongs to the next segment."""
         units = _UNIT.findall(text)
         self._committed += units[self._continuation(units) :]
         self._show(self._last[self._continuation(self._last) :] if units else [])
@@ -375,7 +376,7 @@ class PreviewText:
         self.shown = Preview(whole[: len(whole) - rest], whole[len(whole) - rest :])
 
     def _continuation(self, units: list[str]) -> int:
-        """Where in a draft's ``units`` the text goes on after the committed ones."""
+        """Where a draft's ``units`` continue after the committed ones."""
         count = len(self._committed)
         if not count or units[:count] == self._committed:
             return count

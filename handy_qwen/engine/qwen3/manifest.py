@@ -1,7 +1,7 @@
 """The manifest of our compact package: what the folder holds and how it was made.
 
 The manifest is written last, so that a folder with one is complete. It names every file with its size and
-SHA-256, so that a damaged one is found before its weights are used.
+SHA-256, so that damage is detected before the weights are used.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from handy_qwen.message import Message
 
 MANIFEST_FILE = "manifest.json"
 FORMAT = 2
-"""Raised when an older program could not run a newer package, or a newer one an older package."""
+"""Incremented when an older program cannot run newer packages, or a newer one older packages."""
 _REINSTALL = Message(
     "Install it again (handy-qwen model install), or convert its checkpoint again (model convert)."
 )
 _NOT_A_MANIFEST = Message("it is not the manifest of a package")
 _PIECE_BYTES = 1 << 20
-_MAX_PASS_S = 1200.0  # what the model was trained on
+_MAX_PASS_S = 1200.0  # as in training
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ class TableForm:
 
 @dataclass(frozen=True, slots=True)
 class Fidelity:
-    """How near the package is to its checkpoint in float32, on the check speech, when it was made.
+    """How close the package is to its checkpoint in float32, measured on the check speech when it was made.
 
-    Without clips, nothing was compared, and the notes say why. Errors are relative: 0.004 is 0.4 %.
+    Without clips, nothing was compared; the notes say why. Errors are relative: 0.004 is 0.4 %.
     """
 
     clips: int = 0
-    clips_same: int = 0  # at each of whose tokens both have the same first choice
+    clips_same: int = 0  # with the same first choice at each token
     choices: int = 0  # tokens of all clips
     choices_same: int = 0
-    features: float = 0.0  # error of what the encoder gives
-    logits: float = 0.0  # error of what tokens are chosen by
+    features: float = 0.0  # error of the encoder's output
+    logits: float = 0.0  # error of the logits
     notes: tuple[str, ...] = ()  # sentences for the user
 
     def __post_init__(self) -> None:
@@ -85,13 +85,13 @@ class Fidelity:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> Fidelity:
-        """Read what ``dataclasses.asdict`` made of one; TypeError or ValueError for anything else."""
+        """Inverse of ``dataclasses.asdict``; TypeError or ValueError for anything else."""
         return cls(**(raw | {"notes": tuple(raw.get("notes", ()))}))
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All that is known of a package."""
+    """The contents of the manifest."""
 
     name: str
     preset: str
@@ -103,7 +103,7 @@ class Manifest:
     files: dict[str, FileEntry]
     licence: str = ""
     notice: str = ""
-    fidelity: Fidelity | None = None  # None for float32, and for what older programs made
+    fidelity: Fidelity | None = None  # None for float32, and in packages made by older programs
     format: int = FORMAT
 
     def __post_init__(self) -> None:
@@ -154,14 +154,14 @@ def _check_format(path: Path, found: object) -> None:
 
 
 def _plain_name(name: object) -> str:
-    """A manifest must not reach outside its folder."""
+    """Reject names that lead outside the folder."""
     if not isinstance(name, str) or Path(name).name != name:
         raise ValueError("a name of a file is a path")
     return name
 
 
 def is_package(folder: Path) -> bool:
-    """Whether ``folder`` is a package of any format, whole or damaged, and not somebody else's."""
+    """Whether ``folder`` is a package of any format, even damaged, and nothing else."""
     try:
         raw = read_object(folder / MANIFEST_FILE)
     except (OSError, ValueError):
@@ -170,7 +170,7 @@ def is_package(folder: Path) -> bool:
 
 
 def other_files(folder: Path) -> list[str]:
-    """Names of what is in ``folder`` and not in its manifest, sorted. Raises OSError or ModelCorruptError."""
+    """Names in ``folder`` that are not in its manifest, sorted. Raises OSError or ModelCorruptError."""
     path = folder / MANIFEST_FILE
     with as_corrupt(path, _NOT_A_MANIFEST):
         known = {MANIFEST_FILE, *read_object(path)["files"].keys()}
@@ -178,7 +178,7 @@ def other_files(folder: Path) -> list[str]:
 
 
 def find_damage(folder: Path, manifest: Manifest) -> None:
-    """Compare the SHA-256 of every file; ModelMissingError or ModelCorruptError if one is not as written."""
+    """Verify the SHA-256 of every file. Raises ModelMissingError or ModelCorruptError."""
     for name, entry in manifest.files.items():
         _check_size(folder / name, entry)
         if sha256_of(folder / name) != entry.sha256:
@@ -206,5 +206,5 @@ def sha256_of(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) 
 
 
 def describe(path: Path, on_read: Callable[[int], None] = lambda _bytes: None) -> FileEntry:
-    """Size and SHA-256 of a file that was just written. For ``on_read`` see ``sha256_of``."""
+    """Size and SHA-256 of a newly written file. For ``on_read`` see ``sha256_of``."""
     return FileEntry(path.stat().st_size, sha256_of(path, on_read))

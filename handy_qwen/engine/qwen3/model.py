@@ -1,7 +1,7 @@
-"""What a Qwen3-ASR model is: its sizes, an audio encoder and a text decoder.
+"""A Qwen3-ASR model: its sizes, an audio encoder and a text decoder.
 
-The two halves are the same whether the graphs are those of our package (compact.py) or the published ones
-(published.py). Names of sizes are those of the model's configuration where the literature has no shorter one.
+The two halves are the same for the graphs of our package (compact.py) and the published ones (published.py).
+Sizes are named as in the model's configuration, unless the literature has a shorter name.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from handy_qwen.engine.qwen3.tokenizer import Tokenizer
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 Rows: TypeAlias = "Sequence[int] | Float32"
-"""What the decoder reads: token ids, or audio features of shape (rows, hidden)."""
+"""The decoder's input: token ids, or audio features of shape (rows, hidden)."""
 
-_MAX_SIZE = 1 << 20  # of anything that is counted; the largest known is the vocabulary, 151 936
+_MAX_SIZE = 1 << 20  # of any size; the largest known is the vocabulary, 151 936
 TOKENS_PER_CHUNK = 13
-"""Audio tokens that one convolution chunk of 100 frames gives: 100 halved three times, rounded up."""
+"""Audio tokens of one convolution chunk of 100 frames: 100 halved three times, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class AudioConfig:
     conv_channels: int
     output_dim: int
     mel_bins: int = 128
-    chunk_frames: int = 100  # frames that the convolutions see together: 1 s
+    chunk_frames: int = 100  # frames convolved together: 1 s
     window_frames: int = 800  # frames whose tokens attend to each other: 8 s
 
     def tokens(self, frames: int) -> int:
@@ -88,7 +88,7 @@ class ModelConfig:
     languages: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for sizes that cannot be run: a file may say anything."""
+        """Raise TypeError or ValueError for impossible sizes: a file may say anything."""
         audio, text = self.audio, self.text
         *counts, rope_theta, rms_eps = astuple(text)
         _check([*astuple(audio), *counts], int)
@@ -103,15 +103,15 @@ class ModelConfig:
 
     @classmethod
     def from_dict(cls, raw: dict[str, Any]) -> ModelConfig:
-        """Read what ``dataclasses.asdict`` made of one; KeyError or TypeError for other fields."""
+        """Inverse of ``dataclasses.asdict``; KeyError or TypeError for other fields."""
         return cls(AudioConfig(**raw["audio"]), TextConfig(**raw["text"]), tuple(raw["languages"]))
 
     @classmethod
     def from_checkpoint(cls, raw: dict[str, Any], languages: tuple[str, ...]) -> ModelConfig:
         """Read an official ``config.json``, with ``languages`` if it names none.
 
-        That of the checkpoint has a ``thinker_config`` around what that of transformers 5 has. Raises
-        KeyError, TypeError or ValueError if it describes another kind of model.
+        The checkpoint's has a ``thinker_config`` around the one of transformers 5. Raises KeyError, TypeError
+        or ValueError if it describes another kind of model.
         """
         thinker = raw.get("thinker_config", raw)
         audio, text = thinker["audio_config"], thinker["text_config"]
@@ -136,15 +136,15 @@ class AudioEncoder(Protocol):
     """Mel in, audio features out, one window at a time. Both methods raise CancelledError and EngineError."""
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """Do now what can be done for second number ``index`` of an incomplete window. ``mel``: (128, 100).
+        """Process second number ``index`` of an incomplete window in advance. ``mel``: (128, 100).
 
-        Saves work if ``encode`` is given the same numbers there; never changes what it returns.
+        Saves work if ``encode`` gets the same numbers there; never changes its result.
         """
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
         """Encode one window: ``mel``, normalized log-mel of shape (128, frames), 1 <= frames <= 800 (8 s).
 
-        Returns shape (tokens, hidden), float32; 13 tokens for each full second, fewer for a part of one.
+        Returns shape (tokens, hidden), float32; 13 tokens per full second, fewer for a partial one.
         """
 
 
@@ -165,16 +165,16 @@ class TextDecoder(Protocol):
         """Record the next rows. The work may wait until ``flush`` or ``logits``."""
 
     def flush(self, cancel: Cancel) -> None:
-        """Do now what can be done for the rows recorded, so that ``logits`` has less to do."""
+        """Process recorded rows in advance, so that ``logits`` has less to do."""
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
-        """Logits after each of the last ``count`` rows, of those recorded since the last run.
+        """Logits after each of the last ``count`` rows recorded since the last run.
 
         Shape (count, vocab), float32; valid until the next call.
         """
 
     def truncate(self, length: int) -> None:
-        """Forget all rows after the first ``length``."""
+        """Remove all rows after the first ``length``."""
 
     def close(self) -> None:
         """Free the memory. Nothing may be called afterwards."""
@@ -189,12 +189,12 @@ class ModelParts:
     tokenizer: Tokenizer
     encoder: AudioEncoder
     decoder: TextDecoder
-    pass_s: float  # the longest segment that it reads
+    pass_s: float  # the longest segment it can read
     notice: str = ""  # what a user should know before relying on its text
 
 
 def _check(values: list[Any], kind: type | tuple[type, ...]) -> None:
-    """All are of that type; numbers are above 0 and finite, texts are not empty."""
+    """Check the types of values; numbers must be positive and finite, texts not empty."""
     for value in values:
         if not isinstance(value, kind) or isinstance(value, bool):
             raise TypeError(f"{type(value).__name__} instead of {kind}")

@@ -1,4 +1,4 @@
-"""Model folders in the published ONNX layout, as they can be downloaded.
+"""Model folders in the published ONNX layout, as available for download.
 
     encoder.onnx        mel (1, 128, time)              -> audio_features (1, tokens, hidden)
     decoder_init.onnx   ids, positions, audio features  -> logits of all rows, the cache
@@ -7,16 +7,16 @@
     config.json         sizes;  tokenizer.json and what belongs to it
 
 The weights of the decoders are beside them in files of any name (decoder_weights.data, ...onnx.data). Each
-graph may exist in several precisions with an infix: ``decoder_init.int4.onnx``; one without is float32. The
-smallest is used, graph by graph.
+graph may exist in several precisions with an infix: ``decoder_init.int4.onnx``; without one it is float32.
+The smallest is used, graph by graph.
 
-A package of two gigabytes is often put together by hand or by an interrupted download: a data file is
-missing, cut short, or that of another model. ONNX Runtime says this late and in its own words, so the files
-are checked before a graph is opened, and its inputs and outputs afterwards. The token ids in config.json are
-not used: ids are looked up in the tokenizer.
+Packages of two gigabytes are often put together by hand or by an interrupted download: a data file is
+missing, truncated, or that of another model. ONNX Runtime reports this late and in its own words, so the
+files are checked before a graph is opened, and its inputs and outputs afterwards. Token ids in config.json
+are ignored: ids are looked up in the tokenizer.
 
-Source: https://github.com/andrewleech/qwen3-asr-onnx (third form of its packages, input_ids in decoder_init)
-and the engine in its author's branch of transcribe-rs.
+Source: https://github.com/andrewleech/qwen3-asr-onnx (third version of its packages, input_ids in
+decoder_init) and the engine in its author's branch of transcribe-rs.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from handy_qwen.message import Message
 
 GRAPHS = ("encoder", "decoder_init", "decoder_step")
 _INFIXES = (".int4", ".int8", ".fp16", "")
-"""From the smallest, which is also the fastest: on a CPU reading the weights is the bottleneck of a step."""
+"""From the smallest, which is also the fastest: on a CPU a step is limited by reading the weights."""
 
 PASS_S = 60.0
 """Longest segment. decoder_init gives the logits of all rows: 0.6 MB each, 0.5 GB for a minute."""
@@ -54,21 +54,21 @@ PASS_S = 60.0
 DOWNLOAD_AGAIN = Message("Download the package again, with all of its files.")
 FLOAT, INT64 = "tensor(float)", "tensor(int64)"
 _LFS = b"version https://git-lfs"
-_MOST_BYTES = 64 << 20  # a larger graph has its weights inside, and would be in memory twice
+_MOST_BYTES = 64 << 20  # a larger graph contains its weights, and would be in memory twice
 _CURRENT = "huggingface.co/andrewleech/qwen3-asr-0.6b-onnx or qwen3-asr-1.7b-onnx"
 _EMBED_TYPES = {"float32": np.float32, "float16": np.float16}
 _CACHE_STEP = 256  # rows by which the cache grows at least
 
 
 def is_published_layout(folder: Path) -> bool:
-    """Whether ``folder`` is of this layout, complete or not: no other has a decoder in two graphs."""
+    """Whether ``folder`` has this layout, complete or not: no other has a decoder in two graphs."""
     return any((folder / f"{name}{infix}.onnx").is_file() for name in GRAPHS[1:] for infix in _INFIXES)
 
 
 def open_published(folder: Path, threads: int) -> ModelParts:
     """Open a folder of the published layout, with ``threads`` threads for each session.
 
-    ModelMissingError: a file is missing. ModelCorruptError: a file is cut short, or belongs to another model
+    ModelMissingError: a file is missing. ModelCorruptError: a file is truncated, or belongs to another model
     or to an earlier layout.
     """
     tokenizer = load_tokenizer(folder)
@@ -79,7 +79,7 @@ def open_published(folder: Path, threads: int) -> ModelParts:
         check_files(path)
     tokenizer.check_fits(config.text.vocab)
     audio_pad = tokenizer.marker("<|audio_pad|>")
-    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:  # the slow part is done outside of Python
+    with ThreadPoolExecutor(1, thread_name_prefix="load") as pool:  # the slow part runs without Python's lock
         encoder = pool.submit(_open_graph, "encoder", paths["encoder"], config, threads)
         init = _open_graph("decoder_init", paths["decoder_init"], config, threads)
         step = _open_graph("decoder_step", paths["decoder_step"], config, threads)
@@ -153,7 +153,7 @@ def _config_from(raw: Mapping[str, Any]) -> ModelConfig:
 
 
 def _open_table(path: Path, config: TextConfig, embed_type: str) -> EmbeddingTable:
-    """Map embed_tokens.bin after a look at its size, which is all that tells it from another model's."""
+    """Map embed_tokens.bin after checking its size, the only sign that it belongs to another model."""
     if not path.is_file():
         raise ModelMissingError(path, DOWNLOAD_AGAIN)
     dtype = np.dtype(_EMBED_TYPES[embed_type])
@@ -210,9 +210,9 @@ class Port:
 
 
 def check_files(path: Path) -> None:
-    """Check that a graph and the files with its weights are there and long enough.
+    """Check that a graph and its weight files exist and are long enough.
 
-    ModelMissingError: one is not there. ModelCorruptError: one is too short or something else, or weights are
+    ModelMissingError: one is missing. ModelCorruptError: one is too short or something else, or weights are
     outside the graph's folder.
     """
     if not path.is_file():
@@ -244,8 +244,8 @@ def check_files(path: Path) -> None:
 
 
 def _weights(path: Path) -> dict[str, int]:
-    """The files beside the graph ``path`` that it has weights in, and the bytes each must have."""
-    import onnx  # takes a while, and our own packages do without
+    """The weight files of the graph ``path``, and the bytes that each must have."""
+    import onnx  # slow, and our own packages do not need it
     from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 
     needed: dict[str, int] = {}
@@ -314,10 +314,10 @@ class PublishedEncoder:
         self._config = config
 
     def prepare(self, index: int, mel: Float32, cancel: Cancel) -> None:
-        """Nothing can be done for a part of a window. See ``model.AudioEncoder``."""
+        """A part of a window cannot be processed. See ``model.AudioEncoder``."""
 
     def encode(self, mel: Float32, cancel: Cancel) -> Float32:
-        """See ``model.AudioEncoder``; ModelCorruptError for another number of tokens than the model has."""
+        """See ``model.AudioEncoder``; ModelCorruptError for an unexpected number of tokens."""
         (features,) = run(self._session, {"mel": np.ascontiguousarray(mel[None])}, cancel, ["audio_features"])
         expected = (1, self._config.audio.tokens(mel.shape[1]), self._config.text.hidden)
         if features.shape != expected:
@@ -336,14 +336,14 @@ class PublishedDecoder:
     """Implements ``model.TextDecoder`` with one graph that reads a whole prompt and one that reads one row.
 
     Neither reads several rows on top of a cache, so a draft saves nothing. The two do not agree to the last
-    digit. In the current packages of 4 bits both have the same output head, but a product of many rows is not
-    rounded as that of a single one; in earlier packages the head of decoder_init was in float32, and of 440
-    choices of the demo model 3 came out differently. Each row is therefore always read in the same way:
-    decoder_init reads all rows up to the first whose logits are wanted, which is the prompt, and decoder_step
-    reads those after it, which are the answer.
+    digit. In current 4-bit packages both have the same output head, but a product of many rows is rounded
+    differently from that of a single one; in earlier packages the head of decoder_init was in float32, and 3
+    of 440 choices of the demo model differed. Each row is therefore always read in the same way: decoder_init
+    reads all rows up to the first whose logits are wanted (the prompt), and decoder_step the rows after it
+    (the answer).
 
     Rows that were read, truncated and recorded again are recognized: if they make the same prompt, its keys,
-    values and last logits are still there.
+    values and last logits are reused.
     """
 
     draft_rows = 0
@@ -363,7 +363,7 @@ class PublishedDecoder:
         self._table = table
         self._audio_pad = audio_pad
         self._cache = _StackedCache(config)
-        self._rows: list[int | bytes] = []  # what is recorded: token ids, and the bytes of feature rows
+        self._rows: list[int | bytes] = []  # recorded rows: token ids, and the bytes of feature rows
         self._prompt_rows = 0  # how many of them are the prompt; 0 until logits are asked for
         self._read: list[int | bytes] = []  # the rows whose keys and values are in the cache
         self._read_at_once = 0  # how many of them decoder_init read
@@ -375,7 +375,7 @@ class PublishedDecoder:
         return len(self._rows)
 
     def extend(self, rows: Rows) -> None:
-        """See ``model.TextDecoder``. All audio of a prompt follows one another."""
+        """See ``model.TextDecoder``. All audio of a prompt is contiguous."""
         if not isinstance(rows, np.ndarray):
             self._rows.extend(int(i) for i in rows)
             return
@@ -384,7 +384,7 @@ class PublishedDecoder:
         self._rows.extend(np.asarray(row, np.float32).tobytes() for row in rows)
 
     def flush(self, cancel: Cancel) -> None:
-        """See ``model.TextDecoder``. Nothing can be done ahead: a prompt is read in one run."""
+        """See ``model.TextDecoder``. Nothing can be done in advance: a prompt is read in one run."""
         cancel.check()
 
     def logits(self, count: int, cancel: Cancel) -> Float32:
@@ -420,7 +420,7 @@ class PublishedDecoder:
         audio = [row for row in recorded if isinstance(row, bytes)]
         offset = next((i for i, row in enumerate(recorded) if isinstance(row, bytes)), 0)
         ids = np.array([self._audio_pad if isinstance(row, bytes) else row for row in recorded], np.int64)
-        # The graph puts features over the embeddings at `offset`. Without audio it gets what is there anyway.
+        # The graph replaces embeddings with features at `offset`. Without audio it gets those already there.
         features = np.frombuffer(b"".join(audio), np.float32) if audio else self._table.rows([int(ids[0])])
         feeds: dict[str, npt.NDArray[Any]] = {
             "input_ids": ids[None],
@@ -433,7 +433,7 @@ class PublishedDecoder:
         self._prompt_logits = logits[-1:].copy()
 
     def _run_step(self, row: int, cancel: Cancel) -> Float32:
-        """Read row number ``row`` on top of those before it. Logits of shape (1, vocab)."""
+        """Read row number ``row`` on top of the earlier ones. Logits of shape (1, vocab)."""
         recorded = self._rows[row]
         if isinstance(recorded, bytes):
             vector: Float32 = np.frombuffer(recorded, np.float32)
@@ -459,7 +459,7 @@ class PublishedDecoder:
         rows: int,
         cancel: Cancel,
     ) -> Float32:
-        """Run a graph; logits of the new rows, (new_rows, vocab). If it fails, the cache stays as it was."""
+        """Run a graph; logits of the new rows, (new_rows, vocab). If it fails, the cache is unchanged."""
         logits: Float32 = np.empty((new_rows, self._config.vocab), np.float32)
         keys, values = self._cache.next(rows)
         binding = session.io_binding()
@@ -473,7 +473,7 @@ class PublishedDecoder:
 
 
 class _StackedCache:
-    """Keys and values of all layers in two buffers of equal size that take turns.
+    """Keys and values of all layers in two buffers of equal size that alternate.
 
     Both graphs copy the whole cache in every run: one buffer is read while the other is written, so that
     nothing is allocated.
@@ -487,7 +487,7 @@ class _StackedCache:
         self._held = self._spare = np.empty(0, np.float32)
 
     def past(self, rows: int) -> Float32:
-        """Keys and values of the first ``rows`` rows held; the others are forgotten.
+        """Keys and values of the first ``rows`` rows; the others are dropped.
 
         Each of shape (layers, 1, kv_heads, rows, head_dim), contiguous.
         """
@@ -497,7 +497,7 @@ class _StackedCache:
         return self._view(self._held, rows)
 
     def next(self, rows: int) -> Float32:
-        """Where a graph may write the keys and values of ``rows`` rows; ``commit`` makes them count."""
+        """Where a graph may write the keys and values of ``rows`` rows; ``commit`` makes them current."""
         if rows > self._capacity:
             self._capacity = max(2 * self._capacity, -(-rows // _CACHE_STEP) * _CACHE_STEP)
         size = int(np.prod(self._shape)) * self._capacity * self._head_dim
@@ -506,7 +506,7 @@ class _StackedCache:
         return self._view(self._spare, rows)
 
     def commit(self, rows: int) -> None:
-        """What was written into ``next(rows)`` is the cache from now on."""
+        """Make what was written into ``next(rows)`` the current cache."""
         self._held, self._spare = self._spare, self._held
         self._rows = rows
 

@@ -1,4 +1,4 @@
-"""The public face of Qwen3-ASR: a loaded model that turns samples into text.
+"""The entry point of Qwen3-ASR: a loaded model that turns samples into text.
 
 recognizer = Recognizer.load(folder, voice_model=path, threads=4)
 transcript = recognizer.transcribe(samples)            # a whole clip
@@ -127,7 +127,7 @@ class Recognizer:
         live = self.live(
             language=language, context=context, exact=exact, drafts=False, segment_s=segment_s, cancel=cancel
         )
-        blocks: Iterable[Float32] = [samples]  # of another shape, which are refused
+        blocks: Iterable[Float32] = [samples]  # of another shape, to be refused
         if samples.ndim == 1:
             firsts = range(0, max(1, samples.size), _BLOCK_SAMPLES)
             blocks = (samples[first : first + _BLOCK_SAMPLES] for first in firsts)
@@ -200,9 +200,9 @@ class Recognizer:
 def open_parts(folder: Path, threads: int, placement: Placement | None = None) -> ModelParts:
     """Open a model folder of either layout, with ``threads`` threads for each session.
 
-    Of our layout, what ``placement`` says runs on a device. ModelMissingError: the folder or one of its files
-    is missing. ModelCorruptError: a file is truncated, changed, or of another model. OSError: one cannot be
-    read.
+    Parts of our layout run on a device according to ``placement``. ModelMissingError: the folder or one of
+    its files is missing. ModelCorruptError: a file is truncated, changed, or of another model. OSError: one
+    cannot be read.
     """
     if not folder.is_dir():
         raise ModelMissingError(folder, Message("Name an installed model or the folder of one."))
@@ -220,11 +220,11 @@ def open_parts(folder: Path, threads: int, placement: Placement | None = None) -
 
 
 class FilesInUse:
-    """The files of a folder, as they were when this was made.
+    """The files of a folder, as they were when this was created.
 
-    Weights are mapped into memory, not read: a file that is cut short while it is in use ends the whole
-    process (SIGBUS) as soon as the missing part is touched. A file that was deleted or replaced does no harm:
-    what was mapped stays. So this is checked before each piece of work, which takes a few microseconds.
+    Weights are memory-mapped: a file that is truncated while in use kills the process (SIGBUS) as soon as the
+    missing part is touched. Deleting or replacing a file does no harm: the mapping stays. So this is checked
+    before each piece of work, which takes a few microseconds.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -232,17 +232,17 @@ class FilesInUse:
         for path in sorted(folder.rglob("*")):
             try:
                 found = path.stat()
-            except OSError:  # a temporary file of another program, gone by now
+            except OSError:  # another program's temporary file, gone by now
                 continue
             if stat.S_ISREG(found.st_mode):
                 self._files.append((path, found.st_ino, found.st_size))
 
     def cut_short(self) -> Path | None:
-        """A file that has become shorter, None if there is none."""
+        """A file that has become shorter, or None."""
         for path, inode, size in self._files:
             try:
                 found = path.stat()
-            except OSError:  # deleted: what is mapped stays
+            except OSError:  # deleted: the mapping stays
                 continue
             if found.st_ino == inode and found.st_size < size:
                 return path

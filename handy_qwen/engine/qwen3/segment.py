@@ -1,7 +1,7 @@
 """One segment of a take: features, encoder, decoder, and the tokens that this writes.
 
     samples --chunks of 1 s--> log-mel --windows of 8 s--> encoder --> rows in the decoder's cache
-                                                       `- the last, incomplete window: anew for each answer
+                                                       `- the last, incomplete window: again for each answer
 
 A window whose 8 s have been heard is final: it is encoded and read once. To answer, the cache is truncated to
 the end of the final windows; then the incomplete window and the prompt's tail are read and the text is
@@ -9,17 +9,17 @@ written.
 
 The floor of the features depends on the loudest bin of the clip. With ``is_exact`` that is the loudest of the
 whole clip, as in the reference; otherwise the loudest up to the end of each window, which is known while the
-speaker goes on. Up to 8 s the two are the same.
+speaker continues. Up to 8 s the two are the same.
 
-Decoding is greedy, with a draft, which is what an earlier run made of the beginning of the same audio. Some
-of its tokens are read together with the prompt, or with the last token written; each is accepted as long as
-the model itself would write it there. Where the two part, the model writes alone until it is back at the
-draft's words:
+Decoding is greedy, with a draft: the answer of an earlier run to the beginning of the same audio. Some of its
+tokens are read together with the prompt, or with the last token written; each is accepted if the model
+itself would write it there. Where the two diverge, the model writes alone until it is back at the draft's
+words:
 
     draft     I | want | to | eight | of | them | now
     answer    I | want | to | ate  | of ...            from here the draft is verified again: them | now
 
-A draft changes how long decoding takes, never what is written.
+A draft affects the duration of decoding, never the result.
 
 Source: the acceptance rule is that of speculative decoding (Leviathan et al., 2023) at temperature 0.
 """
@@ -49,16 +49,16 @@ from handy_qwen.message import Message
 _TOKENS_PER_S = 25
 _SPARE_TOKENS = 64
 _PREPARE_EVERY_SAMPLES = SAMPLE_RATE // 4
-_PIECE_ROWS = 40  # of a draft that may become stale: a quarter of a second on two slow cores
-_FIRST_TOKENS = 4  # verified where the answer seems to be back at the draft; doubled while they are accepted
-_SEARCHED = 6  # tokens to either side of where it should come back
+_PIECE_ROWS = 40  # of a draft that may become outdated: a quarter of a second on two slow cores
+_FIRST_TOKENS = 4  # verified where the answer seems to rejoin the draft; doubled while they are accepted
+_SEARCHED = 6  # tokens to either side of where it should rejoin
 
 
 def token_limit(samples: int) -> int:
-    """The most tokens an answer to ``samples`` samples may have: above what the fastest speech gives.
+    """The most tokens an answer to ``samples`` samples may have: above those of the fastest speech.
 
-    The vocabulary spells Hindi and Greek in pieces of a letter or two: spoken at an ordinary pace they have
-    14 tokens a second, fast 20, where English has 3.4.
+    The vocabulary spells Hindi and Greek in pieces of a letter or two: at an ordinary pace they have 14
+    tokens a second, spoken fast 20, where English has 3.4.
     """
     return math.ceil(_TOKENS_PER_S * samples / SAMPLE_RATE) + _SPARE_TOKENS
 
@@ -73,8 +73,8 @@ class _WindowEnd(NamedTuple):
 class Segment:
     """Uses the decoder's cache from its construction until the next segment is made.
 
-    Every method may raise CancelledError or EngineError and can be called again afterwards: work continues at
-    the end of the last final window. What the work takes is added to ``timings``.
+    Every method may raise CancelledError or EngineError and can be called again: work continues after the
+    last final window. Durations are added to ``timings``.
     """
 
     def __init__(self, model: ModelParts, prompt: Prompt, timings: Timings, *, is_exact: bool) -> None:
@@ -89,7 +89,7 @@ class Segment:
         self._next_prepare = 0  # samples
         model.decoder.truncate(0)
         model.decoder.extend(prompt.head)
-        # Of the prompt's head, then of each window
+        # After the prompt's head, then after each window
         self._ends = [_WindowEnd(model.decoder.length, -math.inf)]
 
     @property
@@ -119,13 +119,13 @@ class Segment:
         return True
 
     def missing_samples(self, samples: Float32) -> int:
-        """How many more than ``samples`` make the next window final; 0 or less if they do."""
+        """How many more than ``samples`` make the next window final; 0 or less if it is final."""
         return samples_needed((self.windows + 1) * self._chunks_per_window - 1) - len(samples)
 
     def prepare(self, samples: Float32, cancel: Cancel) -> bool:
         """Have the encoder prepare one whole second of the incomplete window; return whether there was one.
 
-        A louder sound raises the floor of the seconds before it: those that it changes are prepared again.
+        A louder sound raises the floor of the seconds before it: those it changes are prepared again.
         """
         first = self.windows * self._chunks_per_window
         if len(samples) >= self._next_prepare:
@@ -154,14 +154,14 @@ class Segment:
         is_in_pieces: bool = False,
         is_unsure: bool = False,
     ) -> End:
-        """Write what was said in ``samples``, all of the segment; verify the tokens of ``draft`` first.
+        """Write the answer to ``samples``, all of the segment; verify the tokens of ``draft`` first.
 
         ``samples`` has the shape (n,), n >= 1, and may be fewer than ``advance`` had, which must not have
         been called in exact mode. ``written`` receives the tokens as they are written, so that they survive a
-        cancellation. ``poll`` is called between two runs, once ``samples`` are not needed any more; with
+        cancellation. ``poll`` is called between two runs, once ``samples`` are no longer needed; with
         ``is_in_pieces``, the incomplete window is read in several runs, so that it is called sooner.
-        ``is_unsure``: it is not sure that anybody speaks; if the language is forced, which takes away the
-        model's way to say so, look first whether it would.
+        ``is_unsure``: it is uncertain whether anybody speaks; if the language is forced, which keeps the
+        model from saying so, check first whether it would.
         """
         limit = token_limit(len(samples))
         if len(samples) < MIN_SAMPLES:
@@ -169,7 +169,7 @@ class Segment:
         if self._is_exact:
             self._ends[0] = self._ends[0]._replace(top=self._loudest(samples, cancel))
         while self.windows and len(samples) < samples_needed(self.windows * self._chunks_per_window - 1):
-            self._ends.pop()  # the segment was cut before the end of what has been read
+            self._ends.pop()  # the segment was cut before the end of what was read
             self._raw.clear()
         while self.advance(samples, cancel):
             pass
@@ -262,7 +262,7 @@ def generate(
     poll: Callable[[], None],
     beginnings: Beginnings = ANY,
 ) -> End:
-    """Write the answer to what ``decoder`` has read and recorded.
+    """Write the answer to the rows of ``decoder``.
 
     Args:
         decoder: At least one row is recorded since its last run.
@@ -271,12 +271,12 @@ def generate(
         cancel: Stops the work.
         draft: Tokens to verify first; they may be anything.
         timings: ``prefill_s`` (the first run) and ``decode_s`` are added to.
-        written: Receives the tokens, without the one that ended them, as they are written.
-        poll: Called between two runs. What it raises ends the work.
+        written: Receives the tokens, without the end token, as they are written.
+        poll: Called between two runs. An exception ends the work.
         beginnings: How the answer may begin.
 
     Returns:
-        What ended the answer: the model, the limit, or a loop, of which ``written`` has the first copy.
+        What ended the answer: the model, the limit, or a loop, whose first copy is in ``written``.
 
     Raises:
         CancelledError: ``cancel`` was set.
@@ -312,12 +312,12 @@ def first_choices(logits: Float32) -> list[int]:
 
 
 class _DraftVerifier:
-    """Proposes the tokens of the draft that are worth verifying next: at most ``rows`` in one run."""
+    """Proposes the tokens of the draft to verify next: at most ``rows`` in one run."""
 
     def __init__(self, draft: Sequence[int], rows: int) -> None:
         self._draft = tuple(draft) if rows else ()
         self._max_rows = self._rows = rows
-        self._next = 0  # position in the draft of the token that should come next
+        self._next = 0  # position in the draft of the expected token
         self._is_lost = False  # whether the answer has left the draft
 
     def propose(self, limit: int) -> tuple[int, ...]:
@@ -326,7 +326,7 @@ class _DraftVerifier:
         return self._draft[self._next : self._next + min(self._rows, limit)]
 
     def follow(self, last: int, proposed: int, accepted: int) -> None:
-        """Note how many tokens were proposed and accepted, and that the answer now ends with ``last``."""
+        """Record how many tokens were proposed and accepted, and that the answer now ends with ``last``."""
         self._next += accepted
         if not self._is_lost and self._draft[self._next : self._next + 1] == (last,):
             self._rows = min(2 * self._rows, self._max_rows)
@@ -345,16 +345,16 @@ class _DraftVerifier:
 
 
 class _Answer:
-    """The tokens so far and whether they go on: a function of the tokens alone, drafted or not."""
+    """The tokens so far and whether they continue: depends on the tokens alone, drafted or not."""
 
     def __init__(self, ends: frozenset[int], limit: int, tokens: list[int]) -> None:
         self._ends = ends
         self._limit = limit
         self._tokens = tokens
-        self.end: End | None = None  # None: it goes on
+        self.end: End | None = None  # None: not ended
 
     def accept(self, proposed: Sequence[int], choices: Sequence[int]) -> int:
-        """Add the model's choices up to the first that was not proposed; return how many were."""
+        """Add the model's choices up to the first that was not proposed; return how many were accepted."""
         for position, choice in enumerate(choices):
             self._add(choice)
             if self.end is not None or position == len(proposed) or choice != proposed[position]:

@@ -1,18 +1,18 @@
 """Divides a take into segments, each short enough for one run of the model.
 
-Decisions are taken at fixed times of the audio (every 512 ms), each from what had been heard by then. They
-are therefore the same whether the audio comes in live, in blocks of any size, or all at once from a file.
+Decisions are made at fixed times of the audio (every 512 ms), each from what was heard by then. They are
+therefore the same whether the audio comes in live, in blocks of any size, or all at once from a file.
 
     silence before the first word       old silence is dropped
     a pause after speech                the segment is cut there; a long one is cut at shorter pauses
     the segment has reached its limit   it is cut at the quietest place of its last part
     the model lost its place in it      it is divided in two at the quietest place of its middle
 
-What follows the last word is left out where it is silent, not where there is noise.
+The audio after the last word is left out where it is silent, but not where there is noise.
 
-Short segments let a dictation of any length end as quickly as a short one: all words of a segment are
-verified when it ends. A long pause usually ends a sentence; a short one may not, and the model would put a
-full stop there.
+Short segments let a dictation of any length end as fast as a short one: all words of a segment are verified
+when it ends. A long pause usually ends a sentence; a short one may not, and the model would put a full stop
+there.
 
 Source: the search for the quietest place is that of split_audio_into_chunks in QwenLM/Qwen3-ASR.
 """
@@ -28,7 +28,7 @@ from handy_qwen.engine.qwen3.vad import FRAME_SAMPLES, TrailingNoise, VoiceStrea
 
 STEP_SAMPLES = 16 * FRAME_SAMPLES  # 512 ms
 TAIL_SAMPLES = 8 * FRAME_SAMPLES
-"""Silence after the last word that the model reads (256 ms): it ends sentences with it."""
+"""Silence after the last word that the model reads (256 ms): it helps to end sentences."""
 _LONG_PAUSE_SAMPLES = 20 * SAMPLE_RATE
 _PAUSES = (  # (length of a segment, pause that ends it), in samples
     (15 * SAMPLE_RATE, SAMPLE_RATE),
@@ -36,7 +36,7 @@ _PAUSES = (  # (length of a segment, pause that ends it), in samples
     (40 * SAMPLE_RATE, SAMPLE_RATE * 4 // 10),
 )
 _KEPT_LEAD_SAMPLES = 10 * SAMPLE_RATE  # the detector may have missed a faint beginning
-_UNSETTLED_SAMPLES = SAMPLE_RATE // 2  # what is younger may still be judged otherwise
+_UNSETTLED_SAMPLES = SAMPLE_RATE // 2  # the verdict on anything more recent may change
 _SEARCH_SAMPLES = 10 * SAMPLE_RATE
 _BOX_SAMPLES = SAMPLE_RATE // 10
 _MIN_BUFFER_SAMPLES = 4 * SAMPLE_RATE
@@ -44,15 +44,15 @@ _GAP_SAMPLES = 2 * FRAME_SAMPLES
 _CLEAR_SAMPLES = 6 * FRAME_SAMPLES  # of a voice: 192 ms; the shortest word lasts some 200
 _MIN_DIVIDED_SAMPLES = 4 * SAMPLE_RATE
 """A shorter segment is not divided: its parts would be single words, which a model hears worse than a
-sentence, and its length has not led the model astray."""
+sentence, and its length has not misled the model."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClosedSegment:
     """A finished segment. The model has to read its first ``end`` samples (0: none).
 
-    ``start`` is where it begins in the take, in samples. ``is_unsure``: the detector took it for speech, but
-    was sure of no word.
+    ``start`` is its position in the take, in samples. ``is_unsure``: the detector took it for speech, but was
+    sure of no word.
     """
 
     start: int
@@ -69,12 +69,12 @@ class Segmenter:
         """Segments have at most ``limit_samples``; with ``trims_silence`` they also end at pauses."""
         self._voice = voice
         self._noise = TrailingNoise()
-        self._noise_end = 0  # of the last noise after speech, in samples from the beginning of the take
+        self._noise_end = 0  # of the last noise after speech, in samples of the take
         self._limit = limit_samples
         self._trims = trims_silence
         self._buffer = np.zeros(_MIN_BUFFER_SAMPLES, np.float32)
-        self.start = 0  # of the open segment, in samples from the beginning of the take
-        self.heard = 0  # samples taken in
+        self.start = 0  # of the open segment, in samples of the take
+        self.heard = 0  # samples received
         self._next_step = STEP_SAMPLES
 
     @property
@@ -84,7 +84,7 @@ class Segmenter:
 
     @property
     def open_samples(self) -> Float32:
-        """The open segment as far as it is to be read now; only grows. Valid until the next ``feed``."""
+        """The part of the open segment to read now; only grows. Valid until the next ``feed``."""
         return self._buffer[: self._open_end()]
 
     @property
@@ -94,11 +94,11 @@ class Segmenter:
 
     @property
     def is_in_gap(self) -> bool:
-        """Whether some frames are without a voice: the speaker may go on at once, or pause."""
+        """Whether some frames had no voice: the speaker may continue at once, or pause."""
         return self._trims and not self.is_at_rest and self._pause() >= _GAP_SAMPLES
 
     def feed(self, block: Float32) -> list[ClosedSegment]:
-        """Take the next samples in; return the segments that ended in them."""
+        """Add samples; return the segments that ended in them."""
         closed = []
         while len(block):
             taken, block = np.split(block, [FRAME_SAMPLES - self.heard % FRAME_SAMPLES])
@@ -113,7 +113,7 @@ class Segmenter:
         return closed
 
     def finish(self) -> list[ClosedSegment]:
-        """Nothing more will come: close what is open."""
+        """Close the open segment: no more samples follow."""
         self._voice.finish()
         closed = []
         while self._size > self._limit:
@@ -121,15 +121,15 @@ class Segmenter:
         return [*closed, self._close(self.heard)]
 
     def speech_s(self, first: int, until: int) -> float:
-        """Seconds of speech there, between samples of the take."""
+        """Seconds of speech between these samples of the take."""
         return sum(end - begin for begin, end in self.speech(first, until)) / SAMPLE_RATE
 
     def is_unsure(self, first: int, until: int) -> bool:
-        """Whether the detector was sure of no word there, between samples of the take."""
+        """Whether the detector was sure of no word between these samples of the take."""
         return self._voice.clear_samples(first, until) < _CLEAR_SAMPLES
 
     def speech(self, first: int, until: int) -> list[tuple[int, int]]:
-        """Speech (start, end) there, in samples of the take. Looks through all of it."""
+        """Speech (start, end) in this range, in samples of the take. Scans all of it."""
         return [
             (max(span.start, first), min(span.end, until))
             for span in self._voice.spans()
@@ -139,7 +139,7 @@ class Segmenter:
     def divided(self, closed: ClosedSegment) -> list[ClosedSegment]:
         """A segment of this take as two, cut at the quietest place of its middle; empty if it is too short.
 
-        Both are read to their ends, also where nobody seems to speak: the model was to read them anyway.
+        Both are read to their ends, even where nobody seems to speak: the model was to read them anyway.
         """
         if closed.end < _MIN_DIVIDED_SAMPLES:
             return []
@@ -155,7 +155,7 @@ class Segmenter:
         return self.heard - self.start
 
     def _judge_frame(self) -> None:
-        """Look for noise in the frame that is complete now (in the rest of it, if a segment began inside)."""
+        """Check the frame just completed for noise (the rest of it, if a segment began inside)."""
         frame = self._buffer[max(0, self._size - FRAME_SAMPLES) : self._size]
         is_speech = self._voice.speech_end_samples == self.heard
         if self._noise.push(frame, is_speech=is_speech):
@@ -217,7 +217,7 @@ class Segmenter:
         self.heard += len(samples)
 
     def _drop(self, new_start: int) -> None:
-        """Forget what is before ``new_start``, where the open segment begins now."""
+        """Drop what is before ``new_start``, where the open segment now begins."""
         self._move(new_start - self.start, max(2 * (self.heard - new_start), _MIN_BUFFER_SAMPLES))
         self.start = new_start
 
@@ -229,7 +229,7 @@ class Segmenter:
 
 
 def _quietest(samples: Float32, first: int, last: int) -> int:
-    """The quietest place there: the lowest sum over 100 ms, and in it the smallest sample."""
+    """The quietest place in the range: the lowest sum over 100 ms, and in it the smallest sample."""
     loudness = np.abs(samples[first:last])
     sums = np.cumsum(np.concatenate(([0.0], loudness)))
     box = int(np.argmin(sums[_BOX_SAMPLES:] - sums[:-_BOX_SAMPLES]))

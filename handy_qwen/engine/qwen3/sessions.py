@@ -1,17 +1,16 @@
-"""ONNX Runtime: the only module that creates a session or runs one, here or on a graphics card and the like.
+"""ONNX Runtime: the only module that creates or runs sessions, here or on a graphics card and the like.
 
-A driver may be missing, run out of memory, or vanish with a laptop's dock. None of that costs a word: what
-failed on a device is done again on the processor, and so is all that follows.
+A driver may be missing, run out of memory, or vanish with a laptop's dock. None of that loses a word: work
+that failed on a device is repeated on the processor, and so is all that follows.
 
-What a provider has no operator for runs on the processor in the middle of the graph, with copies to and fro.
-Of the forms of our packages, DirectML has all operators; CUDA those of blocks, but no attention of the
-decoder in float32 (ONNX Runtime 1.32, docs/OperatorKernels.md). Nothing is decided by that: whoever places a
-part measures first.
+Operators that a provider lacks run on the processor in the middle of the graph, with copies to and fro. For
+the forms of our packages, DirectML has all operators; CUDA those of blocks, but no attention for a decoder in
+float32 (ONNX Runtime 1.32, docs/OperatorKernels.md). Nothing is decided by that: parts are placed after
+measuring.
 
-Nothing that decides on words is computed in 16 bits: CUDA's products would otherwise be TF32, with the 10
-bits of float16, and OpenVINO's float16. CoreML computes in either as it likes, so it gets no part of the
-decoder; and none of an encoder in 8 bits, of which it has no product: it would compile what is left between
-them into some hundred models of its own.
+Nothing that affects words is computed in 16 bits: CUDA's products would otherwise be TF32, with the 10 bits
+of float16, and OpenVINO's float16. CoreML computes in either as it likes, so it gets no part of the decoder,
+nor of an 8-bit encoder, for which it has no product: it would compile the rest into some hundred models.
 
 Threads: a session is run by one thread at a time; ``Cancel.set`` may be called from any.
 """
@@ -32,7 +31,7 @@ import numpy.typing as npt
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.api import Cancel, ModelPart, Placement
 from handy_qwen.engine.processor import starting_patient_threads
 from handy_qwen.engine.qwen3.manifest import Manifest
 from handy_qwen.errors import (
@@ -53,7 +52,7 @@ _RUN_ERRORS = (
     ort_errors.InvalidArgument,
     ort_errors.EPFail,
     ort_errors.NotImplemented,
-    RuntimeError,  # all that a run on bound buffers raises
+    RuntimeError,  # the only error of a run on bound buffers
 )
 _LOAD_ERRORS = (
     *_RUN_ERRORS,
@@ -62,14 +61,14 @@ _LOAD_ERRORS = (
     ort_errors.NoSuchFile,
     UnicodeDecodeError,  # of its message, which quotes the broken file
 )
-# ONNX Runtime has no error of its own for this. Source: core/framework/bfc_arena.cc, the standard libraries'
+# ONNX Runtime has no error class for this. Source: core/framework/bfc_arena.cc, the standard libraries'
 # bad_alloc ("bad allocation" on Windows), and ENOMEM of mmap.
 _NO_MEMORY = ("bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """What ONNX Runtime can run graphs on beside the processor: a provider, and how it is to be opened."""
+    """A device that ONNX Runtime can use beside the processor: a provider, and how to open it."""
 
     provider: str
     title: str  # for people
@@ -80,9 +79,9 @@ class Device:
 def open_session(path: Path, *, threads: int, device: Device | None = None) -> ort.InferenceSession:
     """Load the graph ``path``, whose weights may be in files beside it, for ``threads`` threads, at least 1.
 
-    It runs on ``device``, but for operators that do not exist there; None for the processor alone.
+    It runs on ``device``, except operators that do not exist there; None for the processor alone.
     ModelMissingError: there is no such file. ModelCorruptError: ONNX Runtime cannot load it, or its weights
-    are missing. OutOfMemoryError: there is no room for it. EngineError: the device cannot be used.
+    are missing. OutOfMemoryError: it does not fit. EngineError: the device cannot be used.
     """
     if not path.is_file():
         raise ModelMissingError(path)
@@ -90,7 +89,7 @@ def open_session(path: Path, *, threads: int, device: Device | None = None) -> o
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    # A thread that spins takes the processor from the one it waits for, as soon as anything else runs.
+    # A spinning thread takes the processor from the one it waits for, as soon as anything else runs.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     with starting_patient_threads():
         return _open_on(device, path, options) if device else _open_here(path, options)
@@ -106,16 +105,16 @@ def _open_here(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
 
 
 def _open_on(device: Device, path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
-    options.enable_mem_pattern = False  # DirectML has no memory patterns
+    options.enable_mem_pattern = False  # not supported by DirectML
     providers = [(device.provider, dict(device.options)), _PROCESSOR]
     if device.provider.startswith("CUDA") and hasattr(ort, "preload_dlls"):
-        ort.preload_dlls()  # finds those that pip installed
-    try:  # without ONNX Runtime's own fallback, which would open the graph anew in the middle of a run
+        ort.preload_dlls()  # finds those installed by pip
+    try:  # without ONNX Runtime's own fallback, which would reopen the graph in the middle of a run
         session = ort.InferenceSession(str(path), options, providers=providers, enable_fallback=0)
     except (*_LOAD_ERRORS, ValueError) as exc:
         logger.warning("%s: %s", device.provider, exc)
         raise EngineError(Message("{title} cannot run {name}.", title=device.title, name=path.name)) from exc
-    if device.provider not in session.get_providers():  # which is all that is to be seen of a missing library
+    if device.provider not in session.get_providers():  # the only sign of a missing library
         raise EngineError(
             Message("{title} cannot be started: its driver or libraries are missing.", title=device.title)
         )
@@ -130,15 +129,15 @@ def run(
 ) -> list[npt.NDArray[Any]]:
     """Run a session and return ``outputs``, all if None.
 
-    CancelledError: ``cancel`` was set before or during the run. EngineError: it failed; OutOfMemoryError for
-    lack of memory.
+    CancelledError: ``cancel`` was set before or during the run. EngineError: it failed; OutOfMemoryError if
+    out of memory.
     """
     with _running(cancel) as options:
         return list(session.run(outputs, dict(feeds), options))
 
 
 def run_bound(session: ort.InferenceSession, binding: ort.IOBinding, cancel: Cancel) -> None:
-    """Run a session on bound buffers, half written if it is cancelled. Raises what ``run`` raises."""
+    """Run a session on bound buffers, half written if it is cancelled. Raises as ``run``."""
     with _running(cancel) as options:
         session.run_with_iobinding(binding, options)
 
@@ -187,19 +186,19 @@ DEVICES = (
     ),
 )
 _DISPLAYS = r"SYSTEM\CurrentControlSet\Control\Class\{4d36e968-e325-11ce-bfc1-08002be10318}"
-_FLOAT32 = "float32"  # in words, as a manifest has it
+_FLOAT32 = "float32"  # as in a manifest
 _NVIDIA = Path("/proc/driver/nvidia/version")
 Values = Mapping[str, npt.NDArray[Any]]
 
 
 def devices_here() -> list[Device]:
-    """What the installed ONNX Runtime was built for, whether or not it works on this machine."""
+    """The devices that the installed ONNX Runtime supports, whether or not they work on this machine."""
     built = ort.get_available_providers()
     return [device for device in DEVICES if device.provider in built]
 
 
 def drivers() -> str:
-    """Changes with what is behind the devices: hardware and drivers, as far as the system tells."""
+    """A string that changes with hardware and drivers, as far as the system reveals them."""
     found = []
     with suppress(OSError):
         found.append(_NVIDIA.read_text(encoding="utf-8").partition("\n")[0])
@@ -221,25 +220,25 @@ def windows_drivers(registry: Any) -> list[str]:  # noqa: ANN401  winreg, or a s
     """
     found: list[str] = []
     with suppress(OSError), registry.OpenKey(registry.HKEY_LOCAL_MACHINE, _DISPLAYS) as displays:
-        for number in count():  # the first that is not there ends it
+        for number in count():  # ends at the first missing one
             with registry.OpenKey(displays, f"{number:04}") as display:
                 values = [registry.QueryValueEx(display, name)[0] for name in ("DriverDesc", "DriverVersion")]
             found.append(" ".join(map(str, values)))
     return found
 
 
-def parts_for(device: Device, manifest: Manifest) -> tuple[Part, ...]:
+def parts_for(device: Device, manifest: Manifest) -> tuple[ModelPart, ...]:
     """The parts of a package that may run on ``device``."""
     if device.is_exact:
-        return tuple(Part)
-    return (Part.ENCODER,) if manifest.precision.get("encoder") == _FLOAT32 else ()
+        return tuple(ModelPart)
+    return (ModelPart.ENCODER,) if manifest.precision.get("encoder") == _FLOAT32 else ()
 
 
 class FarGraph:
     """A graph on a device, until it fails there."""
 
-    def __init__(self, path: Path, threads: int, part: Part, placement: Placement | None) -> None:
-        """Open it if ``placement`` has ``part``. What goes wrong is told, not raised."""
+    def __init__(self, path: Path, threads: int, part: ModelPart, placement: Placement | None) -> None:
+        """Open it if ``placement`` has ``part``. Failures are reported, not raised."""
         self._placement = placement
         self._session: ort.InferenceSession | None = None
         if placement is None or part not in placement.parts:
@@ -258,13 +257,13 @@ class FarGraph:
 
     @property
     def is_open(self) -> bool:
-        """Whether ``run`` is of any use."""
+        """Whether ``run`` can be used."""
         return self._session is not None
 
     def run(
         self, feeds: Values, cancel: Cancel, outputs: Sequence[str] | None = None
     ) -> list[npt.NDArray[Any]] | None:
-        """As the function ``run``; None if the graph is not there (any more) or gives what is not finite.
+        """As the function ``run``; None if the graph is not (or no longer) there or its output is not finite.
 
         Raises:
             CancelledError: ``cancel`` was set before or during the run.
@@ -299,14 +298,14 @@ class FarGraph:
 class PlacedGraph:
     """A graph on a device if it is placed there and works, else on the processor."""
 
-    def __init__(self, path: Path, threads: int, part: Part, placement: Placement | None) -> None:
+    def __init__(self, path: Path, threads: int, part: ModelPart, placement: Placement | None) -> None:
         """Raises what ``open_session`` raises for the processor."""
         self._path, self._threads = path, threads
         self._far = FarGraph(path, threads, part, placement)
         self._near = None if self._far.is_open else open_session(path, threads=threads)
 
     def run(self, feeds: Values, cancel: Cancel) -> list[npt.NDArray[Any]]:
-        """As the function ``run``. Opens the graph on the processor first if the device fails now."""
+        """As the function ``run``. Opens the graph on the processor if the device fails now."""
         found = self._far.run(feeds, cancel)
         if found is not None:
             return found

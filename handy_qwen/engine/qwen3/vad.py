@@ -1,16 +1,16 @@
-"""Voice activity: where somebody speaks (Silero VAD), and whether what follows the last word is silence.
+"""Voice activity detection (Silero VAD), and whether the audio after the last word is silence.
 
-    samples --frames of 512--> [64 of the frame before | 512], as it is and raised --Silero, batch of 2-->
+    samples --frames of 512--> [64 of the last frame | 512], original and amplified --Silero, batch of 2-->
             the higher probability per 32 ms --hysteresis--> spans (start, end) in samples
 
 The detector only describes the audio and never cuts it: a wrong decision must lose no word. The thresholds
 therefore prefer false alarms.
 
 Silero is unsure about faint voices: a digit spoken at a peak of 0.06 scores 0.5, at 0.006 as little as noise.
-So it is given the sound as it is and raised to the peak of a clear voice, by at most 40 dB; either may be
-speech. (Raised sound alone is not enough: after raised film music, a voice was not detected.) Noise stays
-noise at any level: recorded and synthetic noise scored below 0.1. The peak is remembered for some seconds and
-never looks ahead, so the result depends on the samples alone, not on how they were divided into blocks.
+So it gets the audio as it is and amplified to the peak of a clear voice, by at most 40 dB; either may be
+speech. (Amplified audio alone is not enough: after amplified film music, a voice was not detected.) Noise
+stays noise at any level: recorded and synthetic noise scored below 0.1. The peak is remembered for some
+seconds and never looks ahead, so the result depends on the samples alone, not on their division into blocks.
 
 Threads: a VoiceStream belongs to one thread.
 Source: silero-vad 6.2.3 (MIT), OnnxWrapper; see assets/vad/README.md for the tensors.
@@ -42,17 +42,17 @@ ONSET_FRAMES = 2  # one frame alone is a click; the shortest word lasts some 200
 RELEASE_PROBABILITY = 0.15  # while speaking, a frame of at least this is speech
 HANGOVER_FRAMES = 6  # 192 ms: a shorter gap is inside a word or between two
 
-CLEAR_PROBABILITY = 0.5  # of a frame in which nothing but a voice is likely; Silero's own threshold
+CLEAR_PROBABILITY = 0.5  # of a frame that is almost certainly a voice; Silero's own threshold
 
 _CLEAR_PEAK = 0.25
 _MAX_GAIN = 100.0  # 40 dB: beyond it, there is only 16-bit quantization noise
 _PEAK_HALF_LIFE_S = 2.0
 _PEAK_DECAY = 0.5 ** (FRAME_SAMPLES / SAMPLE_RATE / _PEAK_HALF_LIFE_S)
-_STATE_SHAPE = (2, 2, 128)  # the second: the sound as it is, the raised sound
+_STATE_SHAPE = (2, 2, 128)  # the second: the original audio, the amplified audio
 
 LOUD_SHARE = 0.25
-"""Of the speaker's mean amplitude (-12 dB): above it, sound is no silence. A fan in the room stays below."""
-_NOISE_FRAMES, _LOUD_FRAMES = 8, 6  # so many of the last 256 ms must be loud; a click is shorter
+"""Relative to the speaker's mean amplitude (-12 dB): louder sound is not silence. A fan stays below."""
+_NOISE_FRAMES, _LOUD_FRAMES = 8, 6  # this many of the last 256 ms must be loud; a click is shorter
 
 
 class SpeechSpan(NamedTuple):
@@ -66,7 +66,7 @@ class VoiceStream:
     """Speech in 16 kHz audio that is still coming in.
 
     Only whole frames are judged: up to 511 samples (32 ms) wait for the next block, or for ``finish``.
-    ``session`` is one of the Silero model, with a single thread.
+    ``session`` runs the Silero model with a single thread.
     """
 
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
@@ -104,7 +104,7 @@ class VoiceStream:
         self._waiting = samples[end:].copy()  # the caller may use the block's memory again
 
     def finish(self) -> None:
-        """No more samples will come: judge those that still wait. Safe to call twice."""
+        """Judge the remaining samples: no more follow. Safe to call twice."""
         if self._waiting.size:
             self._judge(np.pad(self._waiting, (0, FRAME_SAMPLES - self._waiting.size)))
             self._waiting = self._waiting[:0]
@@ -112,7 +112,7 @@ class VoiceStream:
 
     @property
     def speech_end_samples(self) -> int:
-        """Where the last speech so far ends, in samples from the beginning; 0 if there was none."""
+        """Where the last speech so far ends, in samples; 0 if there was none."""
         return min(self._hysteresis.end_frame * FRAME_SAMPLES, self._fed_samples)
 
     def spans(self) -> list[SpeechSpan]:
@@ -123,16 +123,15 @@ class VoiceStream:
         ]
 
     def clear_samples(self, start: int, end: int) -> int:
-        """For how many of the samples from ``start`` to ``end`` there is hardly any doubt about a voice.
+        """How many of the samples from ``start`` to ``end`` are almost certainly a voice.
 
-        Of words heard at a distance or in noise as loud as they, that are 256 ms and more. Music, or a tone
-        that swells like a voice, can be speech by the other thresholds, which let no word be missed; of them
-        it was 64 ms at most.
+        Words heard at a distance or in equally loud noise have 256 ms and more. Music, or a tone that swells
+        like a voice, can pass the other thresholds, which are made not to miss words; it had 64 ms at most.
         """
         return FRAME_SAMPLES * self._hysteresis.clear_frames(start // FRAME_SAMPLES, -(-end // FRAME_SAMPLES))
 
     def _judge(self, frame: Float32) -> None:
-        """Give one frame to the model. Shape (512,)."""
+        """Run the model on a frame. Shape (512,)."""
         window = self._window
         window[0, :CONTEXT_SAMPLES] = window[0, -CONTEXT_SAMPLES:]
         window[0, CONTEXT_SAMPLES:] = frame
@@ -142,9 +141,9 @@ class VoiceStream:
         self._hysteresis.push(float(output.max()))  # of (2, 1)
 
     def _gain(self, frame: Float32) -> np.float32:
-        """The factor that brings faint sound to the level of a clear voice; loud sound stays as it is."""
+        """The factor that amplifies faint sound to the level of a clear voice; 1 for loud sound."""
         peak = float(np.abs(frame).max())
-        if not np.isfinite(peak):  # one such value would make every later probability meaningless
+        if not np.isfinite(peak):  # one such value would make every later probability NaN
             raise AudioFormatError(Message("The sound holds values that are not numbers."))
         self._peak = max(peak, self._peak * _PEAK_DECAY)
         if self._peak * _MAX_GAIN <= _CLEAR_PEAK:
@@ -157,8 +156,8 @@ class _Hysteresis:
         self.end_frame = 0  # the one after the last frame of speech
         self._is_speaking = False
         self._frames = 0
-        self._start_frame = 0  # of the present span, while speaking
-        self._above_release = 0  # frames in a row up to now
+        self._start_frame = 0  # of the current span, while speaking
+        self._above_release = 0  # consecutive frames up to now
         self._above_onset = 0
         self._closed: list[tuple[int, int]] = []
         self._clear = array("L")  # numbers of frames, ascending
@@ -177,14 +176,14 @@ class _Hysteresis:
                 self._is_speaking = False
         elif self._above_onset >= ONSET_FRAMES:
             self._is_speaking = True
-            self._start_frame = self._frames - self._above_release  # the quiet beginning of the word too
+            self._start_frame = self._frames - self._above_release  # with the quiet beginning of the word
             self.end_frame = self._frames
 
     def clear_frames(self, first: int, end: int) -> int:
         return bisect_left(self._clear, end) - bisect_left(self._clear, first)
 
     def spans(self) -> list[tuple[int, int]]:
-        """Every (first frame, frame after the last) so far, the present one included."""
+        """Every (first frame, frame after the last) so far, including the current one."""
         return [*self._closed, (self._start_frame, self.end_frame)] if self._is_speaking else [*self._closed]
 
 
@@ -195,12 +194,12 @@ class TrailingNoise:
     """
 
     def __init__(self) -> None:
-        self._speech_energy = 0.0  # sum over the frames in which somebody spoke
+        self._speech_energy = 0.0  # sum over the frames with speech
         self._speech_frames = 0
         self._loud: deque[bool] = deque(maxlen=_NOISE_FRAMES)
 
     def push(self, frame: Float32, *, is_speech: bool) -> bool:
-        """Take the next frame, of shape (n,), n >= 1; return whether there is noise up to its end."""
+        """Add a frame, of shape (n,), n >= 1; return whether there is noise up to its end."""
         energy = float(np.dot(frame, frame)) / len(frame)
         if is_speech:
             self._speech_energy += energy

@@ -258,7 +258,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
     def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._let_go(connection)
+            self._release_keys(connection)
             connection.close()
 
     @abstractmethod
@@ -274,7 +274,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         """Process what has come, without waiting. Raises LOST: the connection broke."""
 
     @abstractmethod
-    def _let_go(self, connection: Connection) -> None:
+    def _release_keys(self, connection: Connection) -> None:
         """Post that every hotkey that is down comes up."""
 
     @abstractmethod
@@ -328,7 +328,7 @@ class HookedListener(Listener, ABC):
         bindings = self._bindings_of(hotkeys)
         with self._lock:
             self._end_capture()
-            self._report(self._tracker.let_go(time.monotonic()))
+            self._report(self._tracker.release_all(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
             self._tracker.touched_s = time.monotonic()  # what was pressed before is unknown
@@ -352,7 +352,7 @@ class HookedListener(Listener, ABC):
         with self._lock:
             self._end_capture()
             held = self._tracker.held
-            self._report(self._tracker.let_go(time.monotonic()))
+            self._report(self._tracker.release_all(time.monotonic()))
             self._capture = Capture(on_captured, time.monotonic(), held)
         try:
             self._launch()
@@ -403,7 +403,7 @@ class HookedListener(Listener, ABC):
             hook.stop()
         with self._lock:
             self._end_capture()
-            self._report(self._tracker.let_go(time.monotonic()))
+            self._report(self._tracker.release_all(time.monotonic()))
             self._must_renew = False
             if (thread := self._thread) is not None:
                 thread.may_end()
@@ -501,11 +501,11 @@ class HookedListener(Listener, ABC):
         if must_renew and not thread.is_ending():
             self._renew()
         elif not is_busy and not thread.is_ending() and self._is_deaf():
-            self._mend()
+            self._repair()
         thread.end()
         return not thread.is_ending()
 
-    def _mend(self) -> None:
+    def _repair(self) -> None:
         """The hooks are not called any more. Not on a hook's own thread, for which this waits."""
         if self._may_renew():
             self._renew()

@@ -375,7 +375,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 if signal.kind == "Bound" and signal.keys:
                     # All names: GNOME lists none without a key, yet asks no more.
                     self._remember(names, has_escape=signal.keys.get(_CANCEL) == ESCAPE)
-                self._let_go(connection)  # the key that comes up may not be one of them any more
+                self._release_keys(connection)  # the key that comes up may not be one of them any more
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
                 if signal.kind == "Activated" and self._is_escape_watched:
@@ -454,7 +454,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 self._release(hotkey, press.seen_s)
         return min(left_s, default=None)
 
-    def _let_go(self, _connection: ShortcutsSession) -> None:
+    def _release_keys(self, _connection: ShortcutsSession) -> None:
         for hotkey in list(self._down):
             self._release(hotkey)
 

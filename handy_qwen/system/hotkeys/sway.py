@@ -195,7 +195,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         self._combos: dict[str, Chord] | None = None  # by their keys, in sway's words; None: not started
         self._is_escape_wanted, self._lock_key = False, ""
         self._down: set[int] = set()
-        self._captor: Listener | None = None
+        self._capturer: Listener | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
         """See ``HotkeyListener``. Waits until it is so.
@@ -230,8 +230,8 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
     def stop(self) -> None:
         """See ``HotkeyListener``."""
         super().stop()
-        if self._captor is not None:
-            self._captor.stop()
+        if self._capturer is not None:
+            self._capturer.stop()
 
     # --- the thread ----------------------------------------------------------------------------------
 
@@ -242,7 +242,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
                 self._connection = self._connect()
             else:
                 self._bind(self._connection)
-                self._let_go(self._connection)
+                self._release_keys(self._connection)
         except BaseException:
             self._combos = before
             raise
@@ -256,13 +256,13 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         combos = self._combos or {}
         connection.require_free(combos)
         wanted: dict[Key, str] = {}
-        for place, keys in enumerate(combos if self._captor is None else ()):
+        for place, keys in enumerate(combos if self._capturer is None else ()):
             wanted |= {(PRESS, keys): f"{_DOWN} {place}", (RELEASE, keys): f"{_UP} {place}"}
             if self._is_escape_wanted:
                 wanted[PRESS, f"{keys}+Escape"] = _ESCAPE
             if self._lock_key:
                 wanted[PRESS, f"{keys}+{trigger(Chord((), self._lock_key))}"] = _LOCK
-        if self._is_escape_wanted and self._captor is None:
+        if self._is_escape_wanted and self._capturer is None:
             wanted[PRESS, "Escape"] = _ESCAPE
         connection.bind(wanted)
 
@@ -279,23 +279,23 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         assert self._connection is not None, "it has just been made"
         inbox = self._inbox
 
-        def tell(captured: Captured) -> None:  # on the captor's thread
+        def tell(captured: Captured) -> None:  # on its thread
             if captured.is_last and inbox is not None:
                 inbox.put(self._end_capture)
             on_captured(captured)
 
-        self._captor = captor = X11Hotkeys(self._post, display=self._display)
+        self._capturer = capturer = X11Hotkeys(self._post, display=self._display)
         self._bind(self._connection)
         try:
-            captor.capture(tell)
+            capturer.capture(tell)
         except BaseException:
             self._end_capture()
             raise
 
     def _end_capture(self) -> None:
-        captor, self._captor = self._captor, None
-        if captor is not None:
-            captor.stop()
+        capturer, self._capturer = self._capturer, None
+        if capturer is not None:
+            capturer.stop()
             if self._connection is not None:
                 self._bind(self._connection)
 
@@ -325,7 +325,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
                     self._release(int(place[0]), now_s)
                 case _:
                     self._post(EscapePressed(now_s) if what == _ESCAPE else LockPressed(now_s))
-                    self._let_go(connection)  # its release will not be told
+                    self._release_keys(connection)  # its release will not be told
         if is_stale:
             self._bind(connection)
 
@@ -334,7 +334,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
             self._down.discard(hotkey)
             self._post(KeyUp(hotkey, at_s))
 
-    def _let_go(self, _connection: SwaySession) -> None:
+    def _release_keys(self, _connection: SwaySession) -> None:
         for hotkey in sorted(self._down):
             self._release(hotkey, time.monotonic())
 

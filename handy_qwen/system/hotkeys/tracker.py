@@ -157,7 +157,7 @@ class Tracker:
         """Let go at once of what is missing."""
         return self.forget(self.missing(at_s, older_s=older_s), at_s)
 
-    def let_go(self, at_s: float) -> list[Event]:
+    def release_all(self, at_s: float) -> list[Event]:
         """Listening ends or restarts: every hotkey that is down comes up."""
         self._held.clear()
         return [event for hotkey in list(self._down) for event in self._come_up(hotkey, at_s)]

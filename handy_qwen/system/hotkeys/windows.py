@@ -297,7 +297,7 @@ class WindowsHotkeys(HookedListener):
                 self._unknown = None
                 is_gone |= is_silent
         if is_gone:
-            self._mend()
+            self._repair()
         return self._is_waiting()
 
     def _is_waiting(self) -> bool:

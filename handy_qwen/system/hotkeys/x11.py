@@ -135,8 +135,8 @@ class X11Hotkeys(ConnectedListener[Session]):
         connection.check()  # what a key has done counts before what its state is now
         connection.drain()  # checks leave events in python-xlib's own buffer, which select does not see
 
-    def _let_go(self, connection: Session) -> None:
-        connection.let_go()
+    def _release_keys(self, connection: Session) -> None:
+        connection.release_all()
 
     def _lost(self) -> HotkeyError:
         title = Message("Hotkeys stopped working: the connection to the X server was lost.")

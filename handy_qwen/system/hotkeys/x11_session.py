@@ -119,7 +119,7 @@ class Session:
         taken = self._grabs.replace(hotkey_of, keys.lock_masks())
         if taken is not None:
             raise self._taken(chords[hotkey_of[taken]], chords, keys)
-        self.let_go()
+        self.release_all()
         tracker.assume(self._held_modifiers(keys), time.monotonic())
         self._keys, self._tracker, self._chords, self._hotkey_of = keys, tracker, tuple(chords), hotkey_of
         self._apply_escape()
@@ -146,7 +146,7 @@ class Session:
         """Gather the keys of a new hotkey, which the focused program does not get, instead of the hotkeys."""
         self.end_capture()
         held = self._tracker.held
-        self.let_go()
+        self.release_all()
         self._names = self._keys.names(SINGLE_KEYS)
         self._names |= {-button: name for name, button in _SIDE_BUTTONS.items()}
 
@@ -201,9 +201,9 @@ class Session:
             self._remap_at_s = None
             self._follow_layout()
 
-    def let_go(self) -> None:
+    def release_all(self) -> None:
         """Report every hotkey that is down as up; the server may be gone."""
-        for event in self._tracker.let_go(time.monotonic()):
+        for event in self._tracker.release_all(time.monotonic()):
             self._post(event)
 
     def close(self) -> None:

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 XObject: TypeAlias = Any  # a connection, window, event or error of python-xlib, which has no types
 
-Standstill: TypeAlias = Callable[[], AbstractContextManager[bool]]
+Pause: TypeAlias = Callable[[], AbstractContextManager[bool]]
 """Stops Qt's thread for as long as the context lasts; false: it did not stop. For any other thread."""
 
 LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
@@ -82,17 +82,17 @@ def guarded(what: Message) -> Iterator[None]:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """The standstill of a process in which Qt is not at work."""
+    """The pause of a process in which Qt is not at work."""
     yield True
 
 
-_standstill: Standstill = _alone
+_pause: Pause = _alone
 
 
-def use_standstill(standstill: Standstill) -> None:
+def use_pause(pause: Pause) -> None:
     """From now on have ``server_grab`` stop Qt's thread in this way. Call it before anything is grabbed."""
-    global _standstill  # noqa: PLW0603  there is one such thread in the process, and no grab may overlook it
-    _standstill = standstill
+    global _pause  # noqa: PLW0603  there is one such thread in the process, and no grab may overlook it
+    _pause = pause
 
 
 @contextmanager
@@ -105,8 +105,8 @@ def server_grab(connection: XObject) -> Iterator[None]:
     that, nobody could end the grab, and the whole desktop would stand still. So its thread is stopped first;
     if it does not stop in time, there is no grab, and something may change inside.
     """
-    with _standstill() as is_still:
-        if not is_still:
+    with _pause() as is_paused:
+        if not is_paused:
             yield
             return
         connection.grab_server()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QCheckBox
 
-from handy_qwen.core.types import Part
+from handy_qwen.core.types import BackupPart
 from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import View, Window
 from handy_qwen.settings import SettingsView
@@ -21,10 +21,10 @@ from handy_qwen.ui.widgets import Button, Outcome
 
 _BACKUP = tr("Backup")
 _PARTS = {
-    Part.SETTINGS: tr("Settings"),
-    Part.APPS: tr("Apps"),
-    Part.WORDS: tr("Words"),
-    Part.REPLACEMENTS: tr("Replacements"),
+    BackupPart.SETTINGS: tr("Settings"),
+    BackupPart.APPS: tr("Apps"),
+    BackupPart.WORDS: tr("Words"),
+    BackupPart.REPLACEMENTS: tr("Replacements"),
 }
 _IMPORT_KINDS = (tr("Backups and Handy's settings (*.toml *.json)"), tr("All files (*)"))
 
@@ -125,7 +125,7 @@ class BackupRow(Row):
             self.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=can_undo)
 
     @property
-    def _chosen(self) -> list[Part]:
+    def _chosen(self) -> list[BackupPart]:
         return [part for part, box in self.parts.items() if box.isChecked()]
 
     def _update(self) -> None:

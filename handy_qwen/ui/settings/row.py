@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolButton, QWidget
 
 from handy_qwen.settings import OPTIONS, SettingsView
 from handy_qwen.settings.fields import Option
-from handy_qwen.settings.file import Problem
+from handy_qwen.settings.file import SettingsProblem
 from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
 from handy_qwen.ui.settings.controls import Control, control_for
@@ -109,7 +109,7 @@ class Row(QWidget):
         """Say what the settings file has wrong."""
         self.show_problem(shown.problem_of(self.setting_name))
 
-    def show_problem(self, problem: Problem | None) -> None:
+    def show_problem(self, problem: SettingsProblem | None) -> None:
         """Say what the settings file has wrong; None: nothing."""
         if self.setting_name:
             self.refuse(sentence(translated(problem.told)) if problem else "")
@@ -173,7 +173,7 @@ class SettingRow(Row):
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
         self._asked: list[Any] = []  # what was chosen and has not come back yet
-        self._problem: Problem | None = None
+        self._problem: SettingsProblem | None = None
         self._show_reset()
 
     def show_settings(self, shown: SettingsView) -> None:

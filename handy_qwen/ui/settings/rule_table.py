@@ -26,14 +26,14 @@ from PySide6.QtWidgets import (
 )
 
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.vocabulary import Row
+from handy_qwen.core.vocabulary import ReplacementRow
 from handy_qwen.ui.settings.word_list import EnterEnds, Index, is_enter, place_kept, show_rows
 from handy_qwen.ui.strings import tip, whole
 from handy_qwen.ui.style import grounds, readable, scheme
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import KeysFirst, spoken, text_in
 
-Change = Callable[[Row | None, Replacement], None]
+Change = Callable[[ReplacementRow | None, Replacement], None]
 HEARD, WRITTEN, ALONE, CASE, PATTERN = range(5)
 # Translators: columns of a table: when I say "Kovach", write "Kovács"; the rest are boxes to tick.
 _TITLES = tr("When I say"), tr("Write"), tr("By itself"), tr("Match case"), tr("Pattern")
@@ -58,15 +58,15 @@ class _RulesModel(QAbstractTableModel):
     def __init__(self, change: Change) -> None:
         super().__init__()
         self._change = change
-        self.rows: tuple[Row, ...] = ()
+        self.rows: tuple[ReplacementRow, ...] = ()
         self.new: Replacement | None = None
 
-    def show_rows(self, rows: tuple[Row, ...]) -> None:
+    def show_rows(self, rows: tuple[ReplacementRow, ...]) -> None:
         show_rows(self, self.rows, rows, self._hold, lambda row: row.saved or row.entered)
         if rows:
             self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, len(_TITLES) - 1))
 
-    def _hold(self, rows: tuple[Row, ...]) -> None:
+    def _hold(self, rows: tuple[ReplacementRow, ...]) -> None:
         self.rows = rows
 
     def begin(self, *, is_alone: bool) -> QModelIndex:
@@ -257,7 +257,7 @@ class RuleTable(QTableView):
                 return f"{said} {_FORMER_APPLIES}" if is_change else said
         return ""
 
-    def show_rows(self, rows: tuple[Row, ...]) -> None:
+    def show_rows(self, rows: tuple[ReplacementRow, ...]) -> None:
         """Show these."""
         if rows != self._rules.rows:
             with place_kept(self):
@@ -276,7 +276,7 @@ class RuleTable(QTableView):
         self.setCurrentIndex(index)
         self.edit(index)
 
-    def chosen(self) -> list[Row]:
+    def chosen(self) -> list[ReplacementRow]:
         """The rows selected that are more than a beginning."""
         rows = sorted({index.row() for index in self.selectedIndexes()})
         return [self._rules.rows[row] for row in rows if row < len(self._rules.rows)]

@@ -12,10 +12,9 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.vocabulary import Fit, Tried, VocabularyCommands
-from handy_qwen.core.vocabulary import Row as Rule
+from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyCommands
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
-from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.settings import Settings, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import sentence
 from handy_qwen.ui.dialogs import ask_what_to_open, ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
@@ -305,7 +304,7 @@ class _Rules(_Part):
         self._show_tried(vocabulary.tried)
         self._update()
 
-    def show_problem(self, problem: Problem | None) -> None:
+    def show_problem(self, problem: SettingsProblem | None) -> None:
         """See ``Row``."""
         self._problem = sentence(translated(problem.told)) if problem else ""
         self._update()
@@ -328,7 +327,7 @@ class _Rules(_Part):
             announce(self.result, said)
         self._slow.say(slow)
 
-    def _change(self, rule: Rule | None, entered: Replacement) -> None:
+    def _change(self, rule: ReplacementRow | None, entered: Replacement) -> None:
         self._act().set_replacement(rule, entered)
 
     def _delete(self) -> None:

@@ -23,7 +23,7 @@ from handy_qwen.core.models import ModelList
 from handy_qwen.core.upkeep import Upkeep
 from handy_qwen.core.view import Commands, Phase, View
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
-from handy_qwen.settings import OPTIONS, Problem, SettingsView
+from handy_qwen.settings import OPTIONS, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import Page, sentence
 from handy_qwen.ui import strings
 from handy_qwen.ui.icons import tinted_icon
@@ -308,15 +308,15 @@ class _Trouble(Card):
         super().__init__()
         self._show_setting, self._name = show_setting, ""
         self.message = Message()
-        self.mend = Button("", commands.mend_settings)
+        self.repair = Button("", commands.repair_settings)
         self.show_it = Button(tr("&Show it"), lambda: show_setting(self._name))
         self.open = Button(tr("Open the &file"), commands.open_settings_file)
-        self._stranger = Problem()  # the first key that is no setting
-        self.correct = Button("", lambda: commands.put_right(self._stranger.place, is_meant=True))
-        self.remove = Button("", lambda: commands.put_right(self._stranger.place, is_meant=False))
+        self._stranger = SettingsProblem()  # the first key that is no setting
+        self.correct = Button("", lambda: commands.fix_key(self._stranger.place, is_meant=True))
+        self.remove = Button("", lambda: commands.fix_key(self._stranger.place, is_meant=False))
         self.remove.setToolTip(tr("It becomes a comment."))
         self.body.addWidget(self.message)
-        buttons = (self.mend, self.show_it, self.correct, self.remove, self.open)
+        buttons = (self.repair, self.show_it, self.correct, self.remove, self.open)
         self.body.addWidget(boxed(FlowLayout(*buttons, gap_px=SMALL_GAP_PX)))
         self.set_accent("problem")
         self.hide()
@@ -328,7 +328,7 @@ class _Trouble(Card):
         named = (one.name for one in shown.problems if one.name and not one.place)
         self._name = next((name for name in named if OPTIONS[name].described.page is not None), "")
         self.show_it.setVisible(bool(self._name) and not error)
-        self.mend.setVisible(error is not None and error.line > 0)
+        self.repair.setVisible(error is not None and error.line > 0)
         self._show_stranger(shown)
         if error is not None:
             title, hint = (
@@ -347,8 +347,10 @@ class _Trouble(Card):
             option = OPTIONS.get(error.name)
             known = translated(option.described.label) if option else ""
             reset = tr("Re&set “{setting}”").format(setting=known)
-            self.mend.setText(reset if known else tr("Re&set this line"))
-            self.mend.setToolTip(tr("The line becomes a comment, and its setting goes back to the default."))
+            self.repair.setText(reset if known else tr("Re&set this line"))
+            self.repair.setToolTip(
+                tr("The line becomes a comment, and its setting goes back to the default.")
+            )
         elif shown.problems:
             told = "\n".join(sentence(translated(one.told)) for one in shown.problems[:_SHOWN_PROBLEMS])
             count = len(shown.problems)
@@ -364,7 +366,7 @@ class _Trouble(Card):
     def _show_stranger(self, shown: SettingsView) -> None:
         """Offer to put the first key right that is no setting."""
         strangers = [one for one in shown.problems if one.place and not shown.error]
-        one = self._stranger = strangers[0] if strangers else Problem()
+        one = self._stranger = strangers[0] if strangers else SettingsProblem()
         is_misplaced = one.place[-1:] == (one.meant,)
         right = tr("Move line {line} to its place") if is_misplaced else tr("Rename to “{name}”")
         self.correct.setText(right.format(line=strings.whole(one.line), name=one.meant))

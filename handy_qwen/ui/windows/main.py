@@ -51,7 +51,7 @@ class MainWindow(AppWindow):
         picture = QLabel()
         picture.setPixmap(app_icon().pixmap(_ICON_PX, _ICON_PX))
         picture.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self._remedy = Button(do=menu.put_right)
+        self._remedy = Button(do=menu.fix_problem)
         said = column(self.state, self._keys, self._problem, SMALL_GAP_PX, FlowLayout(self._remedy), gap_px=2)
         groups = groupby(menu.entries(), QAction.isSeparator)
         parts = [part for is_separator, group in groups if not is_separator for part in self._group(group)]

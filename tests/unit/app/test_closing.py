@@ -14,7 +14,7 @@ from handy_qwen.core.events import Request, Requested
 from handy_qwen.core.types import EntryState
 from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.runtime.controller import Ports
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 from tests.unit.app.test_program import parts_of
@@ -157,7 +157,7 @@ def test_a_take_that_is_being_recorded_is_kept_when_the_program_is_quit(app_home
     folder = app_home / "history"
 
     def history(post):
-        made = DiskHistory(post, folder, Rules)
+        made = DiskHistory(post, folder, RetentionRules)
         made.start()
         return made
 
@@ -187,7 +187,7 @@ def test_a_take_that_is_being_recorded_is_kept_when_the_program_is_quit(app_home
         (entry,) = archive.newest()
     assert entry.state in {EntryState.RECORDING, EntryState.WAITING}
     found = []
-    again = DiskHistory(found.append, folder, Rules)
+    again = DiskHistory(found.append, folder, RetentionRules)
     again.start()
     again.close(GENEROUS_S)
     (recovered,) = found

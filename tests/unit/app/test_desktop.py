@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from handy_qwen.app.desktop import FileWatch, QtStandstill, greeting, layer_of
+from handy_qwen.app.desktop import FileWatch, QtPause, greeting, layer_of
 from handy_qwen.core.types import Hotkey, Mode
 from handy_qwen.settings import Settings
 from handy_qwen.system.session import Kind, Session
@@ -107,15 +107,15 @@ def elsewhere(step):
 
 
 def test_qt_stands_still_while_another_thread_needs_it(qtbot, monkeypatch):
-    monkeypatch.setattr(QtStandstill, "PATIENCE_S", 60.0)
-    standstill, seen, turns = QtStandstill(), [], []
+    monkeypatch.setattr(QtPause, "PATIENCE_S", 60.0)
+    pause, seen, turns = QtPause(), [], []
 
     def step():
         for _ in range(3):
-            with standstill() as is_still:
+            with pause() as is_paused:
                 before = len(turns)
                 time.sleep(0.02)
-                seen.append((is_still, len(turns) - before))
+                seen.append((is_paused, len(turns) - before))
 
     thread = elsewhere(step)
     while thread.is_alive():
@@ -124,13 +124,13 @@ def test_qt_stands_still_while_another_thread_needs_it(qtbot, monkeypatch):
 
 
 def test_nobody_waits_twice_in_a_row_for_a_qt_that_is_busy(qtbot, monkeypatch):
-    standstill, seen, asked = QtStandstill(), [], []
-    standstill._wanted.connect(lambda *events: asked.append(events))
+    pause, seen, asked = QtPause(), [], []
+    pause._wanted.connect(lambda *events: asked.append(events))
 
     def step():
         for _ in range(50):
-            with standstill() as is_still:
-                seen.append(is_still)
+            with pause() as is_paused:
+                seen.append(is_paused)
 
     elsewhere(step).join()  # Qt hears of nothing meanwhile
     assert seen == [False] * 50
@@ -140,8 +140,8 @@ def test_nobody_waits_twice_in_a_row_for_a_qt_that_is_busy(qtbot, monkeypatch):
     elsewhere(step).join()  # Qt could be asked again, but was busy just now
     assert seen[50:] == [False] * 50
     assert len(asked) == 1
-    monkeypatch.setattr(QtStandstill, "PATIENCE_S", 60.0)
-    standstill._not_before_s = 0.0  # some time has passed
+    monkeypatch.setattr(QtPause, "PATIENCE_S", 60.0)
+    pause._not_before_s = 0.0  # some time has passed
     thread = elsewhere(step)
     qtbot.waitUntil(lambda: not thread.is_alive())
     assert seen[100:] == [True] * 50

@@ -40,7 +40,7 @@ def folder(tmp_path):
                 "state": EntryState.DONE,
                 "keep": Keep.AUDIO_AND_TEXT,
                 "text": text,
-                "whereabouts": "typed",
+                "delivery": "typed",
                 "file": file,
                 "asked_language": "German",
                 "language": "German",
@@ -286,9 +286,9 @@ def change(folder, number, **columns):
 
 
 def test_what_others_write_is_shown_to_who_looks(reader, folder):
-    change(folder, 3, whereabouts=Delivery.BEGUN)
+    change(folder, 3, delivery=Delivery.BEGUN)
     assert reader.ask().entries[1].delivery is Delivery.BEGUN
-    change(folder, 3, whereabouts=Delivery.PASTED)
+    change(folder, 3, delivery=Delivery.PASTED)
     reader.wait(lambda past: past.entries[1].delivery is Delivery.PASTED)
 
 
@@ -305,7 +305,7 @@ def test_nobody_is_told_while_nothing_changes_or_nobody_looks(reader, folder, mo
     has_left = threading.Event()
     reader.presenter.workers[HISTORY_WINDOW].do(has_left.set)
     assert has_left.wait(WAIT_S)
-    change(folder, 3, whereabouts=Delivery.PASTED)
+    change(folder, 3, delivery=Delivery.PASTED)
     reader.presenter.close(WAIT_S)
     assert len(reader.pasts) == 1
 

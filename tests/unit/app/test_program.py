@@ -386,7 +386,7 @@ def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(b
     for _ in range(3):
         desk.program.store.reload_if_changed()
     assert (shown[-1].error.line, shown[-1].error.name) == (2, "mode")
-    desk.program.mend_settings()
+    desk.program.repair_settings()
     desk.run()
     assert path.read_text(encoding="utf-8") == 'sounds = true\n# mode = "hold\n'
     assert shown[-1].error is None
@@ -394,7 +394,7 @@ def test_the_settings_are_shown_with_what_is_wrong_and_a_broken_file_is_mended(b
     path.write_bytes(b"\xff")
     for _ in range(3):
         desk.program.store.reload_if_changed()
-    desk.program.mend_settings()
+    desk.program.repair_settings()
     desk.run()
     assert (
         "cannot be repaired" in [event for event in desk.posted if isinstance(event, Failed)][-1].error.title

@@ -7,7 +7,7 @@ import pytest
 
 from handy_qwen import doctor
 from handy_qwen.app.upkeep import UpkeepPresenter
-from handy_qwen.core.types import EntryState, Keep, Part
+from handy_qwen.core.types import BackupPart, EntryState, Keep
 from handy_qwen.core.upkeep import HistoryUse, Severity
 from handy_qwen.doctor import findings
 from handy_qwen.errors import HandyError
@@ -148,10 +148,10 @@ def test_the_watchdog_knows_the_thread(reader):
 
 def test_a_backup_is_written_read_and_taken_back(reader, tmp_path):
     reader.store.update(sounds=True, custom_words=["Qwen"])
-    reader.presenter.export_backup(tmp_path / "backup.toml", list(Part))
+    reader.presenter.export_backup(tmp_path / "backup.toml", list(BackupPart))
     assert reader.wait(lambda one: one.moved.number == 1).moved.title.startswith("Exported to ")
     reader.store.update(sounds=False, custom_words=["Ada"], mode="hold")
-    reader.presenter.import_backup(tmp_path / "backup.toml", list(Part))
+    reader.presenter.import_backup(tmp_path / "backup.toml", list(BackupPart))
     shown = reader.wait(lambda one: one.moved.number == 2)
     assert (shown.moved.title, shown.can_undo) == ("2 settings changed, 1 word added.", True)
     assert reader.store.value.sounds
@@ -169,22 +169,22 @@ def test_a_backup_is_written_read_and_taken_back(reader, tmp_path):
 def test_an_undo_is_offered_beside_the_answer_to_an_import_only(reader, tmp_path):
     reader.store.update(sounds=True)
     backup, gone = tmp_path / "backup.toml", tmp_path / "gone.toml"
-    reader.presenter.export_backup(backup, list(Part))
+    reader.presenter.export_backup(backup, list(BackupPart))
     reader.wait(lambda one: one.moved.number == 1)
     reader.store.update(sounds=False)
     for number, other in (
-        (2, lambda: reader.presenter.export_backup(tmp_path / "other.toml", list(Part))),
-        (4, lambda: reader.presenter.import_backup(gone, list(Part))),
+        (2, lambda: reader.presenter.export_backup(tmp_path / "other.toml", list(BackupPart))),
+        (4, lambda: reader.presenter.import_backup(gone, list(BackupPart))),
     ):
         reader.store.update(sounds=False)
-        reader.presenter.import_backup(backup, list(Part))
+        reader.presenter.import_backup(backup, list(BackupPart))
         assert reader.wait(lambda one, number=number: one.moved.number == number).can_undo
         other()
         assert not reader.wait(lambda one, number=number: one.moved.number == number + 1).can_undo
 
 
 def test_a_backup_that_cannot_be_read_changes_nothing_and_says_why(reader, tmp_path):
-    reader.presenter.import_backup(tmp_path / "gone.toml", list(Part))
+    reader.presenter.import_backup(tmp_path / "gone.toml", list(BackupPart))
     shown = reader.wait(lambda one: one.moved.is_problem)
     assert shown.moved.title.startswith("There is no file ")
     assert not shown.can_undo

@@ -192,7 +192,7 @@ def test_a_whole_encoder_is_the_same_after_folding(tmp_path, exact_package):
     write_encoder(tmp_path / "encoder.onnx", tensors, config, PRESETS["exact"], cases=[case])
     gain = "audio_tower.layers.0.final_layer_norm.weight"
     assert not np.array_equal(tensors.read(gain), tensors.plain(gain))  # something was folded
-    assert relative_error([(case.rounded[names.FEATURES], case.exact[names.FEATURES])]) < 1e-5
+    assert relative_error([(case.quantized[names.FEATURES], case.exact[names.FEATURES])]) < 1e-5
 
 
 # ---- what conversion finds out ----------------------------------------------------------------------------

@@ -87,15 +87,15 @@ lengths = st.lists(st.tuples(st.floats(0.05, 5), st.floats(0.01, 12)), min_size=
     ]
 )
 def test_nothing_is_lost_and_time_goes_on(drawn):
-    passages, at_s = [], 0.0
+    segments, at_s = [], 0.0
     for text, spans in drawn:
         speech = []
         for gap_s, long_s in spans:
             speech.append((at_s + gap_s, at_s + gap_s + long_s))
             at_s += gap_s + long_s
-        passages.append((text, tuple(speech)))
-    found = cues(passages)
-    wanted = "".join("".join(text.split()) for text, _speech in passages)
+        segments.append((text, tuple(speech)))
+    found = cues(segments)
+    wanted = "".join("".join(text.split()) for text, _speech in segments)
     assert "".join("".join(one.text.split()) for one in found) == wanted
     assert all(one.start_s <= one.end_s for one in found)
     assert all(one.end_s <= after.start_s for one, after in pairwise(found))

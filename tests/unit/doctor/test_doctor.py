@@ -33,7 +33,7 @@ from handy_qwen.doctor import (
 )
 from handy_qwen.doctor.program import installation
 from handy_qwen.doctor.sound import Heard
-from handy_qwen.engine.api import Part
+from handy_qwen.engine.api import ModelPart
 from handy_qwen.errors import (
     HandyError,
     HotkeyError,
@@ -984,7 +984,12 @@ CUDA = "CUDAExecutionProvider"
             Choice("", frozenset(), "CUDA is no quicker."),
             "all the work. CUDA is no quicker.",
         ),
-        ([CUDA], Settings(), Choice(CUDA, frozenset(Part), "CUDA is used: quick."), "CUDA is used: quick."),
+        (
+            [CUDA],
+            Settings(),
+            Choice(CUDA, frozenset(ModelPart), "CUDA is used: quick."),
+            "CUDA is used: quick.",
+        ),
     ],
 )
 def test_what_is_used_and_why_is_said(monkeypatch, providers, settings, choice, words):

@@ -11,7 +11,7 @@ import pytest
 
 from handy_qwen.audio.files import load
 from handy_qwen.engine import load_model
-from handy_qwen.engine.api import Cancel, Part, Placement
+from handy_qwen.engine.api import Cancel, ModelPart, Placement
 from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.manifest import load_manifest
 from handy_qwen.engine.qwen3.recognizer import open_parts
@@ -21,7 +21,7 @@ from handy_qwen.models.installed import VOICE_MODEL, demo_model
 from handy_qwen.paths import asset
 
 STAND_IN = Device("AzureExecutionProvider", "a stand-in")
-ALL = frozenset(Part)
+ALL = frozenset(ModelPart)
 IDS = np.random.default_rng(3).integers(0, 500, 210).tolist()
 
 
@@ -107,8 +107,8 @@ def test_what_computes_in_16_bits_gets_no_part_of_the_decoder_and_none_in_8_bits
     rounded, exact = load_manifest(demo_model().folder), load_manifest(exact_package)
     for device in DEVICES:
         is_exact = device.title != "CoreML"
-        assert parts_for(device, rounded) == (tuple(Part) if is_exact else ())
-        assert parts_for(device, exact) == (tuple(Part) if is_exact else (Part.ENCODER,))
+        assert parts_for(device, rounded) == (tuple(ModelPart) if is_exact else ())
+        assert parts_for(device, exact) == (tuple(ModelPart) if is_exact else (ModelPart.ENCODER,))
 
 
 def test_rows_read_on_a_device_are_in_the_cache_that_the_processor_goes_on_with(

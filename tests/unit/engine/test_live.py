@@ -95,15 +95,15 @@ def assert_same(recognizer, samples, got, wanted):
 def logits_both_ways(recognizer, samples, tokens):
     """Logits that decide the last of ``tokens``, those before it read one by one and together.
 
-    For clips of a single passage.
+    For clips of a single segment.
     """
     model, cancel, logits = recognizer._model, Cancel(), []
     splitter = recognizer.live()._segmenter
     (closed,) = splitter.feed(samples) + splitter.finish()
     for steps in ([1] * (len(tokens) - 1), [len(tokens) - 1]):
-        passage = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
-        answer_to(passage, closed.samples[: closed.end])
-        model.decoder.truncate(rows_before_answer(passage, closed.end))
+        segment = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+        answer_to(segment, closed.samples[: closed.end])
+        model.decoder.truncate(rows_before_answer(segment, closed.end))
         first = 0
         for count in steps:
             model.decoder.extend(tokens[first : first + count])
@@ -113,19 +113,19 @@ def logits_both_ways(recognizer, samples, tokens):
     return logits
 
 
-def answer_to(passage, samples):
+def answer_to(segment, samples):
     """The answer without a draft."""
     tokens = []
-    passage.answer(samples, (), Cancel(), written=tokens, poll=lambda: None)
+    segment.answer(samples, (), Cancel(), written=tokens, poll=lambda: None)
     return tokens
 
 
-def rows_before_answer(passage, samples):
+def rows_before_answer(segment, samples):
     """Rows of the prompt: what was final, the audio behind it and the tail."""
-    full, rest = divmod(max(samples, 8000) // 160 - passage.windows * 800, 100)
+    full, rest = divmod(max(samples, 8000) // 160 - segment.windows * 800, 100)
     for _ in range(3):
         rest = -(-rest // 2)
-    return passage._ends[-1].rows + 13 * full + rest + len(passage._prompt.tail)
+    return segment._ends[-1].rows + 13 * full + rest + len(segment._prompt.tail)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -237,7 +237,7 @@ def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
         parts.add(settled.text)
         assert settled.duration_s == live.settled_samples / RATE
         assert whole.text.startswith(settled.text)
-    assert len(parts) > 1, "a passage ended meanwhile"
+    assert len(parts) > 1, "a segment ended meanwhile"
     rest = dictated(demo_recognizer.live(), samples[live.settled_samples :], 4_000)
     joined = live.settled().followed_by(rest)
     assert (joined.text, joined.tokens, joined.language) == (whole.text, whole.tokens, whole.language)

@@ -24,15 +24,15 @@ def sound(samples):
     return (0.01 * (1 + t) * np.sin(2 * np.pi * (200 + 40 * t) * t)).astype(np.float32)
 
 
-def passage_of(recognizer, *, exact=False):
+def segment_of(recognizer, *, exact=False):
     model = recognizer._model
     return Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=exact)
 
 
-def answer(passage, samples, draft=(), cancel=None, **more):
+def answer(segment, samples, draft=(), cancel=None, **more):
     more = {"poll": lambda: None} | more
     tokens = []
-    passage.answer(samples, draft, cancel or Cancel(), written=tokens, **more)
+    segment.answer(samples, draft, cancel or Cancel(), written=tokens, **more)
     return tokens
 
 
@@ -79,26 +79,26 @@ def test_the_official_model_says_that_nobody_speaks_in_one_token(official_tokeni
 
 @pytest.mark.parametrize(("samples", "windows"), [(128_039, 0), (128_040, 1), (256_039, 1), (256_040, 2)])
 def test_a_window_is_final_when_no_later_sample_can_change_it(samples, windows, random_recognizer):
-    passage = passage_of(random_recognizer)
-    while passage.advance(sound(samples), Cancel()):
+    segment = segment_of(random_recognizer)
+    while segment.advance(sound(samples), Cancel()):
         pass
-    assert passage.windows == windows
+    assert segment.windows == windows
 
 
 def test_an_answer_can_be_asked_for_again_and_again(random_recognizer):
-    passage, samples = passage_of(random_recognizer), sound(9 * RATE)
-    first = answer(passage, samples)
-    assert answer(passage, samples[: 5 * RATE])
-    assert answer(passage, samples, draft=first[:3]) == first
+    segment, samples = segment_of(random_recognizer), sound(9 * RATE)
+    first = answer(segment, samples)
+    assert answer(segment, samples[: 5 * RATE])
+    assert answer(segment, samples, draft=first[:3]) == first
 
 
 def test_chunks_that_were_cut_short_since_are_computed_again(random_recognizer):
     samples = sound(6 * RATE)
-    passage = passage_of(random_recognizer)
-    answer(passage, samples)
+    segment = segment_of(random_recognizer)
+    answer(segment, samples)
     cut = samples[: 3 * RATE - 50]
-    again = answer(passage, cut)
-    assert again == answer(passage_of(random_recognizer), cut)
+    again = answer(segment, cut)
+    assert again == answer(segment_of(random_recognizer), cut)
 
 
 @pytest.mark.parametrize("name", ["random_recognizer", "demo_recognizer"])
@@ -107,11 +107,11 @@ def test_a_look_whether_anybody_speaks_changes_no_token(name, request):
     prompt = build_prompt(model.tokenizer, language="German")
     plain = answer(Segment(model, prompt, Timings(), is_exact=False), samples)
     assert answer(Segment(model, prompt, Timings(), is_exact=False), samples, is_unsure=True) == plain
-    passage = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
+    segment = Segment(model, build_prompt(model.tokenizer), Timings(), is_exact=False)
     asked = model.tokenizer.encode("language")
     chosen = answer(
         Segment(
-            model, replace(passage._prompt, tail=(*passage._prompt.tail, *asked)), Timings(), is_exact=False
+            model, replace(segment._prompt, tail=(*segment._prompt.tail, *asked)), Timings(), is_exact=False
         ),
         samples,
     )
@@ -125,36 +125,36 @@ def test_a_look_whether_anybody_speaks_changes_no_token(name, request):
 
 def test_the_head_read_before_makes_no_difference(random_recognizer):
     samples = sound(3 * RATE)
-    wanted = answer(passage_of(random_recognizer), samples)
-    passage = passage_of(random_recognizer)
-    passage.prefill(Cancel())
-    assert answer(passage, samples) == wanted
+    wanted = answer(segment_of(random_recognizer), samples)
+    segment = segment_of(random_recognizer)
+    segment.prefill(Cancel())
+    assert answer(segment, samples) == wanted
 
 
 def test_work_given_up_can_be_taken_up_again(random_recognizer):
     samples, cancel = sound(9 * RATE), Cancel()
-    wanted = answer(passage_of(random_recognizer), samples)
-    passage = passage_of(random_recognizer)
+    wanted = answer(segment_of(random_recognizer), samples)
+    segment = segment_of(random_recognizer)
     cancel.set()
     for work in (
-        passage.prefill,
-        lambda c: passage.advance(samples, c),
-        lambda c: answer(passage, samples, (), c),
+        segment.prefill,
+        lambda c: segment.advance(samples, c),
+        lambda c: answer(segment, samples, (), c),
     ):
         with pytest.raises(CancelledError):
             work(cancel)
-    assert passage.windows == 0
-    assert answer(passage, samples) == wanted
+    assert segment.windows == 0
+    assert answer(segment, samples) == wanted
 
 
 def test_features_of_a_whole_clip_have_one_floor(random_recognizer):
     """The loudest bin comes last: only exact features let the first window know of it."""
     samples = sound(12 * RATE)
-    exact, live = passage_of(random_recognizer, exact=True), None
+    exact, live = segment_of(random_recognizer, exact=True), None
     answer(exact, samples)
     tops = [mark.top for mark in exact._ends]
     assert tops[0] == tops[1]
-    live = passage_of(random_recognizer)
+    live = segment_of(random_recognizer)
     answer(live, samples)
     assert live._ends[1].top < tops[1]
 
@@ -163,12 +163,12 @@ def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(
     random_recognizer, monkeypatch
 ):
     samples, done = sound(6 * RATE), []
-    wanted = answer(passage_of(random_recognizer), samples)
+    wanted = answer(segment_of(random_recognizer), samples)
     encoder = random_recognizer._model.encoder
     encoder._seen.clear()
-    passage = passage_of(random_recognizer)
+    segment = segment_of(random_recognizer)
     for end in range(RATE // 2, len(samples) + 1, RATE // 2):  # each louder than the one before
-        while passage.prepare(samples[:end], Cancel()):
+        while segment.prepare(samples[:end], Cancel()):
             pass
     frontend_run = sessions.run
 
@@ -177,14 +177,14 @@ def test_seconds_prepared_while_the_speaker_goes_on_need_no_convolutions_later(
         return frontend_run(session, feeds, cancel, outputs)
 
     monkeypatch.setattr(sessions, "run", counted)
-    assert answer(passage, samples) == wanted
+    assert answer(segment, samples) == wanted
     assert done == ["mel", "hidden"]  # only the last second, which ends within a frame of the clip
 
 
 def test_reading_in_pieces_asks_in_between_and_gives_the_same(random_recognizer):
     samples, polls = sound(7 * RATE), []
-    passage = passage_of(random_recognizer)
-    at_once = answer(passage, samples, poll=lambda: polls.append("once"))
-    in_pieces = answer(passage, samples, poll=lambda: polls.append("pieces"), is_in_pieces=True)
+    segment = segment_of(random_recognizer)
+    at_once = answer(segment, samples, poll=lambda: polls.append("once"))
+    in_pieces = answer(segment, samples, poll=lambda: polls.append("pieces"), is_in_pieces=True)
     assert in_pieces == at_once
     assert polls.count("pieces") == polls.count("once") + 3  # 91 rows

@@ -1,4 +1,4 @@
-"""Passages: the same for any cutting into blocks, nothing lost between them, memory bounded."""
+"""Segments: the same for any cutting into blocks, nothing lost between them, memory bounded."""
 
 import numpy as np
 import pytest

@@ -17,8 +17,8 @@ import pytest
 from handy_qwen.core.effects import KeepText
 from handy_qwen.core.events import Failed, Kept, Recovered
 from handy_qwen.core.types import Delivery
-from handy_qwen.history.ledger import Complaints, Ledger
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.ledger import ErrorReporter, Ledger
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.history.store import Store
 
 START_S = 1_800_000_000.0
@@ -31,7 +31,7 @@ class Books(Ledger):
 
     def __init__(self, folder, rules=None, wall_s=START_S):
         self.folder = folder
-        self.rules = rules or Rules()
+        self.rules = rules or RetentionRules()
         self.posted = []
         self.now_s = 100.0
         self.wall_s = wall_s
@@ -40,7 +40,7 @@ class Books(Ledger):
             self.posted.append,
             folder,
             lambda: self.rules,
-            Complaints(self.posted.append, lambda: self.now_s),
+            ErrorReporter(self.posted.append, lambda: self.now_s),
             clock=lambda: self.now_s,
             wall_s=lambda: self.wall_s,
         )

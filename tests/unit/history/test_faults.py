@@ -17,7 +17,7 @@ from handy_qwen.core.events import Failed, Recovered
 from handy_qwen.core.types import Delivery, EntryState
 from handy_qwen.history import disk, wav
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.history.store import MIGRATIONS, Store, error_code, migrate
 from tests.unit.history.conftest import Books, held
 
@@ -45,7 +45,7 @@ def start(tmp_path):
 
     def start(folder=tmp_path / "history", *, is_ready=False):
         posted = Posted()
-        history = DiskHistory(posted.append, folder, Rules)
+        history = DiskHistory(posted.append, folder, RetentionRules)
         history.start()
         started.append(history)
         if is_ready:
@@ -100,7 +100,7 @@ def test_a_whole_take_by_the_port(start, tmp_path):
     history.close(10.0)
     history.close(10.0)
     (row,) = rows(tmp_path / "history")
-    assert (row.state, row.text, row.whereabouts) == (EntryState.DONE, "a text", Delivery.PASTED)
+    assert (row.state, row.text, row.delivery) == (EntryState.DONE, "a text", Delivery.PASTED)
     assert samples(tmp_path / "history" / "takes" / row.file).tobytes() == np.tile(BLOCK, 20).tobytes()
     assert not history.thread.has_died()
 
@@ -113,7 +113,7 @@ def test_each_delivery_has_its_word(start, tmp_path, how):
     history.delivered(1, how)
     history.close(10.0)
     (row,) = rows(tmp_path / "history")
-    assert row.whereabouts.name == how.name
+    assert row.delivery.name == how.name
 
 
 def test_in_private_nothing_is_written(start, tmp_path):
@@ -220,7 +220,7 @@ def test_a_locked_database_is_waited_for_without_losing_a_take(books):
         assert len(books.files()) == 1  # the sound does not wait for the rows
     books.later(2)
     row = books.row
-    assert (row.text, row.whereabouts) == ("a text", Delivery.TYPED)
+    assert (row.text, row.delivery) == ("a text", Delivery.TYPED)
     assert not books.live
 
 

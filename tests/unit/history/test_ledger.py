@@ -9,7 +9,7 @@ from handy_qwen.core.events import Failed, Replayed
 from handy_qwen.core.types import Delivery, EntryState, Keep
 from handy_qwen.history import wav
 from handy_qwen.history.ledger import LiveTake
-from handy_qwen.history.retention import CANCELLED_S, Rules
+from handy_qwen.history.retention import CANCELLED_S, RetentionRules
 from handy_qwen.history.store import Row
 from handy_qwen.history.wav import Stage
 
@@ -30,9 +30,9 @@ def test_a_take_has_a_row_and_its_sound_from_the_first_block(books):
 
 def test_a_take_that_goes_well_is_all_there(books):
     books.dictate(1)
-    assert books.row.whereabouts is Delivery.NOWHERE
+    assert books.row.delivery is Delivery.NOWHERE
     books.went(1, Delivery.BEGUN)
-    assert books.row.whereabouts is Delivery.BEGUN
+    assert books.row.delivery is Delivery.BEGUN
     books.went(1, Delivery.TYPED)
     row = books.row
     assert (row.state, row.text, row.language, row.application) == (
@@ -41,7 +41,7 @@ def test_a_take_that_goes_well_is_all_there(books):
         "English",
         "xterm",
     )
-    assert (row.duration_s, row.whereabouts) == (2.0, Delivery.TYPED)
+    assert (row.duration_s, row.delivery) == (2.0, Delivery.TYPED)
     assert row.size_bytes == (books.places.takes / row.file).stat().st_size
     assert wav.look(books.places.takes / row.file).stage is Stage.SETTLED
     assert not books.live
@@ -104,7 +104,7 @@ def test_a_failure_without_sound_leaves_nothing(books):
     ("keep", "rows", "files"), [(Keep.AUDIO_AND_TEXT, 1, 1), (Keep.TEXT, 1, 0), (Keep.NOTHING, 0, 0)]
 )
 def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
-    books.rules = Rules(keep=keep)
+    books.rules = RetentionRules(keep=keep)
     books.dictate(1)
     books.later(5000)
     assert (len(books.rows()), len(books.files())) == (1, 1)  # it was not delivered yet
@@ -117,7 +117,7 @@ def test_what_is_kept_is_what_the_user_wants(books, keep, rows, files):
 def test_the_sound_of_a_text_in_which_words_may_be_missing_stays_for_a_day_if_the_text_is_kept(
     books, keep, rows, files
 ):
-    books.rules = Rules(keep=keep)
+    books.rules = RetentionRules(keep=keep)
     books.record(1)
     books.complete(1)
     books.later(3 * 86_400)  # the model could not be loaded for some days
@@ -133,14 +133,14 @@ def test_the_sound_of_a_text_in_which_words_may_be_missing_stays_for_a_day_if_th
 
 def test_to_keep_nothing_from_now_on_does_not_delete_the_past(books):
     books.deliver(1)
-    books.rules = Rules(keep=Keep.NOTHING)
+    books.rules = RetentionRules(keep=Keep.NOTHING)
     books.tidy_soon()
     books.later(0)
     assert books.row.text == "a text"
 
 
 def test_limits_are_kept_after_each_take(books):
-    books.rules = Rules(most_entries=3)
+    books.rules = RetentionRules(most_entries=3)
     for take in range(1, 8):
         books.deliver(take, text=f"text {take}")
         books.later(0)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.core.types import Delivery, EntryState, Keep
-from handy_qwen.history.retention import CANCELLED_S, FAILED_S, Going, Rules, plan
+from handy_qwen.history.retention import CANCELLED_S, FAILED_S, Removal, RetentionRules, plan
 from handy_qwen.history.store import Row
 
 NOW_S = 1_800_000_000.0
@@ -23,25 +23,25 @@ DONE = Row(
     1.0,
     64_000,
     "text",
-    whereabouts=Delivery.TYPED,
+    delivery=Delivery.TYPED,
 )
 
 
 def going(row, rules=None, now_s=NOW_S):
-    return next((how for _, how in plan([row], rules or Rules(), now_s)), None)
+    return next((how for _, how in plan([row], rules or RetentionRules(), now_s)), None)
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({}, None),
-        ({"created_ms": NOW_MS - 91 * DAY_MS}, Going.ENTRY),
+        ({"created_ms": NOW_MS - 91 * DAY_MS}, Removal.ENTRY),
         ({"created_ms": NOW_MS - 91 * DAY_MS, "is_starred": True}, None),
         ({"created_ms": NOW_MS + 400 * DAY_MS}, None),  # the clock was set back since
-        ({"keep": Keep.TEXT}, Going.AUDIO),
-        ({"keep": Keep.TEXT, "whereabouts": Delivery.HELD}, None),
-        ({"keep": Keep.TEXT, "text": ""}, Going.ENTRY),
-        ({"keep": Keep.NOTHING}, Going.ENTRY),
+        ({"keep": Keep.TEXT}, Removal.AUDIO),
+        ({"keep": Keep.TEXT, "delivery": Delivery.HELD}, None),
+        ({"keep": Keep.TEXT, "text": ""}, Removal.ENTRY),
+        ({"keep": Keep.NOTHING}, Removal.ENTRY),
         ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - 1000}, None),
         (  # words may be in the sound alone, however late it was transcribed
             {
@@ -52,22 +52,25 @@ def going(row, rules=None, now_s=NOW_S):
             },
             None,
         ),
-        ({"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - int(FAILED_S * 1001)}, Going.AUDIO),
-        ({"keep": Keep.NOTHING, "is_truncated": True, "settled_ms": NOW_MS - 1000}, Going.ENTRY),
-        ({"keep": Keep.NOTHING, "whereabouts": Delivery.BEGUN}, None),
-        ({"keep": Keep.NOTHING, "whereabouts": Delivery.DROPPED}, Going.ENTRY),
+        (
+            {"keep": Keep.TEXT, "is_truncated": True, "settled_ms": NOW_MS - int(FAILED_S * 1001)},
+            Removal.AUDIO,
+        ),
+        ({"keep": Keep.NOTHING, "is_truncated": True, "settled_ms": NOW_MS - 1000}, Removal.ENTRY),
+        ({"keep": Keep.NOTHING, "delivery": Delivery.BEGUN}, None),
+        ({"keep": Keep.NOTHING, "delivery": Delivery.DROPPED}, Removal.ENTRY),
         ({"keep": Keep.NOTHING, "state": EntryState.WAITING, "text": ""}, None),
         ({"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - 1000}, None),
         (
             {"keep": Keep.NOTHING, "state": EntryState.FAILED, "settled_ms": NOW_MS - int(FAILED_S * 1001)},
-            Going.ENTRY,
+            Removal.ENTRY,
         ),
         ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS - 1000}, None),
-        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS - int(CANCELLED_S * 1001)}, Going.ENTRY),
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS - int(CANCELLED_S * 1001)}, Removal.ENTRY),
         ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS + 1000}, None),  # the clock was put right
-        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS + DAY_MS}, Going.ENTRY),  # it was all wrong
-        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS, "keep": Keep.NOTHING}, Going.ENTRY),
-        ({"state": EntryState.FAILED, "file": "", "text": ""}, Going.ENTRY),
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS + DAY_MS}, Removal.ENTRY),  # it was all wrong
+        ({"state": EntryState.CANCELLED, "settled_ms": NOW_MS, "keep": Keep.NOTHING}, Removal.ENTRY),
+        ({"state": EntryState.FAILED, "file": "", "text": ""}, Removal.ENTRY),
     ],
 )
 def test_one_entry(changes, expected):
@@ -81,7 +84,7 @@ ROWS = st.lists(
         created_ms=st.integers(NOW_MS - 200 * DAY_MS, NOW_MS),
         state=st.sampled_from(EntryState),
         keep=st.sampled_from(Keep),
-        whereabouts=st.sampled_from(Delivery),
+        delivery=st.sampled_from(Delivery),
         text=st.sampled_from(["", "text"]),
         file=st.sampled_from(["", NAME]),
         size_bytes=st.integers(0, 1000),
@@ -96,7 +99,7 @@ ROWS = st.lists(
 @given(
     rows=ROWS,
     rules=st.builds(
-        Rules,
+        RetentionRules,
         most_entries=st.integers(0, 5),
         longest_s=st.sampled_from([0.0, 86_400.0 * 100]),
         most_bytes=st.integers(0, 3000),
@@ -111,13 +114,13 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
         if row.entry.is_undelivered and row.id in planned:
             assert rules.longest_s
             assert NOW_S - row.created_ms / 1000 > rules.longest_s
-        if planned.get(row.id) is Going.AUDIO:
+        if planned.get(row.id) is Removal.AUDIO:
             assert row.file
             assert row.text
     counted = [
         row
         for row in rows
-        if planned.get(row.id) is not Going.ENTRY
+        if planned.get(row.id) is not Removal.ENTRY
         and not (
             row.is_starred
             or row.state in {EntryState.RECORDING, EntryState.WAITING}
@@ -127,7 +130,7 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
     assert not rules.most_entries or len(counted) <= rules.most_entries
     kept_bytes = sum(row.size_bytes for row in counted if row.file and row.id not in planned)
     assert not rules.most_bytes or kept_bytes <= rules.most_bytes
-    unlimited = Rules(most_entries=0, longest_s=0, most_bytes=0)
+    unlimited = RetentionRules(most_entries=0, longest_s=0, most_bytes=0)
     assert {row.id for row, _ in plan(rows, unlimited, NOW_S)} <= set(planned)
 
 
@@ -135,5 +138,5 @@ def test_limits_hold_and_spare_what_they_must(rows, rules):
 @given(count=st.integers(1, 40), limit=st.integers(1, 40))
 def test_the_newest_stay(count, limit):
     rows = [replace(DONE, id=count - at) for at in range(count)]
-    gone = [row.id for row, _ in plan(rows, Rules(most_entries=limit), NOW_S)]
+    gone = [row.id for row, _ in plan(rows, RetentionRules(most_entries=limit), NOW_S)]
     assert sorted(gone) == list(range(1, count - limit + 1))

@@ -19,6 +19,7 @@ from handy_qwen.history.store import (
     NewerError,
     Row,
     Store,
+    column_of,
     is_file_name,
     migrate,
     new_file_name,
@@ -37,13 +38,13 @@ FIRST = {
 def test_a_row_comes_back_as_it_was_written(store):
     number = store.add(FIRST)
     row = store.row(number)
-    assert (row.text, row.state, row.keep, row.whereabouts) == (
+    assert (row.text, row.state, row.keep, row.delivery) == (
         "Grüße aus Köln",
         EntryState.DONE,
         Keep.TEXT,
         Delivery.NOWHERE,
     )
-    assert store.change(number, {"whereabouts": Delivery.TYPED, "is_starred": 1}, is_durable=True)
+    assert store.change(number, {"delivery": Delivery.TYPED, "is_starred": 1}, is_durable=True)
     assert store.row(number).entry.is_starred
     assert not store.change(number + 1, {"text": ""})
 
@@ -122,7 +123,7 @@ ANYTHING = st.one_of(
 
 @settings(max_examples=100)
 @given(
-    column=st.sampled_from(sorted({one.name for one in fields(Row)} - {"id", "is_deleting"})),
+    column=st.sampled_from(sorted({column_of(one.name) for one in fields(Row)} - {"id", "is_deleting"})),
     value=ANYTHING,
 )
 def test_a_strange_row_is_read_without_harm(memory_folders, column, value):

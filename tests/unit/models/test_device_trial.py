@@ -12,7 +12,7 @@ import pytest
 
 from handy_qwen import paths
 from handy_qwen.audio.files import load
-from handy_qwen.engine.api import Part, Timings, Transcript
+from handy_qwen.engine.api import ModelPart, Timings, Transcript
 from handy_qwen.engine.qwen3 import sessions
 from handy_qwen.engine.qwen3.sessions import Device
 from handy_qwen.errors import CheckSpeechError, EngineError
@@ -24,7 +24,7 @@ from handy_qwen.paths import asset
 
 pytestmark = pytest.mark.usefixtures("app_home")
 STAND_IN = Device("AzureExecutionProvider", "A stand-in")
-BOTH = frozenset(Part)
+BOTH = frozenset(ModelPart)
 
 
 class FakeModel:
@@ -39,7 +39,7 @@ class FakeModel:
     def measure(self, _samples, _tokens):
         if self.failure and self.parts:
             self.place.on_failure(EngineError(self.failure))
-        encoder, prefill = (1 / self.gains.get(part, 1) if part in self.parts else 1.0 for part in Part)
+        encoder, prefill = (1 / self.gains.get(part, 1) if part in self.parts else 1.0 for part in ModelPart)
         return Timings(encoder_s=encoder, prefill_s=prefill)
 
     def transcribe(self, _samples):
@@ -80,10 +80,10 @@ def fake(monkeypatch):
 @pytest.mark.parametrize(
     ("gains", "parts"),
     [
-        ({Part.ENCODER: 3, Part.PREFILL: 2}, BOTH),
-        ({Part.ENCODER: 3, Part.PREFILL: 0.5}, {Part.ENCODER}),
-        ({Part.ENCODER: 1.1, Part.PREFILL: 4}, {Part.PREFILL}),
-        ({Part.ENCODER: 1.1, Part.PREFILL: 1.2}, set()),
+        ({ModelPart.ENCODER: 3, ModelPart.PREFILL: 2}, BOTH),
+        ({ModelPart.ENCODER: 3, ModelPart.PREFILL: 0.5}, {ModelPart.ENCODER}),
+        ({ModelPart.ENCODER: 1.1, ModelPart.PREFILL: 4}, {ModelPart.PREFILL}),
+        ({ModelPart.ENCODER: 1.1, ModelPart.PREFILL: 1.2}, set()),
     ],
 )
 def test_only_parts_that_are_clearly_quicker_are_placed(fake, demo, gains, parts):
@@ -95,7 +95,7 @@ def test_only_parts_that_are_clearly_quicker_are_placed(fake, demo, gains, parts
 
 
 def test_what_is_gained_is_said(fake, demo):
-    fake({Part.ENCODER: 3, Part.PREFILL: 2})
+    fake({ModelPart.ENCODER: 3, ModelPart.PREFILL: 2})
     assert try_devices(demo, 1).why == (
         "A stand-in is used: the encoder is 3.0 times as fast and reading the audio is 2.0 times as fast"
         " as on the processor."
@@ -103,13 +103,13 @@ def test_what_is_gained_is_said(fake, demo):
 
 
 def test_a_device_that_writes_other_words_is_not_used(fake, demo):
-    fake({Part.ENCODER: 9}, words="Other words.")
+    fake({ModelPart.ENCODER: 9}, words="Other words.")
     choice = try_devices(demo, 1)
     assert (choice.parts, choice.why) == (set(), "A stand-in writes other words than the processor.")
 
 
 def test_where_nothing_is_written_nothing_is_compared(fake, demo, monkeypatch):
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     monkeypatch.setattr(FakeModel, "languages", ("Klingon",))
     choice = try_devices(demo, 1)
     assert (choice.parts, choice.provider) == (set(), "")
@@ -117,7 +117,7 @@ def test_where_nothing_is_written_nothing_is_compared(fake, demo, monkeypatch):
 
 
 def test_a_device_that_fails_is_not_used_and_said(fake, demo):
-    fake({Part.ENCODER: 9}, failure="Its driver is too old.")
+    fake({ModelPart.ENCODER: 9}, failure="Its driver is too old.")
     assert try_devices(demo, 1) == choice_of(demo)
     assert (choice_of(demo).parts, choice_of(demo).why) == (set(), "Its driver is too old.")
 
@@ -126,7 +126,7 @@ def test_without_check_speech_no_device_is_used(fake, demo, monkeypatch, tmp_pat
     def missing():
         raise CheckSpeechError(tmp_path, "is missing")
 
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     monkeypatch.setattr(tuning, "load_check_speech", missing)
     choice = try_devices(demo, 1)
     assert not choice.parts
@@ -160,7 +160,7 @@ def test_a_trial_that_is_interrupted_is_made_another_time(fake, demo, monkeypatc
 
 
 def test_a_device_that_ended_the_program_is_not_tried_again(fake, demo, monkeypatch):
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     monkeypatch.setattr(tuning._Trial, "choice", lambda _: choice_of(demo))
     crashed = Choice("", frozenset(), "The program crashed while the device was tried.")
     assert try_devices(demo, 1) == crashed
@@ -171,7 +171,7 @@ def test_a_device_that_ends_the_program_is_not_used_again_until_a_driver_changes
     fake, demo, monkeypatch, where
 ):
     """In a process of its own, which ends while the model is opened, or in the middle of a take."""
-    fake({Part.ENCODER: 9, Part.PREFILL: 9})
+    fake({ModelPart.ENCODER: 9, ModelPart.PREFILL: 9})
     chosen = try_devices(demo, 1)
     code = f"""
 import os, numpy, handy_qwen.models.installed as installed
@@ -196,7 +196,7 @@ model.measure(numpy.ones(16000, numpy.float32), 2)
 
 def test_a_device_in_use_has_ended_nobody(fake, demo):
     """Neither for this process nor, meanwhile, for another, which goes without a mark."""
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     choice, place = try_devices(demo, 1), placement_of(demo)
     with place.in_use():
         assert choice_of(demo) == choice
@@ -209,7 +209,7 @@ def test_a_device_in_use_has_ended_nobody(fake, demo):
 
 
 def test_a_crash_of_another_program_is_not_written_over(fake, demo):
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     try_devices(demo, 1)
     place = placement_of(demo)
     (paths.data_dir() / "device-in-use").write_text(str(demo), encoding="utf-8")
@@ -221,7 +221,7 @@ def test_a_crash_of_another_program_is_not_written_over(fake, demo):
 @pytest.mark.parametrize("call", ["open", "write"])
 def test_a_full_disk_costs_no_text(fake, demo, monkeypatch, call):
     """The device does its work; only a crash would not be noticed."""
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     choice, place, done = try_devices(demo, 1), placement_of(demo), []
 
     def full(*_):
@@ -239,7 +239,7 @@ def test_a_full_disk_costs_no_text(fake, demo, monkeypatch, call):
 
 
 def test_a_use_that_ends_while_it_is_looked_at_was_no_crash(fake, demo, monkeypatch):
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     choice, place, real = try_devices(demo, 1), placement_of(demo), os.fstat
     use = place.in_use()
     use.__enter__()
@@ -258,7 +258,7 @@ def test_a_use_that_ends_while_it_is_looked_at_was_no_crash(fake, demo, monkeypa
 
 def test_a_program_that_is_quit_in_the_middle_has_not_crashed(fake, demo):
     """The thread is left behind in native code, and the process ended: also to start anew."""
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     choice = try_devices(demo, 1)
     code = f"""
 import os, threading
@@ -286,7 +286,7 @@ os._exit(3)
 
 @pytest.mark.parametrize("wrong", [{"parts": ["all"]}, {"parts": 3}, {"why": None, "parts": None}])
 def test_a_file_that_was_changed_means_another_trial(fake, demo, wrong):
-    fake({Part.ENCODER: 9})
+    fake({ModelPart.ENCODER: 9})
     try_devices(demo, 1)
     (path,) = paths.data_dir().glob("machine.json")
     text = json.loads(path.read_text(encoding="utf-8"))
@@ -335,5 +335,5 @@ def test_a_device_is_used_only_where_it_may_be(demo, monkeypatch):
 
 
 def test_a_choice_is_what_was_remembered(fake, demo):
-    fake({Part.ENCODER: 2})
+    fake({ModelPart.ENCODER: 2})
     assert dataclasses.astuple(try_devices(demo, 1)) == dataclasses.astuple(choice_of(demo))

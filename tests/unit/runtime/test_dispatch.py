@@ -44,7 +44,7 @@ from handy_qwen.core.types import (
 from handy_qwen.core.view import View
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason, InsertError, InsertReason
 from handy_qwen.history.disk import DiskHistory
-from handy_qwen.history.retention import Rules
+from handy_qwen.history.retention import RetentionRules
 from handy_qwen.message import Message
 from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.system.insert.backend import Backend
@@ -269,7 +269,7 @@ def test_no_effect_keeps_the_dictation_thread_waiting_whatever_hangs(gate, tmp_p
         hangs.block("live mode")
         return LiveMode.OFF
 
-    history = DiskHistory(events.put, tmp_path, Rules)
+    history = DiskHistory(events.put, tmp_path, RetentionRules)
     history._ledger.open = partial(hangs.block, "open")
     history.start()
     recorder = MicrophoneRecorder(events.put, hangs, spawn=spawn)
@@ -368,7 +368,7 @@ def test_a_capture_is_ended_by_who_began_it_and_by_the_next_one():
     more, _ = captured(ports)
     end()
     assert more == []
-    assert ports.hotkeys.captor is not None, "that is another's"
+    assert ports.hotkeys.on_captured is not None, "that is another's"
 
 
 def test_a_desktop_that_shows_no_keys_says_so():

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from handy_qwen.system import priority
-from handy_qwen.system.priority import Haste, in_background
+from handy_qwen.system.priority import PerformanceBoost, in_background
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nice of a thread is Linux's")
 
@@ -59,9 +59,9 @@ def test_haste_on_macos_begins_and_ends_one_activity(monkeypatch):
     monkeypatch.setattr(priority.sys, "platform", "darwin")
     monkeypatch.setitem(sys.modules, "AppKit", appkit)
     monkeypatch.setattr(priority.ctypes, "CDLL", lambda _name: library)
-    haste = Haste()
+    boost = PerformanceBoost()
     for is_waiting in (True, True, False, False):
-        haste(is_waiting)
+        boost(is_waiting)
     assert calls == [0x19, 0x00EFFFFF, "token"]
 
 
@@ -82,9 +82,9 @@ def test_haste_on_windows_ends_the_throttling_and_leaves_it_to_the_system_again(
     kernel = Kernel(1)
     monkeypatch.setattr(priority.sys, "platform", "win32")
     monkeypatch.setattr(ctypes, "WinDLL", lambda *_a, **_k: kernel, raising=False)
-    haste = Haste()
-    haste(True)
-    haste(False)
+    boost = PerformanceBoost()
+    boost(True)
+    boost(False)
     assert kernel.told == [(7, 4, [1, 1, 0], 12), (7, 4, [1, 0, 0], 12)]
 
 
@@ -94,9 +94,9 @@ def test_a_windows_that_knows_no_throttling_is_no_error(monkeypatch):
     monkeypatch.setattr(ctypes, "WinDLL", lambda *_a, **_k: kernel, raising=False)
     monkeypatch.setattr(ctypes, "get_last_error", lambda: 87, raising=False)
     monkeypatch.setattr(ctypes, "WinError", lambda _code: OSError("87"), raising=False)
-    haste = Haste()
-    haste(True)
-    haste(False)
+    boost = PerformanceBoost()
+    boost(True)
+    boost(False)
     assert len(kernel.told) == 1, "it is not asked again and again"
 
 
@@ -109,5 +109,5 @@ def test_windows_accepts_both():
 @linux
 def test_haste_on_linux_changes_nothing():
     usual = nice_of_this_thread()
-    Haste()(True)
+    PerformanceBoost()(True)
     assert nice_of_this_thread() == usual

@@ -22,9 +22,9 @@ from handy_qwen.core.view import (
     Phase,
     Remedy,
 )
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyCommands, VocabularyPage
+from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.errors import HotkeyError, HotkeyReason
-from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.settings import Settings, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -81,26 +81,28 @@ REFUSED = HotkeyError(
     "A alone would stop you typing A.", HotkeyReason.INVALID, "Try Ctrl+Alt+A.", "Ctrl+Alt+A"
 )
 BROKEN = SettingsView(
-    Path("settings.toml"), error=Problem("a quotation mark is missing", 12, name="language")
+    Path("settings.toml"), error=SettingsProblem("a quotation mark is missing", 12, name="language")
 )
 MISREAD = SettingsView(
     Path("settings.toml"),
     problems=(
-        Problem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
-        Problem("hold_sec is not a setting; did you mean hold_s?", 9, place=("hold_sec",), meant="hold_s"),
+        SettingsProblem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
+        SettingsProblem(
+            "hold_sec is not a setting; did you mean hold_s?", 9, place=("hold_sec",), meant="hold_s"
+        ),
     ),
 )
 VOCABULARY = VocabularyPage(
     words=("Qwen", "Ada Lovelace", "onnxruntime", "Kürşat", "HAProxy", "Łódź", "Zugspitze"),
     fit=Fit(196, 200, frozenset({"Zugspitze"})),
     rows=(
-        Row(Replacement("new line", "\n"), Replacement("new line", "\n")),
-        Row(
+        ReplacementRow(Replacement("new line", "\n"), Replacement("new line", "\n")),
+        ReplacementRow(
             Replacement("my address", "Ada Lovelace\n12 St James's Square\nLondon", is_alone=True),
             Replacement("my address", ""),
         ),
-        Row(Replacement("um", ""), Replacement("um", "")),
-        Row(
+        ReplacementRow(Replacement("um", ""), Replacement("um", "")),
+        ReplacementRow(
             Replacement("([a-z", "x", is_regex=True), None, "Not a valid pattern: unterminated character set."
         ),
     ),

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Hotkey, Method, Mode, Overlay, Part, Profile, Submit, WhileRecording
+from handy_qwen.core.types import BackupPart, Hotkey, Method, Mode, Overlay, Profile, Submit, WhileRecording
 from handy_qwen.errors import HandyError, SettingsError
 from handy_qwen.settings import Settings, read_configuration
 from handy_qwen.system.hotkeys.chord import parse_chord
@@ -52,7 +52,7 @@ def file(tmp_path):
     return tmp_path / "backup.toml"
 
 
-def taken_over(path, now=None, parts=tuple(Part)):
+def taken_over(path, now=None, parts=tuple(BackupPart)):
     """The settings that a backup makes of ``now``, and what is told."""
     now = now or Settings()
     changes, told = read_backup(path, parse_chord).changes(now, parts)
@@ -60,7 +60,7 @@ def taken_over(path, now=None, parts=tuple(Part)):
 
 
 def test_all_of_it_is_taken_over_but_not_what_the_program_notes_for_itself(file):
-    write_backup(file, MINE, list(Part))
+    write_backup(file, MINE, list(BackupPart))
     new, told = taken_over(file)
     assert new == replace(MINE, recent_languages=(), set_up=False)
     assert told == "3 settings changed, 2 words added, 1 replacement added."
@@ -71,23 +71,23 @@ def test_all_of_it_is_taken_over_but_not_what_the_program_notes_for_itself(file)
 @given(changes=CHANGES)
 def test_any_settings_come_back(file, changes):
     mine = replace(Settings(), **changes)
-    write_backup(file, mine, {Part.SETTINGS})
+    write_backup(file, mine, {BackupPart.SETTINGS})
     new, _ = taken_over(file)
-    assert all(getattr(new, name) == getattr(mine, name) for name in names_of({Part.SETTINGS}))
+    assert all(getattr(new, name) == getattr(mine, name) for name in names_of({BackupPart.SETTINGS}))
 
 
 def test_only_the_parts_that_are_wanted_are_written_and_read(file):
-    write_backup(file, MINE, {Part.WORDS})
+    write_backup(file, MINE, {BackupPart.WORDS})
     assert "hotkeys" not in file.read_text(encoding="utf-8")
     assert taken_over(file)[0] == Settings(custom_words=MINE.custom_words)
-    write_backup(file, MINE, list(Part))
-    assert taken_over(file, parts={Part.REPLACEMENTS})[0] == Settings(replacements=MINE.replacements)
-    assert taken_over(file, parts={Part.APPS})[0] == Settings(apps=MINE.apps)
-    assert taken_over(file, parts={Part.SETTINGS})[0].apps == ()
+    write_backup(file, MINE, list(BackupPart))
+    assert taken_over(file, parts={BackupPart.REPLACEMENTS})[0] == Settings(replacements=MINE.replacements)
+    assert taken_over(file, parts={BackupPart.APPS})[0] == Settings(apps=MINE.apps)
+    assert taken_over(file, parts={BackupPart.SETTINGS})[0].apps == ()
 
 
 def test_words_are_added_and_none_is_lost(file):
-    write_backup(file, MINE, list(Part))
+    write_backup(file, MINE, list(BackupPart))
     now = Settings(custom_words=["Ada", "qwen"], replacements=[Replacement("btw", "between")])
     new, told = taken_over(file, now)
     assert new.custom_words == ("Ada", "qwen", "Kürşat")
@@ -161,14 +161,14 @@ def test_other_files_are_refused(tmp_path, name, text, message):
 
 def test_what_cannot_be_written_or_read_is_said(tmp_path):
     with pytest.raises(HandyError, match="could not be written"):
-        write_backup(tmp_path, MINE, list(Part))
+        write_backup(tmp_path, MINE, list(BackupPart))
     with pytest.raises(SettingsError, match="There is no file"):
         read_backup(tmp_path / "gone.toml", parse_chord)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such modes")
 def test_a_backup_is_for_its_owner_only_and_explains_itself(file):
-    write_backup(file, MINE, list(Part))
+    write_backup(file, MINE, list(BackupPart))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert not read_configuration(file).problems
     assert file.read_text(encoding="utf-8").startswith("# A backup of Handy Qwen.")

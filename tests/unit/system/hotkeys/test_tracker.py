@@ -160,8 +160,8 @@ def test_letting_go_ends_every_hotkey():
     keyboard = Keyboard(PLAIN_F9, RIGHT_CTRL)
     keyboard.play(F9, CTRL_R)
     assert keyboard.tracker.hotkeys_down == (2, 0)
-    assert keyboard.tracker.let_go(3.0) == [KeyUp(2, 3.0), KeyUp(0, 3.0)]
-    assert keyboard.tracker.let_go(4.0) == []
+    assert keyboard.tracker.release_all(3.0) == [KeyUp(2, 3.0), KeyUp(0, 3.0)]
+    assert keyboard.tracker.release_all(4.0) == []
 
 
 @given(st.lists(st.tuples(st.sampled_from(KEYS), st.booleans(), st.booleans()), max_size=60))
@@ -233,6 +233,6 @@ def test_a_modifier_that_was_missed_makes_the_chord_and_two_do_not():
     )
     tracker.press(CTRL_L, 0)
     assert tracker.press(D, 0) == [down(0)]
-    tracker.let_go(0)
+    tracker.release_all(0)
     really_down.add(CTRL_L)
     assert tracker.press(D, 0) == []

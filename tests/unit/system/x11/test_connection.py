@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("Xlib", reason="python-xlib is installed on Linux only")
 
 from handy_qwen.system.x11 import connection as module
-from handy_qwen.system.x11.connection import has_manager, server_grab, use_standstill
+from handy_qwen.system.x11.connection import has_manager, server_grab, use_pause
 
 
 class Server:
@@ -26,21 +26,21 @@ class Server:
         self.asked.append("flush")
 
 
-@pytest.mark.parametrize("is_still", [True, False])
-def test_the_server_is_grabbed_only_while_qt_stands_still(monkeypatch, is_still):
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_the_server_is_grabbed_only_while_qt_stands_still(monkeypatch, is_paused):
     server = Server()
 
     @contextmanager
-    def standstill():
+    def pause():
         server.asked.append("stop")
-        yield is_still
+        yield is_paused
         server.asked.append("go on")
 
-    monkeypatch.setattr(module, "_standstill", module._standstill)  # as before afterwards
-    use_standstill(standstill)
+    monkeypatch.setattr(module, "_pause", module._pause)  # as before afterwards
+    use_pause(pause)
     with server_grab(server):
         server.asked.append("keys")
-    if is_still:
+    if is_paused:
         assert server.asked == ["stop", "grab", "keys", "ungrab", "flush", "go on"]
     else:
         assert server.asked == ["stop", "keys", "go on"]

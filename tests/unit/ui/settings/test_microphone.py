@@ -11,8 +11,8 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen.core.models import Problem
 from handy_qwen.core.view import Doing, MicrophoneTest, Phase, Voice
-from handy_qwen.settings import Problem as FileProblem
 from handy_qwen.settings import Settings, SettingsView
+from handy_qwen.settings import SettingsProblem as FileProblem
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings import microphone
 from handy_qwen.ui.settings.window import SettingsWindow

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QCheckBox, QFileDialog, QLabel, QMessageBox
 from handy_qwen.core.commands import COMMAND_LANGUAGES
 from handy_qwen.core.models import ModelList, Problem
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.types import Method, Part
+from handy_qwen.core.types import BackupPart, Method
 from handy_qwen.core.upkeep import Check, HistoryUse, Severity, Upkeep
 from handy_qwen.core.view import Window
 from handy_qwen.core.vocabulary import Told
@@ -287,14 +287,14 @@ def test_the_support_archive_is_saved_where_the_user_says(window, asked, tmp_pat
 def test_a_backup_takes_the_parts_that_are_ticked(window, asked, monkeypatch):
     row = page(window, Page.GENERAL).backup
     monkeypatch.setattr(QFileDialog, "open", lambda _self: None)
-    row.parts[Part.WORDS].click()
+    row.parts[BackupPart.WORDS].click()
     asked.calls.clear()
     row.export_button.click()
     row.import_button.click()
     saving, opening = row.findChildren(QFileDialog)
     saving.fileSelected.emit("/mine/backup.toml")
     opening.fileSelected.emit("/mine/backup.toml")
-    chosen = [Part.SETTINGS, Part.APPS, Part.REPLACEMENTS]
+    chosen = [BackupPart.SETTINGS, BackupPart.APPS, BackupPart.REPLACEMENTS]
     file = Path("/mine/backup.toml")
     assert asked.calls == [("export_backup", file, chosen), ("import_backup", file, chosen)]
     for part in chosen:
@@ -319,4 +319,4 @@ def test_handys_settings_are_one_click_away_where_they_are(window, asked):
     window.show_upkeep(replace(UPKEEP, handy=Path("/handy.json")))
     asked.calls.clear()
     row.handy_button.click()
-    assert asked.calls == [("import_backup", Path("/handy.json"), list(Part))]
+    assert asked.calls == [("import_backup", Path("/handy.json"), list(BackupPart))]

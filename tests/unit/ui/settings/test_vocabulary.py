@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QFileDialog, QLineEdit, QPlainTextEdit, QWidget
 
 from handy_qwen.core.models import Told
 from handy_qwen.core.text import Replacement
-from handy_qwen.core.vocabulary import Fit, Row, Tried, VocabularyPage
-from handy_qwen.settings import Problem, Settings, SettingsView
+from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyPage
+from handy_qwen.settings import Settings, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import widgets
 from handy_qwen.ui.settings.rule_table import CASE, HEARD, PATTERN, WRITTEN
@@ -20,7 +20,7 @@ from tests.unit.ui.gallery import buttons, labels, letters, tools
 pytestmark = pytest.mark.qt_log_ignore("This plugin does not support")
 NAMES = ("Qwen", "Ada Lovelace", "Oslo")
 SOFAS, BREAK = Replacement("chairs", "sofas"), Replacement("new line", "\n")
-RULES = (Row(SOFAS, SOFAS), Row(BREAK, BREAK))
+RULES = (ReplacementRow(SOFAS, SOFAS), ReplacementRow(BREAK, BREAK))
 SHOWN = VocabularyPage(NAMES, Fit(12, 200), RULES)
 KEY, NONE = Qt.Key, Qt.KeyboardModifier.NoModifier
 CONTROL, ALT, SHIFT = (
@@ -73,7 +73,7 @@ def shown(view, column=0, role=Qt.ItemDataRole.DisplayRole):
 
 def test_a_tooltip_shows_what_was_entered_and_reads_it_as_no_markup(window, page):
     entered = Replacement("<b>x</b> & y", "<img src='a'>")
-    window.show_vocabulary(VocabularyPage(rows=(Row(entered, entered),)))
+    window.show_vocabulary(VocabularyPage(rows=(ReplacementRow(entered, entered),)))
     tips = [shown(page.rules.table, column, Qt.ItemDataRole.ToolTipRole)[0] for column in (0, 1)]
     found = []
     for tip in tips:
@@ -268,7 +268,7 @@ def test_what_is_being_typed_in_a_cell_stays_when_others_change(qtbot, window, p
     press(qtbot, window, KEY.Key_Return)
     write(qtbot, "benches")
     changed = Replacement("new line", "\n\n")
-    window.show_vocabulary(replace(SHOWN, rows=(RULES[0], Row(changed, changed))))
+    window.show_vocabulary(replace(SHOWN, rows=(RULES[0], ReplacementRow(changed, changed))))
     press(qtbot, window, KEY.Key_Return)
     assert asked.calls[-1] == ("set_replacement", RULES[0], Replacement("chairs", "benches"))
 
@@ -397,18 +397,20 @@ def test_space_says_whether_capitals_matter_and_whether_it_is_a_pattern(qtbot, w
 
 def test_line_breaks_and_nothing_are_visible(window, page):
     nothing = Replacement("um", "")
-    window.show_vocabulary(VocabularyPage(rows=(*RULES, Row(nothing, nothing))))
+    window.show_vocabulary(VocabularyPage(rows=(*RULES, ReplacementRow(nothing, nothing))))
     assert shown(page.rules.table, WRITTEN) == ["sofas", " ↵ ", "(nothing)"]
 
 
 def test_a_row_that_is_not_saved_is_marked_in_words_for_the_eye_and_for_the_ear(window, page):
-    bad = Row(Replacement("(", "x", is_regex=True), None, "Not a valid pattern: missing ).")
+    bad = ReplacementRow(Replacement("(", "x", is_regex=True), None, "Not a valid pattern: missing ).")
     window.show_vocabulary(VocabularyPage(rows=(*RULES, bad)))
     index = page.rules.table.model().index(2, HEARD)
     assert index.data() == "⚠ ("
     assert index.data(Qt.ItemDataRole.AccessibleTextRole) == "(, not saved: Not a valid pattern: missing )."
     assert "Row 3 isn't saved. Not a valid pattern: missing )." in labels(page)
-    window.show_vocabulary(VocabularyPage(rows=(Row(bad.entered, SOFAS, "Not a valid pattern: missing )."),)))
+    window.show_vocabulary(
+        VocabularyPage(rows=(ReplacementRow(bad.entered, SOFAS, "Not a valid pattern: missing )."),))
+    )
     assert "Until then, the previous one applies." in "\n".join(labels(page))
     window.show_vocabulary(SHOWN)
     assert "isn't saved" not in "\n".join(labels(page))
@@ -488,8 +490,10 @@ def test_it_looks_while_it_is_up_and_whenever_the_settings_change(window, asked)
 
 def test_what_the_file_has_wrong_is_told_where_it_is_mended(window, page):
     problems = (
-        Problem("an entry of custom_words must be text in quotes", 7, "it is left out", name="custom_words"),
-        Problem("an entry of replacements is not a valid regular expression", 9, name="replacements"),
+        SettingsProblem(
+            "an entry of custom_words must be text in quotes", 7, "it is left out", name="custom_words"
+        ),
+        SettingsProblem("an entry of replacements is not a valid regular expression", 9, name="replacements"),
     )
     window.show_settings(SettingsView(problems=problems))
     said = "\n".join(labels(page))
@@ -561,7 +565,7 @@ def accessible(widget):
 
 
 def test_a_screen_reader_finds_a_name_and_a_value_for_everything(window, page):
-    bad = Row(Replacement("(", "x", is_regex=True), None, "Not a valid pattern: missing ).")
+    bad = ReplacementRow(Replacement("(", "x", is_regex=True), None, "Not a valid pattern: missing ).")
     window.show_vocabulary(VocabularyPage(NAMES, Fit(199, 200, frozenset({"Oslo"})), (*RULES, bad)))
     name = QAccessible.Text.Name
     stops = [

@@ -16,7 +16,14 @@ from PySide6.QtWidgets import QApplication, QCheckBox, QComboBox, QDoubleSpinBox
 from handy_qwen.core.text import Replacement
 from handy_qwen.core.types import Keep, LiveMode, LockKey, Method, Mode, Overlay, Submit, WhileRecording
 from handy_qwen.core.view import Phase, Window
-from handy_qwen.settings import OPTIONS, Problem, Settings, SettingsStore, SettingsView, read_configuration
+from handy_qwen.settings import (
+    OPTIONS,
+    Settings,
+    SettingsProblem,
+    SettingsStore,
+    SettingsView,
+    read_configuration,
+)
 from handy_qwen.settings.forms import Amount, Own, Page
 from handy_qwen.ui.settings import window as window_module
 from handy_qwen.ui.settings.window import SettingsWindow
@@ -194,7 +201,7 @@ def test_what_the_file_has_wrong_is_said_at_its_row_and_can_be_reset(window, ask
 def test_what_the_file_has_wrong_in_a_list_is_said_and_shown_where_the_list_is(window):
     for name in ("custom_words", "replacements", "hotkeys", "microphones"):
         window.go(Page.GENERAL)
-        problem = Problem(f"{name} must be a list", 3, name=name)
+        problem = SettingsProblem(f"{name} must be a list", 3, name=name)
         window.show_settings(SettingsView(Path("settings.toml"), problems=(problem,)))
         window.trouble.show_it.click()
         assert window.chosen is OPTIONS[name].described.page, name
@@ -209,12 +216,12 @@ def test_a_broken_file_is_said_with_its_line_and_can_be_mended_or_opened(window,
         window.trouble.message.words
         == "Line 12 of settings.toml cannot be read: a quotation mark is missing."
     )
-    assert OPTIONS["language"].described.label in window.trouble.mend.text()
-    window.trouble.mend.click()
+    assert OPTIONS["language"].described.label in window.trouble.repair.text()
+    window.trouble.repair.click()
     window.trouble.open.click()
-    assert asked.calls == [("mend_settings",), ("open_settings_file",)]
-    window.show_settings(SettingsView(error=Problem("is not UTF-8 text")))
-    assert not window.trouble.mend.isVisible()
+    assert asked.calls == [("repair_settings",), ("open_settings_file",)]
+    window.show_settings(SettingsView(error=SettingsProblem("is not UTF-8 text")))
+    assert not window.trouble.repair.isVisible()
 
 
 def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked):
@@ -224,8 +231,8 @@ def test_a_key_that_is_no_setting_can_be_renamed_moved_or_removed(window, asked)
     card.correct.click()
     card.remove.click()
     place = ("hold_sec",)
-    assert asked.calls == [("put_right", place, {"is_meant": flag}) for flag in (True, False)]
-    misplaced = Problem("mode is inside [[hotkeys]]", 9, place=("hotkeys", 0, "mode"), meant="mode")
+    assert asked.calls == [("fix_key", place, {"is_meant": flag}) for flag in (True, False)]
+    misplaced = SettingsProblem("mode is inside [[hotkeys]]", 9, place=("hotkeys", 0, "mode"), meant="mode")
     window.show_settings(SettingsView(problems=(misplaced,)))
     assert card.correct.text() == "Move line 9 to its place"
     assert not card.show_it.isVisible()
