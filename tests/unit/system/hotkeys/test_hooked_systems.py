@@ -1,6 +1,7 @@
 """Windows and macOS with stand-ins for pynput and Quartz: what is reported, swallowed, and ignored."""
 
 import os
+import queue
 import sys
 import threading
 import time
@@ -1151,6 +1152,56 @@ def test_side_buttons_of_raw_input_are_those_of_the_hook_and_movements_are_nothi
     assert list(raw_input.keys_of(event)) == []
     event.data.mouse.buttons = 0x0040 | 0x0200
     assert list(raw_input.keys_of(event)) == [(VIRTUAL_KEYS["mouse4"], True), (VIRTUAL_KEYS["mouse5"], False)]
+
+
+class FakeUser32:
+    """The messages of a window of ours."""
+
+    def __init__(self):
+        self.messages = queue.SimpleQueue()
+        self.windows = []
+
+    def CreateWindowExW(self, *_):  # noqa: N802
+        self.windows.append(7)
+        return 7
+
+    def DestroyWindow(self, window):  # noqa: N802
+        self.windows.remove(window)
+
+    def RegisterRawInputDevices(self, _devices, count, _size):  # noqa: N802
+        return count
+
+    def GetMessageW(self, message, *_):  # noqa: N802
+        message._obj.message = self.messages.get()
+        return 1
+
+    def DispatchMessageW(self, _message):  # noqa: N802
+        pass
+
+    def PostMessageW(self, window, message, *_):  # noqa: N802
+        assert window == 7
+        self.messages.put(message)
+
+
+def test_an_ear_is_at_work_for_as_long_as_a_message_takes(monkeypatch):
+    user, begun, may_end = FakeUser32(), threading.Event(), threading.Event()
+    monkeypatch.setattr(raw_input, "_user32", lambda: user)
+
+    def on_woken():
+        begun.set()
+        assert may_end.wait(20)
+
+    ear = raw_input.RawInput(lambda *_: False, lambda: False, on_woken)
+    ear.start()
+    assert (ear.is_alive(), ear.thread.piece()) == (True, None)
+    ear.wake()
+    assert begun.wait(20)
+    assert ear.thread.piece() is not None
+    may_end.set()
+    wait_until(lambda: ear.thread.piece() is None, "the end of its work")
+    ear.stop()
+    ear.stop()
+    assert (ear.is_alive(), ear.thread.has_died(), user.windows) == (False, False, [])
 
 
 @pytest.mark.parametrize("can_be_made", [True, False])
