@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import cache
 
 import numpy as np
 import pytest
@@ -75,6 +76,12 @@ def layout(official, recordings, tmp_path_factory):
     return make
 
 
+@pytest.fixture(scope="module")
+def tokenizer(layout):
+    """Reads the tokenizer of a repository, which takes a second, once."""
+    return cache(lambda kind: load_tokenizer(layout(kind)))
+
+
 def write_large_config(official, folder):
     large = read_object(official / "Qwen3-ASR-1.7B" / "config.json")["thinker_config"]
     raw = read_object(official / "Qwen3-ASR-0.6B-hf" / "config.json")
@@ -88,7 +95,9 @@ def config_of(folder):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_official_layout_has_all_that_its_configuration_says(layout, kind):
+def test_every_official_layout_has_all_that_its_configuration_says(layout, tokenizer, kind, monkeypatch):
+    # Gigabytes of nothing are the same.
+    monkeypatch.setattr(Checkpoint, "is_same", lambda self, *names: len(set(map(self.shape, names))) == 1)
     folder = layout(kind)
     check_config(folder / "config.json", kind)
     config, weights = config_of(folder), Checkpoint(folder)
@@ -96,7 +105,7 @@ def test_every_official_layout_has_all_that_its_configuration_says(layout, kind)
     size = check_weights(weights, config, PRESETS[DEFAULT_PRESET])
     assert size == {"0.6b": 1_564_852_224, "1.7b": 4_076_104_960}[kind.removesuffix("-hf")]
     assert set(config.languages) == set(ALL_LANGUAGES)
-    load_tokenizer(folder).check_fits(config.text.vocab)
+    tokenizer(kind).check_fits(config.text.vocab)
 
 
 def test_both_repositories_of_a_size_describe_one_model(layout):
@@ -105,10 +114,10 @@ def test_both_repositories_of_a_size_describe_one_model(layout):
 
 
 @pytest.mark.parametrize("kind", ["0.6b", "0.6b-hf"])
-def test_official_tokenizers_give_the_ids_that_the_model_was_trained_with(layout, kind):
+def test_official_tokenizers_give_the_ids_that_the_model_was_trained_with(tokenizer, kind):
     """Vocabulary and merges, and everything in one tokenizer.json."""
-    tokenizer = load_tokenizer(layout(kind))
-    markers = dict(zip(MARKERS, map(tokenizer.marker, MARKERS), strict=True))
+    it = tokenizer(kind)
+    markers = dict(zip(MARKERS, map(it.marker, MARKERS), strict=True))
     assert markers == {
         "<|im_start|>": 151644,
         "<|im_end|>": 151645,
@@ -118,15 +127,15 @@ def test_official_tokenizers_give_the_ids_that_the_model_was_trained_with(layout
         "<|audio_end|>": 151670,
         "<asr_text>": 151704,
     }
-    assert tokenizer.encode("system\n") == [8948, 198]
-    assert tokenizer.encode("user\n") == [872, 198]
-    assert tokenizer.encode("assistant\n") == [77091, 198]
-    assert tokenizer.encode("language English") == [11528, 6364]
-    assert tokenizer.encode("language None") == [11528, 2240]
+    assert it.encode("system\n") == [8948, 198]
+    assert it.encode("user\n") == [872, 198]
+    assert it.encode("assistant\n") == [77091, 198]
+    assert it.encode("language English") == [11528, 6364]
+    assert it.encode("language None") == [11528, 2240]
     for text, count in ARTICLE_1.items():
-        ids = tokenizer.encode(text)
+        ids = it.encode(text)
         assert len(ids) == count, text
-        assert tokenizer.decode(ids) == text
+        assert it.decode(ids) == text
 
 
 def test_the_aligner_is_recognised_by_its_configuration_or_its_output_head(layout, tmp_path):

@@ -44,6 +44,19 @@ def between(first, second, *, seconds, color, snr_db):
     return np.concatenate([first, gap, second])
 
 
+class Remembering:
+    """The voice model, which judges a sound once."""
+
+    def __init__(self, session):
+        self._session, self._judged = session, {}
+
+    def run(self, outputs, feeds, options):
+        heard = b"".join(one.tobytes() for one in feeds.values())
+        if heard not in self._judged:
+            self._judged[heard] = self._session.run(outputs, feeds, options)
+        return self._judged[heard]
+
+
 @pytest.fixture(scope="module")
 def voice():
     return open_session(VOICE_MODEL, threads=1)
@@ -53,14 +66,14 @@ def voice():
 
 
 def noisy_minutes(seed):
-    """145 s of speech and noise; the loudest sound is in the first second, and always the same."""
+    """97 s of speech and noise; the loudest sound is in the first second, and always the same."""
     pieces = [sentence(name) for name in ("chairs", "meeting", "report")]
     rnd = np.random.default_rng(seed)
     parts = [np.sin(np.arange(RATE, dtype=np.float32) * np.float32(0.3)) * np.float32(0.9)]
-    while sum(map(len, parts)) < 145 * RATE:
+    while sum(map(len, parts)) < 97 * RATE:
         piece = pieces[rnd.integers(3)]
         parts += [piece, noise(float(rnd.uniform(0.5, 6.0)), "pink", seed) * np.float32(0.05)]
-    return np.concatenate(parts)[: 145 * RATE]
+    return np.concatenate(parts)[: 97 * RATE]
 
 
 def features_of(recognizer, samples, *, is_exact):
@@ -85,10 +98,11 @@ def test_the_features_of_a_window_do_not_depend_on_the_windows_before(name, is_e
     recognizer = request.getfixturevalue(name)
     monkeypatch.setattr("handy_qwen.engine.qwen3.segment.token_limit", lambda _samples: 1)
     one, other = noisy_minutes(1), noisy_minutes(2)
-    for shared in (5, 17):  # from this window on they are the same: and so are the features
+    whole = features_of(recognizer, one, is_exact=is_exact)
+    for shared in (3, 11):  # from this window on they are the same: and so are the features
         mixed = np.concatenate([one[:RATE], other[RATE : shared * WINDOW], one[shared * WINDOW :]])
-        whole, changed = (features_of(recognizer, clip, is_exact=is_exact) for clip in (one, mixed))
-        assert len(whole) == len(changed) == 19
+        changed = features_of(recognizer, mixed, is_exact=is_exact)
+        assert len(whole) == len(changed) == 13
         assert not np.array_equal(whole[shared - 1], changed[shared - 1])
         # The last samples before a window are in its first frames: the STFT reaches 200 samples to each side.
         later = slice(shared + 1, None)
@@ -98,24 +112,23 @@ def test_the_features_of_a_window_do_not_depend_on_the_windows_before(name, is_e
 # ---- noise between speech -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("trims", [True, False])
 @pytest.mark.parametrize("seconds", [1.0, 26.0])
 @pytest.mark.parametrize("snr_db", SNRS_DB)
 @pytest.mark.parametrize("color", COLORS)
-def test_noise_between_two_sentences_keeps_no_sample_of_either_from_the_model(
-    voice, color, snr_db, seconds, trims
-):
+def test_noise_between_two_sentences_keeps_no_sample_of_either_from_the_model(voice, color, snr_db, seconds):
     first, second = sentence("meeting"), sentence("report")
     samples = between(first, second, seconds=seconds, color=color, snr_db=snr_db)
-    segmenter = Segmenter(VoiceStream(voice), limit_samples=60 * RATE, trims_silence=trims)
-    closed = segmenter.feed(samples) + segmenter.finish()
-    read = np.zeros(len(samples), bool)
-    for one in closed:
-        assert not read[one.start : one.start + one.end].any()
-        read[one.start : one.start + one.end] = True
-    for begin, part in ((0, first), (len(samples) - len(second), second)):
-        loud = np.nonzero(np.abs(part) > 0.02 * np.abs(part).max())[0]
-        assert read[begin + loud[0] : begin + loud[-1]].all()
+    remembering = Remembering(voice)
+    for trims in (True, False):
+        segmenter = Segmenter(VoiceStream(remembering), limit_samples=60 * RATE, trims_silence=trims)
+        closed = segmenter.feed(samples) + segmenter.finish()
+        read = np.zeros(len(samples), bool)
+        for one in closed:
+            assert not read[one.start : one.start + one.end].any(), trims
+            read[one.start : one.start + one.end] = True
+        for begin, part in ((0, first), (len(samples) - len(second), second)):
+            loud = np.nonzero(np.abs(part) > 0.02 * np.abs(part).max())[0]
+            assert read[begin + loud[0] : begin + loud[-1]].all(), trims
 
 
 @pytest.mark.parametrize("snr_db", SNRS_DB)
