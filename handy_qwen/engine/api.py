@@ -277,8 +277,8 @@ class Model(Protocol):
         """Begin a transcription of samples that are still coming in.
 
         Args:
-            language: Name or ISO code; None or "" detects it. Of several, whichever is spoken; unknown ones are
-                ignored, unless all are.
+            language: Name or ISO code; None or "" detects it. Of several, whichever is spoken; unknown ones
+                are ignored, unless all are.
             context: Names and terms that may come up, of which as many as fit are read; or any text, which is
                 read as it is and truncated if it is too long.
             exact: Compute features over the whole clip, as the reference does, and read the silence at its
