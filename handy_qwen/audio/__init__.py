@@ -1,1 +1,1 @@
-"""Sound in: microphones and audio files. Sound out: the cues that a take begins and ends."""
+"""Audio input: microphones and audio files. Audio output: cues at the start and end of a take."""

@@ -1,7 +1,7 @@
-"""COM, as far as sound on Windows needs it, through ctypes: methods are called by their place in a table.
+"""The part of COM that audio on Windows needs, through ctypes: methods are called by their table index.
 
-A few interfaces with a handful of methods are less than a library that makes modules out of type libraries.
-What refuses raises OSError. Importable, and with an ``ole32`` of its own usable, on any system.
+A few interfaces with a handful of methods do not justify a library that generates modules from type
+libraries. Failed calls raise OSError. Importable on any system, and usable there with a fake ``ole32``.
 """
 
 from __future__ import annotations
@@ -13,43 +13,43 @@ from typing import Any
 from uuid import UUID
 
 CLSCTX_ALL = 23
-QUERY, RELEASE = 0, 2  # places in every table
+QUERY, RELEASE = 0, 2  # indexes in every table
 _MULTITHREADED = 0  # COINIT_MULTITHREADED
 _UNKNOWN = "{00000000-0000-0000-C000-000000000046}"
 _NO_INTERFACE = -0x7FFFBFFE  # E_NOINTERFACE
 FUNCTION: Any = getattr(ctypes, "WINFUNCTYPE", ctypes.CFUNCTYPE)
-"""Makes types of functions that keep to Windows' way of calling; elsewhere, to that of the system."""
+"""Creates function types with Windows' calling convention; elsewhere, with the system's."""
 
 
 def join_apartment() -> None:
-    """Let this thread share COM objects with all others that do. Once more does no harm."""
+    """Let this thread share COM objects with all others that do. May be called again."""
     _ole32().CoInitializeEx(None, _MULTITHREADED)
 
 
 def guid(text: str) -> Any:  # noqa: ANN401  of ctypes
-    """A GUID, written in braces, as COM takes it."""
+    """A GUID, written in braces, in COM's format."""
     return (ctypes.c_byte * 16).from_buffer_copy(UUID(text).bytes_le)
 
 
 def call(pointer: Any, place: int, *arguments: Any) -> None:  # noqa: ANN401
-    """Call the method at ``place`` of the table that ``pointer`` leads to. Raises OSError."""
+    """Call the method at index ``place`` in the table of ``pointer``. Raises OSError."""
     by_type = {int: ctypes.c_int, float: ctypes.c_float, str: ctypes.c_wchar_p}
     kinds = [by_type.get(type(one), ctypes.c_void_p) for one in arguments]
     _require(_method(pointer, place, *kinds)(pointer, *arguments))
 
 
 class Objects(ExitStack):
-    """The objects that a piece of work uses; at its end they are released, the last first."""
+    """Objects used in a block; they are released at its end, the last one first."""
 
     def make(self, kind: str, interface: str) -> Any:  # noqa: ANN401
-        """A new object of the class ``kind``. Raises OSError."""
+        """Create an object of the class ``kind``. Raises OSError."""
         found = ctypes.c_void_p()
         made = _ole32().CoCreateInstance(guid(kind), None, CLSCTX_ALL, guid(interface), ctypes.byref(found))
         _require(made)
         return self._held(found)
 
     def get(self, pointer: Any, place: int, *arguments: Any) -> Any:  # noqa: ANN401
-        """The object that a method hands out by its last argument; ``arguments`` are the others."""
+        """The object that a method returns through its last argument; ``arguments`` are the others."""
         found = ctypes.c_void_p()
         call(pointer, place, *arguments, ctypes.byref(found))
         return self._held(found)
@@ -60,13 +60,13 @@ class Objects(ExitStack):
 
 
 class Own:
-    """An object of ours with the methods that COM is to call, after those that every object has.
+    """An object of ours whose methods COM calls, after those that every object has.
 
     Args:
         interface: Its interface.
-        methods: The interface's methods in the order of its table: functions made by a type of ``FUNCTION``.
+        methods: The interface's methods in table order: functions of a type made by ``FUNCTION``.
 
-    Nobody counts references: it must be kept while anybody may call it. COM calls on threads of its own.
+    It has no reference count: keep it while anybody may call it. COM calls on threads of its own.
     """
 
     def __init__(self, interface: str, *methods: Any) -> None:  # noqa: ANN401

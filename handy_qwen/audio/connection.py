@@ -1,9 +1,9 @@
-"""The recorder's one stream: how it is opened, watched, given up and closed.
+"""The recorder's one stream: how it is opened, watched, abandoned and closed.
 
 PortAudio does not report that a microphone is gone: the stream may end, its callbacks may stop, or they may
-go on with zeros. Opening and closing block for as long as the sound server hangs. So both run on throwaway
-threads, and their results come back to the microphone's thread. At most one opening is waited for; a device
-that takes too long to open is avoided until its opening has returned.
+continue with zeros. Opening and closing block for as long as the sound server hangs. So both run on throwaway
+threads, and their results come back to the microphone's thread. Only one opening is waited for; a device that
+takes too long to open is avoided until its opening has returned.
 
 Threads: the microphone's, except where noted.
 """
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STALLED_S = 1.0  # without a callback: the stream is dead
-FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to begin
-OPENING_S = 2.5  # and as long to open; then another device is used
+STALLED_S = 1.0  # without a callback, the stream is dead
+FIRST_BLOCK_S = 3.0  # Bluetooth headsets take up to two seconds to start
+OPENING_S = 2.5  # they take as long to open; after this another device is used
 
 Work = Callable[[float], None]
-"""Done on the microphone's thread, with the time in seconds."""
+"""Runs on the microphone's thread, with the time in seconds."""
 Join = Callable[[float], None]
 Spawn = Callable[[Callable[[], None], str], Join]
-"""Runs a job on a thread of its own, under a name; returns what waits for it, so many seconds at most."""
+"""Runs a job on a new named thread; returns a function that waits for it, at most so many seconds."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What there is to record with, and the handles of the headsets that are left to their music."""
+    """The microphones, and the handles of headsets to avoid because they play."""
 
     devices: Sequence[Device]
     spared: frozenset[str] = frozenset()
@@ -49,7 +49,7 @@ class Listed:
 
 @dataclass(slots=True, eq=False)
 class Opening:
-    """An attempt to open a stream. All is set once the devices have been listed."""
+    """An attempt to open a stream. Complete once the devices have been listed."""
 
     device: Device | None = None
     since_s: float = math.inf
@@ -57,18 +57,18 @@ class Opening:
 
 
 def spawn(job: Callable[[], None], name: str) -> Join:
-    """Run ``job`` on a thread that does not keep the program from ending."""
+    """Run ``job`` on a daemon thread."""
     thread = threading.Thread(target=job, name=name, daemon=True)
     thread.start()
     return thread.join
 
 
 class MicrophoneConnection:
-    """At most one open stream, and at most one opening that is waited for.
+    """At most one open stream, and at most one pending opening.
 
-    ``do`` has work done on the microphone's thread; any thread may call it. ``on_opened`` gets the
-    opening, its stream or None, and why it failed, and is to call ``accept``; ``on_listed`` the devices there
-    are, or why there is no list. ``spawn`` runs jobs that may hang.
+    ``do`` runs work on the microphone's thread; any thread may call it. ``on_opened`` gets the opening, its
+    stream or None, and why it failed, and must call ``accept``; ``on_listed`` gets the devices, or why there
+    is no list. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class MicrophoneConnection:
         return frozenset(opening.device.handle for opening in self._hanging if opening.device is not None)
 
     def open(self, wish: Wish, avoid: Collection[str] = ()) -> None:
-        """Begin to open what ``pick`` says, unless that is under way."""
+        """Start opening the device chosen by ``pick``, unless an opening is pending."""
         if self._opening is not None:
             return
         opening = self._opening = Opening()
@@ -109,7 +109,7 @@ class MicrophoneConnection:
     def _open(
         self, opening: Opening, wish: Wish, avoid: Collection[str], hanging: Collection[str]
     ) -> InputStream:
-        """Runs on a thread of its own."""
+        """Runs on its own thread."""
         devices = self._backend.devices()
         device = pick(devices, wish.names, avoid, spared(self._backend.playing, devices, wish))
         if device.handle in hanging:  # there is no other
@@ -120,11 +120,11 @@ class MicrophoneConnection:
         return self._backend.open(device)
 
     def _start_clock(self, opening: Opening, device: Device, now_s: float) -> None:
-        """From now on ``device`` has ``OPENING_S``."""
+        """Start the time limit ``OPENING_S`` for ``device``."""
         opening.device, opening.since_s = device, now_s
 
     def give_up_opening(self, now_s: float) -> Device | None:
-        """Wait no longer for an opening that takes too long. Returns its device, None if all is well."""
+        """Abandon an opening that takes too long. Returns its device, or None."""
         opening = self._opening
         if opening is None or now_s - opening.since_s <= OPENING_S:
             return None
@@ -133,12 +133,12 @@ class MicrophoneConnection:
         return opening.device
 
     def list(self, wish: Wish) -> None:
-        """Begin to list the devices. Not to be called while ``is_listing``."""
+        """Start listing the devices. Not to be called while ``is_listing``."""
         self.is_listing = True
         self._start("microphone-list", partial(self._list, wish), self._note_list)
 
     def _list(self, wish: Wish) -> Listed:
-        """Runs on a thread of its own."""
+        """Runs on its own thread."""
         devices = self._backend.devices()
         return Listed(devices, spared(self._backend.playing, devices, wish))
 
@@ -147,14 +147,14 @@ class MicrophoneConnection:
         self._on_listed(listed, error, now_s)
 
     def accept(self, opening: Opening, stream: InputStream | None, now_s: float) -> bool:
-        """Take the stream of an opening, also a late one if there is no other; return whether it counts."""
+        """Use the stream of an opening, also a late one if there is no other; return whether it is used."""
         if opening in self._hanging:
             self._hanging.remove(opening)
             if stream is None or self.stream is not None:
                 self._close(stream)
                 return False
             if self._opening is not None:
-                self._hanging.append(self._opening)  # it is no longer waited for
+                self._hanging.append(self._opening)  # no longer waited for
         self._opening = None
         self.drop()
         self.stream = stream
@@ -163,7 +163,7 @@ class MicrophoneConnection:
         return True
 
     def drop(self) -> None:
-        """Give the stream back, if there is one, without waiting for it."""
+        """Close the stream, if there is one, without waiting for that."""
         stream, self.stream = self.stream, None
         self._close(stream)
 
@@ -177,7 +177,7 @@ class MicrophoneConnection:
         work: Callable[[], T],
         done: Callable[[T | None, MicrophoneError | None, float], None],
     ) -> Join:
-        """Do ``work`` on a thread of its own, then ``done`` with its result or error on the microphone's."""
+        """Run ``work`` on its own thread, then ``done`` with its result or error on the microphone's."""
 
         def job() -> None:
             result, error = None, None
@@ -186,7 +186,7 @@ class MicrophoneConnection:
             except MicrophoneError as exc:
                 logger.info("%s: %s", name, exc.title)
                 error = exc
-            except Exception:  # the top of this thread
+            except Exception:  # top level of this thread
                 logger.exception("%s failed", name)
                 error = broken()
             self._do(partial(done, result, error))
@@ -194,19 +194,19 @@ class MicrophoneConnection:
         return self._spawn(job, name)
 
     def watch(self, now_s: float) -> None:
-        """Note whether samples have arrived since the last call."""
+        """Check whether samples have arrived since the last call."""
         if self.stream is not None and self.stream.buffer.written != self._written:
             self._written = self.stream.buffer.written
             self._progress_s = now_s
 
     def skip_pause(self, stop_s: float) -> None:
-        """The process was stopped for ``stop_s``; that does not count as silence."""
+        """The process was suspended for ``stop_s``; that does not count as silence."""
         self._progress_s += stop_s
         if self._opening is not None:
             self._opening.since_s += stop_s
 
     def silent_s(self, now_s: float) -> float:
-        """For how long nothing has arrived, as far as ``watch`` has seen."""
+        """For how long nothing has arrived, as seen by ``watch``."""
         return now_s - self._progress_s
 
     def is_lost(self, now_s: float) -> bool:
@@ -217,13 +217,13 @@ class MicrophoneConnection:
         return self.stream.is_finished or self.silent_s(now_s) > limit_s
 
     def wait_closed(self, timeout_s: float) -> None:
-        """Wait for the stream given back last."""
+        """Wait until the last stream is closed."""
         if self._closing is not None:
             self._closing(timeout_s)
 
 
 def broken() -> MicrophoneError:
-    """An unexpected error; the log has it."""
+    """An unexpected error; the log has the details."""
     return MicrophoneError(
         Message("The microphone failed. See the log for details."),
         MicrophoneReason.UNRESPONSIVE,

@@ -1,4 +1,4 @@
-"""From the channels of a microphone or a file to one channel at 16 kHz."""
+"""Converts the channels of a microphone or file to one channel at 16 kHz."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from handy_qwen.core.types import RATE_HZ, Samples
 STEP_S = 0.04
 FADE_S = 0.005
 MEMORY_S = 1.0
-DEAD_RATIO = 1e-4  # -40 dB: a channel that much weaker than the loudest carries crosstalk, not a voice
-CANCELLED_RATIO = 0.2  # the mean of n alike channels has the energy of one, of n strangers 1/n of it
+DEAD_RATIO = 1e-4  # -40 dB: a channel this much weaker than the loudest carries crosstalk, not a voice
+CANCELLED_RATIO = 0.2  # the mean of n equal channels has the energy of one, of n unrelated ones 1/n of it
 
 
 class Downmix:
-    """Turns blocks of frames into mono, remembering what the channels were like. Belongs to one thread.
+    """Mixes blocks of frames to mono, depending on earlier blocks. Belongs to one thread.
 
-    The mean of all channels has the least noise, and is what the model's own code takes, but two kinds of
-    recording spoil it: those with channels that carry nothing, where it costs level, and those in which one
-    channel has its polarity turned, where it leaves silence. Both are seen from energies, those of the last
-    second and of the moment; then the louder channels are used, or the loudest alone. A change is faded, so
-    that it makes no click.
+    The mean of all channels has the least noise, and is what the model's own code uses, but two kinds of
+    recording spoil it: in those with silent channels it loses level, in those with one channel of inverted
+    polarity it cancels out. Both are detected from the energies of the last second and of the current block;
+    then the louder channels are used, or the loudest alone. Changes are faded, to avoid clicks.
     """
 
     def __init__(self, rate_hz: int) -> None:
         self._step = max(1, round(STEP_S * rate_hz))
         self._fade = FADE_S * rate_hz  # in frames
         self._memory = MEMORY_S * rate_hz  # in frames
-        self._energies: Frames | None = None  # of the channels. Shape (channels,)
+        self._energies: Frames | None = None  # per channel. Shape (channels,)
         self._mean_energy = 0.0
-        self._weights: Frames | None = None  # the share of each channel. Shape (channels,)
+        self._weights: Frames | None = None  # per channel. Shape (channels,)
 
     def __call__(self, frames: Frames) -> Samples:
-        """Mix a block, shape (n, channels), as many in each, to shape (n,), float32, at the same rate."""
+        """Mix a block, shape (n, channels), with a constant number of channels, to shape (n,), float32."""
         if frames.shape[1] == 1 or not len(frames):
             return np.ascontiguousarray(frames[:, 0])
         steps = [self._mix(frames[at : at + self._step]) for at in range(0, len(frames), self._step)]
@@ -67,12 +66,12 @@ class Downmix:
 
 
 class Resampler:
-    """Brings one recording to 16 kHz, block by block, through libsoxr. Belongs to one thread.
+    """Resamples one recording to 16 kHz, block by block, through libsoxr. Belongs to one thread.
 
-    What comes out is what the whole recording resampled at once would give, bit for bit, however it was cut:
-    the filter's state is carried from block to block, and its delay is taken off the beginning. So some
-    sound, 41 ms at most (79 ms from 96 kHz up), stays inside until more comes or ``flush`` is called. The
-    quality is that of the model's own code (librosa's ``soxr_hq``). Audio at 16 kHz passes at once.
+    The result is bit for bit that of resampling the whole recording at once, however it was divided: the
+    filter's state is carried from block to block, and its delay is removed from the beginning. So up to 41 ms
+    of audio (79 ms from 96 kHz up) stay inside until more comes or ``flush`` is called. The quality is that
+    of the model's own code (librosa's ``soxr_hq``). Audio at 16 kHz passes unchanged.
     """
 
     def __init__(self, rate_in_hz: int) -> None:
@@ -83,11 +82,11 @@ class Resampler:
             )
 
     def feed(self, block: Samples) -> Samples:
-        """Take the next mono samples, shape (n,), float32, any n; return what is ready, a copy at 16 kHz."""
+        """Add mono samples, shape (n,), float32, any n; return what is ready, a copy at 16 kHz."""
         return block.copy() if self._stream is None else self._run(block)
 
     def flush(self) -> Samples:
-        """Return what is still inside; no more samples may follow. Shape (m,), float32, 16 kHz."""
+        """Return the rest; no more samples may follow. Shape (m,), float32, 16 kHz."""
         nothing = np.zeros(0, np.float32)
         return nothing if self._stream is None else self._run(nothing, is_last=True)
 

@@ -1,6 +1,6 @@
-"""What macOS knows and PortAudio does not tell: of Bluetooth headsets, and of devices that come and go.
+"""What PortAudio does not report on macOS: Bluetooth headsets, and devices being connected or removed.
 
-PortAudio's names are those of CoreAudio, so names are what both sides agree on.
+PortAudio uses CoreAudio's names, so devices are matched by name.
 
 Source: AudioHardware.h and AudioHardwareBase.h of the macOS SDK, for all constants.
 """
@@ -25,7 +25,7 @@ _NAME_BYTES = 512
 
 
 class _Address(ctypes.Structure):
-    """AudioObjectPropertyAddress: what is asked for, of input or output, of which channel."""
+    """AudioObjectPropertyAddress: a property, of input or output, of a channel."""
 
     _fields_ = (("selector", ctypes.c_uint32), ("scope", ctypes.c_uint32), ("element", ctypes.c_uint32))
 
@@ -40,7 +40,7 @@ class DeviceListener:
 
     def __init__(self) -> None:
         self._heard = ExitStack()
-        self._listener: Any = None  # kept when it is closed: CoreAudio may be about to call it
+        self._listener: Any = None  # kept after closing: CoreAudio may be about to call it
 
     def open(self, put: Put) -> None:
         """See ``HotplugBackend``."""
@@ -62,7 +62,7 @@ class DeviceListener:
             self._heard = heard.pop_all()
 
     def concerns_microphones(self, _told: str) -> bool:
-        """See ``HotplugBackend``. The list may have changed by speakers: it does not say."""
+        """See ``HotplugBackend``. Speakers may have changed the list: the event does not say."""
         return True
 
     def close(self) -> None:
@@ -76,9 +76,9 @@ def headsets() -> frozenset[str]:
 
 
 def playing_headsets() -> frozenset[str] | None:
-    """The names of the Bluetooth devices that play; None if CoreAudio cannot be asked.
+    """The names of the Bluetooth devices that play; None if CoreAudio cannot tell.
 
-    A headset is two devices of one name: its microphone, and what plays.
+    A headset is two devices with the same name: one for input, one for output.
     """
     if _libraries() is None:
         return None
@@ -127,7 +127,7 @@ def _address(selector: str, scope: str = "glob") -> _Address:
 
 
 def _size(device: int, selector: str, scope: str = "glob") -> int:
-    """How many bytes a property has; 0 if it is not there."""
+    """The size of a property in bytes; 0 if it does not exist."""
     libraries, size = _libraries(), ctypes.c_uint32(0)
     if libraries is None:
         return 0
@@ -139,7 +139,7 @@ def _size(device: int, selector: str, scope: str = "glob") -> int:
 
 
 def _read(device: int, selector: str, into: Any) -> bool:  # noqa: ANN401  any of ctypes' types
-    """Read a property; False: it is not there."""
+    """Read a property; False if it does not exist."""
     libraries, size, address = _libraries(), ctypes.c_uint32(ctypes.sizeof(into)), _address(selector)
     return libraries is not None and not libraries[0].AudioObjectGetPropertyData(
         device, ctypes.byref(address), 0, None, ctypes.byref(size), ctypes.byref(into)
@@ -152,7 +152,7 @@ def _number(device: int, selector: str) -> int:
 
 
 def _name(device: int) -> str:
-    """The name of a device; "" if it has none."""
+    """The name of a device, or ""."""
     libraries, text = _libraries(), ctypes.c_void_p()
     if libraries is None or not _read(device, "lnam", text) or not text.value:
         return ""

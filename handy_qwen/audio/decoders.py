@@ -1,17 +1,17 @@
-"""Sound files to blocks of samples: libsndfile for sound, FFmpeg through PyAV for M4A, MP4 and video.
+"""Decodes audio files to blocks: libsndfile for audio, FFmpeg through PyAV for M4A, MP4 and video.
 
-    parts_of       which recordings are in the file, and how long their samples really are
+    parts_of       the recordings in a file, and the true length of their samples
     open_decoder   libsndfile: WAV, FLAC, OGG, Opus, MP3, AIFF, CAF, AU, W64 ...
                    PyAV (the extra "video"): what libsndfile refuses
 
-Errors of both libraries end here. A file that cannot be opened is an AudioFileError; one that breaks off
-while it is read ends there, with ``is_truncated`` set. Nothing here resamples or mixes; see files.py.
+Errors of both libraries end here. A file that cannot be opened is an AudioFileError; one that is cut off
+ends there, with ``is_truncated`` set. Nothing here resamples or mixes; see files.py.
 
-libsndfile believes what a header says about the size of the samples. A recorder that was killed leaves a
-size of 0 or an old one, and one that writes into a pipe claims 2 or 4 GB. The samples are there all the same,
-so libsndfile is shown the size they really have, and not the chunks before them where those lead astray: some
-programs forget to pad one of odd size. Files joined by ``cat`` are read one after the other;
-libsndfile alone stops after the first, or refuses the whole.
+libsndfile trusts the header for the size of the samples. A recorder that was killed leaves a size of 0 or an
+old one, and one that writes into a pipe claims 2 or 4 GB. The samples are there nevertheless, so libsndfile
+is given their true size, without the chunks before them where those are misleading: some programs forget to
+pad a chunk of odd size. Files joined by ``cat`` are read one after the other; libsndfile alone stops after
+the first, or refuses the whole.
 
 Source: soundfile 0.14 with libsndfile 1.2.2, PyAV 18. Microsoft's RIFF, EBU Tech 3306 (RF64), Apple's AIFF
 and CAF, Sony's W64, Sun's AU; RFC 3533 section 6 (OGG pages); the Xing header, as LAME writes it.
@@ -42,48 +42,48 @@ from handy_qwen.shell import how_to_get
 log = logging.getLogger(__name__)
 
 Block: TypeAlias = npt.NDArray[np.float32]
-"""Shape (n, channels), float32; in [-1, 1] but for files of float samples and the ripple of lossy codecs."""
+"""Shape (n, channels), float32; in [-1, 1] except for float files and the ripple of lossy codecs."""
 
-BLOCK_FRAMES = 4096  # a FLAC block: if one is damaged, no more than it is lost
+BLOCK_FRAMES = 4096  # a FLAC block: damage costs no more than one
 _UNRECOGNIZED, _UNSUPPORTED_ENCODING = 1, 4  # sndfile.h, SF_ERR_...
 _SOUND_MAGIC = (b"RIFF", b"RIFX", b"RF64", b"FORM", b"fLaC", b"OggS", b"caff", b".snd", b"riff")
 _RARE_MAGIC = (b"Speex   ", b"\x7fFLAC")  # in the first page of an OGG
-_WAV_CODEC = re.compile(rb"RIFF.{4}WAVEfmt .{4}(?!\x01\0|\x03\0|\xfe\xff)", re.DOTALL)  # no plain samples
-_VIDEO = re.compile(  # the beginnings of what only FFmpeg reads
+_WAV_CODEC = re.compile(rb"RIFF.{4}WAVEfmt .{4}(?!\x01\0|\x03\0|\xfe\xff)", re.DOTALL)  # not plain samples
+_VIDEO = re.compile(  # how files begin that only FFmpeg reads
     rb".{4}(ftyp|moov|mdat)|\x1aE\xdf\xa3|.{8}AVI |0&\xb2u|FLV|\xff[\xf1\xf9]|#!AMR", re.DOTALL
 )
-_LEAST_BYTES = 16  # of a sound file
+_LEAST_BYTES = 16  # the smallest audio file
 _STDERR = 2
 _silencing = threading.RLock()
-# Only files that hold their sound themselves: a playlist would have FFmpeg open other files, or the network.
+# Only self-contained files: with a playlist, FFmpeg would open other files, or the network.
 _VIDEO_FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,asf,flv,aac,ac3,eac3,amr,amrnb,amrwb,mpeg,mpegts,wav,w64,"
     "ogg,mp3,flac,aiff,caf,ape,wv,tta,dsf"
 )
-_MP3_TOLERANCE_S = 0.1  # its frames and the encoder's padding are not counted alike by everyone
-_VIDEO_TOLERANCE_S = 0.5  # containers round, and the sound may end before the picture
+_MP3_TOLERANCE_S = 0.1  # programs count its frames and the encoder's padding differently
+_VIDEO_TOLERANCE_S = 0.5  # containers round, and the audio may end before the picture
 
 
 class Decoder(Protocol):
-    """A file's sound at its own rate."""
+    """The audio of a file at its original rate."""
 
     rate_hz: int
     channels: int
-    announced_frames: int | None  # what the header says, None if it cannot be relied upon
-    has_free_scale: bool  # float samples, which may be of any size
-    is_truncated: bool  # known when ``blocks`` has ended
+    announced_frames: int | None  # from the header; None if that is unreliable
+    has_free_scale: bool  # float samples, which may exceed [-1, 1]
+    is_truncated: bool  # valid after ``blocks`` has ended
 
     def blocks(self) -> Iterator[Block]:
-        """The sound from its beginning; may be called again. Ends early if the file does."""
+        """The audio from its beginning; may be called again. Ends early if the file is cut off."""
 
     def close(self) -> None:
-        """Let go of the library's memory, not of the file. Safe to call twice."""
+        """Free the library's memory, but keep the file open. Safe to call twice."""
 
 
 def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
-    """Find out what kind of file it is; AudioFileError for one that cannot be read.
+    """Choose a decoder; AudioFileError if the file cannot be read.
 
-    ``stream`` must be seekable and stay open while the decoder is used; ``part`` of it is read, and called
+    ``stream`` must be seekable and stay open while the decoder is used; its ``part`` is read, and called
     ``name`` in errors.
     """
     try:
@@ -100,7 +100,7 @@ def open_decoder(stream: BinaryIO, part: Part, name: Path) -> Decoder:
 
 
 class _SoundFileDecoder:
-    """libsndfile. Raises soundfile.LibsndfileError if the file is not for it."""
+    """libsndfile. Raises soundfile.LibsndfileError if it does not support the file."""
 
     def __init__(self, stream: BinaryIO, part: Part) -> None:
         self._is_cut = part.is_cut
@@ -126,7 +126,7 @@ class _SoundFileDecoder:
         self._is_begun = True
         decoded = 0
         is_damaged = False
-        while not is_damaged and decoded != self.announced_frames:  # beyond them may be what is no sound
+        while not is_damaged and decoded != self.announced_frames:  # the data after them may not be audio
             wanted = BLOCK_FRAMES
             if self.announced_frames is not None and not self._is_mp3:
                 wanted = min(wanted, self.announced_frames - decoded)
@@ -148,9 +148,9 @@ class _SoundFileDecoder:
 
 
 class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is untyped
-    """A file that is read from one end to the other.
+    """A file without seeking.
 
-    WORKAROUND for soundfile 0.14: after each read it seeks to where it is, if it may. In an MP3 that
+    WORKAROUND for soundfile 0.14: after each read it seeks to the current position if it can. In an MP3 that
     garbles every block but the first, and in a FLAC of unknown length it loses the last one.
     """
 
@@ -160,14 +160,14 @@ class _Sequential(soundfile.SoundFile):  # type: ignore[misc]  # soundfile is un
 
 @contextmanager
 def _mpg123_silenced() -> Iterator[None]:
-    """Keep what mpg123 says about an MP3 off the terminal.
+    """Keep mpg123's messages about an MP3 off the terminal.
 
-    WORKAROUND for libsndfile 1.2.2: the copy of mpg123 in it writes warnings to the process's standard error,
-    and has no switch that can be reached. All that the process writes there while it works goes nowhere, so
-    that is done for MP3 alone.
+    WORKAROUND for libsndfile 1.2.2: its copy of mpg123 writes warnings to the process's standard error, and
+    its switch for that is not accessible. Everything the process writes there meanwhile is lost, so this is
+    done for MP3 only.
     """
     with _silencing, ExitStack() as later:
-        with suppress(OSError):  # too many open files; or there is no 2, which may be something else's
+        with suppress(OSError):  # too many open files; or descriptor 2 is closed or used for something else
             if sys.__stderr__ is not None:
                 kept = os.dup(_STDERR)
                 later.callback(os.close, kept)
@@ -179,7 +179,7 @@ def _mpg123_silenced() -> Iterator[None]:
 
 
 class _VideoDecoder:
-    """FFmpeg, for the first sound track. Raises _NotForFFmpegError if the file is not for it."""
+    """FFmpeg, for the first audio track. Raises _NotForFFmpegError if it does not support the file."""
 
     has_free_scale = False
 
@@ -201,7 +201,7 @@ class _VideoDecoder:
             raise AudioFileError(
                 name, Message("there is no sound in it"), Message("Choose a file that has a sound track.")
             )
-        self.rate_hz: int = first.sample_rate  # the header's is half of it for some AAC
+        self.rate_hz: int = first.sample_rate  # for some AAC the header's is half of it
         self.channels: int = first.layout.nb_channels
         length_s = self._length_s()
         self.announced_frames = None if length_s is None else round(length_s * self.rate_hz)
@@ -237,7 +237,7 @@ class _VideoDecoder:
             raise _NotForFFmpegError from exc
 
     def _length_s(self) -> float | None:
-        """The length of the track, or else, as in Matroska, that of the file."""
+        """The length of the track, or else that of the file, as in Matroska."""
         track = self._container.streams.audio[0]
         if track.duration:
             return float(track.duration * track.time_base)
@@ -245,17 +245,17 @@ class _VideoDecoder:
         return length / self._av.time_base if length else None
 
     def _frames(self) -> Iterator[Any]:
-        """The decoded frames of the first sound track; none if there is no such track."""
+        """The decoded frames of the first audio track, if there is one."""
         tracks = self._container.streams.audio
         return iter(self._container.decode(tracks[0]) if tracks else ())
 
 
 class _NotForFFmpegError(Exception):
-    """FFmpeg does not know the file either."""
+    """FFmpeg does not support the file either."""
 
 
 def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: bool) -> AudioFileError:
-    """The error for a file that nothing here can open. ``code``: why libsndfile would not."""
+    """The error for a file that nothing here can open. ``code``: libsndfile's reason."""
     head = PartStream(stream, part).read(64)
     is_video = _VIDEO.match(head) is not None
     is_rare = code == _UNSUPPORTED_ENCODING or any(magic in head for magic in _RARE_MAGIC)
@@ -280,13 +280,13 @@ def _refusal(stream: BinaryIO, part: Part, name: Path, code: int, *, has_video: 
 
 # --- the recordings in a file ----------------------------------------------------------------------------
 
-_UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write from 0x7FFFF000 up when they cannot know
-_MISCOUNTED_BYTES = 256  # a size that is too large by this much counts a header or padding
-_STALE_BYTES = 4096  # if more than this follows the samples, and is no chunk, it is samples too
+_UNKNOWN_BYTES = 0x7FFF0000  # ffmpeg, sox and arecord write 0x7FFFF000 and more when they do not know
+_MISCOUNTED_BYTES = 256  # a size that is too large by this much includes a header or padding
+_STALE_BYTES = 4096  # if more than this follows the samples, and is not a chunk, it is samples as well
 _BLOCK_BYTES = 1 << 20
-_SOUGHT_BYTES = 1 << 20  # how far to look for the samples when the chunks do not lead to them
+_SOUGHT_BYTES = 1 << 20  # how far to search for the samples when the chunks do not lead to them
 _MOST = 1000  # recordings in a file, or chunks before or after the samples
-_OGG_FIRST, _OGG_LAST = 0x02, 0x04  # flags of a page
+_OGG_FIRST, _OGG_LAST = 0x02, 0x04  # page flags
 _FLAC_BEGIN = b"fLaC\0\0\0\x22"  # with the length of the first block, which is always the same
 _ID3V1_BYTES = 128
 _APE_HEADER_BYTES = 32
@@ -295,8 +295,8 @@ _APE_HEADER_BYTES = 32
 class Part(NamedTuple):
     """One recording: the file's bytes from ``start`` to ``end``, those at ``patch_at`` replaced by ``patch``.
 
-    ``cut`` is followed by ``resume``, unless it is 0: what is between them leads nowhere.
-    ``is_cut``: it ends too early. ``is_counted``: an MP3 that says how long it is; otherwise that is a guess.
+    ``cut`` is followed by ``resume``, unless it is 0: the bytes in between are skipped. ``is_cut``: it ends
+    early. ``is_counted``: an MP3 that states its length; otherwise the length is a guess.
     """
 
     start: int
@@ -310,12 +310,12 @@ class Part(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """How a kind of file is divided into chunks. Sizes in bytes."""
+    """How a file format is divided into chunks. Sizes in bytes."""
 
-    form_bytes: int  # the file's own header
-    sound: bytes  # how the name of the chunk with the samples begins
+    form_bytes: int  # size of the file header
+    sound: bytes  # prefix of the name of the chunk with the samples
     name_bytes: int  # of a chunk
-    size: str  # the format of a chunk's size, for ``struct``
+    size: str  # format of a chunk's size, for ``struct``
     align: int  # chunks begin at multiples of it
     own_bytes: int = 0  # how much of its own header a chunk's size includes
     preface: int = 0  # what precedes the samples in their chunk
@@ -338,14 +338,14 @@ _MAGIC = {*_KINDS, b".snd", b"OggS", b"fLaC"}
 
 class _Chunk(NamedTuple):
     name: bytes
-    body: int  # where it begins, in bytes from the file's beginning
-    size: int  # what its header says
+    body: int  # its start, in bytes from the beginning of the file
+    size: int  # according to its header
 
 
 def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
-    """The recordings in a file, at least one; a file of an unknown kind is one. Rewinds ``stream``.
+    """The recordings in a file, at least one; a file of unknown format is one. Rewinds ``stream``.
 
-    ``is_piped``: whoever wrote it could not go back to fill in the size.
+    ``is_piped``: the writer could not go back to fill in the size.
     """
     file = _File(stream, is_piped=is_piped)
     parts, start = [file.part(0)], 0
@@ -357,7 +357,7 @@ def parts_of(stream: BinaryIO, *, is_piped: bool = False) -> list[Part]:
 
 
 class _File:
-    """What is in a file, without decoding any of it."""
+    """The structure of a file, without decoding it."""
 
     def __init__(self, stream: BinaryIO, *, is_piped: bool) -> None:
         self._stream = stream
@@ -377,13 +377,13 @@ class _File:
         return self._mpeg(start)
 
     def next_start(self, before: int, end: int) -> int | None:
-        """Where another recording begins close behind ``end``, where the one at ``before`` ends."""
+        """Where another recording begins just after ``end``, the end of the one at ``before``."""
         if self._read(end, 8) == b"APETAGEX":
             end += _APE_HEADER_BYTES + int.from_bytes(self._read(end + 12, 4), "little")
         if self._read(end, 3) == b"TAG":
             end += _ID3V1_BYTES
-        may_be_mpeg = is_mpeg(self._read(before, 4))  # anything looks like it
-        for at in (end, end + 1):  # padded, perhaps
+        may_be_mpeg = is_mpeg(self._read(before, 4))  # anything resembles it
+        for at in (end, end + 1):  # possibly padded
             head = self._read(at, 4)
             if head in _MAGIC or (may_be_mpeg and is_mpeg(head)):
                 return at
@@ -395,7 +395,7 @@ class _File:
 
     def _chunked(self, start: int, kind: _Kind) -> Part:
         chunk = self._chunk(kind, start + kind.form_bytes)
-        long_size_at = 0  # RF64: the true size of the samples
+        long_size_at = 0  # RF64: position of the true size of the samples
         cut = 0
         for _ in range(_MOST):
             if chunk is None or chunk.name.startswith(kind.sound):
@@ -403,7 +403,7 @@ class _File:
             if chunk.name == b"ds64":
                 long_size_at = chunk.body + 8
             end = self._end_of(kind, start, chunk)
-            if (behind := self._chunk(kind, end)) is None:  # its size is wrong, or it is not padded
+            if (behind := self._chunk(kind, end)) is None:  # the size is wrong, or padding is missing
                 cut = cut or end
                 behind = self._unpadded(kind, chunk) or self._chunk(
                     kind, self._find(kind.sound, end, end + _SOUGHT_BYTES)
@@ -422,7 +422,7 @@ class _File:
         return Part(start, max(end, tail), size_at, patch, is_cut, cut=cut, resume=resume if cut else 0)
 
     def _chunk(self, kind: _Kind, position: int) -> _Chunk | None:
-        """The chunk at ``position``, None if nothing there looks like one."""
+        """The chunk at ``position``, or None if nothing there looks like one."""
         header = self._read(position, kind.header_bytes)
         if len(header) < kind.header_bytes or not all(0x20 <= byte < 0x7F for byte in header[:4]):
             return None
@@ -432,16 +432,16 @@ class _File:
         return _Chunk(name, body, size) if is_here or name.startswith(kind.sound) else None
 
     def _end_of(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
-        """Where the chunk behind ``chunk`` begins."""
+        """The start of the chunk after ``chunk``."""
         end = chunk.body + chunk.size
         return end + (start - end) % kind.align
 
     def _unpadded(self, kind: _Kind, chunk: _Chunk) -> _Chunk | None:
-        """The chunk behind ``chunk`` if that is not padded as it should be."""
+        """The chunk after ``chunk`` if that lacks its padding."""
         return self._chunk(kind, chunk.body + chunk.size)
 
     def _chain_end(self, kind: _Kind, start: int, chunk: _Chunk) -> int:
-        """Where the chunks end that follow ``chunk``; -1 if neither a chunk nor another recording follows."""
+        """The end of the chunks after ``chunk``; -1 if neither a chunk nor another recording follows."""
         if not 0 <= chunk.size < self._size - chunk.body:
             return -1
         end, first = chunk.body + chunk.size, chunk
@@ -466,8 +466,8 @@ class _File:
     def _extent(self, body: int, claimed: int, preface: int, tail: int) -> tuple[int, bool]:
         """Where the samples that begin at ``body`` end, in bytes, and whether they are cut off there.
 
-        ``claimed`` is their size according to the header, with the ``preface`` of a chunk without samples;
-        ``tail`` where the chunks behind them end, or -1 if there are none, nor another recording.
+        ``claimed`` is their size according to the header, including the ``preface`` of a chunk; ``tail`` is
+        the end of the chunks after them, or -1 if neither chunks nor another recording follow.
         """
         left = self._size - body
         is_unknown = claimed < 0 or claimed <= preface < left or claimed > max(left, _UNKNOWN_BYTES)
@@ -476,7 +476,7 @@ class _File:
         return self._size, not (is_unknown and self._is_piped)
 
     def _find(self, wanted: bytes, position: int, limit: int) -> int:
-        """Where ``wanted`` is next, before ``limit``; the end of the file if it is not."""
+        """The next position of ``wanted`` before ``limit``, or the end of the file."""
         while position < min(limit, self._size):
             at = self._read(position, _BLOCK_BYTES + len(wanted) - 1).find(wanted)
             if at >= 0:
@@ -485,7 +485,7 @@ class _File:
         return self._size
 
     def _ogg(self, start: int) -> Part:
-        """Walk the pages up to one that begins another stream behind this one."""
+        """Walk the pages up to one that begins another stream."""
         position, has_begun, is_ended = start, False, False
         while len(head := self._read(position, 27 + 255)) >= 27:
             if head[:4] != b"OggS":  # the page before was damaged
@@ -500,10 +500,10 @@ class _File:
         return Part(start, self._size, is_cut=not is_ended)
 
     def _mpeg(self, start: int) -> Part:
-        """Read the Xing header of an MP3: how many bytes it has."""
+        """Read the number of bytes in the Xing header of an MP3."""
         position = start
         while (head := self._read(position, 10))[:3] == b"ID3" and len(head) == 10:
-            position += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))  # 7 bits in each
+            position += 10 + sum(byte << 7 * (3 - i) for i, byte in enumerate(head[6:]))  # 7 bits each
         head = self._read(position, 256)
         at = max(head.find(b"Xing"), head.find(b"Info"))
         if at < 0:
@@ -515,21 +515,21 @@ class _File:
 
 
 def _packed(form: str, size: int) -> bytes:
-    """``size`` as a header has it, or the most that it can hold."""
+    """``size`` in a header's format, limited to its maximum."""
     return struct.pack(form, min(size, 0xFFFFFFFF) if form[1] == "I" else size)
 
 
 def is_mpeg(head: bytes) -> bool:
-    """Whether an MP3 may begin so."""
+    """Whether these bytes may begin an MP3."""
     return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE6 == 0xE2)
 
 
 class PartStream:
-    """What the libraries read a part from: like a file that holds nothing else.
+    """A stream with the bytes of one part, for the libraries.
 
-    It takes any seek: both libraries seek before the beginning in damaged files and cope, where Python's
-    exception would land on the terminal. It has no name: soundfile takes one that ends in ".raw" for an
-    order not to look inside.
+    Any seek is accepted: in damaged files both libraries seek to before the beginning and cope, whereas an
+    exception in Python would be printed to the terminal. It has no name: soundfile takes ".raw" at the end of
+    one as an order not to detect the format.
     """
 
     def __init__(self, stream: BinaryIO, part: Part) -> None:
@@ -563,7 +563,7 @@ class PartStream:
         return self._position
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Move; not before the beginning, which the library sees from ``tell``."""
+        """Move, but not to before the beginning, as ``tell`` shows the library."""
         position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
         if position >= 0:
             self._position = position

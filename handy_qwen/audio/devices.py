@@ -1,4 +1,4 @@
-"""Microphones as the rest of the program sees them, and which one is to be used."""
+"""Microphones as the rest of the program sees them, and the choice between them."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ if TYPE_CHECKING:
 class Device:
     """A microphone."""
 
-    name: str  # what the user reads and the settings hold; survives replugging
-    handle: str  # what the system calls it; may change with every plugging
-    rate_hz: int  # the rate it works at by itself
+    name: str  # what the user sees and the settings store; survives replugging
+    handle: str  # the system's identifier; may change when it is replugged
+    rate_hz: int  # its native rate
     channels: int
-    is_default: bool = False  # the system uses it unless told otherwise
-    is_monitor: bool = False  # it hears what the speakers play: no microphone, unless the user says so
-    is_headset: bool = False  # of Bluetooth: it plays as a telephone does while its microphone is open
+    is_default: bool = False  # the system's default
+    is_monitor: bool = False  # loopback of the speakers: used only at the user's request
+    is_headset: bool = False  # Bluetooth: it plays in telephone quality while its microphone is open
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which microphone the user wants: the first of ``names`` that is connected."""
+    """The microphone that the user wants: the first connected one of ``names``."""
 
     names: tuple[str, ...] = ()  # or handles; "" is the system's default, which also comes after all others
-    avoids_headsets: bool = False  # rather use the next one than a headset that plays music
+    avoids_headsets: bool = False  # prefer the next one to a headset that plays music
 
 
 Frames: TypeAlias = "npt.NDArray[np.float32]"
-"""Sound as the device gives it. Shape (frames, channels), float32 in [-1, 1], the device's rate."""
+"""Audio from the device. Shape (frames, channels), float32 in [-1, 1], the device's rate."""
 
 
 class FrameBuffer:
-    """Sound on its way from PortAudio's thread to the microphone's: one writes, one reads, neither waits.
+    """Audio between PortAudio's thread and the microphone's: one writes, one reads, neither waits.
 
-    There is no lock: each end of a deque may be used by another thread. When ``capacity`` frames are waiting,
-    the oldest give way.
+    It needs no lock: the ends of a deque may be used by different threads. When ``capacity`` frames are
+    waiting, the oldest are dropped.
     """
 
     def __init__(self, capacity: int, channels: int) -> None:
-        self.written = 0  # frames in all; belongs to the writer, like ``dropped``
-        self.dropped = 0  # how many of them gave way before they were read
+        self.written = 0  # total frames; belongs to the writer, like ``dropped``
+        self.dropped = 0  # how many of them were dropped unread
         self._taken = 0  # by the reader
         self._capacity = capacity
         self._channels = channels
@@ -65,7 +65,7 @@ class FrameBuffer:
             self.dropped += len(oldest) // self._frame_bytes
 
     def read(self) -> Frames:
-        """Take out all that is waiting."""
+        """Remove and return all that is waiting."""
         data = b"".join(iter(self._pop, b""))
         self._taken += len(data) // self._frame_bytes
         return np.frombuffer(data, np.float32).reshape(-1, self._channels)
@@ -90,11 +90,11 @@ class FrameBuffer:
 
 
 def in_order(devices: Sequence[Device], names: Sequence[str] = ()) -> list[Device]:
-    """The microphones as they are to be used: those of ``names`` ("" is the default), the default, then any.
+    """The microphones in order of preference: those of ``names`` ("" is the default), the default, then any.
 
-    A monitor of the speakers is what sound servers fall back to when the last microphone is gone. It counts
-    as a microphone if it is among ``names``, or if it is the default although there are microphones, which
-    must be on purpose.
+    Sound servers fall back to a monitor of the speakers when the last microphone is gone. A monitor is
+    included only if it is among ``names``, or if it is the default although there are microphones, which must
+    be intentional.
     """
     microphones = [device for device in devices if not device.is_monitor]
     found = []
@@ -114,7 +114,7 @@ def pick(
 ) -> Device:
     """The first of ``in_order``; MicrophoneError if there is none.
 
-    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which gave nothing, last.
+    Handles of headsets to ``spare`` come after the others; those to ``avoid``, which did not work, last.
     """
     order = in_order(devices, names)
     if not order:
@@ -125,9 +125,9 @@ def pick(
 def spared(
     playing: Callable[[], Collection[str] | None], devices: Sequence[Device], wish: Wish
 ) -> frozenset[str]:
-    """Handles of the headsets that are to go on playing music. May block. Raises MicrophoneError.
+    """Handles of the headsets that should continue to play music. May block. Raises MicrophoneError.
 
-    Where ``playing`` (of ``Microphones``) cannot tell, one that the user has asked for by name is used.
+    Where ``playing`` (of ``Microphones``) is unknown, a headset that the user has chosen by name is used.
     """
     headsets = [device for device in devices if device.is_headset] if wish.avoids_headsets else []
     if not headsets:
@@ -139,7 +139,7 @@ def spared(
 
 
 def no_microphone() -> MicrophoneError:
-    """Nothing to record with."""
+    """The error for no microphone at all."""
     return MicrophoneError(
         Message("No microphone was found."),
         MicrophoneReason.NO_DEVICE,
@@ -148,7 +148,7 @@ def no_microphone() -> MicrophoneError:
 
 
 class HungError(MicrophoneError):
-    """The sound system is there, but does nothing."""
+    """The sound system does not respond."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -159,7 +159,7 @@ class HungError(MicrophoneError):
 
 
 def unresponsive(device: Device) -> MicrophoneError:
-    """One microphone does nothing."""
+    """A single microphone does not respond."""
     return MicrophoneError(
         Message("{name} isn't responding.", name=device.name),
         MicrophoneReason.UNRESPONSIVE,
@@ -168,7 +168,7 @@ def unresponsive(device: Device) -> MicrophoneError:
 
 
 def tell_apart(names: Sequence[str]) -> list[str]:
-    """Number equal names from the second on: two headsets of one make are two entries in a menu."""
+    """Number duplicate names from the second on: two headsets of one model are two menu entries."""
     seen: dict[str, int] = {}
     apart = []
     for name in names:

@@ -1,7 +1,7 @@
-"""What Windows tells when a microphone comes, goes or becomes the default: a listener of hotplug.py.
+"""Windows' notifications of connected, removed or new default microphones: a backend of hotplug.py.
 
-Source: "Device Events" and mmdeviceapi.h, https://learn.microsoft.com/windows/win32/coreaudio/; places in the
-tables of functions are in the header's order.
+Source: "Device Events" and mmdeviceapi.h, https://learn.microsoft.com/windows/win32/coreaudio/; indexes of
+methods follow the header.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ ENDPOINT = "{1BE09788-6894-4089-8586-9A2A6C265AC5}"  # IMMEndpoint
 CLIENT = "{7991EEC9-7E89-4D85-8390-6C703CEC60C0}"  # IMMNotificationClient
 GET_DEVICE, REGISTER, UNREGISTER, GET_FLOW = 5, 6, 7, 3
 CAPTURE, MULTIMEDIA = 1, 1
-"""Of EDataFlow and ERole: PortAudio's default is that for multimedia."""
-_A_MICROPHONE = ""  # in place of an id: it is one for sure
+"""Values of EDataFlow and ERole: PortAudio's default is the multimedia one."""
+_A_MICROPHONE = ""  # in place of an id: it is certainly one
 
 
 class _PropertyKey(ctypes.Structure):  # PROPERTYKEY
@@ -30,7 +30,7 @@ class _PropertyKey(ctypes.Structure):  # PROPERTYKEY
 
 
 class _Client(com.Own):
-    """Has ``put`` called with the endpoints of which Windows tells (IMMNotificationClient)."""
+    """Passes the endpoints of Windows' notifications to ``put`` (IMMNotificationClient)."""
 
     def __init__(self, put: Put) -> None:
         def tell(_this: int, endpoint: str | None, *_: Any) -> int:  # noqa: ANN401  a state, or nothing
@@ -76,7 +76,7 @@ class Endpoints:
             self._objects = objects.pop_all()
 
     def concerns_microphones(self, told: str) -> bool:
-        """See ``HotplugBackend``. Yes also for an endpoint that is gone for good, so that nobody knows."""
+        """See ``HotplugBackend``. Also true for an endpoint that is gone, since its kind is unknown."""
         if told == _A_MICROPHONE:
             return True
         flow = ctypes.c_int()

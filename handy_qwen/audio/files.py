@@ -1,17 +1,17 @@
-"""Sound files, and sound from standard input, as 16 kHz mono blocks.
+"""Reads audio files, and audio from standard input, as 16 kHz mono blocks.
 
     file --decoder--> (n, channels) at its own rate --downmix--> soxr --> clip to [-1, 1]
 
-A file is read as it is used, some thousand frames at a time, so its length costs no memory.
+A file is read as it is used, some thousand frames at a time, so its length does not affect memory.
 
-The scale is that of the model's own code, as far as a stream allows. Integers are divided by what their
-width holds, int16 by 32768. That code then divides the whole recording by its peak if the peak is above
-1, which takes knowing the whole. Here, files of float samples, which may have any scale, are read twice:
-first for their peak, then divided by it. What else exceeds 1 is the ripple of a codec or of resampling,
+Samples are scaled as in the model's own code, as far as a stream allows. Integers are divided by what their
+width holds, int16 by 32768. That code then divides the whole recording by its peak if that exceeds 1, which
+requires the whole recording. Here, files of float samples, which may have any scale, are read twice: first
+for their peak, then divided by it. In other files, values above 1 are the ripple of a codec or of resampling,
 which is clipped.
 
-Nothing is cut silently. A file that breaks off gives what there is, and ``is_truncated`` afterwards. One that
-holds several recordings, as ``cat`` makes it, gives them all.
+Nothing is dropped silently. A truncated file yields what it has, and sets ``is_truncated``. A file that holds
+several recordings, as ``cat`` makes it, yields them all.
 
 Source: qwen_asr 0.0.6, normalize_audio_input.
 """
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 STDIN = "-"
 _STDIN_NAME = Path("standard input")
-_SPOOL_BYTES = 32 << 20  # kept in memory; what is longer goes to a temporary file that only the user can read
+_SPOOL_BYTES = 32 << 20  # kept in memory; more goes to a temporary file that only the user can read
 _RATES_HZ = range(1_000, 1_000_001)
 _SHORT_S = 0.3  # no word is shorter
 _SILENT_DB = -85.0  # less than one step of 16 bits
@@ -52,15 +52,15 @@ _QUIET_DB = -60.0
 
 
 class AudioFile:
-    """A sound file that is being read: iterate over it, once, for its blocks.
+    """An audio file being read: iterate over it, once, for its blocks.
 
     Each block has the shape (n,), n >= 1 and mostly some thousand, float32 in [-1, 1], 16 kHz. Iterating
-    raises AudioFileError for samples that are not numbers. The file is closed at the end of the iteration,
-    or by ``close`` or ``with``. Belongs to one thread at a time.
+    raises AudioFileError for samples that are NaN or infinite. The file is closed at the end of the
+    iteration, or by ``close`` or ``with``. Belongs to one thread at a time.
 
-    ``total_samples``: how many samples at 16 kHz will come, None if unknown, as of several recordings. From
-    the header: within one for WAV and FLAC, about right for others, too many if the file breaks off.
-    ``is_truncated``: it broke off, or was damaged from there on; known after the last block.
+    ``total_samples``: the number of samples at 16 kHz, None if unknown, as for several recordings. From the
+    header: within one for WAV and FLAC, approximate for others, too many if the file is truncated.
+    ``is_truncated``: it was cut off, or damaged from there on; valid after the last block.
     """
 
     def __init__(self, path: Path, stream: BinaryIO, *, is_piped: bool = False) -> None:
@@ -79,7 +79,7 @@ class AudioFile:
         frames = None if self._further else self._decoder.announced_frames
         self.total_samples = None if frames is None else round(frames * RATE_HZ / rate_hz)
         self._blocks = self._decoded()
-        block = next(self._blocks)  # what is wrong with a file mostly shows here
+        block = next(self._blocks)  # most problems of a file show here
         self._unread = itertools.chain([block], self._blocks)
 
     def __iter__(self) -> Iterator[Samples]:
@@ -92,7 +92,7 @@ class AudioFile:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file; no more blocks come. Safe to call twice."""
+        """Close the file; no more blocks follow. Safe to call twice."""
         self._unread = itertools.chain()
         self._blocks.close()
         self._release()
@@ -140,7 +140,7 @@ class AudioFile:
         position = 0
         downmix = Downmix(self._decoder.rate_hz)
         for block in self._decoder.blocks():
-            with np.errstate(invalid="ignore", over="ignore"):  # of what is no number the error follows
+            with np.errstate(invalid="ignore", over="ignore"):  # NaN or infinite values raise the error below
                 mono = downmix(block)
             if not np.isfinite(mono).all():
                 at_s = (position + int(np.argmin(np.isfinite(mono)))) / self._decoder.rate_hz
@@ -156,10 +156,10 @@ class AudioFile:
 
 
 def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
-    """Open a sound file and read its beginning; AudioFileError if it is not there, or is none.
+    """Open an audio file and read its beginning; AudioFileError if it does not exist or is not one.
 
     ``path`` is a file or a named pipe; ``"-"`` is ``stdin``, or this process's own, which is read to its end
-    first. Both pipes carry the bytes of a file of any kind, not bare samples.
+    first. Pipes carry the bytes of a file in any format, not raw samples.
     """
     if str(path) == STDIN:
         name, is_piped = _STDIN_NAME, True
@@ -176,13 +176,13 @@ def read(path: Path | str, stdin: BinaryIO | None = None) -> AudioFile:
 
 
 def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
-    """Read a whole sound file. A file that breaks off is logged as a warning; ``read`` reports it.
+    """Read a whole audio file. A truncated file is logged as a warning; ``read`` reports it.
 
     Returns:
         Shape (n,), n >= 1, float32 in [-1, 1], 16 kHz.
 
     Raises:
-        AudioFileError: As for ``read``, and for samples that are not numbers.
+        AudioFileError: As for ``read``, and for samples that are NaN or infinite.
     """
     with read(path, stdin) as file:
         samples = np.concatenate(list(file))
@@ -192,7 +192,7 @@ def load(path: Path | str, stdin: BinaryIO | None = None) -> Samples:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The sound files and videos below ``folder``, in order, without hidden ones. Raises OSError."""
+    """The audio files and videos below ``folder``, in order, without hidden ones. Raises OSError."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -206,7 +206,7 @@ def files_in(folder: Path) -> list[Path]:
 
 
 def check(path: Path | str) -> None:
-    """Raise AudioFileError if there is no file for ``read``, or it is empty, without decoding it."""
+    """Raise AudioFileError if ``path`` is not a file for ``read``, or is empty, without decoding it."""
     if str(path) == STDIN:
         return
     name = Path(path)
@@ -218,7 +218,7 @@ def check(path: Path | str) -> None:
 
 
 def _opened(path: Path) -> tuple[BinaryIO, bool]:
-    """What is at ``path``, and whether it came through a pipe."""
+    """The stream at ``path``, and whether it came through a pipe."""
     with _explained(path):
         if _is_pipe(path):
             with path.open("rb") as pipe:
@@ -227,7 +227,7 @@ def _opened(path: Path) -> tuple[BinaryIO, bool]:
 
 
 def _is_pipe(path: Path) -> bool:
-    """Whether it is a named pipe. AudioFileError: no file either. OSError, ValueError: it is not there."""
+    """Whether it is a named pipe. AudioFileError: not a file. OSError, ValueError: it does not exist."""
     mode = path.stat().st_mode
     if stat.S_ISDIR(mode):
         raise AudioFileError(
@@ -244,7 +244,7 @@ def _is_pipe(path: Path) -> bool:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Raise an AudioFileError for what the system says about ``path``."""
+    """Raise an AudioFileError for a system error about ``path``."""
     try:
         yield
     except FileNotFoundError as exc:
@@ -264,14 +264,14 @@ def _explained(path: Path) -> Iterator[None]:
 
 
 def _spooled(name: Path, pipe: BinaryIO | None) -> BinaryIO:
-    """All that comes through a pipe, as a stream that can be searched, which sound files need."""
-    if pipe is None or pipe.isatty():  # a program without a console has no standard input on Windows
+    """All data from a pipe, as a seekable stream, which decoders need."""
+    if pipe is None or pipe.isatty():  # on Windows, a program without a console has no standard input
         raise AudioFileError(
             name,
             Message("no sound is piped into it"),
             Message("Such as: handy-qwen transcribe - < speech.wav"),
         )
-    # Lives until AudioFile.close; the system removes it even if the program is killed.
+    # Open until AudioFile.close; the system removes it even if the program is killed.
     spool = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115
     try:
         shutil.copyfileobj(pipe, spool)
@@ -292,19 +292,19 @@ def _refuse_if_empty(name: Path, stream: BinaryIO) -> None:
 
 
 class Loudness:
-    """The level of a recording, block by block, to explain why it gave no text."""
+    """Measures the level of a recording, to explain why it gave no text."""
 
     def __init__(self) -> None:
         self._samples = 0
         self._loudest_db = SILENCE_DB
 
     def feed(self, block: Samples) -> None:
-        """Hear the next block, of any length; it is not kept."""
+        """Measure the next block, of any length; it is not kept."""
         self._samples += len(block)
         self._loudest_db = max(self._loudest_db, loudest_db(block))
 
     def why_no_text(self) -> Message:
-        """Why nothing was understood in it, as the end of a sentence."""
+        """Why nothing was recognized in it, as the end of a sentence."""
         duration_s = self._samples / RATE_HZ
         if duration_s < _SHORT_S:
             return Message("the recording is too short ({seconds} s)", seconds=f"{duration_s:.2f}")

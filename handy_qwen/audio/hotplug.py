@@ -1,8 +1,8 @@
-"""Hears from the system that microphones have come or gone, or that another one is the default.
+"""Notices that microphones were connected or removed, or that the default has changed.
 
-    a thread of the system --what it tells--> inbox of the thread "microphone-hotplug" --> on_change
+    a thread of the system --notification--> inbox of the thread "microphone-hotplug" --> on_change
 
-What the system calls may wait for nothing, and ask nothing: it puts what it is told into the inbox.
+The system's callbacks must neither wait nor query anything: they only put notifications into the inbox.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ Put = Callable[[str], None]
 
 
 class HotplugBackend(Protocol):
-    """One system. All is called on the thread of the subscription."""
+    """The implementation for one system. Called on the subscription's thread."""
 
     def open(self, put: Put) -> None:
-        """Have ``put`` called with what is told, on any thread. Raises OSError: the system refuses."""
+        """Pass notifications to ``put``, on any thread. Raises OSError: the system refuses."""
 
     def concerns_microphones(self, told: str) -> bool:
-        """Whether that means a change of the microphones. May ask the system."""
+        """Whether that notification is about microphones. May query the system."""
 
     def close(self) -> None:
-        """Hear no more, if it does at all. It may be opened again."""
+        """Stop the notifications, if there are any. It may be opened again."""
 
 
 class SystemSubscription:
-    """Calls ``on_change``, on its thread, when a microphone comes or goes, or another is the default.
+    """Calls ``on_change``, on its thread, when microphones or the default one change.
 
-    Where the system refuses to tell, it never does.
+    Where the system refuses notifications, it never does.
     """
 
     def __init__(self, on_change: Callable[[], None], listener: HotplugBackend) -> None:
@@ -54,7 +54,7 @@ class SystemSubscription:
         return self._is_open and self.thread.is_alive()
 
     def begin(self) -> None:
-        """Begin, unless it has begun. Blocks for ``READY_S`` at most; then changes may be missed."""
+        """Start, unless it is running. Blocks for at most ``READY_S``; after that changes may be missed."""
         if not self._is_begun:
             self._is_begun = True
             self.thread.do(self._open)

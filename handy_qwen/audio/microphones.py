@@ -5,9 +5,9 @@
 
 On Windows the devices are those of WASAPI: MME, PortAudio's default there, cuts names at 31 characters.
 
-PulseAudio, PipeWire, Windows and macOS tell when something has changed. PortAudio sees it only while no
-stream is open: until then there is something ``unseen``. To ask pactl starts a process, and has PortAudio
-open every device there is, so on Linux the files of cards and sound servers say whether there may be news.
+PulseAudio, PipeWire, Windows and macOS report changes. PortAudio notices them only while no stream is open:
+until then they are ``unseen``. Asking pactl starts a process, and makes PortAudio open every device, so on
+Linux the files of sound cards and sound servers tell whether there may be changes.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from handy_qwen.errors import HandyError, MicrophoneError
 
 logger = logging.getLogger(__name__)
 
-BUFFER_S = 8.0  # how long the microphone's thread may be late before samples are lost
-LATENCY_S = 0.04  # 25 wake-ups a second and less; shorter costs CPU time all the while, warm or not
+BUFFER_S = 8.0  # how late the microphone's thread may be before samples are lost
+LATENCY_S = 0.04  # at most 25 wake-ups a second; less would cost CPU time even while idle
 LIST_FRESH_S = 2.0
-LIST_S = 3.0  # for PortAudio to list; then the list before is good enough
-START_S = 5.0  # for PortAudio to start, with the disk cold
+LIST_S = 3.0  # for PortAudio to list; after this the previous list is used
+START_S = 5.0  # for PortAudio to start, from a cold disk
 CARDS = Path("/dev/snd")  # of Linux
 PULSE_SOURCE = "PULSE_SOURCE"  # the source that libpulse records from
 _OTHER_RATES_HZ = (48_000, 44_100, 16_000)
 _WRONG_FORMAT = (-9997, -9998)  # paInvalidSampleRate, paInvalidChannelCount
 Place = Callable[[ModuleType, Device], "int | None"]
-"""PortAudio's number for a device, None if it is gone."""
-_HANDS_FREE = "Hands-Free"  # in what Windows calls the microphone of a headset that leaves the music profile
-_ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order of plugging
+"""PortAudio's index of a device, None if it is gone."""
+_HANDS_FREE = "Hands-Free"  # in Windows' name for the microphone of a headset that leaves the music profile
+_ALSA_ADDRESS = re.compile(r"[\s:-]*\(hw:\d+,\d+\)$")  # changes with the order of plugging in
 
 
 class Microphones:
-    """The sound system. All methods may block, so call them on threads that can be given up.
+    """The sound system. Methods may block, so call them on threads that can be abandoned.
 
     Only ``watch`` and ``has_news`` return at once.
     """
@@ -62,24 +62,24 @@ class Microphones:
         self._platform = platform
         self._subscription = _subscription(platform, self._changed)
         self._on_change: Callable[[], None] | None = None
-        self._known: list[Device] | None = None  # what pactl said, as long as nothing has changed since
+        self._known: list[Device] | None = None  # pactl's answer, until something changes
         self._changes = 0  # reported so far
         self._seen = 0  # how many of them PortAudio has seen
-        self.unseen = 0  # the number of the last change, if PortAudio could not look since; 0: all is seen
-        self._cards: object = None  # as they were when the devices were last asked for
+        self.unseen = 0  # number of the last change that PortAudio has not seen yet; 0: none
+        self._cards: object = None  # as of the last listing
         self._has_server = False  # pactl has answered once: this machine has a sound server
         self._listed_s = float("-inf")
-        self._listed: Sequence[Device] = ()  # what PortAudio said last
+        self._listed: Sequence[Device] = ()  # PortAudio's last answer
         self._own_source = os.environ.get(PULSE_SOURCE)
         self._guard = threading.Lock()
 
     def devices(self) -> Sequence[Device]:
-        """The microphones there are now, or were when PortAudio last answered. Raises MicrophoneError."""
+        """The microphones now, or when PortAudio last answered. Raises MicrophoneError."""
         if self._platform.startswith("linux"):
             self._cards = state_of_cards(os.environ)
             found = self._pulse_devices()
             if found is not None:
-                self._library.load(START_S)  # here, at the start of the program, it need not be at a key
+                self._library.load(START_S)  # at startup, so that it need not be done at a key press
                 return found
         else:
             self._subscribe()
@@ -92,13 +92,13 @@ class Microphones:
         return self._listed
 
     def has_news(self) -> bool:
-        """Whether ``devices`` may have another answer than the last time; True where only that tells."""
+        """Whether ``devices`` may return something new; True where only calling it tells."""
         if self._platform.startswith("linux"):
             return self._cards != state_of_cards(os.environ)
         return not self._subscription.is_alive or self._changes != self._seen
 
     def _look(self, portaudio: ModuleType) -> None:
-        """Note what PortAudio lists; have it look again first if that is due and possible."""
+        """Store PortAudio's list; rescan first if that is needed and possible."""
         changes = self._changes
         is_due = changes != self._seen or time.monotonic() - self._listed_s > LIST_FRESH_S
         if is_due and self._library.refresh():
@@ -119,7 +119,7 @@ class Microphones:
             return known
         found = pulse.devices()
         if found is None and self._has_server:
-            raise HungError  # PortAudio's own list is of no use while the server is away
+            raise HungError  # PortAudio's own list is useless without the server
         self._has_server = found is not None
         if found is not None and not is_subscribed and self._subscribe():
             found = pulse.devices()  # changes before the subscription were not reported
@@ -147,7 +147,7 @@ class Microphones:
             on_change()
 
     def open(self, device: Device) -> InputStream:
-        """Begin to listen to ``device``. MicrophoneError: it cannot be opened, or PortAudio is missing."""
+        """Open a stream for ``device``. MicrophoneError: that failed, or PortAudio is missing."""
         if device.handle.isdecimal():
             return self._open(device, self._place_of)
         self._library.call(self._reach_server)
@@ -157,7 +157,7 @@ class Microphones:
             self._library.call(lambda _: self._restore_source())
 
     def _reach_server(self, portaudio: ModuleType) -> None:
-        if _pulse_index(portaudio) is None:  # the server was not there when PortAudio looked
+        if _pulse_index(portaudio) is None:  # the server was not running when PortAudio looked
             self._library.refresh()
 
     def _restore_source(self) -> None:
@@ -167,12 +167,12 @@ class Microphones:
             os.environ[PULSE_SOURCE] = self._own_source
 
     def _place_of(self, portaudio: ModuleType, device: Device) -> int | None:
-        """PortAudio's number for ``device``; the handle may mean another one since it was listed."""
+        """PortAudio's index for ``device``; the handle may have been reused since it was listed."""
         found = _listed(portaudio, _host(portaudio, self._platform))
         return next((int(other.handle) for other in found if other.name == device.name), None)
 
     def _open(self, device: Device, place: Place) -> InputStream:
-        # WASAPI, alone on Windows, takes no fewer channels than there are.
+        # WASAPI, the only one used on Windows, accepts no fewer channels than there are.
         channels = device.channels if self._platform == "win32" else min(device.channels, 2)
         rates = dict.fromkeys((device.rate_hz, *_OTHER_RATES_HZ))
         *others, last = product(rates, dict.fromkeys((channels, 1)))
@@ -185,26 +185,26 @@ class Microphones:
         return InputStream(self._library, device, place, last)
 
     def watch(self, on_change: Callable[[], None]) -> None:
-        """Have ``on_change`` called, on any thread, when devices or the default may have changed.
+        """Call ``on_change``, on any thread, when devices or the default may have changed.
 
-        That begins with the next ``devices``; not all sound systems report changes.
+        Starts with the next ``devices``; not all sound systems report changes.
         """
         with self._guard:
             self._on_change = on_change
 
     def close(self) -> None:
-        """End the watching."""
+        """Stop watching."""
         with self._guard:
             self._on_change = None
         self._subscription.stop()  # its thread may want the guard
 
     @property
     def hotplug(self) -> Watched:
-        """The thread that hears of changes; it runs where the sound system reports them."""
+        """The thread that gets the changes; it runs where the sound system reports them."""
         return self._subscription.thread
 
     def playing(self) -> Collection[str] | None:
-        """Handles of the headsets that play another program's sound; None where nobody can tell.
+        """Handles of the headsets that play another program's sound; None if unknown.
 
         Raises MicrophoneError.
         """
@@ -217,14 +217,14 @@ class Microphones:
 
 
 class InputStream:
-    """A microphone that is open and fills its buffer."""
+    """An open microphone that fills its buffer."""
 
     def __init__(self, library: PortAudio, device: Device, place: Place, form: tuple[int, int]) -> None:
         rate_hz, channels = form
         self.device = device
         self.buffer = FrameBuffer(int(BUFFER_S * rate_hz), channels)
-        self.is_finished = False  # it ended by itself: the device or the sound server went away
-        self.overflows = 0  # how often the system dropped samples because they were not taken in time
+        self.is_finished = False  # it ended by itself: the device or the sound server is gone
+        self.overflows = 0  # how often the system dropped samples that were not read in time
         self._is_closed = False
         self._library = library
 
@@ -251,7 +251,7 @@ class InputStream:
             raise
 
     def close(self) -> None:
-        """Stop and forget what was heard. Blocks as long as the sound server hangs, but hears no more."""
+        """Stop and drop unread samples. Blocks as long as the sound server hangs, but records no more."""
         self._is_closed = True
         self._library.close_stream(self._stream)
         self.buffer.keep(0)
@@ -276,9 +276,9 @@ def _subscription(platform: str, on_change: Callable[[], None]) -> SystemSubscri
 
 
 def state_of_cards(environment: Mapping[str, str], cards: Path = CARDS) -> tuple[tuple[str, int], ...]:
-    """What changes when a card is plugged in or may be used, or when a sound server makes its socket.
+    """A value that changes when a card is plugged in or becomes usable, or a sound server creates its socket.
 
-    A server on another machine changes nothing here.
+    A server on another machine has no effect on it.
     """
     return tuple(_stamps(environment, cards))
 
@@ -295,7 +295,7 @@ def _stamps(environment: Mapping[str, str], cards: Path) -> Iterator[tuple[str, 
     try:
         with os.scandir(cards) as nodes:
             yield from sorted((node.name, node.stat().st_ctime_ns) for node in nodes)
-    except OSError:  # or one that has just gone
+    except OSError:  # or it has just gone
         return
 
 
@@ -323,18 +323,18 @@ def _listed(portaudio: ModuleType, host: dict[str, Any]) -> list[Device]:
 
 
 def _is_wrong_format(error: MicrophoneError) -> bool:
-    reason = error.__cause__  # a PortAudioError, if it is PortAudio that refuses
+    reason = error.__cause__  # a PortAudioError, if PortAudio refused
     return reason is not None and len(reason.args) > 1 and reason.args[1] in _WRONG_FORMAT
 
 
 def _place_on_server(portaudio: ModuleType, device: Device) -> int | None:
-    """PortAudio's number for the sound server, which is to record from ``device``."""
+    """PortAudio's index for the sound server, set up to record from ``device``."""
     os.environ[PULSE_SOURCE] = device.handle  # restored by ``Microphones.open``
     return _pulse_index(portaudio)
 
 
 def _pulse_index(portaudio: ModuleType) -> int | None:
-    """PortAudio's number of the device that leads to the sound server."""
+    """PortAudio's index of the device for the sound server."""
     inputs = {
         info["name"]: index
         for index, info in enumerate(portaudio.query_devices())

@@ -1,6 +1,6 @@
-"""Sound for the ears of the user: what was recorded, and the cues.
+"""Plays recordings and cues.
 
-Threads: ``Player`` and ``SoundCues`` have one of their own each; ``play_to_end`` blocks.
+Threads: ``Player`` and ``SoundCues`` have one each; ``play_to_end`` blocks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from handy_qwen.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # beyond the length of the sound
+PATIENCE_S = 2.0  # on top of the length of the sound
 OnEnd = Callable[[HandyError | None], None]
 START, STOP = "start.wav", "stop.wav"
 
@@ -33,29 +33,29 @@ START, STOP = "start.wav", "stop.wav"
 class Player:
     """Plays one sound at a time.
 
-    Methods return at once, on any thread. ``library`` is the recorder's, too.
+    Methods return at once, on any thread. ``library`` is shared with the recorder.
     """
 
     def __init__(self, library: PortAudio) -> None:
         self._library = library
-        self._stop = threading.Event()  # of what is played, or waits for that, now
+        self._stop = threading.Event()  # of the current or pending sound
         self.thread = Worker("playback", is_lazy=True)
 
     def play(self, sound: Path | Sequence[Samples], on_end: OnEnd) -> None:
-        """Play a file, or blocks of samples at 16 kHz, in place of what is being played.
+        """Play a file, or blocks of samples at 16 kHz, replacing what is playing.
 
-        ``on_end`` is called on the thread ``playback`` when it is over or was stopped, with what went wrong.
+        ``on_end`` is called on the thread ``playback`` when it ends or is stopped, with the error if any.
         """
         self.stop()
         stop = self._stop = threading.Event()
         self.thread.do(partial(self._play, sound, stop, on_end))
 
     def stop(self) -> None:
-        """End what is being played."""
+        """Stop playback."""
         self._stop.set()
 
     def close(self, timeout_s: float) -> None:
-        """End what is being played, and the thread. Safe to call twice."""
+        """Stop playback, and end the thread. Safe to call twice."""
         self.stop()
         self.thread.stop(timeout_s)
 
@@ -86,7 +86,7 @@ def read(path: Path) -> tuple[Frames, int]:
 def play_to_end(
     library: PortAudio, frames: Frames, rate_hz: int, stop: threading.Event | None = None
 ) -> None:
-    """Play ``frames`` to the end, or until ``stop`` is set; HandyError if the sound system cannot."""
+    """Play ``frames`` to the end, or until ``stop`` is set; HandyError if that fails."""
     sound = _Sound(frames, stop or threading.Event())
 
     def make(portaudio: ModuleType) -> Any:  # noqa: ANN401 sounddevice is untyped
@@ -108,14 +108,14 @@ def play_to_end(
 
 
 class _Sound:
-    """What PortAudio's thread plays: nothing else may wait while it does."""
+    """The data for PortAudio's callback, which must not wait for anything else."""
 
     def __init__(self, frames: Frames, stop: threading.Event) -> None:
         self._left = memoryview(frames.tobytes())
         self._stop = stop
         self.is_over = threading.Event()
-        self.end: type[Exception]  # what sounddevice wants to be raised when all was given ...
-        self.abort: type[Exception]  # ... and when what was given is not to be heard any more
+        self.end: type[Exception]  # raised to tell sounddevice that the data is complete ...
+        self.abort: type[Exception]  # ... and that the rest should not be heard
 
     def on_room(self, room: Any, _frames: int, _time: Any, _status: Any) -> None:  # noqa: ANN401 cffi's
         size = min(len(room), len(self._left))
@@ -135,10 +135,9 @@ def _explain(error: Exception) -> HandyError:
 class SoundCues:
     """Short sounds when a take begins and ends; implements ``core.ports.Cues``. Any thread; returns at once.
 
-    A sound is worth something only at its moment: one that finds the thread ``cues`` still busy is left out,
-    and so is every one while the sound server hangs. Failure is logged once until a sound plays again: a
-    computer without speakers is no reason for a line of log at every key. ``folder`` has ``start.wav`` and
-    ``stop.wav``; ``is_on`` may be changed at any time.
+    A cue is only useful at its moment: it is skipped if the thread ``cues`` is busy, and always while the
+    sound server hangs. A failure is logged once until a cue plays again: a computer without speakers should
+    not fill the log. ``folder`` has ``start.wav`` and ``stop.wav``; ``is_on`` may be changed at any time.
     """
 
     def __init__(self, library: PortAudio, folder: Path, *, is_on: bool = False) -> None:
@@ -149,15 +148,15 @@ class SoundCues:
         self.thread = Worker("cues", is_lazy=True, on_error=self._note_failure)
 
     def started(self) -> None:
-        """A take began to record."""
+        """Play the start sound."""
         self._play(START)
 
     def stopped(self) -> None:
-        """A take ended."""
+        """Play the stop sound."""
         self._play(STOP)
 
     def preview(self) -> None:
-        """Play both, one after the other, also while they are off."""
+        """Play both, even while they are off."""
         if self.thread.is_idle():
             for name in (START, STOP):
                 self.thread.do(partial(self._sound, name))

@@ -1,25 +1,25 @@
-"""PortAudio, through sounddevice: all calls into it are made by one thread.
+"""PortAudio, through sounddevice: one thread makes all calls.
 
     open, start, close, list  -->  queue  -->  thread "portaudio"  -->  PortAudio
 
 PortAudio has no locks. It sees new devices only after a restart, and restarting while a stream is open or
-being opened crashes the process. On Windows, what one thread got from it may not work on another. So calls
-are serialized by ``PortAudio.call``, and a stream counts from before its opening until after its closing.
+being opened crashes the process. On Windows, its objects may not work on another thread. So calls are
+serialized by ``PortAudio.call``, and a stream counts as open from before its opening until after its closing.
 
 Any call may hang: a headset that is connecting, a sound server that died. A thread inside a library cannot be
-ended, and a second copy of PortAudio would hang with the first. So:
+killed, and a second copy of PortAudio would hang with the first. So:
 
 * A call that takes longer than its ``limit_s`` while another waits is abandoned with its thread, and a new
   thread takes over the queue. The late call makes no further one; its result reaches whoever still waits.
 * While any call is inside, abandoned or not, PortAudio is not restarted: new devices are not seen then, but
-  the known ones can be opened.
-* Where the start itself hangs, calls fail with HungError until it is over.
+  known ones can be opened.
+* While starting PortAudio hangs, calls fail with HungError.
 
 So the thread is no ``Worker``: its calls are taken back by callers that have lost patience, and handed on to
 the thread that follows. The watchdog sees whether the thread in charge has died. That it hangs is said by
 whoever waits for it.
 
-A late call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while the new
+An abandoned call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while the new
 thread does the same. That risk is accepted: the alternative is no microphone until the next login.
 
 Threads: ``call`` blocks; call it on threads that can be abandoned.
@@ -51,11 +51,11 @@ logger = logging.getLogger(__name__)
 LIMIT_S = 2.0  # Bluetooth headsets take that long to open
 CLOSE_LIMIT_S = 0.5  # the next stream waits for it
 EXIT_S = 1.0
-_UNAVAILABLE = -9985  # paDeviceUnavailable: another program has it for itself
+_UNAVAILABLE = -9985  # paDeviceUnavailable: another program has exclusive use
 _ACCESS_DENIED = -2147024891  # HRESULT E_ACCESSDENIED, from WASAPI when the privacy settings forbid it
 T = TypeVar("T")
 Explain = Callable[[Exception], HandyError]
-"""Makes an error of ours out of a PortAudioError."""
+"""Converts a PortAudioError into one of our errors."""
 
 
 class _Call(Generic[T]):
@@ -69,23 +69,23 @@ class _Call(Generic[T]):
 
 
 class PortAudio:
-    """The one PortAudio of this process, shared by what records and what plays.
+    """The process's only PortAudio, shared by recorder and player.
 
     Implements ``core.ports.Watched``, of the thread in charge.
     """
 
     def __init__(self, platform: str = sys.platform) -> None:
         self._platform = platform
-        self._state = threading.Condition()  # guards all that follows; never held during a call
+        self._state = threading.Condition()  # protects all that follows; never held during a call
         self._queue: deque[_Call[Any]] = deque()
         self._thread: WatchedThread | None = None  # in charge
         self._current: _Call[Any] | None = None  # of ``_thread``
-        self._inside = 0  # calls under way, on this thread and on those left behind
+        self._inside = 0  # current calls, on this thread and on abandoned ones
         self._streams = 0
         self._is_starting = False
         self._module: ModuleType | None = None
-        self._is_started = False  # PortAudio is; the thread's own
-        self._is_over = False  # it was ended for good
+        self._is_started = False  # used by the thread only
+        self._is_over = False  # PortAudio was shut down for good
 
     def call(
         self,
@@ -97,10 +97,9 @@ class PortAudio:
     ) -> T:
         """Run ``work`` with sounddevice on the thread, and wait for it.
 
-        It is one call into PortAudio, not several: each may be the one that hangs. Others wait ``limit_s``
-        for it, by default ``LIMIT_S``; the caller ``patience_s``, and what has not begun by then is never
-        done. ``explain`` makes an error of a PortAudioError, by default ``worded``.
-
+        It should be a single call into PortAudio, as each may hang. Others wait ``limit_s`` for it, by
+        default ``LIMIT_S``; the caller ``patience_s``, and what has not begun by then is never done.
+        ``explain`` converts a PortAudioError, by default ``worded``.
         MicrophoneError: PortAudio is missing. HungError: its start hangs, or the caller's patience is over.
         HandyError: the call failed.
         """
@@ -119,12 +118,12 @@ class PortAudio:
         raise error
 
     def load(self, patience_s: float = math.inf) -> None:
-        """Start PortAudio ahead of the first key, which need not wait for it. Raises MicrophoneError."""
+        """Start PortAudio before the first key press needs it. Raises MicrophoneError."""
         if self._module is None:
             self.call(lambda _: None, patience_s=patience_s)
 
     def open_stream(self, make: Callable[[ModuleType], T], explain: Explain | None = None) -> T:
-        """Open the stream that ``make`` makes; it counts until ``close_stream``. Raises as ``call``."""
+        """Open the stream made by ``make``; it counts as open until ``close_stream``. Raises as ``call``."""
 
         def work(module: ModuleType) -> T:
             with self._state:
@@ -142,7 +141,7 @@ class PortAudio:
 
         def work(_module: ModuleType) -> None:
             stream.close()
-            self._forget_stream()  # here, because the call after this one may be a look for devices
+            self._forget_stream()  # here, because the next call may rescan devices
 
         try:
             self.call(work, limit_s=CLOSE_LIMIT_S)
@@ -156,7 +155,7 @@ class PortAudio:
             self._streams -= 1
 
     def refresh(self) -> bool:
-        """Look for devices again, if no stream is open and no other call inside. Only within ``call``.
+        """Rescan devices, if no stream is open and no other call is inside. Only within ``call``.
 
         Returns whether that was possible.
         """
@@ -208,7 +207,7 @@ class PortAudio:
     # --- waiting, under the lock -------------------------------------------------------------------------
 
     def _wait(self, call: _Call[Any], end_s: float) -> None:
-        """Wait for ``call``; if the one before it takes too long, go on without that."""
+        """Wait for ``call``; if the one before it takes too long, abandon that."""
         while not call.is_done:
             now_s, current = time.monotonic(), self._current
             due_s = end_s
@@ -220,7 +219,7 @@ class PortAudio:
                     logger.warning("a call into the sound system hangs; going on without it")
                     try:
                         self._employ()
-                    except RuntimeError:  # no thread can be had, as at the end of Python 3.12
+                    except RuntimeError:  # no thread can be started, as at the shutdown of Python 3.12
                         self._withdraw(call)
                     continue
                 due_s = min(due_s, limit_s)
@@ -242,8 +241,8 @@ class PortAudio:
 
     def _run(self, me: WatchedThread) -> None:
         if self._platform == "win32":
-            # PortAudio would otherwise put the thread that starts it into an apartment of its own, and what
-            # WASAPI gave it there may not be used on the thread that takes over.
+            # PortAudio would otherwise put the thread that starts it into an apartment of its own, and WASAPI
+            # objects could not be used on the thread that takes over.
             com.join_apartment()
         while True:
             with self._state:
@@ -254,10 +253,10 @@ class PortAudio:
                 call.begun_s = time.monotonic()
                 self._inside += 1
                 me.begin()
-                self._state.notify_all()  # the others know now for whom they wait
+                self._state.notify_all()  # the others now know which call they wait for
             try:
                 call.result = call.work(self._started())
-            except BaseException as error:  # raised again where the result is waited for
+            except BaseException as error:  # raised again for the caller
                 call.error = error
             with self._state:
                 self._inside -= 1
@@ -271,22 +270,22 @@ class PortAudio:
     def _started(self) -> ModuleType:
         """sounddevice, with PortAudio started."""
         if self._is_over:
-            raise HungError  # what was open then is freed
+            raise HungError  # its open streams were freed
         if self._is_started:
             assert self._module is not None
             return self._module
-        with self._alone():  # nothing else can be inside while PortAudio is not started
+        with self._alone():  # nothing else can be inside while PortAudio is not running
             if self._module is None:
                 self._module = self._loaded()
             else:
-                self._module._initialize()  # a start before this one failed
+                self._module._initialize()  # an earlier start failed
         self._is_started = True
         return self._module
 
     def _loaded(self) -> ModuleType:
         try:
-            import sounddevice  # starts PortAudio, which looks for devices: 40 ms and more
-        except Exception as error:  # its own, if PortAudio does not start: its class went with the module
+            import sounddevice  # starts PortAudio, which scans devices: 40 ms and more
+        except Exception as error:  # if PortAudio does not start, sounddevice's class is gone with it
             raise MicrophoneError(
                 Message("PortAudio, the recording library, is missing or won't start."),
                 MicrophoneReason.NO_DEVICE,
@@ -297,7 +296,7 @@ class PortAudio:
         return sounddevice  # type: ignore[no-any-return,unused-ignore]
 
     def _at_exit(self) -> None:
-        """End the callbacks before Python is gone: one that comes later crashes the process."""
+        """Stop the callbacks before Python shuts down: a later one would crash the process."""
         is_ended = False
         try:
             is_ended = self.call(self._end, patience_s=EXIT_S)
@@ -309,18 +308,18 @@ class PortAudio:
             for stream in (sys.stdout, sys.stderr):
                 with suppress(AttributeError, OSError, ValueError):  # none, or closed
                     stream.flush()
-            os._exit(0)  # the work is done; what is left undone is the sound system's
+            os._exit(0)  # all work is done; the rest is the sound system's
 
     def _end(self, module: ModuleType) -> bool:
         with self._alone() as is_alone:
             if is_alone:
                 self._is_over = True
-                module._terminate()  # closes streams that are open
+                module._terminate()  # closes open streams
         return is_alone
 
 
 def worded(error: Exception) -> MicrophoneError:
-    """A PortAudioError as one that says what to do.
+    """Convert a PortAudioError into one that says what to do.
 
     Source: ``PaErrorCode`` in portaudio.h, v19.7; args are (text, code, (host API, its code, its text)).
     """

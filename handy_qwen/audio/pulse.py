@@ -1,8 +1,8 @@
 """The microphones of PulseAudio or PipeWire, listed by ``pactl``.
 
-PortAudio knows only one device there, ``pulse``, so the list comes from ``pactl`` and the choice is made by
-the variable PULSE_SOURCE, which libpulse reads each time it connects. ``pactl list`` is read as text, which
-is fixed in the C locale: the JSON writer of PulseAudio 16 replaces every description that is not ASCII by
+PortAudio knows only one device there, ``pulse``, so the list comes from ``pactl`` and the device is selected
+by the variable PULSE_SOURCE, which libpulse reads at each connection. ``pactl list`` is parsed as text, which
+is stable in the C locale: the JSON output of PulseAudio 16 replaces every description that is not ASCII by
 "(null)".
 
 Threads: ``devices`` blocks for up to ``TIMEOUT_S`` per call of pactl; ``PactlSubscription`` has a thread of
@@ -29,12 +29,12 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 1.5
 _PLAIN = {"LC_ALL": "C.UTF-8"}
 _SUBSCRIBE = "pactl subscribe </dev/null & exec >/dev/null; read -r _; kill $!"
-"""Ends when its input is closed, so also when this process is killed: a ``pactl`` left behind takes one
-of the 64 connections that a PulseAudio server has, until there is none left to record with."""
+"""Ends when its input is closed, so also when this process is killed: an orphaned ``pactl`` takes one of the
+64 connections of a PulseAudio server, until none is left to record with."""
 _HEADSET = re.compile(r"bluez_\w+\.((?:[0-9A-Fa-f]{2}[_:]){5}[0-9A-Fa-f]{2})")
-"""How both servers name what a Bluetooth device offers, with its address: ``bluez_source.…`` and
-``bluez_sink.…`` in PulseAudio, ``bluez_input.…`` and ``bluez_output.…`` in PipeWire."""
-_TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume and streams do not matter
+"""How both servers name Bluetooth devices, with their address: ``bluez_source.…`` and ``bluez_sink.…`` in
+PulseAudio, ``bluez_input.…`` and ``bluez_output.…`` in PipeWire."""
+_TELLING = ("'new' on source #", "'remove' on source #", " on server")  # volume and streams are irrelevant
 
 
 def devices() -> list[Device] | None:
@@ -45,7 +45,7 @@ def devices() -> list[Device] | None:
 
 
 def parse(listed: str, default: str) -> list[Device]:
-    """Read what ``pactl list sources`` prints. Entries that lack a name or a format are left out."""
+    """Parse the output of ``pactl list sources``. Entries without a name or format are skipped."""
     entries = [entry for entry in map(_fields, listed.split("\n\n")) if "Name" in entry]
     names = tell_apart([entry.get("Description") or entry["Name"] for entry in entries])
     found = []
@@ -60,7 +60,7 @@ def parse(listed: str, default: str) -> list[Device]:
 
 
 def playing(headsets: Iterable[str]) -> frozenset[str]:
-    """Those of ``headsets``, names of sources, into which another program plays. Raises MicrophoneError."""
+    """Those of ``headsets`` (names of sources) into which another program plays. Raises MicrophoneError."""
     sinks, streams = pactl("list", "short", "sinks"), pactl("list", "sink-inputs")
     program = Path("/proc/self/exe").resolve().name if os.environ.get("FLATPAK_ID") else ""
     used = used_sinks(streams or "", os.getpid(), program)
@@ -70,12 +70,12 @@ def playing(headsets: Iterable[str]) -> frozenset[str]:
 
 
 def used_sinks(listed: str, own_pid: int, own_program: str = "") -> set[str]:
-    """The numbers of the sinks that programs other than this one play into.
+    """The numbers of the sinks that other programs play into.
 
     Args:
-        listed: What ``pactl list sink-inputs`` prints.
-        own_pid: This program's process, whose cues are no music.
-        own_program: The name of its file in a sandbox, where others have a process with the same number.
+        listed: The output of ``pactl list sink-inputs``.
+        own_pid: This process, whose cues are not music.
+        own_program: The file name of this program in a sandbox, where process ids are not unique.
     """
     used = set()
     for entry in listed.split("\n\n"):
@@ -83,26 +83,26 @@ def used_sinks(listed: str, own_pid: int, own_program: str = "") -> set[str]:
         is_own = f'application.process.id = "{own_pid}"' in entry and (
             not own_program or f'application.process.binary = "{own_program}"' in entry
         )
-        is_event = 'media.role = "event"' in entry  # the sound of a message
+        is_event = 'media.role = "event"' in entry  # a notification sound
         if "Sink" in fields and fields.get("Corked") != "yes" and not (is_own or is_event):
             used.add(fields["Sink"])
     return used
 
 
 def _address(name: str) -> str:
-    """The Bluetooth address of the device that a source or sink belongs to; "" if it is none."""
+    """The Bluetooth address of a source or sink; "" if it has none."""
     found = _HEADSET.match(name)
     return found[1].replace("_", ":").upper() if found else ""
 
 
 def _fields(entry: str) -> dict[str, str]:
-    """The fields of one source; what is indented deeper belongs to one of them and is left out."""
+    """The fields of one source, without nested ones."""
     lines = (line for line in entry.splitlines() if line.startswith("\t") and not line.startswith("\t\t"))
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def _format(specification: str) -> tuple[int, int]:
-    """Channels and rate in Hz out of ``s16le 2ch 48000Hz``; 0 for what is not there."""
+    """Channels and rate in Hz of ``s16le 2ch 48000Hz``; 0 if missing."""
     words = specification.split()
     numbers = {unit: next((w[: -len(unit)] for w in words if w.endswith(unit)), "") for unit in ("ch", "Hz")}
     channels, rate = (int(text) if text.isdecimal() else 0 for text in (numbers["ch"], numbers["Hz"]))
@@ -110,9 +110,9 @@ def _format(specification: str) -> tuple[int, int]:
 
 
 def pactl(*command: str, environment: Mapping[str, str] = MappingProxyType({})) -> str | None:
-    """What ``pactl`` prints; None if it is not there, or refuses. MicrophoneError: no answer.
+    """The output of ``pactl``; None if it is missing or fails. MicrophoneError: no answer.
 
-    ``environment`` has variables of another session than this process's own.
+    ``environment`` has the variables of another session.
     """
     try:
         done = subprocess.run(
@@ -137,10 +137,10 @@ def pactl(*command: str, environment: Mapping[str, str] = MappingProxyType({})) 
 
 
 class PactlSubscription:
-    """Calls ``on_change`` when a source comes, goes or changes, and once when the server is gone.
+    """Calls ``on_change`` when a source changes, and once when the server is gone.
 
-    ``is_alive`` is False from then on, until it is begun again. The watchdog looks at its thread: if it died,
-    nobody would notice a microphone that is plugged in.
+    ``is_alive`` is False from then on, until it is started again. The watchdog watches its thread: otherwise
+    newly connected microphones would go unnoticed after its death.
     """
 
     def __init__(self, on_change: Callable[[], None]) -> None:
@@ -155,7 +155,7 @@ class PactlSubscription:
         return self._process is not None and self._process.poll() is None
 
     def begin(self) -> None:
-        """Begin, or begin again. Changes before it are not reported. Any one thread."""
+        """Start or restart. Earlier changes are not reported. Always the same thread."""
         self._process = subprocess.Popen(
             ["sh", "-c", _SUBSCRIBE],
             env={**os.environ, **_PLAIN},
@@ -194,7 +194,7 @@ class PactlSubscription:
                 self._on_change()
 
     def _revive(self) -> None:
-        """The thread died: who looks for microphones next begins again."""
+        """The thread died: the next scan for microphones restarts it."""
         if self._process is not None:
             _end(self._process)
             self._process.wait()

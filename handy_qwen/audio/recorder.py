@@ -1,19 +1,18 @@
-"""The microphone: takes recorded without losing their first and last words.
+"""The microphone: records takes without losing their first and last words.
 
     PortAudio --> buffer --> thread "microphone": take --> sink
                                   ^        |
         start, stop, cancel, hot-plug      `--> RecordingBegan, Heard, Muted, MicrophoneChanged,
                                                RecordingEnded, Failed
 
-Kept warm, the stream goes on between takes, and a take begins with the last half second before the key, as
-far as no other take has it. Between takes somebody may listen (``listen``): the window in which microphones
-are chosen and tried. After its end was asked for, a take goes on until speech has ended (take.py). A
-device that dies while a take is recorded is given up, and the take goes on with another, or with the same
-when it is back; without one it ends with what was heard. The user's choice of a device is never changed.
+A warm stream stays open between takes, and a take begins with the last half second before the key press,
+unless an earlier take has it. Between takes somebody may listen (``listen``): the microphone page. After the
+end was requested, a take continues until speech has ended (take.py). If its device dies, a take continues
+with another, or with the same when it is back; without one it ends with what was recorded. The user's choice
+of a device is never changed.
 
-Nothing that the sound system may keep waiting runs on the microphone's thread (connection.py), so the
-recorder answers whatever hangs. The thread polls, because PortAudio's callback must not wake it: waking takes
-a lock.
+Nothing that the sound system may delay runs on the microphone's thread (connection.py), so the recorder
+always responds. The thread polls, because PortAudio's callback must not wake it: that takes a lock.
 """
 
 from __future__ import annotations
@@ -60,29 +59,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ALWAYS = math.inf  # how long a stream may be kept warm
+ALWAYS = math.inf  # keep the stream open for good
 POLL_S = 0.02
 POLL_IDLE_S = 0.25
 PREROLL_S = 0.5
-TAIL_MIN_S = 0.04  # what the device still held when the end was asked for
+TAIL_MIN_S = 0.04  # what the device still held when the end was requested
 OPEN_S = 5.0  # for the first samples of a take, before it fails
 LOST_S = 3.0  # without samples after a stream was lost, before the take ends
-DEAD_S = 1.0  # of digital silence, before it is looked whether the microphone is still there
-MUTED_S = 1.5  # of it before Muted is posted: some headsets take a second to start
+DEAD_S = 1.0  # of digital silence, before checking whether the microphone is still there
+MUTED_S = 1.5  # of digital silence before Muted is posted: some headsets take a second to start
 HEARD_EVERY_S = 0.5
 RETRY_S = 0.25
 RETRY_IDLE_S = 10.0
-ASK_IDLE_S = 300.0  # at most, between two times that the sound system is asked for a microphone
+ASK_IDLE_S = 300.0  # the longest interval between two scans for a microphone
 RETRY_LISTENING_S = 2.0
-TROUBLE_S = 2.0  # a device that changes its profile is away for a moment
-HEADSET_S = 5.0  # between two looks whether a headset plays, while a microphone is kept open
-STOPPED_S = 0.5  # between two looks: the whole process was stopped, or the machine slept
-SETTLE_S = 0.1  # one unplugging is many changes
+TROUBLE_S = 2.0  # a device that changes its profile disappears for a moment
+HEADSET_S = 5.0  # interval of checking whether a headset plays, while a microphone is kept open
+STOPPED_S = 0.5  # between two rounds: the process was suspended, or the machine slept
+SETTLE_S = 0.1  # unplugging causes many changes
 EXIT_S = 1.0
 
 
 class _Listener:
-    """Hears what is heard between takes, and keeps the last half second for the take that comes."""
+    """Listens between takes, and keeps the last half second for the next take."""
 
     def __init__(self, sink: Sink, post: Post) -> None:
         self.post = post
@@ -98,7 +97,7 @@ class _Listener:
         self._sink(block)
 
     def take_out(self) -> Samples:
-        """What was heard last; it is nobody else's from now on."""
+        """Remove and return the last half second."""
         blocks = [np.zeros(0, np.float32), *self._blocks]
         self._blocks.clear()
         self._kept = 0
@@ -112,13 +111,13 @@ class MicrophoneRecorder:
             ^                             |          |
             `------- idle, lost ----------+--- lost -'
 
-    A take and a stream come and go independently: a take may wait for a stream, outlive the one it began
-    with, and end without; a stream may be kept between takes.
+    Takes and streams are independent: a take may wait for a stream, outlive its first one, and end without; a
+    stream may be kept between takes.
 
     After a take, the stream stays open for ``warm_s``: 0, seconds, or ``ALWAYS``. On the microphone's thread,
-    ``on_devices`` is called with the devices, at first and when they change, and when one is spared or no
-    longer; ``on_trouble`` when there is nothing to record with for longer than a moment, and with None when
-    there is again. ``spawn`` runs jobs that may hang.
+    ``on_devices`` is called with the devices, at first and when they or the headsets to avoid change;
+    ``on_trouble`` when there has been no microphone for more than a moment, and with None when there is one
+    again. ``spawn`` runs jobs that may hang.
     """
 
     def __init__(
@@ -143,36 +142,36 @@ class MicrophoneRecorder:
         self._connection = MicrophoneConnection(backend, self._do, self._on_opened, self._on_listed, spawn)
         self._take: Take | None = None
         self._listener: _Listener | None = None
-        self._is_outdated = False  # another stream is to be opened as soon as no take is recorded
-        self._closed_for = 0  # the change of devices for which the last one was closed, and when that was
+        self._is_outdated = False  # open another stream as soon as no take is recorded
+        self._closed_for = 0  # the change of devices for which the stream was last closed, and when
         self._closed_s = -math.inf
         self._listed: Listed | None = None  # as last reported
-        self._troubled_s = math.inf  # since when there is nothing to record with
+        self._troubled_s = math.inf  # since when there is no microphone
         self._trouble = ""  # as last reported
         self._error: MicrophoneError | None = None  # of the last opening
         self._keep_until_s = ALWAYS if warm_s == ALWAYS else -math.inf
         self._retry_s = -math.inf
         self._list_s = math.inf
-        self._poll_s = math.inf  # when to see whether a microphone has come
-        self._asked_s = -math.inf  # when the list was last asked for
+        self._poll_s = math.inf  # when to check for a microphone
+        self._asked_s = -math.inf  # when the list was last requested
         self._looked_s = math.inf
         self._level_db = SILENCE_DB
         self._is_closed = False
-        # Revived, it goes on with the take under way: from the buffer, which went on too.
+        # Revived, it continues with the current take, from the buffer, which kept filling.
         self.thread = Worker(
             "microphone", routine=partial(self._step, None), pause_s=self._pause_s, on_error=self._give_up
         )
 
     def launch(self) -> None:
-        """Start the thread. Commands given before are carried out then."""
+        """Start the thread. Earlier commands are carried out then."""
         self._backend.watch(self.refresh_devices)
         self.refresh_devices()
-        # Without ``close``: if Python ended while the thread is in libsoxr, the process would crash.
+        # If Python shut down while the thread is in libsoxr, without ``close``, the process would crash.
         atexit.register(self.thread.stop, EXIT_S)
         self.thread.start()
 
     def start(self, take: int, sink: Sink) -> None:
-        """Begin take ``take``; one that is still running ends here, so that no sound belongs to both."""
+        """Begin take ``take``; a running one ends here, so that no audio belongs to both."""
         self._do(partial(self._start, take, sink))
 
     def stop(self, take: int) -> None:
@@ -184,32 +183,32 @@ class MicrophoneRecorder:
         self._do(partial(self._cancel, take))
 
     def configure(self, wish: Wish, warm_s: float) -> None:
-        """Use other settings; a take that is being recorded stays with its device."""
+        """Use new settings; a take that is being recorded stays with its device."""
         self._do(partial(self._configure, wish, warm_s))
 
     def listen(self, sink: Sink, post: Post) -> None:
-        """Hand what the microphone hears to ``sink`` from now on, whenever no take is recorded.
+        """Pass the microphone's audio to ``sink`` from now on, whenever no take is recorded.
 
-        Both are called on the microphone's thread. ``post`` gets the events of a take called ``LISTENING``,
-        of one after the other: it ends when a take begins (STOPPED), to go on with another microphone
-        (CANCELLED), or by a failure.
+        Both are called on the microphone's thread. ``post`` gets the events of takes called ``LISTENING``:
+        each ends when a real take begins (STOPPED), to continue with another microphone (CANCELLED), or by
+        a failure.
         """
         self._do(partial(self._listen, _Listener(sink, post)))
 
     def stop_listening(self) -> None:
-        """Listen no more: the microphone is closed at once, unless it is kept warm after a take."""
+        """Stop listening: the microphone is closed at once, unless it is kept warm after a take."""
         self._do(partial(self._listen, None))
 
     def refresh_devices(self) -> None:
-        """Look for devices; ``on_devices`` gets them."""
+        """Scan for devices; ``on_devices`` gets them."""
         self._do(self._list_soon)
 
     def wake(self) -> None:
-        """The machine has slept, or was locked: open the microphone anew, unless a take is recorded."""
+        """The machine has slept, or was locked: reopen the microphone, unless a take is recorded."""
         self._do(self._wake)
 
     def level_db(self) -> float:
-        """How loud it is now, in dBFS; -100 while nothing is heard. Implements ``core.view.Meter``."""
+        """The current level, in dBFS; -100 while nothing is recorded. Implements ``core.view.Meter``."""
         return self._level_db
 
     def is_recording(self) -> bool:
@@ -218,7 +217,7 @@ class MicrophoneRecorder:
         return take is not None and not take.is_listening
 
     def close(self, timeout_s: float) -> None:
-        """End the take, give the device back and end the thread. Waits. Safe to call twice."""
+        """End the take, release the device and end the thread. Waits. Safe to call twice."""
         end_s = time.monotonic() + timeout_s
         self._do(self._close)
         self.thread.stop(timeout_s)
@@ -228,7 +227,7 @@ class MicrophoneRecorder:
         self._backend.close()
 
     def run_pending(self) -> None:
-        """Carry out what is in the inbox, then look at the stream. For tests, instead of the thread."""
+        """Handle the inbox, then check the stream. For tests, instead of the thread."""
         self.thread.run_pending()
         self._step(None)
 
@@ -238,7 +237,7 @@ class MicrophoneRecorder:
         self.thread.do(partial(self._step, work))
 
     def _pause_s(self) -> float | None:
-        """How long nothing has to be done without a call; None: for ever."""
+        """How long to wait for a call at most; None: forever."""
         if self._take is not None:
             return POLL_S
         now_s = self._clock()
@@ -275,7 +274,7 @@ class MicrophoneRecorder:
         self._fail(broken(), self._clock())
 
     def _notice_pause(self, now_s: float) -> None:
-        """The process was stopped or the machine slept: that counts for no deadline."""
+        """The process was suspended or the machine slept: extend all deadlines."""
         stop_s, self._looked_s = now_s - self._looked_s, now_s
         if stop_s < STOPPED_S or not (self._take or self._connection.stream):
             return
@@ -296,8 +295,8 @@ class MicrophoneRecorder:
         self._retry_s = now_s
         stream = self._connection.stream
         if stream is None or self._connection.is_lost(now_s):
-            return  # the step that follows opens one
-        is_recent = self._connection.silent_s(now_s) <= PREROLL_S  # else it is not what came before the key
+            return  # the next step opens one
+        is_recent = self._connection.silent_s(now_s) <= PREROLL_S  # else it is older than the key press
         if is_recent:
             take.hand_on(before)
         stream.buffer.keep(int(PREROLL_S * stream.rate_hz) if is_recent else 0)
@@ -347,7 +346,7 @@ class MicrophoneRecorder:
         self, opening: Opening, stream: InputStream | None, error: MicrophoneError | None, now_s: float
     ) -> None:
         if not self._connection.accept(opening, stream, now_s):
-            self._list_s = min(self._list_s, now_s)  # the device that was late may be the one to use
+            self._list_s = min(self._list_s, now_s)  # the late device may be the one to use
             return
         self._error = error
         take = self._take
@@ -355,7 +354,7 @@ class MicrophoneRecorder:
             take.avoid.add(opening.device.handle)
             take.unresponsive = opening.device.name
             self._retry_s = now_s
-            self._list_soon(now_s)  # it may be gone, and nobody has said so yet
+            self._list_soon(now_s)  # it may be gone, unreported
             return
         if stream is None:
             self._retry_s = now_s + (RETRY_S if take else RETRY_IDLE_S)
@@ -363,7 +362,7 @@ class MicrophoneRecorder:
             if error is not None and not may_recover:
                 self._fail(error, now_s)
             return
-        self._list_soon(now_s)  # something may have changed while it was opened
+        self._list_soon(now_s)  # devices may have changed during the opening
         if take is not None:
             take.attach(stream, is_fresh=True)
 
@@ -380,29 +379,29 @@ class MicrophoneRecorder:
         stream = self._connection.stream
         unseen = self._backend.unseen
         if stream is None:
-            if unseen:  # what was closed for it is not closed yet, or something plays
+            if unseen:  # the stream closed for it is still closing, or something plays
                 self._list_s = min(self._list_s, now_s + TROUBLE_S)
             return
         used = stream.device.handle
         if all(device.handle != used for device in listed.devices):
             logger.info("the microphone in use is gone")
-            stream.is_finished = True  # though the sound server goes on with another in its place
+            stream.is_finished = True  # though the sound server continues with another one
             return
         try:
             wanted = pick(listed.devices, self._wish.names, self._connection.hanging, listed.spared)
             self._is_outdated = wanted.handle != used or self._must_close_for(unseen, now_s)
         except MicrophoneError:
-            self._is_outdated = False  # a monitor is all there is, and it is in use
+            self._is_outdated = False  # only a monitor is left, and it is in use
         if self._is_outdated and self._take is not None and self._take.is_listening:
             self._end(self._take, EndCause.CANCELLED, now_s)
         elif self._is_outdated and self._take is None:
             self._drop_outdated(now_s)
 
     def _must_close_for(self, unseen: int, now_s: float) -> bool:
-        """Whether the stream has to give way so that a change of devices can be seen.
+        """Whether the stream must be closed so that a change of devices can be seen.
 
-        Once for each: if something else keeps PortAudio from looking, to close again is no help. And not too
-        often: opening a headset may itself change something.
+        Once per change: if something else keeps PortAudio from rescanning, closing again would not help. And
+        not too often: opening a headset may itself change something.
         """
         if unseen <= self._closed_for:
             return False
@@ -412,13 +411,13 @@ class MicrophoneRecorder:
         return now_s >= again_s
 
     def _note_trouble(self, error: MicrophoneError | None, now_s: float) -> None:
-        """Tell that there is nothing to record with, once it has lasted, and when that is over."""
+        """Report that there is no microphone, once that has lasted, and when it is over."""
         if error is not None:
             self._troubled_s = min(self._troubled_s, now_s)
             lasts = now_s - self._troubled_s >= TROUBLE_S
             if lasts and error.reason is MicrophoneReason.NO_DEVICE:
                 self._poll_s = now_s + RETRY_IDLE_S
-            else:  # only asking tells whether a sound system answers again
+            else:  # only a request shows whether a sound system responds again
                 self._list_s = min(self._list_s, now_s + (RETRY_IDLE_S if lasts else TROUBLE_S))
             if not lasts:
                 return
@@ -430,10 +429,10 @@ class MicrophoneRecorder:
             self._on_trouble(error)
 
     def _poll(self, now_s: float) -> None:
-        """There is nothing to record with: ask again if there may be by now, as to ask costs much."""
+        """There is no microphone: scan again if there may be one by now; scanning is expensive."""
         self._poll_s = now_s + RETRY_IDLE_S
         if self._backend.has_news():
-            self._list_s = self._troubled_s = now_s  # and once more a little later: it may not be ready yet
+            self._list_s = self._troubled_s = now_s  # and again a little later: it may not be ready yet
         elif now_s - self._asked_s >= ASK_IDLE_S:
             self._list_s = now_s
 
@@ -450,7 +449,7 @@ class MicrophoneRecorder:
         self._retry_s = now_s
 
     def _try_another(self, device: Device, now_s: float) -> None:
-        """``device`` takes too long to open. There may be another; if not, the error names this one."""
+        """``device`` takes too long to open. Try another one; if there is none, the error names this one."""
         logger.warning("a microphone does not respond; trying another")
         self._error = unresponsive(device)
         self._retry_s = now_s
@@ -458,7 +457,7 @@ class MicrophoneRecorder:
             self._take.unresponsive = device.name
 
     def _rest(self, now_s: float) -> None:
-        """Without a take: let a listener listen, or keep the stream, and its pre-roll, for a while."""
+        """Without a take: serve a listener, or keep the stream, and its pre-roll, for a while."""
         stream = self._connection.stream
         if self._listener is not None:
             if now_s >= self._retry_s:
@@ -483,7 +482,7 @@ class MicrophoneRecorder:
             take.attach(stream, is_fresh=False)
 
     def _watch_headsets(self, now_s: float) -> None:
-        """Nobody reports that music has begun or ended: look now and then."""
+        """Poll whether music plays on headsets: that is not reported."""
         devices = self._listed.devices if self._listed is not None else ()
         if self._wish.avoids_headsets and any(device.is_headset for device in devices):
             self._list_s = min(self._list_s, now_s + HEADSET_S)
@@ -491,14 +490,14 @@ class MicrophoneRecorder:
     # --- the take ----------------------------------------------------------------------------------
 
     def _advance(self, take: Take, now_s: float) -> None:
-        """Carry the present take on, and see whether it is over."""
+        """Continue the current take, and check whether it is over."""
         if take.pull(now_s):
             self._level_db = take.level_db()
             self._report_device(take)
             self._report_activity(take, now_s)
         if self._connection.stream is None and now_s >= self._retry_s:
             self._connection.open(self._wish, take.avoid)
-        if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us elsewhere
+        if take.still_s >= DEAD_S and not take.has_asked_why:  # the sound server may have moved us
             take.has_asked_why = True
             self._list_s = now_s
         if take.stop_s is not None and self._is_over(take, now_s - take.stop_s):
@@ -552,7 +551,7 @@ class MicrophoneRecorder:
             self._tell(take, Failed(take.number, error))
 
     def _release(self, take: Take, now_s: float) -> None:
-        """The take is over: keep its sound out of the next one, and the stream for a while."""
+        """The take is over: keep its audio out of the next one, and the stream for a while."""
         self._take = None
         if not take.is_listening:
             self._keep_until_s = now_s + self._warm_s
@@ -563,7 +562,7 @@ class MicrophoneRecorder:
             self._drop_outdated(now_s)
 
     def _drop_outdated(self, now_s: float) -> None:
-        """Close the stream, and look what can be seen without it."""
+        """Close the stream to rescan the devices."""
         self._connection.drop()
         if unseen := self._backend.unseen:
             self._closed_for, self._closed_s = unseen, now_s

@@ -1,10 +1,10 @@
-"""One take: from the buffer of a stream, or of several one after the other, to its sink.
+"""One take: from the buffers of one or more streams to its sink.
 
     buffer --> mono --> 16 kHz (conversion.py) --> sink
 
-People release the key during their last word, so a take goes on until speech has ended, for ``TAIL_S`` at
-most. Speech is detected by energy alone, against the quietest moments: the engine may be
-busy or not loaded, and a mistake costs little.
+People release the key during their last word, so a take continues until speech has ended, for at most
+``TAIL_S``. Speech is detected by energy alone, relative to the quietest moments: the engine may be busy or
+not loaded, and a mistake costs little.
 
 Threads: the microphone's only.
 """
@@ -28,40 +28,40 @@ if TYPE_CHECKING:
 
 SILENCE_DB = -100.0
 TAIL_S = 0.4
-LISTENING = 0  # the take that is none
-MIXED_CHANNELS = 2  # what an interface has beyond them may be what the speakers play
+LISTENING = 0  # the number of the take that only listens
+MIXED_CHANNELS = 2  # further channels of an interface may be loopbacks of the speakers
 _FRAME = RATE_HZ // 50  # 20 ms
 _RECENT_FRAMES = 100  # 2 s
 _HANGOVER_FRAMES = 6  # 120 ms: longer than the closure of a "t", shorter than a pause
 _METER_FRAMES = 3
 _ABOVE_FLOOR = 3.0  # 9.5 dB
-_QUIET = 10 ** (-60 / 20)  # RMS; below it nothing is speech, however silent the room
-_STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone make more noise
+_QUIET = 10 ** (-60 / 20)  # RMS; anything below is not speech, however silent the room
+_STILL = 1e-6  # between the highest and the lowest sample (-120 dBFS); converters alone have more noise
 _TENTH_S = 1600  # 0.1 s at 16 kHz
 _CLIPPED = 0.995
-_FULL_SCALE_SHARE = 0.001  # of the samples, before it counts as too loud
+_FULL_SCALE_SHARE = 0.001  # of the samples, for clipping
 
 
 class Take:
-    """What is known of the take that is being recorded."""
+    """The state of the take being recorded."""
 
     def __init__(self, number: int, sink: Sink, now_s: float) -> None:
         self.number = number
         self.began = False  # RecordingBegan was posted
-        self.stop_s: float | None = None  # when its end was asked for
-        self.heard_s = now_s  # when samples arrived last; its start, before the first ones
-        self.is_broken = False  # a device was lost and none has taken its place
+        self.stop_s: float | None = None  # when its end was requested
+        self.heard_s = now_s  # when the last samples arrived; its start, before the first ones
+        self.is_broken = False  # a device was lost and not replaced yet
         self.avoid: set[str] = set()  # handles of the devices that went silent during this take
-        self.unresponsive = ""  # the name of a device that did not open, until that is reported
+        self.unresponsive = ""  # name of a device that did not open, until that is reported
         self.reported_device = ""  # the name of the device that was last reported
-        self.has_asked_why = False  # the devices were looked at because of the silence
+        self.has_asked_why = False  # devices were rescanned because of silence
         self.is_silent = True  # every sample so far was exactly zero
-        self.still_s = 0.0  # for how long there was digital silence: zeros, or another constant
+        self.still_s = 0.0  # duration of digital silence: zeros, or another constant
         self.is_muted = False  # Muted was posted
         self.next_heard_s = now_s  # when Heard may be posted again
-        self.tail_s = 0.0  # how much came after the end was asked for
-        self.dropped_frames = 0  # how many came too fast for us
-        self.overflows = 0  # how often the device dropped some itself
+        self.tail_s = 0.0  # how much came after the end was requested
+        self.dropped_frames = 0  # how many we were too slow for
+        self.overflows = 0  # how often the device dropped some
         self._sink = sink
         self._samples = 0
         self._stream: InputStream | None = None
@@ -70,12 +70,12 @@ class Take:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it is none: somebody only listens."""
+        """Whether somebody only listens."""
         return self.number == LISTENING
 
     @property
     def duration_s(self) -> float:
-        """How much the sink has got."""
+        """How much the sink has received."""
         return self._samples / RATE_HZ
 
     @property
@@ -84,7 +84,7 @@ class Take:
         return self._stream.device.name if self._stream else ""
 
     def attach(self, stream: InputStream, *, is_fresh: bool) -> None:
-        """Go on with ``stream``. What waits in its buffer is pre-roll unless the stream ``is_fresh``."""
+        """Continue with ``stream``. Its buffer is pre-roll unless the stream ``is_fresh``."""
         self._stream = stream
         self._fresh_from = 0 if is_fresh else stream.buffer.written
         self._gaps = stream.buffer.dropped, stream.overflows
@@ -93,7 +93,7 @@ class Take:
         self.still_s = 0.0
 
     def pull(self, now_s: float) -> bool:
-        """Hand on what has arrived. True if any of it is new, not pre-roll."""
+        """Pass on what has arrived. True if any of it is new, not pre-roll."""
         stream = self._stream
         if stream is None or not len(frames := stream.buffer.read()):
             return False
@@ -106,7 +106,7 @@ class Take:
         return True
 
     def detach(self, now_s: float) -> None:
-        """Hand on what is left of the stream, and release it."""
+        """Pass on the rest of the stream, and release it."""
         stream = self._stream
         if stream is not None:
             self.pull(now_s)
@@ -116,7 +116,7 @@ class Take:
             self._stream = None
 
     def skip_pause(self, stop_s: float) -> None:
-        """The process was stopped for ``stop_s``: that counts for no deadline."""
+        """The process was suspended for ``stop_s``: extend all deadlines."""
         self.heard_s += stop_s
         if self.stop_s is not None:
             self.stop_s += stop_s
@@ -135,7 +135,7 @@ class Take:
         return _db(float(np.mean(np.square(recent)))) if recent else SILENCE_DB
 
     def hand_on(self, block: Samples) -> None:
-        """Give the sink what was heard. Shape (n,), float32, 16 kHz."""
+        """Pass audio to the sink. Shape (n,), float32, 16 kHz."""
         if not len(block):
             return
         self._samples += len(block)
@@ -164,7 +164,7 @@ def _db(power: float) -> float:
 
 
 def judged(blocks: Sequence[Samples]) -> Voice:
-    """How a voice arrives that is heard in ``blocks``."""
+    """The verdict on the voice in ``blocks``."""
     samples = np.concatenate(list(blocks))
     if is_clipping(samples):
         return Voice.CLIPPING
@@ -172,5 +172,5 @@ def judged(blocks: Sequence[Samples]) -> Voice:
 
 
 def is_clipping(samples: Samples) -> bool:
-    """Whether the peaks are cut off, and not just once."""
+    """Whether the peaks are clipped, more than once."""
     return bool(len(samples)) and float(np.mean(np.abs(samples) >= _CLIPPED)) > _FULL_SCALE_SHARE

@@ -1,11 +1,11 @@
-"""The volume of what the speakers play: lowered while somebody speaks, and put back.
+"""The volume of the speakers: lowered during dictation, and restored.
 
     Linux     ``pactl``, as for the microphones
     macOS     ``osascript``, which needs no permission for it
     Windows   IAudioEndpointVolume
 
-Sources: https://learn.microsoft.com/windows/win32/api/endpointvolume/; the order of methods in its tables of
-functions is that of endpointvolume.h and mmdeviceapi.h.
+Sources: https://learn.microsoft.com/windows/win32/api/endpointvolume/; method indexes follow endpointvolume.h
+and mmdeviceapi.h.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ from handy_qwen.errors import HandyError
 
 logger = logging.getLogger(__name__)
 
-SHARE = 0.25  # of the volume that is left
+SHARE = 0.25  # of the volume that remains
 TIMEOUT_S = 2.0
 _VOLUME = re.compile(r":\s*(\d+)\s*/")  # of a channel, in ``Volume: front-left: 65536 / 100% / 0.00 dB``
 
 
 class Speakers(Protocol):
-    """What plays. All may wait for the sound system."""
+    """An output device. Calls may wait for the sound system."""
 
     def volume(self) -> tuple[str, list[float]] | None:
-        """The device that plays, and the volume of its channels in a unit of its own; None: unknown."""
+        """The current device, and the volume of its channels in a unit of its own; None: unknown."""
 
     def set_volume(self, device: str, channels: list[float]) -> bool:
-        """Set it. False: ``device`` is not there, or the sound system does not answer."""
+        """Set it. False: ``device`` is gone, or the sound system does not answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """What is lowered, and how to put it back: for a file, should the program end before."""
+    """What was lowered, and how to restore it: stored in a file, in case the program ends before."""
 
     device: str
     before: list[float]
@@ -49,7 +49,7 @@ class Lowered:
 
 
 def plan(speakers: Speakers) -> Lowered | None:
-    """What is to be lowered; ``apply`` does it, once it is written down. None: nothing can be."""
+    """What to lower; ``apply`` does so once this is stored. None: nothing can be lowered."""
     found = speakers.volume()
     if found is None or not any(found[1]):
         return None
@@ -63,10 +63,10 @@ def apply(speakers: Speakers, lowered: Lowered) -> None:
 
 
 def restore(speakers: Speakers, lowered: Lowered) -> bool:
-    """Put the volume back, unless somebody else has changed it. False: it is still to be put back.
+    """Restore the volume, unless somebody else has changed it. False: try again later.
 
-    Of a device that does not play any more, such as a headset that was taken off, it is put back as well, if
-    the system still has it.
+    This includes a device that no longer plays, such as a headset that was taken off, if the system still has
+    it.
     """
     found = speakers.volume()
     if found is not None and found[0] == lowered.device:
@@ -79,7 +79,7 @@ def restore(speakers: Speakers, lowered: Lowered) -> bool:
 
 
 def speakers_for() -> Speakers:
-    """Those of this system."""
+    """The implementation for this system."""
     if sys.platform == "win32":
         return WindowsSpeakers()
     return MacSpeakers() if sys.platform == "darwin" else PulseSpeakers()
@@ -130,7 +130,7 @@ class MacSpeakers:
 
 
 class WindowsSpeakers:
-    """The endpoint that Windows plays music on, from 0 to 1."""
+    """The default multimedia endpoint of Windows, from 0 to 1."""
 
     def volume(self) -> tuple[str, list[float]] | None:
         """See ``Speakers``."""
@@ -143,7 +143,7 @@ class WindowsSpeakers:
         return self._call(_SET_SCALAR, channels[0], None)
 
     def _call(self, place: int, *arguments: Any) -> bool:  # noqa: ANN401  of ctypes
-        """Call a method of IAudioEndpointVolume. Whether all went well."""
+        """Call a method of IAudioEndpointVolume. Returns whether it succeeded."""
         com.join_apartment()
         try:
             with com.Objects() as objects:
@@ -159,4 +159,4 @@ class WindowsSpeakers:
 
 _ENDPOINT = "{5CDF2C82-841E-4546-9722-0CF74078229A}"  # IAudioEndpointVolume
 _RENDER = 0
-_GET_DEFAULT, _ACTIVATE, _SET_SCALAR, _GET_SCALAR = 4, 3, 7, 9  # places in the tables of functions
+_GET_DEFAULT, _ACTIVATE, _SET_SCALAR, _GET_SCALAR = 4, 3, 7, 9  # indexes in the tables

@@ -1,1 +1,1 @@
-"""The models on this machine: which there are, which to use, and how to open one."""
+"""The models on this machine: finding, choosing and opening them."""

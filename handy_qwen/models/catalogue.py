@@ -1,8 +1,7 @@
-"""Which models can be installed: those of ``assets/models.toml``, and the user's own entries.
+"""The models that can be installed: those of ``assets/models.toml``, and the user's own entries.
 
-The form of the files is explained at the top of the shipped one. The user's, ``models.toml`` in the data
-folder, may add entries and replace shipped ones by name. If it is broken, the shipped ones are still there,
-beside the problem.
+The format is explained at the top of the shipped file. The user's, ``models.toml`` in the data folder, may
+add entries and replace shipped ones by name. If it is broken, the shipped ones remain, with the problem.
 """
 
 from __future__ import annotations
@@ -34,19 +33,19 @@ _OPTIONAL = ("model.safetensors.index.json", "merges.txt", "tokenizer_config.jso
 
 
 class Layout(enum.Enum):
-    """What a repository holds, as the catalogue spells it."""
+    """The contents of a repository, as spelled in the catalogue."""
 
     CHECKPOINT = "checkpoint"  # official weights, converted on this machine
     PUBLISHED = "published"  # ONNX files, used as they are
-    SHIPPED = "shipped"  # nothing is downloaded
+    SHIPPED = "shipped"  # with the program
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogueModel:
-    """A model that can be installed. Sizes are about, 0 where unknown.
+    """A model that can be installed. Sizes are approximate, 0 where unknown.
 
-    An entry of ``files`` is a name; ``*`` in it stands for any letters, and of ``a | b`` the first counts
-    that the repository has. Those of ``optional`` may be missing.
+    An entry of ``files`` is a name in which ``*`` stands for any letters; of ``a | b`` the first one that the
+    repository has is used. Those of ``optional`` may be missing.
     """
 
     name: str
@@ -67,26 +66,26 @@ class CatalogueModel:
 
     @property
     def forms(self) -> tuple[ModelForm, ...]:
-        """What it can be kept in, the usual form first; none if there is no choice."""
+        """The forms it can be installed in, the usual one first; empty if there is no choice."""
         if not self.smaller:
             return ()
         return (ModelForm(DEFAULT_PRESET, Message(), self.disk_bytes, self.memory_bytes), *self.smaller)
 
     def memory_of(self, preset: str) -> int:
-        """About how much memory it needs with ``preset``, "" being the usual one; 0 if that is unknown."""
+        """The approximate memory it needs with ``preset``, "" being the usual one; 0 if unknown."""
         if preset in {"", DEFAULT_PRESET}:
             return self.memory_bytes
         return next((form.memory_bytes for form in self.smaller if form.preset == preset), 0)
 
     @property
     def room_bytes(self) -> int:
-        """Disk space that installing takes: for a while there are both source and package."""
+        """Disk space needed to install it: temporarily both source and package exist."""
         return self.download_bytes + (self.disk_bytes if self.layout is Layout.CHECKPOINT else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All entries, in the order in which to show them. ``problem``: what is wrong with the user's file."""
+    """All entries, in display order. ``problem``: what is wrong with the user's file."""
 
     models: tuple[CatalogueModel, ...]
     problem: HandyError | None = None
@@ -109,7 +108,7 @@ class Catalogue:
         name = title.lower() if owner == _OFFICIAL else f"{owner}-{title}".lower()
         described = next((one for one in self.models if one.repository == repository.removesuffix(_HF)), None)
         entry = CatalogueModel(name[:_MOST_NAME].strip("._-"), title, Layout.CHECKPOINT, repository)
-        if described is not None:  # the same weights, as transformers names them
+        if described is not None:  # the same weights, in the form for transformers
             entry = replace(
                 described, name=entry.name, title=title, repository=repository, is_recommended=False
             )
@@ -117,7 +116,7 @@ class Catalogue:
 
 
 def user_catalogue() -> Path:
-    """The file of the user's own entries; it need not be there."""
+    """The file of the user's own entries; it may be missing."""
     return paths.data_dir() / CATALOGUE_FILE
 
 
@@ -135,7 +134,7 @@ def read_catalogue() -> Catalogue:
 
 def _read(path: Path) -> list[CatalogueModel]:
     try:
-        with path.open("rb") as file:  # a file cut off there is no TOML, or says enough
+        with path.open("rb") as file:  # a file cut off at the limit is invalid TOML or long enough
             entries = tomllib.loads(file.read(_MOST_BYTES).decode()).get("models", [])
         return [_model(entry) for entry in entries]
     except FileNotFoundError:
@@ -153,7 +152,7 @@ def _read(path: Path) -> list[CatalogueModel]:
 
 
 def _model(raw: dict[str, Any]) -> CatalogueModel:
-    """An entry, which anybody could have written; ValueError, TypeError or AttributeError for a wrong one."""
+    """An entry, from an untrusted file; ValueError, TypeError or AttributeError if it is invalid."""
     name = _text(raw, "name", _NAME)
     if unknown := sorted(raw.keys() - {field.name for field in fields(CatalogueModel)}):
         raise ValueError(f"{name} has an unknown key {unknown[0]}")

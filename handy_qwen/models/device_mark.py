@@ -1,7 +1,7 @@
-"""A file that tells, while a device runs a model, which one: of a program that crashed, it is left behind.
+"""A file that names the model running on a device: if the program crashes, it is left behind.
 
-Whoever uses a device holds a lock on the file; the system releases that with the process, however it ends. So
-a file with contents and without a lock is that of a crash.
+Users of a device hold a lock on the file; the system releases it with the process, however that ends. So
+a file with contents and without a lock means a crash.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _guard = threading.Lock()
 def in_use(folder: Path) -> Iterator[None]:
     """Have the file name the model in ``folder`` while the block runs. Any thread.
 
-    Where the file already names one, or nothing can be written, this one goes without.
+    If the file already names one, or cannot be written, this one is not recorded.
     """
     handle = _mark(folder)
     try:
@@ -34,19 +34,19 @@ def in_use(folder: Path) -> Iterator[None]:
 
 
 def no_crash() -> None:
-    """The process is about to end although a device may be at work. Any thread."""
+    """The process is about to end normally although a device may be busy. Any thread."""
     _unmark(set(_held))
 
 
 def crashed() -> Path | None:
-    """The model that was in use when a program crashed; said once. Any thread."""
+    """The model in use when a program crashed; returned once. Any thread."""
     with suppress(OSError):
         handle = os.open(_file(), os.O_RDWR)
         try:
             if os.fstat(handle).st_size and try_lock(handle):
                 name = os.read(
                     handle, _LONGEST_PATH
-                )  # empty if the one that had the lock has just ended well
+                )  # empty if the owner of the lock has just ended normally
                 os.ftruncate(handle, 0)
                 return Path(os.fsdecode(name)) if name else None
         finally:
@@ -58,7 +58,7 @@ def _mark(folder: Path) -> int | None:
     with suppress(OSError):
         handle, is_written = os.open(_file(), os.O_RDWR | os.O_CREAT, 0o600), False
         try:
-            # One that is there without a lock is of a crash that nobody has asked about.
+            # One without a lock is from a crash that nobody has asked about.
             if is_written := try_lock(handle) and not os.fstat(handle).st_size:
                 os.write(handle, os.fsencode(folder.absolute()))
         except OSError:

@@ -1,12 +1,12 @@
-"""Downloads the files of a model, resuming what is here, and checks each against the hub's checksum.
+"""Downloads the files of a model, resuming partial ones, and verifies each against the hub's checksum.
 
-    NAME.part   what has come so far; only ever grows, so that nothing is lost when the process is killed
-    NAME.anew   an answer that starts from the beginning; replaces the part once it is longer
-    NAME        complete, and of the right checksum
+    NAME.part   what was downloaded so far; only grows, so that nothing is lost when the process is killed
+    NAME.anew   a download that had to start over; replaces the part once it is longer
+    NAME        complete, with the right checksum
 
-A download is finished at the commit at which it was begun, even if the branch has moved on: files of two
-commits do not belong together. What is in the cache shared with other programs (HF_HOME) is linked instead of
-downloaded, and checked like the rest. ``Meter`` says how far all of it is, and the rest of an installation.
+A download is finished at the commit at which it began, even if the branch has moved: files of two commits do
+not belong together. Files in the cache shared with other programs (HF_HOME) are linked instead of downloaded,
+and verified like the rest. ``Meter`` reports the progress of all of it, and of the rest of an installation.
 """
 
 from __future__ import annotations
@@ -43,31 +43,31 @@ from handy_qwen.models.storage import ModelPaths, check_disk, disk_errors, link_
 
 T = TypeVar("T")
 CONFIG_FILE = "config.json"
-"""What a checkpoint says of itself."""
+"""A checkpoint's description of itself."""
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
 _POLL_S = 0.1
 OnProgress = Callable[[Progress], None]
-"""Gets how far the work is. Raises CancelledError to give it up."""
+"""Gets the progress. Raises CancelledError to cancel the work."""
 _EVERY_S = 0.1
-_WINDOW_S = 8.0  # over which a rate is measured: longer than a hiccup, shorter than a change of network
+_WINDOW_S = 8.0  # over which a rate is averaged: longer than a hiccup, shorter than a change of network
 _FIRST_RATE_S = 1.0
-_SILENT_S = 3.0  # a download that has brought nothing for so long is stalled
+_SILENT_S = 3.0  # a download without data for this long is stalled
 
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often to try in vain, and how long to wait in between: twice as long each time."""
+    """How many fruitless attempts to make, and how long to wait between them: doubled each time."""
 
     tries: int = 6
     first_s: float = 1.0
     most_s: float = 30.0
-    most_asked_s: float = 300.0  # where a hub asks for a longer wait, the download fails
+    most_asked_s: float = 300.0  # if a hub asks for a longer wait, the download fails
 
 
 class Meter:
-    """Progress of one stage after the other. Used on one thread; ``clock`` gives seconds.
+    """Progress of successive stages. Used on one thread; ``clock`` gives seconds.
 
-    Every method reports, and raises CancelledError if the work is to be given up.
+    Every method reports, and raises CancelledError if the work is cancelled.
     """
 
     def __init__(self, tell: OnProgress, clock: Callable[[], float] = time.monotonic) -> None:
@@ -81,7 +81,7 @@ class Meter:
         self._is_lost = False
 
     def enter(self, stage: InstallStage, total_bytes: int = 0, done_bytes: int = 0) -> None:
-        """Begin a stage; ``done_bytes`` of it were there before, and say nothing about the rate."""
+        """Begin a stage; ``done_bytes`` of it were there before, and do not count for the rate."""
         self._stage, self._total, self._done, self._share = stage, total_bytes, done_bytes, None
         self._began_s = self._moved_s = self._clock()
         self._samples = deque([(self._began_s, done_bytes)])
@@ -89,7 +89,7 @@ class Meter:
         self._report()
 
     def add(self, size_bytes: int) -> None:
-        """Count ``size_bytes`` more; fewer, if what was there turned out to be useless."""
+        """Count ``size_bytes`` more; negative if existing data turned out to be useless."""
         self._done += size_bytes
         if size_bytes < 0:
             self._samples = deque([(self._clock(), self._done)])
@@ -99,7 +99,7 @@ class Meter:
         self.keep_alive()
 
     def lose(self) -> None:
-        """Report at once that the connection is lost, and will be tried again."""
+        """Report at once that the connection is lost and will be retried."""
         self._is_lost = True
         self._samples = deque([(self._clock(), self._done)])
         self._report()
@@ -110,7 +110,7 @@ class Meter:
         self.keep_alive()
 
     def keep_alive(self) -> None:
-        """Report if it is time: also while nothing happens, so that the work can be given up."""
+        """Report if it is time: also while nothing happens, so that the work can be cancelled."""
         if self._clock() - self._told_s >= _EVERY_S:
             self._report()
 
@@ -160,10 +160,10 @@ class Download:
     def run(self, look: Callable[[Path], None] = lambda _path: None) -> tuple[Listing, tuple[HubFile, ...]]:
         """Download what is missing and check everything.
 
-        ``look`` is called with the place of config.json as soon as that is here and right, before the weights
-        are; it may raise to save their download. DownloadError: something could not be downloaded.
-        InstallationError: the disk is full, or the folder cannot be written. CancelledError: the work is to
-        be given up. What is here is kept, unless it is wrong.
+        ``look`` is called with the path of config.json as soon as that is verified, before the weights are
+        downloaded; it may raise an error to save that. DownloadError: something could not be downloaded.
+        InstallationError: the disk is full, or the folder cannot be written. CancelledError: the work was
+        cancelled. Downloaded data is kept, unless it is corrupt.
         """
         self._meter.enter(InstallStage.DOWNLOADING)
         listing = self._listing()
@@ -178,7 +178,7 @@ class Download:
         if self._model.layout is Layout.CHECKPOINT:
             needed += self._model.disk_bytes
         check_disk(self._places.work, needed)
-        for _ in range(2):  # a bit may have flipped on the way, or in a cache
+        for _ in range(2):  # a bit may have flipped in transfer, or in a cache
             self._fetch(listing, files, look)
             wrong = self._check(files)
             if not wrong:
@@ -218,7 +218,7 @@ class Download:
         return cached
 
     def _cached_listing(self) -> Listing | None:
-        """What the shared cache has of the revision. Its blobs are named by their checksums."""
+        """The files of the revision in the shared cache, whose blobs are named by their checksums."""
         model = self._model
         folder = Path(constants.HF_HUB_CACHE) / f"models--{model.repository.replace('/', '--')}"
         try:
@@ -262,11 +262,11 @@ class Download:
                 retry(fetch.resume, self._policy, self._meter)
             if file.name == CONFIG_FILE:
                 path = whole if whole.exists() else part
-                if file.is_in(path, lambda _bytes: None):  # what is damaged is fetched again
+                if file.is_in(path, lambda _bytes: None):  # damaged files are downloaded again
                     look(path)
 
     def _check(self, files: tuple[HubFile, ...]) -> list[HubFile]:
-        """Compare all checksums; what is wrong is deleted and returned."""
+        """Verify all checksums; delete and return corrupt files."""
         self._meter.enter(InstallStage.CHECKING, sum(file.size_bytes for file in files))
         wrong = []
         for file in files:
@@ -285,13 +285,13 @@ class Download:
         return file.size_bytes if whole.exists() else min(size_of(part), file.size_bytes)
 
     def _paths(self, file: HubFile) -> tuple[Path, Path]:
-        """Where the file is when it is whole, and until then."""
+        """The paths of the complete and of the partial file."""
         whole = self._places.source / file.name
         return whole, whole.with_name(f"{file.name}.part")
 
 
 def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
-    """Do ``work`` until it succeeds, or fails too often without getting any further: DownloadError."""
+    """Repeat ``work`` until it succeeds, or fails too often without any progress: DownloadError."""
     failures = 0
     while True:
         try:
@@ -312,18 +312,18 @@ def retry(work: Callable[[], T], policy: RetryPolicy, meter: Meter) -> T:
 
 
 class _Fetch:
-    """Downloads what ``part`` lacks of a file. It is never longer than the file."""
+    """Downloads the rest of a file into ``part``. It is never longer than the file."""
 
     def __init__(self, hub: Hub, listing: Listing, file: HubFile, part: Path, meter: Meter) -> None:
         self._hub, self._listing, self._file, self._part, self._meter = hub, listing, file, part, meter
         self._most = size_of(part)
 
     def resume(self) -> None:
-        """One try; what has come is kept.
+        """Try once; keep what was downloaded.
 
-        DownloadError: the hub refuses the file. TransientError: it broke off; ``has_grown`` says whether more
-        is here than ever before. InstallationError: the disk is full, or the file cannot be written.
-        CancelledError.
+        DownloadError: the hub refuses the file. TransientError: the transfer was interrupted; ``has_grown``
+        says whether there is more than ever before. InstallationError: the disk is full, or the file cannot
+        be written. CancelledError.
         """
         try:
             self._resume()
@@ -345,7 +345,7 @@ class _Fetch:
                 self._part.unlink(missing_ok=True)
                 self._meter.add(-start)
                 raise TransientError(self._damaged(Message("another part than was asked for")))
-            if answer.status == 200:  # from the beginning, whatever was asked for
+            if answer.status == 200:  # from the beginning, despite the range requested
                 self._check_length(answer)
                 self._restart(pieces, start)
             else:
@@ -359,7 +359,7 @@ class _Fetch:
             raise TransientError(error)
 
     def _restart(self, pieces: Iterator[bytes], start: int) -> None:
-        """Keep the part until more than it has come: it may be the login page of a network."""
+        """Keep the part until the new download is longer: it may be a network's login page."""
         anew = self._part.with_suffix(".anew")
         self._meter.add(-start)
         try:

@@ -1,19 +1,19 @@
-"""The hub: what a repository holds at one commit, and the bytes of a file from a given one on.
+"""The hub: the files of a repository at one commit, and the bytes of a file from a given offset.
 
-Files are not downloaded by ``hf_hub_download``: it keeps nothing of a download that broke off, cannot be
-stopped while it waits, and checks no checksum. huggingface_hub provides the HTTP client, HF_ENDPOINT,
-addresses and the cache. Xet is not used: its transfers cannot be resumed.
+``hf_hub_download`` is not used: it keeps nothing of an interrupted download, cannot be stopped while it
+waits, and verifies no checksum. huggingface_hub provides the HTTP client, HF_ENDPOINT, addresses and the
+cache. Xet is not used: its transfers cannot be resumed.
 
-Proxies are those that the environment or the system names. The HTTP library finds them by itself, but fails
-with errors of its own where one is called ``socks://`` (as GNOME does), has a bad port, or is of a kind it
-does not speak. Here each is made to work, or refused in a sentence that names the variable, but not the
-address, which may contain a password.
+Proxies are those of the environment or the system. The HTTP library finds them by itself, but fails with
+errors of its own where one is called ``socks://`` (as GNOME does), has a bad port, or is of an unsupported
+kind. Here each is made to work, or refused in a sentence that names the variable, but not the address, which
+may contain a password.
 
-Checksums: large files have a SHA-256 (LFS), small ones the SHA-1 that git gives a blob. Both are taken from
-the hub's own answer about the commit and from nowhere else; a file without either is refused.
+Checksums: large files have a SHA-256 (LFS), small ones the SHA-1 of a git blob. Both are taken from the hub's
+own answer about the commit and from nowhere else; a file without either is refused.
 
-Privacy: nothing but the request itself is sent. A token is sent only if HF_TOKEN is set, never the one that a
-login of another program has left; the client drops it when it is redirected to another host.
+Privacy: nothing but the request itself is sent. A token is sent only if HF_TOKEN is set, never one left by
+the login of another program; the client drops it when redirected to another host.
 """
 
 from __future__ import annotations
@@ -48,11 +48,11 @@ COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _PIECE_BYTES = 1 << 20
 _POLL_S = 0.05
-_PIECES_AHEAD = 8  # in memory; a piece is what the network gives at a time, at most 64 kB
+_PIECES_AHEAD = 8  # in memory; a piece is what the network delivers at a time, at most 64 kB
 _RETRY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 _LATER = Message("What was downloaded is kept; try again later.")
 _TRANSPORT_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, UnicodeError)
-"""What a request may raise. UnicodeError is for names that no host can have."""
+"""What a request may raise. UnicodeError is for invalid host names."""
 
 _KINDS = {"http": "http", "https": "https", "socks5": "socks5", "socks5h": "socks5h", "socks": "socks5"}
 _SOCKS_PORT = 1080
@@ -64,7 +64,8 @@ _SYSTEM = Message("the system's settings")
 class ProxyFailedError(httpx2.ProxyError):
     """The proxy does not work.
 
-    ``source`` says where it is named, ``is_closed`` that it needs a password, ``is_there`` that it answered.
+    ``source`` says where it is configured, ``is_closed`` that it needs a password, ``is_there`` that it
+    answered.
     """
 
     def __init__(self, source: str, message: str, *, is_there: bool) -> None:
@@ -76,7 +77,7 @@ class ProxyFailedError(httpx2.ProxyError):
 
 @dataclass(frozen=True, slots=True)
 class ProxyChoice:
-    """A proxy and where it is named. Equal ones share connections."""
+    """A proxy and where it is configured. Equal ones share connections."""
 
     source: str
     url: str
@@ -84,12 +85,12 @@ class ProxyChoice:
 
 
 def choose_proxy(scheme: str, host: str, port: int | None = None) -> ProxyChoice | None:
-    """The proxy for an address; None: none. DownloadError: it cannot be used as it is written."""
-    proxies = getproxies()  # the environment's; without any, those of Windows or macOS
+    """The proxy for an address, or None. DownloadError: it cannot be used as configured."""
+    proxies = getproxies()  # from the environment, or else from Windows or macOS
     kind = next((kind for kind in (scheme, "all") if proxies.get(kind)), "")
     if not kind or _is_direct(host, port or _PORTS.get(scheme, 0), proxies.get("no", "")):
         return None
-    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")  # Python prefers small letters
+    names = (f"{kind}_proxy", f"{kind.upper()}_PROXY")  # Python prefers lower case
     source = next((name for name in names if os.environ.get(name)), _SYSTEM)
     address = proxies[kind].strip()
     return _checked(source, address if "://" in address else f"http://{address}")
@@ -99,7 +100,7 @@ def _is_direct(host: str, port: int, exceptions: str) -> bool:
     if proxy_bypass(f"[{host}]:{port}" if ":" in host else f"{host}:{port}"):
         return True
     names = [one.strip() for one in exceptions.split(",")]
-    # Many write *.name for what Python wants written .name.
+    # Many write *.name where Python expects .name.
     if any(f".{host.lower()}".endswith(name[1:].lower()) for name in names if name.startswith("*.")):
         return True
     with suppress(ValueError):  # a name
@@ -109,7 +110,7 @@ def _is_direct(host: str, port: int, exceptions: str) -> bool:
 
 
 def _networks(names: list[str]) -> Iterator[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The addresses in ``names``, alone or as 127.0.0.0/8, which GNOME writes and Python overlooks."""
+    """The networks in ``names``, single or like 127.0.0.0/8, which GNOME writes and Python ignores."""
     for name in names:
         with suppress(ValueError):
             yield ipaddress.ip_network(name.strip("[]"), strict=False)
@@ -140,7 +141,7 @@ def _checked(source: str, address: str) -> ProxyChoice:
 
 
 def _is_host(host: str) -> bool:
-    """Whether the system can look ``host`` up: each part of a name has 1 to 63 characters."""
+    """Whether ``host`` can be resolved: each label of a name has 1 to 63 characters."""
     try:
         return bool(host.encode("idna")) and not any(char.isspace() for char in host)
     except UnicodeError:
@@ -148,7 +149,7 @@ def _is_host(host: str) -> bool:
 
 
 def _refused(source: str, address: str, why: Message) -> DownloadError:
-    """``address`` may contain a password: nothing of it is shown, nor the library's errors."""
+    """The error for a proxy, without ``address`` and the library's error: there may be a password."""
     how = Message("Write it as http://host:port or socks5://host:port, or unset it.")
     if source == _SYSTEM:
         how = Message("Write it as http://host:port or socks5://host:port.")
@@ -163,7 +164,7 @@ def _refused(source: str, address: str, why: Message) -> DownloadError:
 
 
 class _Transport(httpx2.BaseTransport):
-    """Sends each request through its proxy: a redirect may lead to an address that has another."""
+    """Sends each request through its proxy: a redirect may lead to an address with another one."""
 
     def __init__(self) -> None:
         self._context = httpx2.create_ssl_context()
@@ -200,10 +201,10 @@ class _Transport(httpx2.BaseTransport):
 
 
 def make_client() -> httpx2.Client:
-    """huggingface_hub's client, but with these proxies; it keeps to HF_HUB_OFFLINE, too."""
+    """huggingface_hub's client with these proxies; it obeys HF_HUB_OFFLINE, too."""
     return httpx2.Client(
         transport=_Transport(),
-        trust_env=False,  # of the environment only proxies and certificates, which the transport reads
+        trust_env=False,  # the environment only has proxies and certificates, which the transport reads
         follow_redirects=True,
         timeout=None,  # each request has its own
     )
@@ -213,10 +214,10 @@ set_client_factory(make_client)
 
 
 class TransientError(Exception):
-    """A failure that may go away.
+    """A failure that may be temporary.
 
-    ``error`` is what to say if it does not, ``wait_s`` what the hub asks for, and ``has_grown`` whether more
-    is here than ever before.
+    ``error`` is to be reported if it is not, ``wait_s`` is requested by the hub, and ``has_grown`` says
+    whether there is more data than ever before.
     """
 
     def __init__(self, error: HandyError, wait_s: float | None = None) -> None:
@@ -228,7 +229,7 @@ class TransientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file at a commit. ``sha256`` or, if that is empty, ``git_sha1`` is known; both are hexadecimal."""
+    """A file at a commit. ``sha256`` or, if that is empty, ``git_sha1`` is known; both hexadecimal."""
 
     name: str
     size_bytes: int
@@ -236,13 +237,13 @@ class HubFile:
     git_sha1: str = ""
 
     def __post_init__(self) -> None:
-        """Raise ValueError for what cannot be checked, or would be written elsewhere."""
+        """Raise ValueError for a file that cannot be verified, or has an unsafe name."""
         is_known = _SHA256.fullmatch(self.sha256) or COMMIT.fullmatch(self.git_sha1)
         if not is_known or self.size_bytes < 0 or Path(self.name).name != self.name or self.name[:1] == ".":
             raise ValueError("a file without size or checksum")
 
     def is_in(self, path: Path, on_read: Callable[[int], None]) -> bool:
-        """Whether ``path`` is this file, to the last bit; OSError if it cannot be read.
+        """Whether ``path`` has exactly the contents of this file; OSError if it cannot be read.
 
         ``on_read`` gets the bytes of each piece.
         """
@@ -270,12 +271,12 @@ class Listing:
     files: tuple[HubFile, ...]
 
     def save(self, path: Path) -> None:
-        """Keep it, so that a download can be finished, and checked, without asking the hub again."""
+        """Store it, so that a download can be completed and verified without asking the hub again."""
         write_object(path, asdict(self))
 
 
 def load_listing(path: Path) -> Listing | None:
-    """What ``save`` kept; None if there is nothing, or nothing valid (it is then asked for again)."""
+    """The stored listing; None if it is missing or invalid (the hub is then asked again)."""
     try:
         raw = read_object(path)
         files = tuple(HubFile(**entry) for entry in raw.pop("files"))
@@ -291,16 +292,16 @@ def _parse_listing(repository: str, revision: str, raw: dict[str, Any]) -> Listi
     for entry in raw["siblings"]:
         name, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
         if "/" in name or "\\" in name or name.startswith("."):
-            continue  # none of these is ever downloaded
+            continue  # never downloaded
         size, sha256 = int(lfs.get("size", entry["size"])), str(lfs.get("sha256", ""))
         files.append(HubFile(name, size, sha256, "" if lfs else str(entry["blobId"])))
     return Listing(repository, revision, raw["sha"], tuple(files))
 
 
 def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]:
-    """The files of ``listing`` that ``model`` needs, the smallest first: what is wrong shows early.
+    """The files of ``listing`` that ``model`` needs, the smallest first: problems show early.
 
-    DownloadError: one that it cannot do without is not there.
+    DownloadError: a required one is missing.
     """
     wanted: dict[str, HubFile] = {}
     for entry in (*model.files, *model.optional):
@@ -327,17 +328,17 @@ def choose_files(model: CatalogueModel, listing: Listing) -> tuple[HubFile, ...]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Status and headers (names in small letters), after redirects."""
+    """Status and headers (names in lower case), after redirects."""
 
     status: int
     headers: Mapping[str, str]
 
 
 class _Stream:
-    """A GET request, read on the thread ``download`` so that its user can give up at any time.
+    """A GET request, read on the thread ``download`` so that its user can cancel at any time.
 
-    A read from a network that has gone silent cannot be interrupted. The thread that waits in it is left
-    behind; it ends when its time is up, and what it still gets is thrown away.
+    A read from a network that has gone silent cannot be interrupted. The waiting thread is abandoned; it ends
+    with its timeout, and what it receives is discarded.
     """
 
     def __init__(
@@ -355,13 +356,13 @@ class _Stream:
         return answer
 
     def pieces(self) -> Iterator[bytes]:
-        """The body, as it was sent."""
+        """The body, as sent."""
         while (piece := self._next()) is not None:
             assert isinstance(piece, bytes)
             yield piece
 
     def close(self) -> None:
-        """Give up the rest. Never blocks."""
+        """Abandon the rest. Never blocks."""
         self._is_abandoned.set()
 
     def _next(self) -> Response | bytes | None:
@@ -387,7 +388,7 @@ class _Stream:
                         return
                     self._put(piece)
             self._put(None)
-        except Exception as exc:  # the top of this thread; raised again where the answer is wanted
+        except Exception as exc:  # top level of this thread; raised again for the reader
             self._put(exc)
 
     def _put(self, item: Response | bytes | Exception | None) -> None:
@@ -401,7 +402,7 @@ class _Stream:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """A hub. Used on one thread; ``poll`` is called every moment while it is silent, and may raise."""
+    """A hub. Used on one thread; ``poll`` is called repeatedly while it is silent, and may raise."""
 
     endpoint: str
     poll: Callable[[], None]
@@ -414,7 +415,7 @@ class Hub:
         return urlsplit(self.endpoint).netloc or self.endpoint
 
     def ask(self, repository: str, revision: str) -> Listing:
-        """What ``repository`` holds at ``revision``; DownloadError, or TransientError if it may say later."""
+        """The files of ``repository`` at ``revision``; DownloadError, or TransientError to retry later."""
         url = f"{self.endpoint}/api/models/{repository}/revision/{quote(revision, safe='')}?blobs=true"
         with self._get(url, f"{repository} at {revision}", {}) as (_answer, pieces):
             body = b""
@@ -433,9 +434,9 @@ class Hub:
 
     @contextmanager
     def read(self, listing: Listing, name: str, start: int) -> Iterator[tuple[Response, Iterator[bytes]]]:
-        """Ask for a file from byte ``start`` on; the answer may be all of it, or 416.
+        """Request a file from byte ``start`` on; the answer may be the whole file, or 416.
 
-        Raises as ``ask``, also later.
+        Raises as ``ask``, also while reading.
         """
         url = hf_hub_url(
             listing.repository, name, revision=listing.commit, endpoint=self.endpoint, repo_type="model"
@@ -544,7 +545,7 @@ class Hub:
 
 
 def open_hub(poll: Callable[[], None]) -> Hub:
-    """The hub that the environment names: HF_ENDPOINT, and HF_TOKEN if it requires one."""
+    """The hub configured in the environment: HF_ENDPOINT, and HF_TOKEN if it requires one."""
     endpoint = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
     token = os.environ.get("HF_TOKEN", "").strip()
     is_valid = token.isascii() and token.isprintable()
@@ -553,12 +554,12 @@ def open_hub(poll: Callable[[], None]) -> Hub:
 
 
 def is_offline() -> bool:
-    """Whether the user forbids the network (HF_HUB_OFFLINE)."""
+    """Whether the user has disabled the network (HF_HUB_OFFLINE)."""
     return bool(constants.is_offline_mode())
 
 
 def offline_error(*, is_begun: bool = False) -> DownloadError:
-    """What to say where the network must not be used; ``is_begun``: a part of the model is here."""
+    """The error where the network must not be used; ``is_begun``: the model is partly downloaded."""
     return DownloadError(
         Message("The model isn't complete, and HF_HUB_OFFLINE prevents downloading the rest.")
         if is_begun
@@ -577,7 +578,7 @@ def _closed_proxy(which: Message) -> DownloadError:
 
 
 def _certificate_problem(exc: BaseException) -> str:
-    """What is wrong with the certificate, in OpenSSL's words; empty if that is not it."""
+    """What is wrong with the certificate, in OpenSSL's words; empty if that is not the cause."""
     seen: BaseException | None = exc
     while seen is not None:
         if isinstance(seen, ssl.SSLError):

@@ -1,7 +1,7 @@
-"""The models on this machine: which there are, where each comes from, loading one, removing one.
+"""The models on this machine: listing, loading and removing them, and their origin.
 
-A model is a folder in ``paths.models_dir()``; its name is the folder's. The demo model ships with the program
-and is always there; it is used only where nothing else is installed, or when it is asked for.
+A model is a folder in ``paths.models_dir()``, which gives its name. The demo model ships with the program and
+is always there; it is used only if no other is installed, or on request.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from handy_qwen.models.storage import ModelPaths, disk_errors, unfinished_downlo
 VOICE_MODEL = "vad/silero_vad_16k_op15.onnx"
 """The voice detector, among the assets."""
 ORIGIN_FILE = "origin.json"
-"""Where an installed model comes from. A published model has no manifest: its checksums are here, too."""
+"""The origin of an installed model. A published model has no manifest: its checksums are here, too."""
 WORKING_BYTES = 300_000_000
-"""The program itself, and room for a long take."""
-_SHARE = 1.25  # memory in use over the size of a package: its weights, and copies in other layouts
+"""Memory for the program itself and a long take."""
+_SHARE = 1.25  # memory in use relative to the size of a package: its weights, and copies in other layouts
 _EXACT = "exact"
 UNMEASURED = Message("How close it comes to full precision was not measured.")
 
@@ -58,12 +58,12 @@ class InstalledModel:
 
     @property
     def size_bytes(self) -> int:
-        """All its files together."""
+        """The total size of its files."""
         return sum(path.stat().st_size for path in self.folder.rglob("*") if path.is_file())
 
 
 def installed_models() -> list[InstalledModel]:
-    """All models, by name; the demo model last. EngineError: the folder of models may not be read."""
+    """All models, by name; the demo model last. EngineError: the folder of models cannot be read."""
     folder = paths.models_dir()
     try:
         found = sorted(path for path in folder.iterdir() if _is_model(path))
@@ -89,7 +89,7 @@ def demo_model() -> InstalledModel:
 def find_model(asked: str) -> InstalledModel:
     """The model called ``asked``, or the one in the folder ``asked``; the first installed if it is empty.
 
-    EngineError: there is none; the hint lists those there are.
+    EngineError: there is none; the hint lists the available ones.
     """
     models = installed_models()
     if not asked:
@@ -108,11 +108,11 @@ def find_model(asked: str) -> InstalledModel:
 
 
 def load_recognizer(asked: str = "", threads: int | None = None, *, use_devices: bool = False) -> Model:
-    """Load the model that ``find_model`` finds, with the voice detector that ships with the program.
+    """Load the model that ``find_model`` finds, with the shipped voice detector.
 
-    It is called as its folder is, also if that was renamed. Without ``threads``, those that were measured to
-    suit it are used; with ``use_devices``, what was measured to be quicker on a graphics card or the like
-    runs there. EngineError, ModelMissingError, ModelCorruptError.
+    It is named after its folder, even if that was renamed. Without ``threads``, the measured number is used;
+    with ``use_devices``, the parts measured to be faster on a graphics card or the like run there.
+    EngineError, ModelMissingError, ModelCorruptError.
     """
     voice_model = paths.asset(VOICE_MODEL)
     found = find_model(asked)
@@ -132,18 +132,18 @@ def _is_model(folder: Path) -> bool:
     is_hidden = folder.name.startswith(".")  # under construction
     try:
         return not is_hidden and ((folder / MANIFEST_FILE).is_file() or is_published_layout(folder))
-    except PermissionError:  # somebody else's
+    except PermissionError:  # another user's
         return False
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Repository and commit, or the archive's or folder's name; ``files`` of the model's folder: SHA-256."""
+    """Repository and commit, or the name of an archive or folder; SHA-256 of the ``files``."""
 
     source: str
     revision: str
     commit: str
-    fetched: dict[str, str]  # file as it was fetched -> SHA-256, or SHA-1 of the git blob
+    fetched: dict[str, str]  # file as downloaded -> SHA-256, or SHA-1 of the git blob
     files: dict[str, str]
 
     def save(self, folder: Path) -> None:
@@ -152,7 +152,7 @@ class Origin:
 
 
 def load_origin(folder: Path) -> Origin | None:
-    """Where the model in ``folder`` comes from; None if it does not say."""
+    """The origin of the model in ``folder``; None if unknown."""
     try:
         origin = Origin(**read_object(folder / ORIGIN_FILE))
     except (OSError, ValueError, TypeError):
@@ -164,9 +164,9 @@ def load_origin(folder: Path) -> Origin | None:
 
 
 def check_files(folder: Path) -> bool:
-    """Compare the checksum of each file with what was written down of it; False if nothing was.
+    """Verify the recorded checksum of each file; False if there are none.
 
-    ModelMissingError: a file is not there. ModelCorruptError: one is not as it was written.
+    ModelMissingError: a file is missing. ModelCorruptError: one has changed.
     """
     if (folder / MANIFEST_FILE).is_file():
         find_damage(folder, load_manifest(folder))
@@ -184,10 +184,10 @@ def check_files(folder: Path) -> bool:
 
 
 def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
-    """All models, installed or not: the catalogue's in its order, then what else is installed.
+    """All models, installed or not: the catalogue's in its order, then other installed ones.
 
-    Any thread; reads the disk. What only the running program knows is left out: which one is in use, what is
-    being done. EngineError or InstallationError if models or catalogue cannot be read.
+    Any thread; reads the disk. What only the running program knows is missing: the model in use, and work in
+    progress. EngineError or InstallationError if models or catalogue cannot be read.
     """
     catalogue = catalogue or read_catalogue()
     installed = {model.name: model for model in installed_models()}
@@ -197,20 +197,20 @@ def model_entries(catalogue: Catalogue | None = None) -> tuple[ModelEntry, ...]:
 
 
 def _named(catalogue: Catalogue, installed: Iterable[InstalledModel]) -> Iterator[CatalogueModel]:
-    """What was downloaded by the name of its repository, or is to be, and is in no catalogue."""
+    """Models downloaded, or partly, by the name of a repository that is in no catalogue."""
     origins = {model.name: load_origin(model.folder) for model in installed}
     repositories = {name: origin.source for name, origin in origins.items() if origin and origin.commit}
     listed = {model.name for model in catalogue.models}
     for name, repository in (unfinished_downloads() | repositories).items():
         if name not in listed:
-            with suppress(InstallationError):  # it was an entry of the user's, which is gone
+            with suppress(InstallationError):  # it was a user's entry that is gone
                 model = catalogue.find(repository)
                 if model.name == name:
                     yield model
 
 
 def find_installable(name: str) -> CatalogueModel:
-    """The entry ``name``, or what was once asked for by its repository; InstallationError if neither."""
+    """The entry ``name``, or a repository once requested by that name; InstallationError if neither."""
     catalogue = read_catalogue()
     named = _named(catalogue, installed_models())
     return next((model for model in named if model.name == name), None) or catalogue.find(name)
@@ -247,7 +247,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
     if is_package(model.folder):
         try:
             manifest = load_manifest(model.folder)
-        except HandyError:  # loading it will say what is wrong
+        except HandyError:  # loading it will report the problem
             languages = ()
         else:
             languages, licence = manifest.config.languages, manifest.licence
@@ -269,7 +269,7 @@ def _unknown(model: InstalledModel) -> ModelEntry:
 
 
 def needed_memory(model: InstalledModel) -> int:
-    """About how many bytes of memory ``model`` needs; InstallationError for a damaged catalogue."""
+    """The approximate memory ``model`` needs, in bytes; InstallationError for a damaged catalogue."""
     catalogue = read_catalogue()
     models = (*catalogue.models, *_named(catalogue, [model]))
     known = next((one for one in models if one.name == model.name), None)
@@ -277,9 +277,9 @@ def needed_memory(model: InstalledModel) -> int:
 
 
 def discard_download(name: str) -> None:
-    """Delete the unfinished download of ``name``.
+    """Delete the partial download of ``name``.
 
-    InstallationError: it could not be deleted, or another process works on it.
+    InstallationError: that failed, or another process is working on it.
     """
     places = ModelPaths(name)
     if places.work.exists():
@@ -288,7 +288,7 @@ def discard_download(name: str) -> None:
 
 
 def check_removable(name: str) -> None:
-    """Raise what ``remove`` would: EngineError for no such model, InstallationError for one not installed."""
+    """Raise the errors of ``remove``: EngineError: no such model, InstallationError: not installed."""
     model = find_model(name)
     if model.folder == demo_model().folder:
         raise InstallationError(
@@ -302,10 +302,10 @@ def check_removable(name: str) -> None:
 
 
 def remove(name: str) -> None:
-    """Delete ``name`` and its unfinished download; whoever has it open keeps it.
+    """Delete ``name`` and its partial download; processes that have it open keep it.
 
     EngineError: there is no such model. InstallationError: it ships with the program, could not be deleted,
-    or another process works on it.
+    or another process is working on it.
     """
     check_removable(name)
     places = ModelPaths(name)
@@ -321,9 +321,9 @@ def _refuse(name: str) -> None:
 
 
 def memory_of(folder: Path, size_bytes: int, model: CatalogueModel | None = None) -> int:
-    """About how much memory the model in ``folder`` needs, in bytes.
+    """The approximate memory the model in ``folder`` needs, in bytes.
 
-    ``size_bytes`` is that of all its files, ``model`` its entry in the catalogue, which knows more.
+    ``size_bytes`` is the total size of its files, ``model`` its entry in the catalogue, which knows more.
     """
     known = 0
     if model is not None:
@@ -344,13 +344,13 @@ def fidelity_of(folder: Path) -> tuple[Message, ...]:
 
 
 def preset_of(folder: Path) -> str:
-    """The preset of the package in ``folder``; "" if that cannot be read, or it has none."""
+    """The preset of the package in ``folder``; "" if it is unreadable or missing."""
     manifest = _manifest(folder)
     return manifest.preset if manifest else ""
 
 
 def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
-    """What was measured, in a sentence, and the notes that came with it."""
+    """The measurements in a sentence, and the notes that came with them."""
     if not fidelity.clips:
         return tuple(map(verbatim, fidelity.notes)) or (UNMEASURED,)
     same = Message(
@@ -364,14 +364,14 @@ def fidelity_words(fidelity: Fidelity) -> tuple[Message, ...]:
 
 
 def _percent(share: float) -> Message:
-    """At most one digit behind the point; below 0.1, two significant ones."""
+    """At most one decimal; below 0.1, two significant digits."""
     percent = 100 * share
     digits = f"{percent:.1f}" if percent >= 0.1 else f"{percent:.2g}"
     return Message("{number}%", number=Number(digits))
 
 
 def _manifest(folder: Path) -> Manifest | None:
-    """That of a package which is whole; whoever loads another says what is wrong with it."""
+    """The manifest of an intact package; None otherwise: loading it reports the problem."""
     try:
         return load_manifest(folder) if is_package(folder) else None
     except HandyError:

@@ -1,18 +1,18 @@
-"""Installs models: from the catalogue, or from a folder or an archive on a machine without a network.
+"""Installs models: from the catalogue, or from a folder or archive on a machine without a network.
 
     install(read_catalogue().find("qwen3-asr-0.6b"), tell)
     import_model(Path("checkpoint.tar.gz"), tell)
 
-An official checkpoint is converted; a published ONNX model or a package of ours is linked or copied. The
-model is put in place once it has run. Weights that are pickles are never opened.
+An official checkpoint is converted; a published ONNX model or our own package is linked or copied. The model
+is put in place once it has run. Pickled weights are never opened.
 
 Threads: everything here is slow and runs on one thread of the caller's, never Qt's. ``tell`` is called there,
 at most ten times a second, also while the network is silent. To pause, raise CancelledError from ``tell``:
-what has been downloaded stays and is resumed next time, in this process or another, also after a kill. (While
-a model is being tested, a second or two, ``tell`` is not called.)
+downloaded data is kept and resumed next time, in this process or another, also after a kill. (During the test
+of a model, a second or two, ``tell`` is not called.)
 
 Two processes do not collide: the second waits (InstallStage.WAITING) and finds the model installed. A model
-that is in use is replaced by renaming, and whoever has it open keeps the old one.
+in use is replaced by renaming, and processes that have it open keep the old one.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ _MOST_NAME = 64
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".msgpack", ".h5"}
 _PUBLISHED = {".onnx", ".data", ".json", ".txt", ".md"}
-_EMBEDDING = "embed_tokens.bin"  # of a published model: plain numbers
+_EMBEDDING = "embed_tokens.bin"  # of a published model: unquantized
 _MODEL = "qwen3_asr"
 _PIECE_BYTES = 1 << 20
 
@@ -75,19 +75,19 @@ _PIECE_BYTES = 1 << 20
 def install(
     model: CatalogueModel, tell: OnProgress, *, preset: str = "", keep_source: Path | None = None
 ) -> InstalledModel:
-    """Install ``model``, resuming an unfinished download. One that is here and whole is left as it is.
+    """Install ``model``, resuming a partial download. An intact installed one is left unchanged.
 
-    ``tell`` is called on this thread and may raise CancelledError. ``preset`` says how precisely to keep a
-    checkpoint; "" is the default. What was downloaded moves to ``keep_source``; without it, it is deleted
-    once the model is in place.
+    ``tell`` is called on this thread and may raise CancelledError. ``preset`` is the precision for a
+    checkpoint; "" is the default. Downloaded files move to ``keep_source``; without it, they are deleted once
+    the model is in place.
 
-    DownloadError: it could not be downloaded. CancelledError: ``tell`` raised it. What has come is kept then,
-    unless it is wrong. InstallationError: there is no room for it, or a folder cannot be written.
+    DownloadError: it could not be downloaded. CancelledError: raised by ``tell``. Downloaded data is kept
+    then, unless it is corrupt. InstallationError: there is no space, or a folder cannot be written.
     ConversionError, EngineError: the repository has another kind of model, or it does not run.
     """
     if model.layout is Layout.SHIPPED:
         return demo_model()
-    from handy_qwen.models.download import Download, Meter  # the hub's library takes a while to import
+    from handy_qwen.models.download import Download, Meter  # the hub's library is slow to import
 
     meter, places = Meter(tell), ModelPaths(model.name)
     check_memory(model.memory_of(preset))
@@ -102,7 +102,7 @@ def install(
         listing, files = Download(model, places, meter).run(look)
         fetched = {file.name: file.sha256 or file.git_sha1 for file in files}
         origin = Origin(model.repository, model.revision, listing.commit, fetched, {})
-        may_link = keep_source is None  # what the user keeps may be changed
+        may_link = keep_source is None  # files that the user keeps may change
         made = _make(
             places, places.source, origin, meter, preset=preset, licence=model.licence, may_link=may_link
         )
@@ -115,11 +115,11 @@ def _ignore(_path: Path) -> None:
 
 
 def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str = "") -> InstalledModel:
-    """Install the model in ``source``, a folder or an archive, which is left as it is.
+    """Install the model in ``source``, a folder or an archive, which is left unchanged.
 
-    It is called ``name``; without it, as ``source`` is. ``tell`` and ``preset`` as for ``install``.
-    InstallationError, ConversionError, EngineError: it is no model, does not run, or cannot be written.
-    CancelledError: ``tell`` raised it. Nothing is left behind.
+    It is called ``name``, by default like ``source``. ``tell`` and ``preset`` as for ``install``.
+    InstallationError, ConversionError, EngineError: it is not a model, does not run, or cannot be written.
+    CancelledError: raised by ``tell``. Nothing is left behind.
     """
     from handy_qwen.models.download import Meter
 
@@ -144,13 +144,13 @@ def import_model(source: Path, tell: OnProgress, *, name: str = "", preset: str 
                 meter.enter(InstallStage.UNPACKING)
             with opened_source(source, places.package, meter.share) as folder:
                 return _make(places, folder, origin, meter, preset=preset, may_link=is_archive)
-        finally:  # not a download of the same name that can be resumed
+        finally:  # but keep a partial download of the same name
             left = places.package if places.partial_bytes() else places.work
             shutil.rmtree(left, ignore_errors=True)
 
 
 def name_for(source: Path) -> str:
-    """What to call the model in ``source``."""
+    """The name for the model in ``source``."""
     name = repository_name(source).lower()
     for ending in SUFFIXES:
         name = name.removesuffix(ending)
@@ -159,7 +159,7 @@ def name_for(source: Path) -> str:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether ``folder`` has a model, all as it was written; InstallationError if it has something else."""
+    """Whether ``folder`` has an intact model; InstallationError if it has something else."""
     if not folder.exists():
         return False
     if not is_package(folder) and not is_published_layout(folder):
@@ -175,7 +175,7 @@ def is_whole(folder: Path) -> bool:
 
 
 def self_test(folder: Path) -> None:
-    """Load the model in ``folder`` and let it run. EngineError: it does not."""
+    """Load and run the model in ``folder``. EngineError: it does not work."""
     recognizer = load_model(folder, voice_model=paths.asset(VOICE_MODEL))
     try:
         recognizer.self_test()
@@ -193,10 +193,10 @@ def _make(
     licence: str = "",
     may_link: bool,
 ) -> InstalledModel:
-    """Make the model of ``source``, whatever layout it has, and put it in place.
+    """Make a model from ``source``, whatever its layout, and put it in place.
 
-    ``may_link`` says that nobody else will ever write into the files of ``source``. Raises EngineError,
-    ConversionError, InstallationError or CancelledError.
+    ``may_link``: nobody else will ever write to the files of ``source``. Raises EngineError, ConversionError,
+    InstallationError or CancelledError.
     """
     if is_package(source):
         if preset:
@@ -219,7 +219,7 @@ def _make(
     else:
         raise _refusal(source, origin.source)
     with disk_errors(places.package):
-        if not is_package(places.package):  # whose manifest has the checksums
+        if not is_package(places.package):  # a package's manifest has the checksums
             files = {path.name: sha256_of(path) for path in sorted(places.package.iterdir())}
             origin = replace(origin, files=files)
         origin.save(places.package)

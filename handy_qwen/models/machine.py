@@ -1,11 +1,11 @@
-"""What was measured on this machine of each model: how fast it is, and what suits it.
+"""Measurements of each model on this machine: its speed, and the best settings.
 
-One file beside the models. All of it is void on another machine or with another ONNX Runtime, and what is
-kept of a model when that is another one. A file that cannot be read or written costs no more than measuring
-again. What is kept is measured by tuning.py.
+One file beside the models. All of it is void on another machine or with another ONNX Runtime, and a model's
+entry when the model changes. If the file cannot be read or written, models are only measured again. The
+measurements are made by tuning.py.
 
-A device that fails, or ends the program, in the middle of a take is not used again until ONNX Runtime, the
-model, a driver or the device changes.
+A device that fails, or crashes the program, during a take is not used again until ONNX Runtime, the model, a
+driver or the device changes.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ logger = logging.getLogger(__name__)
 
 FILE = "machine.json"
 THREADS, SPEED, _DEVICE = "threads", "speed", "device"
-"""Topics: ``count`` threads suit the model; ``clip_s`` for ten seconds of speech; and a ``Choice``."""
+"""Topics: the best number of threads, ``count``; ``clip_s`` for ten seconds of speech; a ``Choice``."""
 _MOST_THREADS = 64
-_MOST_MODELS = 50  # the oldest go first: they may be gone
+_MOST_MODELS = 50  # the oldest are dropped first: they may be gone
 _lock = threading.Lock()
 
 
 def remembered(folder: Path, topic: str) -> dict[str, Any] | None:
-    """What ``remember`` was last given of ``topic`` for the model in ``folder``; None if it does not hold."""
+    """The last value given to ``remember`` for ``topic`` and the model in ``folder``; None if void."""
     found = _read().get(_key(folder), {})
     about = found.get(topic) if isinstance(found, dict) else None
     return about if isinstance(about, dict) else None
 
 
 def remember(folder: Path, topic: str, found: Mapping[str, object]) -> None:
-    """Keep ``found``, which JSON can express. Any thread; of two processes at once, the last one is heard."""
+    """Store ``found``, which must be JSON. Any thread; of two processes at once, the last one wins."""
     with _lock:
         models, key = _read(), _key(folder)
         known = models.pop(key, {})
@@ -63,18 +63,18 @@ def remember(folder: Path, topic: str, found: Mapping[str, object]) -> None:
 
 
 def threads_for(folder: Path) -> int:
-    """Threads for the model in ``folder``: what was measured, or else what usually suits."""
+    """Threads for the model in ``folder``: the measured number, or the default."""
     count = _number(folder, THREADS, "count")
     return int(count) if count and count <= _MOST_THREADS and count == int(count) else default_threads()
 
 
 def clip_s_of(folder: Path) -> float | None:
-    """Seconds that ten seconds of speech take with the model in ``folder``; None if that was not measured."""
+    """Seconds for ten seconds of speech with the model in ``folder``; None if not measured."""
     return _number(folder, SPEED, "clip_s")
 
 
 def _number(folder: Path, topic: str, name: str) -> float | None:
-    """A number above 0 that was remembered, whatever the file may say."""
+    """A stored number above 0, whatever the file may contain."""
     found = (remembered(folder, topic) or {}).get(name)
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
     return float(found) if found is not None and is_number and 0 < found < math.inf else None
@@ -85,7 +85,7 @@ def _file() -> Path:
 
 
 def _read() -> dict[str, Any]:
-    """What holds of this machine: model -> topic -> what was found."""
+    """The valid entries for this machine: model -> topic -> value."""
     try:
         raw = read_object(_file())
         json.dumps(raw, allow_nan=False)  # 1e999 is read as infinity, which could not be written
@@ -99,9 +99,9 @@ def _read() -> dict[str, Any]:
 
 
 def _key(folder: Path) -> str:
-    """Tells this model from any other that was or will be in ``folder``."""
+    """Identifies the model now in ``folder``."""
     try:
-        content = (folder / MANIFEST_FILE).read_bytes()  # which has the checksums of the files
+        content = (folder / MANIFEST_FILE).read_bytes()  # has the checksums of the files
     except OSError:  # a published model has none
         files = sorted(path for path in folder.glob("*") if path.is_file())
         facts = [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in files]
@@ -114,7 +114,7 @@ def _key(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What came of trying the devices here with a model: which ``parts`` run on ``provider``, and ``why``.
+    """The result of trying devices with a model: which ``parts`` run on ``provider``, and ``why``.
 
     Without parts, all runs on the processor. ``why`` is one sentence or several, for people.
     """
@@ -125,7 +125,7 @@ class Choice:
 
 
 def choice_of(folder: Path) -> Choice | None:
-    """What is remembered of the model in ``folder``; None if the devices here were not tried with it."""
+    """The stored choice for the model in ``folder``; None if the current devices were not tried."""
     _note_crash()
     found = remembered(folder, _DEVICE)
     if found is None or found.get("drivers") != drivers():
@@ -133,14 +133,14 @@ def choice_of(folder: Path) -> Choice | None:
     try:
         parts = frozenset(ModelPart(part) for part in found["parts"])
         return Choice(str(found["provider"]), parts, str(found["why"]))
-    except (KeyError, TypeError, ValueError):  # somebody has changed the file
+    except (KeyError, TypeError, ValueError):  # the file was edited
         return None
 
 
 def keep_choice(folder: Path, choice: Choice | None) -> None:
-    """Remember ``choice`` for the model in ``folder``; None to have the devices tried again.
+    """Store ``choice`` for the model in ``folder``; None to have the devices tried again.
 
-    It takes the place of a crash before that nobody has asked about.
+    It replaces an earlier crash that nobody has asked about.
     """
     _note_crash()
     found: dict[str, Any] = {}
@@ -151,7 +151,7 @@ def keep_choice(folder: Path, choice: Choice | None) -> None:
 
 
 def placement_of(folder: Path) -> Placement | None:
-    """Where the parts of the model in ``folder`` run; None for the processor alone."""
+    """The placement of the model in ``folder``; None for the processor alone."""
     choice = choice_of(folder)
     if choice is None or not choice.parts:
         return None
@@ -163,6 +163,6 @@ def placement_of(folder: Path) -> Placement | None:
 
 
 def _note_crash() -> None:
-    """Remember of a device that ended a program."""
+    """Record that a device has crashed a program."""
     if (folder := crashed()) is not None:
         keep_choice(folder, Choice("", frozenset(), "The program crashed while the device was used."))

@@ -1,6 +1,6 @@
-"""Where models are kept and made ready, and whether this machine has room for one.
+"""Where models are stored and prepared, and whether this machine has room for one.
 
-    models/NAME/                     an installed model: appears by renaming, once it is complete and has run
+    models/NAME/                     an installed model: renamed into place once it is complete and has run
     models/.incoming/.removed-…      a removed model of which a file is still open somewhere, on Windows
                      NAME.lock       held by the process that works on it
     models/.incoming/NAME/source/    what was downloaded, kept until the model is in place
@@ -34,17 +34,17 @@ from handy_qwen.files import is_in_use, replace_folder, sync_tree, try_lock
 from handy_qwen.message import Message, Size
 
 SPARE_BYTES = 256 << 20
-"""What stays free on the disk."""
+"""Disk space to leave free."""
 _INCOMING, _LISTING = ".incoming", "listing.json"
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
-_REMOVED = ".removed-"  # as no model is called
+_REMOVED = ".removed-"  # not a valid name of a model
 _FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _POLL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPaths:
-    """The folders of the model ``name``; InstallationError if it is a path, or Windows has no such folder."""
+    """The folders of the model ``name``; InstallationError for a path, or a name not allowed on Windows."""
 
     name: str
 
@@ -62,12 +62,12 @@ class ModelPaths:
 
     @property
     def work(self) -> Path:
-        """All that is unfinished."""
+        """Everything unfinished."""
         return paths.models_dir() / _INCOMING / self.name
 
     @property
     def source(self) -> Path:
-        """What was downloaded."""
+        """The downloaded files."""
         return self.work / "source"
 
     @property
@@ -77,12 +77,12 @@ class ModelPaths:
 
     @property
     def listing(self) -> Path:
-        """What the hub said of the download."""
+        """The hub's listing for the download."""
         return self.work / _LISTING
 
     @contextmanager
     def locked(self, poll: Callable[[], None]) -> Iterator[None]:
-        """Keep other processes from working on the model; ``poll`` may raise to end the wait for them.
+        """Lock the model against other processes; ``poll`` may raise to stop waiting for them.
 
         InstallationError: the folder of models cannot be written.
         """
@@ -100,7 +100,7 @@ class ModelPaths:
             os.close(handle)
 
     def begin(self) -> None:
-        """Tidy up what a killed process left, with the lock held; InstallationError if that fails."""
+        """Clean up after a killed process, with the lock held; InstallationError if that fails."""
         old = self.work / "old"
         with disk_errors(self.work):
             self.source.mkdir(parents=True, exist_ok=True)
@@ -117,14 +117,14 @@ class ModelPaths:
                     path.unlink()
 
     def remove(self) -> None:
-        """Delete the installed model and what is unfinished, with the lock held.
+        """Delete the installed model and unfinished work, with the lock held.
 
-        InstallationError: that failed; it is as it was, unless files of it cannot be deleted.
+        InstallationError: that failed; it is unchanged, unless some of its files cannot be deleted.
         """
         self.begin()
         removed = self.work.with_name(f"{_REMOVED}{secrets.token_hex(8)}")
         try:
-            self.final.rename(removed)  # out of sight first: half a model is none
+            self.final.rename(removed)  # hide it first: half a model is none
             with left_for_later():
                 shutil.rmtree(removed)
             shutil.rmtree(self.work)
@@ -142,9 +142,9 @@ class ModelPaths:
             ) from exc
 
     def put_in_place(self) -> None:
-        """Make ``package`` the installed model; after an InstallationError, an older one is back in place."""
+        """Install ``package``; on an InstallationError, an older model is back in place."""
         try:
-            sync_tree(self.package)  # what it was made from is about to be deleted
+            sync_tree(self.package)  # its source is about to be deleted
             replace_folder(self.package, self.final, self.work / "old")
         except OSError as exc:
             raise InstallationError(
@@ -157,7 +157,7 @@ class ModelPaths:
             ) from exc
 
     def finish(self, keep: Path | None = None) -> None:
-        """Delete what is left; the source goes to ``keep`` if given, or InstallationError says why not."""
+        """Delete leftovers; the source goes to ``keep`` if given, or InstallationError says why not."""
         if keep is not None:
             try:
                 keep.parent.mkdir(parents=True, exist_ok=True)
@@ -169,17 +169,17 @@ class ModelPaths:
                     ),
                     Message("It is in {source}.", source=self.source),
                 ) from exc
-        shutil.rmtree(self.work, ignore_errors=True)  # what is left is deleted by the next installation
+        shutil.rmtree(self.work, ignore_errors=True)  # leftovers are deleted by the next installation
 
     def partial_bytes(self) -> int:
-        """The size of an unfinished download that can be resumed."""
+        """The size of a partial download that can be resumed."""
         if not self.listing.exists() or not self.source.is_dir():
             return 0
         return sum(path.stat().st_size for path in self.source.iterdir())
 
 
 def is_reserved(name: str) -> bool:
-    """Whether no folder on Windows can have that name; models are called the same everywhere.
+    """Whether Windows does not allow a folder of that name; names of models are the same everywhere.
 
     Source: "Naming Files, Paths, and Namespaces", learn.microsoft.com.
     """
@@ -187,7 +187,7 @@ def is_reserved(name: str) -> bool:
 
 
 def unfinished_downloads() -> dict[str, str]:
-    """Names of models whose download can be resumed, and the repositories they come from."""
+    """Names of models with a partial download, and their repositories."""
     folder = paths.models_dir() / _INCOMING
     found = {}
     for place in sorted(folder.iterdir()) if folder.is_dir() else ():
@@ -195,12 +195,12 @@ def unfinished_downloads() -> dict[str, str]:
             if place.is_dir() and ModelPaths(place.name).partial_bytes():
                 found[place.name] = str(read_object(place / _LISTING)["repository"])
         except (InstallationError, OSError, ValueError, LookupError):
-            continue  # no model is called so; or the next installation asks the hub again
+            continue  # not a name of a model; or the next installation asks the hub again
     return found
 
 
 def check_disk(folder: Path, needed_bytes: int) -> None:
-    """Raise InstallationError if the disk of ``folder`` has no room for ``needed_bytes`` more."""
+    """Raise InstallationError if the disk of ``folder`` has less than ``needed_bytes`` free."""
     with disk_errors(folder):
         free_bytes = shutil.disk_usage(folder).free
     if free_bytes < needed_bytes + SPARE_BYTES:
@@ -218,7 +218,7 @@ def check_disk(folder: Path, needed_bytes: int) -> None:
 
 
 def check_memory(needed_bytes: int) -> None:
-    """Raise InstallationError if the machine has less memory than ``needed_bytes`` in all."""
+    """Raise InstallationError if the machine has less than ``needed_bytes`` of memory in total."""
     total_bytes = psutil.virtual_memory().total
     if total_bytes < needed_bytes:
         raise InstallationError(
@@ -232,13 +232,13 @@ def check_memory(needed_bytes: int) -> None:
 
 
 def size_text(size_bytes: int) -> str:
-    """A size for people."""
+    """A size worded for people."""
     return f"{Size(size_bytes)}"
 
 
 @contextmanager
 def left_for_later() -> Iterator[None]:
-    """Leave what is still open somewhere, or what another process deletes, to the next removal."""
+    """Leave files that are open, or being deleted by another process, to the next removal."""
     try:
         yield
     except FileNotFoundError:
@@ -266,24 +266,24 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 
 def size_of(path: Path) -> int:
-    """Its size in bytes; 0 if it is not there."""
+    """Its size in bytes; 0 if it does not exist."""
     return path.stat().st_size if path.exists() else 0
 
 
 def write_all(out: IO[bytes], data: bytes) -> None:
-    """Write all of ``data``: without a buffer, a file may take less at a time. OSError: it cannot."""
+    """Write all of ``data``: an unbuffered file may take less at a time. Raises OSError."""
     view = memoryview(data)
     while view:
         view = view[out.write(view) :]
 
 
 def link_or_copy(found: Path, target: Path) -> None:
-    """Make ``target`` the same file as ``found``, or a copy where the disk has no links. Raises OSError."""
+    """Hard-link ``target`` to ``found``, or copy it where that is impossible. Raises OSError."""
     try:
         os.link(found, target)
     except OSError:  # another disk, another owner, or a file system without links
         try:
             shutil.copyfile(found, target)
         except BaseException:
-            target.unlink(missing_ok=True)  # a part of it would be taken for all
+            target.unlink(missing_ok=True)  # an incomplete copy would be taken for the whole
             raise

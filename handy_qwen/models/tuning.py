@@ -1,17 +1,17 @@
-"""Finds out by measurement how a model runs best on this machine; what came of it is kept (machine.py).
+"""Measures how a model runs best on this machine; the results are stored (machine.py).
 
-How many threads: each number that is tried loads the model anew, so this takes some seconds a number. It is
-done when a model is installed, when its speed is measured, and when the app has been at rest with one that
-was never measured.
+Number of threads: each candidate loads the model again, so this takes some seconds per number. It is done
+when a model is installed, when its speed is measured, and when the app is idle with one that was never
+measured.
 
-Whether a graphics card or the like is quicker than the processor, and writes the same: each device that ONNX
-Runtime was built for is tried once for each model, when that is installed or measured:
+Devices: whether a graphics card or the like is faster than the processor, with the same text. Each device
+that ONNX Runtime supports is tried once per model, when that is installed or measured:
 
     the processor           time of each part, texts of the check speech
     each part on the device its time: kept if it is clearly less
     those parts together    texts of the check speech: kept only if they are the same
 
-That a device has ended the program while it was tried is noted before.
+That a device has crashed the program during the trial is recorded beforehand.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _COUNTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-_EQUAL = 1.05  # times that differ by less are the same
+_EQUAL = 1.05  # times that differ by less are equal
 _CLIP_S, _TOKENS, _ROUNDS = 4.0, 12, 3
 _LOOK_S = 1.0
-_MOST_OTHERS = 0.15  # of all processors, in use by others while something is measured
-_measured: dict[Path, dict[int, float]] = {}  # before somebody interrupted it: not to be done again
+_MOST_OTHERS = 0.15  # of all processors, used by others during a measurement
+_measured: dict[Path, dict[int, float]] = {}  # before an interruption: not to be repeated
 
 
 class _BusyError(Exception):
-    """Others use the machine: what is measured now says nothing."""
+    """Others use the machine: measurements are useless now."""
 
 
 def is_tuned(folder: Path) -> bool:
@@ -58,11 +58,11 @@ def is_tuned(folder: Path) -> bool:
 
 
 def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
-    """Measure which number of threads suits the model in ``folder``, and remember it.
+    """Measure the best number of threads for the model in ``folder``, and store it.
 
-    Nothing is remembered if others use the machine meanwhile, or if there is no room for the model beside one
-    that is loaded. ``on_step`` is called between two measurements; what it raises ends them. The next call
-    goes on where this one was interrupted.
+    Nothing is stored if others use the machine meanwhile, or if the model does not fit into memory beside a
+    loaded one. ``on_step`` is called between two measurements; an exception ends them. The next call
+    continues where this one was interrupted.
 
     Raises:
         EngineError: The model cannot be loaded or run.
@@ -92,16 +92,16 @@ def tune(folder: Path, on_step: Callable[[], None] = lambda: None) -> None:
 
 
 def best_count(seconds: Callable[[int], float], counts: list[int], *, usual: int) -> int:
-    """The number of threads to use, of ``counts``, which ascend.
+    """The number of threads to use, of ``counts``, in ascending order.
 
-    It is looked for from ``usual`` in both directions, as long as it gets better. Of numbers that are equally
-    fast, the largest up to ``usual`` is taken: on a busy machine, where this cannot be measured, more threads
-    than cores help (see MODEL.md).
+    The search goes from ``usual`` in both directions, as long as it improves. Of equally fast numbers, the
+    largest up to ``usual`` is taken: on a busy machine, where this cannot be measured, more threads than
+    cores help (see MODEL.md).
 
     Args:
         seconds: Measures one.
-        counts: What may be used.
-        usual: What is used where nothing was measured.
+        counts: The candidates.
+        usual: The default without measurements.
     """
     times: dict[int, float] = {}
     first = min(range(len(counts)), key=lambda i: abs(counts[i] - usual))
@@ -121,7 +121,7 @@ def best_count(seconds: Callable[[int], float], counts: list[int], *, usual: int
 
 
 def _seconds(folder: Path, threads: int, on_step: Callable[[], None]) -> float:
-    """The least time for a short clip of noise, of some.
+    """The shortest of several times for a short clip of noise.
 
     Raises:
         _BusyError: Others used the machine.
@@ -144,26 +144,26 @@ def _seconds(folder: Path, threads: int, on_step: Callable[[], None]) -> float:
 
 
 class _Clock:
-    """What of the machine others use from now on."""
+    """Measures other programs' use of the machine."""
 
     def __init__(self) -> None:
         self._wall_s, self._own_s, self._all_s = time.monotonic(), time.process_time(), _used_s()
 
     def check(self, *, after_s: float = 0.0) -> None:
-        """Raise _BusyError if others have used too much, ``after_s`` from now."""
+        """Raise _BusyError if others have used too much, once ``after_s`` have passed."""
         time.sleep(after_s)
         if self.others() > _MOST_OTHERS:
             raise _BusyError
 
     def others(self) -> float:
-        """The share of all processors that others have used."""
+        """The share of all processors used by others."""
         wall_s = time.monotonic() - self._wall_s
         others_s = (_used_s() - self._all_s) - (time.process_time() - self._own_s)
         return others_s / max(wall_s, 1e-3) / (psutil.cpu_count() or 1)
 
 
 def _used_s() -> float:
-    """Processor time that this machine has spent on anything, by all processors."""
+    """Processor time used on this machine by anything, summed over processors."""
     times = psutil.cpu_times()
     idle_s = times.idle + getattr(times, "iowait", 0.0) + getattr(times, "guest", 0.0)
     return float(sum(times) - idle_s - getattr(times, "guest_nice", 0.0))
@@ -171,7 +171,7 @@ def _used_s() -> float:
 
 # ---- devices --------------------------------------------------------------------------------------------
 
-_QUICKER = 0.8  # of the processor's time, or less: for a tie, nobody should keep a graphics card awake
+_QUICKER = 0.8  # of the processor's time, or less: a tie should not keep a graphics card awake
 _TRIAL_CLIP_S = 10.0
 _SPEECH_S = 40.0
 _WORDS = {ModelPart.ENCODER: "the encoder is", ModelPart.PREFILL: "reading the audio is"}
@@ -179,19 +179,19 @@ _ENDED = "The program crashed while the device was tried."
 
 
 def is_trial_due(folder: Path) -> bool:
-    """Whether there are devices here that were not tried with the model in ``folder``.
+    """Whether there are devices that were not tried with the model in ``folder``.
 
     Raises:
-        ModelMissingError, ModelCorruptError: It is a package, and not whole.
+        ModelMissingError, ModelCorruptError: It is a package, and damaged.
     """
     return bool(_candidates(folder)) and choice_of(folder) is None
 
 
 def try_devices(folder: Path, threads: int) -> Choice:
-    """Try the devices here with the package in ``folder``, and remember what came of it unless interrupted.
+    """Try the devices with the package in ``folder``, and store the result unless interrupted.
 
-    ``threads`` are those of the processor that the devices are measured against. EngineError: the model
-    cannot be loaded or run on the processor.
+    ``threads`` are those of the processor's run, for comparison. EngineError: the model cannot be loaded or
+    run on the processor.
     """
     keep_choice(folder, Choice("", frozenset(), _ENDED))
     try:
@@ -205,7 +205,7 @@ def try_devices(folder: Path, threads: int) -> Choice:
 
 
 def _candidates(folder: Path) -> list[tuple[Device, tuple[ModelPart, ...]]]:
-    """The devices here that may run parts of the package in ``folder``; none for other models."""
+    """The devices that may run parts of the package in ``folder``; none for other models."""
     if not (here := devices_here()) or not is_package(folder):
         return []
     manifest = load_manifest(folder)
@@ -215,16 +215,16 @@ def _candidates(folder: Path) -> list[tuple[Device, tuple[ModelPart, ...]]]:
 class _Trial:
     def __init__(self, folder: Path, threads: int) -> None:
         self._folder, self._threads = folder, threads
-        self._failures: list[EngineError] = []  # on the device that was placed last
+        self._failures: list[EngineError] = []  # on the latest device
 
     def choice(self) -> Choice:
-        """The first device that is quicker in something and writes the same."""
+        """The first device that is faster in something and gives the same text."""
         try:
             clips = load_check_speech()
         except CheckSpeechError as error:
             return Choice("", frozenset(), f"{error.title} Without it, no device is used.")
         times, texts = self._on(None, lambda model: (self._times(model), self._texts(model, clips)))
-        if not any(texts):  # nothing, which a device that is wrong would write as well
+        if not any(texts):  # no text, which a faulty device would give as well
             why = "The model writes nothing of the check speech. Without it, no device is used."
             return Choice("", frozenset(), why)
         refusals = []
@@ -243,7 +243,7 @@ class _Trial:
     def _quicker(
         self, device: Device, candidates: Sequence[ModelPart], times: dict[ModelPart, float]
     ) -> tuple[frozenset[ModelPart], str]:
-        """Those ``candidates`` that are quicker on ``device``; in words, what is gained, or why none are."""
+        """Those ``candidates`` that are faster on ``device``; in words, the gain, or why none are."""
         gains, problems = {}, []
         for part in candidates:
             found = self._on(self._placement(device, frozenset([part])), self._times)
@@ -260,7 +260,7 @@ class _Trial:
         return Placement(device.provider, parts, self._failures.append)
 
     def _on(self, placement: Placement | None, work: Callable[[Model], T]) -> T:
-        """What ``work`` makes of the model, opened for it only."""
+        """The result of ``work`` on the model, opened for it only."""
         voice_model = paths.asset(VOICE_MODEL)
         model = load_model(self._folder, voice_model=voice_model, threads=self._threads, placement=placement)
         try:
@@ -274,14 +274,14 @@ class _Trial:
         for number in range(_ROUNDS + 1):
             noise = 0.05 * np.random.default_rng(number).standard_normal(int(_TRIAL_CLIP_S * RATE_HZ))
             rounds.append(model.measure(noise.astype(np.float32), 2))
-        del rounds[0]  # in which kernels are compiled
+        del rounds[0]  # kernels are compiled in it
         return {
             ModelPart.ENCODER: statistics.median(one.encoder_s for one in rounds),
             ModelPart.PREFILL: statistics.median(one.prefill_s for one in rounds),
         }
 
     def _texts(self, model: Model, clips: list[CheckClip]) -> list[str]:
-        """What the model writes of the check speech in its languages, as much of it as is enough."""
+        """The texts of the check speech in the model's languages, as many as are enough."""
         texts, heard_s = [], 0.0
         for clip in clips:
             if clip.language in model.languages and heard_s < _SPEECH_S:

@@ -1,1 +1,1 @@
-"""The threads: the dictation cycle, what each effect does, workers, and the watchdog over them."""
+"""The threads: the dictation cycle, the execution of effects, workers, and the watchdog over them."""

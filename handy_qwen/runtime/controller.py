@@ -1,7 +1,7 @@
-"""The one thread that runs the dictation cycle, and what each effect of it does to the ports.
+"""The one thread that runs the dictation cycle, and the execution of each effect on the ports.
 
 Every other thread only puts events into this one's inbox, so no state is shared and no lock is held.
-The one timer is the time until which the thread waits for the next event.
+The only timer is the timeout of waiting for the next event.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ IGNORED = (
     effects.CancelRecording | effects.CancelTranscription | effects.PrepareInsertion | effects.LookAround
 )
 """Their failure ends no take: two are about one that is gone, without its window a text is held, and without
-what stands around the cursor it continues what was inserted last."""
-AGAIN_S = 1.0  # before the cycle is woken again after a step that failed: what was due still is
-SETTING_S = 0.5  # how long the end waits for hotkeys that are being set
+the text around the cursor it continues what was inserted last."""
+AGAIN_S = 1.0  # before the cycle is woken again after a failed step: what was due still is
+SETTING_S = 0.5  # how long shutdown waits while hotkeys are being set
 Attempt = Callable[[Effect, Callable[[], None]], None]
-"""Does the work of an effect and turns what goes wrong into an event. Any thread."""
+"""Does the work of an effect and turns errors into events. Any thread."""
 
 
 class Controller:
@@ -70,7 +70,7 @@ class Controller:
         self._now = Dictation()
         self._not_before_s = -math.inf  # no wake-up until then
         self._view: View | None = None
-        # Revived, it goes on from the last state.
+        # Revived, it continues with the last state.
         self.thread = Worker("dictation", routine=self._tick, pause_s=self._until_wake_s)
 
     def post(self, event: Event) -> None:
@@ -78,7 +78,7 @@ class Controller:
         self.thread.do(partial(self._handle, event))
 
     def attempt(self, effect: Effect, work: Callable[[], None]) -> None:
-        """Do the ``work`` of ``effect``; what goes wrong comes back as an event. Any thread."""
+        """Do the ``work`` of ``effect``; errors come back as events. Any thread."""
         try:
             work()
         except HandyError as exc:
@@ -95,11 +95,11 @@ class Controller:
             self.post(Failed(getattr(effect, "take", 0), error))
 
     def is_key_injected(self) -> bool:
-        """Whether another program holds the key of the take being spoken. Any thread."""
+        """Whether another program holds the key of the take being recorded. Any thread."""
         return self._now.is_key_injected
 
     def show_again(self) -> None:
-        """Show the last view again: something else was shown meanwhile. Any thread."""
+        """Show the last view again, replacing something else. Any thread."""
         self._view = None
         self.post(Ticked(self._clock()))
 
@@ -116,7 +116,7 @@ class Controller:
         return self.thread.is_alive()
 
     def run_pending(self) -> None:
-        """Handle what is queued or due, and what that queues in turn, on the calling thread. For tests."""
+        """Handle what is queued or due, and what follows from it, on the calling thread. For tests."""
         self.thread.run_pending()
 
     def _tick(self) -> None:
@@ -134,7 +134,7 @@ class Controller:
         except Exception:
             logger.exception("%s could not be handled", type(event).__name__)
             self._not_before_s = self._clock() + AGAIN_S
-            if not isinstance(event, Failed):  # else it is this that cannot be shown
+            if not isinstance(event, Failed):  # else this event cannot be shown
                 self.post(Failed(0, HandyError(*UNEXPECTED)))
             return
         logger.debug(
@@ -159,12 +159,12 @@ class Controller:
 
 @dataclass(frozen=True)
 class Ports:
-    """The adapters of this run. Called on the controller's thread, but for ``copy_text``: on any.
+    """The adapters of this run. Called on the controller's thread, except ``copy_text``: on any.
 
-    Nothing here keeps the dictation thread waiting. Most ports have threads of their own; what may wait for
-    the desktop is done on four more, each with its own: any of them can hang, and copying is the way out
-    when inserting fails. ``focus`` asks which window has the focus, ``look-around`` what is in it, ``copy``
-    copies, ``hotkeys-set`` sets the hotkeys.
+    Nothing here keeps the dictation thread waiting. Most ports have their own threads; what may wait for the
+    desktop runs on four more: any of them can hang, and copying is the way out when inserting fails.
+    ``focus`` asks for the focused window, ``look-around`` for its text, ``copy`` copies, ``hotkeys-set`` sets
+    the hotkeys.
     """
 
     hotkeys: HotkeyListener
@@ -197,11 +197,11 @@ class Ports:
         }
 
     def run(self, effect: Effect) -> None:  # noqa: PLR0912  one branch for each effect
-        """Carry out an effect, or hand it to a thread that may wait. HandyError: what the port raises."""
+        """Execute an effect, or pass it to a thread that may wait. Raises HandyError."""
         match effect:
             case effects.ListenFor():
                 self._later(self.setting, effect, partial(self._listen_for, effect))
-            case effects.WatchEscape(is_wanted, lock_key):  # after the hotkeys that it goes with
+            case effects.WatchEscape(is_wanted, lock_key):  # after the hotkeys that it belongs to
                 self._later(self.setting, effect, partial(self.hotkeys.watch_escape, is_wanted, lock_key))
             case effects.PlayCue(effects.Cue.STARTED):
                 self.cues.started()
@@ -252,7 +252,7 @@ class Ports:
                 assert_never(effect)
 
     def copy_text(self, text: str) -> None:
-        """Put ``text`` on the clipboard, for a menu or a window. Any thread; never blocks."""
+        """Copy ``text`` to the clipboard, for a menu or a window. Any thread; never blocks."""
         self._later(self.copying, effects.Copy(text), partial(self.inserter.copy, text))
 
     def capture_hotkey(self, on_captured: OnCaptured) -> Callable[[], None]:
@@ -260,7 +260,7 @@ class Ports:
 
         def tell(captured: Captured) -> None:
             if captured.is_last:
-                self.setting.do(end)  # the thread that tells has no time for it
+                self.setting.do(end)  # the calling thread has no time for it
             on_captured(captured)
 
         def begin() -> None:
@@ -271,7 +271,7 @@ class Ports:
                 on_captured(Captured(CaptureStep.FAILED, error=exc))
 
         def end() -> None:
-            if self.on_captured == [tell]:  # else another one has begun, and so ended this
+            if self.on_captured == [tell]:  # else another recording has begun, which ended this one
                 self.on_captured.clear()
                 self.hotkeys.end_capture()
 
@@ -290,7 +290,7 @@ class Ports:
         self.setting.do(configure)
 
     def stop_hotkeys(self, _timeout_s: float) -> None:
-        """Stop listening. If hotkeys are being set, shortly after: else they would be listened for again."""
+        """Stop listening. If hotkeys are being set, shortly after: else they would be activated again."""
         self.setting.stop(SETTING_S)
         self.hotkeys.stop()
 

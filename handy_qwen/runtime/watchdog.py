@@ -1,15 +1,15 @@
-"""Watches the threads, so that the program never hangs without a word.
+"""Watches the threads, so that the program never hangs silently.
 
-    has died or spins  --> started again, with a notice;  soon after again: a lasting notice with a remedy
-    does not move      --> a lasting notice, taken back as soon as it moves
+    died or spins  --> restarted, with a notice;  soon after again: a lasting notice with a remedy
+    is stuck       --> a lasting notice, removed as soon as it moves
 
-A part spins if it begins piece after piece of work of its own accord: it keeps a processor busy for nothing.
+A part spins if it starts one piece of work after another without being asked, keeping a processor busy.
 
-It also notices when the machine has slept, after which a recording must not simply go on.
+It also notices when the machine has slept, after which a recording must not simply continue.
 
-What dies inside a part (a stream, a connection, a take) is that part's business; this is about the threads.
-A thread stuck in native code cannot be ended, only reported. Looks are counted, not seconds: a machine that
-slept, or a process that was stopped, has not been stuck.
+Failures inside a part (a stream, a connection, a take) are handled there; this is about the threads. A thread
+stuck in native code cannot be killed, only reported. Checks are counted, not seconds: a machine that slept,
+or a process that was suspended, was not stuck.
 """
 
 from __future__ import annotations
@@ -28,37 +28,37 @@ from handy_qwen.message import Message, verbatim
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 2.0  # each wakes a processor that may sleep
-FORGIVEN_LOOKS = 300  # a part that was well for so long may be started again once more
-SPINNING_LOOKS = 3  # in a row that saw more than ``Expected.most_own`` pieces of work of its own accord
+LOOK_S = 2.0  # each check wakes a processor that may sleep
+FORGIVEN_LOOKS = 300  # a part that was fine for this long may be restarted once more
+SPINNING_LOOKS = 3  # consecutive ones with more than ``Expected.most_own`` unasked pieces of work
 
 Tell = Callable[[str, HandyError | None], None]
-"""Says what is wrong with a part, by its subject; None: nothing is wrong with it any more."""
+"""Reports what is wrong with a part, by its subject; None: it works again."""
 
 
 class Expected(NamedTuple):
-    """What is expected of a part, and what the user reads when it fails."""
+    """The expectations of a part, and what the user reads when it fails."""
 
     subject: str  # its name in log and notices
-    title: Message  # what does not work without it, as a sentence's beginning
-    stuck_s: float  # how long one piece of work may take
+    title: Message  # what does not work without it, as the beginning of a sentence
+    stuck_s: float  # limit for one piece of work
     remedy: Message = Message("Quit and restart Handy Qwen.")  # what the user can do without it
-    most_own: int = 800  # how many pieces it may begin of its own accord between two looks
+    most_own: int = 800  # how many pieces it may start unasked between two checks
 
 
 @dataclass
 class Watch:
-    """A part, and how it has been."""
+    """A part, and its history."""
 
     part: Watched
     expected: Expected
     piece: int | None = field(default=None, init=False)
-    looks: int = field(default=0, init=False)  # that saw the same piece
+    looks: int = field(default=0, init=False)  # consecutive ones that saw the same piece
     well: int = field(default=FORGIVEN_LOOKS, init=False)  # looks since it died
     is_lost: bool = field(default=False, init=False)
     is_stuck: bool = field(default=False, init=False)
-    own: int = field(default=0, init=False)  # pieces of its own accord, when it was last looked at
-    spun: int = field(default=0, init=False)  # looks in a row that saw too many of them
+    own: int = field(default=0, init=False)  # unasked pieces at the last check
+    spun: int = field(default=0, init=False)  # consecutive checks with too many of them
 
     @property
     def subject(self) -> str:
@@ -67,11 +67,11 @@ class Watch:
 
 
 class Watchdog:
-    """Looks at every part every other second, on the thread ``watchdog``, on which it calls what it is given.
+    """Checks all parts every ``LOOK_S``, on the thread ``watchdog``, where it calls what it is given.
 
-    ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s`` says
-    for how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a sleep.
-    ``watches`` is what it looks at.
+    ``tell`` shows what is wrong, and ``note`` that something works again: title and hint. ``asleep_s``
+    returns how long the machine has slept (``app.machine``), and ``has_slept`` gets the seconds after a
+    sleep. ``watches`` are the parts.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class Watchdog:
         self._thread = threading.Thread(target=self._loop, name="watchdog", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start watching."""
         self._thread.start()
 
     def add(self, watches: Sequence[Watch]) -> None:
@@ -106,7 +106,7 @@ class Watchdog:
             self._thread.join(timeout_s)
 
     def look(self) -> None:
-        """Look at all parts once."""
+        """Check all parts once."""
         self._guarded(self._notice_sleep, "sleep of the machine")
         for watch in self.watches:
             self._guarded(partial(self._look_at, watch), watch.subject)
@@ -114,7 +114,7 @@ class Watchdog:
     def _guarded(self, look: Callable[[], None], subject: str) -> None:
         try:
             look()
-        except Exception:  # the top of this thread: the others must be looked at as well
+        except Exception:  # top level of this thread: the others must be checked as well
             logger.exception("the %s could not be checked", subject)
 
     def _loop(self) -> None:
@@ -244,7 +244,7 @@ QUIETING = Expected("other sound", Message("Pausing other sound"), 30.0)
 
 
 Watchable = Mapping[Expected, Watched | None]
-"""Threads by what is expected of them; None: there is no such thread here."""
+"""Threads by their expectations; None: the thread does not exist here."""
 
 
 def watches_of(threads: Watchable) -> list[Watch]:

@@ -1,8 +1,8 @@
-"""Threads that the watchdog can see: whether one died, is stuck or spins, and how it starts again.
+"""Threads visible to the watchdog: whether one died, is stuck or spins, and how it restarts.
 
-``Worker`` is the usual one: an inbox of calls, done one after the other. A thread that waits for something of
-its own (a socket, the X server, a key) is a ``WatchedThread`` and says itself when it works. Calls come to it
-through an ``Inbox``, or a ``SelectableInbox`` if it waits in ``select``.
+``Worker`` is the usual one: an inbox of calls, executed in order. A thread that waits for something else (a
+socket, the X server, a key) is a ``WatchedThread`` and reports itself when it works. It gets calls through an
+``Inbox``, or a ``SelectableInbox`` if it waits in ``select``.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from handy_qwen.message import Message
 
 logger = logging.getLogger(__name__)
 
-LEAVE_S = 2.0  # for one that spins, to get to the end of its piece of work
+LEAVE_S = 2.0  # for a spinning one to finish its piece of work
 
 Call = Callable[[], None]
 Result = TypeVar("Result")
@@ -33,11 +33,11 @@ Result = TypeVar("Result")
 class WatchedThread:
     """A thread as the watchdog sees it; implements ``core.ports.Watched``.
 
-    It reads no clock. The watchdog sees that the same piece of work goes on and on, or that the thread begins
-    more pieces of its own accord than any timer has reason for: it spins.
+    It reads no clock. The watchdog sees that the same piece of work takes too long, or that the thread starts
+    more unasked pieces than any timer would: it spins.
 
-    ``run`` is what it does: when that returns, the thread ends. ``on_revive`` puts in order what it was at
-    when it died, before it starts again.
+    ``run`` is its main function: when that returns, the thread ends. ``on_revive`` cleans up after its death,
+    before it restarts.
 
     Threads: ``begin`` and ``end`` belong to the thread itself, ``start`` and ``join`` to its owner,
     ``revive`` to the watchdog. Any thread may read.
@@ -49,7 +49,7 @@ class WatchedThread:
         self._on_revive = on_revive
         self._count = 0
         self._own_count = 0
-        self._leaving: threading.Thread | None = None  # ends with its present piece
+        self._leaving: threading.Thread | None = None  # ends after its current piece of work
         self._piece: int | None = None
         self._is_ending = False
         self._starting = threading.Lock()
@@ -76,7 +76,7 @@ class WatchedThread:
         return self._is_ending
 
     def may_end(self) -> None:
-        """From now on its end is no death."""
+        """From now on its end is expected."""
         self._is_ending = True
 
     def join(self, timeout_s: float) -> None:
@@ -85,7 +85,7 @@ class WatchedThread:
             self._thread.join(timeout_s)
 
     def begin(self, *, is_own: bool = False) -> None:
-        """A piece of work begins, or a next step of it. ``is_own``: nobody asked, as for a timer's."""
+        """A piece of work begins, or its next step. ``is_own``: unasked, as for a timer."""
         self._count += 1
         self._own_count += is_own
         self._piece = self._count
@@ -93,8 +93,8 @@ class WatchedThread:
     def end(self) -> None:
         """The thread waits for more.
 
-        SystemExit: another thread has taken this one's place. Raised here and nowhere else, so that what was
-        taken from an inbox has been done.
+        SystemExit: it was replaced by another thread. Raised here and nowhere else, so that calls taken from
+        an inbox were executed.
         """
         self._piece = None
         if self._leaving is threading.current_thread():
@@ -103,19 +103,19 @@ class WatchedThread:
     # --- for the watchdog ----------------------------------------------------------------------------
 
     def has_died(self) -> bool:
-        """Whether it ended without having been asked to."""
+        """Whether it ended unexpectedly."""
         return self._was_started() and not self._thread.is_alive() and not self._is_ending
 
     def piece(self) -> int | None:
-        """The number of the piece of work under way; None while it waits."""
+        """The number of the current piece of work; None while it waits."""
         return self._piece
 
     def own_pieces(self) -> int:
-        """How many pieces of work it has begun of its own accord."""
+        """How many pieces of work it has started unasked."""
         return self._own_count
 
     def revive(self) -> None:
-        """Start it again without what it died of; HandyError if it still runs, or no thread can be had."""
+        """Restart it without the call that killed it; HandyError if it still runs, or no thread can start."""
         if self.is_alive():
             self._leaving = self._thread
             self._thread.join(LEAVE_S)
@@ -127,7 +127,7 @@ class WatchedThread:
         self._piece = None
         if self._on_revive is not None:
             self._on_revive()
-        with self._starting:  # a start at this moment would start the same thread twice
+        with self._starting:  # a simultaneous start would start the same thread twice
             dead, self._thread = self._thread, self._new_thread()
             try:
                 self._thread.start()
@@ -145,12 +145,12 @@ class WatchedThread:
 class Worker(WatchedThread):
     """A thread with an inbox of calls, and a routine for when none has come for a while.
 
-    ``routine`` is called when no call has come for ``pause_s``, asked before each wait (None: never), and
-    ``after`` after each call and routine. ``on_error`` gets what they raise, in words for the user; what
-    nobody foresaw is logged, too, and without ``on_error`` everything is. If it ``is_lazy``, the first call
-    starts the thread.
+    ``routine`` is called when no call has come for ``pause_s``, evaluated before each wait (None: never), and
+    ``after`` after each call and routine. ``on_error`` gets their errors, worded for the user; unexpected
+    ones are also logged, and without ``on_error`` all are. If it ``is_lazy``, the first call starts the
+    thread.
 
-    Threads: ``do`` and ``stop`` may be called from any; the calls and all functions handed in run on the
+    Threads: ``do`` and ``stop`` may be called from any; the calls and all functions passed in run on the
     thread ``name``.
     """
 
@@ -172,23 +172,23 @@ class Worker(WatchedThread):
         self._inbox: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
 
     def do(self, call: Call) -> None:
-        """Have ``call`` done in turn. Any thread; never blocks. RuntimeError: no thread for a lazy worker."""
+        """Queue ``call``. Any thread; never blocks. RuntimeError: no thread for a lazy worker."""
         if self._is_lazy:
             self.start()
         self._inbox.put(call)
 
     def is_idle(self) -> bool:
-        """Whether no call waits; one may be under way. Any thread."""
+        """Whether no call waits; one may be running. Any thread."""
         return self._inbox.empty()
 
     def stop(self, timeout_s: float) -> None:
-        """End the thread after the calls already there, and wait for that. Safe to call twice."""
+        """End the thread after the calls already queued, and wait for that. Safe to call twice."""
         self.may_end()
         self._inbox.put(None)
         self.join(timeout_s)
 
     def run_pending(self) -> None:
-        """Do what is there or due, and what follows from it, on the calling thread. For tests: no waiting."""
+        """Execute what is queued or due, and what follows from it, on the calling thread. For tests."""
         while not self._inbox.empty() or ((pause_s := self._pause_s()) is not None and pause_s <= 0):
             self._turn()
 
@@ -197,7 +197,7 @@ class Worker(WatchedThread):
             pass
 
     def _turn(self) -> bool:
-        """Do the next call, or the routine. False: the end has come."""
+        """Execute the next call, or the routine. False: the end."""
         try:
             call = self._inbox.get(timeout=self._pause_s())
         except queue.Empty:
@@ -207,14 +207,14 @@ class Worker(WatchedThread):
         self.begin(is_own=call is self._routine)
         self._try(call)
         self._try(self._after)
-        del call  # while the thread waits, nothing may keep what the call held
+        del call  # while the thread waits, nothing may keep objects of the call alive
         self.end()
         return True
 
     def _try(self, call: Call) -> None:
         try:
             call()
-        except Exception as exc:  # the top of this thread
+        except Exception as exc:  # top level of this thread
             is_foreseen = isinstance(exc, HandyError)
             if not is_foreseen or self._on_error is None:
                 logger.exception("a call on the thread %s failed", self.name)
@@ -223,9 +223,9 @@ class Worker(WatchedThread):
 
 
 class Inbox:
-    """Calls for one thread with a loop of its own, which waits in ``select``, or for messages of Windows.
+    """Calls for a thread with its own loop, which waits in ``select``, or for Windows messages.
 
-    ``wake`` ends its wait, for it to call ``run``. All else is for any thread.
+    ``wake`` interrupts its wait, so that it calls ``run``. The rest is for any thread.
     """
 
     def __init__(self, wake: Callable[[], object]) -> None:
@@ -236,11 +236,11 @@ class Inbox:
 
     @property
     def is_over(self) -> bool:
-        """Whether the thread ends, and what is put in is rejected."""
+        """Whether the thread has ended, so that calls are rejected."""
         return self._error is not None
 
     def put(self, call: Callable[[], Result]) -> Future[Result]:
-        """Have ``call`` made on the thread; the future takes what it returns or raises."""
+        """Queue ``call``; the future gets its result or error."""
         future: Future[Result] = Future()
         with self._lock:
             if self._error is not None:
@@ -251,7 +251,7 @@ class Inbox:
         return future
 
     def run(self) -> None:
-        """Make the calls that wait. HandyErrors go to their futures only, others to the caller as well."""
+        """Execute the queued calls. HandyErrors go to their futures only, others to the caller as well."""
         while self._calls:
             call, future = self._calls.popleft()
             if not future.set_running_or_notify_cancel():
@@ -263,11 +263,11 @@ class Inbox:
             except Exception as exc:
                 future.set_exception(exc)
                 if self._calls:
-                    self._wake()  # for those behind it
-                raise  # perhaps nobody looks at the future; the thread must know
+                    self._wake()  # for the remaining ones
+                raise  # perhaps nobody reads the future; the thread must know
 
     def reject(self, error: Exception) -> None:
-        """Accept nothing more; ``error`` is the answer to whatever waits, and to what is put in later."""
+        """Accept nothing more; ``error`` answers all waiting and later calls."""
         with self._lock:
             self._error = error
         while self._calls:
@@ -283,7 +283,7 @@ class SelectableInbox(Inbox):
         super().__init__(self._write)
         self._reader, self._writer = os.pipe()
         self._is_closed = False
-        if sys.platform != "win32":  # where ``select`` takes no pipes, and nobody makes one of these
+        if sys.platform != "win32":  # where ``select`` does not support pipes, and this class is not used
             for end in (self._reader, self._writer):
                 os.set_blocking(end, False)
 
@@ -316,7 +316,7 @@ class SelectableInbox(Inbox):
 
 
 class Threaded(Protocol):
-    """An object with a worker of its own."""
+    """An object with its own worker."""
 
     thread: Worker
 
@@ -328,7 +328,7 @@ Arguments = ParamSpec("Arguments")
 def queued(
     method: Callable[Concatenate[Owner, Arguments], None],
 ) -> Callable[Concatenate[Owner, Arguments], None]:
-    """Has a method done in turn on its object's ``thread``. Any thread may call it; it returns at once."""
+    """Decorator: the method is queued for its object's ``thread``. Any thread; returns at once."""
 
     @wraps(method)
     def ask(owner: Owner, /, *args: Arguments.args, **named: Arguments.kwargs) -> None:

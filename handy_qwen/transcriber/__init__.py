@@ -1,1 +1,1 @@
-"""The Transcriber port on our own engine."""
+"""The Transcriber port, on the engine."""

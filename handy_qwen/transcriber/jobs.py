@@ -1,7 +1,7 @@
-"""What the engine works on: the takes, and a sound file while nobody dictates.
+"""The engine's work: takes, and an audio file while nobody dictates.
 
-Of both the sound is kept until its text is settled, which means final: what is settled is never transcribed
-again, whatever fails, and an hour takes no more memory than some minutes.
+The audio of both is kept until its text is settled, that is final: settled text is never transcribed again,
+whatever fails, and an hour takes no more memory than some minutes.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from handy_qwen.errors import CancelledError, HandyError, OutOfMemoryError
 logger = logging.getLogger(__name__)
 
 SEGMENTS_S = (60.0, 20.0, 8.0)
-"""The longest segment: shorter each time that memory runs short."""
+"""The longest segment: shortened each time memory runs out."""
 AHEAD_SAMPLES = 60 * RATE_HZ
-"""How much of a file is read before the engine has use for it."""
+"""How much of a file to read ahead of the engine."""
 _FED_SAMPLES = 10 * RATE_HZ  # of a file, at once
 _NOTHING = Transcript("", "", is_language_forced=False, tokens=(), is_truncated=False, duration_s=0.0)
 
 
 class AudioBuffer:
-    """The sound of a job in blocks, without what is settled. Samples are counted from its beginning.
+    """The audio of a job in blocks, except settled audio. Samples are counted from its beginning.
 
-    Threads: ``append`` belongs to the one that the sound comes from, the rest to the engine's.
+    Threads: ``append`` belongs to the source of the audio, the rest to the engine's.
     """
 
     def __init__(self) -> None:
-        self.begin = 0  # the first sample that is kept
-        self.fed_samples = 0  # up to there, the live transcription has it
+        self.begin = 0  # the first sample kept
+        self.fed_samples = 0  # the live transcription has all before it
         self._blocks: deque[Samples] = deque()
-        self._fed = 0  # how many of them the live transcription has
+        self._fed = 0  # how many of the blocks the live transcription has
 
     def append(self, block: Samples) -> None:
-        """The next block. The array is kept."""
+        """Add a block. The array is kept."""
         self._blocks.append(block)
 
     def feed(self, live: LiveText, most_samples: float = math.inf) -> bool:
-        """Feed ``live`` the next blocks, until it has got ``most_samples``; return whether there were any."""
+        """Feed ``live`` up to ``most_samples``; return whether there were any."""
         first = self.fed_samples
         while self._fed < len(self._blocks) and self.fed_samples - first < most_samples:
             live.feed(self._blocks[self._fed])
@@ -59,9 +59,9 @@ class AudioBuffer:
             self._fed -= 1
 
     def restart_from(self, samples: int) -> None:
-        """Drop all before ``samples``; the rest is to be fed again."""
+        """Drop all before ``samples``; feed the rest again."""
         self.settle(samples)
-        if samples > self.begin:  # it is inside a block
+        if samples > self.begin:  # inside a block
             self._blocks[0] = self._blocks[0][samples - self.begin :]
             self.begin = samples
         self._fed, self.fed_samples = 0, self.begin
@@ -75,7 +75,7 @@ class AudioBuffer:
 
 @dataclass(eq=False)
 class TakeJob:
-    """One take on its way through the engine.
+    """A take in the engine.
 
     All methods but ``cancel`` and ``complete`` are called on the engine's thread.
     """
@@ -83,32 +83,32 @@ class TakeJob:
     take: int
     languages: tuple[str, ...]
     context: tuple[str, ...]
-    live_mode: LiveMode | None = None  # None: not asked for yet
+    live_mode: LiveMode | None = None  # None: not requested yet
     audio: AudioBuffer = field(default_factory=AudioBuffer)
     model: Model | None = None
     live: LiveText | None = None
-    settled: Transcript = _NOTHING  # of a live transcription that was given up
+    settled: Transcript = _NOTHING  # of an abandoned live transcription
     is_complete: bool = False
     is_cancelled: bool = False
-    stop: Callable[[], None] | None = None  # ends what the engine is doing for this job
+    stop: Callable[[], None] | None = None  # stops the engine's current work on this job
     shown: Preview = field(default_factory=Preview)
     next_preview_s: float = 0.0
-    shortages: int = 0  # how often memory ran short
+    shortages: int = 0  # how often memory ran out
 
     def cancel(self) -> None:
-        """Give the job up. Any thread: whichever comes first, this or ``guard``, the work is stopped."""
+        """Abandon the job. Any thread: whichever comes first, this or ``guard``, the work is stopped."""
         self.is_cancelled = True
         if (stop := self.stop) is not None:
             stop()
 
     def guard(self, stop: Callable[[], None]) -> None:
-        """Have ``cancel`` call ``stop``, which ends the work that follows."""
+        """Have ``cancel`` call ``stop``, which stops the work that follows."""
         self.stop = stop
         if self.is_cancelled:
             stop()
 
     def complete(self) -> None:
-        """All of it was heard; a draft under way would only delay the text. Any thread."""
+        """The recording is complete; a running draft would only delay the text. Any thread."""
         self.is_complete = True
         if (live := self.live) is not None:
             live.stop_drafting()
@@ -121,7 +121,7 @@ class TakeJob:
             self.live = None
 
     def begin_again(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        """Transcribe with these; what is settled, which is hardly ever anything, stays."""
+        """Transcribe with these; settled text, of which there is hardly ever any, stays."""
         self.languages, self.context = languages, context
         if self.live is not None and self.live.settled_samples:
             self.release()
@@ -130,25 +130,25 @@ class TakeJob:
             self.audio.restart_from(0)
 
     def release(self) -> None:
-        """Let go of the model; what is not settled is transcribed at the end."""
+        """Release the model; the rest is transcribed at the end."""
         self.give_up_live()
         self.model = self.stop = None
         self.live_mode = LiveMode.OFF
 
     def text(self, model: Model, on_step: Callable[[], None]) -> Transcript:
-        """Transcribe what is left of it.
+        """Transcribe the rest.
 
         Raises HandyError as the engine does, also after ``cancel``, and MemoryError.
         """
         if (live := self.live) is not None:
             try:
                 self.audio.feed(live)
-                while live.advance():  # an engine that is late does the rest piece by piece
+                while live.advance():  # an engine that is late does the rest in pieces
                     on_step()
                 return live.finish(on_step)
             except (CancelledError, OutOfMemoryError, MemoryError):
                 raise
-            except Exception as exc:  # the sound is kept: try once more, all at once
+            except Exception as exc:  # the audio is kept: try once more, all at once
                 logger.warning("live transcription failed: %s", type(exc).__name__, exc_info=exc)
                 self.give_up_live()
         samples = self.audio.rest()
@@ -168,20 +168,20 @@ class TakeJob:
 
 
 class FileJob:
-    """A sound file on its way through the engine, while nobody dictates.
+    """An audio file in the engine, while nobody dictates.
 
         reader's thread   feed, feed ... complete, then wait
         engine's thread   work, work ...        piece by piece; a dictation stops the piece at once
 
-    The segment that was being worked on is begun again afterwards: the model holds one transcription at a
-    time, and whoever dictates must not wait for another's minute of sound.
+    The interrupted segment is restarted afterwards: the model holds one transcription at a time, and a
+    dictation must not wait for another's minute of audio.
 
     ``languages`` and ``context`` are those of ``Transcriber.begin``.
     """
 
     def __init__(self, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        self.model: Model | None = None  # that it uses at the moment
-        self.done_samples = 0  # of which the text is settled
+        self.model: Model | None = None  # currently in use
+        self.done_samples = 0  # whose text is settled
         self.shortages = 0  # how often memory ran short
         self._languages, self._context = languages, context
         self._audio = AudioBuffer()
@@ -198,9 +198,9 @@ class FileJob:
     # --- the reader's thread -------------------------------------------------------------------------
 
     def feed(self, block: Samples, wait_s: float) -> bool:
-        """Take the next block in; return whether there was room within ``wait_s``.
+        """Add a block; return whether there was room within ``wait_s``.
 
-        HandyError: the job has failed. CancelledError: it was given up.
+        HandyError: the job has failed. CancelledError: it was cancelled.
         """
         self._room.clear()
         if self._is_ahead() and (not self._room.wait(wait_s) or self._is_ahead()):
@@ -219,7 +219,7 @@ class FileJob:
         self._is_complete = True
 
     def wait(self, wait_s: float) -> Transcript | None:
-        """What came of it; None: it is not there yet. HandyError: as ``feed``."""
+        """The result; None: not ready yet. HandyError: as ``feed``."""
         self._end.wait(wait_s)
         if isinstance(self._found, HandyError):
             raise self._found
@@ -228,17 +228,17 @@ class FileJob:
     # --- any thread ----------------------------------------------------------------------------------
 
     def cancel(self) -> None:
-        """Give it up."""
+        """Cancel it."""
         self.end(CancelledError())
         self.give_way()
 
     def give_way(self) -> None:
-        """Stop the piece that is being worked on: somebody dictates."""
+        """Stop the current piece of work: somebody dictates."""
         self._has_given_way = True
         self._stop()
 
     def end(self, found: Transcript | HandyError) -> None:
-        """Let the reader have ``found``, unless it has something already."""
+        """Give the reader ``found``, unless it has a result already."""
         if not self._end.is_set():
             self._found = found
             self._end.set()
@@ -246,25 +246,25 @@ class FileJob:
 
     @property
     def is_over(self) -> bool:
-        """Whether there is a text, a failure, or nobody who wants it."""
+        """Whether there is a text or a failure, or it was cancelled."""
         return self._end.is_set()
 
     # --- the engine's thread -------------------------------------------------------------------------
 
     def expect_to_work(self) -> None:
-        """To be called before the engine looks whether anybody dictates: who does so later stops ``work``."""
+        """Must precede the engine's check for a take: any take after that stops ``work``."""
         self._has_given_way = False
 
     def work(self, model: Model, segment_s: float, on_step: Callable[[], None]) -> bool:
         """Do one piece of work; return False if more must be fed first.
 
-        CancelledError: it was asked to give way, or given up. Raises HandyError and MemoryError as the engine
-        does.
+        CancelledError: it had to give way, or was cancelled. Raises HandyError and MemoryError like the
+        engine.
         """
         if self.model is not model:
             self.release()
         live = self._live or self._open(model, segment_s)
-        has_all = self._is_complete  # before what there is to feed is looked at
+        has_all = self._is_complete  # read before the buffer
         has_more = live.advance()
         self._settle(live)
         if has_more or self._feed_live(live):
@@ -280,7 +280,7 @@ class FileJob:
         return has_fed
 
     def release(self) -> None:
-        """Let go of the model; what is settled stays."""
+        """Release the model; settled text stays."""
         live, self._live, self.model = self._live, None, None
         self._stop = lambda: None
         if live is not None:
@@ -300,6 +300,6 @@ class FileJob:
         return live
 
     def _settle(self, live: LiveText) -> None:
-        """Drop the sound whose text is settled."""
+        """Drop the audio whose text is settled."""
         self.done_samples = self._live_from + live.settled_samples
         self._audio.settle(self.done_samples)

@@ -1,9 +1,9 @@
-"""The model in use: loaded, replaced by another, unloaded.
+"""The model in use: loading, replacing and unloading it.
 
     wanted --model-load--> present --replaced, still used by a take--> retired --> closed
 
 Threads: everything here is called on the engine's thread. ``model-load`` exists while a model is being loaded
-and only hands the result over, so that takes go on with the present model meanwhile.
+and only passes on the result, so that takes continue with the current model meanwhile.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ logger = logging.getLogger(__name__)
 
 
 class ModelSlot:
-    """At most one model present, ``name`` to begin with, and at most one being loaded.
+    """At most one current model, initially ``name``, and at most one being loaded.
 
-    ``load`` loads a model, on ``model-load``, and raises HandyErrors. ``do`` has a function called on the
-    engine's thread; any thread may call it. ``on_ready``: the present model is another one;
-    ``on_none``: there is none, because of that error.
+    ``load`` loads a model, on ``model-load``, and raises HandyErrors. ``do`` calls a function on the engine's
+    thread; any thread may call it. ``on_ready``: the current model has changed; ``on_none``: there is none,
+    because of that error.
     """
 
     def __init__(
@@ -54,24 +54,24 @@ class ModelSlot:
         self.present: Model | None = None
 
     def switch(self, name: str) -> None:
-        """Load the model ``name`` while the present one stays in use."""
+        """Load the model ``name`` while the current one stays in use."""
         self._name = name
         self._load()
 
     def ensure(self) -> None:
-        """Load the model if there is none."""
+        """Load the model unless it is loaded."""
         if self.present is None:
             self._load()
 
     def close_unused(self, used: Collection[Model | None]) -> None:
-        """Close the replaced models that no take uses any more."""
+        """Close replaced models that no take uses any more."""
         for model in [one for one in self._retired if one not in used]:
             self._retired.remove(model)
             _close(model)
             return_freed_memory()
 
     def unload(self) -> None:
-        """Close all models, which no take may use any more, and free the memory."""
+        """Close all models, which must not be in use, and free the memory."""
         models = [model for model in [*self._retired, self.present] if model is not None]
         self._retired.clear()
         self.present = None
@@ -84,7 +84,7 @@ class ModelSlot:
 
     def _load(self) -> None:
         if self._loading is not None:
-            return  # ``_loaded`` checks whether it is still the one that is wanted
+            return  # ``_loaded`` checks whether it is still wanted
         self._loading = self._name
         self._post(ModelLoading(self._name))
         thread = threading.Thread(
@@ -92,12 +92,12 @@ class ModelSlot:
         )
         try:
             thread.start()
-        except RuntimeError:  # the system gives no more threads
+        except RuntimeError:  # the system allows no more threads
             logger.exception("the model could not be loaded")
             self._not_loaded(self._name, _not_loadable())
 
     def _load_behind(self, name: str) -> None:
-        """Runs on ``model-load``. Whatever ends it, the engine's thread gets the result."""
+        """Runs on ``model-load``. However it ends, the engine's thread gets the result."""
         error: HandyError = _not_loadable()
         model: Model | None = None
         try:
@@ -113,7 +113,7 @@ class ModelSlot:
 
     def _loaded(self, name: str, model: Model) -> None:
         self._loading = None
-        if name != self._name:  # another one was asked for meanwhile
+        if name != self._name:  # another one was requested meanwhile
             _close(model)
             self._load()
             return
@@ -135,7 +135,7 @@ class ModelSlot:
 
 
 def without_frames(error: HandyError) -> HandyError:
-    """``error`` without what led to it, which holds open files: Windows would not let them be deleted."""
+    """``error`` without its traceback, which holds open files that Windows could then not delete."""
     reason: BaseException | None = error
     while reason is not None:
         reason.__traceback__ = None
@@ -146,7 +146,7 @@ def without_frames(error: HandyError) -> HandyError:
 def _close(model: Model) -> None:
     try:
         model.close()
-    except Exception:  # it is not used any more; the next one still has to be loaded
+    except Exception:  # no longer used; the next one must still be loaded
         logger.exception("a model could not be closed")
 
 
@@ -155,7 +155,7 @@ def _not_loadable() -> EngineError:
 
 
 def return_freed_memory() -> None:
-    """Return to the system what glibc keeps for the next allocation. Takes some milliseconds."""
+    """Return memory that glibc keeps for later allocations to the system. Takes some milliseconds."""
     gc.collect()
     if not sys.platform.startswith("linux"):
         return

@@ -1,16 +1,15 @@
-"""The speech engine at work: one thread, one job after another, in the order of the takes.
+"""The speech engine's thread: one job after another, in the order of the takes.
 
     begin --> [blocks wait until the model is loaded] --> live.feed, live.advance ... --> live.finish
-                             ^-- memory ran short: the model is loaded again, the work done in smaller pieces
+                             ^-- out of memory: the model is reloaded, the work done in smaller pieces
 
-While a take is recorded its live transcription advances piece by piece; between two pieces the thread handles
-its inbox. A sound file is worked on while there is no take; the next one stops that at once (jobs.py).
-A live transcription that fails does not end the take: the sound is kept until its text is final,
-and the rest is transcribed at the end.
+While a take is recorded its live transcription advances in pieces; between two pieces the thread handles its
+inbox. An audio file is processed while there is no take; the next take interrupts that at once (jobs.py). A
+live transcription that fails does not end the take: the audio is kept until its text is final, and the rest
+is transcribed at the end.
 
 Threads: ``engine`` runs the model, ``model-load`` loads it (slot.py). ``feed`` and ``cancel`` may be called
-from any thread. The engine's modules are imported by ``load``, hence on ``model-load``: they are slow to
-import.
+from any thread. ``load`` imports the engine's modules, which is slow, hence on ``model-load``.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ from handy_qwen.transcriber.slot import ModelSlot
 logger = logging.getLogger(__name__)
 
 PREVIEW_S = 0.1  # between two previews
-REST_S = 30.0  # without a take: time for what would disturb one
-PROGRESS_S = 1.0  # between two events that say that a complete take is being transcribed
+REST_S = 30.0  # without a take, before work that would disturb one
+PROGRESS_S = 1.0  # interval of reporting progress on a complete take
 
 
 class EngineTranscriber:
-    """Implements the Transcriber port on the model that ``load`` returns for a name, or raises HandyErrors.
+    """Implements the Transcriber port; ``load`` returns the model of a name, or raises HandyErrors.
 
-    ``load`` is called on ``model-load``, for ``name`` by the first take or ``use_model``; all others on the
-    engine's thread: ``live_mode``, how much to do during the recording, once for each take; ``idle_s``, after
-    how many seconds the idle model is unloaded (None: never), after each job; ``at_work`` when there is a
-    take or none any more; ``on_rest`` once for each model, after ``REST_S`` without a take.
+    ``load`` is called on ``model-load``, for ``name`` by the first take or ``use_model``; the others on the
+    engine's thread: ``live_mode``, how much to do during recording, once per take; ``idle_s``, after how many
+    seconds the idle model is unloaded (None: never), after each job; ``at_work`` when the engine becomes busy
+    or idle; ``on_rest`` once per model, after ``REST_S`` without a take.
     """
 
     def __init__(
@@ -86,7 +85,7 @@ class EngineTranscriber:
     # --- the port ------------------------------------------------------------------------------------
 
     def begin(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        """Open take ``take``; the model is loaded if it is not."""
+        """Open take ``take``; load the model if necessary."""
         with self._lock:
             self._jobs[take] = TakeJob(take, languages, context)
         if (file := self._file) is not None:
@@ -95,12 +94,12 @@ class EngineTranscriber:
 
     @queued
     def adapt(self, take: int, languages: tuple[str, ...], context: tuple[str, ...]) -> None:
-        """Transcribe take ``take`` as if it had begun with these."""
+        """Change language and words of take ``take``."""
         if (job := self._jobs.get(take)) is not None:
             job.begin_again(languages, context)
 
     def feed(self, take: int, block: Samples) -> None:
-        """Hand over the next block. Called on the microphone's thread; keeps the array."""
+        """Pass on the next block. Called on the microphone's thread; keeps the array."""
         job = self._jobs.get(take)
         if job is not None and not job.is_complete:
             job.audio.append(block)
@@ -113,7 +112,7 @@ class EngineTranscriber:
             self.wake()
 
     def cancel(self, take: int) -> None:
-        """Give up take ``take``. Any thread."""
+        """Cancel take ``take``. Any thread."""
         with self._lock:
             job = self._jobs.pop(take, None)
         if job is not None:
@@ -121,14 +120,14 @@ class EngineTranscriber:
             self.wake()
 
     def transcribe_file(self, job: FileJob) -> None:
-        """Work on ``job`` while nobody dictates, and on it alone. Any thread."""
+        """Process ``job``, and no other file, while nobody dictates. Any thread."""
         with self._lock:
             self._file = job
         self.wake()
 
     @queued
     def use_model(self, name: str) -> None:
-        """Load model ``name`` while the present one stays in use."""
+        """Load model ``name`` while the current one stays in use."""
         self._slot.switch(name)
 
     def is_idle(self) -> bool:
@@ -137,7 +136,7 @@ class EngineTranscriber:
 
     @queued
     def wake(self) -> None:
-        """Check again what there is to do and what the settings say, as after every call. Any thread."""
+        """Look for work and changed settings, as after every call. Any thread."""
 
     def close(self, timeout_s: float) -> None:
         """End the thread and free the memory. Safe to call twice."""
@@ -161,7 +160,7 @@ class EngineTranscriber:
         return max(0.0, self._used_s + min(waits_s) - self._clock()) if waits_s else None
 
     def _rest(self) -> None:
-        """The pause is over: the model has not been used for a while."""
+        """The model has not been used for a while."""
         if self._has_more or self._has_work():
             return
         idle_s = self._idle_s()
@@ -175,7 +174,7 @@ class EngineTranscriber:
         self._used_s, self._has_rested = self._clock(), False
 
     def _work_if_idle(self) -> None:
-        """Do one piece of work once the inbox is empty; an unforeseen error costs the oldest take at most."""
+        """Do one piece of work if the inbox is empty; an unexpected error costs at most the oldest take."""
         if not self.thread.is_idle():
             return
         self._note_work()
@@ -234,7 +233,7 @@ class EngineTranscriber:
         except CancelledError:  # a take has begun, or the file was given up
             file.release()
         except (OutOfMemoryError, MemoryError):
-            self.thread.do(partial(self._save_memory, file))  # out of here, as for takes
+            self.thread.do(partial(self._save_memory, file))  # outside of the handler, as for takes
         except HandyError as exc:
             file.end(exc)
         except Exception:
@@ -243,7 +242,7 @@ class EngineTranscriber:
         return True
 
     def _is_model_whole(self, job: TakeJob | FileJob) -> bool:
-        """Whether the files of the model can be used. If not, it is loaded again, which reports why."""
+        """Whether the model's files are usable. If not, it is reloaded, which reports why."""
         model = job.model or self._slot.present
         if model is None:
             return True
@@ -261,7 +260,7 @@ class EngineTranscriber:
         model = self._slot.present
         if model is None:
             if job.is_complete:
-                self._slot.ensure()  # it could not be loaded when the take began: perhaps it can now
+                self._slot.ensure()  # loading failed when the take began: retry
             return None
         job.model = model
         if job.live_mode is None:
@@ -272,14 +271,14 @@ class EngineTranscriber:
             job.live = model.live(
                 language=job.languages, context=job.context, drafts=job.live_mode is LiveMode.FULL
             )
-        except HandyError as exc:  # a language that this model does not know: reported at the end
+        except HandyError as exc:  # the model lacks the language: reported at the end
             logger.info("no live transcription: %s", type(exc).__name__)
         else:
             job.guard(job.live.cancel)
         return model
 
     def _advance(self, job: TakeJob) -> bool:
-        """Keep the live transcription of ``job`` going. True: it has more to do."""
+        """Advance the live transcription of ``job``. True: it has more to do."""
         live = job.live
         if live is None or job.is_cancelled:
             return False
@@ -292,10 +291,10 @@ class EngineTranscriber:
         except CancelledError:
             return False
         except (OutOfMemoryError, MemoryError):
-            self.thread.do(partial(self._save_memory, job))  # out of here, where the error holds the model
+            self.thread.do(partial(self._save_memory, job))  # outside of the handler: the error holds it
             job.give_up_live()
             return False
-        except Exception as exc:  # whatever it was: the sound is kept and transcribed at the end
+        except Exception as exc:  # whatever it was: the audio is kept and transcribed at the end
             logger.warning("live transcription gave up: %s", type(exc).__name__, exc_info=exc)
             job.give_up_live()
             return False
@@ -312,9 +311,9 @@ class EngineTranscriber:
             transcript = job.text(model, partial(self._progress, job))
             transcript.check()
         except CancelledError:
-            self._fail(job, _failed())  # unless the user cancelled it: then nothing is posted
+            self._fail(job, _failed())  # if the user cancelled it, nothing is posted
         except (OutOfMemoryError, MemoryError):
-            self.thread.do(partial(self._save_memory, job))  # out of here, where the error holds the model
+            self.thread.do(partial(self._save_memory, job))  # outside of the handler: the error holds it
         except HandyError as exc:
             self._fail(job, exc)
         except Exception:
@@ -334,7 +333,7 @@ class EngineTranscriber:
             self._post(Progressed(job.take))
 
     def _save_memory(self, job: TakeJob | FileJob) -> None:
-        """After memory ran short: load the model again, as it may be half changed, for smaller segments."""
+        """Out of memory: reload the model, which may be in a bad state, and use smaller segments."""
         job.shortages += 1
         logger.warning("memory ran short for the %d. time in a take or file", job.shortages)
         job.release()
@@ -345,7 +344,7 @@ class EngineTranscriber:
             self._slot.ensure()
 
     def _unload(self) -> None:
-        """Take the model from all that use it, and unload it."""
+        """Take the model from all its users, and unload it."""
         for job in (*list(self._jobs.values()), self._file):
             if job is not None and job.model is not None:
                 job.release()
@@ -358,16 +357,16 @@ class EngineTranscriber:
             self._post(Failed(job.take, error))
 
     def _fail_complete(self, error: HandyError) -> None:
-        """Fail what waits for its text. The takes still being recorded are tried at their end."""
+        """Fail complete takes. Those still being recorded are tried at their end."""
         if self._file is not None:
             self._file.end(error)
         for job in [one for one in list(self._jobs.values()) if one.is_complete]:
             self._fail(job, error)
 
     def _fail_oldest(self) -> bool:
-        """After an unforeseen error: the oldest take, or else the file, fails if it is complete.
+        """After an unexpected error: the oldest take, or else the file, fails if it is complete.
 
-        A take that is not starts over.
+        An incomplete take starts over.
 
         Returns:
             Whether there is more to do; for a take still being recorded, only when more of it comes.
@@ -388,7 +387,7 @@ class EngineTranscriber:
         return self._has_work()
 
     def _recover(self) -> None:
-        """The thread died and is started again: it must not wait for a call."""
+        """The thread was restarted: it must not wait for a call."""
         self._fail_oldest()
         if self._file is not None:
             self._file.end(_failed())
@@ -396,7 +395,7 @@ class EngineTranscriber:
         self.wake()
 
     def _drop(self, job: TakeJob) -> bool:
-        """Forget a job. False: it was cancelled before, and nothing is posted."""
+        """Remove a job. False: it was cancelled before, and nothing is posted."""
         self._used_s = self._clock()
         with self._lock:
             return self._jobs.pop(job.take, None) is not None
