@@ -19,8 +19,8 @@ So the thread is no ``Worker``: its calls are taken back by callers that have lo
 the thread that follows. The watchdog sees whether the thread in charge has died. That it hangs is said by
 whoever waits for it.
 
-An abandoned call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while the new
-thread does the same. That risk is accepted: the alternative is no microphone until the next login.
+An abandoned call that opens or closes a stream edits PortAudio's own list, two instructions, perhaps while
+the new thread does the same. That risk is accepted: the alternative is no microphone until the next login.
 
 Threads: ``call`` blocks; call it on threads that can be abandoned.
 """

@@ -8,14 +8,17 @@
   too high for the window scrolls.
 - A window shows the last value it was given, in place, so that the focus and the position in a list stay.
 - Closing a window hides it and ends nothing that runs behind it. Its size is remembered.
-- Nothing blocks: questions and file dialogs are opened, not executed.
+- Nothing blocks: questions over a window and dialogs that choose files are opened, not executed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from operator import itemgetter
+from pathlib import Path
 
 from PySide6.QtCore import QObject, QSettings, QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QGuiApplication, QHideEvent, QKeyEvent, QKeySequence, QShortcut, QShowEvent
@@ -23,9 +26,11 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
     QDialog,
+    QFileDialog,
     QFrame,
     QLabel,
     QLayout,
+    QMessageBox,
     QPushButton,
     QScrollArea,
     QSplitter,
@@ -43,6 +48,7 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.icons import app_icon
 from handy_qwen.ui.layouts import MARGIN_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.style import application
+from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button
 
 GEOMETRY_FILE = "windows.ini"
@@ -313,3 +319,92 @@ def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
 def _geometry() -> QSettings:
     """The sizes of windows. Not in the settings file: nobody would want to read them there."""
     return QSettings(str(paths.config_dir() / GEOMETRY_FILE), QSettings.Format.IniFormat)
+
+
+def confirm(
+    parent: QWidget, question: str, detail: str, *, yes: str, no: str, do: Callable[[], None]
+) -> QMessageBox:
+    """Ask over the window of ``parent``, and ``do`` it on ``yes``. Enter and Escape are ``no``."""
+    box = QMessageBox(QMessageBox.Icon.Question, strings.APP_TITLE, question, parent=parent.window())
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setInformativeText(detail)
+    agree = box.addButton(yes, QMessageBox.ButtonRole.DestructiveRole)
+    keep = box.addButton(no, QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(keep)
+    box.setEscapeButton(keep)
+    agree.clicked.connect(do)
+    box.open()
+    return box
+
+
+def ask_what_to_open(parent: QWidget, title: str, kinds: Sequence[str], use: Callable[[Path], None]) -> None:
+    """Ask over ``parent`` for a file of one of ``kinds``, such as "Text (*.txt)", and ``use`` it."""
+    dialog = _dialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+    dialog.setNameFilters(kinds)
+    dialog.fileSelected.connect(lambda path: use(Path(path)))
+    dialog.open()
+
+
+def ask_for_folder(parent: QWidget, title: str, use: Callable[[Path], None]) -> None:
+    """Ask over ``parent`` for a folder, and ``use`` it."""
+    dialog = _dialog(parent, title)
+    dialog.setFileMode(QFileDialog.FileMode.Directory)
+    dialog.setOption(QFileDialog.Option.ShowDirsOnly)
+    dialog.fileSelected.connect(lambda path: use(Path(path)))
+    dialog.open()
+
+
+def ask_where_to_save(
+    parent: QWidget, title: str, name: str, kinds: Mapping[str, str], save: Callable[[Path], None]
+) -> QFileDialog:
+    """Ask over ``parent``, and ``save`` there; the dialog is opened, not executed.
+
+    Args:
+        parent: A widget of the window.
+        title: The dialog's.
+        name: Proposed, without ending.
+        kinds: Ending, such as ".txt" -> the title of the kind; the first is proposed.
+        save: Called with the file's path, which has one of the endings.
+    """
+    dialog = _dialog(parent, title)
+    dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+    dialog.setNameFilters(list(kinds.values()))
+    dialog.selectFile(name + next(iter(kinds)))
+    dialog.fileSelected.connect(
+        lambda path: _save(parent, Path(path), dialog.selectedNameFilter(), kinds, save)
+    )
+    dialog.open()
+    return dialog
+
+
+def _save(
+    parent: QWidget, target: Path, kind: str, kinds: Mapping[str, str], save: Callable[[Path], None]
+) -> None:
+    """The ending says what is written; without one, the kind that was chosen does.
+
+    With another ending it is another file, of which the dialog knows nothing.
+    """
+    if target.suffix.lower() in kinds:
+        save(target)
+        return
+    ending = next((one for one, title in kinds.items() if title == kind), next(iter(kinds)))
+    target = target.with_name(target.name + ending)
+    if os.path.lexists(target):
+        confirm(
+            parent,
+            tr("Replace {name}?").format(name=target.name),
+            tr("A file with this name already exists."),
+            yes=tr("&Replace"),
+            no=tr("&Keep it"),
+            do=partial(save, target),
+        )
+    else:
+        save(target)
+
+
+def _dialog(parent: QWidget, title: str) -> QFileDialog:
+    dialog = QFileDialog(parent, title)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    return dialog

@@ -17,16 +17,22 @@ it; it is then replaced. While Secure Input is on, for a password field or in Te
 if it stays on, the user is told. Media keys are events of the system, whose state cannot be asked. What is in
 them is read from fields that are not documented: only the main thread may make the NSEvent that has them.
 
+pynput is not used: its listener asks for the keyboard layout and makes NSEvents of media keys and Caps Lock,
+which macOS lets only the main thread do: beside Qt that ends the process (pynput issue 511).
+
 Not yet run on macOS: written from the documentation, and tested with fakes for the taps and Quartz. Source:
-CGEventTypes.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key codes).
+CGEvent.h, CGEventTypes.h, CFMachPort.h, CFRunLoop.h, IOLLEvent.h (device bits), HIToolbox/Events.h (key
+codes), PyObjC's metadata.
 """
 
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from handy_qwen.core.events import Trouble
@@ -34,9 +40,10 @@ from handy_qwen.core.permissions import Consent, Permission
 from handy_qwen.errors import HandyError, HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 from handy_qwen.runtime.worker import WatchedThread
-from handy_qwen.system.hotkeys.event_tap import EventTap
 from handy_qwen.system.hotkeys.listener import Hook, HookedListener
 from handy_qwen.system.permissions import ALLOW_IT, FOR_HOTKEYS, consent
+
+logger = logging.getLogger(__name__)
 
 _KEY_DOWN, _KEY_UP, _FLAGS_CHANGED = 10, 11, 12  # kCGEventKeyDown ...
 _SYSTEM_DEFINED, _MEDIA_KEYS = 14, 8  # NSEventTypeSystemDefined, its subtype NX_SUBTYPE_AUX_CONTROL_BUTTONS
@@ -49,6 +56,9 @@ _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
 _SUBTYPE_FIELD, _DATA1_FIELD = 99, 149  # of an event of the system
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
+STOP_S = 2.0  # for the thread to end; nothing is shown to it any more
+OnEvent = Callable[[int, Any], Any]
+"""Takes the kind of an event and the event; returns the event, or None to keep it from all programs."""
 SECURE_INPUT = "secure input"  # the subject of a notice
 
 _DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
@@ -255,3 +265,77 @@ def _denied(permission: Permission) -> HotkeyError:
         'Hotkeys need the permission "{pane}", which this program does not have.', pane=permission.value
     )
     return HotkeyError(title, HotkeyReason.DENIED_BY_USER, ALLOW_IT)
+
+
+class EventTap:
+    """A tap for the events of some ``kinds``; one that cannot keep them back delays nobody.
+
+    The system waits for ``on_event`` and disables a tap that answers late, which is an event as well.
+
+    Threads: ``on_event`` is called on the tap's own, which has to run a loop of the system's.
+
+    Attributes:
+        thread: For the watchdog.
+    """
+
+    def __init__(self, quartz: Any, kinds: Iterable[int], on_event: OnEvent, *, can_keep: bool) -> None:  # noqa: ANN401 (pyobjc has no types)
+        self._quartz, self._on_event = quartz, on_event
+        self._mask = sum(1 << kind for kind in kinds)
+        self._can_keep = can_keep
+        self._tap: Any = None
+        self._loop: Any = None  # of the thread, once it listens
+        self._is_ready = threading.Event()
+        self.thread = WatchedThread("hotkeys-tap", self._run)
+
+    def start(self) -> bool:
+        """Listen from now on; False if the system makes no tap, or takes it away at once."""
+        quartz = self._quartz
+        option = quartz.kCGEventTapOptionDefault if self._can_keep else quartz.kCGEventTapOptionListenOnly
+        self._tap = quartz.CGEventTapCreate(
+            quartz.kCGSessionEventTap, quartz.kCGHeadInsertEventTap, option, self._mask, self._hear, None
+        )
+        if self._tap is None:
+            return False
+        self.thread.start()
+        self._is_ready.wait()
+        if self._loop is None:
+            self.stop()  # a tap that nobody listens to has all programs wait
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Listen no more. Not on the tap's own thread. Safe to call twice."""
+        if self._tap is not None:
+            self._quartz.CFMachPortInvalidate(self._tap)  # which leaves the loop nothing to wait for
+            if self._loop is not None:
+                self._quartz.CFRunLoopStop(self._loop)
+            self.thread.may_end()
+            self.thread.join(STOP_S)
+
+    def is_alive(self) -> bool:
+        """Whether it listens."""
+        return self.thread.is_alive()
+
+    def _run(self) -> None:
+        quartz = self._quartz
+        try:
+            source = quartz.CFMachPortCreateRunLoopSource(None, self._tap, 0)
+            if source is None:  # the port is not valid any more
+                return
+            loop = quartz.CFRunLoopGetCurrent()
+            quartz.CFRunLoopAddSource(loop, source, quartz.kCFRunLoopCommonModes)
+            quartz.CGEventTapEnable(self._tap, True)
+            self._loop = loop
+        finally:
+            self._is_ready.set()  # start waits for it, whatever has failed
+        quartz.CFRunLoopRun()
+
+    def _hear(self, _proxy: Any, kind: int, event: Any, _info: Any) -> Any:  # noqa: ANN401 (as above)
+        self.thread.begin()
+        try:
+            return self._on_event(kind, event)
+        except Exception:  # the top of Python's part: an exception that goes on ends the process
+            logger.exception("an event of the keyboard or mouse was not understood")
+            return event
+        finally:
+            self.thread.end()

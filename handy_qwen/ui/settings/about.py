@@ -15,12 +15,11 @@ from handy_qwen.core.upkeep import Check, Severity, Upkeep
 from handy_qwen.core.view import Window
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui import strings
-from handy_qwen.ui.dialogs import ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column, row
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.translation import ntr, tr
 from handy_qwen.ui.widgets import Button, Icon, SecondaryText, Text, announce
+from handy_qwen.ui.window import ask_where_to_save
 
 _ICONS = {
     Severity.FINE: ("mark-good", "good"),

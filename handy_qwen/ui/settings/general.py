@@ -11,13 +11,12 @@ from handy_qwen.core.upkeep import Upkeep, UpkeepCommands
 from handy_qwen.core.view import View, Window
 from handy_qwen.settings import SettingsView
 from handy_qwen.settings.fields import DEFAULT_DEVICE
-from handy_qwen.ui.dialogs import ask_what_to_open, ask_where_to_save
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings.controls import ChoiceControl
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.translation import is_used, languages, native_name, tr, translated
 from handy_qwen.ui.widgets import Button, Outcome
+from handy_qwen.ui.window import ask_what_to_open, ask_where_to_save
 
 _BACKUP = tr("Backup")
 _PARTS = {

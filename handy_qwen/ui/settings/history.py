@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from handy_qwen.core.upkeep import HistoryUse, Upkeep
 from handy_qwen.core.view import Window
-from handy_qwen.ui.dialogs import confirm
 from handy_qwen.ui.settings.controls import line_up
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.strings import size, whole
 from handy_qwen.ui.translation import ntr, tr
 from handy_qwen.ui.widgets import Button
+from handy_qwen.ui.window import confirm
 
 _UNKNOWN = tr("Counting…")
 

@@ -15,8 +15,7 @@ from handy_qwen.settings import OPTIONS
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column
 from handy_qwen.ui.settings.controls import DETECT, ChoiceControl, Choose, Control, language_entries
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, ShortList, spoken
 

@@ -30,8 +30,7 @@ from handy_qwen.settings.forms import Worded
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings.controls import ChoiceControl
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.style import blended, draw_rounded, readable, scheme, selected_ink
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import (

@@ -25,8 +25,7 @@ from handy_qwen.ui import strings
 from handy_qwen.ui.keys import KeyCell, KeyRecorder, OwnKeyOffer, is_menu_key
 from handy_qwen.ui.layouts import GAP_PX, SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.settings.controls import DETECT, ChoiceControl, language_entries
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import ResetButton, Row
+from handy_qwen.ui.settings.page import ResetButton, Row, SettingsPage, Tools
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, Text
 from handy_qwen.ui.window import AppWindow

@@ -17,8 +17,7 @@ from handy_qwen.settings.fields import OPTIONS
 from handy_qwen.ui import strings
 from handy_qwen.ui.layouts import SMALL_GAP_PX, column, row
 from handy_qwen.ui.settings.controls import ChoiceControl
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Change, Row
+from handy_qwen.ui.settings.page import Change, Row, SettingsPage, Tools
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Text, spoken
 

@@ -16,15 +16,14 @@ from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyCom
 from handy_qwen.core.vocabulary import VocabularyPage as Vocabulary
 from handy_qwen.settings import Settings, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import sentence
-from handy_qwen.ui.dialogs import ask_what_to_open, ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, Part, column, row
-from handy_qwen.ui.settings.page import SettingsPage, Tools
-from handy_qwen.ui.settings.row import Row
+from handy_qwen.ui.settings.page import Row, SettingsPage, Tools
 from handy_qwen.ui.settings.rule_table import RuleTable, on_one_line
 from handy_qwen.ui.settings.word_list import LinesField, WordList
 from handy_qwen.ui.strings import whole, without_letter
 from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
+from handy_qwen.ui.window import ask_what_to_open, ask_where_to_save
 
 _TYPING_MS = 150  # a text is tried when the fingers rest
 _MANY = 8  # words, among which one is looked for

@@ -24,11 +24,10 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.sound_files import SUFFIXES, FileEntry, FilesCommands, FilesPage, FileState, Form
 from handy_qwen.core.view import Phase, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.dialogs import ask_for_folder, ask_where_to_save, confirm
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, column
 from handy_qwen.ui.translation import ntr, tr
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, announce, text_in
-from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.window import AppWindow, ask_for_folder, ask_where_to_save, confirm
 
 _NUMBER = Qt.ItemDataRole.UserRole
 _LIST_PX, _TEXT_PX, _LEAST_PX = 260, 180, 110

@@ -25,7 +25,6 @@ from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.core.view import Choices, Commands, HistoryCommands, HistoryPage, HistoryQuery, Phase, View
 from handy_qwen.message import verbatim
 from handy_qwen.ui import strings
-from handy_qwen.ui.dialogs import ask_where_to_save
 from handy_qwen.ui.layouts import SMALL_GAP_PX, FlowLayout, boxed, column, row
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import (
@@ -39,7 +38,7 @@ from handy_qwen.ui.widgets import (
     labelled,
     text_in,
 )
-from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.window import AppWindow, ask_where_to_save
 from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.correction import TextToCorrect
 from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_length

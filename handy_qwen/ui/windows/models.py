@@ -20,11 +20,10 @@ from PySide6.QtWidgets import (
 from handy_qwen.core.models import InstallStage, ModelCommands, ModelEntry, ModelForm, ModelList, ModelStatus
 from handy_qwen.core.view import Choices, View
 from handy_qwen.ui import strings
-from handy_qwen.ui.dialogs import ask_for_folder, ask_what_to_open, confirm
 from handy_qwen.ui.layouts import GAP_PX, MARGIN_PX, SMALL_GAP_PX, FlowLayout, boxed, column
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Message, Pill, SecondaryText, Text, Title, announce
-from handy_qwen.ui.window import AppWindow
+from handy_qwen.ui.window import AppWindow, ask_for_folder, ask_what_to_open, confirm
 from handy_qwen.ui.windows import model_words as words
 
 _BAR_STEPS, _BAR_PX = 1000, 12

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from handy_qwen.system.hotkeys.event_tap import EventTap
+from handy_qwen.system.hotkeys.macos import EventTap
 from tests.waiting import wait_until
 
 
