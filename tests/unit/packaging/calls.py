@@ -140,9 +140,11 @@ def _no_collection() -> Iterator[None]:
     """Two million nodes are no garbage, and searching them for it takes longer than making them."""
     was_enabled = gc.isenabled()
     gc.disable()
-    yield
-    if was_enabled:
-        gc.enable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _Finder:
