@@ -1,7 +1,7 @@
-"""Shows the keys and clicks of macOS to a function, on a thread of its own.
+"""Passes the key and mouse events of macOS to a function, on a thread of its own.
 
-pynput could do that, but its listener for keys asks for the keyboard layout and makes NSEvents of media keys
-and Caps Lock, which macOS lets only the main thread do: beside Qt that ends the process (pynput issue 511).
+pynput could do that, but its key listener queries the keyboard layout and creates NSEvents of media keys and
+Caps Lock, which macOS allows on the main thread only: beside Qt that crashes the process (pynput issue 511).
 
 Not run on macOS: written from CGEvent.h, CFMachPort.h, CFRunLoop.h and PyObjC's metadata.
 """
@@ -16,13 +16,13 @@ from typing import Any
 logger = logging.getLogger(__name__)
 
 OnEvent = Callable[[int, Any], Any]
-"""Takes the kind of an event and the event; returns the event, or None to keep it from all programs."""
+"""Takes the type of an event and the event; returns the event, or None to swallow it."""
 
 
 class EventTap:
-    """A tap for the events of some ``kinds``; one that cannot keep them back delays nobody.
+    """A tap for some ``kinds`` of events; one that cannot swallow them delays nobody.
 
-    The system waits for ``on_event`` and disables a tap that answers late, which is an event as well.
+    The system waits for ``on_event`` and disables a tap that responds late, which is also an event.
 
     Threads: ``on_event`` is called on the tap's own.
     """
@@ -32,12 +32,12 @@ class EventTap:
         self._mask = sum(1 << kind for kind in kinds)
         self._can_keep = can_keep
         self._tap: Any = None
-        self._loop: Any = None  # of the thread, once it listens
+        self._loop: Any = None  # of the thread, while it listens
         self._is_ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="hotkeys-tap", daemon=True)
 
     def start(self) -> bool:
-        """Listen from now on; False if the system makes no tap, or takes it away at once."""
+        """Start listening; False if the system refuses the tap, or disables it at once."""
         quartz = self._quartz
         option = quartz.kCGEventTapOptionDefault if self._can_keep else quartz.kCGEventTapOptionListenOnly
         self._tap = quartz.CGEventTapCreate(
@@ -48,14 +48,14 @@ class EventTap:
         self._thread.start()
         self._is_ready.wait()
         if self._loop is None:
-            self.stop()  # a tap that nobody listens to has all programs wait
+            self.stop()  # a tap without a listener would delay all programs
             return False
         return True
 
     def stop(self) -> None:
-        """Listen no more. Not on the tap's own thread. Safe to call twice."""
+        """Stop listening. Not on the tap's own thread. Safe to call twice."""
         if self._tap is not None:
-            self._quartz.CFMachPortInvalidate(self._tap)  # which leaves the loop nothing to wait for
+            self._quartz.CFMachPortInvalidate(self._tap)  # ends the loop, as nothing is left to wait for
             if self._loop is not None:
                 self._quartz.CFRunLoopStop(self._loop)
             self._thread.join()
@@ -68,19 +68,19 @@ class EventTap:
         quartz = self._quartz
         try:
             source = quartz.CFMachPortCreateRunLoopSource(None, self._tap, 0)
-            if source is None:  # the port is not valid any more
+            if source is None:  # the port is no longer valid
                 return
             loop = quartz.CFRunLoopGetCurrent()
             quartz.CFRunLoopAddSource(loop, source, quartz.kCFRunLoopCommonModes)
             quartz.CGEventTapEnable(self._tap, True)
             self._loop = loop
         finally:
-            self._is_ready.set()  # start waits for it, whatever has failed
+            self._is_ready.set()  # start waits for it, even after a failure
         quartz.CFRunLoopRun()
 
     def _hear(self, _proxy: Any, kind: int, event: Any, _info: Any) -> Any:  # noqa: ANN401 (as above)
         try:
             return self._on_event(kind, event)
-        except Exception:  # the top of Python's part: an exception that goes on ends the process
+        except Exception:  # top level of Python code: an exception beyond it ends the process
             logger.exception("an event of the keyboard or mouse was not understood")
             return event

@@ -1,4 +1,4 @@
-"""The clipboards that a text is pasted from on Wayland: one of three ways to hold them.
+"""Three ways to own the clipboard on Wayland for a paste.
 
 | way | focus | who fetched | where |
 |---|---|---|---|
@@ -6,7 +6,7 @@
 | X selections by way of XWayland (``XSelections``) | kept | counted | GNOME, which hands them on |
 | wl-clipboard (``ToolClipboards``) | lost for a moment, up to eleven times a text | unknown | the rest |
 
-Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and keeps what was there.
+Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and saves their content.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from handy_qwen.system.x11.selection import SELECTIONS, SelectionCache, Snapshot
 logger = logging.getLogger(__name__)
 
 TOOL_S = 20.0
-READ_S = 5.0  # how long a program may take to hand over what it has copied
+READ_S = 5.0  # how long a program may take to deliver what it has copied
 CLOSE_S = 3.0
 TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
 NO_PRIMARY = b"rimary selection"
-EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
+EMPTY = (b"Nothing is copied", b"No selection")  # messages of wl-paste, depending on its version
 
 
 class Clipboards(ABC):
-    """CLIPBOARD and PRIMARY, lent for a paste. For the inserter's thread, but for ``keep``: any.
+    """CLIPBOARD and PRIMARY, borrowed for a paste. For the inserter's thread, but for ``keep``: any.
 
     Attributes:
-        NAME: What it works with, for people.
+        NAME: Its mechanism, for people.
         tells_fetches: Whether it knows when the text was fetched.
-        keeps_focus: Whether the window keeps the focus while it is used.
+        keeps_focus: Whether the window keeps the focus meanwhile.
     """
 
     NAME: ClassVar[str]
@@ -61,45 +61,45 @@ class Clipboards(ABC):
 
     @abstractmethod
     def save(self, deadline: Deadline, *, is_lent: bool) -> None:
-        """Take what is there. A text of ours that is still to be replaced (``is_lent``) is no content.
+        """Save the content. A text of ours that is still to be replaced (``is_lent``) does not count.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+            InsertError: CLIPBOARD_IN_USE: not available, or not in time.
         """
 
     @abstractmethod
     def offer(self, text: str) -> None:
-        """Put ``text`` there.
+        """Offer ``text``.
 
         Raises:
-            InsertError: It cannot be done.
+            InsertError: That failed.
         """
 
     def arm(self) -> None:  # noqa: B027 (where nobody can tell)
-        """The chord is about to be pressed: who fetches from now on is the window."""
+        """The chord is about to be pressed: from now on fetches are the window's."""
 
     def is_fetched(self, wait_s: float) -> bool:  # noqa: ARG002 (for subclasses)
-        """Wait until the text was fetched; False: not in time. True where nobody can tell."""
+        """Wait until the text was fetched; False: not in time. True where that is unknown."""
         return True
 
     def is_ours(self) -> bool:
-        """Whether nothing has been copied since, as far as can be told."""
+        """Whether nothing has been copied since, as far as known."""
         return True
 
     @abstractmethod
     def restore(self) -> None:
-        """Put back what was saved, where our text still is."""
+        """Restore the saved content where our text still is."""
 
     @abstractmethod
     def keep(self, text: str) -> None:
-        """Leave ``text`` on CLIPBOARD for good, marked as private."""
+        """Leave ``text`` on CLIPBOARD, marked as private."""
 
     def close(self) -> None:  # noqa: B027 (there may be nothing)
         """Release everything."""
 
 
 def clipboards_for(session: Session) -> Clipboards:
-    """The best that can be had here.
+    """The best way available here.
 
     Raises:
         InsertError: There is none.
@@ -113,7 +113,7 @@ def clipboards_for(session: Session) -> Clipboards:
 
 
 class ServedClipboards(Clipboards):
-    """Those that we own ourselves, on a thread of their own. Subclasses say how to save and to offer."""
+    """Clipboards that we own, on a thread of their own. Subclasses implement saving and offering."""
 
     def __init__(self, server: DataControl | Clipboard) -> None:
         self._server = server
@@ -149,11 +149,11 @@ class ServedClipboards(Clipboards):
 
     @abstractmethod
     def _leave(self) -> None:
-        """Keep the text that was offered."""
+        """Keep the offered text."""
 
 
 class ControlledClipboards(ServedClipboards):
-    """By data control."""
+    """Uses data control."""
 
     NAME = "data control"
 
@@ -176,7 +176,7 @@ class ControlledClipboards(ServedClipboards):
         self._control.withdraw(self._offered)
 
     def close(self) -> None:
-        """See ``Clipboards``. What we still serve is handed to wl-copy, which stays: it would be lost."""
+        """See ``Clipboards``. Our content is passed to wl-copy, which stays: it would be lost."""
         super().close()
         left = self._control.left
         if left is None or PRIVATE_KIND in left:
@@ -192,7 +192,7 @@ class ControlledClipboards(ServedClipboards):
 
 
 class XSelections(ServedClipboards):
-    """By the X server that shows X windows on GNOME: Mutter hands its selections on, both ways.
+    """Uses the X server that shows X windows on GNOME: Mutter synchronizes its selections, both ways.
 
     KWin does so only while an X window has the focus, but has data control.
     """
@@ -240,7 +240,7 @@ class XSelections(ServedClipboards):
 
 
 class ToolError(InsertError):
-    """A tool ended with an error; ``complaint`` is what it said, if it cannot hold anything of the user's."""
+    """A tool ended with an error; ``complaint`` is its message, unless that may contain user data."""
 
     def __init__(self, name: str, complaint: bytes) -> None:
         super().__init__(
@@ -254,16 +254,16 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
     """Run ``command`` with ``data`` on its standard input, for ``wait_s`` at most.
 
     Raises:
-        InsertError: It is not installed or cannot be started, or it says itself (ToolError) that it failed.
+        InsertError: It is not installed or cannot be started, or reports a failure (ToolError).
         Unsure: It was killed, or did not end in time.
     """
     path = shutil.which(command[0])
     if path is None:
         raise unsupported(verbatim(command[0]))
-    # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
+    # wl-copy leaves a child that serves the clipboard and would keep a pipe open.
     output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
     complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
-    # Not chained: the complaint would quote the command, and with it the text.
+    # Not chained: the message would quote the command, and with it the text.
     try:
         done = subprocess.run(
             [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
@@ -280,7 +280,7 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
 
 
 Options = tuple[str, ...]
-"""Which clipboard, for wl-copy and wl-paste."""
+"""Options that select the clipboard, for wl-copy and wl-paste."""
 FOR_CLIPBOARD: Options = ()
 FOR_PRIMARY: Options = ("--primary",)
 
@@ -291,7 +291,7 @@ class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """What was on a clipboard, in one format; private if it must get into no history."""
+    """The content of a clipboard, in one format; private if it must not get into a history."""
 
     kind: str
     data: bytes = field(repr=False)
@@ -299,7 +299,7 @@ class _Saved:
 
 
 class ToolClipboards(Clipboards):
-    """By wl-copy, which serves one format, and wl-paste. What is not text comes back in its richest one."""
+    """Uses wl-copy, which serves one format, and wl-paste. Other content is restored in its richest one."""
 
     NAME = "wl-copy"
     tells_fetches = keeps_focus = False
@@ -345,16 +345,16 @@ class ToolClipboards(Clipboards):
         self._write(FOR_CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))
 
     def _require_restored(self, options: Options, kept: _Saved | None) -> None:
-        """See that our text is gone: wl-copy ends well also where the compositor has not heard it.
+        """Check that our text is gone: wl-copy succeeds even if the compositor has not noticed.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it is still there, or that cannot be seen.
+            InsertError: CLIPBOARD_IN_USE: it is still there, or that is unknown.
         """
         if kept is not None and kept.data == self._ours:
             return
         try:
             now = self._tool("wl-paste", *options, "--no-newline", "--type", TEXT_KINDS[0], wait_s=READ_S)
-        except ToolError:  # there is nothing, or something that is no text
+        except ToolError:  # empty, or not text
             return
         except InsertError as problem:
             raise clipboard_in_use() from problem
@@ -362,7 +362,7 @@ class ToolClipboards(Clipboards):
             raise clipboard_in_use()
 
     def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
-        """Run a clipboard tool: one that was killed has failed."""
+        """Run a clipboard tool; killed means failed."""
         try:
             return run_tool(command, data, wait_s)
         except Unsure:
@@ -379,10 +379,10 @@ class ToolClipboards(Clipboards):
         self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
 
     def _read(self, options: Options) -> _Saved | None:
-        """What is on a clipboard, in its most telling format; None if it is empty.
+        """The content of a clipboard, in its richest format; None if it is empty.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or is too large.
+            InsertError: CLIPBOARD_IN_USE: it is not available, or too large.
         """
         try:
             listed = self._tool("wl-paste", *options, "--list-types", wait_s=READ_S)

@@ -1,14 +1,15 @@
-"""The clipboards of a compositor with data control: read and owned without a window, so without the focus.
+"""The clipboards of a compositor with data control: accessed without a window, so without the focus.
 
-    offer: own, knowing what was there -> (chord is pressed) -> a program fetches a text -> what was there
-           comes back, if it still is ours to replace
+    offer: own, with the saved content -> (chord is pressed) -> a program fetches the text -> the saved
+    content
+           is restored, if the text is still ours to replace
 
-"Comes back" means that we go on serving it. Nobody tells who fetches; clipboard managers do at once when
+"Restored" means that we continue to serve it. Readers are anonymous; clipboard managers fetch as soon as
 something is offered, so only a fetch after the chord counts, and not that of the mark for private texts.
 
-Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of ``DataControl``
-hand it a task and may be called from any thread. If the thread dies, callers that wait get an error, and the
-watchdog starts it again with a new connection.
+Threads: ``clipboard`` runs the loop and is the only one to use the connection; the public methods of
+``DataControl`` pass it tasks and may be called from any thread. If the thread dies, waiting callers get an
+error, and the watchdog restarts it with a new connection.
 
 Source: ext-data-control-v1 (Plasma 6.2, sway 1.11, niri, COSMIC), wlr-data-control-unstable-v1 (the others).
 """
@@ -35,7 +36,7 @@ logger = logging.getLogger(__name__)
 CLIPBOARD, PRIMARY = "selection", "primary_selection"
 SELECTIONS = (CLIPBOARD, PRIMARY)
 TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")
-PRIVATE_KIND = "x-kde-passwordManagerHint"  # how password managers say so; honored by Klipper and others
+PRIVATE_KIND = "x-kde-passwordManagerHint"  # of password managers; honored by Klipper and others
 PICTURE_KIND = "image/png"
 _NOT_CONTENT = {"TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", ""}
 _PIPE_BYTES = 1 << 16
@@ -47,7 +48,7 @@ Content = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class _Names:
-    """One of the two protocols, which differ in their names only."""
+    """One of the two protocols, which differ only in names."""
 
     manager: Interface
     device: Interface
@@ -75,14 +76,14 @@ PROTOCOLS = (_names("ext_data_control", 1), _names("zwlr_data_control", 2))
 class Offer:
     """A text offered for one paste."""
 
-    is_armed: bool = False  # before, no fetch counts
+    is_armed: bool = False  # earlier fetches do not count
     is_fetched: bool = False
-    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
-    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
+    is_lost: bool = False  # another program has taken the clipboard, or we can no longer serve it
+    settled: threading.Event = field(default_factory=threading.Event)  # either of them
 
 
 class _Source:
-    """What we own, of one selection."""
+    """What we own of one selection."""
 
     def __init__(self, thing: Thing, content: Content) -> None:
         self.thing, self.content = thing, content
@@ -91,7 +92,7 @@ class _Source:
 
 @dataclass
 class _Sending:
-    """A value on its way into another program's pipe."""
+    """A value being sent into another program's pipe."""
 
     rest: memoryview
     end_s: float
@@ -102,7 +103,7 @@ class DataControl:
 
     Attributes:
         thread: For the watchdog.
-        left: What CLIPBOARD held of ours when it was closed, which nobody serves any more; None: nothing.
+        left: Our content of CLIPBOARD when it was closed, which nobody serves any more; None: none.
 
     Raises:
         InsertError: It cannot be reached, or has no data control.
@@ -117,7 +118,7 @@ class DataControl:
         self.thread.start()
 
     def _connect(self) -> None:
-        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        """Start empty; what was owned on an earlier connection is lost. Not on the thread."""
         try:
             connection = Connection(self._path)
         except WaylandError as exc:
@@ -127,10 +128,10 @@ class DataControl:
             connection.close()
             raise unsupported(Message("A clipboard without a window"))
         self._names, self._connection = names, connection
-        self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # what others offer
+        self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # offered by others
         self._kinds: dict[int, list[str]] = {}  # of each of these
         self._ours: dict[str, _Source] = {}
-        self._saved: dict[str, Content | None] = {}  # what comes back; None: it was empty
+        self._saved: dict[str, Content | None] = {}  # to be restored; None: it was empty
         self._offer: Offer | None = None
         self._sendings: dict[int, _Sending] = {}  # by descriptor
         try:
@@ -144,37 +145,37 @@ class DataControl:
         except WaylandError as exc:
             connection.close()
             raise unsupported(Message("The clipboard of this compositor")) from exc
-        if self._inbox.is_over:  # only now: one that no thread empties lets its callers wait
+        if self._inbox.is_over:  # only now: calls queued on a dead thread would wait
             self._inbox.close()
             self._inbox = SelectableInbox()
 
     # --- any thread --------------------------------------------------------------------------------
 
     def save(self, deadline: Deadline) -> dict[str, Content | None]:
-        """What is on each of the selections; None: nothing.
+        """The content of each selection; None: empty.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had in time, or is too large.
+            InsertError: CLIPBOARD_IN_USE: it is not available in time, or too large.
         """
         try:
             return self._do(lambda: {one: self._read(one, deadline) for one in self._selections()}, deadline)
         except InsertError as problem:
-            if deadline.left_s() <= 0:  # whoever has noticed it first
+            if deadline.left_s() <= 0:  # whoever noticed first
                 raise clipboard_in_use() from problem
             raise
 
     def offer(self, text: str, there: Mapping[str, Content | None]) -> Offer:
-        """Own the selections in ``there`` with ``text``; what they hold now is to come back."""
+        """Own the selections in ``there`` with ``text``; their current content will be restored."""
         offer = Offer()
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
     def withdraw(self, offer: Offer) -> None:
-        """Bring back what was there, where the selection still is ours."""
+        """Restore the content where the selection is still ours."""
         self._do(lambda: self._restore() if self._offer is offer else None)
 
     def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
+        """Keep the text of ``offer``; if the user has copied since, also restore their PRIMARY."""
 
         def settle() -> None:
             if self._offer is offer:
@@ -183,11 +184,11 @@ class DataControl:
         self._do(settle)
 
     def copy(self, text: str) -> None:
-        """Own CLIPBOARD with ``text`` for good."""
+        """Own CLIPBOARD with ``text`` permanently."""
         self._do(lambda: self._keep(text_content(text)))
 
     def close(self, timeout_s: float) -> None:
-        """Bring back what is still due, end the thread. What we own goes with it."""
+        """Restore what is due, and end the thread. Our content is lost with it."""
         if self.thread.is_ending():
             return
         self.thread.may_end()
@@ -227,7 +228,7 @@ class DataControl:
             self._inbox.reject(unsupported(Message("The clipboard")))
 
     def _step(self) -> None:
-        """Wait for something to happen and deal with it."""
+        """Wait for an event and handle it."""
         self.thread.end()
         wait_s = 1.0 if self._sendings else None
         sources = [self._connection.fileno(), self._inbox.fileno()]
@@ -246,9 +247,9 @@ class DataControl:
         return SELECTIONS if self._has_primary else SELECTIONS[:1]
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Content | None]) -> None:
-        self._connection.roundtrip()  # what has changed meanwhile is known now
+        self._connection.roundtrip()  # all changes up to now are known afterwards
         for selection, before in there.items():
-            # Of a paste before that was not given back yet, what was there before that one counts.
+            # If an earlier paste was not undone yet, its saved content counts.
             if selection not in self._ours or selection not in self._saved:
                 self._saved[selection] = before
         self._offer = offer
@@ -270,7 +271,7 @@ class DataControl:
                 else:
                     self._own(selection, content)
         self._forget()
-        self._connection.roundtrip()  # who is told that it came back finds it
+        self._connection.roundtrip()  # anyone told of the restoration must find it
 
     def _forget(self) -> None:
         self._offer = None
@@ -311,7 +312,7 @@ class DataControl:
             offer.settled.set()
 
     def _on_cancelled(self, selection: str, source: _Source) -> None:
-        """Another program has the selection now; or we ourselves have replaced it. KWin says so twice."""
+        """Another program has the selection now; or we have replaced it. KWin says so twice."""
         source.thing.destroy()
         if self._ours.get(selection) is source:
             del self._ours[selection]
@@ -334,7 +335,7 @@ class DataControl:
                 sending.end_s = time.monotonic() + STALE_S
             except BlockingIOError:
                 continue
-            except OSError:  # the reader has had enough
+            except OSError:  # the reader has stopped
                 sending.rest = sending.rest[:0]
             if not sending.rest:
                 self._end_sending(descriptor)
@@ -349,7 +350,7 @@ class DataControl:
     def _read(self, selection: str, deadline: Deadline) -> Content | None:
         self._connection.roundtrip()
         if (own := self._ours.get(selection)) is not None:
-            # A text of a paste is no content: what it covers is.
+            # A text of a paste is not content: what it replaced is.
             return self._saved.get(selection) if own.offer is not None else own.content
         offer = self._there[selection]
         if offer is None:
@@ -382,12 +383,12 @@ class DataControl:
 
 
 def text_content(text: str) -> Content:
-    """``text`` in every kind that programs ask text for, marked as private."""
+    """``text`` in every kind that programs request for text, marked as private."""
     return {**dict.fromkeys(TEXT_KINDS, text.encode()), PRIVATE_KIND: b"secret"}
 
 
 def worth_keeping(kinds: Sequence[str]) -> list[str]:
-    """The kinds to fetch: of a picture, which programs offer in up to twenty, the lossless one."""
+    """The kinds to save: of a picture, which programs offer in up to twenty, the lossless one."""
     kept = [kind for kind in dict.fromkeys(kinds) if kind not in _NOT_CONTENT]
     if PICTURE_KIND in kept:
         kept = [kind for kind in kept if kind == PICTURE_KIND or not kind.startswith("image/")]
@@ -395,7 +396,7 @@ def worth_keeping(kinds: Sequence[str]) -> list[str]:
 
 
 def has_data_control(path: str) -> bool:
-    """Whether the compositor at ``path`` shows its clipboards to programs without a window."""
+    """Whether the compositor at ``path`` offers its clipboards to programs without a window."""
     try:
         connection = Connection(path)
     except WaylandError:

@@ -1,15 +1,16 @@
 """Owns CLIPBOARD and PRIMARY on a thread of its own, and notices who fetched.
 
-    offer: own, knowing what was there -> (chord is pressed) -> the focused program's fetch
-           -> a moment for its second look -> what was there comes back, if it still is ours to replace
+    offer: own, with the saved content -> (chord is pressed) -> the focused program fetches the text
+    -> a moment for its second request -> the saved content is restored, if the text is still ours to replace
 
-"Comes back" means that we go on serving it. A fetch counts when it comes from the connection, or the
+"Restored" means that we continue to serve it. A fetch counts when it comes from the connection, or the
 process, of the window that had the focus; clipboard managers fetch everything at once and would fool a
 counter.
 
-Threads: ``clipboard`` runs the loop and alone touches the connection; the public methods of
-``Clipboard`` hand it a task and may be called from any thread. If the thread dies, callers that wait
-get an error, and the watchdog starts it again with a new connection.
+
+Threads: ``clipboard`` runs the loop and is the only one to use the connection; the public methods of
+``Clipboard`` pass it tasks and may be called from any thread. If the thread dies, waiting callers get an
+error, and the watchdog restarts it with a new connection.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from handy_qwen.system.x11.windows import is_same_program
 
 logger = logging.getLogger(__name__)
 
-GRACE_S = 0.3  # programs may ask twice for one paste: once to look, once to take
+GRACE_S = 0.3  # programs may ask twice per paste: for the formats, then for the text
 HAND_OVER_S = 1.0
 
 
@@ -48,10 +49,10 @@ class Offer:
     """A text offered for one paste, to the program of the window ``reader``; 0: to any."""
 
     reader: int
-    is_armed: bool = False  # before, no fetch counts
+    is_armed: bool = False  # earlier fetches do not count
     is_fetched: bool = False
-    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
-    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
+    is_lost: bool = False  # another program has taken the clipboard, or we can no longer serve it
+    settled: threading.Event = field(default_factory=threading.Event)  # either of them
 
 
 class Clipboard:
@@ -72,14 +73,14 @@ class Clipboard:
         self.thread.start()
 
     def _connect(self) -> None:
-        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        """Start empty; what was owned on an earlier connection is lost. Not on the thread."""
         # If that fails, callers still get their error at once.
         owner = SelectionOwner(connect(self._name, is_listening=True))
         if self._inbox.is_over:
             self._inbox.close()
             self._inbox = SelectableInbox()
         self._offer: Offer | None = None
-        self._saved: dict[str, Content | None] = {}  # by selection: what comes back; None: it was empty
+        self._saved: dict[str, Content | None] = {}  # by selection: to be restored; None: it was empty
         self._restore_at_s: float | None = None
         self._owner = owner
         owner.on_fetch = self._on_fetch
@@ -89,27 +90,27 @@ class Clipboard:
 
     @property
     def window(self) -> int:
-        """The window that owns what is ours."""
+        """The window that owns our selections."""
         return int(self._owner.window.id)
 
     def offer(self, text: str, reader: int, there: Mapping[str, Snapshot]) -> Offer:
-        """Own the selections in ``there`` with ``text``, for the program that window ``reader`` belongs to.
+        """Own the selections in ``there`` with ``text``, for the program of the window ``reader``.
 
-        ``there`` is what they hold now, and what comes back.
+        ``there`` is their current content, to be restored.
 
         Raises:
-            InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: they hold something else by now.
+            InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: their content has changed.
         """
         offer = Offer(reader)
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
     def withdraw(self, offer: Offer) -> None:
-        """Bring back what was there: the chord was never pressed."""
+        """Restore the content: the chord was never pressed."""
         self._do(lambda: self._restore() if self._offer is offer else None)
 
     def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
+        """Keep the text of ``offer``; if the user has copied since, also restore their PRIMARY."""
 
         def settle() -> None:
             if self._offer is offer:
@@ -118,7 +119,7 @@ class Clipboard:
         self._do(settle)
 
     def copy(self, text: str) -> None:
-        """Own CLIPBOARD with ``text`` for good.
+        """Own CLIPBOARD with ``text`` permanently.
 
         Raises:
             InsertError: It cannot be owned.
@@ -126,11 +127,11 @@ class Clipboard:
         self._do(lambda: self._keep(text_content(text)))
 
     def primary_belongs_to(self, window: int) -> bool:
-        """Whether the program of ``window`` has the present selection (PRIMARY): it may have text marked."""
+        """Whether the program of ``window`` owns PRIMARY: it may have text selected."""
         return self._do(lambda: self._has_primary(window))
 
     def close(self, timeout_s: float) -> None:
-        """Bring back what is still due, hand the content to a clipboard manager, end the thread."""
+        """Restore what is due, pass the content to a clipboard manager, end the thread."""
         if self.thread.is_ending():
             return
         self.thread.may_end()
@@ -164,7 +165,7 @@ class Clipboard:
             self._inbox.reject(unsupported(Message("The clipboard")))
 
     def _step(self) -> None:
-        """Wait for something to happen and deal with it."""
+        """Wait for an event and handle it."""
         self.thread.begin()
         if self._restore_at_s is not None and time.monotonic() >= self._restore_at_s:
             self._restore()
@@ -180,17 +181,17 @@ class Clipboard:
                 logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
-        stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
+        stamp = self._owner.stamp()  # all changes before are known now, and later ones have a later stamp
         ours = {selection: self._owner.owned.get(selection) for selection in there}
         for selection, snapshot in there.items():
-            # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
+            # No owner now: it has ended, or it was us, and the last paste was undone.
             if ours[selection] is None and self._owner.owner_of(selection) not in {0, snapshot.owner}:
-                raise clipboard_in_use()  # copied this very moment
+                raise clipboard_in_use()  # copied just now
         for selection, snapshot in there.items():
             if (own := ours[selection]) is None:
                 self._saved[selection] = snapshot.content
             else:
-                self._saved.setdefault(selection, own)  # something of ours that was there for good
+                self._saved.setdefault(selection, own)  # permanent content of ours
         self._offer, self._restore_at_s = offer, None
         try:
             for selection in there:
