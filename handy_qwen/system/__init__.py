@@ -1,1 +1,1 @@
-"""Adapters to the operating system: hotkeys, text insertion, which desktop this is, autostart."""
+"""Adapters to the operating system: hotkeys, text insertion, desktop detection, autostart."""

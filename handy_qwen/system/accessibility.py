@@ -1,7 +1,7 @@
-"""What a Linux program tells screen readers of the field that has the focus: the text around the cursor.
+"""Reads the text around the cursor in the focused field, from the accessibility tree (AT-SPI, Linux).
 
-Asked only where the bus of AT-SPI runs already: to start it would make programs slower. Many programs tell
-nothing, or no more than that there is something; then nobody knows.
+Only where the AT-SPI bus is already running: starting it would make programs slower. Many programs expose
+nothing, or no text; then the result is unknown.
 
 Source: at-spi2-core, xml/Accessible.xml and xml/Text.xml; states and roles in atspi-constants.h.
 """
@@ -25,17 +25,17 @@ _BUS, _REGISTRY = "org.a11y.Bus", "org.a11y.atspi.Registry"
 _ROOT = "/org/a11y/atspi/accessible/root"
 _ACCESSIBLE, _TEXT = "org.a11y.atspi.Accessible", "org.a11y.atspi.Text"
 _FOCUSED, _SHOWING = 1 << 12, 1 << 25
-_MANAGES_DESCENDANTS = 1 << 31  # a table, say, whose cells are made when somebody asks for them
-_MOST_CHILDREN = 200  # to list more keeps the program from its work; they are cells or rows
+_MANAGES_DESCENDANTS = 1 << 31  # e.g. a table, whose cells are created on demand
+_MOST_CHILDREN = 200  # listing more would slow the program down; they are cells or rows
 _PASSWORD_TEXT = 40  # a role
-_EMBEDDED = "\ufffc"  # in place of what is not in this node's own text
+_EMBEDDED = "\ufffc"  # stands for anything that is not in this node's own text
 _SAME = {0x2028: "\n", 0x2029: "\n", 0xA0: " "}
 
 
 def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> TextAround | None:
-    """Up to ``most`` characters to either side of the cursor in the focused field of ``process``.
+    """Up to ``most`` characters on either side of the cursor in the focused field of ``process``.
 
-    None: not known, or a field for passwords. May take ``MOST_S``; some seconds more where a bus hangs.
+    None: unknown, or a password field. May take ``MOST_S``; some seconds more if a bus hangs.
     """
     try:
         with connect(bus) as session:
@@ -52,7 +52,7 @@ def text_around_cursor(process: int, most: int, bus: str = "SESSION") -> TextAro
 
 
 class _Reader:
-    """Asks until its time is over, and then raises TimeoutError, which is an OSError."""
+    """Queries until its time is over, and then raises TimeoutError, which is an OSError."""
 
     def __init__(self, connection: BusConnection) -> None:
         self._connection = connection
@@ -64,12 +64,12 @@ class _Reader:
                 for owner, place in self._focused(name, path):
                     try:
                         return self._around_cursor(owner, place, most)
-                    except DBusErrorResponse:  # it has no text: a part that passes its focus on
+                    except DBusErrorResponse:  # it has no text: a container that passes its focus on
                         continue
         return None
 
     def _focused(self, name: str, path: str) -> Iterator[tuple[str, str]]:
-        """Those below ``path`` that have the focus, the innermost of each branch first."""
+        """The focused nodes below ``path``, the innermost of each branch first."""
         for child in self._children(name, path):
             (states,) = self._ask(new_method_call(DBusAddress(child[1], child[0], _ACCESSIBLE), "GetState"))
             if states[0] & _SHOWING and not states[0] & _MANAGES_DESCENDANTS:

@@ -1,13 +1,13 @@
-r"""The program's entries in the system: at login, and in the menu where no package has put one (Linux).
+r"""The program's entries in the system: at login, and in the menu if no package has added one (Linux).
 
     Linux     ``autostart/io.github.handy_qwen.desktop`` in XDG_CONFIG_HOME
-    Flatpak   what the portal writes there, for which it is asked
+    Flatpak   written by the portal on request
     Windows   a value under ``HKCU\...\Run``
     macOS     a launch agent in ``~/Library/LaunchAgents``
 
-All are the user's own: no rights are needed. The desktop's own switch for such entries (Task Manager, GNOME
-Tweaks, KDE) is respected. Not run on Windows or macOS: written from the documentation, and tested with a fake
-registry and as a file. Any thread; reads and writes a small file or registry value.
+All are the user's own: no privileges are needed. The desktop's own switch for such entries (Task Manager,
+GNOME Tweaks, KDE) is respected. Not run on Windows or macOS: written from the documentation, and tested with
+a fake registry and as a file. Any thread; reads and writes a small file or registry value.
 
 Sources: freedesktop.org, Desktop Application Autostart 0.5, Desktop Entry 1.5 (quoting of Exec, Desktop File
 ID), XDG Base Directory 0.8; learn.microsoft.com, "Run and RunOnce Registry Keys"; man launchd.plist.
@@ -48,11 +48,11 @@ class Launch:
     """How to start the program."""
 
     command: tuple[str, ...]  # program and arguments
-    folder: Path | None = None  # where it has to be started; None: anywhere
-    variables: Mapping[str, str] | None = None  # what has to be in its environment besides what is there
+    folder: Path | None = None  # working directory; None: any
+    variables: Mapping[str, str] | None = None  # to be added to the environment
 
     def words(self) -> list[str]:
-        """The command, with what it takes to set ``variables`` on Linux."""
+        """The command, with the prefix that sets ``variables`` on Linux."""
         variables = [f"{name}={value}" for name, value in (self.variables or {}).items()]
         return [*(["env", *variables] if variables else []), *self.command]
 
@@ -65,12 +65,12 @@ def launch_for(
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
     checkout: Path = Path(handy_qwen.__file__).parents[1],
 ) -> Launch:
-    """How to start this copy of the program again, hidden; a second instance (HANDY_QWEN_HOME) as itself."""
+    """How to start this copy of the program hidden; a second instance (HANDY_QWEN_HOME) as itself."""
     home = environment.get(HOME_VARIABLE, "")
     variables = {HOME_VARIABLE: str(Path(home).expanduser().absolute())} if home else None
-    if is_flatpak(environment):  # whose interpreter is its runtime's; APPIMAGE would be the terminal's
+    if is_flatpak(environment):  # its interpreter is the runtime's; APPIMAGE would be the terminal's
         return Launch((f"/app/bin/{SCRIPT}", HIDDEN), variables=variables)
-    if environment.get("APPIMAGE"):  # the file itself: where it is mounted changes at every start
+    if environment.get("APPIMAGE"):  # the image itself: its mount point changes at every start
         return Launch((environment["APPIMAGE"], HIDDEN), variables=variables)
     if is_frozen:  # .deb, .exe, .app
         return Launch((executable, HIDDEN), variables=variables)
@@ -83,21 +83,21 @@ def launch_for(
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Whether the program is started at login."""
+    """Whether the program starts at login."""
 
     is_on: bool  # it is
-    command: tuple[str, ...] = ()  # what is started, as far as the entry says; () without one
+    command: tuple[str, ...] = ()  # the entry's command, as far as known; () without one
 
     @property
     def is_broken(self) -> bool:
-        """Whether what is to be started does not exist any more."""
+        """Whether the command no longer exists."""
         return bool(self.command) and shutil.which(self.command[0]) is None
 
 
 def autostart_for(
     environment: Mapping[str, str] = os.environ, *, platform: str = sys.platform, home: Path | None = None
 ) -> FileAutostart | WindowsAutostart:
-    """The autostart of this system. ``home`` is the user's folder; None: that of the environment."""
+    """The autostart of this system. ``home`` is the user's folder; None: from the environment."""
     home = home or user_home()
     if platform == "win32":
         import winreg  # on Windows only
@@ -106,7 +106,7 @@ def autostart_for(
     if platform == "darwin":
         return MacAutostart(home / "Library" / "LaunchAgents")
     told = Path(environment.get("XDG_CONFIG_HOME", ""))
-    # A relative path there is to be ignored: XDG Base Directory Specification 0.8.
+    # Relative paths must be ignored: XDG Base Directory Specification 0.8.
     kind = FlatpakAutostart if is_flatpak(environment) else XdgAutostart
     return kind((told if told.is_absolute() else home / ".config") / "autostart")
 
@@ -124,7 +124,7 @@ def set_autostart(is_on: bool) -> None:
 class FileAutostart(ABC):
     """An entry that is a file. Subclasses read and write its content.
 
-    ``place`` is where it is, or would be, for people.
+    ``place`` is its path, for people, even if it does not exist.
     """
 
     def __init__(self, path: Path) -> None:
@@ -132,14 +132,14 @@ class FileAutostart(ABC):
         self.place = str(path)
 
     def state(self) -> State:
-        """Read it. An entry that cannot be read counts as off."""
+        """Read it. An unreadable entry counts as off."""
         try:
             return self._read(self._path.read_bytes())
         except (OSError, ValueError, ExpatError, plistlib.InvalidFileException):
             return State(is_on=False)
 
     def turn_on(self, launch: Launch) -> None:
-        """Write it, replacing one that is there. Raises HandyError: it cannot be written."""
+        """Write it, replacing an existing one. Raises HandyError: it cannot be written."""
         try:
             # Desktops read it for the user; nothing in it is secret.
             replace_file(self._path, self._content(launch), mode=0o644)
@@ -147,7 +147,7 @@ class FileAutostart(ABC):
             raise self._unwritable(exc) from exc
 
     def turn_off(self) -> None:
-        """Remove it, if it is there. Raises HandyError: it cannot be removed."""
+        """Remove it if it exists. Raises HandyError: it cannot be removed."""
         try:
             self._path.unlink(missing_ok=True)
         except OSError as exc:
@@ -177,7 +177,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "s": " ", "r": "\r"}
 class XdgAutostart(FileAutostart):
     """A .desktop file in ``folder``, which every desktop reads at login.
 
-    It is called as the menu entry is: desktops tell portals who is asking by the file that started it.
+    It is named like the menu entry: desktops identify a program to portals by the file that started it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -189,14 +189,14 @@ class XdgAutostart(FileAutostart):
         ).encode()
 
     def _read(self, content: bytes) -> State:
-        """A desktop that switches an entry off leaves it there with a mark."""
+        """Parse it. A desktop that disables an entry leaves it there with a mark."""
         entries = entries_of(content)
         is_off = entries.get("Hidden") == "true" or entries.get("X-GNOME-Autostart-enabled") == "false"
         return State(is_on=not is_off, command=_program_in(entries.get("Exec", "")))
 
 
 class FlatpakAutostart(XdgAutostart):
-    """What the portal writes for a sandbox, which cannot look at it. The file is the note of it.
+    """The portal's entry for a sandbox, which cannot see it. The file records it.
 
     Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.Background.html.
     """
@@ -208,7 +208,7 @@ class FlatpakAutostart(XdgAutostart):
     def turn_on(self, launch: Launch) -> None:
         """See ``FileAutostart``. May take ``ASKED_S``.
 
-        The note comes first: without one, what the portal has written is never taken back.
+        The record is written first: without one, the portal's entry would never be removed.
         """
         was_on = self._path.exists()
         super().turn_on(launch)
@@ -220,7 +220,7 @@ class FlatpakAutostart(XdgAutostart):
             raise
 
     def turn_off(self) -> None:
-        """See ``FileAutostart``. May take ``ASKED_S``. Without a note the user is not bothered."""
+        """See ``FileAutostart``. May take ``ASKED_S``. Without a record the user is not bothered."""
         if self._path.exists():
             self._ask([], is_on=False)
             super().turn_off()
@@ -241,7 +241,7 @@ class FlatpakAutostart(XdgAutostart):
                 reason = "" if value_in(results, "autostart", default=False) or not is_on else "refused"
             finally:
                 portal.close()
-        except DeniedError as exc:  # what may not run in the background is not started either
+        except DeniedError as exc:  # without permission to run in the background it is not started either
             reason = str(exc) if is_on else ""
         except PortalError as exc:
             reason = str(exc)
@@ -258,11 +258,11 @@ class FlatpakAutostart(XdgAutostart):
         )
 
 
-ASKED_S = 120.0  # the user may be asked; a desktop may take a question that is given up for a no
+ASKED_S = 120.0  # the user may be asked; a desktop may take an abandoned question for a no
 
 
 def entries_of(content: bytes) -> dict[str, str]:
-    """The keys of a .desktop file, and their values as they are written."""
+    """The keys and raw values of a .desktop file."""
     text = content.decode("utf-8", "replace")
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
@@ -283,7 +283,7 @@ def desktop_file(launch: Launch, further: Sequence[str] = ()) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """One argument of Exec: in double quotes if it has to be, and "%" doubled, which else is a field code."""
+    """An argument of Exec: in double quotes if necessary, with "%" doubled, which else is a field code."""
     argument = argument.replace("%", "%%")
     if argument and not _RESERVED.search(argument):
         return argument
@@ -291,17 +291,17 @@ def _quoted(argument: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    """A value of type string: backslashes are doubled once more, after the quoting."""
+    """A value of type string: backslashes are doubled once more, after quoting."""
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _program_in(line: str) -> tuple[str, ...]:
-    """The command in a value of Exec, without ``env`` and its variables; () if it cannot be read."""
+    """The command in a value of Exec, without ``env`` and its variables; () if it cannot be parsed."""
     line = re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), line)
     try:
         words = shlex.split(line)
     except ValueError:
-        return ()  # somebody has edited it
+        return ()  # edited by hand
     words = [re.sub(r"\\([`$])", r"\1", word).replace("%%", "%") for word in words]  # unlike a shell's
     if words[:1] == ["env"]:
         words = words[1:]
@@ -315,13 +315,13 @@ def _program_in(line: str) -> tuple[str, ...]:
 RUN = r"Software\Microsoft\Windows\CurrentVersion\Run"
 APPROVED = r"Software\Microsoft\Windows\CurrentVersion\Explorer\StartupApproved\Run"
 NAME = "Handy Qwen"
-MOST_CHARACTERS = 260  # longer commands are not started
+MOST_CHARACTERS = 260  # Windows does not run longer commands
 
 
 class WindowsAutostart:
     """A value of the user's Run key. ``registry`` is the module winreg.
 
-    Task Manager and Settings do not remove an entry that the user switches off there; they note it under
+    Task Manager and Settings do not remove an entry that the user disables; they record it under
     StartupApproved, as 12 bytes of which the first is even for on and odd for off.
     """
 
@@ -340,7 +340,7 @@ class WindowsAutostart:
         return State(is_on=not is_switched_off, command=_split(command))
 
     def turn_on(self, launch: Launch) -> None:
-        """See ``FileAutostart``. Forgets that it was switched off."""
+        """See ``FileAutostart``. Also removes the record that it was disabled."""
         if launch.folder is not None or launch.variables:
             what = HOME_VARIABLE if launch.variables else Message("a checkout that is not installed")
             title = Message("Windows cannot start {what} at login.", what=what)
@@ -377,14 +377,14 @@ class WindowsAutostart:
         try:
             with registry.OpenKey(registry.HKEY_CURRENT_USER, path, 0, registry.KEY_SET_VALUE) as key:
                 registry.DeleteValue(key, NAME)
-        except FileNotFoundError:  # it was not there
+        except FileNotFoundError:  # it did not exist
             return
         except OSError as exc:
             raise _refused() from exc
 
 
 def _split(command: str) -> tuple[str, ...]:
-    """The program and the rest of a command line, as far as it is needed to look for the program."""
+    """The program and the rest of a command line, enough to check that the program exists."""
     if command.startswith('"'):
         program, _, rest = command[1:].partition('"')
     else:
@@ -404,7 +404,7 @@ def _refused() -> HandyError:
 class MacAutostart(FileAutostart):
     """A launch agent in ``folder``, started in the graphical session; the system lists it under Login Items.
 
-    It is only written: loading it at once would start a second instance.
+    It is only written: loading it immediately would start a second instance.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -435,15 +435,15 @@ class MacAutostart(FileAutostart):
 
 # --- the menu ---------------------------------------------------------------------------------------
 #
-# Portals know a program of the host by this file alone: without it GNOME 48 refuses global shortcuts and asks
-# nothing, and KDE files them under a name that the next start does not have.
+# Portals identify a program of the host by this file alone: without it GNOME 48 refuses global shortcuts
+# without asking, and KDE files them under a name that the next start does not have.
 
 MARK = "X-HandyQwen-Written"
 _DATA_DIRS = "/usr/local/share:/usr/share"
 
 
 class MenuEntry:
-    """The entry of a user, ours at ``place`` or to be there. Raises HandyError: no home directory."""
+    """A user's menu entry; ours is at ``place``. Raises HandyError: no home directory."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         told = Path(environment.get("XDG_DATA_HOME", ""))
@@ -454,21 +454,21 @@ class MenuEntry:
         self._environment = environment
 
     def is_there(self) -> bool:
-        """Whether there is one, by whomever."""
+        """Whether there is one, whoever wrote it."""
         return any(path.is_file() for path in (self.place, *self._others))
 
     def is_ours(self) -> bool:
-        """Whether the one in ``place`` was written by the program itself."""
+        """Whether the one in ``place`` was written by this program."""
         return MARK in entries_of(_content_of(self.place))
 
     def write(self) -> bool:
-        """Write it where there is none, or ours is outdated. False: it is fine. Raises HandyError."""
-        is_second = bool(self._environment.get(HOME_VARIABLE))  # of which there is one entry as well
+        """Write it if there is none, or ours is outdated. False: nothing to do. Raises HandyError."""
+        is_second = bool(self._environment.get(HOME_VARIABLE))  # there is one entry for all homes
         if self.is_there() and (is_second or not self.is_ours()):
             return False
         launch = launch_for(self._environment)
         command = tuple(word for word in launch.command if word != HIDDEN)
-        is_mounted = bool(self._environment.get("APPIMAGE"))  # elsewhere at each start
+        is_mounted = bool(self._environment.get("APPIMAGE"))  # at a different path at each start
         icon = "handy-qwen" if is_mounted else asset("icons/handy-qwen.svg")
         further = (f"Icon={icon}", "Categories=Utility;Accessibility;", "StartupNotify=false", f"{MARK}=true")
         content = desktop_file(Launch(command, launch.folder, launch.variables), further).encode()

@@ -1,4 +1,4 @@
-"""Opens a file or folder with the program that the user's desktop has for it."""
+"""Opens a file or folder with the desktop's program for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 PATIENCE_S = 3.0
-"""A desktop that has no program says so by then; one that waits for the editor to be closed takes longer."""
+"""A desktop without such a program fails by then; one that waits for the editor to close takes longer."""
 
 
 def open_with_desktop(path: Path, platform: str = sys.platform) -> bool:
-    """Open ``path``, a text file or a folder; False if no program does. Any thread; takes some seconds."""
+    """Open ``path``, a text file or a folder; False if nothing can. Any thread; takes some seconds."""
     if platform == "win32":
         return _start(path)
     if platform == "darwin":
@@ -30,7 +30,7 @@ def _start(path: Path) -> bool:
 
 
 def run(*command: str) -> bool:
-    """Start a program that has a window; False if it cannot be started, or says at once that it failed."""
+    """Start a graphical program; False if it cannot be started, or fails immediately."""
     nothing = subprocess.DEVNULL
     try:
         process = subprocess.Popen(
@@ -41,5 +41,5 @@ def run(*command: str) -> bool:
     try:
         return process.wait(PATIENCE_S) == 0
     except subprocess.TimeoutExpired:
-        threading.Thread(target=process.wait, name="editor", daemon=True).start()  # else it stays a zombie
+        threading.Thread(target=process.wait, name="editor", daemon=True).start()  # avoids a zombie
         return True

@@ -1,15 +1,15 @@
-"""What the user must allow on macOS, and how to ask for it.
+"""The permissions needed on macOS, and how to request them.
 
     MICROPHONE         AVCaptureDevice       to record
-    ACCESSIBILITY      AXIsProcessTrusted    event taps that keep keys back, and posting keys
+    ACCESSIBILITY      AXIsProcessTrusted    event taps that swallow keys, and posting keys
     INPUT_MONITORING   IOHIDCheckAccess      event taps that listen
 
-To look makes the system ask nothing; to make an event tap would. What the system does not tell is whether
-Accessibility was refused, so that what has been asked for in vain counts as refused.
+Reading the state makes the system ask nothing; creating an event tap would. The system does not tell whether
+Accessibility was refused, so a request without success counts as refused.
 
 Threads: any; ``ask`` may last until the user has answered. Not run on macOS: written from AVCaptureDevice.h,
 AXUIElement.h, hidsystem/IOHIDLib.h and PyObjC's metadata, and tested with fakes for them. The panes of System
-Settings are not documented; their names have not changed since macOS 10.15.
+Settings are undocumented; their names have not changed since macOS 10.15.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PANES = {
 
 
 def consent(permission: Permission) -> Consent:
-    """What the user has said to ``permission``, as far as the system tells."""
+    """The user's answer to ``permission``, as far as the system tells."""
     match permission:
         case Permission.MICROPHONE:
             av = _avfoundation()
@@ -54,12 +54,12 @@ def consent(permission: Permission) -> Consent:
 
 
 def consents() -> Consents:
-    """What the user has said to each."""
+    """The user's answer to each."""
     return {permission: consent(permission) for permission in Permission}
 
 
 def ask(permission: Permission, on_answer: Callable[[], None]) -> None:
-    """Have the system ask the user. ``on_answer`` is called when the user has, where the system tells."""
+    """Have the system ask the user. ``on_answer`` is called with the answer, where the system tells."""
     match permission:
         case Permission.MICROPHONE:
             av = _avfoundation()
@@ -74,7 +74,7 @@ def ask(permission: Permission, on_answer: Callable[[], None]) -> None:
 
 
 def open_settings(permission: Permission) -> None:
-    """Open the pane of System Settings in which ``permission`` can be given."""
+    """Open the pane of System Settings for ``permission``."""
     if not run("open", f"x-apple.systempreferences:com.apple.preference.security?{_PANES[permission]}"):
         logger.warning("System Settings did not open")
 

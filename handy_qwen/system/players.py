@@ -1,4 +1,4 @@
-"""Music and videos of other programs, paused and resumed by MPRIS, which players and browsers of Linux speak.
+"""Pauses and resumes music and videos of other programs, through MPRIS as Linux players and browsers offer.
 
 Source: https://specifications.freedesktop.org/mpris-spec/latest/.
 """
@@ -18,7 +18,7 @@ from handy_qwen.system.portal import BROKEN, BusConnection, connect
 
 logger = logging.getLogger(__name__)
 
-MOST_S = 2.0  # for all players: one that hangs must not keep the others waiting for long
+MOST_S = 2.0  # for all players: one that hangs must not delay the others for long
 ANSWER_S = 0.5
 _PREFIX = "org.mpris.MediaPlayer2."
 _PATH, _PLAYER = "/org/mpris/MediaPlayer2", "org.mpris.MediaPlayer2.Player"
@@ -26,7 +26,7 @@ _PATH, _PLAYER = "/org/mpris/MediaPlayer2", "org.mpris.MediaPlayer2.Player"
 
 @dataclass(frozen=True, slots=True)
 class MediaPlayer:
-    """A player by its name on a bus; ``bus`` and ``owner`` tell this run of either from the next."""
+    """A player by its name on a bus; ``bus`` and ``owner`` distinguish this run of either from the next."""
 
     name: str
     owner: str
@@ -34,7 +34,7 @@ class MediaPlayer:
 
 
 def pause_players(note: Callable[[Sequence[MediaPlayer]], None], bus: str = "SESSION") -> None:
-    """Pause all that play, after ``note`` was told which these are. May take ``MOST_S``."""
+    """Pause all that play, after passing them to ``note``. May take ``MOST_S``."""
 
     def visit(connection: BusConnection, players: Iterable[MediaPlayer]) -> None:
         playing = [one for one in players if _status(connection, one) == "Playing"]
@@ -46,7 +46,7 @@ def pause_players(note: Callable[[Sequence[MediaPlayer]], None], bus: str = "SES
 
 
 def resume_players(players: Iterable[MediaPlayer], bus: str = "SESSION") -> None:
-    """Let those of ``players`` go on that are still paused: not what the user has stopped or closed."""
+    """Resume those of ``players`` that are still paused: not what the user has stopped or closed."""
     wanted = set(players)
 
     def visit(connection: BusConnection, there: Iterable[MediaPlayer]) -> None:
@@ -76,7 +76,7 @@ def _named(connection: BusConnection) -> Iterator[MediaPlayer]:
 
 
 def _owner(connection: BusConnection, name: str) -> str:
-    """Who has ``name``; "": nobody any more."""
+    """The owner of ``name``; "" if there is none any more."""
     try:
         reply = connection.send_and_get_reply(message_bus.GetNameOwner(name), timeout=ANSWER_S)
         return str(unwrap_msg(reply)[0])
@@ -92,7 +92,7 @@ def _status(connection: BusConnection, player: MediaPlayer) -> Any:  # noqa: ANN
     asked = Properties(_address(player)).get("PlaybackStatus")
     try:
         ((_, status),) = unwrap_msg(connection.send_and_get_reply(asked, timeout=ANSWER_S))
-    except BROKEN as exc:  # it hangs, or is no player after all
+    except BROKEN as exc:  # it hangs, or is not a player after all
         logger.info("a player does not say whether it plays: %s", type(exc).__name__)
         return ""
     return status

@@ -1,12 +1,12 @@
-"""The session bus and the desktop portal (org.freedesktop.portal.*), with limits to every wait.
+"""The session bus and the desktop portal (org.freedesktop.portal.*), with a time limit for every wait.
 
     call -> reply: the path of a request          later: signal Response(code, results) at that path
 
-The path of a request can be computed beforehand, so its Response cannot be missed. A portal that crashes
-closes no session; the bus reports that its name has no owner any more, or has another one.
+The path of a request is computed beforehand, so its Response cannot be missed. A portal that crashes closes
+no session; the bus reports that its name has lost or changed its owner.
 
-jeepney itself sets no limit to the wait for the bus to say hello: a bus that hangs once it has accepted the
-connection would take the thread with it.
+jeepney itself does not limit the wait for the bus's hello: a bus that hangs after accepting the connection
+would block the thread.
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/.
 """
@@ -34,16 +34,16 @@ NAME = "org.freedesktop.portal.Desktop"
 GLOBAL_SHORTCUTS, REMOTE_DESKTOP = "GlobalShortcuts", "RemoteDesktop"  # interfaces: hotkeys, pressing keys
 HELLO_S = 2.0
 ANSWER_S = 10.0
-DENIED = 1  # the code of a Response: by the user; 2 is anything else that went wrong
+DENIED = 1  # a Response's code: by the user; 2 is any other failure
 BROKEN = (OSError, RuntimeError, StopIteration, LookupError, ValueError, TypeError, DBusErrorResponse)
-"""What comes of no address, no bus, no answer, an error or nonsense as the answer, a lost connection."""
+"""Raised for a missing address or bus, no answer, an error or invalid answer, a lost connection."""
 
 _PATH = "/org/freedesktop/portal/desktop"
 _GNOME = "org.freedesktop.impl.portal.desktop.gnome"
 _CHAIN = ("org.gnome.Shell", _GNOME, NAME)
-"""Through which a key of GNOME's comes to us, each a program of its own."""
+"""Passes on keys of GNOME, as a separate process."""
 _BUS = "org.freedesktop.DBus"
-_NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # names of errors with which the bus answers instead
+_NO_ANSWER = ("NoReply", "TimedOut", "Timeout")  # errors of the bus in place of an answer
 
 Options = Mapping[str, tuple[str, object]]  # the values of a{sv}, each with its signature
 
@@ -53,11 +53,11 @@ class PortalError(Exception):
 
 
 class NoPortalError(PortalError):
-    """There is no portal with this interface, and there will be none."""
+    """There is no portal with this interface, permanently."""
 
 
 class RefusedError(PortalError):
-    """The portal answered a call with an error: it was not carried out."""
+    """The portal answered a call with an error: nothing was done."""
 
 
 class DeniedError(PortalError):
@@ -65,7 +65,7 @@ class DeniedError(PortalError):
 
 
 class BusConnection(DBusConnection):  # type: ignore[misc]  # jeepney has no types
-    """A connection on which the first answer has a time limit as well. Closed if it does not come."""
+    """A connection on which the first answer has a time limit as well; closed if it does not come."""
 
     def __init__(self, to_bus: socket.socket, *, has_fds: bool = False) -> None:
         try:
@@ -75,12 +75,12 @@ class BusConnection(DBusConnection):  # type: ignore[misc]  # jeepney has no typ
             raise
 
     def send_and_get_reply(self, message: Message, *, timeout: float | None = None) -> Message:
-        """As jeepney's, but None stands for ``HELLO_S``."""
+        """As jeepney's, but None means ``HELLO_S``."""
         return super().send_and_get_reply(message, timeout=HELLO_S if timeout is None else timeout)
 
 
 def connect(bus: str = "SESSION", *, has_fds: bool = False) -> BusConnection:
-    """A connection to the bus at ``bus``; "SESSION", "SYSTEM": that of the environment. At most 4 s.
+    """Connect to ``bus``; "SESSION", "SYSTEM": from the environment. At most 4 s.
 
     ``has_fds``: answers may bring file descriptors. Raises one of ``BROKEN``.
     """
@@ -88,7 +88,7 @@ def connect(bus: str = "SESSION", *, has_fds: bool = False) -> BusConnection:
 
 
 def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str = "SESSION") -> object:
-    """The property ``name``, over a connection of its own. Raises one of ``BROKEN``."""
+    """The property ``name``, over a separate connection. Raises one of ``BROKEN``."""
     with connect(bus) as connection:
         reply = connection.send_and_get_reply(Properties(address).get(name), timeout=timeout_s)
         ((_, value),) = unwrap_msg(reply)
@@ -98,7 +98,7 @@ def property_of(address: DBusAddress, name: str, *, timeout_s: float, bus: str =
 def version_of(interface: str) -> int | None:
     """The version of an interface (``GLOBAL_SHORTCUTS``); None: no such interface, no portal, or no bus.
 
-    Brings up no dialog. May take some seconds: the bus starts the portal when it is first asked for.
+    Opens no dialog. May take some seconds: the bus starts the portal on demand.
     """
     try:
         return int(str(property_of(_address(interface), "version", timeout_s=3.0)))
@@ -110,7 +110,7 @@ def version_of(interface: str) -> int | None:
 class PortalSession:
     """A session of one interface of the portal. For one thread, which may select on ``fileno()``.
 
-    ``has_sessions``: False for an interface that knows none, and can only be asked.
+    ``has_sessions``: False for an interface without sessions.
 
     Raises NoPortalError: no bus, no portal, or none with this interface; PortalError: no answer, or a
     refusal.
@@ -124,7 +124,7 @@ class PortalSession:
         except BROKEN as exc:
             raise NoPortalError("there is no session bus") from exc
         self._signals: deque[Message] = deque(maxlen=1024)
-        self._until_s = time.monotonic() + ANSWER_S  # for all that it takes to open the session
+        self._until_s = time.monotonic() + ANSWER_S  # for everything needed to open the session
         try:
             self._connection.filter(MatchRule(type="signal"), queue=self._signals)
             self._call(message_bus.AddMatch(MatchRule(type="signal", sender=NAME)))
@@ -142,20 +142,20 @@ class PortalSession:
             raise
 
     def fileno(self) -> int:
-        """Readable when something has come."""
+        """Readable when something has arrived."""
         return int(self._connection.sock.fileno())
 
     def call(self, method: str, signature: str, body: tuple[object, ...], *, wait_s: float) -> None:
-        """Call ``method`` and wait for its reply. Raises PortalError: it was refused, or is not answered."""
+        """Call ``method`` and wait for its reply. Raises PortalError: refused, or no answer."""
         self._until_s = time.monotonic() + wait_s
         self._call(new_method_call(self._address, method, signature, body))
 
     def request(
         self, method: str, signature: str, body: tuple[object, ...], options: Options | None = None
     ) -> str:
-        """Call ``method``; the path at which its Response will come. Raises PortalError: no answer, refused.
+        """Call ``method``; return the path of its Response. Raises PortalError: no answer, or refused.
 
-        It has what is left of the time for opening the session.
+        It has the rest of the time for opening the session.
         """
         token = _token()
         sender = self._connection.unique_name.lstrip(":").replace(".", "_")
@@ -183,7 +183,7 @@ class PortalSession:
             raise PortalError("the portal does not answer as it should") from exc
 
     def receive(self) -> Iterator[Message]:
-        """The signals that have come since the last time. Raises PortalError: bus or portal are gone."""
+        """New signals. Raises PortalError: bus or portal is gone."""
         try:
             while True:
                 self._connection.recv_messages(timeout=0)
@@ -201,27 +201,28 @@ class PortalSession:
                 raise PortalError("the portal is gone")
 
     def reply_to(self, message: Message) -> Any:  # noqa: ANN401  of whatever type
-        """What another program on the bus answers to ``message``, within 2 s. It is not started for that.
+        """The answer of another program on the bus to ``message``, within 2 s. It is not started for that.
 
-        Raises PortalError: nothing; RefusedError: an error, or it is not there.
+        Raises PortalError: no answer; RefusedError: an error, or it is not running.
         """
         message.header.flags = MessageFlag.no_auto_start
         self._until_s = time.monotonic() + HELLO_S
         return self._call(message)
 
     def tell(self, message: Message) -> None:
-        """Send ``message`` to another program on the bus, if it is there. Waits for nothing."""
+        """Send ``message`` to another program on the bus, if it is running. Does not wait."""
         message.header.flags = MessageFlag.no_reply_expected | MessageFlag.no_auto_start
         try:
             self._connection.send(message)
-        except BROKEN as exc:  # the next ``receive`` says so
+        except BROKEN as exc:  # the next ``receive`` reports it
             logger.info("the session bus is gone: %s", type(exc).__name__)
 
     def await_desktop(self) -> None:
-        """Wait until GNOME and its portal have dealt with all they knew of when this was called, 2 s each.
+        """Wait until GNOME and its portal have processed everything sent before this call, 2 s each.
 
-        What they have told then is there for ``receive``. Other desktops are not waited for. Raises
+        Their signals are then available to ``receive``. Other desktops are not waited for. Raises
         PortalError.
+
         """
         for name in _CHAIN:
             message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")
@@ -238,9 +239,9 @@ class PortalSession:
         self._connection.close()
 
     def _close_behind(self) -> None:
-        """Close the session that GNOME's part of the portal, a program of its own, still holds after a crash.
+        """Close the session that GNOME's part of the portal, a separate process, still holds after a crash.
 
-        It goes on to keep the keys of that session, and reports them to nobody.
+        It would continue to keep that session's keys, and report them to nobody.
         """
         behind = DBusAddress(self.handle, bus_name=_GNOME, interface="org.freedesktop.impl.portal.Session")
         self.tell(new_method_call(behind, "Close"))
@@ -252,7 +253,7 @@ class PortalSession:
             raise NoPortalError(str(exc)) from exc
 
     def _register(self) -> None:
-        """Tell the portal who is asking. Older portals, and all of a sandbox, find out by themselves."""
+        """Tell the portal our identity. Older portals, and sandboxes, determine it by themselves."""
         registry = DBusAddress(_PATH, bus_name=NAME, interface="org.freedesktop.host.portal.Registry")
         try:
             self._call(new_method_call(registry, "Register", "sa{sv}", (APP_ID, {})))
@@ -273,7 +274,7 @@ class PortalSession:
 
 
 def value_in(results: Mapping[str, Any], name: str, default: object = None) -> object:
-    """The value ``name`` in a{sv}, or ``default``. Raises PortalError: neither is there, or is no value."""
+    """The value ``name`` in a{sv}, or ``default``. Raises PortalError: both missing, or invalid."""
     try:
         return results[name][1] if default is None or name in results else default
     except (LookupError, TypeError) as exc:

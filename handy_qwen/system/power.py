@@ -1,10 +1,10 @@
-"""When the machine goes to sleep, wakes up, or is unlocked: hotkeys and microphones may be others then.
+"""When the machine sleeps, wakes, or is unlocked: hotkeys and microphones may have changed then.
 
     Linux     logind, on the system bus: PrepareForSleep; Unlock and LockedHint of sessions
     Windows   PowerRegisterSuspendResumeNotification, which calls back on a thread of the system
     macOS     NSWorkspace's notifications, on the thread of the event loop
 
-``on_sleep`` may take a moment: the system waits for a second or more.
+``on_sleep`` may take a moment: the system waits for at least a second.
 
 Sources: https://www.freedesktop.org/software/systemd/man/latest/org.freedesktop.login1.html, and the pages of
 WM_POWERBROADCAST and PowerRegisterSuspendResumeNotification at learn.microsoft.com.
@@ -23,7 +23,7 @@ from handy_qwen.runtime.worker import SelectableInbox, WatchedThread
 
 logger = logging.getLogger(__name__)
 
-RETRY_S = 60.0  # without a system bus, as in a container; or after it went
+RETRY_S = 60.0  # without a system bus, as in a container; or after losing it
 DELAY_S = 3.0  # for a call to logind
 
 Call = Callable[[], None]
@@ -34,7 +34,7 @@ def power_watch_for(
 ) -> LogindPower | WindowsPower | MacPower:
     """Calls ``on_sleep`` before the machine sleeps, ``on_wake`` afterwards and after an unlock.
 
-    Both on a thread of it, or on that of the event loop. ``thread``: that which listens, if it is ours.
+    Both on its own thread, or on that of the event loop. ``thread``: the listening thread, if it is ours.
     """
     if platform == "win32":
         return WindowsPower(on_sleep, on_wake)
@@ -44,7 +44,7 @@ def power_watch_for(
 
 
 class LogindPower:
-    """Listens to logind on the thread ``power``, and holds up the sleep until ``on_sleep`` has returned.
+    """Listens to logind on the thread ``power``, and delays sleep until ``on_sleep`` has returned.
 
     ``on_wake`` is called afterwards, and when a session was unlocked: also another user's, which does no
     harm.
@@ -53,11 +53,11 @@ class LogindPower:
     def __init__(self, on_sleep: Call, on_wake: Call, bus: str = "SYSTEM") -> None:
         self._on_sleep, self._on_wake, self._bus = on_sleep, on_wake, bus
         self._inbox = SelectableInbox()
-        self._lock: Any = None  # what holds up the sleep: a file descriptor
+        self._lock: Any = None  # a file descriptor that delays sleep
         self.thread = WatchedThread("power", self._run)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start listening."""
         self.thread.start()
 
     def stop(self, timeout_s: float) -> None:
@@ -124,7 +124,7 @@ class LogindPower:
                 self._on_wake()
 
     def _hold_up(self, connection: Any) -> None:  # noqa: ANN401
-        """Have logind wait until ``_let_sleep``; for how long at most is its own setting, 5 s as it comes."""
+        """Make logind wait until ``_let_sleep``; its own setting limits that, 5 s by default."""
         from jeepney import DBusAddress, new_method_call
         from jeepney.wrappers import DBusErrorResponse, unwrap_msg
 
@@ -137,7 +137,7 @@ class LogindPower:
                 new_method_call(manager, "Inhibit", "ssss", what), timeout=DELAY_S
             )
             (self._lock,) = unwrap_msg(reply)
-        except DBusErrorResponse as exc:  # it is heard of all the same
+        except DBusErrorResponse as exc:  # the signal arrives nevertheless
             logger.info("the sleep cannot be held up: %s", exc.name)
 
     def _let_sleep(self) -> None:
@@ -152,7 +152,7 @@ _PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
 def _received(connection: Any, signals: Any) -> Iterator[Any]:  # noqa: ANN401
-    """The signals that have come; what is not waited for stays on the socket."""
+    """New signals; any others stay on the socket."""
     try:
         while True:
             connection.recv_messages(timeout=0)
@@ -177,14 +177,14 @@ def _meaning(signal: Any) -> str:  # noqa: ANN401
 
 
 class WindowsPower:
-    """Called back by Windows, on a thread of its own. After a lock nothing is others: hooks outlive it."""
+    """Called by Windows, on a thread of its own. Unlocking is ignored: hooks survive it."""
 
     thread = None
 
     def __init__(self, on_sleep: Call, on_wake: Call) -> None:
         self._calls = {_PBT_APMSUSPEND: on_sleep, _PBT_APMRESUMEAUTOMATIC: on_wake}
         self._handle: Any = None
-        self._parameters: Any = None  # which Windows goes on reading
+        self._parameters: Any = None  # which Windows keeps reading
 
     def start(self) -> None:
         """Register with Windows."""
@@ -210,7 +210,7 @@ class WindowsPower:
             self._handle = handle
 
     def stop(self, _timeout_s: float) -> None:
-        """Hear no more."""
+        """Stop listening."""
         import ctypes
 
         handle, self._handle = self._handle, None
@@ -236,14 +236,14 @@ class MacPower:
         self._observers: list[Any] = []
 
     def start(self) -> None:
-        """Begin to observe."""
+        """Start observing."""
         center = _notifications()
         for name, call in self._calls.items():
             observe = center.addObserverForName_object_queue_usingBlock_
             self._observers.append(observe(name, None, None, lambda _note, call=call: call()))
 
     def stop(self, _timeout_s: float) -> None:
-        """Observe no more."""
+        """Stop observing."""
         center = _notifications()
         while self._observers:
             center.removeObserver_(self._observers.pop())

@@ -1,12 +1,12 @@
-"""Tells the system which work somebody waits for, and which can wait.
+"""Tells the system which work the user waits for, and which can be delayed.
 
     system    while somebody waits (``PerformanceBoost``)            work that can wait (``yield_to_others``)
     Windows   no EcoQoS: ProcessPowerThrottling           THREAD_PRIORITY_LOWEST
     macOS     no App Nap; the thread is user-initiated    the thread is of the class "utility"
     Linux     nothing helps (MODEL.md, Threads)           nice 10, for the thread and those it starts
 
-Linux lets a user lower a priority and not raise it again: hence ``in_background``, which uses a thread for
-one piece of work. Nothing here raises an error: without it, work goes on as it would.
+Linux lets a user lower a priority but not raise it again: hence ``in_background``, which uses a thread for
+one piece of work. Nothing here raises an error: it is only an optimization.
 
 Sources: SetProcessInformation and SetThreadPriority at learn.microsoft.com; Apple, "Energy Efficiency Guide
 for Mac Apps", and pthread/qos.h; man 2 setpriority.
@@ -33,14 +33,14 @@ T = TypeVar("T")
 
 
 class PerformanceBoost:
-    """Keeps the system from saving power while somebody waits for a text. For one thread: the engine's."""
+    """Keeps the system from saving power while the user waits for a text. For one thread: the engine's."""
 
     def __init__(self) -> None:
-        self._activity: Any = None  # on macOS, while somebody waits
+        self._activity: Any = None  # on macOS, while the user waits
         self._is_refused = False
 
     def __call__(self, is_waiting: bool) -> None:
-        """Somebody waits from now on, or nobody does any more."""
+        """Whether the user waits from now on."""
         if self._is_refused:
             return
         try:
@@ -48,7 +48,7 @@ class PerformanceBoost:
                 _throttle(is_waiting)
             elif sys.platform == "darwin":
                 self._keep_awake(is_waiting)
-        except (OSError, AttributeError, ImportError) as exc:  # an older system, or one that imitates it
+        except (OSError, AttributeError, ImportError) as exc:  # an older system, or an emulation
             self._is_refused = True
             logger.info("the system saves power as it likes: %s", type(exc).__name__)
 
@@ -65,7 +65,7 @@ class PerformanceBoost:
 
 
 def _throttle(is_waiting: bool) -> None:
-    """Have Windows not throttle this process, or decide for itself again."""
+    """Disable Windows' throttling of this process, or leave it to Windows again."""
     if sys.platform == "win32":
         kernel = ctypes.WinDLL("kernel32", use_last_error=True)
         kernel.GetCurrentProcess.restype = ctypes.c_void_p
@@ -76,7 +76,7 @@ def _throttle(is_waiting: bool) -> None:
 
 
 def yield_to_others() -> None:
-    """Let the calling thread use what others leave of the processor. Cannot be undone."""
+    """Let the calling thread use only idle processor time. Cannot be undone."""
     try:
         if sys.platform == "win32":
             kernel = ctypes.WinDLL("kernel32", use_last_error=True)
@@ -91,7 +91,7 @@ def yield_to_others() -> None:
 
 
 def in_background(name: str, work: Callable[[], T]) -> T:
-    """Do ``work`` on a thread ``name`` that yields to others; return its result, or raise its error."""
+    """Run ``work`` on a low-priority thread ``name``; return its result, or raise its error."""
     results: list[T] = []
     errors: list[BaseException] = []
 

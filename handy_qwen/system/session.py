@@ -1,16 +1,16 @@
-"""Which desktop this is. The one place that decides it; everything else asks here.
+"""Detects the desktop. The only place that does; everything else asks here.
 
-The environment cannot be trusted. Variables are inherited by tmux and ssh, kept by systemd's user services
-from a session that is gone, and ``startx`` on a console leaves XDG_SESSION_TYPE at "tty". A display that
-answers is a fact, so both kinds are tried:
+The environment is unreliable. Variables are inherited by tmux and ssh, kept by systemd's user services from
+an ended session, and ``startx`` on a console leaves XDG_SESSION_TYPE at "tty". A display that answers is a
+fact, so both kinds are tried:
 
-* A Wayland compositor that answers makes it a Wayland session, also beside an X server: that one is XWayland.
-  Exception: XDG_SESSION_TYPE says "x11" and the X server is a real one. Then the compositor runs in a window,
+* A Wayland compositor that answers makes it a Wayland session, even beside an X server: that one is XWayland.
+  Exception: XDG_SESSION_TYPE is "x11" and the X server is a real one. Then the compositor runs in a window,
   or belongs to another session of the same user.
-* An X server that answers alone makes it an X11 session, unless it is XWayland: programs there hear keys only
-  while an X window has the focus, so hotkeys must come from the desktop all the same.
+* An X server alone makes it an X11 session, unless it is XWayland: programs there see keys only while an X
+  window has the focus, so hotkeys must come from the desktop nevertheless.
 
-Threads: any. Takes some milliseconds, and two seconds at most for each display that is stuck.
+Threads: any. Takes some milliseconds, and at most two seconds for each display that hangs.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from handy_qwen.errors import HandyError
 logger = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
-DEFAULT_WAYLAND = "wayland-0"  # where libwayland looks if nobody names a display
+DEFAULT_WAYLAND = "wayland-0"  # libwayland's default
 
 Answers = Callable[[Sequence[str]], bool]
-"""Whether somebody listens at one of these sockets; a leading NUL marks Linux's abstract ones."""
+"""Whether a server listens at one of these sockets; a leading NUL marks Linux's abstract ones."""
 
 
 class Kind(enum.StrEnum):
@@ -54,13 +54,13 @@ class Session:
     kind: Kind  # the windowing system
     wayland: str = ""  # the Wayland display that answers, as in WAYLAND_DISPLAY; empty if none does
     display: str = ""  # the X display that answers, as in DISPLAY: XWayland's if ``kind`` is WAYLAND
-    desktop: str = ""  # what the desktop calls itself (XDG_CURRENT_DESKTOP): "GNOME", "KDE", "sway"
-    dead: tuple[str, ...] = ()  # the displays that the environment names and that do not answer
+    desktop: str = ""  # XDG_CURRENT_DESKTOP: "GNOME", "KDE", "sway"
+    dead: tuple[str, ...] = ()  # displays in the environment that do not answer
 
 
 def answers(sockets: Sequence[str]) -> bool:
     """See ``Answers``."""
-    if sys.platform == "win32":  # where no display has such an address
+    if sys.platform == "win32":  # it has no such displays
         return False
     for address in sockets:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -98,7 +98,7 @@ def is_xwayland(display: str) -> bool:
         except (HandyError, error.XError, *LOST) as exc:
             logger.info("the X server does not say what it is: %s", type(exc).__name__)
 
-    # On a thread of its own: python-xlib waits for ever for a server that accepts and then says nothing.
+    # On a separate thread: python-xlib waits forever for a server that accepts and then says nothing.
     thread = threading.Thread(target=ask, name="session", daemon=True)
     thread.start()
     thread.join(ANSWER_S)
@@ -112,7 +112,7 @@ def session_of(
     answers: Answers = answers,
     is_xwayland: Callable[[str], bool] = is_xwayland,
 ) -> Session:
-    """The session that ``environment`` belongs to. ``answers`` and ``is_xwayland`` look at displays."""
+    """The session of ``environment``. ``answers`` and ``is_xwayland`` probe displays."""
     if platform in ("win32", "darwin"):
         return Session(Kind.WINDOWS if platform == "win32" else Kind.MACOS)
     told = environment.get("XDG_SESSION_TYPE", "")
@@ -134,12 +134,12 @@ def session_of(
 
 
 def displays_of(environment: Mapping[str, str], platform: str = sys.platform) -> Session:
-    """As ``session_of``, for the time before the tray: imports nothing, and takes XWayland alone for X11."""
+    """Like ``session_of``, before the tray: imports nothing, and takes XWayland alone for X11."""
     return session_of(environment, platform, is_xwayland=lambda _display: False)
 
 
 def _wayland(environment: Mapping[str, str], name: str, answers: Answers) -> str:
-    """``name`` if a compositor listens there, as libwayland would look for it."""
+    """``name`` if a compositor listens there, located like libwayland does."""
     folder = environment.get("XDG_RUNTIME_DIR", "")
     if not name or not (folder or name.startswith("/")):
         return ""
@@ -147,28 +147,28 @@ def _wayland(environment: Mapping[str, str], name: str, answers: Answers) -> str
 
 
 def _is_local(display: str) -> bool:
-    """Whether it is a display of this machine; one of another machine is not asked."""
+    """Whether the display is on this machine; a remote one is not probed."""
     return re.fullmatch(r"(unix/?)?:[0-9]+(\.[0-9]+)?", display) is not None
 
 
 def _x_sockets(display: str) -> list[str]:
     number = display.partition(":")[2].partition(".")[0]
-    path = f"/tmp/.X11-unix/X{number}"  # X11's own place
+    path = f"/tmp/.X11-unix/X{number}"  # the usual path
     return [path, "\0" + path]
 
 
 # --- whether windows may be transparent -------------------------------------------------------------
 #
-# On X11 that takes a compositor, and there may be none (i3, plain openbox): what should be transparent is
-# black then. Windows, macOS and Wayland always have one.
+# X11 needs a compositor for that, and there may be none (i3, plain openbox): transparent areas are then
+# black. Windows, macOS and Wayland always have one.
 # Source: Extended Window Manager Hints 1.5, "Compositing managers": one owns the selection _NET_WM_CM_Sn.
 
 IsComposited = Callable[[], bool]
-"""Looks each time it is called: compositors come and go. Called on Qt's thread; takes one round trip."""
+"""Checks at each call: compositors come and go. Called on Qt's thread; takes one round trip."""
 
 
 def compositing_for(look: Callable[[], Session]) -> IsComposited:
-    """How to find out. ``look`` says which desktop it is; called once, when that is first of interest."""
+    """A function that checks for a compositor. ``look`` detects the desktop; called once, when needed."""
 
     @cache
     def server() -> IsComposited:

@@ -1,4 +1,4 @@
-"""Global hotkeys: which of the systems' ways to hear them fits this one.
+"""Global hotkeys: chooses the system's way to get them.
 
     system                 adapter                  swallows chords, hears releases   modifiers alone, buttons
     X11                    x11.X11Hotkeys                      yes                            yes
@@ -8,8 +8,8 @@
     macOS                  macos.MacHotkeys                    yes                            yes
     none of these          listener.Listener                   -                              -
 
-Each can also hear the keys of a new hotkey (``capture``), but the portal, where the desktop assigns them.
-Wayland comes before its X server for old programs (XWayland), which hears keys only for those.
+Each can also record the keys of a new hotkey (``capture``), except the portal, where the desktop assigns
+them. Wayland takes precedence over its X server for old programs (XWayland), which sees keys only for those.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from handy_qwen.system.session import Kind, Session
 def hotkeys_for(
     post: Post, session: Session, *, was_injecting: WasInjecting = never, may_ask: bool = True
 ) -> Listener:
-    """The listener for this system; it does not listen yet.
+    """The listener for this system, not started.
 
     Args:
-        post: Takes the events, on a thread of the listener's.
+        post: Takes the events, on a thread of the listener.
         session: The desktop.
         was_injecting: Whether this program was pressing keys at a time (``time.monotonic()``). It must be
             true from before the first such key until 50 ms after the last was processed, and answer at once.

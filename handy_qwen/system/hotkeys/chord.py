@@ -1,14 +1,14 @@
-"""Names of keys, and the chords made of them: what the settings file holds.
+"""Key names and chords, as in the settings file.
 
 A chord is names joined by "+": any number of modifiers and at most one other key, in any usual order, case
-and spelling; ``str()`` gives the canonical form, and ``label()`` one for people, which can be read as well.
+and spelling; ``str()`` gives the canonical form, and ``label()`` one for people, which can be parsed as well.
 
     "Ctrl + Alt + D" -> ctrl+alt+d     "RightCtrl" -> ctrl_r     "AltGr" -> altgr     "F9" -> f9
 
-A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is listened to without being taken away from
-the focused program, so the modifier still works as one. Each system's own module knows what a name means in
-keycodes. "ctrl" is either Ctrl key, "ctrl_l" and "ctrl_r" one of them. Where the layout makes the right Alt
-AltGr, "alt_r" and "altgr" both name it, and "alt" does not.
+A chord of modifiers only ("ctrl_r", "ctrl+super") is *lone*: it is observed without being taken from the
+focused program, so the modifier still works. Each system's module maps names to key codes. "ctrl" is either
+Ctrl key, "ctrl_l" and "ctrl_r" one of them. Where the layout makes the right Alt AltGr, "alt_r" and "altgr"
+both name it, and "alt" does not.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from handy_qwen.core.types import Hotkey
 from handy_qwen.errors import HotkeyError, HotkeyReason
 from handy_qwen.message import Message
 
-SIDES = {  # a modifier's name -> the keys it may stand for
+SIDES = {  # a modifier's name -> the keys it may mean
     "ctrl": ("ctrl_l", "ctrl_r"),
     "alt": ("alt_l", "alt_r"),
     "shift": ("shift_l", "shift_r"),
     "super": ("super_l", "super_r"),
 }
-MODIFIERS = tuple(  # in the order in which they are written
+MODIFIERS = tuple(  # in canonical order
     name
     for family in ("fn", "ctrl", "alt", "altgr", "shift", "super")
     for name in (family, *SIDES.get(family, ()))
 )
 LAYER = "fn"
-"""A modifier that chooses what other keys are, which the keyboard has done by then: Fn+F9 is F9 as well."""
+"""A modifier that the keyboard has already applied to other keys: Fn+F9 is also F9."""
 
 _MODIFIER_LABELS = {
     "fn": "Fn",
@@ -53,7 +53,7 @@ _PLATFORM_LABELS = {
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SIGN_NAMES = "minus equal bracketleft bracketright semicolon apostrophe grave backslash comma period slash"
 _SIGNS = dict(zip(_SIGN_NAMES.split(), "-=[];'`\\,./", strict=True)) | {"plus": ""}
-"""The name of a key -> what is written on it (US keyboard)."""
+"""The name of a key -> its label (US keyboard)."""
 _NAMED_KEYS = (
     "space enter tab backspace escape insert delete home end page_up page_down up down left right pause "
     "scroll_lock num_lock caps_lock print_screen menu media_play_pause media_stop media_next media_previous "
@@ -70,15 +70,15 @@ _LABELS |= {
 }
 _LABELS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
 _LABELS |= {f"kp_{n}": f"Keypad {n}" for n in range(10)}
-_LABELS |= {f"mouse{n}": f"Mouse {n}" for n in range(4, 13)}  # at the side; 4 is "back", 5 "forward"
-_LABELS |= {"wheel_left": "Wheel Left", "wheel_right": "Wheel Right"}  # it tilts: each time is a tap
+_LABELS |= {f"mouse{n}": f"Mouse {n}" for n in range(4, 13)}  # on the side; 4 is "back", 5 "forward"
+_LABELS |= {"wheel_left": "Wheel Left", "wheel_right": "Wheel Right"}  # tilting is a tap each time
 _LABELS |= {name: name.upper() for name in (*_LETTERS, *"0123456789")}
 _LABELS |= {name: sign or "Plus" for name, sign in _SIGNS.items()}
 
 KEYS = tuple(_LABELS)
 SINGLE_KEYS = (*(name for name in MODIFIERS if name not in SIDES), *KEYS)
-"""The names of one key each. Where two are the same key, the first is its name."""
-_TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with Shift, too, these only write
+"""Names of single keys. Where two are the same key, the first is its name."""
+_TYPING = {*_LETTERS, *"0123456789", *_SIGNS}  # with or without Shift, these only type
 _NEEDS_MODIFIER = _TYPING | {"space", "enter", "tab", "backspace", "escape"}
 
 _OTHER_NAMES = """
@@ -102,7 +102,7 @@ _ALIASES |= {
 PRESSED_BY_US = tuple(
     frozenset(chord) for chord in (("shift", "insert"), ("ctrl", "enter"), ("super", "enter"))
 )
-"""What this program presses itself on X11 and Wayland: to paste, and after a text (setting ``submit``)."""
+"""Chords that this program presses itself on X11 and Wayland: to paste, and after a text (``submit``)."""
 
 _TRIGGER_MODIFIERS = {"ctrl": "CTRL", "alt": "ALT", "shift": "SHIFT", "super": "LOGO"}
 _TRIGGER_NAMES = """
@@ -112,7 +112,7 @@ _TRIGGER_NAMES = """
     media_previous=XF86AudioPrev volume_up=XF86AudioRaiseVolume volume_down=XF86AudioLowerVolume
     volume_mute=XF86AudioMute microphone_mute=XF86AudioMicMute
 """
-_TRIGGER_KEYS = dict(one.split("=") for one in _TRIGGER_NAMES.split())  # the others are named as here
+_TRIGGER_KEYS = dict(one.split("=") for one in _TRIGGER_NAMES.split())  # the others have our names
 _TRIGGER_KEYS |= {name: name.capitalize() for name in ("insert", "delete", "home", "end", "pause", "menu")}
 _TRIGGER_KEYS |= {name: name.capitalize() for name in ("up", "down", "left", "right")}
 _TRIGGER_KEYS |= {f"f{n}": f"F{n}" for n in range(1, 25)}
@@ -128,7 +128,7 @@ class Chord:
 
     @property
     def is_lone(self) -> bool:
-        """Whether it consists of modifiers only, which go on working as such."""
+        """Whether it consists of modifiers only, which continue to work as such."""
         return not self.key
 
     @property
@@ -140,12 +140,12 @@ class Chord:
         return "+".join(self.names)
 
     def label(self, platform: str) -> str:
-        """As the user reads it on the keyboard of ``platform`` (a value of ``sys.platform``)."""
+        """The label on the keyboard of ``platform`` (a value of ``sys.platform``)."""
         return "+".join(_label(name, platform) for name in self.names)
 
 
 def trigger(chord: Chord) -> str:
-    """``chord`` as the portal and sway write it; empty for lone modifiers, AltGr and mouse buttons."""
+    """``chord`` in the syntax of the portal and sway; empty for lone modifiers, AltGr and mouse buttons."""
     families = [name.partition("_")[0] for name in chord.modifiers]
     is_button = chord.key.startswith(("mouse", "wheel"))
     if chord.is_lone or is_button or any(family not in _TRIGGER_MODIFIERS for family in families):
@@ -155,12 +155,12 @@ def trigger(chord: Chord) -> str:
 
 
 def labels(hotkeys: Sequence[Hotkey], platform: str = sys.platform) -> str:
-    """``hotkeys`` as people write them: "Right Ctrl and F9". Raises HotkeyError: one names no key."""
+    """``hotkeys`` worded for people: "Right Ctrl and F9". Raises HotkeyError: one is invalid."""
     return " and ".join(parse_chord(hotkey.chord).label(platform) for hotkey in hotkeys)
 
 
 def parse_chord(text: str) -> Chord:
-    """The chord that ``text`` names. Raises HotkeyError: INVALID; the hint says what to write instead."""
+    """Parse a chord. Raises HotkeyError: INVALID; the hint suggests an alternative."""
     names = [_name(part, text) for part in _parts(text)]
     if not names:
         raise _invalid(Message("No hotkey is set."), Message("Name a key, such as Right Ctrl or F9."))
@@ -186,10 +186,10 @@ def parse_chord(text: str) -> Chord:
 
 
 def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]:
-    """The chords of ``hotkeys``, in their order. Raises HotkeyError: INVALID, one alone or two alike.
+    """The chords of ``hotkeys``, in order. Raises HotkeyError: one is INVALID, or two are alike.
 
     ``knows_own_keys``: the listener lets keys through that this program sends. If not, a hotkey that the
-    program presses itself would never reach the window that it is meant for.
+    program presses itself would never reach its window.
     """
     chords: list[Chord] = []
     for hotkey in hotkeys:
@@ -217,7 +217,7 @@ def chords_of(hotkeys: Sequence[Hotkey], *, knows_own_keys: bool) -> list[Chord]
 
 
 def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
-    """Raise a HotkeyError if the hotkey at ``place`` is none, or another, named by its number, is alike."""
+    """Raise a HotkeyError if the hotkey at ``place`` is invalid, or like another, named by its number."""
     chord = parse_chord(hotkeys[place].chord)
     for number, hotkey in enumerate(hotkeys, start=1):
         if number != place + 1 and _may_be(hotkey, chord):
@@ -230,7 +230,7 @@ def require_unlike(hotkeys: Sequence[Hotkey], place: int) -> None:
 def _may_be(hotkey: Hotkey, chord: Chord) -> bool:
     try:
         return _may_be_same(parse_chord(hotkey.chord), chord)
-    except HotkeyError:  # it is no hotkey, and so not this one
+    except HotkeyError:  # invalid, hence a different one
         return False
 
 
@@ -242,7 +242,7 @@ def missing_key(name: str) -> HotkeyError:
 
 
 def _parts(text: str) -> list[str]:
-    """Split at "+", where a "+" that stands for the key itself is kept: "ctrl++"."""
+    """Split at "+", except where "+" is the key itself: "ctrl++"."""
     text = text.strip().lower()
     if text == "+" or text.endswith("++"):
         text = text[:-1] + "plus"
@@ -267,7 +267,7 @@ def _name(part: str, text: str) -> str:
 
 
 def _plain(part: str) -> str:
-    """One of our names if ``part`` is a usual way to write it; otherwise ``part`` made regular."""
+    """The canonical name for a usual spelling of ``part``; otherwise ``part`` normalized."""
     name = part if part in _ALIASES else part.replace(" ", "_").replace("-", "_").strip("_")
     name = _ALIASES.get(name, name)
     for side, suffix in (("right", "_r"), ("left", "_l"), ("r", "_r"), ("l", "_l")):
@@ -280,12 +280,12 @@ def _plain(part: str) -> str:
 
 
 def _is_redundant(modifiers: tuple[str, ...]) -> bool:
-    """Whether one member is part of another: "ctrl" already is "ctrl_l" or "ctrl_r"."""
+    """Whether one modifier includes another: "ctrl" already means "ctrl_l" or "ctrl_r"."""
     return any(side in modifiers for family, sides in SIDES.items() if family in modifiers for side in sides)
 
 
 def _may_be_same(one: Chord, other: Chord) -> bool:
-    """Whether the same keys make both: "ctrl+d" and "ctrl_r+d"."""
+    """Whether the same keys can make both: "ctrl+d" and "ctrl_r+d"."""
     return one.key == other.key and any(
         all(_keys(name) & _keys(match) for name, match in zip(one.modifiers, order, strict=True))
         for order in itertools.permutations(other.modifiers)
@@ -294,7 +294,7 @@ def _may_be_same(one: Chord, other: Chord) -> bool:
 
 
 def _keys(modifier: str) -> frozenset[str]:
-    """The keys that ``modifier`` may stand for. AltGr is the right Alt, by another name."""
+    """The keys that ``modifier`` may mean. AltGr is another name for the right Alt."""
     return frozenset({"alt_r"} if modifier == "altgr" else SIDES.get(modifier, (modifier,)))
 
 
@@ -323,6 +323,6 @@ def _invalid(title: Message, hint: Message, proposal: str = "") -> HotkeyError:
 
 
 def _instead(title: Message, key: str) -> HotkeyError:
-    """Refuse ``key``, and propose it together with modifiers."""
+    """The error that refuses ``key`` and suggests it with modifiers."""
     proposal = parse_chord(f"ctrl+alt+{key}").label(sys.platform)
     return _invalid(title, Message("Try {keys}.", keys=proposal), proposal)

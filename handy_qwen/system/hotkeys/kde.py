@@ -1,27 +1,27 @@
-"""Escape on KDE: it cancels while there is something to cancel, and is the window's own the rest of the time.
+"""Escape on KDE: it cancels while there is something to cancel, and belongs to the windows otherwise.
 
-KDE's portal makes each shortcut of a program an action of kglobalacceld, a part of KWin that listens to the
-whole session bus. An action has keys, which are kept in kglobalshortcutsrc and shown in System Settings; and
-it is present or not, which is kept nowhere. Only the keys of what is present are taken from windows.
+KDE's portal makes each shortcut of a program an action of kglobalacceld, a part of KWin that is reachable on
+the session bus. An action has keys, which are stored in kglobalshortcutsrc and shown in System Settings; and
+it is present or not, which is not stored. Only the keys of present actions are taken from windows.
 
     the portal binds "Cancel the dictation"          present, without a key at first
     setInactive(cancel)                              not present
     setForeignShortcutKeys(cancel, [Esc, ...])       once, unless the user has chosen a key, or none
-    setShortcutKeys(cancel, [], SetPresent)          a take begins; the portal tells of a press
+    setShortcutKeys(cancel, [], SetPresent)          a take begins; the portal reports a press
     setInactive(cancel)                              it has ended
 
-So nothing is written for a take, and KDE's dialogs are not involved. An action of our own would outlive a
-crash of ours, since kglobalacceld does not notice who leaves the bus, and keep Escape from every window. The
-portal does notice: it closes the session, which makes all of its shortcuts inactive.
+So nothing is stored for a take, and KDE's dialogs are not involved. An action of our own would survive a
+crash, since kglobalacceld does not notice who leaves the bus, and keep Escape from every window. The portal
+does notice: it closes the session, which makes all of its shortcuts inactive.
 
 * The portal makes a shortcut present when it binds it, and newer ones already when the session is created.
   So it is made inactive after both.
-* A shortcut counts only with just its modifiers. So Escape is bound with those of each hotkey, too: it may be
-  held down meanwhile.
-* Keys that something else has are left out (Plasma 6.3), or go to whoever had them first (newer).
+* A shortcut only matches with exactly its modifiers. So Escape is also bound with those of each hotkey, which
+  may be held meanwhile.
+* Keys in use elsewhere are dropped (Plasma 6.3), or go to whoever had them first (newer).
 
 Source: https://invent.kde.org/plasma/kglobalacceld, src/kglobalacceld.h and src/globalshortcut.cpp; a key is
-Qt's number of it with its modifiers, as QKeySequence has it.
+Qt's key code with modifiers, as in QKeySequence.
 """
 
 from __future__ import annotations
@@ -45,37 +45,37 @@ _SERVICE = DBusAddress("/kglobalaccel", bus_name="org.kde.kglobalaccel", interfa
 
 
 def is_kde(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this desktop is KDE's, and so is its portal."""
+    """Whether this desktop, and so its portal, is KDE's."""
     return "KDE" in environment.get("XDG_CURRENT_DESKTOP", "").split(":")
 
 
 class KdeCancelKey:
-    """The key of the shortcut ``name`` of the portal, taken from windows while it is wanted.
+    """The key of the portal's shortcut ``name``, taken from windows while it is wanted.
 
-    For one thread. What goes wrong is logged: then the shortcut has the key that the user gives it, if any.
+    For one thread. Failures are logged: the shortcut then has the key that the user assigns, if any.
 
     Args:
-        portal: Whose session has the shortcut.
-        name: What the portal calls it.
-        triggers: Those of the hotkeys, as ``chord.trigger`` has them.
-        had_escape: Whether Escape has been the key: if there is none now, the user has taken it away.
+        portal: The session that has the shortcut.
+        name: Its name in the portal.
+        triggers: Those of the hotkeys, as in ``chord.trigger``.
+        had_escape: Whether Escape was the key before: if there is none now, the user has removed it.
     """
 
     def __init__(
         self, portal: PortalSession, name: str, triggers: Iterable[str], *, had_escape: bool
     ) -> None:
         self._portal, self._had_escape = portal, had_escape
-        self._action = [APP_ID, name, "", ""]  # component and action; how they are called is known there
+        self._action = [APP_ID, name, "", ""]  # component and action; their titles are known there
         self._wanted = {(ESCAPE,)} | {(ESCAPE | _modifiers(trigger),) for trigger in triggers}
         self._has_escape = False
 
     @property
     def is_escape(self) -> bool:
-        """Whether Escape is the key, as far as ``bind`` or ``look`` have found."""
+        """Whether Escape is the key, as of ``bind`` or ``look``."""
         return self._has_escape
 
     def bind(self) -> None:
-        """Have Escape be the key, unless the user has chosen another or none. The shortcut has been bound."""
+        """Make Escape the key of the bound shortcut, unless the user has chosen another or none."""
         try:
             self._ask("setInactive", "as", self._action)  # before it gets a key
             keys = self._keys()
@@ -88,7 +88,7 @@ class KdeCancelKey:
         self.look()
 
     def look(self) -> None:
-        """See which key it has: the user may have chosen one."""
+        """Read its key: the user may have changed it."""
         try:
             self._has_escape = (ESCAPE,) in self._keys()
         except PortalError as exc:
@@ -96,16 +96,16 @@ class KdeCancelKey:
             self._has_escape = False
 
     def take(self) -> None:
-        """From now on windows do not get the key. Returns at once."""
-        body: tuple[object, ...] = (self._action, [], SET_PRESENT)  # its keys stay as they are
+        """Take the key from windows from now on. Returns at once."""
+        body: tuple[object, ...] = (self._action, [], SET_PRESENT)  # its keys stay unchanged
         self._portal.tell(new_method_call(_SERVICE, "setShortcutKeys", "asa(ai)u", body))
 
     def give_back(self) -> None:
-        """Windows get it again. Returns at once; may be called before the shortcut is bound."""
+        """Give the key back to windows. Returns at once; may be called before the shortcut is bound."""
         self._portal.tell(new_method_call(_SERVICE, "setInactive", "as", (self._action,)))
 
     def _keys(self) -> set[tuple[int, ...]]:
-        """What it has now: up to four keys each, to be pressed one after another."""
+        """Its current keys: sequences of up to four keys."""
         found = self._ask("shortcutKeys", "as", self._action)
         try:
             (sequences,) = found

@@ -1,4 +1,4 @@
-"""What the listeners of the systems have in common.
+"""The common parts of the hotkey listeners.
 
 ``ConnectedListener`` is for connections to the desktop that may break (X11, the portal), ``HookedListener``
 for systems that show every key to a hook (Windows, macOS), ``Listener`` for neither.
@@ -35,12 +35,12 @@ from handy_qwen.system.hotkeys.tracker import Binding, Capture, Tracker
 logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
-SETTLED_S = 0.3  # a hook sees a press before the system's key state does; on a busy machine long before
-CHECK_S = 5.0  # between two checks of the hooks, while no key is down
+SETTLED_S = 0.3  # a hook sees a press before the system's key state does, on a busy machine much earlier
+CHECK_S = 5.0  # interval of checking the hooks, while no key is down
 _START_THERE = Message("Start the app in a desktop session.")
 
 WasInjecting = Callable[[float], bool]
-"""Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; answers at once."""
+"""Whether this program was pressing keys at a time (``time.monotonic()``). Any thread; returns at once."""
 
 
 def never(_at_s: float) -> bool:
@@ -49,7 +49,7 @@ def never(_at_s: float) -> bool:
 
 
 class Listener:
-    """A listener with its thread, as the watchdog sees it; by itself, for desktops without hotkeys."""
+    """A listener and its thread, as seen by the watchdog; used as it is on desktops without hotkeys."""
 
     NAME: ClassVar = "none"  # what it hears hotkeys by, for people: "X11"
 
@@ -69,7 +69,7 @@ class Listener:
             )
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
-        """How ``hotkeys`` would be heard here, in a sentence; asks nothing. Raises HotkeyError: not."""
+        """How ``hotkeys`` would be registered here, in a sentence; no questions. Raises HotkeyError: not."""
         try:
             self.start(hotkeys)
         finally:
@@ -130,28 +130,28 @@ class Selectable(Protocol):
     """A connection to the desktop. For one thread."""
 
     def filenos(self) -> Sequence[int]:
-        """What to select on."""
+        """The descriptors to select on."""
 
     def timeout_s(self) -> float | None:
-        """How long to wait for something to come before looking again; None: for ever."""
+        """How long to wait in ``select`` at most; None: forever."""
 
     def close(self) -> None:
-        """Release it."""
+        """Close it."""
 
 
 Connection = TypeVar("Connection", bound=Selectable)
 
 
 class ConnectedListener(Listener, ABC, Generic[Connection]):
-    """A listener whose connection to the desktop may break. Comes back after each of ``RETRY_S``.
+    """A listener whose connection to the desktop may break. Reconnects after each of ``RETRY_S``.
 
     Threads: the connection belongs to the thread ``hotkeys``, which calls ``post`` and the methods that
     subclasses implement. When it gives up, it posts HotkeysFailed and ends; ``start`` may be tried again.
     """
 
-    RETRY_S: ClassVar[Sequence[float]] = (0.5, 1.0, 2.0, 4.0, 8.0)  # before each attempt to come back
-    LOST: ClassVar[tuple[type[Exception], ...]]  # what a broken connection raises
-    ANSWER_S: ClassVar = 10.0  # how long a call to the thread may take
+    RETRY_S: ClassVar[Sequence[float]] = (0.5, 1.0, 2.0, 4.0, 8.0)  # before each attempt to reconnect
+    LOST: ClassVar[tuple[type[Exception], ...]]  # exceptions of a broken connection
+    ANSWER_S: ClassVar = 10.0  # time limit of a call to the thread
 
     def __init__(self, post: Post) -> None:
         super().__init__(post)
@@ -171,7 +171,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             inbox.close()
 
     def _call(self, call: Callable[[], None], *, is_start: bool = False) -> None:
-        """Have ``call`` made on the thread, which ``is_start`` starts. Raises HotkeyError, also if late."""
+        """Run ``call`` on the thread, which ``is_start`` starts. Raises HotkeyError, also if it is late."""
         inbox = self._running() if is_start else self._inbox
         if inbox is None:
             return
@@ -179,7 +179,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
         try:
             answer.result(self.ANSWER_S)
         except TimeoutError as exc:
-            answer.cancel()  # or else it may be done after it was reported as failed
+            answer.cancel()  # or else it may be executed after it was reported as failed
             raise self._unresponsive() from exc
         except self.LOST as exc:
             raise self._lost() from exc
@@ -207,7 +207,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             failure = HandyError(Message("Hotkeys stopped working."), Message("Restart Handy Qwen."))
         finally:
             self._disconnect()
-            # First: whoever hears of the failure may start again at once, and must not get this inbox.
+            # First: whoever is told of the failure may start again at once, and must not get this inbox.
             inbox.reject(failure or self._unresponsive())
         if failure is not None:
             self._post(HotkeysFailed(failure))
@@ -226,11 +226,11 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             readable, _, _ = select.select(sources, [], [], timeout_s)
             thread.begin(is_own=is_lost)
             if inbox.fileno() in readable:
-                self._take_in()  # keys pressed before a call was made come before it
+                self._take_in()  # keys pressed before a call come before it
                 self._survives(inbox.run)
             if self._connection is None and self._is_wanted() and not thread.is_ending():
                 self._reconnect()
-            if self._take_in():  # calls leave events in the library's own buffer, which select does not see
+            if self._take_in():  # calls leave events in the library's own buffer, invisible to select
                 delays = iter(self.RETRY_S)
 
     def _reconnect(self) -> None:
@@ -241,7 +241,7 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
             logger.info("the hotkeys are not back yet: %s", exc)
 
     def _take_in(self) -> bool:
-        """Process what has come. False if there is no connection, or it broke."""
+        """Process what has arrived. False if there is no connection, or it broke."""
         connection = self._connection
         return connection is not None and self._survives(lambda: self._hear(connection))
 
@@ -263,30 +263,30 @@ class ConnectedListener(Listener, ABC, Generic[Connection]):
 
     @abstractmethod
     def _is_wanted(self) -> bool:
-        """Whether there is something to listen for."""
+        """Whether there is anything to listen for."""
 
     @abstractmethod
     def _connect(self) -> Connection:
-        """Connect, and listen for what is wanted. Raises HotkeyError: this desktop cannot; or LOST."""
+        """Connect and register. Raises HotkeyError: impossible on this desktop; or LOST."""
 
     @abstractmethod
     def _hear(self, connection: Connection) -> None:
-        """Process what has come, without waiting. Raises LOST: the connection broke."""
+        """Process what has arrived, without waiting. Raises LOST: the connection broke."""
 
     @abstractmethod
     def _release_keys(self, connection: Connection) -> None:
-        """Post that every hotkey that is down comes up."""
+        """Post the release of every hotkey that is down."""
 
     @abstractmethod
     def _lost(self) -> HotkeyError:
-        """The error when the connection could not be made again."""
+        """The error if reconnecting failed."""
 
     @abstractmethod
     def _unresponsive(self) -> HotkeyError:
-        """The error when the desktop does not answer."""
+        """The error if the desktop does not answer."""
 
 
-Hook: TypeAlias = Any  # what listens: has ``stop()`` and ``is_alive()``
+Hook: TypeAlias = Any  # has ``stop()`` and ``is_alive()``
 
 
 class HookedListener(Listener, ABC):
@@ -298,10 +298,8 @@ class HookedListener(Listener, ABC):
     """
 
     KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative
-    KNOWS_SWALLOWED: ClassVar[
-        bool
-    ]  # whether the real state includes keys that the focused program did not get
-    _POINTING: ClassVar[frozenset[int]]  # the mouse buttons that are never hotkeys
+    KNOWS_SWALLOWED: ClassVar[bool]  # whether the real state includes keys that were swallowed
+    _POINTING: ClassVar[frozenset[int]]  # mouse buttons that cannot be hotkeys
 
     def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
         super().__init__(post)
@@ -311,7 +309,7 @@ class HookedListener(Listener, ABC):
         self._must_renew = False  # the hooks have to be replaced, whether they are called or not
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
-        self._masked: set[int] = set()  # pressed or released by this program since the user last moved them
+        self._masked: set[int] = set()  # sent by this program since the user last moved them
         self._swallowed: set[int] = set()
         self._bindings: tuple[Binding, ...] = ()
         self._is_escape_wanted = False
@@ -331,7 +329,7 @@ class HookedListener(Listener, ABC):
             self._report(self._tracker.release_all(time.monotonic()))
             self._bindings = bindings
             self._tracker = self._new_tracker()
-            self._tracker.touched_s = time.monotonic()  # what was pressed before is unknown
+            self._tracker.touched_s = time.monotonic()  # earlier keys are unknown
             self._tracker.is_escape_watched = self._is_escape_wanted
         self._launch()
 
@@ -358,7 +356,7 @@ class HookedListener(Listener, ABC):
             self._launch()
         except BaseException:
             with self._lock:
-                self._capture = None  # the caller hears of it
+                self._capture = None  # the caller gets the error
             raise
         with self._lock:
             self._changed.notify_all()
@@ -369,7 +367,7 @@ class HookedListener(Listener, ABC):
             self._end_capture()
 
     def _end_capture(self) -> None:
-        """The lock is held."""
+        """Call with the lock held."""
         capture, self._capture = self._capture, None
         if capture is not None:
             capture.end()
@@ -382,7 +380,7 @@ class HookedListener(Listener, ABC):
             self._tracker.lock = self._codes(lock_key)
 
     def touched_s(self) -> float | None:
-        """See ``HotkeyListener``. The hook sees all keys and clicks, as long as the system calls it."""
+        """See ``HotkeyListener``. The hook sees all keys and clicks, unless the system stops calling it."""
         return self._tracker.touched_s if self._hooks and not self._is_deaf() else None
 
     def has_died(self) -> bool:
@@ -419,18 +417,18 @@ class HookedListener(Listener, ABC):
 
     @abstractmethod
     def _listen(self) -> tuple[Hook, ...]:
-        """Set the hooks, which call ``_saw``, and wait for them. Raises HotkeyError: the system refuses."""
+        """Install the hooks, which call ``_saw``, and wait for them. Raises HotkeyError: refused."""
 
     @abstractmethod
     def _is_really_down(self, code: int) -> bool:
-        """Ask the system for the state of a key or (negative) button."""
+        """Query the state of a key or (negative) button."""
 
     def _is_deaf(self) -> bool:
-        """Whether the system has stopped calling the hooks without a word."""
+        """Whether the system has silently stopped calling the hooks."""
         return False
 
     def _may_renew(self) -> bool:
-        """Whether hooks that are not called are worth replacing now."""
+        """Whether replacing hooks that are not called is worthwhile now."""
         return True
 
     def _have_renewed(self) -> None:
@@ -440,10 +438,10 @@ class HookedListener(Listener, ABC):
             self._changed.notify_all()
 
     def _saw(self, code: int, *, is_press: bool, is_ours: bool = False) -> bool:
-        """The hook saw a key or (a negative code) button; whether the focused program must not get it.
+        """The hook saw a key or (negative) button; return whether to swallow it.
 
         Called on the hook's thread; a repeat counts as a press. ``is_ours``: this program sent it. From now
-        on the system's idea of this key is not the finger's, until the user moves that.
+        on the system's state of this key differs from the finger's, until the user moves that.
         """
         now_s = time.monotonic()
         with self._lock:
@@ -506,7 +504,7 @@ class HookedListener(Listener, ABC):
         return not thread.is_ending()
 
     def _repair(self) -> None:
-        """The hooks are not called any more. Not on a hook's own thread, for which this waits."""
+        """The hooks are no longer called. Not on a hook's own thread, for which this waits."""
         if self._may_renew():
             self._renew()
         else:
@@ -526,7 +524,7 @@ class HookedListener(Listener, ABC):
             )
 
     def _replace(self) -> bool:
-        """Whether there were hooks to replace; there are none after ``stop``, and after a failure."""
+        """Replace the hooks; return whether there were any: not after ``stop`` or a failure."""
         with self._hooks_lock:
             old, self._hooks = self._hooks, ()
             if old:
@@ -537,23 +535,23 @@ class HookedListener(Listener, ABC):
         return bool(old)
 
     def _touch(self) -> None:
-        """What was pressed up to now is unknown."""
+        """Keys pressed until now are unknown."""
         with self._lock:
             self._tracker.touched_s = time.monotonic()
 
     def _is_busy(self) -> bool:
-        """Whether there is something to look at again and again."""
+        """Whether the state must be checked repeatedly."""
         return self._tracker.is_hotkey_down or self._capture is not None
 
     def _report(self, events: Sequence[Event]) -> None:
-        """Post ``events``. The lock is held; ``post`` never blocks."""
+        """Post ``events``. Call with the lock held; ``post`` never blocks."""
         for event in events:
             self._post(event)
         if events:
             self._changed.notify_all()
 
     def _must_swallow(self, code: int, events: Sequence[Event]) -> bool:
-        """Whether this press was a hotkey with a key, or the Escape that cancels: nobody else's business."""
+        """Whether this press was a hotkey with a key, or the Escape that cancels: to be swallowed."""
         fired = {event.hotkey for event in events if hasattr(event, "hotkey")}
         is_chord = any(binding.hotkey in fired and code in binding.key for binding in self._bindings)
         return is_chord or any(isinstance(event, EscapePressed | LockPressed) for event in events)
@@ -590,5 +588,5 @@ class HookedListener(Listener, ABC):
         return Binding(place, modifiers, members[chord.key] if chord.key else frozenset())
 
     def _codes(self, name: str) -> frozenset[int]:
-        """The codes of the keys that ``name`` stands for; none if this system has no such key."""
+        """The codes of the keys that ``name`` means; empty if this system has no such key."""
         return frozenset(self.KEY_CODES[key] for key in SIDES.get(name, (name,)) if key in self.KEY_CODES)

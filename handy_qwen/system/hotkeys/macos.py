@@ -3,19 +3,19 @@
     CGEventTap --(threads of the taps)--> HookedListener --> post
 
 Left and right modifiers differ in the device bits of the event's flags; the common bit stays set while the
-other side is held. Letters are positions on the keyboard: "d" is the key that writes it on a US keyboard. Our
-own keys are recognized by the process they come from.
+other side is held. Letters are positions on the keyboard: "d" is the key that types it on a US keyboard. Our
+own keys are recognized by their process.
 
-Fn has no side and only the common bit. Arrows and function keys carry that as well, so it counts only in an
-event of the key itself; where the state is asked, an arrow may make Fn seem down. A tap of it ends with a key
-of its own, Globe, from which the system opens the character viewer: it is kept back while Fn is a hotkey. The
-system may do so without that key, too, so the help page says which of its settings to change.
+Fn has no side and only the common bit. Arrows and function keys have that bit as well, so it counts only in
+an event of the key itself; in the queried state, an arrow may make Fn seem down. A tap of it ends with a
+separate key, Globe, on which the system opens the character viewer: that is swallowed while Fn is a hotkey.
+The system may do so without that key, too, so the help page says which of its settings to change.
 
 A tap that swallows keys needs the permission "Accessibility", one that listens "Input Monitoring"; a missing
-one is reported by name, and the guide asks for it. The system disables a tap that answers late and reports
-it; it is then replaced. While Secure Input is on, for a password field or in Terminal, no program hears keys;
-if it stays on, the user is told. Media keys are events of the system, whose state cannot be asked. What is in
-them is read from fields that are not documented: only the main thread may make the NSEvent that has them.
+one is reported by name, and the guide asks for it. The system disables a tap that responds late and reports
+it; it is then replaced. While Secure Input is on, for a password field or in Terminal, no program sees keys;
+if it stays on, the user is notified. Media keys are system events, whose state cannot be queried. Their
+contents are in undocumented fields: only the main thread may create the NSEvent that has them.
 
 pynput is not used: its listener asks for the keyboard layout and makes NSEvents of media keys and Caps Lock,
 which macOS lets only the main thread do: beside Qt that ends the process (pynput issue 511).
@@ -54,14 +54,14 @@ _TAP_DISABLED = frozenset({0xFFFFFFFE, 0xFFFFFFFF})  # kCGEventTapDisabledByTime
 _MEDIA_IS_DOWN = 0x0A
 _KEYCODE_FIELD = 9  # kCGKeyboardEventKeycode
 _PROCESS_FIELD = 41  # kCGEventSourceUnixProcessID
-_SUBTYPE_FIELD, _DATA1_FIELD = 99, 149  # of an event of the system
+_SUBTYPE_FIELD, _DATA1_FIELD = 99, 149  # of a system event
 _HID_STATE = 1  # kCGEventSourceStateHIDSystemState
 STOP_S = 2.0  # for the thread to end; nothing is shown to it any more
 OnEvent = Callable[[int, Any], Any]
 """Takes the kind of an event and the event; returns the event, or None to keep it from all programs."""
 SECURE_INPUT = "secure input"  # the subject of a notice
 
-_DEVICE_BITS = {  # key code -> its own bit in the flags: NX_DEVICELCTLKEYMASK ...
+_DEVICE_BITS = {  # key code -> its device bit in the flags: NX_DEVICELCTLKEYMASK ...
     0x3B: 0x0001,
     0x38: 0x0002,
     0x3C: 0x0004,
@@ -95,7 +95,7 @@ KEY_CODES |= {str(n): code for n, code in enumerate(_DIGIT_CODES)}
 KEY_CODES |= {f"kp_{n}": code for n, code in enumerate(_KEYPAD_CODES)}
 KEY_CODES |= {f"f{n}": code for n, code in enumerate(_FUNCTION_CODES, start=1)}
 KEY_CODES |= {f"mouse{n}": -n for n in range(4, 13)}
-_MEDIA = 0x100  # on top of the numbers of media keys: NX_KEYTYPE_SOUND_UP ...
+_MEDIA = 0x100  # added to the numbers of media keys: NX_KEYTYPE_SOUND_UP ...
 KEY_CODES |= {"media_play_pause": _MEDIA + 16, "media_next": _MEDIA + 17, "media_previous": _MEDIA + 18}
 KEY_CODES |= {"volume_up": _MEDIA + 0, "volume_down": _MEDIA + 1, "volume_mute": _MEDIA + 7}
 
@@ -107,8 +107,8 @@ class MacHotkeys(HookedListener):
     KEY_CODES = KEY_CODES
     KNOWS_SWALLOWED = True
     _POINTING = frozenset({-1, -2, -3})  # left, right, middle
-    _has_side_buttons = False  # whether the present hooks can keep those back
-    _was_secured, _has_told = False, False  # Secure Input at the check before, and whether the user knows
+    _has_side_buttons = False  # whether the current hooks can swallow those
+    _was_secured, _has_told = False, False  # at the last check; whether the user was notified
 
     def _launch(self) -> None:
         """Every click waits for a tap that can swallow, so the mouse has one only while it is needed."""
@@ -149,7 +149,7 @@ class MacHotkeys(HookedListener):
         return (*super()._threads(), *(tap.thread for tap in self._hooks))
 
     def _on_mouse(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
-        """As ``_on_event``, for the mouse."""
+        """Like ``_on_event``, for the mouse."""
         if kind in _TAP_DISABLED:
             self._have_renewed()
             return event
@@ -161,7 +161,7 @@ class MacHotkeys(HookedListener):
         return None if self._saw(code, is_press=is_press) else event
 
     def _on_media_key(self, event: Any) -> bool:  # noqa: ANN401 (Quartz's CGEvent)
-        """Whether it is one, and must not reach the focused program."""
+        """Whether it is one that must be swallowed."""
         quartz = _quartz()
         if quartz.CGEventGetIntegerValueField(event, _SUBTYPE_FIELD) != _MEDIA_KEYS:
             return False
@@ -169,7 +169,7 @@ class MacHotkeys(HookedListener):
         return self._saw(_MEDIA + (data >> 16 & 0xFFFF), is_press=data >> 8 & 0xFF == _MEDIA_IS_DOWN)
 
     def _on_event(self, kind: int, event: Any) -> Any:  # noqa: ANN401 (Quartz's CGEvent)
-        """Called on the tap's thread for each key. Returns None to keep the event from all programs."""
+        """Called on the tap's thread for each key. Returns None to swallow the event."""
         if kind in _TAP_DISABLED:
             self._have_renewed()
             return event
@@ -184,7 +184,7 @@ class MacHotkeys(HookedListener):
         if code == _GLOBE and kind != _FLAGS_CHANGED:
             return None if self._wants_fn() else event
         if kind == _FLAGS_CHANGED:
-            code = _FN if code == _GLOBE else code  # by some keyboards
+            code = _FN if code == _GLOBE else code  # sent by some keyboards
             bit = _DEVICE_BITS.get(code)
             if bit is None:
                 return event  # Caps Lock: a state, not a key that is held
@@ -206,9 +206,9 @@ class MacHotkeys(HookedListener):
         return is_secured or not _may_keep_keys()
 
     def _may_renew(self) -> bool:
-        """Whether "Accessibility" was taken away: a tap that stays has all programs wait for nothing.
+        """Whether "Accessibility" was revoked: a remaining tap would delay all programs for nothing.
 
-        Else the taps are in order, and a password field that is left soon is not worth a word.
+        Otherwise the taps are fine, and a password field that is left soon is not worth a notice.
         """
         if not _may_keep_keys():
             return True
@@ -223,8 +223,8 @@ class MacHotkeys(HookedListener):
         if code < 0:  # kCGMouseButtonLeft is 0
             return bool(quartz.CGEventSourceButtonState(_HID_STATE, -code - 1))
         if code >= _MEDIA:
-            return True  # there is no way to ask
-        if code == _FN:  # of which the state of keys knows nothing
+            return True  # it cannot be queried
+        if code == _FN:  # unknown to the key state
             return bool(quartz.CGEventSourceFlagsState(_HID_STATE) & _DEVICE_BITS[_FN])
         return bool(quartz.CGEventSourceKeyState(_HID_STATE, code))
 
@@ -247,7 +247,7 @@ def _may_keep_keys() -> bool:
 
 
 def _require_permissions() -> None:
-    """Before there is a tap: to make one would have the system ask, while the guide may be asking already."""
+    """Check before creating a tap: that would make the system ask, while the guide may be asking already."""
     for permission in FOR_HOTKEYS:
         if consent(permission) is not Consent.GIVEN:
             raise _denied(permission)

@@ -1,4 +1,4 @@
-"""A key of the desktop's own bound to the program, where programs get none; and taken back, on request.
+"""Binds a key to the program in the desktop's own settings, where programs cannot register any.
 
 | desktop | what is written | checked by |
 |---|---|---|
@@ -6,8 +6,8 @@
 | niri | config.kdl: each press starts or stops | ``niri validate``, before it is in place |
 | GNOME 47 or older | a custom shortcut, by gsettings: as on niri | gsettings itself |
 
-A file that is not there is not made: the desktop runs with another, which this one would replace.
-Sway needs none of it, see sway.py. GNOME's was run, the others were written from their documentation.
+A missing file is not created: the desktop runs with another one, which ours would replace. Sway does not need
+this, see sway.py. GNOME's was run, the others were written from their documentation.
 
 Sources: wiki.hypr.land, "Binds" and "Using hyprctl"; niri's wiki, "Configuration: Key Bindings"; the schema
 org.gnome.settings-daemon.plugins.media-keys.
@@ -46,8 +46,8 @@ class OwnKey(ABC):
     """The binding of one key in one desktop. Any thread; may take some seconds.
 
     Args:
-        trigger: The key, as ``chord.trigger`` has it.
-        command: How the program is called: it and its arguments.
+        trigger: The key, as in ``chord.trigger``.
+        command: The program and its arguments.
     """
 
     WHERE: ClassVar[str]  # for people
@@ -57,16 +57,16 @@ class OwnKey(ABC):
         self._command = tuple(command)
 
     def offer(self) -> KeyOffer:
-        """What would be written where, and whether it is."""
+        """What would be written where, and whether it is bound."""
         return KeyOffer(self.WHERE, self.lines(), self.is_bound())
 
     @abstractmethod
     def lines(self) -> tuple[str, ...]:
-        """What is written."""
+        """The lines to write."""
 
     @abstractmethod
     def is_bound(self) -> bool:
-        """Whether it has been written; not with another key or command.
+        """Whether it is bound, with this key and command.
 
         Raises:
             HotkeyError: It cannot be read.
@@ -74,15 +74,15 @@ class OwnKey(ABC):
 
     @abstractmethod
     def bind(self) -> None:
-        """Write it.
+        """Write the binding.
 
         Raises:
-            HotkeyError: The desktop doesn't take it; nothing has changed.
+            HotkeyError: The desktop rejects it; nothing has changed.
         """
 
     @abstractmethod
     def unbind(self) -> None:
-        """Take it back.
+        """Remove the binding.
 
         Raises:
             HotkeyError: It cannot be written.
@@ -90,7 +90,7 @@ class OwnKey(ABC):
 
 
 class _InFile(OwnKey):
-    """A block of lines in a file of settings, between two comments."""
+    """A block of lines in a settings file, between two comments."""
 
     COMMENT: ClassVar[str]
 
@@ -117,15 +117,15 @@ class _InFile(OwnKey):
 
     @abstractmethod
     def _with(self, text: str, block: Sequence[str]) -> str:
-        """``text`` with ``block`` at its place."""
+        """``text`` with ``block`` in its place."""
 
     @abstractmethod
     def _check(self, text: str) -> None:
-        """Raise HotkeyError if the desktop would not take ``text``."""
+        """Raise HotkeyError if the desktop would reject ``text``."""
 
     def _text(self) -> str:
         try:
-            return self._path.read_bytes().decode()  # with its line ends as they are
+            return self._path.read_bytes().decode()  # keeps its line endings
         except (OSError, ValueError) as exc:
             raise self._unreadable(type(exc).__name__) from exc
 
@@ -149,7 +149,7 @@ class _InFile(OwnKey):
 
     def _write(self, text: str) -> None:
         try:
-            replace_file(self._path, text.encode(), mode=0o666)  # as it is, if it allows less
+            replace_file(self._path, text.encode(), mode=0o666)  # unchanged if it allows less
         except OSError as exc:
             raise self._unwritable(exc) from exc
 
@@ -171,7 +171,7 @@ class HyprlandKey(_InFile):
         try:
             super().bind()
         finally:
-            self._reload()  # what was bound to see whether it can be is bound no more, or twice
+            self._reload()  # the trial binding is gone, instead of doubled
 
     def unbind(self) -> None:
         """See ``OwnKey``."""
@@ -204,7 +204,7 @@ class NiriKey(_InFile):
         """See ``OwnKey``."""
         names = {"LOGO": "Super"}
         keys = "+".join((*(names.get(one, one.capitalize()) for one in self._modifiers), self._key))
-        # A text in KDL is quoted as in JSON.
+        # KDL quotes text like JSON.
         command = " ".join(json.dumps(one, ensure_ascii=False) for one in (*self._command, "toggle"))
         return (f"    {keys} repeat=false {{ spawn {command}; }}",)
 
@@ -228,7 +228,7 @@ class NiriKey(_InFile):
 
 
 class GnomeKey(OwnKey):
-    """GNOME 47 or older: a custom shortcut, as its settings make it."""
+    """GNOME 47 or older: a custom shortcut, as in its settings."""
 
     WHERE = "Settings → Keyboard → View and Customize Shortcuts → Custom Shortcuts"
     _SCHEMA, _LIST = "org.gnome.settings-daemon.plugins.media-keys", "custom-keybindings"
@@ -274,7 +274,7 @@ class GnomeKey(OwnKey):
     def _get(self, schema: str, name: str) -> Any:  # noqa: ANN401  of whatever type
         said = _said("gsettings", "get", schema, name) or ""
         try:
-            return ast.literal_eval(said.removeprefix("@as "))  # texts and lists are as in Python
+            return ast.literal_eval(said.removeprefix("@as "))  # strings and lists are written as in Python
         except (ValueError, SyntaxError) as exc:
             raise _not_written(Message("GNOME doesn't say which shortcuts there are.")) from exc
 
@@ -284,8 +284,8 @@ class GnomeKey(OwnKey):
 
 
 def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey | None:
-    """The binding of ``trigger`` in the desktop of this session; None: that cannot be written here."""
-    if is_flatpak(environment):  # which sees settings of its own
+    """The binding of ``trigger`` in the desktop of this session; None: not supported here."""
+    if is_flatpak(environment):  # it has settings of its own
         return None
     command = _command(environment)
     home = Path(environment.get("XDG_CONFIG_HOME") or user_home() / ".config")
@@ -300,7 +300,7 @@ def own_key(trigger: str, environment: Mapping[str, str] = os.environ) -> OwnKey
 
 
 def own_keys(environment: Mapping[str, str] = os.environ) -> Message:
-    """What the user can do where no program gets a key."""
+    """What the user can do where programs cannot register keys."""
     if own_key("F9", environment) is not None:
         return OFFERED
     return Message(
@@ -322,12 +322,12 @@ def _behind(text: str, lines: Sequence[str]) -> str:
 
 
 def _stripped(lines: Iterable[str]) -> str:
-    """``lines`` whatever their indentation and line ends."""
+    """``lines`` without indentation and line endings."""
     return "\n".join(line.strip() for line in lines)
 
 
 def _said(*command: str) -> str | None:
-    """What a program of the desktop's says; None: it fails, or there is none."""
+    """The output of one of the desktop's programs; None: it failed, or is missing."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S, check=True)
     except (OSError, subprocess.SubprocessError) as exc:

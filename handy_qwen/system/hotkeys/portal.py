@@ -1,26 +1,29 @@
 """Global hotkeys on Wayland, through the desktop's portal for global shortcuts.
 
-    CreateSession -> Response(session)    BindShortcuts -> Response(shortcuts), after a dialog perhaps
+    CreateSession -> Response(session)    BindShortcuts -> Response(shortcuts), perhaps after a dialog
     then signals:  Activated(session, id, ...)   Deactivated(session, id, ...)   Session.Closed
                    ShortcutsChanged(session, shortcuts), when the user chose other keys
 
-No program hears the keyboard there unless it has the focus; the desktop has to report it. What follows:
+Programs see the keyboard there only while they have the focus; the desktop has to report hotkeys.
+Consequently:
 
-* The chord in the settings is a wish. The desktop may ask the user, and let them choose another. What was
-  bound is in the list of its answer: GNOME 48 answers 2 ("other") even when all went well. A shortcut that
-  has no key is reported, until it is pressed for the first time.
-* Desktops remember what became of a name and ignore other wishes for it (GNOME 48, KDE 6.3), so the wish is a
-  part of the name: another hotkey is another shortcut.
-* A modifier alone cannot be wished for: GNOME disables it, KDE binds it without a key. So the first hotkey is
-  replaced by ``STAND_IN``; others are asked for without a key, which the user sets in the desktop's settings.
-* Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key. KDE has
-  a way of its own to give it Escape for that time (kde.py).
-* The real state of a key cannot be asked, and GNOME loses releases: when the overview is opened, or Shift is
+* The chord in the settings is a request. The desktop may ask the user, and let them choose another. What was
+  bound is in the list of its answer: GNOME 48 answers 2 ("other") even when all went well. A shortcut without
+  a key is reported to the user, until it is pressed for the first time.
+* Desktops remember the outcome for a name and ignore other requests for it (GNOME 48, KDE 6.3), so the
+request
+  is part of the name: another hotkey is another shortcut.
+* A modifier alone cannot be requested: GNOME disables it, KDE binds it without a key. So the first hotkey is
+  replaced by ``STAND_IN``; others are requested without a key, which the user sets in the desktop's settings.
+* Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key. On KDE it
+  can have Escape for that time (kde.py).
+* The real state of a key cannot be queried, and GNOME loses releases: when the overview is opened, or Shift
+is
   pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
-  after half a second): when the repeats stop though the desktop is awake, the key is up.
+  after half a second): when the repeats stop although the desktop responds, the key is up.
 
-Reading /dev/input instead is no alternative: it needs rights that let any program read every password.
-Sway has a way of its own (sway.py); other desktops without the portal can bind a key of theirs to our
+Reading /dev/input is no alternative: it needs privileges that let any program read every password. Sway has a
+separate implementation (sway.py); other desktops without the portal can bind one of their keys to our
 commands (own_keys.py).
 
 Source: https://flatpak.github.io/xdg-desktop-portal/docs/doc-org.freedesktop.portal.GlobalShortcuts.html,
@@ -66,20 +69,20 @@ from handy_qwen.system.portal import (
 
 logger = logging.getLogger(__name__)
 
-STAND_IN = "F9"  # for a hotkey that no desktop takes: a key that types nothing, and that few programs use
-REPEATS_GONE_S = 0.25  # since the last one, before the desktop is asked whether it is just busy
-AWAKE_S = 0.15  # and since it has answered
-FIRST_REPEAT_S = 2.1  # the longest that GNOME's settings allow, and a bit
+STAND_IN = "F9"  # for a hotkey that no desktop accepts: types nothing, and few programs use it
+REPEATS_GONE_S = 0.25  # since the last repeat, before checking whether the desktop is just busy
+AWAKE_S = 0.15  # since the desktop has answered
+FIRST_REPEAT_S = 2.1  # the longest delay in GNOME's settings, and a bit
 
 _BY_HAND = Message("Change them in your desktop's keyboard settings, under Handy Qwen.")
 _CANCEL = "cancel"
-_HAD_ESCAPE = "had-escape"  # beside the names of what was bound: KDE has had Escape as the key of "Cancel"
+_HAD_ESCAPE = "had-escape"  # among the names of bound shortcuts: Escape has been KDE's key for "Cancel"
 _SENSELESS = (LookupError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
 class Shortcut:
-    """What the portal is asked for. An empty ``trigger`` leaves the key to the user."""
+    """A shortcut to request. An empty ``trigger`` leaves the key to the user."""
 
     name: str
     description: str
@@ -88,25 +91,25 @@ class Shortcut:
 
 @dataclass(frozen=True, slots=True)
 class Signal:
-    """What the portal reported."""
+    """A report of the portal."""
 
-    # "Activated" or "Deactivated", a shortcut; "Bound", what was asked for, or "Changed", by the user;
+    # "Activated" or "Deactivated", a shortcut; "Bound", as requested, or "Changed", by the user;
     # "Refused", by the user; "Closed", the session
     kind: str
     name: str = ""  # the shortcut
-    # The shortcuts that are bound, and the key of each in the desktop's words; "" if it has none
+    # The bound shortcuts, with their keys in the desktop's words; "" for none
     keys: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class _Press:
-    seen_s: float  # when Activated came last
+    seen_s: float  # time of the last Activated
     has_repeats: bool = False
-    awake_s: float | None = None  # when the desktop was found to be awake; None: not asked since
+    awake_s: float | None = None  # when the desktop was found to respond; None: not asked since
 
 
 class ShortcutsSession(PortalSession):
-    """A session of shortcuts, asked for at once, before the user may be ("Bound", "Refused"). For one thread.
+    """A session of shortcuts, requested at once; the user may answer later (Bound, Refused). For one thread.
 
     ``had_escape``: see ``KdeCancelKey``. Raises NoPortalError: no bus, no portal, or none with global
     shortcuts; PortalError: no answer, or refused.
@@ -120,7 +123,7 @@ class ShortcutsSession(PortalSession):
         if is_kde():
             triggers = [shortcut.trigger for shortcut in shortcuts]
             self._cancel_key = KdeCancelKey(self, _CANCEL, triggers, had_escape=had_escape)
-            self.watch_cancel(False)  # what a newer portal knew from before, it has bound already
+            self.watch_cancel(False)  # a newer portal has already bound what it knew from before
         wanted = [(shortcut.name, _facts(shortcut)) for shortcut in shortcuts]
         try:
             self._binding = self.request("BindShortcuts", "oa(sa{sv})sa{sv}", (self.handle, wanted, ""))
@@ -144,15 +147,15 @@ class ShortcutsSession(PortalSession):
 
     def close(self) -> None:
         """See ``PortalSession``."""
-        self.watch_cancel(False)  # a portal that has crashed does not do it
+        self.watch_cancel(False)  # a portal that crashed does not do it
         super().close()
 
     def configure(self) -> None:
-        """Have the desktop show its settings. Raises PortalError; RefusedError: a portal of version 1."""
+        """Open the desktop's hotkey settings. Raises PortalError; RefusedError: a portal of version 1."""
         self.call("ConfigureShortcuts", "osa{sv}", (self.handle, "", {}), wait_s=ANSWER_S)
 
     def signals(self) -> Iterator[Signal]:
-        """What has come since the last time. Raises PortalError: bus or portal gone, or nonsense sent."""
+        """New signals. Raises PortalError: bus or portal is gone, or sent something invalid."""
         for message in self.receive():
             try:
                 signal = self._read(message)
@@ -179,7 +182,7 @@ class ShortcutsSession(PortalSession):
         return None
 
     def _with_cancel(self, keys: dict[str, str], *, is_new: bool) -> dict[str, str]:
-        """``keys`` with that of "Cancel" as people call it."""
+        """``keys`` with that of "Cancel", worded for people."""
         cancel = self._cancel_key
         if cancel is None or _CANCEL not in keys:
             return keys
@@ -197,9 +200,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     Args:
         post: Takes the events, on the thread ``hotkeys``.
         bus: Address of the session bus; "SESSION": that of the environment.
-        may_ask: Whether the user is there to answer a question. If not, only what the desktop has bound
-            before is asked for.
-        known: The file with the names of what was asked for when the desktop last bound something.
+        may_ask: Whether the user is there to answer a question. If not, only shortcuts that the desktop has
+            bound before are requested.
+        known: The file with the names of the shortcuts requested when the desktop last bound any.
     """
 
     NAME = "portal"
@@ -221,7 +224,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._own: OwnKey | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a HotkeysFailed later.
+        """See ``HotkeyListener``. Waits for the portal, not for the user, whose no is a later HotkeysFailed.
 
         Raises HotkeyError: INVALID, or UNSUPPORTED_DESKTOP: this desktop has no portal for shortcuts.
         """
@@ -233,7 +236,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         shortcuts_for(hotkeys)
 
     def try_out(self, hotkeys: Sequence[Hotkey]) -> Message:
-        """See ``Listener``. Opens a session and closes it: nothing is bound, so the user is not asked."""
+        """See ``Listener``. Opens and closes a session: nothing is bound, so the user is not asked."""
         *shortcuts, _cancel = shortcuts_for(hotkeys)
         try:
             PortalSession(GLOBAL_SHORTCUTS).close()
@@ -271,20 +274,20 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         """See ``HotkeyListener``."""
         if self._own is not None:
             self._own.bind() if is_wanted else self._own.unbind()
-            self.revive()  # it is started again, and finds it
+            self.revive()  # it restarts, and finds it
 
     def allow_questions(self) -> None:
         """See ``HotkeyListener``."""
         self._may_ask = True
         if self._is_waiting:
-            self.revive()  # it is started again
+            self.revive()  # it restarts
 
     def capture(self, on_captured: OnCaptured) -> None:  # noqa: ARG002  the Protocol says what is passed
-        """See ``HotkeyListener``. Keys are the desktop's business."""
+        """See ``HotkeyListener``. The desktop assigns the keys."""
         raise _error(Message("Your desktop decides which keys a program gets."), _BY_HAND)
 
     def configure(self) -> None:
-        """See ``HotkeyListener``. Desktops whose portal cannot do it have a program for it."""
+        """See ``HotkeyListener``. Desktops whose portal cannot do it have a program for that."""
         is_shown = threading.Event()
         self._call(lambda: self._configure(is_shown))
         if not is_shown.is_set() and not _open_settings():
@@ -307,9 +310,9 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             logger.info("the portal shows no settings: %s", exc)
 
     def _use(self, shortcuts: tuple[Shortcut, ...]) -> None:
-        """A session takes its shortcuts once, so a new one is made.
+        """Create a new session, since a session accepts shortcuts only once.
 
-        The old one is closed first: KDE takes the keys of all sessions of a program away with one of them.
+        The old one is closed first: on KDE, closing one session releases the keys of all of a program's.
         """
         self._is_waiting = True  # first: ``allow_questions`` may be called meanwhile
         self._is_waiting = not (self._may_ask or {one.name for one in shortcuts} <= self._bound_before())
@@ -323,18 +326,18 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         try:
             self._connection = self._connect()
         except NoPortalError as exc:
-            self._shortcuts = before  # tried again by the loop
+            self._shortcuts = before  # the loop retries
             if self._offer_own_key(len(shortcuts) - 1, shortcuts[0].trigger or STAND_IN):
                 return
             raise _unsupported() from exc
-        except PortalError as exc:  # the desktop may be busy with its own start: tried again by the loop
+        except PortalError as exc:  # the desktop may still be starting: the loop retries
             self._is_reported = True
             title = Message("Your desktop isn't responding to the request for hotkeys.")
             hint = Message("They work as soon as it does. If they don't, restart Handy Qwen.")
             raise _error(title, hint) from exc
 
     def _offer_own_key(self, count: int, trigger: str) -> bool:
-        """Tell which key the desktop itself can bind to our commands; whether it has one for us."""
+        """Report the key that the desktop itself can bind to our commands; return whether there is one."""
         self._own = own_key(trigger)
         try:
             offer = self._own.offer() if self._own is not None and count else None
@@ -373,14 +376,14 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 )
             elif signal.kind in ("Bound", "Changed"):
                 if signal.kind == "Bound" and signal.keys:
-                    # All names: GNOME lists none without a key, yet asks no more.
+                    # All names: GNOME lists none without a key, yet does not ask again.
                     self._remember(names, has_escape=signal.keys.get(_CANCEL) == ESCAPE)
-                self._release_keys(connection)  # the key that comes up may not be one of them any more
+                self._release_keys(connection)  # the key that comes up may no longer be one of them
                 self._judge(signal.keys)
             elif signal.name == _CANCEL:
                 if signal.kind == "Activated" and self._is_escape_watched:
                     self._post(EscapePressed(time.monotonic()))
-            elif signal.name in names:  # KDE also reports shortcuts from before
+            elif signal.name in names:  # KDE also reports earlier shortcuts
                 if self._is_reported and signal.kind == "Activated":
                     self._report(None)  # it has a key, whatever the desktop says
                 hotkey = names.index(signal.name)
@@ -390,16 +393,16 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
     def _bound_before(self) -> set[str]:
         try:
             return set(self._known.read_text("utf-8").split())
-        except (OSError, ValueError):  # nothing was, or it is no text
+        except (OSError, ValueError):  # nothing was bound, or it is not text
             return set()
 
     def _remember(self, names: Iterable[str], *, has_escape: bool) -> None:
-        """Keep just these: GNOME forgets what a program asked for before and would ask the user again."""
+        """Store only these: GNOME forgets what a program requested before and would ask the user again."""
         had_escape = has_escape or _HAD_ESCAPE in self._bound_before()
         kept = [*names, _HAD_ESCAPE] if had_escape else names
         try:
             replace_file(self._known, "\n".join(kept).encode())
-        except OSError as exc:  # a start at login waits until a window is opened
+        except OSError as exc:  # at login, asking waits until a window is opened
             logger.warning("the names of the hotkeys were not kept: %s", exc.strerror)
 
     def _judge(self, keys: Mapping[str, str]) -> None:
@@ -419,11 +422,11 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
         self._post(HotkeysFailed(error) if error is not None else Trouble(HOTKEYS, None))
 
     def _press(self, hotkey: int) -> None:
-        """Activated: a press, or GNOME's repeat of one."""
+        """Activated: a press, or GNOME's repetition of one."""
         now_s = time.monotonic()
         press = self._down.get(hotkey)
         if press is not None and not press.has_repeats and now_s - press.seen_s > FIRST_REPEAT_S:
-            self._release(hotkey)  # which nobody has told us
+            self._release(hotkey)  # the release was not reported
             press = None
         if press is None:
             self._down[hotkey] = _Press(now_s)
@@ -436,7 +439,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
             self._post(KeyUp(hotkey, time.monotonic() if at_s is None else at_s))
 
     def _release_lost(self, connection: ShortcutsSession) -> float | None:
-        """Let go of what is not repeated any more. Returns in how many seconds to look again."""
+        """Release what is no longer repeated. Returns in how many seconds to check again."""
         left_s = []
         for hotkey, press in list(self._down.items()):
             if not press.has_repeats:
@@ -446,7 +449,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
                 if left_s[-1] <= 0:
                     connection.await_desktop()
                     press.awake_s = time.monotonic()
-                    left_s[-1] = 0.0  # what it has told meanwhile comes first
+                    left_s[-1] = 0.0  # process what it has sent meanwhile first
             elif (left := press.awake_s + AWAKE_S - time.monotonic()) > 0:
                 left_s.append(left)
             else:
@@ -467,7 +470,7 @@ class PortalHotkeys(ConnectedListener[ShortcutsSession]):
 
 
 def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
-    """What to ask the portal for: the same wish has the same name, so that the user's keys are kept."""
+    """The shortcuts to request: the same request has the same name, so that the user's keys are kept."""
     triggers = [trigger(chord) for chord in chords_of(hotkeys, knows_own_keys=False)]
     if triggers and not triggers[0] and STAND_IN not in triggers:
         triggers[0] = STAND_IN
@@ -481,7 +484,7 @@ def shortcuts_for(hotkeys: Sequence[Hotkey]) -> tuple[Shortcut, ...]:
 
 
 def _key_in(description: str, wish: str) -> str:
-    """The key in the desktop's words for it: "F9" of GNOME's "Press F9", in whatever language."""
+    """The key in the desktop's description: "F9" in GNOME's "Press F9", in any language."""
     key = wish.rpartition("+")[2]
     if "+" not in wish and key in description.split():
         return key
@@ -489,7 +492,7 @@ def _key_in(description: str, wish: str) -> str:
 
 
 def _open_settings() -> bool:
-    """Where the user changes what was bound, on desktops with version 1 of the portal."""
+    """Open the settings for bound shortcuts, on desktops with version 1 of the portal."""
     if is_kde():
         return run("systemsettings", "kcm_keys")
     desktops = os.environ.get("XDG_CURRENT_DESKTOP", "").split(":")

@@ -1,14 +1,14 @@
-"""Raw Input of Windows: what keyboards and mice report, beside all hooks.
+"""Raw Input of Windows: what keyboards and mice report, independent of all hooks.
 
     keyboard, mouse --(WM_INPUT)--> thread "hotkeys-raw" --> on_input
 
 Windows posts these events to a window of ours and waits for no answer, so it has no reason ever to stop. A
-window can keep nothing from other programs, though, and gets every movement of the mouse as well: it is a
-second ear, and hears the mouse only when told to. What programs send comes from no device, and is left out.
+window cannot swallow anything, though, and gets every mouse movement as well: it is only a second source, and
+gets the mouse only on request. Input sent by programs has no device, and is ignored.
 
-Nothing of the window's own is drawn or called: each message is taken from the queue and passed on to Windows.
-Source: "Raw Input", https://learn.microsoft.com/windows/win32/inputdev/raw-input (RAWINPUT, RAWKEYBOARD,
-RAWMOUSE, RAWINPUTDEVICE).
+The window draws and calls nothing: each message is taken from the queue and passed on to Windows. Source:
+"Raw Input", https://learn.microsoft.com/windows/win32/inputdev/raw-input (RAWINPUT, RAWKEYBOARD, RAWMOUSE,
+RAWINPUTDEVICE).
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CHECK_MS = 100
 _WM_INPUT, _WM_TIMER = 0xFF, 0x113
 _WAKE, _END = 0x8000, 0x8001  # WM_APP ...: our own
 _MESSAGE_ONLY = -3  # HWND_MESSAGE
-_GENERIC, _MOUSE, _KEYBOARD = 1, 2, 6  # HID usages: the page, and on it
+_GENERIC, _MOUSE, _KEYBOARD = 1, 2, 6  # HID usages: the page, and usages on it
 _ALSO_IN_BACKGROUND, _NO_MORE = 0x100, 0x01  # RIDEV_INPUTSINK, RIDEV_REMOVE
 _READ = 0x10000003  # RID_INPUT
 _OF_MOUSE, _OF_KEYBOARD = 0, 1  # RIM_TYPEMOUSE, RIM_TYPEKEYBOARD
 _BREAK, _E0 = 1, 2  # RI_KEY_BREAK, RI_KEY_E0
 _SHIFT, _RIGHT_SHIFT = 0x10, 0x36  # a virtual key, a scan code
 _SIDES = {0x10: 0xA0, 0x11: 0xA2, 0x12: 0xA4}  # VK_SHIFT -> VK_LSHIFT ..., the right one is the next
-_NO_KEYS = frozenset({0, 0xFF})  # parts of longer scan codes, and keys that Windows does not know
+_NO_KEYS = frozenset({0, 0xFF})  # parts of longer scan codes, and unknown keys
 _BUTTONS = {  # RI_MOUSE_BUTTON_4_DOWN ...: the button's (negative) code, and whether it went down
     0x0040: (-5, True),
     0x0080: (-5, False),
@@ -44,7 +44,7 @@ _BUTTONS = {  # RI_MOUSE_BUTTON_4_DOWN ...: the button's (negative) code, and wh
 
 OnInput = Callable[[int, bool, int], bool]
 """A key's virtual key, or a side button's negative one; whether it went down; when, in GetTickCount's
-milliseconds. Answers whether ``on_check`` is to be called, every ``CHECK_MS`` until that says no."""
+milliseconds. Returns whether to call ``on_check`` every ``CHECK_MS`` until that returns False."""
 
 
 class _Header(ctypes.Structure):  # RAWINPUTHEADER
@@ -85,7 +85,7 @@ class _Data(ctypes.Union):
 
 
 class RawEvent(ctypes.Structure):
-    """RAWINPUT, of a keyboard or a mouse."""
+    """RAWINPUT, for a keyboard or a mouse."""
 
     _fields_ = (("header", _Header), ("data", _Data))
 
@@ -112,14 +112,14 @@ class _Message(ctypes.Structure):  # MSG
 
 
 def keys_of(event: RawEvent) -> Iterator[tuple[int, bool]]:
-    """The keys and side buttons that ``event`` is about, as in ``OnInput``, and whether each went down."""
+    """The keys and side buttons in ``event``, as in ``OnInput``, and whether each went down."""
     if not event.header.device:
         return
     if event.header.type == _OF_MOUSE:
         yield from (change for bit, change in _BUTTONS.items() if event.data.mouse.buttons & bit)
     elif event.header.type == _OF_KEYBOARD:
         key = event.data.keyboard
-        is_made_up = key.key == _SHIFT and key.flags & _E0  # by the keyboard, around keys such as Home
+        is_made_up = key.key == _SHIFT and key.flags & _E0  # sent by the keyboard around keys such as Home
         if key.key not in _NO_KEYS and not is_made_up:
             is_right = key.scan == _RIGHT_SHIFT if key.key == _SHIFT else bool(key.flags & _E0)
             code = _SIDES[key.key] + is_right if key.key in _SIDES else key.key
@@ -127,7 +127,7 @@ def keys_of(event: RawEvent) -> Iterator[tuple[int, bool]]:
 
 
 class RawInput:
-    """Hears raw input from ``start`` to ``stop``.
+    """Receives raw input from ``start`` to ``stop``.
 
     ``on_input`` and ``on_check`` are ``OnInput``'s; ``on_woken`` is called after each ``wake``.
 
@@ -148,28 +148,28 @@ class RawInput:
         self.thread = WatchedThread("hotkeys-raw", self._run)
 
     def start(self) -> None:
-        """Begin with the keyboard. Raises OSError: Windows refuses."""
+        """Start with the keyboard. Raises OSError: Windows refuses."""
         self.thread.start()
         self._is_ready.wait()
         if self._problem is not None:
             raise self._problem
 
     def is_alive(self) -> bool:
-        """Whether it hears."""
+        """Whether it is receiving input."""
         return self.thread.is_alive()
 
     def hear_mouse(self, is_wanted: bool) -> None:
-        """Whether the mouse's side buttons are heard as well. Raises OSError: Windows refuses."""
+        """Also receive the mouse's side buttons, or not. Raises OSError: Windows refuses."""
         if is_wanted != self._hears_mouse:
             self._register(_MOUSE, is_wanted=is_wanted)
             self._hears_mouse = is_wanted
 
     def wake(self) -> None:
-        """Have ``on_woken`` called on the thread. Returns at once."""
+        """Call ``on_woken`` on the thread. Returns at once."""
         self._user.PostMessageW(self._window, _WAKE, 0, 0)
 
     def stop(self) -> None:
-        """Hear no more. Safe to call twice."""
+        """Stop. Safe to call twice."""
         self.thread.may_end()
         self._user.PostMessageW(self._window, _END, 0, 0)
         self.thread.join(2.0)
@@ -201,7 +201,7 @@ class RawInput:
             logger.exception("raw input is heard no more")
         finally:
             if self._window:
-                self._user.DestroyWindow(self._window)  # ends what is registered for it
+                self._user.DestroyWindow(self._window)  # removes its registrations
 
     def _serve(self) -> None:
         message = _Message()
@@ -237,7 +237,7 @@ class RawInput:
 
 
 def _user32() -> Any:  # noqa: ANN401  of ctypes
-    """The functions that take or give handles, which are 64 bits wide, with their types."""
+    """The functions with handles, which are 64 bits wide, and their types."""
     library = ctypes.WinDLL("user32", use_last_error=True)  # type: ignore[attr-defined,unused-ignore]
     handle, number, pointer = ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p
     word, size = ctypes.c_size_t, ctypes.c_ssize_t

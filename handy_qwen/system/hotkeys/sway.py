@@ -1,24 +1,26 @@
-"""Global hotkeys on sway and its relatives: bound by way of its socket while the program runs.
+"""Global hotkeys on sway and its relatives: bound through its socket while the program runs.
 
     bindsym --no-repeat F9 nop NAME down 0     bindsym --release F9 nop NAME up 0     -> event "binding"
 
 No program is started for a key, and no file is changed. Escape and the lock key are bound only while they
-mean something. What follows from sway's rules:
+have a function. Consequences of sway's rules:
 
-* A binding applies while just its keys are down. So Escape is bound with each hotkey, too; and any other key
-  that goes down meanwhile, Escape as well, keeps the hotkey's release from being told. The next press counts
-  as that release.
-* Bindings belong to a mode ("default", "resize") and are gone when the configuration is read again: both is
-  told, and they are made again.
-* A key that the configuration has bound is taken, unless to this program: such lines come back when the key
-  is given up. Sway tells the text of its main file; those that it includes are read from the disk, as they
-  are now. An ``include`` is what a shell would make of it (wordexp): variables, ~ and patterns. A command in
-  it is not run, so the files that it would name are not seen.
-* Bindings outlive a crash of ours. Escape would then be nobody's, so the next start takes it back.
+* A binding only matches exactly its keys. So Escape is also bound with each hotkey; and any other key that
+goes
+  down meanwhile, including Escape, keeps the hotkey's release from being reported. The next press counts as
+  that release.
+* Bindings belong to a mode ("default", "resize") and are lost when the configuration is reloaded: both is
+  reported, and they are made again.
+* A key bound in the configuration is taken, unless bound to this program: such lines are restored when the
+key
+  is released. Sway reveals the text of its main file; included files are read from disk, in their current
+  state. An ``include`` is expanded like in a shell (wordexp): variables, ~ and patterns. Commands in it are
+  not run, so the files that they would name are not seen.
+* Bindings survive a crash of ours. Escape would then have no effect, so the next start removes its binding.
 * Modifiers alone and mouse buttons cannot be hotkeys: windows would never get them.
 
-No window gets the keys of a binding. New keys are heard by XWayland, which sees them while a window of ours
-has the focus, as it has then.
+No window gets the keys of a binding. New hotkeys are recorded through XWayland, which sees keys while a
+window of ours has the focus, as is then the case.
 
 Source: man 5 sway; man 7 sway-ipc.
 """
@@ -63,7 +65,7 @@ _MASKS = {"control": "ctrl", "mod1": "alt", "mod4": "logo", "super": "logo"}  # 
 Key = tuple[str, str]
 """A binding: ``PRESS`` or ``RELEASE``, and the keys."""
 Bindings = dict[tuple[str, frozenset[str]], str]
-"""By ``PRESS`` or ``RELEASE`` and the keys (``plain``): the command that binds them so again."""
+"""By ``PRESS`` or ``RELEASE`` and the keys (``plain``): the command that restores the binding."""
 
 
 class SwaySession:
@@ -75,7 +77,7 @@ class SwaySession:
 
     def __init__(self, path: str) -> None:
         self._sway = Sway(path)
-        self._name = f"{SCRIPT}-{os.getpid()}"  # a second instance has others
+        self._name = f"{SCRIPT}-{os.getpid()}"  # a second instance has different ones
         self._bound: dict[Key, str] = {}
         self._mode, self._taken = "", set[frozenset[str]]()
         self._ours: dict[tuple[str, frozenset[str]], str] = {}
@@ -83,7 +85,7 @@ class SwaySession:
             self._sway.subscribe("binding", "mode", "workspace", "shutdown")
             self._look()
             if plain("Escape") not in self._taken:
-                self._bound[PRESS, "Escape"] = ""  # perhaps, by one of us that crashed
+                self._bound[PRESS, "Escape"] = ""  # possibly, by a process of ours that crashed
         except BaseException:
             self._sway.close()
             raise
@@ -97,11 +99,11 @@ class SwaySession:
         return None
 
     def close(self) -> None:
-        """Take the bindings back."""
+        """Remove the bindings."""
         try:
             self._look()
             if any(self._bound.values()) and self._mode != "default":
-                self._sway.command("mode default")  # elsewhere they cannot be taken back
+                self._sway.command("mode default")  # in another mode they cannot be removed
                 self._mode = "default"
             self.bind({})
         except SwayError as exc:
@@ -109,7 +111,7 @@ class SwaySession:
         self._sway.close()
 
     def require_free(self, combos: Mapping[str, Chord]) -> None:
-        """See that the configuration has none of these keys.
+        """Check that the configuration has none of these keys.
 
         Raises:
             HotkeyError: TAKEN.
@@ -121,7 +123,7 @@ class SwaySession:
                 raise HotkeyError(title, HotkeyReason.TAKEN, hint)
 
     def bind(self, wanted: Mapping[Key, str]) -> None:
-        """Have just these bindings. What the configuration has bound otherwise is left as it is.
+        """Replace our bindings by these. Other bindings of the configuration stay unchanged.
 
         Raises:
             HotkeyError: INVALID: sway knows no such key.
@@ -147,10 +149,10 @@ class SwaySession:
             self._bound[key] = what
 
     def receive(self) -> tuple[list[str], bool]:
-        """What our keys have done since the last time, and whether they have to be bound again.
+        """New events of our keys, and whether they must be bound again.
 
         Raises:
-            SwayError: Sway is gone, or sends nonsense.
+            SwayError: Sway is gone, or sent something invalid.
         """
         done, is_stale = [], False
         for kind, said in self._sway.events():
@@ -177,7 +179,7 @@ class SwaySession:
 
 
 class SwayHotkeys(ConnectedListener[SwaySession]):
-    """Listens for hotkeys by way of sway.
+    """Listens for hotkeys through sway.
 
     Args:
         post: Takes the events, on the thread ``hotkeys``.
@@ -198,10 +200,10 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         self._capturer: Listener | None = None
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits until it is so.
+        """See ``HotkeyListener``. Waits until it is done.
 
         Raises:
-            HotkeyError: INVALID or TAKEN; what was listened for before still is. UNSUPPORTED_DESKTOP.
+            HotkeyError: INVALID or TAKEN; the earlier hotkeys stay active. UNSUPPORTED_DESKTOP.
         """
         combos = _combos(hotkeys)
         self._call(lambda: self._use(combos), is_start=True)
@@ -212,7 +214,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         self._call(lambda: self._check(combos))
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
-        """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
+        """Report and swallow Escape only while a take runs. Returns at once."""
         if self._inbox is not None:
             self._inbox.put(lambda: self._watch(is_wanted, lock_key))
 
@@ -317,7 +319,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
         for what, *place in map(str.split, done):
             match what:
                 case "down" if int(place[0]) in self._down:
-                    self._release(int(place[0]), now_s)  # which nobody has told us
+                    self._release(int(place[0]), now_s)  # the release was not reported
                 case "down":
                     self._down.add(int(place[0]))
                     self._post(KeyDown(int(place[0]), now_s))
@@ -325,7 +327,7 @@ class SwayHotkeys(ConnectedListener[SwaySession]):
                     self._release(int(place[0]), now_s)
                 case _:
                     self._post(EscapePressed(now_s) if what == _ESCAPE else LockPressed(now_s))
-                    self._release_keys(connection)  # its release will not be told
+                    self._release_keys(connection)  # its release will not be reported
         if is_stale:
             self._bind(connection)
 
@@ -362,7 +364,7 @@ def _combos(hotkeys: Sequence[Hotkey]) -> dict[str, Chord]:
 
 
 def _by_place(keys: str) -> str:
-    """The option for keys with a letter or digit: the key is meant, whatever layout is in force."""
+    """The option for keys with a letter or digit: it means the key, whatever the layout."""
     return "--to-code" if any(len(name) == 1 for name in keys.split("+")) else ""
 
 
@@ -371,23 +373,23 @@ def _error(title: Message, hint: Message) -> HotkeyError:
 
 
 def bindings_in(text: str, path: str) -> Bindings:
-    """How the configuration binds keys in the mode "default"; ``text`` is the main file's, at ``path``."""
+    """The bindings of the configuration in the mode "default"; ``text`` is that of the main file ``path``."""
     reader = _ConfigReader()
     reader.read(text, Path(path))
     return reader.found
 
 
 def plain(keys: str) -> frozenset[str]:
-    """``keys`` in any order and case, with one name for each."""
+    """``keys`` in a normalized order, case and naming."""
     return frozenset(_MASKS.get(name, name) for name in keys.lower().split("+"))
 
 
 class _ConfigReader:
-    """Reads the configuration's files in the order in which sway does, each once.
+    """Reads the configuration's files in sway's order, each once.
 
         set $mod Mod4     bindsym $mod+d exec foot     include ~/.config/sway/*.conf
 
-    A block is short for lines that begin as it does: ``bindsym --to-code {``.
+    A block abbreviates lines with the same beginning: ``bindsym --to-code {``.
     """
 
     def __init__(self) -> None:
@@ -422,7 +424,7 @@ class _ConfigReader:
         keys = self._replaced(keys)
         how = RELEASE if RELEASE in options else PRESS
         command = " ".join(rest)
-        # Else sway would do at once what follows a ";" in it, and take its own quotes away.
+        # Else sway would execute anything after a ";" in it, and remove its quotes.
         quote = next((one for one in "'\"" if one not in command), "")
         self.found[how, plain(keys)] = " ".join(("bindsym", *options, keys, quote + command + quote))
 
@@ -442,13 +444,13 @@ class _ConfigReader:
 
 
 def _included(what: str, folder: Path) -> Iterator[Path]:
-    """The files that an ``include`` in ``folder`` names."""
+    """The files named by an ``include`` in ``folder``."""
     if "$(" in what or "`" in what:
         logger.info("sway includes what a command says: its keys are not known")
         return
     try:
         patterns = shlex.split(what)
-    except ValueError:  # a quotation mark is missing: sway does not take it either
+    except ValueError:  # a quotation mark is missing: sway does not accept it either
         return
     for pattern in patterns:
         whole = folder / os.path.expanduser(os.path.expandvars(pattern))  # noqa: PTH111  after the variables

@@ -1,16 +1,16 @@
-"""Turns keys going down and up into hotkeys going down and up. The same on every system.
+"""Turns key events into hotkey events. The same on every system.
 
-Keys are numbers here (keycodes, virtual keys; mouse buttons are negative); there is no clock and no system.
-A hotkey goes down with the press that completes it:
+Keys are numbers here (keycodes, virtual keys; mouse buttons are negative); there is no clock and no system
+call. A hotkey goes down with the press that completes it:
 
-* a chord with a key: that key goes down while just its modifiers are held;
+* a chord with a key: that key goes down while exactly its modifiers are held;
 * a lone chord (modifiers only): its last modifier goes down while no other modifier and no mouse
-  button is held. Ordinary keys may still be down: fast typists overlap.
+    button is held. Ordinary keys may still be down: fast typists overlap.
 
 It comes up with the first of its members. While a lone one is down, any other key or button that goes down
-*joins* it. A release that the system did not deliver is found by asking for the real state: regularly while a
-hotkey is down, and before another key that seems to be held blocks one. The latter ignores recent presses:
-when events are late, the state is ahead of them. A modifier whose press was not delivered is found where the
+*joins* it. Releases that were not reported are detected by querying the real state: regularly while a hotkey
+is down, and when a key that seems to be held blocks another one. The latter ignores recent presses: when
+events are late, the state is ahead of them. A modifier whose press was not reported is detected where the
 system can tell that it was pressed before the chord's key.
 """
 
@@ -27,7 +27,7 @@ from handy_qwen.system.hotkeys.chord import MODIFIERS, Chord
 
 STALE_S = 1.0
 
-IsDown = Callable[[int], bool]  # whether the key with this code is really down, as the system knows it
+IsDown = Callable[[int], bool]  # whether the key with this code is really down
 
 
 def _nobody_knows(_code: int) -> bool:
@@ -39,8 +39,8 @@ class Binding:
     """Hotkey number ``hotkey`` in the codes of this system."""
 
     hotkey: int
-    modifiers: tuple[frozenset[int], ...]  # for each modifier of the chord, the codes that will do
-    key: frozenset[int] = frozenset()  # the codes of the key; empty if the chord is made of modifiers only
+    modifiers: tuple[frozenset[int], ...]  # for each modifier of the chord, the possible codes
+    key: frozenset[int] = frozenset()  # the codes of the key; empty for a lone chord
 
     @property
     def codes(self) -> frozenset[int]:
@@ -49,11 +49,11 @@ class Binding:
 
 
 class Tracker:
-    """Keeps what is held, and says what that means. For one thread.
+    """Tracks held keys and derives hotkey events. For one thread.
 
-    ``modifiers`` and ``escape`` are codes; ``is_down`` asks the system for the real state of a key.
-    ``was_missed``: whether the user held a key before the press that is being looked at, though its own press
-    was not reported; false where that is not known.
+    ``modifiers`` and ``escape`` are codes; ``is_down`` queries the real state of a key. ``was_missed``:
+    whether the user held a key before the current press, though its own press was not reported; False where
+    that is unknown.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Tracker:
     ) -> None:
         self.is_escape_watched = False
         self.lock: frozenset[int] = frozenset()  # the codes of the key that locks a take, while it is watched
-        self.touched_s = -math.inf  # when a key or button last went down that is none of ours
+        self.touched_s = -math.inf  # when a key or button other than ours last went down
         self._bindings = tuple(bindings)
         self._modifiers = modifiers
         self._escape = escape
@@ -87,27 +87,27 @@ class Tracker:
         return tuple(self._down)
 
     def down_codes(self, hotkey: int) -> frozenset[int]:
-        """All codes that belong to a hotkey; none if it is not down."""
+        """All codes that belong to a hotkey; empty if it is not down."""
         return self._down[hotkey].codes if hotkey in self._down else frozenset()
 
     @property
     def held(self) -> frozenset[int]:
-        """The keys that have been reported down and not up since."""
+        """Keys reported down and not up since."""
         return frozenset(self._held)
 
     def is_held(self, code: int) -> bool:
-        """Whether the key has been reported down and not up since."""
+        """Whether the key was reported down and not up since."""
         return code in self._held
 
     def assume(self, codes: Iterable[int], at_s: float) -> None:
-        """These keys were already down when listening began; nothing follows from that."""
+        """These keys were down before listening began; they have no effect."""
         self._held.update(dict.fromkeys(codes, at_s))
 
     def press(self, code: int, at_s: float, latched: int | None = None) -> list[Event]:
-        """A key or button went down. Repeats are folded away.
+        """A key or button went down. Repeats are ignored.
 
-        ``latched``: if modifiers are in force that nobody holds (Sticky Keys), the hotkey that they and this
-        key make, or -1 for none. It is down as long as its key is.
+        ``latched``: if modifiers are active that nobody holds (Sticky Keys), the hotkey that they make with
+        this key, or -1 for none. It is down as long as its key is.
         """
         if code in self._held:
             return []
@@ -144,7 +144,7 @@ class Tracker:
         return [event for hotkey in up for event in self._come_up(hotkey, at_s)]
 
     def missing(self, at_s: float, *, older_s: float = 0.0) -> dict[int, float]:
-        """Those pressed at least ``older_s`` ago that are not down really, and since when they seem to be."""
+        """Keys pressed at least ``older_s`` ago that are really up, and since when they seem to be down."""
         old = {code: since_s for code, since_s in self._held.items() if at_s - since_s >= older_s}
         return {code: since_s for code, since_s in old.items() if not self._is_down(code)}
 
@@ -154,11 +154,11 @@ class Tracker:
         return [event for code in lost for event in self.release(code, at_s)]
 
     def reconcile(self, at_s: float, *, older_s: float = 0.0) -> list[Event]:
-        """Let go at once of what is missing."""
+        """Release all missing keys."""
         return self.forget(self.missing(at_s, older_s=older_s), at_s)
 
     def release_all(self, at_s: float) -> list[Event]:
-        """Listening ends or restarts: every hotkey that is down comes up."""
+        """Listening ends or restarts: release every hotkey that is down."""
         self._held.clear()
         return [event for hotkey in list(self._down) for event in self._come_up(hotkey, at_s)]
 
@@ -168,14 +168,14 @@ class Tracker:
         return [KeyUp(hotkey, at_s)]
 
     def _add_missed(self, code: int, at_s: float) -> None:
-        """Count the one modifier that a chord with the key ``code`` still lacks as held if it was missed."""
+        """If a chord with the key ``code`` lacks only one modifier, count it as held if it was missed."""
         for binding in self._bindings:
             lacking = [member for member in binding.modifiers if not self._held.keys() & member]
             if code in binding.key and len(lacking) == 1:
                 self._held.update({one: at_s for one in lacking[0] if self._was_missed(one)})
 
     def _is_blocked(self, code: int) -> bool:
-        """Whether this press would mean something, were it not for other keys that seem to be held."""
+        """Whether this press would have an effect but for other keys that seem to be held."""
         if self.is_escape_watched and code in self._escape and not self._is_cancel(code):
             return True
         return any(
@@ -183,16 +183,16 @@ class Tracker:
         )
 
     def _is_cancel(self, code: int) -> bool:
-        """Escape with no modifier but those of the hotkeys that are held; Alt+Escape is not ours."""
+        """Escape with no modifier but those of the held hotkeys; Alt+Escape is not ours."""
         return self.is_escape_watched and code in self._escape and not self._foreign()
 
     def _foreign(self) -> frozenset[int]:
-        """The modifiers held that belong to no hotkey that is down."""
+        """Held modifiers that belong to no hotkey that is down."""
         own: frozenset[int] = frozenset().union(*(binding.codes for binding in self._down.values()))
         return frozenset(self._held.keys() & self._modifiers) - own
 
     def _would_complete(self, binding: Binding, code: int) -> bool:
-        """Whether the press of ``code`` was the last that ``binding`` needs."""
+        """Whether the press of ``code`` is the last that ``binding`` needs."""
         is_member = code in (binding.key or binding.codes)
         return is_member and binding.hotkey not in self._down and self._is_satisfied(binding)
 
@@ -208,16 +208,16 @@ class Tracker:
 
 # --- a new hotkey -----------------------------------------------------------------------------------
 
-PATIENCE_S = 15.0  # without any key; then the keyboard is the user's again, whatever happened to the window
+PATIENCE_S = 15.0  # without any key; then the keyboard is released, whatever happened to the window
 
 
 class Capture:
-    """Gathers the keys of a new hotkey, from the first that goes down until all are up again.
+    """Records the keys of a new hotkey, from the first press until all are up again.
 
-    A modifier alone keeps its side ("ctrl_r"); with others either side will do ("ctrl+alt+d"). Everything
-    counts when it comes up: until then the keys are still being kept from other programs, their auto-repeat
-    as well. The keys that are ``held`` at ``at_s``, when it begins, mean nothing until they come up.
-    For one thread, or under one lock.
+    A modifier alone keeps its side ("ctrl_r"); with others either side will do ("ctrl+alt+d"). Keys count
+    when they come up: until then they, and their auto-repeat, are swallowed. Keys ``held`` at ``at_s``, when
+    it begins, are ignored until they come up. For one thread, or under one lock.
+
     """
 
     def __init__(self, on_captured: OnCaptured, at_s: float, held: Iterable[int] = ()) -> None:
@@ -225,18 +225,18 @@ class Capture:
         self._before = set(held)
         self._until_s = at_s + PATIENCE_S
         self._held: dict[int, str] = {}
-        self._chosen: tuple[str, ...] = ()  # the keys that count if all come up now
+        self._chosen: tuple[str, ...] = ()  # the result if all keys come up now
         self.is_over = False
 
     def press(self, code: int, name: str, at_s: float) -> bool:
-        """A key or button went down, "" has no name; whether it is gathered. Repeats are folded away."""
+        """A key or button went down, "" has no name; return whether it is recorded. Repeats are ignored."""
         if self.is_over or code in self._held or code in self._before:
             return code in self._held
         self._until_s = at_s + PATIENCE_S
         self._held[code] = name
         modifiers = [one for one in self._held.values() if one in MODIFIERS]
         if not name:
-            self._chosen = ()  # what is held belongs to that, and is no hotkey when it comes up
+            self._chosen = ()  # held keys belong to that, and are no hotkey when they come up
             self._tell(Captured(CaptureStep.NAMELESS))
         elif name not in MODIFIERS:
             self._chosen = (*modifiers, name)
@@ -247,7 +247,7 @@ class Capture:
         return True
 
     def release(self, code: int) -> None:
-        """A key or mouse button came up; one that was down before this began means nothing."""
+        """A key or mouse button came up; one that was down before this began is ignored."""
         self._before.discard(code)
         if self.is_over or self._held.pop(code, None) is None or self._held:
             return
@@ -269,7 +269,7 @@ class Capture:
         return max(0.0, self._until_s - at_s)
 
     def end(self) -> None:
-        """The hotkey stays as it was. Safe to call twice."""
+        """End it without a new hotkey. Safe to call twice."""
         if not self.is_over:
             self._finish(Captured(CaptureStep.OVER))
 
@@ -279,12 +279,12 @@ class Capture:
 
 
 def _label(names: tuple[str, ...]) -> str:
-    """``names`` as a hotkey is written for people."""
+    """``names`` as a hotkey worded for people."""
     modifiers = [name for name in names if name in MODIFIERS]
     key = next((name for name in names if name not in MODIFIERS), "")
     families = list(dict.fromkeys(name.partition("_")[0] for name in modifiers))
     if not key and len(families) < len(modifiers):
-        modifiers = modifiers[:1]  # both Ctrl keys make no chord
+        modifiers = modifiers[:1]  # two Ctrl keys make no chord
     elif len(names) > 1:
         modifiers = families
     return Chord(tuple(name for name in MODIFIERS if name in modifiers), key).label(sys.platform)

@@ -1,33 +1,31 @@
-"""Global hotkeys on Windows, through the low-level hooks of pynput, with Raw Input as a second ear.
+"""Global hotkeys on Windows, through the low-level hooks of pynput, with Raw Input as a second source.
 
     WH_KEYBOARD_LL, WH_MOUSE_LL --(pynput's threads)--> HookedListener --> post
     raw_input.RawInput          --(its own thread)----> what the hooks were not shown
 
-RegisterHotKey is no alternative: it takes no lone modifiers and reports no release. The hook sees every key
-before the focused program and keeps chords from it. Nothing but a dictionary look-up happens there, because
-Windows silently removes a hook that answers late; only a chord's key without its modifiers has the state
-asked. So what Raw Input reports must reach the hook within a moment, before or after. If it does not, the
-hooks are set again. A key of a hotkey that the hook was not shown counts all the same: its release must end
-what it began, and people begin to speak once they have pressed it. A press counts only while the user still
-holds the key and has pressed nothing else since.
+RegisterHotKey is no alternative: it accepts no lone modifiers and reports no release. The hook sees every key
+before the focused program and swallows chords. It does nothing but a dictionary look-up, because Windows
+silently removes a hook that responds late; only a chord's key without its modifiers has the state queried. So
+anything that Raw Input reports must reach the hook within a moment, before or after. If it does not, the
+hooks are installed again. A key of a hotkey that the hook did not see counts nevertheless: its release must
+end what it began, and people begin to speak once they have pressed it. A press counts only while the user
+still holds the key and has pressed nothing else since. Raw Input would report every mouse movement, which its
+hook sees already, so it reports the mouse only while one of its buttons is a hotkey. The mouse hook is gone
+if neither source knows of the user's last input (GetLastInputInfo). Hooks that see nothing even after being
+reinstalled are reinstalled less and less often: in windows of programs with higher privileges they never do
+(User Interface Privilege Isolation), and the hooks of other programs may keep keys from ours.
 
-Raw Input would report every movement of the mouse, which its hook sees already, so the mouse is heard there
-only while one of its buttons is a hotkey. Its hook is gone if neither ear knows of the user's last input
-(GetLastInputInfo). Hooks that see nothing though they were set again are set more and more seldom: in the
-windows of programs with higher rights they never do (User Interface Privilege Isolation), and the hooks of
-other programs may keep keys from ours.
+On another desktop (the lock screen, a UAC prompt) releases are not seen, so there all keys count as up.
+Otherwise a missed release is detected with GetAsyncKeyState, which knows nothing about swallowed keys: of a
+chord, only the modifiers are checked in this way. A modifier whose press the hook did not see completes a
+chord if Raw Input has reported it down before the chord's key, and not up again.
 
-On another desktop (the lock screen, a UAC prompt) nobody hears keys come up, so there all of them are up.
-Otherwise a release that went unnoticed is found with GetAsyncKeyState, which knows nothing about keys the
-hook has swallowed: of a chord, only the modifiers are checked in this way. A modifier whose press the hook
-was not shown completes a chord if Raw Input has heard it go down before the chord's key, and not up again.
+Alt or a Windows key that goes up with no key in between opens a menu, and a swallowed key does not count. So
+with a hotkey that has one of them, a meaningless key is pressed (0xE8, which no keyboard has and other such
+programs use as well).
 
-Alt or a Windows key that goes up with no key in between opens a menu, and a key that was swallowed is none.
-So with a hotkey that has one of them, a key is pressed that means nothing (0xE8, which no keyboard has and
-other such programs use as well).
-
-AltGr arrives as a made-up left Ctrl, with a scan code of its own and passed over, and the right Alt. That has
-another code here after such a Ctrl, because AltGr+E, which writes a euro sign, is not Alt+E.
+AltGr arrives as a synthetic left Ctrl, with its own scan code and ignored, followed by the right Alt. After
+such a Ctrl that has another code here, because AltGr+E, which types a euro sign, is not Alt+E.
 
 Source: KBDLLHOOKSTRUCT and "Virtual-Key Codes", https://learn.microsoft.com/windows/win32/inputdev/;
 LowLevelKeyboardProc, about removed hooks; GetUserObjectInformation, UOI_IO.
@@ -62,13 +60,13 @@ _SIDE_CLICKS = {0x020B: True, 0x020C: False}  # WM_XBUTTONDOWN, WM_XBUTTONUP
 _SIDE_BUTTONS = {1: 0x05, 2: 0x06}  # XBUTTON1, XBUTTON2 -> VK_XBUTTON1, VK_XBUTTON2
 _INJECTED = 0x10 | 0x02  # LLKHF_INJECTED, LLKHF_LOWER_IL_INJECTED
 _MADE_UP_CTRL = 0x21D  # the scan code of the left Ctrl that comes with AltGr
-MOMENT_S = 0.3  # between the two ears; Windows, too, waits for a hook about so long
-DEAF_MS = 1000  # a hook may be that late; Windows itself waits for it no longer
+MOMENT_S = 0.3  # between the two sources; Windows waits for a hook about as long
+DEAF_MS = 1000  # a hook may be this late; Windows itself waits no longer
 MOST_PATIENCE_S = 60.0
-_PACKET = 0xE7  # VK_PACKET: a character, no key
+_PACKET = 0xE7  # VK_PACKET: a character, not a key
 _HAS_INPUT = 6  # UOI_IO
 _KEY_UP = 2  # KEYEVENTF_KEYUP
-_NOTHING = 0xE8  # a virtual key without a meaning
+_NOTHING = 0xE8  # a virtual key without a function
 
 _CODES = """
     ctrl_l=A2 ctrl_r=A3 shift_l=A0 shift_r=A1 alt_l=A4 alt_r=A5 altgr=1A5 super_l=5B super_r=5C
@@ -84,7 +82,7 @@ VIRTUAL_KEYS |= {f"f{n}": 0x6F + n for n in range(1, 25)}
 VIRTUAL_KEYS |= {f"kp_{n}": 0x60 + n for n in range(10)}
 VIRTUAL_KEYS |= {name: ord(name.upper()) for name in "abcdefghijklmnopqrstuvwxyz0123456789"}
 
-_RIGHT_ALT, _ALTGR = VIRTUAL_KEYS["alt_r"], VIRTUAL_KEYS["altgr"]  # one key, by what the layout makes of it
+_RIGHT_ALT, _ALTGR = VIRTUAL_KEYS["alt_r"], VIRTUAL_KEYS["altgr"]  # one key, depending on the layout
 _HALVES_OF_ALTGR = VIRTUAL_KEYS["ctrl_l"], _RIGHT_ALT
 _OPEN_MENUS = frozenset(VIRTUAL_KEYS[name] for name in ("alt_l", "alt_r", "super_l", "super_r"))
 
@@ -92,7 +90,7 @@ _OPEN_MENUS = frozenset(VIRTUAL_KEYS[name] for name in ("alt_l", "alt_r", "super
 class WindowsHotkeys(HookedListener):
     """Listens for hotkeys on Windows.
 
-    Threads: as in ``HookedListener``; the second ear's thread looks after the hook of the keyboard.
+    Threads: as in ``HookedListener``; the thread of Raw Input watches the keyboard hook.
     """
 
     NAME = "Windows"
@@ -103,18 +101,18 @@ class WindowsHotkeys(HookedListener):
     def __init__(self, post: Post, was_injecting: WasInjecting = never) -> None:
         super().__init__(post, was_injecting)
         self._ear: RawInput | None = None
-        self._heard_ms = 0  # when the last input that either ear knows of was made
+        self._heard_ms = 0  # time of the last input that either source knows of
         self._is_altgr = False  # whether the right Alt is AltGr, from its press to its release
-        self._key_s = 0.0  # when the hook of the keyboard was called last, or set
-        self._unknown: tuple[float, float] | None = None  # when a key came to the second ear only; ``_key_s``
-        self._released: dict[int, float] = {}  # for the second ear: keys of hotkeys that are down, and when
-        self._ear_down: dict[int, int] = {}  # by the second ear: what the user holds, and since when, in ms
-        self._unseen: tuple[int, float] | None = None  # pressed last, a hotkey the hook was not shown; when
-        self._late: tuple[int, int] | None = None  # what counted all the same: its code; when, in ms
-        self._event_ms = 0  # when the key was pressed that the hook looks at
-        self._called: set[str] = set()  # the hooks that have been called since they were set
+        self._key_s = 0.0  # when the keyboard hook was last called, or installed
+        self._unknown: tuple[float, float] | None = None  # when a key came through Raw Input only; ``_key_s``
+        self._released: dict[int, float] = {}  # by Raw Input: keys of hotkeys that are down, and when
+        self._ear_down: dict[int, int] = {}  # by Raw Input: what the user holds, and since when, in ms
+        self._unseen: tuple[int, float] | None = None  # the last press of a hotkey unseen by the hook; when
+        self._late: tuple[int, int] | None = None  # what counted nevertheless: its code; when, in ms
+        self._event_ms = 0  # when the current key of the hook was pressed
+        self._called: set[str] = set()  # the hooks that were called since they were installed
         self._set_s = 0.0
-        self._patience_s = 0.0  # how long hooks may see nothing from then on before they are set again
+        self._patience_s = 0.0  # how long hooks may see nothing before they are reinstalled
 
     def _launch(self) -> None:
         super()._launch()
@@ -132,7 +130,7 @@ class WindowsHotkeys(HookedListener):
             ear.stop()
 
     def has_died(self) -> bool:
-        """See ``Watched``. Also when an ear has ended."""
+        """See ``Watched``. Also when a source has ended."""
         return super().has_died() or (self._ear is not None and not self._ear.is_alive())
 
     def _threads(self) -> Sequence[WatchedThread]:
@@ -176,7 +174,7 @@ class WindowsHotkeys(HookedListener):
         return hooks
 
     def _on_key(self, hook: Any, message: int, data: Any) -> bool:  # noqa: ANN401 (pynput's)
-        """Called on pynput's thread for each key. False keeps pynput from looking at it any further."""
+        """Called on pynput's thread for each key. False keeps pynput from processing it further."""
         self._heard_ms = self._event_ms = int(data.time)
         self._key_s = time.monotonic()
         self._called.add("keys")
@@ -186,7 +184,7 @@ class WindowsHotkeys(HookedListener):
             return False
         if key in (_PACKET, _NOTHING):
             return False
-        is_injected = bool(data.flags & _INJECTED)  # on a busy machine the hook hears of it long after
+        is_injected = bool(data.flags & _INJECTED)  # on a busy machine the hook gets it much later
         is_ours = is_injected and (data.dwExtraInfo == EXTRA_INFO or self._was_injecting(time.monotonic()))
         code = self._code_of(key)
         if key == _RIGHT_ALT and not is_press and not is_ours:
@@ -196,7 +194,7 @@ class WindowsHotkeys(HookedListener):
             return False
         is_kept = self._saw(code, is_press=is_press, is_ours=is_ours)
         if late is not None and not is_press:
-            self._late, is_kept = None, False  # the program in front has its press, too
+            self._late, is_kept = None, False  # the focused program has its press, too
         if is_kept:
             hook.suppress_event()  # leaves by an exception that pynput expects
         return False
@@ -220,11 +218,11 @@ class WindowsHotkeys(HookedListener):
             self._ear.wake()  # not here: the hook would be called while it is being called
 
     def _is_deaf(self) -> bool:
-        """Also after input that no ear hears: on the secure desktop, on a touch screen."""
+        """Also after input that no source sees: on the secure desktop, on a touch screen."""
         return DEAF_MS < (last_input_ms() - self._heard_ms) % 2**32 < 2**31
 
     def _may_renew(self) -> bool:
-        """Hooks that have seen nothing at all since they were set are given longer each time."""
+        """Hooks that have seen nothing at all since they were installed are given longer each time."""
         return self._have_been_called() or time.monotonic() >= self._set_s + self._patience_s
 
     def _have_been_called(self) -> bool:
@@ -243,23 +241,23 @@ class WindowsHotkeys(HookedListener):
         return is_first and self._code_of(key) == code and self._is_held_by_user(code)
 
     def _is_held_by_user(self, code: int) -> bool:
-        """Whether the key is down, by no program of ours; not so for what may be a half of AltGr."""
+        """Whether the user holds the key, not a program of ours; False for a possible half of AltGr."""
         is_half = code in _HALVES_OF_ALTGR and all(map(is_key_down, _HALVES_OF_ALTGR))
         is_ours = code in self._masked or self._was_injecting(time.monotonic())
         return not is_half and not is_ours and self._is_really_down(code)
 
     def _codes(self, name: str) -> frozenset[int]:
-        """The right Alt may be called by either name, on any layout; AltGr is neither of the two Alt keys."""
+        """The right Alt may have either name, on any layout; AltGr is neither of the two Alt keys."""
         return frozenset({_RIGHT_ALT, _ALTGR}) if name in ("alt_r", "altgr") else super()._codes(name)
 
     def _code_of(self, key: int) -> int:
-        """The code that the virtual key ``key`` has here."""
+        """Our code for the virtual key ``key``."""
         return _ALTGR if key == _RIGHT_ALT and self._is_altgr else key
 
     # --- the second ear ------------------------------------------------------------------------------
 
     def _on_raw(self, key: int, is_press: bool, time_ms: int) -> bool:
-        """A key or side button by Raw Input; whether to look whether the hook gets to see it."""
+        """A key or side button from Raw Input; return whether to check that the hook sees it."""
         now_s = time.monotonic()
         self._heard_ms = time_ms
         code = self._code_of(key)
@@ -277,7 +275,7 @@ class WindowsHotkeys(HookedListener):
         return self._is_waiting()
 
     def _look_for_missed(self) -> bool:
-        """Called again and again while the hook may still see what the second ear heard; whether it may."""
+        """Called repeatedly while the hook may still see what Raw Input reported; return whether it may."""
         now_s = time.monotonic()
         is_gone = False
         for key in [key for key, at_s in self._released.items() if now_s - at_s >= MOMENT_S]:
@@ -304,13 +302,13 @@ class WindowsHotkeys(HookedListener):
         return bool(self._released) or self._unseen is not None or self._unknown is not None
 
     def _is_missing(self, code: int) -> bool:
-        """Whether it is a hotkey all by itself, and up, as far as the hook knows."""
+        """Whether it is a hotkey by itself, and up, as far as the hook knows."""
         with self._lock:
             alone = (one.codes for one in self._bindings if len(one.modifiers) + bool(one.key) == 1)
             return not self._tracker.is_held(code) and any(code in codes for codes in alone)
 
     def _press_late(self, key: int, at_s: float) -> None:
-        """Count a press of a hotkey that the hook was not shown."""
+        """Count a press of a hotkey that the hook did not see."""
         code, at_ms = self._code_of(key), self._ear_down.get(key)
         with self._lock:
             is_last = self._tracker.touched_s < at_s and self._capture is None
@@ -325,15 +323,17 @@ class WindowsHotkeys(HookedListener):
             self._saw(code, is_press=True)
 
     def _belongs_to_what_is_down(self, code: int) -> bool:
-        """Whether, as far as the hook knows, a hotkey is down by this key, which we have not released."""
+        """Whether, as far as the hook knows, this key holds a hotkey down that we have not released."""
         with self._lock:
             tracker = self._tracker
-            is_held = tracker.is_held(code) and code not in self._masked  # Wine says so also of what we send
+            is_held = (
+                tracker.is_held(code) and code not in self._masked
+            )  # Wine also says so of keys that we send
             return is_held and any(code in tracker.down_codes(hotkey) for hotkey in tracker.hotkeys_down)
 
 
 def _is_before(first_ms: int, second_ms: int) -> bool:
-    """Whether it was not later; of times that begin anew after 2**32 ms."""
+    """Whether ``first_ms`` was not later; the times wrap after 2**32 ms."""
     return (second_ms - first_ms) % 2**32 < 2**31
 
 
@@ -348,7 +348,7 @@ class _LastInput(ctypes.Structure):  # LASTINPUTINFO
 
 
 def last_input_ms() -> int:
-    """When the last key or mouse event was made, in milliseconds since Windows started, modulo 2**32."""
+    """When the last key or mouse event occurred, in milliseconds since Windows started, modulo 2**32."""
     user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
     found = _LastInput(ctypes.sizeof(_LastInput))
     user32.GetLastInputInfo(ctypes.byref(found))
@@ -356,23 +356,23 @@ def last_input_ms() -> int:
 
 
 def is_key_down(code: int) -> bool:
-    """Whether the key or button is down now, as the highest bit of GetAsyncKeyState tells."""
+    """Whether the key or button is down now (the highest bit of GetAsyncKeyState)."""
     user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
     return bool(user32.GetAsyncKeyState(code) & 0x8000)
 
 
 def is_our_desktop() -> bool:
-    """Whether the user's keys come to the desktop of this program, and not to the lock screen, say."""
+    """Whether the user's keys go to the desktop of this program, and not, say, to the lock screen."""
     user32, kernel32 = (ctypes.WinDLL(name) for name in ("user32", "kernel32"))  # type: ignore[attr-defined,unused-ignore]
     user32.GetThreadDesktop.restype = ctypes.c_void_p
     desktop = ctypes.c_void_p(user32.GetThreadDesktop(kernel32.GetCurrentThreadId()))
-    has_input = ctypes.c_int(1)  # which it stays where that cannot be asked, as under Wine
+    has_input = ctypes.c_int(1)  # the result where it cannot be queried, as under Wine
     user32.GetUserObjectInformationW(desktop, _HAS_INPUT, ctypes.byref(has_input), 4, None)
     return bool(has_input.value)
 
 
 def press_nothing() -> None:
-    """Press and release the key without a meaning."""
+    """Press and release the meaningless key."""
     user32 = ctypes.windll.user32  # type: ignore[attr-defined,unused-ignore]  # on Windows only
     for flags in (0, _KEY_UP):
         user32.keybd_event(_NOTHING, 0, flags, 0)

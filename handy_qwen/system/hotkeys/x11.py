@@ -1,26 +1,26 @@
 """Global hotkeys on X11: one connection listens to raw input events, another grabs chords.
 
-Lone modifiers are only listened to, so they still work as modifiers; chords with a key are grabbed as
-well. Which hotkey is down is decided by the raw events: they come for every press, before auto-repeat, and
-also while another program has grabbed the keyboard (a menu, say). A release that is not reported (the
-device vanished, the console was switched) is found by asking for the state of that device every 100 ms
-while a hotkey is down. A key that is down on several keyboards comes up with the last of them, as it does
-for the X server; a press that a program injects while a finger is on the key means nothing.
+Lone modifiers are only observed, so they still work as modifiers; chords with a key are also grabbed. The raw
+events decide which hotkey is down: they come for every press, before auto-repeat, and also while another
+program has grabbed the keyboard (a menu, say). A release that is not reported (the device vanished, the
+console was switched) is detected by querying the state of that device every 100 ms while a hotkey is down. A
+key that is down on several keyboards comes up with the last of them, as for the X server; a press injected by
+a program while a finger is on the key is ignored.
 
-Raw events come before the keyboard extension makes something of them, hence:
+Raw events come before the keyboard extension processes them, hence:
 
 * Slow Keys and Bounce Keys: a press counts once the server has accepted it, by the state of the device.
 * Caps Lock, Num Lock, and any modifier with Sticky Keys: what a hotkey locks is unlocked at once.
-* Sticky Keys: modifiers that are latched belong to a chord as if they were held.
+* Sticky Keys: latched modifiers count for a chord as if they were held.
 
 Mouse buttons are negative keys here: the server's 8 and 9, "back" and "forward", are -8 and -9. A grabbed
 button keeps the pointer until it comes up.
 
-What comes from the XTEST devices and is dated at a time for which ``was_injecting`` is true is our own, and
-ignored, however late it is heard. Other programs' injected keys (remote desktops) count as the user's.
+Events of the XTEST devices from a time for which ``was_injecting`` is true are our own, and ignored, however
+late they arrive. Other programs' injected keys (remote desktops) count as the user's.
 
-Limits: a chord with a sided modifier ("ctrl_r+d") takes the other side's away as well. A screen
-locker does not keep the hotkeys from being heard. Needs X Input 2.1 (2011).
+Limits: a chord with a sided modifier ("ctrl_r+d") also swallows the other side's. A screen locker does not
+stop the hotkeys. Needs X Input 2.1 (2011).
 """
 
 from __future__ import annotations
@@ -52,10 +52,10 @@ class X11Hotkeys(ConnectedListener[Session]):
         self._is_escape_wanted = False
 
     def start(self, hotkeys: Sequence[Hotkey]) -> None:
-        """See ``HotkeyListener``. Waits until it is so.
+        """See ``HotkeyListener``. Waits until it is done.
 
-        Raises HotkeyError: INVALID, TAKEN (the hint proposes a free chord) or UNSUPPORTED_DESKTOP; nothing
-        changed.
+        Raises HotkeyError: INVALID, TAKEN (the hint suggests a free chord) or UNSUPPORTED_DESKTOP; nothing
+        has changed.
         """
         chords = chords_of(hotkeys, knows_own_keys=False)
         self._call(lambda: self._use(chords), is_start=True)
@@ -66,7 +66,7 @@ class X11Hotkeys(ConnectedListener[Session]):
         self._call(lambda: self._check(chords))
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
-        """Report Escape, and take it from the focused program, only while a take runs. Returns at once."""
+        """Report and swallow Escape only while a take runs. Returns at once."""
         if self._inbox is not None:
             self._inbox.put(lambda: self._watch_escape(is_wanted, lock_key))
 
@@ -132,8 +132,8 @@ class X11Hotkeys(ConnectedListener[Session]):
 
     def _hear(self, connection: Session) -> None:
         connection.drain()
-        connection.check()  # what a key has done counts before what its state is now
-        connection.drain()  # checks leave events in python-xlib's own buffer, which select does not see
+        connection.check()  # a key's events must be processed before its current state
+        connection.drain()  # checks leave events in python-xlib's own buffer, invisible to select
 
     def _release_keys(self, connection: Session) -> None:
         connection.release_all()

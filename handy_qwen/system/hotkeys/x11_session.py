@@ -1,4 +1,4 @@
-"""The connections to the X server: what is listened for, what was heard, what is kept from other programs.
+"""The connections to the X server: which keys are observed, what was received, what is grabbed.
 
 For the thread ``hotkeys``. See x11.py.
 """
@@ -42,11 +42,11 @@ logger = logging.getLogger(__name__)
 
 RECONCILE_S = 0.1
 CONFIRM_S = 0.02
-_PATIENCE_S = 5.0  # no keyboard filter holds a press back for longer; its release may have been lost
+_PATIENCE_S = 5.0  # no keyboard filter delays a press for longer; its release may have been lost
 _REMAP_S = 0.1  # keyboard maps change in bursts
 _SPARE_CHORDS = ("ctrl_r", "f9", "pause", "ctrl+alt+d", "ctrl+super+d", "scroll_lock", "shift+f9", "f8")
 
-_SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the server has the wheel between
+_SIDE_BUTTONS = {f"mouse{n}": n + 4 for n in range(4, 13)}  # the wheel's numbers are in between
 _SIDE_BUTTONS |= {"wheel_left": 6, "wheel_right": 7}
 _FIRST_SIDE_BUTTON = min(_SIDE_BUTTONS.values())
 
@@ -54,7 +54,7 @@ Grab = tuple[int, int]  # a keycode, or a negative button, and a modifier mask, 
 
 
 class Session:
-    """Both connections to the X display ``name``, and all that lasts no longer. Methods may raise ``LOST``.
+    """Both connections to the X display ``name``, and their state. Methods may raise ``LOST``.
 
     Raises HotkeyError: UNSUPPORTED_DESKTOP, no X server, or one without X Input 2.1.
     """
@@ -63,13 +63,13 @@ class Session:
         self._post = post
         self._was_injecting = was_injecting
         self._clock = ServerClock()
-        self._sources: dict[int, set[int]] = {}  # keycode -> the devices it is down on
-        self._pending: dict[int, float] = {}  # pressed at, and not accepted by Slow Keys or Bounce Keys yet
+        self._sources: dict[int, set[int]] = {}  # keycode -> the devices that hold it down
+        self._pending: dict[int, float] = {}  # time of the press, not yet past Slow Keys or Bounce Keys
         self._hotkey_of: dict[Grab, int] = {}
         self._chords: tuple[Chord, ...] = ()
         self._is_escape_wanted, self._lock_key = False, ""
         self._capture: Capture | None = None
-        self._names: dict[int, str] = {}  # of the keys, while a new hotkey is captured
+        self._names: dict[int, str] = {}  # of the keys, while a new hotkey is recorded
         self._remap_at_s: float | None = None
         self._connections: list[XObject] = []
         try:
@@ -83,7 +83,7 @@ class Session:
 
     def _open(self, name: str) -> None:
         self._display = self._connect(name)
-        # A first stamp that nothing has held up. The connection has asked for no other events yet.
+        # A first stamp without delay. The connection has asked for no other events yet.
         self._clock.at_s(Requestor(self._display).stamp(), time.monotonic())
         if not select_raw(self._display):
             raise _unsupported(Message("The X server has no X Input 2.1."))
@@ -98,11 +98,11 @@ class Session:
         return self._connections[-1]
 
     def filenos(self) -> list[int]:
-        """What to select on."""
+        """The descriptors to select on."""
         return [connection.fileno() for connection in self._connections]
 
     def timeout_s(self) -> float | None:
-        """How long to wait for events before calling ``check``; None: for ever."""
+        """How long to wait for events before calling ``check``; None: forever."""
         if self._pending:
             return CONFIRM_S
         is_busy = self._tracker.is_hotkey_down or self._remap_at_s is not None
@@ -111,7 +111,7 @@ class Session:
         return RECONCILE_S if is_busy else None
 
     def use(self, chords: Sequence[Chord]) -> None:
-        """Listen for ``chords`` now. Raises HotkeyError, and changes nothing: TAKEN, or no such keys."""
+        """Switch to ``chords``. Raises HotkeyError, and changes nothing: TAKEN, or no such keys."""
         self.end_capture()
         keys = NamedKeys(self._display)
         tracker = self._new_tracker(keys, chords)
@@ -125,7 +125,7 @@ class Session:
         self._apply_escape()
 
     def check_free(self, chords: Sequence[Chord]) -> None:
-        """Raise a HotkeyError if ``use`` would not take ``chords``: TAKEN, or INVALID on this keyboard."""
+        """Raise a HotkeyError if ``use`` would reject ``chords``: TAKEN, or INVALID on this keyboard."""
         keys = NamedKeys(self._display)
         for place, chord in enumerate(chords):
             _binding(keys, place, chord)
@@ -133,7 +133,7 @@ class Session:
                 raise self._taken(chord, chords, keys)
 
     def watch_escape(self, is_wanted: bool, lock_key: str = "") -> None:
-        """Report Escape and take it away from the focused program, or no longer; and so ``lock_key``."""
+        """Report and swallow Escape, or not; likewise ``lock_key``."""
         self._is_escape_wanted, self._lock_key = is_wanted, lock_key
         self._apply_escape()
 
@@ -143,7 +143,7 @@ class Session:
         return self._tracker.touched_s
 
     def capture(self, on_captured: OnCaptured) -> None:
-        """Gather the keys of a new hotkey, which the focused program does not get, instead of the hotkeys."""
+        """Record the keys of a new hotkey, hidden from the focused program, instead of hotkeys."""
         self.end_capture()
         held = self._tracker.held
         self.release_all()
@@ -152,7 +152,7 @@ class Session:
 
         def tell(captured: Captured) -> None:
             if captured.is_last and self._capture is not None:
-                self._grabs.hold_keyboard(False)  # whoever hears of it may press keys
+                self._grabs.hold_keyboard(False)  # whoever is told may press keys
             on_captured(captured)
 
         self._capture = Capture(tell, time.monotonic(), held)
@@ -160,7 +160,7 @@ class Session:
         logger.info("a new hotkey is being captured")
 
     def end_capture(self) -> None:
-        """Listen for the hotkeys again. The keys that are still down mean nothing. Safe to call twice."""
+        """Resume listening. Keys that are still down are ignored. Safe to call twice."""
         capture, self._capture = self._capture, None
         if capture is None:
             return
@@ -170,7 +170,7 @@ class Session:
         logger.info("the capture of a new hotkey is over")
 
     def drain(self) -> None:
-        """Take in everything that has come."""
+        """Process everything that has arrived."""
         self._drain_raw()
         self._grabs.drain()
 
@@ -182,17 +182,17 @@ class Session:
                 continue
             is_remapped = event.type == X.MappingNotify
             if event.type == self._locks.event_type:
-                self._confirm()  # what a key has done it has done after it was accepted
+                self._confirm()  # a key's events follow its acceptance
                 is_remapped = self._locks.handle(event)
             if is_remapped:
                 self._remap_at_s = self._remap_at_s or time.monotonic() + _REMAP_S
 
     def check(self) -> None:
-        """Look for presses that were accepted, releases that were lost, and a layout that changed."""
+        """Check for accepted presses, lost releases, and a changed layout."""
         self._confirm()
         now_s = time.monotonic()
         if self._tracker.is_hotkey_down and (missing := self._tracker.missing(now_s)):
-            self.drain()  # the release may be under way: it came before the answer about the state
+            self.drain()  # the release may be on its way: it comes before the answer about the state
             self._report(self._tracker.forget(missing, now_s))
         if self._capture is not None:
             self._capture.check(now_s)
@@ -202,12 +202,12 @@ class Session:
             self._follow_layout()
 
     def release_all(self) -> None:
-        """Report every hotkey that is down as up; the server may be gone."""
+        """Report every hotkey that is down as released; the server may be gone."""
         for event in self._tracker.release_all(time.monotonic()):
             self._post(event)
 
     def close(self) -> None:
-        """Give the connections back; the server may be gone."""
+        """Close the connections; the server may be gone."""
         if (capture := self._capture) is not None:
             self._capture = None
             capture.end()
@@ -234,7 +234,7 @@ class Session:
         if sources - {source}:
             sources = self._sources[key] = {one for one in sources if self._is_down_on(key, one)}
             if source in self._xtest and sources - self._xtest:
-                return  # a finger is on that key; the release of the program that pressed it may never come
+                return  # a finger is on that key; the injecting program's release may never come
         sources.add(source)
         if not is_button and self._locks.is_filtering:
             self._pending[key] = at_s
@@ -242,7 +242,7 @@ class Session:
             self._press(key, at_s)
 
     def _confirm(self) -> None:
-        """Take in the presses that the server has accepted by now, and forget those it never will."""
+        """Process presses that the server has accepted by now, and drop those it never will."""
         now_s = time.monotonic()
         for key, since_s in list(self._pending.items()):
             if self._is_down(key) and self._pending.pop(key, None) is not None:
@@ -282,7 +282,7 @@ class Session:
         self._confirm()
 
     def _is_ours(self, stamp_ms: int) -> bool:
-        """Whether this program was typing when the server stamped an event so."""
+        """Whether this program was typing at the server's time stamp."""
         return self._was_injecting(self._clock.at_s(stamp_ms, time.monotonic()))
 
     def _report(self, events: Iterable[Event]) -> None:
@@ -303,7 +303,7 @@ class Session:
         self._grabs.watch_escape(grabs, self._keys.lock_masks())
 
     def _follow_layout(self) -> None:
-        """Bind the chords anew if their keys have moved. Mostly they have not, and nothing is disturbed."""
+        """Bind the chords again if their keys have moved. Usually they have not, and nothing is disturbed."""
         try:
             if _places(NamedKeys(self._display), self._chords) != _places(self._keys, self._chords):
                 self.use(self._chords)
@@ -314,7 +314,7 @@ class Session:
         bindings = [_binding(keys, place, chord) for place, chord in enumerate(chords)]
         escape = keys.codes("escape")
         tracker = Tracker(bindings, modifiers=_modifiers(keys), escape=escape, is_down=self._is_down)
-        tracker.touched_s = time.monotonic()  # what was pressed before is unknown
+        tracker.touched_s = time.monotonic()  # earlier keys are unknown
         return tracker
 
     def _is_down(self, key: int) -> bool:
@@ -342,7 +342,7 @@ class Session:
         return HotkeyError(title, HotkeyReason.TAKEN, hint, proposal)
 
     def _free_chord(self, chord: Chord, chords: Sequence[Chord], keys: NamedKeys) -> Chord | None:
-        """One that no program holds: the same key with other modifiers, or else a usual one."""
+        """A chord that no program holds: the same key with other modifiers, or else a usual one."""
         variants = [f"{start}+{chord.key}" for start in ("ctrl+alt", "ctrl+super", "ctrl+alt+shift")]
         for proposal in map(parse_chord, (*variants, *_SPARE_CHORDS)):
             with suppress(HotkeyError):  # this keyboard has no such key
@@ -352,21 +352,21 @@ class Session:
 
 
 class Grabs:
-    """Takes chords away from the focused program, and gives the keyboard back at once.
+    """Grabs chords, and releases the keyboard at once.
 
-    A passive grab turns into an active one when its key goes down, and then swallows every key until that one
-    comes up, also the text that is being typed into the focused window. So the keyboard is released as soon
-    as the raw event of the press has arrived, within about a millisecond. The press is swallowed; so is each
-    auto-repeat, which activates the grab anew: the first is answered with the tap of a keycode without
-    meaning, after which the server repeats no more. The focused program gets one release without a press, and
-    two short FocusOut/FocusIn pairs. Escape stays grabbed until it comes up, since by then it may not be
-    watched any more.
+    A passive grab becomes active when its key goes down, and then swallows every key until that one comes up,
+    including text being typed into the focused window. So the keyboard is released as soon as the raw event
+    of the press has arrived, within about a millisecond. The press is swallowed; so is each auto-repeat,
+    which activates the grab again: the first is answered with the tap of a meaningless keycode, after which
+    the server repeats no more. The focused program gets one release without a press, and two short
+    FocusOut/FocusIn pairs. Escape stays grabbed until it comes up, since by then it may not be watched any
+    more.
 
-    GrabModeSync with replay would not even lose a key that falls between the press and the release of the
-    grab; but if this program hung then, every keyboard of the desktop would be frozen.
+    GrabModeSync with replay would not even lose a key between the press and the release of the grab; but if
+    this program hung then, every keyboard of the desktop would be frozen.
 
-    ``display`` is used for nothing else. ``is_ours``: whether this program was typing at a server's stamp in
-    milliseconds. ``on_caught``: called when a press has activated a grab, for its raw event to be heard
+    ``display`` is used for nothing else. ``is_ours``: whether this program was typing at a server's time
+    stamp in milliseconds. ``on_caught``: called when a press has activated a grab, to process its raw event
     first.
     """
 
@@ -384,7 +384,7 @@ class Grabs:
         self.ignored_code = int(display.display.info.max_keycode)
 
     def replace(self, wanted: Iterable[Grab], lock_masks: Iterable[int]) -> Grab | None:
-        """Hold ``wanted`` and nothing else. If another program holds one, return that and change nothing."""
+        """Replace our grabs by ``wanted``. If another program holds one, return that and change nothing."""
         wanted, locks = set(wanted), tuple(lock_masks)
         added = [grab for grab in sorted(wanted) if self._grabbed.get(grab) != locks]
         for place, grab in enumerate(added):
@@ -400,7 +400,7 @@ class Grabs:
         return None
 
     def is_free(self, grab: Grab, lock_masks: Iterable[int]) -> bool:
-        """Whether no other program holds ``grab``. Found out by taking it for a moment."""
+        """Whether no other program holds ``grab``, determined by grabbing it for a moment."""
         locks = tuple(lock_masks)
         is_taken = self._take(grab, locks)
         if is_taken and grab not in self._grabbed:
@@ -408,7 +408,7 @@ class Grabs:
         return is_taken
 
     def watch_escape(self, grabs: Iterable[Grab], lock_masks: Iterable[int]) -> None:
-        """Take these away as well, or give Escape back. What another program holds is heard all the same."""
+        """Grab these as well, or release Escape. What another program holds is observed nevertheless."""
         wanted = dict.fromkeys(grabs, tuple(lock_masks))
         if wanted == self._escape:
             return
@@ -422,11 +422,11 @@ class Grabs:
         self._display.sync()
 
     def hold_keyboard(self, is_wanted: bool) -> None:
-        """Take every key away from the focused program, or give the keyboard back.
+        """Grab all keys, or release the keyboard.
 
-        The grab is on the window that has the focus, so that the focus comes back to it in the same moment:
-        toolkits that saw it go elsewhere would tell their window that it is not active any more. If another
-        program has the keyboard just now, its keys are heard all the same.
+        The grab is on the focused window, so that the focus returns to it immediately: toolkits that saw it
+        go elsewhere would tell their window that it is no longer active. If another program has the keyboard
+        just now, its keys are observed nevertheless.
         """
         self._is_held = is_wanted
         if not is_wanted:
@@ -440,21 +440,21 @@ class Grabs:
         self._display.sync()
 
     def pressed(self, code: int) -> None:
-        """The key ``code`` really went down: undo the grab that this activated, and wait for it."""
+        """The key ``code`` really went down: undo the grab that this activated, and wait for that."""
         if any(code == grabbed for grabbed, _ in self._grabbed):
             self._fresh.add(code)
             self._display.ungrab_keyboard(X.CurrentTime)
             self._display.sync()
 
     def drain(self) -> None:
-        """Take in what the grabs have caught."""
+        """Process the events of the grabs."""
         while self._display.pending_events():
             event = self._display.next_event()
             is_grabbed = event.type == X.KeyPress and any(event.detail == code for code, _ in self._grabbed)
             if self._is_held or not is_grabbed:
                 continue
             self._on_caught()
-            if event.detail in self._fresh:  # the press that has been dealt with
+            if event.detail in self._fresh:  # the press already handled
                 self._fresh.discard(event.detail)
                 continue
             if not self._is_ours(event.time):
@@ -475,7 +475,7 @@ class Grabs:
             if code > 0:
                 self._root.grab_key(code, mask | lock, True, *modes, onerror=catch)
             else:
-                where = X.NONE, X.NONE  # neither confined nor with a pointer of its own
+                where = X.NONE, X.NONE  # neither confined nor with its own pointer
                 self._root.grab_button(
                     -code, mask | lock, False, X.ButtonPressMask, *modes, *where, onerror=catch
                 )
@@ -500,7 +500,7 @@ def _codes(keys: NamedKeys, name: str) -> frozenset[int]:
     if name in _SIDE_BUTTONS:
         return frozenset({-_SIDE_BUTTONS[name]})
     codes = frozenset[int]().union(*(keys.codes(side) for side in SIDES.get(name, (name,))))
-    if name in SIDES:  # AltGr, which the right Alt is on most layouts, is no Alt: AltGr+E writes a euro sign
+    if name in SIDES:  # AltGr, the right Alt of most layouts, is no Alt: AltGr+E types €
         codes -= {code for code, called in keys.names(("alt_r", "altgr")).items() if called == "altgr"}
     if not codes:
         raise missing_key(name)
@@ -517,7 +517,7 @@ def _binding(keys: NamedKeys, hotkey: int, chord: Chord) -> Binding:
 
 
 def _mask(keys: NamedKeys, chord: Chord) -> int:
-    """The modifier mask of ``chord``; raises if a modifier has none under this layout."""
+    """The modifier mask of ``chord``; raises if a modifier has none in this layout."""
     mask = 0
     for name in chord.modifiers:
         masks = keys.modifiers(_codes(keys, name))

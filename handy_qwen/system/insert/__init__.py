@@ -1,4 +1,4 @@
-"""Puts text where the user's cursor is.
+"""Inserts text at the user's cursor.
 
 | system | module | typing | paste |
 |---|---|---|---|
@@ -8,8 +8,8 @@
 | Wayland | wayland.py | wtype | Shift+Insert; our clipboard, or GNOME's, or wl-copy |
 
 backend.py is the contract, clipboard.py that of the clipboards, pasting.py the steps of a paste, inserter.py
-the thread that inserts and falls from one method to the next. Where no back end works, texts are copied with
-pyperclip.
+the thread that inserts and falls back from one method to the next. Without a working back end, texts are
+copied with pyperclip.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from handy_qwen.system.session import Kind, Session
 logger = logging.getLogger(__name__)
 
 DEFAULT_METHOD = Method.PASTE
-"""One key chord whatever the text, the layout or an input method in between, on all systems.
+"""A chord that works with any text, layout or input method, on all systems.
 
-Typing is slow in consoles, and counts as many steps to undo."""
+Typing is slow in consoles, and takes many steps to undo."""
 
 
 @dataclass(frozen=True, slots=True)
 class Description:
     """How text is inserted on this desktop."""
 
-    name: str  # what the back end works with, for people
-    ways: tuple[Way, ...]  # the ways to insert text, in the order in which they are tried for their method
-    remedy: Message  # what the user can do about ways that are missing
+    name: str  # the back end's mechanism, for people
+    ways: tuple[Way, ...]  # in the order in which they are tried for their method
+    remedy: Message  # what to do about missing ways
 
     def tried_for(self, method: Method) -> list[Way]:
         """The ways in which ``method`` inserts a text, in that order; also those that are missing."""
@@ -59,12 +59,12 @@ def inserter_for(post: Post, session: Session, *, may_release: MayRelease = alwa
 
 
 def backend_for(session: Session, pause: Pause, may_release: MayRelease = always) -> Backend:
-    """The back end for this desktop, connected. Raises InsertError: it lacks what is needed."""
+    """The back end for this desktop, connected. Raises InsertError: a requirement is missing."""
     return _backend_class(session)(session, pause, may_release)
 
 
 def describe(session: Session) -> Description:
-    """What ``backend_for`` would choose, and what it finds here. Looks for tools; may take some seconds."""
+    """What ``backend_for`` would choose, and what is available. Looks for tools; may take some seconds."""
     chosen = _backend_class(session)
     return Description(chosen.NAME, (*chosen.ways(session), last_resort_way(session)), chosen.REMEDY)
 

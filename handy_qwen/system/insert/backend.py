@@ -1,14 +1,14 @@
-"""The contract of an insertion back end, and what all back ends share.
+"""The interface of an insertion back end, and what all back ends share.
 
     TYPE  --cannot type it------> PASTE --no chord--> COPY --no clipboard--> failed
     PASTE --cannot be sent------> TYPE  --> COPY
 
-Once a method has begun, no other is tried: what has arrived, wholly or in part, is never inserted again.
+Once a method has begun, no other is tried: a text that arrived, wholly or partly, is never inserted again.
 
     all of it      delivered
     a part         the rest is held if the window lost the focus, and copied otherwise
-    unknown        all of it is copied as well, because the window may be slow; if it cannot be copied, it is
-                   held, and only the user inserts it again
+    unknown        all of it is copied as well, because the window may be slow; if that fails, it is held, and
+                   only the user inserts it again
 
 A paste borrows the clipboard. Its content is saved beforehand, preferably while the user is still speaking,
 and restored afterwards. If it cannot be saved, nothing is pasted, and nothing is copied unasked.
@@ -39,12 +39,12 @@ CHAINS = {
     Method.COPY: (Method.COPY,),
     Method.NONE: (),
 }
-PREPARE_S = 20.0  # how long a program may take to hand over what it has copied, while nobody waits
-WAIT_S = 2.0  # and how long once a text waits to be pasted
+PREPARE_S = 20.0  # how long a program may take to deliver what it has copied, while nobody waits
+WAIT_S = 2.0  # the same once a text waits to be pasted
 KEEP_BYTES = 256 << 20  # a larger clipboard cannot be saved
 LISTENER_LAG_S = 0.05
-STAMP_S = 0.005  # a system's time stamps are coarse: a key may be dated a little before it was pressed
-_REMEMBERED = 64  # chords and texts; a listener is not that late
+STAMP_S = 0.005  # time stamps are coarse: a key may be dated a little before it was pressed
+_REMEMBERED = 64  # chords and texts; a listener is never that late
 
 Pause = Callable[[float], object]  # waits for that many seconds, or until the program ends
 
@@ -59,10 +59,10 @@ def always() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """How much of a text is in the window."""
+    """How much of a text was inserted."""
 
-    characters: int | None  # how many of its characters; None: unknown, perhaps all, perhaps none
-    has_focus: bool = True  # whether the window still had the focus after them
+    characters: int | None  # how many of its characters; None: unknown, from none to all
+    has_focus: bool = True  # whether the window still had the focus afterwards
     may_copy: bool = True  # whether the text may be copied: not if the user has copied something meanwhile
 
 
@@ -71,7 +71,7 @@ UNKNOWN = Inserted(None)
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to insert text, by name, and whether it can be had on this desktop."""
+    """A named way to insert text, and whether it is available on this desktop."""
 
     method: Method
     name: str
@@ -79,22 +79,22 @@ class Way:
 
 
 class Unsure(Exception):  # noqa: N818 (not an error: it may have worked)
-    """Keys were sent, and nobody knows whether they were pressed."""
+    """Keys were sent, but may not have been processed."""
 
 
 class Backend:
-    """One windowing system. This class itself is for desktops where nothing can be inserted.
+    """One windowing system. The class itself is for desktops where nothing can be inserted.
 
     Threads: every method is called on the inserter's thread, except ``focused``, ``text_around``,
     ``copy`` and ``was_injecting``, which any thread may call, and ``close``, which comes last.
     """
 
-    NAME: ClassVar = "none"  # what it works with, for people: "X11"
-    # What the user can do when there is no way to insert text
+    NAME: ClassVar = "none"  # its mechanism, for people: "X11"
+    # What the user can do without any way to insert text
     REMEDY: ClassVar[Message] = Message("Start the app in a desktop session.")
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
-        """Connect. Raises InsertError: the desktop cannot be reached, or lacks what is needed.
+        """Connect. Raises InsertError: the desktop cannot be reached, or lacks a requirement.
 
         ``pause`` waits for that many seconds, or until the program ends; ``may_release``: whether keys that
         the user still holds may be released.
@@ -120,28 +120,28 @@ class Backend:
         return None
 
     def focused(self) -> Target:
-        """The window with the focus; ``Target()`` if that is unknown."""
+        """The focused window; ``Target()`` if unknown."""
         return Target()
 
     def text_around(self, window: int, most: int) -> TextAround | None:  # noqa: ARG002 (for subclasses)
-        """Up to ``most`` characters to either side of the cursor in ``window``; None: nobody knows."""
+        """Up to ``most`` characters on either side of the cursor in ``window``; None: unknown."""
         return None
 
     def key_permission(self) -> KeyPermission:
-        """Whether the desktop lets this program press keys, as far as is known without asking."""
+        """Whether the desktop lets this program press keys, as far as known without asking."""
         return KeyPermission.NOT_NEEDED
 
     def ask_permission(self) -> None:
-        """Have the desktop ask the user for it, and wait. Raises InsertError: refused, or not to be asked."""
+        """Have the desktop ask the user for it, and wait. Raises InsertError: refused, or not supported."""
 
     def prepare(self, is_awaited: Callable[[], bool]) -> None:
         """Save the clipboard: a paste may follow. Slow; hurries once ``is_awaited``."""
 
     def hasten(self) -> None:
-        """Have ready what takes a while, unless the user would be asked: a paste follows soon, most likely.
+        """Prepare what takes a while, unless the user would be asked: a paste probably follows soon.
 
         Raises:
-            InsertError: It cannot be had.
+            InsertError: It is not available.
         """
 
     def type_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
@@ -151,7 +151,7 @@ class Backend:
     def paste_text(self, text: str) -> Inserted:  # noqa: ARG002 (for subclasses)
         """Put ``text`` on the clipboard, press the paste chord, and return when the window has fetched it.
 
-        The previous content comes back; if nobody knows whether it was fetched, the text stays. Raises
+        The previous content is restored; if it is unknown whether it was fetched, the text stays. Raises
         InsertError: nothing was sent; CLIPBOARD_IN_USE: the clipboard could not be saved.
         """
         raise unsupported(Message("Pasting"))
@@ -161,29 +161,29 @@ class Backend:
         raise unsupported(Message("A clipboard"))
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:  # noqa: ARG002 (for subclasses)
-        """Delete ``text``, right before the cursor, by Backspace, if ``may_erase`` allows it after the wait.
+        """Delete ``text``, directly before the cursor, by Backspace, if ``may_erase`` allows it by then.
 
-        Raises InsertError: it cannot be deleted for sure; nothing, or only a part of it, was.
+        Raises InsertError: it cannot be deleted reliably; nothing, or only part of it, was.
         """
         raise unsupported(Message("Deleting"))
 
     def clipboard_text(self) -> str:
-        """The text on the clipboard; "" if there is none. Raises InsertError: it can't be had."""
-        import pyperclip  # slow: looks for programs when imported
+        """The text on the clipboard; "" if there is none. Raises InsertError: it cannot be read."""
+        import pyperclip  # slow: searches for programs when imported
 
         try:
             return str(pyperclip.paste())
         except (pyperclip.PyperclipException, OSError):
             raise unsupported(
                 Message("Reading the clipboard")
-            ) from None  # a tool's complaint may quote what is there
+            ) from None  # a tool's error message may quote the clipboard
 
     def submit(self, submit: Submit) -> None:  # noqa: ARG002 (for subclasses)
         """Press the key after the text. Raises InsertError: it cannot be pressed."""
         raise unsupported(Message("Pressing keys"))
 
     def rest(self, is_idle: bool) -> float | None:  # noqa: ARG002 (for subclasses)
-        """Tidy up between texts; ``is_idle``: none waits. Seconds until the next call; None: after a text."""
+        """Clean up between texts; ``is_idle``: none waits. Seconds to the next call; None: after a text."""
         return None
 
     def was_injecting(self, at_s: float) -> bool:  # noqa: ARG002 (for subclasses)
@@ -195,7 +195,7 @@ class Backend:
 
 
 class Deadline:
-    """How long something may take: long while nobody waits for it, short from then on."""
+    """A time limit: long while nobody waits, short from then on."""
 
     def __init__(self, is_awaited: Callable[[], bool] = lambda: True) -> None:
         self._is_awaited = is_awaited
@@ -203,7 +203,7 @@ class Deadline:
         self._is_short = False
 
     def left_s(self) -> float:
-        """Seconds left; 0 or less at the end. Ask often: somebody may have begun to wait."""
+        """Seconds left; 0 or less when over. Ask often: somebody may have begun to wait."""
         now = time.monotonic()
         if not self._is_short and self._is_awaited():
             self._is_short = True
@@ -212,11 +212,11 @@ class Deadline:
 
 
 class Injection:
-    """When we pressed keys, so that whoever listens for the user's keys can tell them apart. Any thread.
+    """When we pressed keys, so that hotkey listeners can tell them from the user's. Any thread.
 
-    The listener sees our keys as well, on a thread of its own and on a busy machine much later. So it asks
-    about the time at which a key was pressed. The answer is yes also for a short time after the system has
-    confirmed the last key, since nobody knows that time to the millisecond.
+    The listener sees our keys as well, on its own thread and on a busy machine much later. So it asks about
+    the time at which a key was pressed. The answer is also yes for a short time after the system has
+    confirmed the last key, since that time is not known to the millisecond.
     """
 
     def __init__(self, lag_s: float = LISTENER_LAG_S) -> None:
@@ -251,7 +251,7 @@ class Injection:
 def chunks(
     text: str, size: Callable[[str], int], limit: int, *, alone: Callable[[str], bool] = lambda _: False
 ) -> Iterator[str]:
-    """``text`` in pieces of a ``size`` of at most ``limit``; what is ``alone`` is a piece of its own."""
+    """``text`` in pieces whose total ``size`` is at most ``limit``; what is ``alone`` is its own piece."""
     piece, total = "", 0
     for character in text:
         is_alone = alone(character)
@@ -267,7 +267,7 @@ def chunks(
 
 
 def printable(text: str) -> str:
-    r"""``text`` without control characters (but tab and line feed) and lone surrogates.
+    r"""``text`` without control characters (except tab and line feed) and lone surrogates.
 
     A terminal would obey an escape character, and half a surrogate pair cannot be sent at all.
     """
@@ -280,11 +280,11 @@ def _is_control(character: str) -> bool:
 
 
 def is_deletable(text: str) -> bool:
-    """Whether a Backspace for each character deletes ``text`` and no more, in every program.
+    """Whether a Backspace per character deletes exactly ``text``, in every program.
 
-    Of letters with combining marks and of emoji made of several characters some programs delete a part,
-    others the whole. What programs like to replace while it is typed may have become shorter: an arrow, a
-    fraction, a smiley, a mark of Markdown. To count on its length could delete what was there before.
+    Of letters with combining marks and of emoji of several characters some programs delete a part, others the
+    whole. Text that programs autocorrect while it is typed may have become shorter: an arrow, a fraction, a
+    smiley, Markdown. Relying on its length could delete what was there before.
     """
     return not _REPLACED.search(text) and all(
         one == "\n" or (one <= "\uffff" and unicodedata.category(one)[0] in "LNPSZ" and one.isprintable())
@@ -293,9 +293,9 @@ def is_deletable(text: str) -> bool:
 
 
 _REPLACED = re.compile(
-    r"--|\.\.\.|[-=<]>|<[-=<]|>>|\d/\d|\([A-Za-z]{1,2}\)"  # a dash, dots, arrows, a fraction, a sign: (c)
+    r"--|\.\.\.|[-=<]>|<[-=<]|>>|\d/\d|\([A-Za-z]{1,2}\)"  # dash, dots, arrows, fraction, (c)
     r"|[:;][-']?[()\[\]DPpOo/\\|*](?![^\W_]|/)|:[A-Za-z][\w+-]*:"  # smileys, and their names
-    r"|[*_`~]|^[ ]*(?:[-+#>]+|(?:\d{1,3}|[A-Za-z])[.)])[ ]",  # Markdown, and items of lists
+    r"|[*_`~]|^[ ]*(?:[-+#>]+|(?:\d{1,3}|[A-Za-z])[.)])[ ]",  # Markdown, and list items
     re.MULTILINE,
 )
 

@@ -1,8 +1,8 @@
-"""Inserts texts one after the other, on a thread of its own, falling from one method to the next.
+"""Inserts texts one after the other, on its own thread, falling back from one method to the next.
 
 Threads: ``insert`` does the work and posts Delivered or Failed; any thread may call the public methods, which
-return at once, except ``copy`` and ``close``. Neither texts nor details of errors, which could hold them, are
-logged: each step is named by its method and reason only.
+return at once, except ``copy`` and ``close``. Neither texts nor details of errors, which could contain them,
+are logged: each step is named by its method and reason only.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class DesktopInserter:
         self._backend = backend
         self._stopping = stopping
         self._last_resort = last_resort or copy_with_pyperclip
-        self._job: _Job | None = None  # the one under way
+        self._job: _Job | None = None  # the current one
         self._rest_s: float | None = None
         self._is_paste_expected = False
         self._told = KeyPermission.NOT_NEEDED
@@ -87,25 +87,25 @@ class DesktopInserter:
 
     @property
     def clipboard_thread(self) -> WatchedThread | None:
-        """The thread of the clipboard, for the watchdog, if it has one of its own."""
+        """The thread of the clipboard, if it has one."""
         return self._backend.clipboard_thread
 
     def focused(self) -> Target:
-        """The window that has the focus now."""
+        """The focused window."""
         return self._backend.focused()
 
     def text_around(self, target: Target, most: int) -> TextAround | None:
-        """What stands around the cursor in ``target``. See ``Inserter``."""
+        """See ``Inserter``."""
         return self._backend.text_around(target.window, most)
 
     def prepare(self, method: Method) -> None:
-        """A text may have to be inserted soon. See ``Inserter``."""
+        """See ``Inserter``."""
         self._is_paste_expected = method is Method.PASTE
         if self._is_paste_expected:
             self.thread.do(self._prepare)
 
     def hasten(self) -> None:
-        """The text comes soon. See ``Inserter``."""
+        """See ``Inserter``."""
         if self._is_paste_expected:
             self.thread.do(self._hasten)
 
@@ -124,16 +124,16 @@ class DesktopInserter:
         erased: str = "",
         may_erase: Callable[[], bool] = always,
     ) -> None:
-        """Put ``text`` into the focused window. See ``Inserter``."""
+        """See ``Inserter``."""
         job = _Job(take, printable(text), target, method, submit, printable(erased), may_erase)
         self.thread.do(partial(self._work_off, job))
 
     def read_clipboard(self, on_read: Callable[[str], None]) -> None:
-        """Read the text on the clipboard. See ``Inserter``."""
+        """See ``Inserter``."""
         self.thread.do(partial(self._read_clipboard, on_read))
 
     def copy(self, text: str) -> None:
-        """Put ``text`` on the clipboard. Raises InsertError: there is no clipboard."""
+        """Copy ``text`` to the clipboard. Raises InsertError: there is no clipboard."""
         self._copy(printable(text))
 
     def was_injecting(self, at_s: float) -> bool:
@@ -141,7 +141,7 @@ class DesktopInserter:
         return self._backend.was_injecting(at_s)
 
     def close(self, timeout_s: float) -> None:
-        """End the thread after the texts already there, and close the back end. Waits."""
+        """End the thread after the texts already queued, and close the back end. Waits."""
         if self.thread.is_ending():
             return
         self.thread.may_end()
@@ -152,7 +152,7 @@ class DesktopInserter:
             logger.warning("the insertion did not end in time")
 
     def _give_up(self) -> None:
-        """The thread died: nobody knows how much arrived of the text that it died with."""
+        """The thread died: it is unknown how much of its text arrived."""
         job, self._job = self._job, None
         if job is not None:
             self._post(Delivered(job.take, Delivery.HELD, may_have_arrived=True))
@@ -187,7 +187,7 @@ class DesktopInserter:
         self._rest_s = self._backend.rest(self.thread.is_idle())
 
     def _work_off(self, job: _Job) -> None:
-        """Post what becomes of ``job``. Failed means that nothing of it has arrived."""
+        """Post the outcome of ``job``. Failed means that nothing of it has arrived."""
         self._job = job
         try:
             outcome: Delivered | Failed = self._deliver(job)
@@ -212,7 +212,7 @@ class DesktopInserter:
             return Delivered(job.take, Delivery.HELD)
         erase = partial(self._backend.erase, job.erased, job.may_erase)
         has_erased = bool(job.erased) and self._try("erasing", erase)
-        if job.erased and not has_erased:  # the key could send what was to be taken back
+        if job.erased and not has_erased:  # Enter could send what was to be deleted
             job = replace(job, submit=Submit.OFF)
         if job.text:
             return replace(self._deliver_text(job), has_erased=has_erased)
@@ -255,7 +255,7 @@ class DesktopInserter:
         return self._backend.type_text(text) if method is Method.TYPE else self._backend.paste_text(text)
 
     def _delivered(self, job: _Job, how: Delivery, arrived: Inserted, window: int) -> Delivered:
-        """What becomes of a text that has arrived wholly, in part, or perhaps. Raises nothing."""
+        """The delivery of a text that has arrived wholly, partly, or possibly. Raises nothing."""
         if arrived.characters is None:
             logger.info("it is unknown whether the text arrived")
             if arrived.may_copy and self._has_copied(job.text):
@@ -279,7 +279,7 @@ class DesktopInserter:
         return self._try("copying", partial(self._copy, text))
 
     def _submit(self, submit: Submit, window: int, *, has_focus: bool) -> Message:
-        """Press the key after the text, if ``window`` still has the focus; returns a note if not."""
+        """Press the key after the text, if ``window`` still has the focus; return a note if not."""
         if submit is Submit.OFF:
             return Message()
         is_pressed = has_focus and self._try("submitting", partial(self._press, submit, window))
@@ -291,7 +291,7 @@ class DesktopInserter:
         self._backend.submit(submit)
 
     def _try(self, what: str, step: Callable[[], None]) -> bool:
-        """Whether ``step`` worked. What goes wrong is logged only."""
+        """Whether ``step`` worked. Failures are only logged."""
         try:
             step()
         except InsertError as problem:
@@ -303,7 +303,7 @@ class DesktopInserter:
         return False
 
     def _has_lost_focus(self, window: int) -> bool:
-        """Whether another window has it; not, if it is unknown which one had it."""
+        """Whether another window has it; False if it is unknown which one had it."""
         return bool(window) and self._backend.focused().window != window
 
 
@@ -314,13 +314,13 @@ def _failed() -> InsertError:
 
 
 def copy_with_pyperclip(text: str) -> None:
-    """Put ``text`` on the clipboard, for good and unmarked. Raises InsertError: there is no tool for it."""
-    import pyperclip  # slow: looks for programs when imported
+    """Copy ``text``, permanently and unmarked. Raises InsertError: there is no tool for it."""
+    import pyperclip  # slow: searches for programs when imported
 
     try:
         pyperclip.copy(text)
     except (pyperclip.PyperclipException, OSError) as problem:
-        # Not "from problem": a tool's complaint may quote what it was given.
+        # Not "from problem": a tool's message may quote its input.
         kind = type(problem).__name__
     else:
         return
@@ -330,7 +330,7 @@ def copy_with_pyperclip(text: str) -> None:
 
 
 def last_resort_way(session: Session) -> Way:
-    """What ``copy_with_pyperclip`` finds here, as far as that can be seen without importing pyperclip."""
+    """The tool of ``copy_with_pyperclip``, as far as known without importing pyperclip."""
     if session.kind in (Kind.WINDOWS, Kind.MACOS):
         return Way(Method.COPY, "clipboard (the system's)")
     tools = ("wl-copy",) if session.kind is Kind.WAYLAND else ("xclip", "xsel")

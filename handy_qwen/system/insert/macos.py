@@ -1,16 +1,16 @@
 """The macOS back end: Quartz events and the pasteboard.
 
-Typing sends strings with keyboard events (20 UTF-16 units each: more are cut off without an error), so
-no layout is involved. Paste is Cmd+V: the key that is V on a US keyboard, and the string "v" with the
-event, since some programs look at the one and some at the other.
+Typing sends strings with keyboard events (20 UTF-16 units each: more are silently cut off), independent of
+the layout. Paste is Cmd+V: the key that is V on a US keyboard, with the string "v" in the event, since
+programs look at either.
 
 The pasteboard does not tell who fetches, only that somebody does; text marked as concealed and transient is
-left alone by clipboard managers that follow nspasteboard.org. So the previous content comes back a moment
-after the first fetch, and only if nobody has written meanwhile. It is saved in advance, since its owner may
-have to make it first, and stays valid until the change count grows.
+ignored by clipboard managers that follow nspasteboard.org. So the previous content is restored a moment after
+the first fetch, and only if nobody has written meanwhile. It is saved in advance, since its owner may have to
+produce it first, and stays valid until the change count grows.
 
-While typing, we check that the same application is in front between the chunks of a text. Caps Lock, Sticky
-Keys and held keys do not change our events.
+While typing, we check between chunks that the same application is in front. Caps Lock, Sticky Keys and held
+keys do not affect our events.
 
 Threads: see ``Backend``. A promise is answered on the main thread, where Qt runs Cocoa's loop.
 Not run on macOS; written from Apple's documentation (Quartz Event Services; NSPasteboard; nspasteboard.org)
@@ -47,7 +47,7 @@ from handy_qwen.system.session import Session
 
 SHIFT, CONTROL, OPTION, COMMAND = 1 << 17, 1 << 18, 1 << 19, 1 << 20  # kCGEventFlagMask...
 HELD_FLAGS = SHIFT | CONTROL | OPTION | COMMAND
-MARK = 0x48515749  # kCGEventSourceUserData of our events, for event taps that see them
+MARK = 0x48515749  # kCGEventSourceUserData of our events, for event taps
 KEY_V, KEY_RETURN, KEY_TAB, KEY_DELETE = 9, 36, 48, 51  # kVK_ANSI_V, kVK_Return, ...: positions
 KEYS = {"\n": KEY_RETURN, "\t": KEY_TAB}
 TEXT_TYPE = "public.utf8-plain-text"
@@ -59,13 +59,13 @@ Item = Mapping[str, bytes]  # one pasteboard item: bytes by type
 
 
 class Quartz:
-    """What the insertion needs of macOS, through PyObjC. The frameworks allow these calls on any thread."""
+    """The macOS functions for insertion, through PyObjC. The frameworks allow these calls on any thread."""
 
     def __init__(self) -> None:
         # By name: they exist on macOS only, and have no types.
         self._appkit: Any = importlib.import_module("AppKit")
         self._quartz: Any = importlib.import_module("Quartz")
-        # State of its own: what the user holds is not mixed into our events.
+        # Its own state: keys held by the user do not affect our events.
         self._source = self._quartz.CGEventSourceCreate(self._quartz.kCGEventSourceStatePrivate)
         self._quartz.CGEventSourceSetUserData(self._source, MARK)
         self._provider: Any = None
@@ -101,7 +101,7 @@ class Quartz:
         return [[str(kind) for kind in item.types()] for item in self._pasteboard().pasteboardItems() or ()]
 
     def data(self, item: int, kind: str) -> bytes | None:
-        """The bytes of item ``item`` as ``kind``; slow if promised. None: its owner does not hand it over."""
+        """The bytes of item ``item`` as ``kind``; slow if promised. None: its owner does not deliver it."""
         items = self._pasteboard().pasteboardItems() or ()
         value = items[item].dataForType_(kind) if item < len(items) else None
         return None if value is None else bytes(value)
@@ -117,7 +117,7 @@ class Quartz:
         return self._replace(made)
 
     def promise(self, text: str, marks: Sequence[str], on_fetch: Callable[[], None]) -> int:
-        """Replace all by a promise of ``text``; the new change count. The main thread calls ``on_fetch``."""
+        """Replace all by a promise of ``text``; return the change count. ``on_fetch``: on the main thread."""
         self._provider = self._make_provider(text, on_fetch)  # the pasteboard does not keep it alive
         item = self._appkit.NSPasteboardItem.alloc().init()
         item.setDataProvider_forTypes_(self._provider, [self._appkit.NSPasteboardTypeString])
@@ -143,7 +143,7 @@ class Quartz:
                 item.setString_forType_(self.text, kind)
                 self.on_fetch()
 
-            # Objective-C finds a method by its selector; a class can be made only once in a process.
+            # Objective-C finds a method by its selector; a class can be created only once per process.
             body = {"pasteboard_item_provideDataForType_": provide}
             self._provider_class = type("HandyQwenProvider", (base,), body)
         provider = self._provider_class.alloc().init()
@@ -262,7 +262,7 @@ class MacOS(PastingBackend[int]):
                 code = KEYS.get(chunk, 0)
                 self._tap(code, text="" if code else chunk)
                 self._pause(CHUNK_PAUSE_S)
-                if self._api.frontmost()[0] != process:  # which of the two got this chunk?
+                if self._api.frontmost()[0] != process:  # either may have got this chunk
                     return Inserted(typed or None, has_focus=False)
                 typed += len(chunk)
         return Inserted(typed)
@@ -290,5 +290,5 @@ class MacOS(PastingBackend[int]):
 
 
 def _units(character: str) -> int:
-    """How many UTF-16 code units ``character`` has."""
+    """The number of UTF-16 code units of ``character``."""
     return 2 if ord(character) > 0xFFFF else 1

@@ -1,10 +1,10 @@
-"""Pasting, in the steps that are the same on every system.
+"""Pasting, in steps that are the same on every system.
 
     wait for the focus and until no key is held -> save the clipboard -> offer the text -> press the chord
     -> wait until the window has fetched the text -> restore the clipboard
 
-When a step fails before the chord is pressed, the clipboard is restored and the next method is tried; after
-it, the text stays on the clipboard, since the window may be slow.
+If a step fails before the chord is pressed, the clipboard is restored and the next method is tried; after
+that, the text stays on the clipboard, since the window may be slow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.01
 
-Chord = tuple[int, ...]  # keys in the system's own codes: modifiers first, the key itself last
+Chord = tuple[int, ...]  # key codes of the system: modifiers first, the key itself last
 
 
 class PastingBackend(Backend, ABC, Generic[Focus]):
@@ -49,13 +49,13 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
     _clipboards: Clipboards[Focus]
     PASTE_LABEL: ClassVar[str]
-    FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch what is pasted
-    RESTORE_AFTER_S: float = 0.3  # programs may ask twice for one paste: once to look, once to take
+    FETCH_WAIT_S: ClassVar = 4.0  # how long a window may take to fetch the text
+    RESTORE_AFTER_S: float = 0.3  # programs may ask twice per paste: for the formats, then for the text
     RELEASE_WAIT_S: ClassVar = 1.0  # how long the user may take to release the hotkey
-    SUBMIT_PAUSE_S: ClassVar = 0.04  # programs of several processes pass text and key on by different ways
+    SUBMIT_PAUSE_S: ClassVar = 0.04  # multi-process programs pass text and keys on different paths
     PASTE: ClassVar[Chord]
     SUBMIT: ClassVar[Mapping[Submit, Chord]]
-    BACKSPACE: ClassVar[Chord] = ()  # none: nothing can be deleted
+    BACKSPACE: ClassVar[Chord] = ()  # (): nothing can be deleted
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         super().__init__(session, pause, may_release)
@@ -119,8 +119,8 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
         """See ``Backend``.
 
-        A field may have cut the text at its own limit, or changed it: where it is known what stands there,
-        nothing else is deleted.
+        A field may have cut or changed the text: where the text before the cursor is known, nothing else is
+        deleted.
         """
         if not self.BACKSPACE or not is_deletable(text):
             raise unsupported(Message("Deleting these characters"))
@@ -128,7 +128,7 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         around = self._around(focus, len(text))
         if around is not None and (around.is_marked or around.before != text):
             raise InsertError(Message("Another text is there."), InsertReason.NOT_TYPEABLE)
-        if not may_erase():  # the user has typed or clicked while this waited
+        if not may_erase():  # the user has typed or clicked meanwhile
             raise InsertError(Message("The text may have changed."), InsertReason.NOT_TYPEABLE)
         try:
             self._press_often(self.BACKSPACE, len(text), focus)
@@ -158,15 +158,15 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
         return self.PASTE
 
     def _around(self, focus: Focus, most: int) -> TextAround | None:  # noqa: ARG002 (for subclasses)
-        """Up to ``most`` characters to either side of the cursor in a window; None: nobody knows."""
+        """Up to ``most`` characters on either side of the cursor in a window; None: unknown."""
         return None
 
     @abstractmethod
     def _await_focus(self) -> Focus:
-        """The window with the focus, once the user holds no keys. Raises InsertError: there is none."""
+        """The focused window, once the user holds no keys. Raises InsertError: there is none."""
 
     def _press_often(self, chord: Chord, times: int, focus: Focus) -> None:
-        """``_press`` so often; ends with the first that fails."""
+        """``_press`` repeatedly; ends with the first failure."""
         for _ in range(times):
             self._press(chord, focus)
 
@@ -182,10 +182,10 @@ class PastingBackend(Backend, ABC, Generic[Focus]):
 
 
 class DelayedRestore:
-    """When the clipboard gets back the content it had before a paste, by ``restore``, tried a few times.
+    """Schedules restoring the clipboard after a paste, by ``restore``, tried a few times.
 
-    Threads: any may call ``forget``, which waits for a restore that is under way, so that what is copied next
-    is not replaced. The rest is for the inserter's thread.
+    Threads: any may call ``forget``, which waits for a running restore, so that what is copied next is not
+    replaced. The rest is for the inserter's thread.
     """
 
     TRIES, AGAIN_S = 5, 0.5
@@ -198,7 +198,7 @@ class DelayedRestore:
 
     @property
     def is_due(self) -> bool:
-        """Whether something is to be restored, now or later."""
+        """Whether anything is to be restored, now or later."""
         return self._due_s is not None
 
     def after(self, wait_s: float) -> None:
@@ -207,7 +207,7 @@ class DelayedRestore:
             self._due_s, self._tries = time.monotonic() + wait_s, self.TRIES
 
     def forget(self) -> None:
-        """Do not restore: the clipboard has another use now."""
+        """Do not restore: the clipboard is used for something else now."""
         with self._lock:
             self._due_s = None
 
@@ -222,7 +222,7 @@ class DelayedRestore:
             return self.now()
 
     def now(self) -> float | None:
-        """Restore if something is due at all. Returns in how many seconds to try again."""
+        """Restore if anything is due. Returns in how many seconds to try again."""
         with self._lock:
             if self._due_s is None:
                 return None

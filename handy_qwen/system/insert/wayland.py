@@ -1,4 +1,4 @@
-"""The Wayland back end: a clipboard and a keyboard, each by the best way that the desktop has.
+"""The Wayland back end: a clipboard and a keyboard, each by the best way available.
 
 | for | in this order |
 |---|---|
@@ -7,17 +7,17 @@
 |        | the user once; ydotool, which needs its daemon |
 | typing | wtype (where our own keyboard works as well) |
 
-A Wayland client may not see which window has the focus; so the target is unknown, and only a fetch of the
-text after the chord says that it arrived. Shift+Insert takes CLIPBOARD or PRIMARY, depending on the program.
+A Wayland client cannot see which window has the focus; so the target is unknown, and only a fetch of the text
+after the chord shows that it arrived. Shift+Insert takes CLIPBOARD or PRIMARY, depending on the program.
 
-A way that may have done its work is not followed by another.
+If a way may have worked, no other is tried.
 
 The portal's keyboard (RemoteDesktop) presses keys once the user has allowed it:
 
     CreateSession -> SelectDevices(keyboard, for ever, token) -> Start, with a dialog unless the token is good
     -> NotifyKeyboardKeysym ...
 
-The token spares the question at the next session; each Start gives a new one. GNOME shows in its panel that
+The token avoids the question at the next session; each Start returns a new one. GNOME shows in its panel that
 the screen is shared as long as a session lasts, so one is opened for a text and closed soon after: with a
 token that takes 30 ms.
 
@@ -76,44 +76,44 @@ EVDEV = {
     INSERT: 110,
     RETURN: 28,
 }
-TYPE_S = 0.03  # the longest for a character: wtype needs 5 ms
-PORTAL_REST_S = 3.0  # the key after a text, or another text, may follow
-DIALOG_GONE_S = 0.5  # the focus comes back when the desktop's question has been answered
+TYPE_S = 0.03  # per character at most: wtype needs 5 ms
+PORTAL_REST_S = 3.0  # a key after the text, or another text, may follow
+DIALOG_GONE_S = 0.5  # until the focus is back after the desktop's question
 KEYBOARD = 1  # a type of device, to the portal
 UNTIL_REVOKED = 2
 PRESSED, RELEASED = 1, 0
 PORTAL_S = 5.0
-CONSENT_S = 40.0  # the user has to read a question; with the rest less than a text may take (INSERTING_S)
+CONSENT_S = 40.0  # to read and answer a question; with the rest less than INSERTING_S
 CHORD_S, LEAST_S = 2.0, 0.1  # for all keys of a chord, and for each if the portal hangs
 _NO = "no\n"
 
 
 class Keyboard(Protocol):
-    """What presses keys. For one thread."""
+    """Presses keys. For one thread."""
 
     may_stay: bool
-    """Whether it may be kept between texts; the user sees the session of the portal."""
+    """Whether it may be kept between texts; a session of the portal is visible to the user."""
 
     def press(self, chord: Chord) -> None:
-        """Press keys, given as keysyms, one after the other, and release them, the last first.
+        """Press keys, given as keysyms, one after the other, and release them in reverse order.
 
         Raises:
-            InsertError: The last key was not pressed. The keyboard cannot be used any more.
-            Unsure: It may have been pressed. As above.
+            InsertError: The last key was not pressed. The keyboard can no longer be used.
+            Unsure: It may have been pressed. The same applies.
         """
 
     def answers(self) -> bool:
-        """Whether it is still there, as far as can be told before a key is pressed."""
+        """Whether it still works, as far as known without pressing a key."""
 
     def close(self) -> None:
         """Give it back."""
 
 
 class OwnKeyboard:
-    """Our own virtual keyboard at the compositor.
+    """Our own virtual keyboard in the compositor.
 
     Raises:
-        InsertError: It offers none.
+        InsertError: The compositor offers none.
     """
 
     may_stay = True
@@ -141,17 +141,17 @@ class OwnKeyboard:
 
 
 class Permission:
-    """What the user has said to the desktop's question, in a file of the data folder.
+    """The user's answer to the desktop's question, in a file of the data folder.
 
     Attributes:
-        path: The file: the token to restore the permission with, or that it was refused.
+        path: Contains the token to restore the permission with, or that it was refused.
     """
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path or paths.data_dir() / "keyboard-permission"
 
     def token(self) -> str:
-        """What spares the question; "" if there is nothing, so that the user is asked."""
+        """The token that avoids the question; "" if there is none, so that the user is asked."""
         content = self._content()
         return "" if content == _NO else content.strip()
 
@@ -160,21 +160,21 @@ class Permission:
         return self._content() == _NO
 
     def keep(self, token: str) -> None:
-        """The user has said yes; ``token`` is good once. Some desktops give none: they ask each time."""
+        """The user said yes; ``token`` can be used once. Some desktops give none: they ask each time."""
         self._write(token)
 
     def refuse(self) -> None:
-        """The user has said no, and is not asked again unless they want to be."""
+        """The user said no: do not ask again unless they want to."""
         self._write(_NO)
 
     def forget(self) -> None:
-        """Ask at the next occasion."""
+        """Ask at the next opportunity."""
         self._write("")
 
     def _content(self) -> str:
         try:
             return self.path.read_text("utf-8")
-        except (OSError, ValueError):  # never asked, or no text
+        except (OSError, ValueError):  # never asked, or not text
             return ""
 
     def _write(self, content: str) -> None:
@@ -185,13 +185,13 @@ class Permission:
 
 
 class PortalKeyboard:
-    """A keyboard of the desktop portal, for one thread.
+    """The keyboard of the desktop portal, for one thread.
 
-    Keys are sent as keysyms, which the compositor turns into keys of the layout in force. What the layout
-    lacks, compositors drop; so it is good for chords, not for text.
+    Keys are sent as keysyms, which the compositor maps to keys of the current layout. Compositors drop those
+    that the layout lacks; so it is good for chords, not for text.
 
     Raises:
-        InsertError: There is no portal with keyboards, or the user says no (DENIED_BY_USER), now or before.
+        InsertError: There is no portal with keyboards, or the user says or said no (DENIED_BY_USER).
     """
 
     may_stay = False  # the desktop shows the user that the session lasts
@@ -213,10 +213,10 @@ class PortalKeyboard:
             raise unsupported(Message("An answering desktop portal")) from problem
 
     def press(self, chord: Chord) -> None:
-        """Press keys, given as keysyms, one after the other, and release them, the last first.
+        """Press keys, given as keysyms, one after the other, and release them in reverse order.
 
         Raises:
-            InsertError: The portal has taken the keyboard away: the last key was not pressed.
+            InsertError: The portal has withdrawn the keyboard: the last key was not pressed.
             Unsure: It may have been.
         """
         pressed, until_s = 0, time.monotonic() + CHORD_S
@@ -235,7 +235,7 @@ class PortalKeyboard:
             raise unsupported(Message("Pressing keys through the desktop portal")) from problem
 
     def answers(self) -> bool:
-        """True: one that is gone refuses the first key, and is opened anew for the next text."""
+        """True: one that is gone refuses the first key, and is opened again for the next text."""
         return True
 
     def close(self) -> None:
@@ -258,7 +258,7 @@ class PortalKeyboard:
         permission.keep(str(value_in(granted, "restore_token", "")))
 
     def _release(self, chord: Chord, until_s: float) -> None:
-        """Release all of them, whatever becomes of one. Raises PortalError: it did not work for one."""
+        """Release all of them, even if one fails. Raises PortalError: one failed."""
         problem: PortalError | None = None
         for keysym in reversed(chord):
             try:
@@ -269,14 +269,14 @@ class PortalKeyboard:
             raise problem
 
     def _key(self, keysym: int, state: int, until_s: float) -> None:
-        """The call is sent also where no time is left for its answer: a key must come up."""
+        """The call is sent even without time left for its answer: a key must come up."""
         body: tuple[object, ...] = (self._session.handle, {}, keysym, state)
         left_s = max(LEAST_S, until_s - time.monotonic())
         self._session.call("NotifyKeyboardKeysym", "oa{sv}iu", body, wait_s=left_s)
 
 
 class Ydotool:
-    """The tool ydotool, which has a keyboard of the kernel's through its daemon."""
+    """The tool ydotool, which has a kernel keyboard through its daemon."""
 
     may_stay = True
 
@@ -286,11 +286,11 @@ class Ydotool:
         run_tool(("ydotool", "key", *down, *(f"{EVDEV[key]}:0" for key in reversed(chord))), b"", TOOL_S)
 
     def answers(self) -> bool:
-        """See ``Keyboard``. It tells when it is used."""
+        """See ``Keyboard``. Known only when it is used."""
         return True
 
     def close(self) -> None:
-        """Nothing is kept."""
+        """See ``Keyboard``. There is nothing to close."""
 
 
 class Wayland(PastingBackend[None]):
@@ -307,11 +307,11 @@ class Wayland(PastingBackend[None]):
         Submit.CTRL_ENTER: (CONTROL_L, RETURN),
         Submit.SUPER_ENTER: (SUPER_L, RETURN),
     }
-    RELEASE_PAUSE_S = 0.15  # nobody can tell what is held: most hotkeys are released by then
+    RELEASE_PAUSE_S = 0.15  # held keys are unknown: most hotkeys are released by then
     FETCH_WAIT_S = 2.0
     RESTORE_AFTER_S = 0.5
-    BLIND_RESTORE_AFTER_S = 2.0  # where nobody tells who fetched
-    SUBMIT_PAUSE_S = 0.0  # the above will do
+    BLIND_RESTORE_AFTER_S = 2.0  # where fetches are unknown
+    SUBMIT_PAUSE_S = 0.0  # the pauses above are enough
 
     def __init__(self, session: Session, pause: Pause, may_release: MayRelease = always) -> None:
         """See ``Backend``."""
@@ -351,10 +351,10 @@ class Wayland(PastingBackend[None]):
         return _known(Permission(), has_own_keyboard=_has_own_keyboard(session))
 
     def hasten(self) -> None:
-        """See ``Backend``: the keyboard, while the text is being made."""
+        """See ``Backend``: open the keyboard while the text is being made."""
         if self._keyboard is None and (self._has_own_keyboard or self._permission.token()):
             self._await_focus()
-            self._pressed_at_s = time.monotonic()  # it is not given back at once
+            self._pressed_at_s = time.monotonic()  # do not close it right away
 
     def type_text(self, text: str) -> Inserted:
         """See ``Backend``."""
@@ -371,13 +371,13 @@ class Wayland(PastingBackend[None]):
         return _known(self._permission, has_own_keyboard=self._has_own_keyboard)
 
     def ask_permission(self) -> None:
-        """See ``Backend``: open the portal's keyboard, which asks if it was not allowed yet."""
+        """See ``Backend``: open the portal's keyboard, which asks unless it is allowed already."""
         if self._permission.is_refused():
             self._permission.forget()
         PortalKeyboard(self._permission).close()
 
     def rest(self, is_idle: bool) -> float | None:
-        """See ``Backend``. Also ends the portal's session, which the desktop shows to the user."""
+        """See ``Backend``. Also ends the portal's session, which is visible to the user."""
         waits = [
             wait_s for wait_s in (super().rest(is_idle), self._rest_keyboard(is_idle)) if wait_s is not None
         ]
@@ -392,9 +392,9 @@ class Wayland(PastingBackend[None]):
     # --- keys --------------------------------------------------------------------------------------
 
     def _await_focus(self) -> None:
-        """Have a keyboard before anything is on the clipboard: the desktop may ask the user for it.
+        """Open a keyboard before anything is on the clipboard: the desktop may ask the user for it.
 
-        Nobody can tell which window has the focus.
+        The focused window is unknown.
         """
         if self._keyboard is not None:
             if self._keyboard.answers():
@@ -426,7 +426,7 @@ class Wayland(PastingBackend[None]):
 
     def _open_portal(self) -> Keyboard:
         has_token = bool(self._permission.token())
-        opened = PortalKeyboard(self._permission)  # asks the user, the first time
+        opened = PortalKeyboard(self._permission)  # asks the user the first time
         if not has_token:
             self._pause(DIALOG_GONE_S)
         return opened
@@ -437,8 +437,8 @@ class Wayland(PastingBackend[None]):
         return Ydotool()
 
     def _press(self, chord: Chord, _focus: None) -> None:
-        # Here, since the tools for the clipboard may have taken the focus for a moment, and since a clipboard
-        # manager that sees the text has fetched it by then.
+        # Here, since clipboard tools may have taken the focus for a moment, and since a clipboard manager
+        # that sees the text has fetched it by then.
         self._pause(self.RELEASE_PAUSE_S)
         self._clipboards.arm()
         if self._keyboard is None:

@@ -1,4 +1,4 @@
-"""The clipboards that a text is pasted from on Wayland: one of three ways to hold them.
+"""Three ways to own the clipboard on Wayland for a paste.
 
 | way | focus | who fetched | where |
 |---|---|---|---|
@@ -6,7 +6,7 @@
 | X selections by way of XWayland (``GnomeSelections``) | kept | counted | GNOME, which hands them on |
 | wl-clipboard (``ToolClipboards``) | lost for a moment, up to eleven times a text | unknown | the rest |
 
-Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and keeps what was there.
+Each serves CLIPBOARD and PRIMARY, since Shift+Insert takes one or the other, and saves their content.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ TOOL_S = 20.0
 READ_S = 5.0  # how long a program may take to hand over what it has copied
 TELLING_KINDS = ("x-special/gnome-copied-files", "text/uri-list", *TEXT_KINDS, "image/png")
 NO_PRIMARY = b"rimary selection"
-EMPTY = (b"Nothing is copied", b"No selection")  # what wl-paste says, depending on its age
+EMPTY = (b"Nothing is copied", b"No selection")  # messages of wl-paste, depending on its version
 
 
 def clipboards_for(session: Session) -> Clipboards[None]:
@@ -84,7 +84,7 @@ class ControlledClipboards(ServedClipboards[None]):
         self._offered = self._control.offer(text, self._there)
 
     def close(self) -> None:
-        """See ``Clipboards``. What we still serve is handed to wl-copy, which stays: it would be lost."""
+        """See ``Clipboards``. Our content is passed to wl-copy, which stays: it would be lost."""
         super().close()
         left = self._control.left
         if left is None or PRIVATE_KIND in left:
@@ -116,7 +116,7 @@ class GnomeSelections(XSelections[None]):
 
 
 class ToolError(InsertError):
-    """A tool ended with an error; ``complaint`` is what it said, if it cannot hold anything of the user's."""
+    """A tool ended with an error; ``complaint`` is its message, unless that may contain user data."""
 
     def __init__(self, name: str, complaint: bytes) -> None:
         super().__init__(
@@ -130,16 +130,16 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
     """Run ``command`` with ``data`` on its standard input, for ``wait_s`` at most.
 
     Raises:
-        InsertError: It is not installed or cannot be started, or it says itself (ToolError) that it failed.
+        InsertError: It is not installed or cannot be started, or reports a failure (ToolError).
         Unsure: It was killed, or did not end in time.
     """
     path = shutil.which(command[0])
     if path is None:
         raise unsupported(verbatim(command[0]))
-    # wl-copy leaves a child behind that serves the clipboard and would keep a pipe open.
+    # wl-copy leaves a child that serves the clipboard and would keep a pipe open.
     output = subprocess.DEVNULL if command[0] == "wl-copy" else subprocess.PIPE
     complaints = subprocess.PIPE if command[0] == "wl-paste" else subprocess.DEVNULL
-    # Not chained: the complaint would quote the command, and with it the text.
+    # Not chained: the message would quote the command, and with it the text.
     try:
         done = subprocess.run(
             [path, *command[1:]], input=data, stdout=output, stderr=complaints, timeout=wait_s, check=False
@@ -156,7 +156,7 @@ def run_tool(command: Sequence[str], data: bytes, wait_s: float) -> bytes:
 
 
 Options = tuple[str, ...]
-"""Which clipboard, for wl-copy and wl-paste."""
+"""Options that select the clipboard, for wl-copy and wl-paste."""
 FOR_CLIPBOARD: Options = ()
 FOR_PRIMARY: Options = ("--primary",)
 
@@ -167,7 +167,7 @@ class _NoPrimary(Exception):  # noqa: N818 (not an error: Shift+Insert takes the
 
 @dataclass(frozen=True, slots=True)
 class _Saved:
-    """What was on a clipboard, in one format; private if it must get into no history."""
+    """The content of a clipboard, in one format; private if it must not get into a history."""
 
     kind: str
     data: bytes = field(repr=False)
@@ -229,16 +229,16 @@ class ToolClipboards(Clipboards[None]):
         self._write(FOR_CLIPBOARD, _Saved(TEXT_KINDS[0], text.encode(), is_private=True))
 
     def _require_restored(self, options: Options, kept: _Saved | None) -> None:
-        """See that our text is gone: wl-copy ends well also where the compositor has not heard it.
+        """Check that our text is gone: wl-copy succeeds even if the compositor has not noticed.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it is still there, or that cannot be seen.
+            InsertError: CLIPBOARD_IN_USE: it is still there, or that is unknown.
         """
         if kept is not None and kept.data == self._ours:
             return
         try:
             now = self._tool("wl-paste", *options, "--no-newline", "--type", TEXT_KINDS[0], wait_s=READ_S)
-        except ToolError:  # there is nothing, or something that is no text
+        except ToolError:  # empty, or not text
             return
         except InsertError as problem:
             raise clipboard_in_use() from problem
@@ -246,7 +246,7 @@ class ToolClipboards(Clipboards[None]):
             raise clipboard_in_use()
 
     def _tool(self, *command: str, data: bytes = b"", wait_s: float = TOOL_S) -> bytes:
-        """Run a clipboard tool: one that was killed has failed."""
+        """Run a clipboard tool; killed means failed."""
         try:
             return run_tool(command, data, wait_s)
         except Unsure:
@@ -263,10 +263,10 @@ class ToolClipboards(Clipboards[None]):
         self._tool("wl-copy", *options, "--type", content.kind, data=content.data)
 
     def _read(self, options: Options) -> _Saved | None:
-        """What is on a clipboard, in its most telling format; None if it is empty.
+        """The content of a clipboard, in its richest format; None if it is empty.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had, or is too large.
+            InsertError: CLIPBOARD_IN_USE: it is not available, or too large.
         """
         try:
             listed = self._tool("wl-paste", *options, "--list-types", wait_s=READ_S)

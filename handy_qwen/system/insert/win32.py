@@ -1,4 +1,4 @@
-"""What the insertion needs of the Windows API (winuser.h, winbase.h), by ctypes. Importable on any system."""
+"""The Windows API for insertion (winuser.h, winbase.h), through ctypes. Importable on any system."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 KEYUP, UNICODE, EXTENDED = 0x0002, 0x0004, 0x0001
 INPUT_KEYBOARD = 1
-EXTRA_INFO = 0x48515749  # marks our events (dwExtraInfo), for hooks that see them
+EXTRA_INFO = 0x48515749  # marks our events (dwExtraInfo), for hooks
 WM_RENDERFORMAT, WM_RENDERALLFORMATS, WM_APP = 0x0305, 0x0306, 0x8000
 HWND_MESSAGE = -3
 GMEM_MOVEABLE = 0x0002
@@ -21,7 +21,7 @@ SPI_GETFILTERKEYS, FKF_FILTERKEYSON = 0x0032, 0x0001
 CF_ENHMETAFILE = 14
 WM_GETTEXT, GWL_STYLE = 0x000D, -16
 SMTO_ABORTIFHUNG, SMTO_ERRORONEXIT = 0x0002, 0x0020
-ANSWER_S = 0.3  # for a window of another program that is asked something
+ANSWER_S = 0.3  # for an answer of another program's window
 
 
 class NotMemory(Exception):  # noqa: N818 (not an error: the format is there, but not for us)
@@ -47,7 +47,7 @@ class _KeyboardInput(ctypes.Structure):
     )
 
 
-class _MouseInput(ctypes.Structure):  # the largest of the union's members: decides its size
+class _MouseInput(ctypes.Structure):  # the union's largest member: determines its size
     _fields_ = (
         ("dx", ctypes.c_int32),
         ("dy", ctypes.c_int32),
@@ -101,7 +101,7 @@ class _WindowClass(ctypes.Structure):
 HANDLE, BOOL, DWORD, TEXT = ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32, ctypes.c_wchar_p
 WPARAM, LPARAM, PDWORD = ctypes.c_size_t, ctypes.c_ssize_t, ctypes.POINTER(DWORD)
 
-# What has pointers or handles in it, which are 64 bits wide: result and arguments, by library and name.
+# Functions with pointers or handles, which are 64 bits wide: result and arguments, by library and name.
 DECLARED: dict[str, dict[str, tuple[Any, ...]]] = {
     "user32": {
         "GetForegroundWindow": (HANDLE,),
@@ -186,13 +186,13 @@ class Win32:
         return bool(self._user.GetAsyncKeyState(key) & 0x8000)
 
     def filters_keys(self) -> bool:
-        """Whether Filter Keys is on: keys must be held, or not repeated too soon, to count."""
+        """Whether Filter Keys is on: keys must be held for a while, or not be repeated too soon."""
         found = _FilterKeys(size=ctypes.sizeof(_FilterKeys))
         asked = self._user.SystemParametersInfoW(SPI_GETFILTERKEYS, found.size, ctypes.byref(found), 0)
         return bool(asked and found.flags & FKF_FILTERKEYSON)
 
     def foreground(self) -> int:
-        """The window the user works in, 0 for none."""
+        """The foreground window, 0 for none."""
         return self._user.GetForegroundWindow() or 0
 
     def window_class(self, window: int) -> str:
@@ -208,14 +208,14 @@ class Win32:
         return found.value
 
     def focused_control(self, window: int) -> int:
-        """What in a window has the focus, 0 if unknown."""
+        """The focused control of a window, 0 if unknown."""
         found = _ThreadInfo(size=ctypes.sizeof(_ThreadInfo))
         thread = self._user.GetWindowThreadProcessId(window, None)
         is_known = self._user.GetGUIThreadInfo(thread, ctypes.byref(found))
         return (found.focus or 0) if is_known else 0
 
     def control_class(self, control: int) -> str:
-        """Which control of Windows it is, also where a library has made a class of its own of that."""
+        """The Windows class of a control, even if a library has derived its own from that."""
         name = ctypes.create_unicode_buffer(256)
         self._user.RealGetWindowClassW(control, name, 256)
         return name.value
@@ -225,7 +225,7 @@ class Win32:
         return int(self._user.GetWindowLongW(control, GWL_STYLE))
 
     def ask(self, window: int, message: int, number: int = 0, room: Any = None) -> int | None:  # noqa: ANN401
-        """What a window answers to a message; None: nothing within ``ANSWER_S``. A text goes to ``room``."""
+        """A window's answer to a message; None: nothing within ``ANSWER_S``. A text goes to ``room``."""
         answer = ctypes.c_size_t()
         how, limit_ms = SMTO_ABORTIFHUNG | SMTO_ERRORONEXIT, int(1000 * ANSWER_S)
         asked = self._user.SendMessageTimeoutW(
@@ -234,12 +234,12 @@ class Win32:
         return answer.value if asked else None
 
     def control_text(self, control: int, units: int) -> str | None:
-        """The first ``units`` UTF-16 code units of its text; None: it does not answer."""
+        """The first ``units`` UTF-16 code units of its text; None: no answer."""
         room = ctypes.create_unicode_buffer(units + 1)
         return None if self.ask(control, WM_GETTEXT, units + 1, room) is None else room.value
 
     def executable(self, process: int) -> str:
-        """The file name of a process's program, empty if it is kept from us."""
+        """The file name of a process's program; empty if access is denied."""
         handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
         if not handle:
             return ""
@@ -254,14 +254,14 @@ class Win32:
     def integrity(self, process: int) -> int:
         """The integrity level of a process: 0x2000 for most, 0x3000 for an administrator's.
 
-        One that may not even be asked is ``OUT_OF_REACH``, above all others; 0 if there is no such process.
-        Source: "Mandatory Integrity Control", learn.microsoft.com.
+        If access is denied it is ``OUT_OF_REACH``, above all others; 0 if there is no such process. Source:
+        "Mandatory Integrity Control", learn.microsoft.com.
         """
         handle = self._kernel.OpenProcess(PROCESS_QUERY_LIMITED_INFORMATION, 0, process)
         if not handle:
             return OUT_OF_REACH if self._last_error() == ERROR_ACCESS_DENIED else 0
         token, size = ctypes.c_void_p(), ctypes.c_uint32()
-        label = (ctypes.c_void_p * 16)()  # TOKEN_MANDATORY_LABEL and, behind it, the SID it points to
+        label = (ctypes.c_void_p * 16)()  # TOKEN_MANDATORY_LABEL followed by its SID
         try:
             if not self._security.OpenProcessToken(handle, TOKEN_QUERY, ctypes.byref(token)):
                 return OUT_OF_REACH if self._last_error() == ERROR_ACCESS_DENIED else 0
@@ -323,7 +323,7 @@ class Win32:
         self._user.CloseClipboard()
 
     def empty_clipboard(self) -> None:
-        """Drop its content and become its owner."""
+        """Clear it and become its owner."""
         self._user.EmptyClipboard()
 
     def formats(self) -> list[int]:
@@ -334,15 +334,15 @@ class Win32:
         return found
 
     def sequence(self) -> int:
-        """Another number whenever the content has changed."""
+        """A number that changes with the content."""
         return int(self._user.GetClipboardSequenceNumber())
 
     def is_hung(self, window: int) -> bool:
-        """Whether the program of ``window`` has not answered for some seconds."""
+        """Whether the program of ``window`` has not responded for some seconds."""
         return bool(self._user.IsHungAppWindow(window))
 
     def get(self, format_id: int) -> bytes | None:
-        """The bytes of a format; None: its owner does not hand it over. Raises NotMemory: it has no bytes."""
+        """The bytes of a format; None: its owner does not deliver it. Raises NotMemory: not bytes."""
         handle = self._user.GetClipboardData(format_id)
         if not handle:
             return None
@@ -362,7 +362,7 @@ class Win32:
     def set(self, format_id: int, data: bytes | None) -> bool:
         """Put bytes on the clipboard; None promises them for later. Returns whether that worked."""
         if data is None:
-            # A promise is answered with 0 in any case: what tells is the error.
+            # A promise returns 0 in any case: only the error tells.
             self._kernel.SetLastError(0)
             self._user.SetClipboardData(format_id, None)
             return not self._last_error()
@@ -378,7 +378,7 @@ class Win32:
         return False
 
     def _filled(self, data: bytes) -> int | None:
-        """A block of memory that holds ``data``; None if there is none to be had."""
+        """A memory block with ``data``; None if there is none."""
         handle: int | None = self._kernel.GlobalAlloc(GMEM_MOVEABLE, max(len(data), 1))
         pointer = self._kernel.GlobalLock(handle) if handle else None
         if not pointer:

@@ -1,17 +1,17 @@
-"""The Windows back end: SendInput and a clipboard that sees who fetches.
+"""The Windows back end: SendInput and a clipboard that knows who fetches.
 
-Typing sends UTF-16 code units (KEYEVENTF_UNICODE), so no layout is involved. Paste is Ctrl+V by virtual
-key, which every layout has, or Shift+Insert where Ctrl+V is a character. Windows of programs that run as
-administrator get nothing from us (UIPI), and SendInput does not report it, so nothing is sent to them.
+Typing sends UTF-16 code units (KEYEVENTF_UNICODE), independent of the layout. Paste is Ctrl+V by virtual key,
+which every layout has, or Shift+Insert where Ctrl+V is a character. Windows of programs run as administrator
+get nothing from us (UIPI), which SendInput does not report, so nothing is sent to them.
 
-While typing, we check between the chunks of a text that the window still has the focus and no modifier is
-down. Caps Lock does not change code units. Windows of Qt take characters of two units in at once and all
-others later, and so misplace them: into those, a text with such a character is pasted.
+While typing, we check between chunks that the window still has the focus and no modifier is down. Caps Lock
+does not affect code units. Qt windows process characters of two units before all others, and so misplace
+them: into those, a text with such a character is pasted.
 
-What stands around the cursor is asked of the text fields that Windows itself offers, plain and rich edit
-controls. They are in Notepad, WordPad and many older programs, and answer to messages, in whichever process
-they are. Programs that draw their fields themselves (browsers, Office, Qt) tell by UI Automation only, and
-are not asked: browsers become slow as soon as anybody asks them. There, nobody knows.
+The text around the cursor is queried from Windows' own text fields, plain and rich edit controls. They are in
+Notepad, WordPad and many older programs, and answer to messages, in any process. Programs that draw their own
+fields (browsers, Office, Qt) support only UI Automation, and are not queried: browsers become slow as soon as
+anybody does. There, the text is unknown.
 
 Threads: see ``Backend``; the clipboard has one of its own.
 
@@ -44,19 +44,19 @@ VK_BACK, VK_TAB, VK_RETURN, VK_INSERT, VK_V = 0x08, 0x09, 0x0D, 0x2D, 0x56
 VK_LSHIFT, VK_RSHIFT, VK_LCONTROL, VK_RCONTROL, VK_LMENU, VK_RMENU = range(0xA0, 0xA6)
 VK_LWIN, VK_RWIN = 0x5B, 0x5C
 MODIFIERS = (VK_LSHIFT, VK_RSHIFT, VK_LCONTROL, VK_RCONTROL, VK_LMENU, VK_RMENU, VK_LWIN, VK_RWIN)
-MENUS = frozenset((VK_LMENU, VK_RMENU, VK_LWIN, VK_RWIN))  # alone, they open a menu on release
+MENUS = frozenset((VK_LMENU, VK_RMENU, VK_LWIN, VK_RWIN))  # released alone, they open a menu
 CONTROLS = frozenset((VK_LCONTROL, VK_RCONTROL))
 EXTENDED_KEYS = frozenset((VK_RCONTROL, VK_RMENU, VK_LWIN, VK_RWIN, VK_INSERT))
 SHIFT_INSERT_CLASSES = frozenset(("mintty", "PuTTY", "KiTTY", "VirtualConsoleClass"))
 KEYS = {"\n": VK_RETURN, "\t": VK_TAB}
 
 CHUNK, CHUNK_PAUSE_S = 32, 0.005
-QT = "Qt"  # how the classes of its windows begin
+QT = "Qt"  # prefix of its window classes
 
 GET_SELECTION = 0x00B0  # EM_GETSEL
 PASSWORD = 0x0020  # ES_PASSWORD, of both kinds
-TOO_FAR = 0xFFFF  # positions are told in 16 bits
-EMBEDDED = "\ufffc"  # a picture, say
+TOO_FAR = 0xFFFF  # positions have 16 bits
+EMBEDDED = "\ufffc"  # e.g. a picture
 
 
 class Windows(PastingBackend[int]):
@@ -103,7 +103,7 @@ class Windows(PastingBackend[int]):
                 arrived = self._type(chunk)
                 self._pause(CHUNK_PAUSE_S)
                 if arrived and self._api.foreground() != window:
-                    return Inserted(typed or None, has_focus=False)  # which of the two got this chunk?
+                    return Inserted(typed or None, has_focus=False)  # either may have got this chunk
                 typed += arrived
                 if arrived < len(chunk):
                     break
@@ -115,7 +115,7 @@ class Windows(PastingBackend[int]):
         return Inserted(typed, has_focus=has_focus)
 
     def _type(self, chunk: str) -> int:
-        """Send ``chunk``; returns how many of its characters Windows took."""
+        """Send ``chunk``; return how many of its characters Windows accepted."""
         events = [list(strokes(character)) for character in chunk]
         left = self._api.send([event for stroke in events for event in stroke])
         for number, stroke in enumerate(events):
@@ -176,7 +176,7 @@ class Windows(PastingBackend[int]):
         return [key for key in MODIFIERS if self._api.is_down(key)]
 
     def _has_released(self) -> bool:
-        """Release what the user holds, for good; False if Sticky Keys has locked a key."""
+        """Release keys that the user holds; False if Sticky Keys has locked a key."""
         held = self._held()
         events = [key_event(key, is_press=False) for key in held]
         if MENUS & set(held) and not CONTROLS & set(held):
@@ -196,7 +196,7 @@ def strokes(character: str) -> Iterable[KeyEvent]:
 
 
 def presses(keys: tuple[int, ...]) -> list[KeyEvent]:
-    """``keys`` pressed one after the other and released, the last first."""
+    """Press ``keys`` one after the other and release them in reverse order."""
     down = [key_event(key, is_press=True) for key in keys]
     return down + [key_event(key, is_press=False) for key in reversed(keys)]
 
@@ -207,9 +207,9 @@ def key_event(key: int, *, is_press: bool) -> KeyEvent:
 
 
 def text_around_caret(api: Win32, window: int, most: int) -> TextAround | None:
-    """Up to ``most`` characters to either side of the cursor in the field of ``window`` that has the focus.
+    """Up to ``most`` characters on either side of the cursor in the focused field of ``window``.
 
-    None: it is none of Windows' own, or one for passwords. Blocks for twice ``win32.ANSWER_S`` at most.
+    None: not one of Windows' own, or a password field. Blocks for at most twice ``win32.ANSWER_S``.
     """
     control = api.focused_control(window)
     kind = api.control_class(control).casefold()
@@ -222,7 +222,7 @@ def text_around_caret(api: Win32, window: int, most: int) -> TextAround | None:
     start, end = selection & 0xFFFF, selection >> 16 & 0xFFFF
     if end == TOO_FAR:
         return None
-    # In a rich control a line's end counts as one unit, and is told as two, or as "\r" alone.
+    # In a rich control a line end counts as one unit, but is returned as two, or as "\r" alone.
     text = api.control_text(control, (2 if is_rich else 1) * (end + most))
     if text is None:
         return None

@@ -1,14 +1,14 @@
-"""The Windows clipboard with delayed rendering, which shows who fetches.
+"""The Windows clipboard with delayed rendering, which reveals who fetches.
 
-    save what is there -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
-         the target's process -> fetched; any other -> rendered for it, then promised again
+    save the content -> own: promise text -> WM_RENDERFORMAT: who has the clipboard open?
+                        the target's process -> fetched; any other -> rendered for it, then promised again
 
-A promise can be kept once only: after a clipboard manager has had it, the target's own fetch would go unseen,
-so the text is promised again, a few times at most. Formats that keep the text out of the history and off the
-cloud come with it; well-behaved managers then do not fetch at all.
+A promise can be kept only once: after a clipboard manager has fetched it, the target's own fetch would go
+unnoticed, so the text is promised again, a few times at most. It comes with formats that keep it out of the
+history and the cloud; well-behaved managers then do not fetch at all.
 
-What is there may itself be promised, and its owner slow or hung: it is saved in advance, and stays valid
-until the clipboard's number changes. A format that its owner does not hand over cannot be had by anybody, so
+The content may itself be promised, and its owner slow or hung: it is saved in advance, and stays valid until
+the clipboard's number changes. A format that its owner does not deliver is not available to anybody, so
 nothing is lost with it.
 
 Source: "Clipboard Operations" and "Clipboard Formats", learn.microsoft.com (Win32, dataxchg).
@@ -33,16 +33,16 @@ from handy_qwen.system.insert.win32 import WM_APP, WM_RENDERALLFORMATS, WM_RENDE
 logger = logging.getLogger(__name__)
 
 CF_UNICODETEXT = 13
-# Windows makes each of these from any other of its line, and lists them all: the first one is the original.
+# Windows converts between the formats of a line, and lists them all: the first one is the original.
 SAME = (
     (8, 17, 2),  # CF_DIB, CF_DIBV5, CF_BITMAP
     (CF_UNICODETEXT, 1, 7),  # CF_TEXT, CF_OEMTEXT
     (14, 3),  # CF_ENHMETAFILE, CF_METAFILEPICT
 )
-NOT_BYTES = frozenset((2, 3))  # in these lines, what cannot be kept as bytes: another of the line is
-LEFT_OUT = frozenset((9, 0x80, 0x81, 0x82, 0x83, 0x8E))  # palettes, what its owner draws itself
-PRIVATE_RANGE = range(0x200, 0x400)  # private formats and GDI objects: mean nothing without their owner
-# Files that are not on a disk (in a mail, in an archive): only their owner gives them, piece by piece.
+NOT_BYTES = frozenset((2, 3))  # formats that cannot be saved as bytes: another one of the line can
+LEFT_OUT = frozenset((9, 0x80, 0x81, 0x82, 0x83, 0x8E))  # palettes, and owner-drawn formats
+PRIVATE_RANGE = range(0x200, 0x400)  # private formats and GDI objects: meaningless without their owner
+# Files that are not on a disk (in a mail, in an archive): only their owner delivers them, in pieces.
 LENT = ("FileGroupDescriptorW", "FileContents")
 CONCEAL = {
     "ExcludeClipboardContentFromMonitorProcessing": b"\0\0\0\0",
@@ -66,7 +66,7 @@ class Promise:
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What was on the clipboard when it had the number ``sequence``, by format."""
+    """The content of the clipboard when its number was ``sequence``, by format."""
 
     sequence: int
     formats: dict[int, bytes] = field(repr=False)
@@ -146,11 +146,11 @@ class WindowsClipboard(Clipboards[int]):
     def _take(self, deadline: Deadline) -> None:
         """Take what is there, so that it can come back. Raises InsertError: not to be had, or not in time."""
         if self._is_lent() or (self._taken and self._taken.sequence == self._api.sequence()):
-            return  # the text before this one is there, or nothing has changed since
+            return  # the previous text is there, or nothing has changed since
         self._taken = None
         owner = self._api.owner()
         if owner and owner != self._window and self._api.is_hung(owner):
-            raise clipboard_in_use()  # to ask it would hang us as well, with the clipboard open
+            raise clipboard_in_use()  # querying it would hang us as well, with the clipboard open
         with self._opened():
             formats: dict[int, bytes] = {}
             left = KEEP_BYTES
@@ -171,7 +171,7 @@ class WindowsClipboard(Clipboards[int]):
         with self._opened():
             if not self._is_lent():
                 if self._taken is None or self._taken.sequence != self._api.sequence():
-                    raise clipboard_in_use()  # copied this very moment
+                    raise clipboard_in_use()  # copied just now
                 self._saved, self._taken = self._taken, None
             try:
                 self._put(None)
@@ -183,7 +183,7 @@ class WindowsClipboard(Clipboards[int]):
     def _give_back(self, promise: Promise) -> None:
         """Put back what was there, if ``promise`` still is. Raises InsertError: in use; try again."""
         if promise is not self._promise:
-            return  # a later paste has taken over, and what was saved with it
+            return  # a later paste has taken over the saved content
         if self.is_ours():
             with self._opened():
                 self._put_back()
@@ -207,7 +207,7 @@ class WindowsClipboard(Clipboards[int]):
     def _on_ready(self, window: int) -> None:
         self._window = window
         self._ready.set()
-        self._api.wake(window)  # for what was put in while there was none
+        self._api.wake(window)  # for calls queued while there was none
 
     def _on_message(self, message: int, format_id: int) -> None:
         self.thread.begin()
@@ -220,7 +220,7 @@ class WindowsClipboard(Clipboards[int]):
                 self._inbox.run()
                 if self.thread.is_ending():
                     self._api.quit()
-        except Exception as problem:  # Windows calls this: it could not go any further
+        except Exception as problem:  # called by Windows: an exception could not propagate
             logger.error("the clipboard did not answer: %s", described(problem))  # noqa: TRY400 (see there)
         finally:
             self.thread.end()
@@ -242,7 +242,7 @@ class WindowsClipboard(Clipboards[int]):
             self._api.close_clipboard()
 
     def _is_lent(self) -> bool:
-        """Whether a text of ours is there that is still to be replaced: what it saved comes back."""
+        """Whether our text is there and will be replaced by the saved content."""
         return self._promise is not None and self.is_ours()
 
     def _get(self, format_id: int) -> bytes | None:
@@ -252,7 +252,7 @@ class WindowsClipboard(Clipboards[int]):
             raise clipboard_in_use() from None
 
     def _put(self, data: bytes | None) -> None:
-        """Fill the open clipboard with the text's bytes, or the promise of them, and the marks of privacy."""
+        """Put the text, or its promise, and the privacy marks on the open clipboard."""
         self._api.empty_clipboard()
         for name, value in CONCEAL.items():
             self._api.set(self._api.register(name), value)
@@ -272,7 +272,7 @@ class WindowsClipboard(Clipboards[int]):
             return
         reader = self._api.reader()
         self._api.set(CF_UNICODETEXT, encoded(promise.text))
-        # Some programs open it for no window: then nobody is known, and the target is as likely as any.
+        # Some programs open it without a window: then the reader is unknown, and may well be the target.
         if not reader or self._api.process(reader) == promise.process:
             promise.fetched.set()
         elif promise.renewals > 0:
@@ -280,7 +280,7 @@ class WindowsClipboard(Clipboards[int]):
             self._inbox.put(lambda: self._renew(promise))
 
     def _render_all(self) -> None:
-        """Our window goes: whoever pastes later must still get the text."""
+        """Our window is being destroyed: later pastes must still get the text."""
         promise = self._promise
         if promise is not None and self._api.open_clipboard(self._window):
             if self.is_ours():
@@ -294,7 +294,7 @@ class WindowsClipboard(Clipboards[int]):
 
 
 def worth_keeping(formats: list[int]) -> list[int]:
-    """The formats from which Windows makes the others again, in the order of their owner."""
+    """The formats from which Windows derives the others, in the order of their owner."""
     kept: list[int] = []
     for format_id in formats:
         if format_id in LEFT_OUT or format_id in PRIVATE_RANGE or format_id in NOT_BYTES:
@@ -306,5 +306,5 @@ def worth_keeping(formats: list[int]) -> list[int]:
 
 
 def encoded(text: str) -> bytes:
-    """As CF_UNICODETEXT wants it: UTF-16, lines ended by CR LF, a zero at the end."""
+    """In the form of CF_UNICODETEXT: UTF-16, CR LF line ends, zero-terminated."""
     return text.replace("\n", "\r\n").encode("utf-16-le") + b"\0\0"

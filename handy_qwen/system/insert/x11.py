@@ -1,11 +1,10 @@
-"""The X11 backend: focus, keyboard and clipboard put together.
+"""The X11 back end: focus, keyboard and clipboard put together.
 
-How text gets in was decided by trying (Xvfb, openbox; Qt 6, GTK 3, xterm; us, de, fr, ru). Ctrl+V
-means nothing to a terminal and does not exist on a layout without Latin letters; Shift+Insert works
-everywhere, but terminals then take PRIMARY. Typing needs keycodes for what the layout lacks, and
-each change of those makes every program on the desktop read the keyboard again: it is the second
-choice. A delay before the old clipboard comes back loses against a slow window, whatever the delay;
-so we wait for that window's own request.
+The methods were chosen by experiment (Xvfb, openbox; Qt 6, GTK 3, xterm; us, de, fr, ru). Ctrl+V means
+nothing to a terminal and does not exist on a layout without Latin letters; Shift+Insert works everywhere, but
+terminals then take PRIMARY. Typing needs spare keycodes for what the layout lacks, and each change of those
+makes every program on the desktop reload the keyboard: it is the second choice. Restoring the clipboard after
+a delay fails with a slow window, whatever the delay; so we wait for that window's own request.
 
 Threads: see ``Backend``. The keyboard and what fetches other programs' clipboards each have a connection
 for the worker's thread, the clipboard has one for its own thread, and the focus one behind a lock.
@@ -34,7 +33,7 @@ from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_termina
 
 logger = logging.getLogger(__name__)
 
-REST_AFTER_S = 10.0  # a window that was stuck for a while still finds the characters on their keys
+REST_AFTER_S = 10.0  # a window that hung for a while still finds the characters on their keys
 
 
 class X11(PastingBackend[FocusedWindow]):
@@ -72,7 +71,7 @@ class X11(PastingBackend[FocusedWindow]):
         return arrived
 
     def erase(self, text: str, may_erase: Callable[[], bool]) -> None:
-        """See ``Backend``. A line that a terminal has got is obeyed, and cannot be taken back."""
+        """See ``Backend``. A line sent to a terminal is executed, and cannot be taken back."""
         if "\n" in text and is_terminal(self._focus.target().application):
             raise InsertError(Message("The line was entered."), InsertReason.NOT_TYPEABLE)
         super().erase(text, may_erase)
@@ -84,7 +83,7 @@ class X11(PastingBackend[FocusedWindow]):
         return next((value.data.decode("utf-8", "replace") for value in texts), "")
 
     def rest(self, is_idle: bool) -> float | None:
-        """Take the characters off the spare keycodes when typing is long over."""
+        """Remove the characters from the spare keycodes when typing is long over."""
         if self._keyboard.is_resting:
             return None
         left = self._typed_at_s + REST_AFTER_S - time.monotonic()
@@ -105,7 +104,7 @@ class X11(PastingBackend[FocusedWindow]):
         disconnect(self._connection)
 
     def text_around(self, window: int, most: int) -> TextAround | None:
-        """See ``Backend``. A terminal tells of its screen, where nobody knows what is a sentence."""
+        """See ``Backend``. A terminal exposes its screen, where sentences cannot be recognized."""
         target = self._focus.target()
         return self._told(most) if target.window == window and not is_terminal(target.application) else None
 

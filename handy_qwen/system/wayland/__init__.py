@@ -1,5 +1,5 @@
-"""All that is known of the Wayland compositor: its wire, clipboards, virtual keyboard, layers; sway's socket.
+"""The Wayland compositor: wire protocol, clipboards, virtual keyboard, layers; sway's socket.
 
-Spoken directly, over the socket, in Python: the one library for it, pywayland, is compiled, and has no wheels
-but for x86-64. What is used of the protocol is small.
+Implemented directly on the socket, in Python: the only library, pywayland, is compiled, and has wheels for
+x86-64 only. We use a small part of the protocol.
 """

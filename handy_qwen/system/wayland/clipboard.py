@@ -1,4 +1,4 @@
-"""The clipboards of a compositor with data control: read and owned without a window, so without the focus.
+"""The clipboards of a compositor with data control: accessed without a window, so without the focus.
 
 Nobody tells who fetches; clipboard managers do at once when something is offered, so only a fetch after the
 chord counts, and not that of the mark for private texts.
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 CLIPBOARD, PRIMARY = "selection", "primary_selection"
 SELECTIONS = (CLIPBOARD, PRIMARY)
 TEXT_KINDS = ("text/plain;charset=utf-8", "text/plain", "UTF8_STRING", "TEXT", "STRING")
-PRIVATE_KIND = "x-kde-passwordManagerHint"  # how password managers say so; honored by Klipper and others
+PRIVATE_KIND = "x-kde-passwordManagerHint"  # of password managers; honored by Klipper and others
 PICTURE_KIND = "image/png"
 _NOT_CONTENT = {"TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", ""}
 _PIPE_BYTES = 1 << 16
@@ -39,7 +39,7 @@ Content = Mapping[str, bytes]
 
 @dataclass(frozen=True)
 class _Names:
-    """One of the two protocols, which differ in their names only."""
+    """One of the two protocols, which differ only in names."""
 
     manager: Interface
     device: Interface
@@ -65,7 +65,7 @@ MANAGERS = tuple(names.manager for names in PROTOCOLS)
 
 
 class _Source:
-    """What we own, of one selection."""
+    """What we own of one selection."""
 
     def __init__(self, thing: Thing, content: Content) -> None:
         self.thing, self.content = thing, content
@@ -74,7 +74,7 @@ class _Source:
 
 @dataclass
 class _Sending:
-    """A value on its way into another program's pipe."""
+    """A value being sent into another program's pipe."""
 
     rest: memoryview
     end_s: float
@@ -104,7 +104,7 @@ class DataControl(ClipboardServer):
             connection.close()
             raise unsupported(Message("A clipboard without a window"))
         self._names, self._connection = names, connection
-        self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # what others offer
+        self._there: dict[str, Thing | None] = dict.fromkeys(SELECTIONS)  # offered by others
         self._kinds: dict[int, list[str]] = {}  # of each of these
         self._ours: dict[str, _Source] = {}
         self._saved: dict[str, Content | None] = {}  # what comes back; None: it was empty
@@ -124,20 +124,20 @@ class DataControl(ClipboardServer):
     # --- any thread --------------------------------------------------------------------------------
 
     def save(self, deadline: Deadline) -> dict[str, Content | None]:
-        """What is on each of the selections; None: nothing.
+        """The content of each selection; None: empty.
 
         Raises:
-            InsertError: CLIPBOARD_IN_USE: it cannot be had in time, or is too large.
+            InsertError: CLIPBOARD_IN_USE: it is not available in time, or too large.
         """
         try:
             return self._do(lambda: {one: self._read(one, deadline) for one in self._selections()}, deadline)
         except InsertError as problem:
-            if deadline.left_s() <= 0:  # whoever has noticed it first
+            if deadline.left_s() <= 0:  # whoever noticed first
                 raise clipboard_in_use() from problem
             raise
 
     def offer(self, text: str, there: Mapping[str, Content | None]) -> Offer:
-        """Own the selections in ``there`` with ``text``; what they hold now is to come back."""
+        """Own the selections in ``there`` with ``text``; their current content will be restored."""
         offer = Offer()
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
@@ -167,9 +167,9 @@ class DataControl(ClipboardServer):
         return SELECTIONS if self._has_primary else SELECTIONS[:1]
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Content | None]) -> None:
-        self._connection.roundtrip()  # what has changed meanwhile is known now
+        self._connection.roundtrip()  # all changes up to now are known afterwards
         for selection, before in there.items():
-            # Of a paste before that was not given back yet, what was there before that one counts.
+            # If an earlier paste was not undone yet, its saved content counts.
             if selection not in self._ours or selection not in self._saved:
                 self._saved[selection] = before
         self._offer = offer
@@ -191,7 +191,7 @@ class DataControl(ClipboardServer):
                 else:
                     self._own(selection, content)
         self._forget()
-        self._connection.roundtrip()  # who is told that it came back finds it
+        self._connection.roundtrip()  # anyone told of the restoration must find it
 
     def _forget(self) -> None:
         self._offer = None
@@ -243,7 +243,7 @@ class DataControl(ClipboardServer):
             offer.settled.set()
 
     def _on_cancelled(self, selection: str, source: _Source) -> None:
-        """Another program has the selection now; or we ourselves have replaced it. KWin says so twice."""
+        """Another program has the selection now; or we have replaced it. KWin says so twice."""
         source.thing.destroy()
         if self._ours.get(selection) is source:
             del self._ours[selection]
@@ -261,7 +261,7 @@ class DataControl(ClipboardServer):
                 sending.end_s = time.monotonic() + STALE_S
             except BlockingIOError:
                 continue
-            except OSError:  # the reader has had enough
+            except OSError:  # the reader has stopped
                 sending.rest = sending.rest[:0]
             if not sending.rest:
                 self._end_sending(descriptor)
@@ -276,7 +276,7 @@ class DataControl(ClipboardServer):
     def _read(self, selection: str, deadline: Deadline) -> Content | None:
         self._connection.roundtrip()
         if (own := self._ours.get(selection)) is not None:
-            # A text of a paste is no content: what it covers is.
+            # A text of a paste is not content: what it replaced is.
             return self._saved.get(selection) if own.offer is not None else own.content
         offer = self._there[selection]
         if offer is None:
@@ -309,12 +309,12 @@ class DataControl(ClipboardServer):
 
 
 def text_content(text: str) -> Content:
-    """``text`` in every kind that programs ask text for, marked as private."""
+    """``text`` in every kind that programs request for text, marked as private."""
     return {**dict.fromkeys(TEXT_KINDS, text.encode()), PRIVATE_KIND: b"secret"}
 
 
 def worth_keeping(kinds: Sequence[str]) -> list[str]:
-    """The kinds to fetch: of a picture, which programs offer in up to twenty, the lossless one."""
+    """The kinds to save: of a picture, which programs offer in up to twenty, the lossless one."""
     kept = [kind for kind in dict.fromkeys(kinds) if kind not in _NOT_CONTENT]
     if PICTURE_KIND in kept:
         kept = [kind for kind in kept if kind == PICTURE_KIND or not kind.startswith("image/")]

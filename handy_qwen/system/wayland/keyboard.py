@@ -1,7 +1,7 @@
-"""A keyboard of our own, on compositors that let programs have one (wlroots, Hyprland, niri, COSMIC, labwc).
+"""A virtual keyboard, on compositors that allow it (wlroots, Hyprland, niri, COSMIC, labwc).
 
-It has the whole keymap of the seat. With a keymap that holds the pressed keys alone, as wtype makes it, GTK 3
-ignores chords. A compositor does not derive modifiers from a virtual keyboard's keys: they are sent.
+It has the complete keymap of the seat. With a keymap of the pressed keys alone, as in wtype, GTK 3 ignores
+chords. A compositor does not derive modifiers from a virtual keyboard's keys: they are sent.
 
 Source: virtual-keyboard-unstable-v1.
 """
@@ -17,18 +17,18 @@ from handy_qwen.system.wayland.wire import KEYBOARD, SEAT, Connection, Interface
 
 VIRTUAL = Interface("zwp_virtual_keyboard_v1", ("keymap uhu", "key uuu", "modifiers uuuu", "destroy"))
 MANAGER = Interface("zwp_virtual_keyboard_manager_v1", ("create_virtual_keyboard on",))
-SHIFT, CONTROL, SUPER = 42, 29, 125  # linux/input-event-codes.h, as all codes here
-_MASKS: Mapping[int, int] = {SHIFT: 1, CONTROL: 4, SUPER: 64}  # of every keymap of xkeyboard-config
+SHIFT, CONTROL, SUPER = 42, 29, 125  # linux/input-event-codes.h, like all codes here
+_MASKS: Mapping[int, int] = {SHIFT: 1, CONTROL: 4, SUPER: 64}  # in every keymap of xkeyboard-config
 _XKB_V1 = 1
 _HAS_KEYBOARD = 2
-_USUAL = (  # for a seat without a keyboard, which has no keymap
+_USUAL = (  # for a seat without a keyboard, and so without a keymap
     'xkb_keymap { xkb_keycodes { include "evdev+aliases(qwerty)" }; xkb_types { include "complete" }; '
     'xkb_compat { include "complete" }; xkb_symbols { include "pc+us+inet(evdev)" }; };'
 )
 
 
 class VirtualKeyboard:
-    """A keyboard at the compositor that listens at ``path``. For one thread.
+    """A keyboard in the compositor that listens at ``path``. For one thread.
 
     Raises:
         WaylandError: It cannot be reached, or offers none.
@@ -53,7 +53,7 @@ class VirtualKeyboard:
             raise
 
     def press(self, codes: Sequence[int]) -> None:
-        """Press keys one after the other, and release them, the last first. Returns when that was processed.
+        """Press keys one after the other, and release them in reverse order. Returns when that was processed.
 
         Raises:
             WaylandError: The connection is lost: it is unknown what was pressed.
@@ -67,7 +67,7 @@ class VirtualKeyboard:
             self.move(code, held, is_down=False)
 
     def move(self, code: int, held: int, *, is_down: bool) -> None:
-        """Move one key; ``held`` are the modifiers that are down then (the bits of XKB's real modifiers).
+        """Move one key; ``held`` are the modifiers then down (the bits of XKB's real modifiers).
 
         Raises:
             WaylandError: The connection is lost.
@@ -77,7 +77,7 @@ class VirtualKeyboard:
         self._connection.roundtrip()
 
     def answers(self) -> bool:
-        """Whether the compositor still has it. Takes in what it has told meanwhile."""
+        """Whether the compositor still has it. Processes pending events."""
         try:
             self._connection.roundtrip()
         except WaylandError:
@@ -90,10 +90,10 @@ class VirtualKeyboard:
 
 
 def _keymap_at(path: str) -> bytes:
-    """The keymap in force, with its final NUL; empty if the seat has no keyboard.
+    """The current keymap, with its final NUL; empty if the seat has no keyboard.
 
-    Over a connection of its own: on one that stays, each new keymap would come with a file that nobody takes,
-    and a compositor ends a connection that is not read.
+    Over a separate connection: on a permanent one, each new keymap would come with a file that nobody reads,
+    and a compositor closes a connection that is not read.
 
     Raises:
         WaylandError: The compositor cannot be reached, or has no seat.
@@ -117,7 +117,7 @@ def _keymap_of(connection: Connection) -> bytes:
     def take(kind: int, file: int, size: int) -> None:
         with os.fdopen(file, "rb") as stream:
             if kind != _XKB_V1:
-                return  # the only keyboard was virtual, and has gone
+                return  # the only keyboard was virtual, and is gone
             with mmap.mmap(stream.fileno(), size, mmap.MAP_PRIVATE, mmap.PROT_READ) as keymap:  # type: ignore[attr-defined,unused-ignore]
                 found.append(bytes(keymap))
 

@@ -1,10 +1,10 @@
-"""A surface above all windows, also those that fill the screen, which never gets the keyboard.
+"""A surface above all windows, even full-screen ones, which never gets the keyboard.
 
-Compositors with the layer shell have it: KDE, wlroots, Hyprland, niri, COSMIC; not GNOME. They center it at
-an edge of the screen in use, beside panels.
+Compositors with the layer shell support it: KDE, wlroots, Hyprland, niri, COSMIC; not GNOME. They center it
+at an edge of the current screen, beside panels.
 
-It is painted into memory that is shared with the compositor, which says when it has read a picture. There are
-two pictures: one is shown while the other one is painted.
+It is painted into memory shared with the compositor, which reports when it has read a picture. There are two
+pictures: one is shown while the other is painted.
 
 Source: wayland.xml, wlr-layer-shell-unstable-v1, viewporter, fractional-scale-v1, cursor-shape-v1.
 """
@@ -65,12 +65,10 @@ SCALE = Interface("wp_fractional_scale_v1", ("destroy",), ("preferred_scale u",)
 CURSORS = Interface("wp_cursor_shape_manager_v1", ("destroy", "get_pointer no"))
 CURSOR = Interface("wp_cursor_shape_device_v1", ("destroy", "set_shape uu"))
 
-PURPOSE = (
-    "on-screen-display"  # KWin takes what has another name for a window: in its overview, with animations
-)
+PURPOSE = "on-screen-display"  # KWin treats any other name as a window: in its overview, with animations
 _OVERLAY = 3  # the highest layer
 _TOP, _BOTTOM = 1, 2
-_ARGB = 0  # 8 bits each in a native word, colors multiplied by alpha: QImage's ARGB32_Premultiplied
+_ARGB = 0  # 8 bits each in a native word, premultiplied: QImage's ARGB32_Premultiplied
 _PIXEL_BYTES = 4
 _SCALE_UNITS = 120
 _HAS_POINTER, _HAS_TOUCH = 1, 4
@@ -81,12 +79,12 @@ _MOST_BUFFERS = 2
 Area = tuple[int, int, int, int]
 """Left, top, width, height."""
 Paint = Callable[[int, int, float], bytes]
-"""Paints a picture of that width and height in pixels, at that many pixels for one of the surface's units."""
+"""Paints a picture of that width and height in pixels, at that many pixels per unit of the surface."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """Where the surface is, and what of it takes clicks. In units that the compositor scales."""
+    """The surface's placement, and its clickable area. In units that the compositor scales."""
 
     width: int
     height: int
@@ -98,13 +96,13 @@ class _Look:
 class LayerSurface:
     """A surface at the compositor that listens at ``path``, until it is closed. For one thread.
 
-    It never keeps its thread waiting: ``take_in`` is called when there is something to read, and moves it on.
+    It never blocks its thread: ``take_in`` is called when there is something to read.
 
     Args:
         path: See ``socket_path``.
-        paint: Called when a picture is wanted and the compositor can take one.
+        paint: Called when a picture is needed and the compositor can take one.
         clicked: Called when the left button was released on it, or a finger was lifted.
-        lost: Called when the compositor has taken the surface away, refuses one, or is gone. Then it is to be
+        lost: Called when the compositor has closed the surface, refuses one, or is gone. It must then be
             closed; another one can be tried later.
 
     Raises:
@@ -116,11 +114,11 @@ class LayerSurface:
     ) -> None:
         self._paint, self._clicked, self._lost = paint, clicked, lost
         self._wanted: _Look | None = None
-        self._told: _Look | None = None  # what the compositor knows of
-        self._is_known = False  # what the compositor offers
+        self._told: _Look | None = None  # the state known to the compositor
+        self._is_known = False  # whether the compositor's globals are known
         self._layer: Thing | None = None
-        self._is_configured = False  # before that no picture may be shown
-        self._is_stale = False  # another picture is wanted than the one that is shown
+        self._is_configured = False  # no picture may be shown before that
+        self._is_stale = False  # a new picture is needed
         self._scale = _SCALE_UNITS
         self._buffers: list[_Buffer] = []
         self._connection = Connection(path, waits=False)
@@ -135,21 +133,21 @@ class LayerSurface:
         return self._connection.fileno()
 
     def take_in(self) -> None:
-        """Deal with what the compositor has told."""
+        """Process the compositor's events."""
         with self._minding_loss():
             self._connection.take_in()
 
     def show(self, width: int, height: int, *, is_at_top: bool, gap: int, clicks: Area | None) -> None:
-        """Show it in that size, ``gap`` away from the edge, with a new picture. ``clicks`` takes clicks.
+        """Show it in that size, ``gap`` away from the edge, with a new picture. ``clicks`` is clickable.
 
-        The picture is painted at once or, if the compositor still reads the others, as soon as it can be.
+        The picture is painted at once or, if the compositor still reads the others, as soon as possible.
         """
         self._wanted, self._is_stale = _Look(width, height, is_at_top, gap, clicks), True
         with self._minding_loss():
             self._go_on()
 
     def close(self) -> None:
-        """Take it off the screen. Safe to call twice."""
+        """Remove it from the screen. Safe to call twice."""
         self._connection.close()
         for buffer in self._buffers:
             buffer.memory.close()
@@ -164,7 +162,7 @@ class LayerSurface:
             self._lost()
 
     def _go_on(self) -> None:
-        """Do what can be done next: make the surface, or have a picture of it painted and show that."""
+        """Do the next possible step: create the surface, or have it painted and show the picture."""
         if self._wanted is None or not self._is_known:
             return
         if self._layer is None:
@@ -201,7 +199,7 @@ class LayerSurface:
         self._surface.ask("commit")
 
     def _on_configured(self, serial: int, _width: int, _height: int) -> None:
-        """The compositor knows where it will be. The size is the one that was asked for."""
+        """The compositor has placed the surface. It has the requested size."""
         assert self._layer is not None
         self._layer.ask("ack_configure", serial)
         self._is_configured = True
@@ -221,10 +219,10 @@ class LayerSurface:
     # --- showing it -----------------------------------------------------------------------------------
 
     def _tell(self, look: _Look, layer: Thing) -> None:
-        """Say where the surface is to be, which counts with the next picture."""
+        """Set the surface's placement, effective with the next picture."""
         layer.ask("set_size", look.width, look.height)
         layer.ask("set_anchor", _TOP if look.is_at_top else _BOTTOM)
-        layer.ask("set_margin", look.gap, 0, look.gap, 0)  # the edge that it is not at does not count
+        layer.ask("set_margin", look.gap, 0, look.gap, 0)  # the margin at the other edge has no effect
         region = self._compositor.ask("create_region", made=REGION)
         if look.clicks is not None:
             region.ask("add", *look.clicks)
@@ -251,7 +249,7 @@ class LayerSurface:
         buffer.is_free = False
 
     def _free_buffer(self, width: int, height: int) -> _Buffer | None:
-        """One of this size that the compositor does not read; None: it reads all there may be."""
+        """A buffer of this size that the compositor does not read; None: it reads all of them."""
         free = [buffer for buffer in self._buffers if buffer.is_free]
         for buffer in free:
             if (buffer.width, buffer.height) == (width, height):
@@ -305,7 +303,7 @@ class _Buffer:
         pool.destroy()
 
     def destroy(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         self.thing.destroy()
         self.memory.close()
 

@@ -1,4 +1,4 @@
-"""The socket of sway, and of what is built on it: commands, and events about keys that it binds.
+"""The socket of sway and its derivatives: commands, and events of keys that it binds.
 
     message: "i3-ipc", size, kind, JSON or a command; events have the highest bit of their kind set
 
@@ -25,15 +25,15 @@ _HEADER = struct.Struct("=6sII")
 _MAGIC = b"i3-ipc"
 
 Event = tuple[int, Mapping[str, Any]]
-"""Its kind, and what it says."""
+"""Its kind, and its contents."""
 
 
 class SwayError(Exception):
-    """Sway is gone, does not answer, or sends nonsense."""
+    """Sway is gone, does not answer, or sent something invalid."""
 
 
 def sway_socket(environment: Mapping[str, str] = os.environ) -> str:
-    """Where sway listens; "" if this session is none of sway's."""
+    """The socket of sway; "" if this is not a session of sway."""
     path = environment.get("SWAYSOCK", "")
     return path if path and answers([path]) else ""
 
@@ -57,11 +57,11 @@ class Sway:
             raise _gone(exc) from exc
 
     def fileno(self) -> int:
-        """Readable when something has come."""
+        """Readable when something has arrived."""
         return self._socket.fileno()
 
     def subscribe(self, *kinds: str) -> None:
-        """Be told of "binding", "mode", ... from now on.
+        """Subscribe to "binding", "mode", ...
 
         Raises:
             SwayError: It refuses.
@@ -70,7 +70,7 @@ class Sway:
             raise SwayError("sway tells of no keys")
 
     def command(self, command: str) -> bool:
-        """Whether sway has carried out ``command``.
+        """Execute ``command``; return whether it succeeded.
 
         Raises:
             SwayError: It is gone.
@@ -81,14 +81,14 @@ class Sway:
             raise _senseless() from exc
 
     def look(self, kind: int, name: str, text: str = "") -> object:
-        """What the answer to a message has under ``name``. Raises SwayError: nothing, or no answer."""
+        """The value ``name`` in the answer to a message. Raises SwayError: missing, or no answer."""
         try:
             return self.ask(kind, text)[name]
         except (TypeError, LookupError) as exc:
             raise _senseless() from exc
 
     def ask(self, kind: int, text: str = "") -> Any:  # noqa: ANN401  JSON
-        """The answer to a message, as JSON gives it.
+        """The answer to a message, as parsed JSON.
 
         Raises:
             SwayError: There is none.
@@ -104,7 +104,7 @@ class Sway:
             raise _gone(exc) from exc
 
     def events(self) -> Iterator[Event]:
-        """What has come since the last time. Does not wait.
+        """New events. Does not wait.
 
         Raises:
             SwayError: It is gone.
@@ -127,11 +127,11 @@ class Sway:
         self._socket.close()
 
     def _next(self) -> tuple[int, Any]:
-        """The next message; events are kept for ``events``, too.
+        """The next message; events are also kept for ``events``.
 
         Raises:
-            OSError: There is none yet, or none any more.
-            SwayError: It is nonsense.
+            OSError: There is none yet, or the connection is closed.
+            SwayError: It is invalid.
         """
         while (size := self._size()) is None or len(self._data) < size:
             data = self._socket.recv(1 << 16)
@@ -152,7 +152,7 @@ class Sway:
         return kind, said
 
     def _size(self) -> int | None:
-        """Of the message that has begun to come, in bytes, with its header; None: that is not known yet."""
+        """The size of the incoming message in bytes, with its header; None: not known yet."""
         if len(self._data) < _HEADER.size:
             return None
         magic, size, _ = _HEADER.unpack_from(self._data)

@@ -35,7 +35,7 @@ class WaylandError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Interface:
-    """What objects of one kind can be asked for, and what they tell. ``made`` are those that events make."""
+    """The requests and events of a kind of object. ``made`` are the objects that events create."""
 
     name: str
     requests: tuple[str, ...] = ()
@@ -55,10 +55,10 @@ SEAT = Interface("wl_seat", ("get_pointer n", "get_keyboard n", "get_touch n"), 
 
 
 class Thing:
-    """An object of the compositor's.
+    """An object of the compositor.
 
     Attributes:
-        on: What to do at an event, by its name. File descriptors belong to whoever gets them.
+        on: Handlers of events, by name. File descriptors belong to whoever gets them.
     """
 
     def __init__(self, connection: Connection, interface: Interface, number: int) -> None:
@@ -67,7 +67,7 @@ class Thing:
         self.on: dict[str, Callable[..., object]] = {}
 
     def ask(self, request: str, *values: object, made: Interface | None = None) -> Thing:
-        """Send ``request``. Returns the new object if it makes one of the kind ``made``, else this one.
+        """Send ``request``. Returns the new object if it creates one of the kind ``made``, else this one.
 
         Raises:
             WaylandError: The connection is lost.
@@ -75,7 +75,7 @@ class Thing:
         return self._connection.send(self, request, values, made)
 
     def destroy(self) -> None:
-        """Ask for the object's end, and hear nothing more of it: what comes late must not destroy it again.
+        """Destroy the object, and ignore later events: they must not destroy it again.
 
         Raises:
             WaylandError: The connection is lost.
@@ -87,8 +87,8 @@ class Thing:
 class Connection:
     """A connection to the compositor at ``path``. For one thread.
 
-    Without ``waits`` it never keeps its thread waiting: ``offered`` is known once ``after`` calls back, and a
-    compositor that no longer takes what it is sent counts as gone.
+    Without ``waits`` it never blocks its thread: ``offered`` is known once ``after`` calls back, and a
+    compositor that no longer reads counts as gone.
 
     Attributes:
         offered: The globals of the compositor: number and version, by interface; of several the first.
@@ -123,7 +123,7 @@ class Connection:
             raise
 
     def fileno(self) -> int:
-        """Readable when something has come."""
+        """Readable when something has arrived."""
         return self._socket.fileno()
 
     def bind(self, interface: Interface, most: int) -> Thing:
@@ -139,7 +139,7 @@ class Connection:
         return self._registry.ask("bind", number, name, version, made=interface)
 
     def after(self, call: Callable[[], object]) -> None:
-        """Have ``call`` called as soon as all that was asked for so far is done.
+        """Call ``call`` as soon as all earlier requests are processed.
 
         Raises:
             WaylandError: The connection is lost.
@@ -147,7 +147,7 @@ class Connection:
         self._display.ask("sync", made=CALLBACK).on["done"] = lambda _data: call()
 
     def roundtrip(self) -> None:
-        """Wait until all that was asked for is done, and take in what came of it.
+        """Wait until all requests are processed, and handle their events.
 
         Raises:
             WaylandError: The compositor does not answer.
@@ -161,7 +161,7 @@ class Connection:
                 raise WaylandError("the compositor does not answer")
 
     def take_in(self, wait_s: float = 0.0) -> bool:
-        """Deal with the events that have come, or come within ``wait_s``. False: there were none.
+        """Handle events that have arrived, or arrive within ``wait_s``. False: there were none.
 
         Raises:
             WaylandError: The connection is lost.
@@ -197,9 +197,9 @@ class Connection:
         return True
 
     def close(self) -> None:
-        """End the connection, and all objects with it. Safe to call twice, also by what an event calls."""
+        """Close the connection, with all objects. Safe to call twice, even in an event handler."""
         self._socket.close()
-        self._data.clear()  # what has come with that event is not dealt with any more
+        self._data.clear()  # later events are dropped
         while self._fds:
             os.close(self._fds.popleft())
 
@@ -232,7 +232,7 @@ class Connection:
 
     def _new(self, interface: Interface) -> Thing:
         thing = self._things[self._next] = Thing(self, interface, self._next)
-        self._next += 1  # ids need not be used again: there are 4 billion
+        self._next += 1  # ids need not be reused: there are 4 billion
         return thing
 
     def _hear(self, number: int, opcode: int, body: bytes) -> None:
@@ -292,7 +292,7 @@ def _padded(data: bytes) -> bytes:
 
 
 def socket_path(name: str, environment: Mapping[str, str] = os.environ) -> str:
-    """Where the compositor called ``name`` (as in WAYLAND_DISPLAY) listens."""
+    """The socket of the compositor ``name`` (as in WAYLAND_DISPLAY)."""
     return name if name.startswith("/") else f"{environment.get('XDG_RUNTIME_DIR', '')}/{name}"
 
 

@@ -1,1 +1,1 @@
-"""X11 by python-xlib: what insertion and hotkeys share."""
+"""X11 through python-xlib: shared by insertion and hotkeys."""

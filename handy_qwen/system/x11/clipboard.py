@@ -32,7 +32,7 @@ from handy_qwen.system.x11.windows import FocusedWindow, FocusReader, is_same_pr
 
 logger = logging.getLogger(__name__)
 
-GRACE_S = 0.3  # programs may ask twice for one paste: once to look, once to take
+GRACE_S = 0.3  # programs may ask twice per paste: for the formats, then for the text
 HAND_OVER_S = 1.0
 
 
@@ -57,23 +57,23 @@ class Clipboard(ClipboardServer):
 
     @property
     def window(self) -> int:
-        """The window that owns what is ours."""
+        """The window that owns our selections."""
         return int(self._owner.window.id)
 
     def offer(self, text: str, reader: int, there: Mapping[str, Snapshot]) -> Offer:
-        """Own the selections in ``there`` with ``text``, for the program that window ``reader`` belongs to.
+        """Own the selections in ``there`` with ``text``, for the program of the window ``reader``.
 
-        ``there`` is what they hold now, and what comes back.
+        ``there`` is their current content, to be restored.
 
         Raises:
-            InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: they hold something else by now.
+            InsertError: The selections cannot be owned. CLIPBOARD_IN_USE: their content has changed.
         """
         offer = Offer(reader)
         self._do(lambda: self._begin(offer, text_content(text), there))
         return offer
 
     def primary_belongs_to(self, window: int) -> bool:
-        """Whether the program of ``window`` has the present selection (PRIMARY): it may have text marked."""
+        """Whether the program of ``window`` owns PRIMARY: it may have text selected."""
         return self._do(lambda: self._has_primary(window))
 
     def _guarded(self) -> AbstractContextManager[None]:
@@ -94,17 +94,17 @@ class Clipboard(ClipboardServer):
             self._take_calls()
 
     def _begin(self, offer: Offer, content: Content, there: Mapping[str, Snapshot]) -> None:
-        stamp = self._owner.stamp()  # all changes before are known now, and those after count as later
+        stamp = self._owner.stamp()  # all changes before are known now, and later ones have a later stamp
         ours = {selection: self._owner.owned.get(selection) for selection in there}
         for selection, snapshot in there.items():
-            # Without an owner by now: it has ended, or it was us, and the paste before has been given back.
+            # No owner now: it has ended, or it was us, and the last paste was undone.
             if ours[selection] is None and self._owner.owner_of(selection) not in {0, snapshot.owner}:
-                raise clipboard_in_use()  # copied this very moment
+                raise clipboard_in_use()  # copied just now
         for selection, snapshot in there.items():
             if (own := ours[selection]) is None:
                 self._saved[selection] = snapshot.content
             else:
-                self._saved.setdefault(selection, own)  # something of ours that was there for good
+                self._saved.setdefault(selection, own)  # permanent content of ours
         self._offer, self._restore_at_s = offer, None
         try:
             for selection in there:

@@ -1,4 +1,4 @@
-"""Connections to the X server, and what their errors become.
+"""Connections to the X server, and the conversion of its errors.
 
 A window may vanish between any two requests. Requests without a reply cannot raise; their errors are
 logged by name, and the request counts as not done.
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 XObject: TypeAlias = Any  # a connection, window, event or error of python-xlib, which has no types
 
 Pause: TypeAlias = Callable[[], AbstractContextManager[bool]]
-"""Stops Qt's thread for as long as the context lasts; false: it did not stop. For any other thread."""
+"""Pauses Qt's thread inside; False: it did not stop. For any other thread."""
 
 LOST = (error.ConnectionClosedError, OSError)  # what python-xlib raises when the server is gone
 
@@ -33,9 +33,9 @@ _UNREAD = 100  # events
 def connect(name: str, *, is_listening: bool = False) -> XObject:
     """Connect to the X server ``name`` (``:0``).
 
-    ``is_listening``: whoever has the connection reads all events, all the time. Otherwise only the last
-    ``_UNREAD`` are kept, for those who look now and then whether something has happened. The server tells
-    every client of each change of the keyboard map: unread, a few events for each take would pile up.
+    ``is_listening``: the caller reads all events continuously. Otherwise only the last ``_UNREAD`` are kept,
+    for callers that check occasionally whether something has happened. The server notifies every client of
+    each change of the keyboard map: unread, a few events per take would pile up.
 
     Raises:
         InsertError: There is none, or it refuses.
@@ -53,7 +53,7 @@ def connect(name: str, *, is_listening: bool = False) -> XObject:
 
 
 def disconnect(connection: XObject) -> None:
-    """Close ``connection``; the server may have gone first."""
+    """Close ``connection``; the server may be gone already."""
     with suppress(*LOST):
         connection.close()
 
@@ -65,7 +65,7 @@ def has_manager(connection: XObject, selection: str) -> bool:
 
 
 def log_error(problem: Exception) -> None:
-    """Log an X error that changes nothing: the other window is gone, say."""
+    """Log an X error without consequences, e.g. the other window is gone."""
     logger.debug("the X server answered %s", type(problem).__name__)
 
 
@@ -82,7 +82,7 @@ def guarded(what: Message) -> Iterator[None]:
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """The pause of a process in which Qt is not at work."""
+    """The pause of a process without Qt."""
     yield True
 
 
@@ -90,20 +90,20 @@ _pause: Pause = _alone
 
 
 def use_pause(pause: Pause) -> None:
-    """From now on have ``server_grab`` stop Qt's thread in this way. Call it before anything is grabbed."""
+    """Make ``server_grab`` pause Qt's thread in this way. Call it before any grab."""
     global _pause  # noqa: PLW0603  there is one such thread in the process, and no grab may overlook it
     _pause = pause
 
 
 @contextmanager
 def server_grab(connection: XObject) -> Iterator[None]:
-    """Hold back all other clients' requests, so that what is seen inside stays so until it was acted on.
+    """Block all other clients' requests, so that the observed state does not change before it is acted on.
 
-    Only for a few requests, all on this connection: on any other they would wait for ever.
+    Only for a few requests, all on this connection: on any other they would wait forever.
 
-    Qt waits for the X server without letting other Python threads run. Were it held back in the middle of
-    that, nobody could end the grab, and the whole desktop would stand still. So its thread is stopped first;
-    if it does not stop in time, there is no grab, and something may change inside.
+    Qt waits for the X server without letting other Python threads run. If that were blocked, nobody could
+    release the grab, and the whole desktop would freeze. So its thread is paused first; if it does not stop
+    in time, there is no grab, and something may change inside.
     """
     with _pause() as is_paused:
         if not is_paused:

@@ -1,7 +1,7 @@
-"""Requests and events of the extensions XKEYBOARD and X Input that python-xlib does not know.
+"""Requests and events of the extensions XKEYBOARD and X Input that python-xlib lacks.
 
-The core protocol shows neither which group of a layout is in force nor which modifiers choose a
-level: ``us,ru`` and ``ru`` look alike there.
+The core protocol reveals neither the current group of a layout nor which modifiers select a level: ``us,ru``
+and ``ru`` look alike there.
 
 Source: X Keyboard Extension protocol 1.0, appendix D (encoding); XKBproto.h of xorgproto 2022.1.
 """
@@ -85,12 +85,12 @@ class _GetControls(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is unty
 
 
 class _GetMap(rq.ReplyRequest):  # type: ignore[misc] # python-xlib is untyped
-    _request = _request_format(8, rq.Card16("whole"), rq.Pad(20))  # no part of a part is asked for
+    _request = _request_format(8, rq.Card16("whole"), rq.Pad(20))  # parts are not requested
     _reply = _reply_format(rq.Binary("rest"))
 
 
 class _Notify(rq.Event):  # type: ignore[misc] # python-xlib is untyped
-    """All events of the extension have one code; the second byte says which one it is."""
+    """All events of the extension have one code; the second byte is their type."""
 
     _code = None
     _fields = rq.Struct(
@@ -104,7 +104,7 @@ class _Notify(rq.Event):  # type: ignore[misc] # python-xlib is untyped
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What is held, latched and locked (modifier masks), and the group in force (0 to 3)."""
+    """Held, latched and locked modifiers (masks), and the current group (0 to 3)."""
 
     held: int
     latched: int
@@ -114,11 +114,11 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What the accessibility features of the X server do to keys."""
+    """The accessibility settings of the X server."""
 
     slow_s: float = 0.0  # how long a key must be down to count (Slow Keys)
-    bounce_s: float = 0.0  # how long after a key the same one does not count again (Bounce Keys)
-    is_sticky: bool = False  # a modifier that is tapped goes with the next key (Sticky Keys)
+    bounce_s: float = 0.0  # how long after a key the same one is ignored (Bounce Keys)
+    is_sticky: bool = False  # a tapped modifier applies to the next key (Sticky Keys)
 
 
 def _find(connection: XObject) -> XObject | None:
@@ -127,10 +127,10 @@ def _find(connection: XObject) -> XObject | None:
 
 
 class Xkb:
-    """The extension, and its events of the given ``kinds``, on one connection. For the thread of that.
+    """The extension, and its events of the given ``kinds``, on one connection. For one thread.
 
-    ``event_type`` is that of the events. Connections that know the extension get no MappingNotify: these
-    announce a changed keyboard map. Raises InsertError: the X server does not have it.
+    ``event_type`` is that of the events. Connections that use the extension get no MappingNotify: these
+    announce a changed keyboard map. Raises InsertError: the X server lacks it.
     """
 
     def __init__(self, connection: XObject, kinds: Collection[int] = (NEW_KEYBOARD, MAP)) -> None:
@@ -146,12 +146,12 @@ class Xkb:
         _SelectEvents(**self._to_device, affected=chosen, select_all=chosen, affected_map=0xFF, map=0xFF)
 
     def state(self) -> State:
-        """Modifiers and group as they are now."""
+        """The current modifiers and group."""
         reply = _GetState(**self._to_device)
         return State(reply.held, reply.latched, reply.locked, reply.group)
 
     def access(self) -> Access:
-        """Which accessibility features are on."""
+        """The active accessibility features."""
         reply = _GetControls(**self._to_device)
         return Access(
             reply.slow_keys_ms / 1000 if reply.enabled & SLOW_KEYS else 0.0,
@@ -164,17 +164,17 @@ class Xkb:
         _LatchLockState(**self._to_device, affected_locks=affected, locks=locks, affected_latches=unlatched)
 
     def keymap(self) -> Keymap:
-        """The keyboard map in force."""
+        """The current keyboard map."""
         return parse(bytes(_GetMap(**self._to_device, whole=TYPES_AND_SYMBOLS).rest))
 
 
 class Locks:
-    """What the extension makes of keys between the raw event and the focused program.
+    """How the extension changes keys between the raw event and the focused program.
 
-    A press of Caps Lock or Num Lock toggles a lock, whatever program grabs it; with Sticky Keys a modifier
-    that is tapped is latched, and locked when it is tapped twice. The events name the key that did it, so
-    what a hotkey changes is changed back. Slow Keys and Bounce Keys (``is_filtering``) delay presses or drop
-    them, after the raw event. Without the extension (servers for thin clients) there is none of this.
+    A press of Caps Lock or Num Lock toggles a lock, whatever program grabs it; with Sticky Keys a tapped
+    modifier is latched, and locked when it is tapped twice. The events name the responsible key, so the
+    changes of a hotkey are reverted. Slow Keys and Bounce Keys (``is_filtering``) delay or drop presses,
+    after the raw event. Servers for thin clients may lack the extension.
     """
 
     def __init__(self, display: XObject) -> None:
@@ -190,7 +190,7 @@ class Locks:
 
     @property
     def in_force(self) -> int:
-        """The modifiers that were latched or locked before the press that is being dealt with."""
+        """The modifiers that were latched or locked before the current press."""
         return self._state.latched | self._state.locked
 
     def suppress(self, codes: Collection[int]) -> None:
@@ -202,13 +202,13 @@ class Locks:
         self._suppressed -= {code}
 
     def handle(self, event: rq.Event) -> bool:
-        """Take in an event of the extension. Returns whether the keyboard map may have changed."""
+        """Handle an event of the extension. Returns whether the keyboard map may have changed."""
         if event.kind == CONTROLS:
             self._follow_controls()
         elif event.kind == STATE:
             rest = bytes(event.rest)
             before, now = self._state, State(rest[2], rest[3], rest[4], rest[5])
-            if rest[20] in self._suppressed:  # the key that did it
+            if rest[20] in self._suppressed:  # the responsible key
                 locks, latches = before.locked ^ now.locked, now.latched & ~before.latched
                 if locks or latches:
                     self._xkb.lock(locks, before.locked & locks, unlatched=latches)
@@ -223,18 +223,16 @@ class Locks:
 
 # --- raw events of all keys and buttons, and which keys of one device are down ----------------------
 #
-# Raw events come whichever window has the focus and whoever has grabbed the keyboard (since version 2.1 of
-# the X Input extension), once per press (the server's auto-repeat happens later) and with the device they
-# come from. A client that holds a core grab itself gets none meanwhile: the connection that listens must not
-# be the one that grabs. python-xlib knows neither their data nor the request for the state of one device.
-# The server's state as a whole is no substitute: there a key that some program releases by XTEST counts as
-# up while the finger is still on it.
-# Source: X Input Extension protocol, versions 1.5 (QueryDeviceState) and 2.2 (XIRawEvent),
-# https://www.x.org/releases/current/doc/inputproto/.
+# Raw events come regardless of focus and grabs (since version 2.1 of the X Input extension), once per press
+# (auto-repeat happens later) and with their device. A client that holds a core grab gets none meanwhile: the
+# connection that listens must not be the one that grabs. python-xlib supports neither their data nor the
+# request for the state of one device. The server's overall state is no substitute: there a key that a program
+# releases by XTEST counts as up while the finger is still on it. Source: X Input Extension protocol, versions
+# 1.5 (QueryDeviceState) and 2.2 (XIRawEvent), https://www.x.org/releases/current/doc/inputproto/.
 
 XINPUT = "XInputExtension"
-DRIFT = 1e-4  # how fast the clocks may part, if the server is another machine: seconds in a second
-MAX_LAG_S = 2.0  # a longer wait is not believed: the server's stamps wrap after 49 days
+DRIFT = 1e-4  # relative drift of the clocks, if the server is another machine
+MAX_LAG_S = 2.0  # longer delays are implausible: the server's stamps wrap after 49 days
 _KEY_CLASS, _BUTTON_CLASS = 0, 1
 _XTEST_NAMES = ("XTEST keyboard", "XTEST pointer")
 _RAW_TYPES = (xinput.RawKeyPress, xinput.RawKeyRelease, xinput.RawButtonPress, xinput.RawButtonRelease)
@@ -265,7 +263,7 @@ class _QueryDeviceState(rq.ReplyRequest):  # type: ignore[misc]  # python-xlib h
 
 
 def select_raw(display: XObject) -> bool:
-    """Ask for raw key and button events on ``display``. False if the server has no X Input 2.1."""
+    """Subscribe to raw key and button events on ``display``. False if the server has no X Input 2.1."""
     extension = display.query_extension(XINPUT)
     if extension is None:
         return False
@@ -273,7 +271,7 @@ def select_raw(display: XObject) -> bool:
         version = xinput.XIQueryVersion(
             display=display.display, opcode=extension.major_opcode, major_version=2, minor_version=2
         )
-    except error.BadRequest:  # a server that knows version 1 only
+    except error.BadRequest:  # a server with version 1 only
         return False
     if (version.major_version, version.minor_version) < (2, 1):
         return False
@@ -287,12 +285,12 @@ def select_raw(display: XObject) -> bool:
 
 
 def keys_down(display: XObject, device: int) -> frozenset[int]:
-    """The keycodes that are down on ``device``; none if it is gone or has no keys."""
+    """The keycodes that are down on ``device``; empty if it is gone or has no keys."""
     return _down(display, device, _KEY_CLASS)
 
 
 def buttons_down(display: XObject, device: int) -> frozenset[int]:
-    """The buttons that are down on ``device``, as raw events number them; none if it is gone or has none."""
+    """The buttons down on ``device``, numbered as in raw events; empty if it is gone or has none."""
     return _down(display, device, _BUTTON_CLASS)
 
 
@@ -300,7 +298,7 @@ def _down(display: XObject, device: int, wanted: int) -> frozenset[int]:
     opcode = display.display.get_extension_major(XINPUT)
     try:
         reply = _QueryDeviceState(display=display.display, opcode=opcode, device_id=device)
-    except error.XError:  # unplugged, or put back under another number
+    except error.XError:  # unplugged, or reconnected under another number
         return frozenset()
     data = bytes(reply.classes)
     for _ in range(reply.num_classes):
@@ -313,23 +311,23 @@ def _down(display: XObject, device: int, wanted: int) -> frozenset[int]:
 
 
 def keyboards(display: XObject) -> list[int]:
-    """The numbers of the keyboards that are plugged in, XTEST's among them."""
+    """The numbers of all keyboards, including XTEST's."""
     devices = display.xinput_query_device(xinput.AllDevices).devices
     return [device.deviceid for device in devices if device.use == xinput.SlaveKeyboard]
 
 
 def xtest_devices(display: XObject) -> frozenset[int]:
-    """The numbers of the devices that injected events come from."""
+    """The numbers of the devices of injected events."""
     devices = display.xinput_query_device(xinput.AllDevices).devices
     return frozenset(d.deviceid for d in devices if str(d.name).endswith(_XTEST_NAMES))
 
 
 class ServerClock:
-    """Turns the server's milliseconds into seconds of ``time.monotonic()``.
+    """Converts the server's milliseconds to seconds of ``time.monotonic()``.
 
-    An event may wait while other threads keep the interpreter busy (a model is being loaded, say), and a tap
-    would then look held. The event that came through fastest shows how the two clocks differ, and any other
-    is dated by that.
+    An event may be delayed while other threads keep the interpreter busy (loading a model, say), and a tap
+    would then look held. The fastest event shows the offset of the two clocks, and all others are dated with
+    it.
     """
 
     def __init__(self) -> None:
@@ -337,7 +335,7 @@ class ServerClock:
         self._last_s = 0.0
 
     def at_s(self, stamp_ms: int, now_s: float) -> float:
-        """When the event with ``stamp_ms``, received at ``now_s``, happened. Never later than ``now_s``."""
+        """When the event with ``stamp_ms``, received at ``now_s``, occurred. Never later than ``now_s``."""
         stamp_s = stamp_ms / 1000
         difference_s = now_s - stamp_s
         if self._difference_s is not None:

@@ -1,21 +1,21 @@
-"""Keys by XTEST: text and chords, whatever the layout.
+"""Types text and presses chords through XTEST, with any layout.
 
-A character of the layout in force is typed with its own key (and Shift or AltGr); the others get spare
-keycodes. With more different characters than places the text is typed in batches, and before a keycode
-changes its meaning we wait until the window has dealt with the keys before.
+A character of the current layout is typed with its own key (and Shift or AltGr); the others get spare
+keycodes. If these are not enough, the text is typed in batches, and before a keycode changes its meaning we
+wait until the window has processed the earlier keys.
 
-Locked modifiers but Num Lock are taken off while keys are pressed, and put back: Ctrl makes a command of
-every letter, and programs swap the case of letters under Caps Lock even on keys whose type ignores it.
-Before each few keys we check, with the X server to ourselves unless Qt is busy, that they still do what they
-are meant to: the window has the focus, the layout is the same, nothing is locked or held.
+Locked modifiers except Num Lock are cleared while keys are pressed, and restored: Ctrl makes a command of
+every letter, and programs swap the case of letters under Caps Lock even on keys whose type ignores it. Before
+every few keys we check, with the X server grabbed unless Qt is busy, that they still have their meaning: the
+window has the focus, the layout is the same, nothing is locked or held.
 
-Modifiers that the user holds are waited for: the hotkey is usually being released at this very moment. What
-is still down then is released by XTEST, and never pressed again: the user may let go at any time, and the key
-would stay down for good. Only the key of a take that is being spoken, held by another program's XTEST (a
-remote desktop), is waited for: releasing it would end the take.
+We wait for the release of modifiers that the user holds: the hotkey is usually being released at this moment.
+What is still down then is released by XTEST, and never pressed again: the user may release it at any time,
+and the key would stay down permanently. Only the key of a take being recorded, held by another program's
+XTEST (a remote desktop), is waited for: releasing it would end the take.
 
-With Slow Keys or Bounce Keys nothing is typed, and chords are pressed as slowly as they ask for; with Sticky
-Keys modifiers are tapped before the key: held, they would switch the feature off.
+With Slow Keys or Bounce Keys nothing is typed, and chords are pressed as slowly as they require; with Sticky
+Keys modifiers are tapped before the key: held, they would disable the feature.
 """
 
 from __future__ import annotations
@@ -40,34 +40,34 @@ from handy_qwen.system.x11.windows import FocusedWindow
 logger = logging.getLogger(__name__)
 
 RELEASE_POLL_S = 0.01
-MAX_PLANS = 8  # a layout that changes more often under one text is not going to stay
-ACCEPTED_S = 0.03  # what is added to the time that Slow Keys and Bounce Keys ask for
-MAX_BATCHES = 8  # beyond that the whole desktop is kept busy reading keyboards: paste is better
+MAX_PLANS = 8  # a layout that changes more often during one text will not settle
+ACCEPTED_S = 0.03  # added to the times of Slow Keys and Bounce Keys
+MAX_BATCHES = 8  # more would keep the whole desktop busy reloading keyboards: paste is better
 CHUNK = 8  # keys between two checks
-CHUNK_PAUSE_S = 0.002  # about 4,000 characters a second: nothing is flooded
+CHUNK_PAUSE_S = 0.002  # about 4,000 characters a second, to flood nothing
 SETTLE_S = 0.02  # after a change of keycodes; programs need not have read it, but window managers re-grab
 DROPPED_LOCKS: int = 0xFF & ~X.Mod2Mask  # all modifiers but Num Lock, by convention the second
 LEVEL3_MASKS = (X.Mod5Mask, X.Mod4Mask, X.Mod3Mask, X.Mod1Mask)
-MENUS = X.Mod1Mask | X.Mod4Mask  # Alt and Super: alone they open a menu when they are released
-LEFTOVERS = "_HANDY_QWEN_SPARE_KEYCODES"  # on the root window: what a crash left mapped is spare as well
+MENUS = X.Mod1Mask | X.Mod4Mask  # Alt and Super: released alone they open a menu
+LEFTOVERS = "_HANDY_QWEN_SPARE_KEYCODES"  # on the root window: what a crash left mapped is also spare
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """How a text is typed, and the keyboard that this holds for."""
+    """How to type a text, and the keyboard that this applies to."""
 
     layout: km.Keymap  # without the spare keycodes
     group: int
     access: Access
     strokes: dict[int, km.Stroke]  # by keysym
     presses: dict[int, int]  # by modifier mask: the key for it
-    batches: Sequence[tuple[str, list[int]]]  # each with the keysyms that need a spare place for it
+    batches: Sequence[tuple[str, list[int]]]  # each with the keysyms that need a spare keycode for it
 
 
 class Keyboard:
     """The keyboard of an X server, for the thread of its connection. Raises InsertError: no XTEST, XKEYBOARD.
 
-    The user is given ``release_wait_s`` to release modifiers; see ``Backend`` for ``may_release``.
+    The user gets ``release_wait_s`` to release modifiers; see ``Backend`` for ``may_release``.
     """
 
     def __init__(
@@ -83,14 +83,14 @@ class Keyboard:
         self._pause = pause
         self._release_wait_s = release_wait_s
         self._may_release = may_release
-        self._modifiers: dict[int, int] = {}  # keycode -> mask, as of when they were last waited for
+        self._modifiers: dict[int, int] = {}  # keycode -> mask, as of the last wait
         if not connection.has_extension("XTEST"):
             raise unsupported(Message("Pressing keys (the XTEST extension)"))
         self._xkb = Xkb(connection)
         self._spare = SpareKeys(connection)
 
     def wait_for_window(self) -> FocusedWindow:
-        """The window that keys go to, once modifiers are released. Raises InsertError: none, or another."""
+        """The target window, once modifiers are released. Raises InsertError: none, or another."""
         with guarded(Message("Looking at the keyboard")):
             window = FocusedWindow(self._display)
             if not window.window:
@@ -101,7 +101,7 @@ class Keyboard:
         return window
 
     def chord(self, *keysyms: int, window: FocusedWindow, times: int = 1) -> None:
-        """Press modifiers and a key, so often, if they go to ``window``. Raises InsertError: not pressed."""
+        """Press modifiers and a key, repeatedly, in ``window``. Raises InsertError: not pressed."""
         with guarded(Message("Pressing a key")), self._sending(), self._without_locks():
             keys = self._keys(self._xkb.keymap())
             codes = [keys[keysym].code for keysym in keysyms if keysym in keys]
@@ -109,7 +109,7 @@ class Keyboard:
                 raise unsupported(Message("A key of the chord"))
             access = self._xkb.access()
             if access.bounce_s:
-                self._pause(access.bounce_s + ACCEPTED_S)  # since a key of ours or the user's
+                self._pause(access.bounce_s + ACCEPTED_S)  # since the last key, ours or the user's
             with server_grab(self._display):
                 if not window.still_is():
                     raise no_focus()
@@ -122,7 +122,7 @@ class Keyboard:
                 self._strike_slowly(codes, access, times)
 
     def type_text(self, text: str, window: FocusedWindow) -> Inserted:
-        """Type ``text`` into ``window`` as far as it goes; LF is Return. Raises InsertError: nothing was."""
+        """Type ``text`` into ``window`` as far as possible; LF is Return. Raises InsertError: none typed."""
         self._typed = 0
         problem = InsertError(Message("The keyboard layout keeps changing."), InsertReason.NOT_TYPEABLE)
         try:
@@ -141,7 +141,7 @@ class Keyboard:
         return Inserted(self._typed, has_focus=problem.reason is not InsertReason.NO_FOCUS)
 
     def rest(self) -> None:
-        """Take the characters off the spare keycodes."""
+        """Remove the characters from the spare keycodes."""
         if not self.is_resting:
             with guarded(Message("Freeing keys")):
                 self._spare.release()
@@ -158,7 +158,7 @@ class Keyboard:
 
     @contextmanager
     def _sending(self) -> Iterator[None]:
-        """Send keys inside, which hotkeys must not hear. Ends when the X server has dealt with them."""
+        """Send keys inside, which hotkeys must ignore. Ends when the X server has processed them."""
         with self._injection.under_way():
             try:
                 yield
@@ -180,12 +180,12 @@ class Keyboard:
             self._send(up, is_press=False)
 
     def _strike_slowly(self, codes: Sequence[int], access: Access, times: int) -> None:
-        """``_strike`` so often, at the pace that Slow Keys and Bounce Keys ask for."""
+        """``_strike`` repeatedly, at the pace of Slow Keys and Bounce Keys."""
         for number in range(times):
             if number and access.bounce_s:
                 self._display.sync()
                 self._pause(access.bounce_s + ACCEPTED_S)
-                self._display.sync()  # a busy server looks at its timers between requests only
+                self._display.sync()  # a busy server checks its timers only between requests
             self._strike(codes, access)
 
     def _press(self, code: int, access: Access) -> None:
@@ -199,7 +199,7 @@ class Keyboard:
 
     def _wait_for_release(self) -> None:
         """Return with no modifier down; while ``may_release`` forbids that, not before the program ends."""
-        # Num Lock changes no character of ours.
+        # Num Lock does not affect our characters.
         masks = self._modifier_codes(self._xkb.keymap())
         self._modifiers = {code: mask for code, mask in masks.items() if mask != X.Mod2Mask}
         end_s = time.monotonic() + self._release_wait_s
@@ -209,7 +209,7 @@ class Keyboard:
         self._release(self._held())
 
     def _release_held(self) -> bool:
-        """Release modifiers that are down now. Returns False if that is forbidden."""
+        """Release modifiers that are down. Returns False if that is forbidden."""
         held = self._held()
         if held and not self._may_release():
             return False
@@ -227,14 +227,14 @@ class Keyboard:
         controls = {code for code, mask in self._modifiers.items() if mask == X.ControlMask}
         with self._sending():
             if controls and any(self._modifiers[code] & MENUS for code in held) and not held & controls:
-                # A tap on Control in between makes it a chord, which opens no menu.
+                # A tap of Control in between makes it a chord, which opens no menu.
                 self._send(min(controls), is_press=True)
                 self._send(min(controls), is_press=False)
             for code in sorted(held):
                 self._send(code, is_press=False)
 
     def _modifier_codes(self, layout: km.Keymap) -> dict[int, int]:
-        """Modifier masks by keycode; 0 for keys known by symbol alone: AltGr's mask has no real keycode."""
+        """Modifier masks by keycode; 0 for keys known by symbol only: AltGr's mask has no real keycode."""
         codes = dict.fromkeys(layout.modifiers(), 0)
         rows = self._display.get_modifier_mapping()
         return codes | {code: 1 << place for place, row in enumerate(rows) for code in row if code}
@@ -245,10 +245,10 @@ class Keyboard:
         access = self._xkb.access()
         if access.slow_s or access.bounce_s:
             raise InsertError(Message("Slow Keys or Bounce Keys is on."), InsertReason.NOT_TYPEABLE)
-        self._has_map_changed()  # what changed until now is in the map that is read next
+        self._has_map_changed()  # changes until now are in the map that is read next
         layout = self._xkb.keymap()
         modifiers = self._modifier_codes(layout)
-        # The last keycode is the hotkeys': they tap it to end auto-repeat, and it must mean nothing.
+        # The last keycode is for hotkeys: they tap it to end auto-repeat, and it must have no function.
         self._spare.adopt(layout, {*modifiers, self._display.display.info.max_keycode})
         plain = layout.without(self._spare.codes)
         keys = self._keys(plain)
@@ -262,12 +262,12 @@ class Keyboard:
         return _Plan(plain, self._xkb.state().group, access, strokes, presses, self._batches(text, strokes))
 
     def _keys(self, layout: km.Keymap, *held: int) -> dict[int, km.Stroke]:
-        """The strokes of ``layout`` by keysym, in the group in force; of all locks only Num Lock is on."""
+        """The strokes of ``layout`` by keysym, in the current group, with no lock but Num Lock."""
         state = self._xkb.state()
         return layout.strokes(state.group, state.locked & ~DROPPED_LOCKS, held or (0,))
 
     def _follow(self, plan: _Plan, window: FocusedWindow) -> bool:
-        """Type as ``plan`` says. Returns False if the keyboard has changed, raises if the focus has."""
+        """Type according to ``plan``. Returns False if the keyboard has changed, raises if the focus has."""
         for number, (piece, missing) in enumerate(plan.batches):
             if self._spare.needs_change(missing):
                 if number:
@@ -289,7 +289,7 @@ class Keyboard:
         return True
 
     def _holds(self, plan: _Plan, missing: Sequence[int]) -> bool:
-        """Whether the keyboard still is what ``plan`` was made for."""
+        """Whether the keyboard is still the one that ``plan`` was made for."""
         state = self._xkb.state()
         if state.group != plan.group or state.latched or (state.held | state.locked) & DROPPED_LOCKS:
             return False
@@ -301,7 +301,7 @@ class Keyboard:
         return layout.without(self._spare.codes) == plan.layout and self._spare.is_in_place(layout, missing)
 
     def _has_map_changed(self) -> bool:
-        """Whether the X server has announced another keyboard map since this was last asked."""
+        """Whether the X server has announced another keyboard map since the last call."""
         has_changed = False
         while self._display.pending_events():
             has_changed |= self._display.next_event().type == self._xkb.event_type
@@ -316,12 +316,12 @@ class Keyboard:
         self._strike([*held, stroke.code], plan.access)
 
     def _batches(self, text: str, strokes: dict[int, km.Stroke]) -> list[tuple[str, list[int]]]:
-        """Cut ``text`` into pieces, each with the keysyms that need a spare place for it."""
+        """Split ``text`` into pieces, each with the keysyms that need a spare keycode for it."""
         keysyms = map(km.keysyms_of, text)
         missing = [None if any(k in strokes for k in wanted) else wanted[0] for wanted in keysyms]
         different = len({keysym for keysym in missing if keysym is not None})
         capacity = self._spare.capacity
-        # In several batches, one half of the places rests while the other is used.
+        # With several batches, half of the places rest while the others are used.
         limit = capacity if different <= capacity else capacity // 2
         if different and (not limit or different > limit * MAX_BATCHES):
             raise InsertError(
@@ -345,7 +345,7 @@ class Keyboard:
 
     @contextmanager
     def _without_locks(self) -> Iterator[None]:
-        """Take off latches and locks, but Num Lock. Afterwards locks are as the user had or has set them."""
+        """Clear latches and locks, except Num Lock. Afterwards restore locks, or keep the user's changes."""
         state = self._xkb.state()
         wanted = state.locked & DROPPED_LOCKS
         if wanted or state.latched:
@@ -363,14 +363,14 @@ _Place = tuple[int, int]  # keycode, level
 
 
 class SpareKeys:
-    """Unused keycodes that are lent to characters the layout does not have. For one thread.
+    """Unused keycodes lent to characters that the layout lacks. For one thread.
 
-    Each takes two characters, one of them with Shift. A program looks the meaning of a key up when it
+    Each takes two characters, one of them with Shift. A program looks up the meaning of a key when it
     handles the event, so a keycode must not change while events are on their way: characters stay until
-    the place is needed or the keyboard has been idle, the longest unused go first. Every change makes all
-    programs on the desktop read the keyboard again, so neighbors change in one request, and both places
-    of a keycode are filled before the next is touched. (XkbSetMap could change all at once, but only by
-    writing the keys in between, on every keyboard: who has two with different layouts would lose one.)
+    the place is needed or the keyboard has been idle; the longest unused are replaced first. Every change
+    makes all programs on the desktop reload the keyboard, so neighbors change in one request, and both places
+    of a keycode are filled before the next is used. (XkbSetMap could change all at once, but only by writing
+    the keys in between, on every keyboard: a user with two of different layouts would lose one.)
     """
 
     def __init__(self, connection: XObject) -> None:
@@ -394,11 +394,11 @@ class SpareKeys:
 
     @property
     def codes(self) -> frozenset[int]:
-        """The keycodes that are spare or ours."""
+        """The keycodes that are spare or in our use."""
         return frozenset(self._codes)
 
     def adopt(self, keymap: km.Keymap, reserved: Iterable[int]) -> None:
-        """Find out what is spare in ``keymap``, and forget what other programs have changed since."""
+        """Determine what is spare in ``keymap``, and forget what other programs have changed since."""
         lost = {place[0] for keysym, place in self._places.items() if not _is_at(keymap, keysym, place)}
         self._places = {k: place for k, place in self._places.items() if place[0] not in lost}
         self._ours = {code for code in self._ours - lost if code in keymap.keys}
@@ -412,7 +412,7 @@ class SpareKeys:
         return km.Stroke(place[0], km.SHIFT if place[1] else 0) if place else None
 
     def is_in_place(self, keymap: km.Keymap, wanted: Sequence[int]) -> bool:
-        """Whether each of ``wanted`` still is where it was put."""
+        """Whether each of ``wanted`` is still in its place."""
         return all(k in self._places and _is_at(keymap, k, self._places[k]) for k in wanted)
 
     def needs_change(self, wanted: Sequence[int]) -> bool:
@@ -420,7 +420,7 @@ class SpareKeys:
         return any(keysym not in self._places for keysym in wanted)
 
     def assign(self, wanted: Sequence[int]) -> None:
-        """Give each of ``wanted`` a place; at most ``capacity`` of them."""
+        """Assign a place to each of ``wanted``; at most ``capacity`` of them."""
         for keysym in wanted:  # used again: to the end of the queue
             if keysym in self._places:
                 self._places[keysym] = self._places.pop(keysym)
@@ -435,7 +435,7 @@ class SpareKeys:
         self._write(changed)
 
     def release(self) -> None:
-        """Take all characters off again."""
+        """Remove all characters."""
         codes, self._places = set(self._ours), {}
         self._write(codes)
         self._ours = set()
@@ -451,7 +451,7 @@ class SpareKeys:
         for keysym, (code, level) in self._places.items():
             if code in symbols:
                 low, high = symbols[code]
-                # Both levels are filled: a letter alone is taken for a pair, the small letter first.
+                # Both levels are filled: a single letter would be taken for a pair, lower case first.
                 symbols[code] = (low or keysym, keysym) if level else (keysym, high or keysym)
         for run in _runs(sorted(codes)):
             self._display.change_keyboard_mapping(run[0], [symbols[code] for code in run])
@@ -464,7 +464,7 @@ def _is_at(keymap: km.Keymap, keysym: int, place: _Place) -> bool:
 
 
 def _runs(codes: Sequence[int]) -> list[list[int]]:
-    """``codes``, ascending, cut where a number is missing."""
+    """``codes``, ascending, split at gaps."""
     runs: list[list[int]] = []
     for code in codes:
         if runs and code == runs[-1][-1] + 1:

@@ -1,8 +1,8 @@
-"""Keyboard maps: which key gives which character, and which keys have which names.
+"""Keyboard maps: the characters and names of keys.
 
-``Keymap`` is the answer to XkbGetMap: key types (which modifiers choose which level) and, per key, its
-symbols by group and level. With the group from XkbGetState that is exact for any layout, where the
-core protocol's table, good enough for ``NamedKeys``, is a guess for all but the first group.
+``Keymap`` is the answer to XkbGetMap: key types (which modifiers select which level) and, per key, its
+symbols by group and level. With the group from XkbGetState that is exact for any layout, whereas the core
+protocol's table, good enough for ``NamedKeys``, is a guess for all but the first group.
 
 Source: as xkb.py; old keysyms (below 0x1000000) from keysymdef.h, which follows the 8-bit character
 sets; Latin-1 is the same in both, newer ones are the code point plus 0x1000000.
@@ -31,9 +31,9 @@ LEVEL3 = 0xFE03
 _MODIFIERS = frozenset((*range(0xFFE1, 0xFFEF), *range(0xFE01, 0xFE06), 0xFE11, 0xFE12, 0xFE13, 0xFF7E))
 _OLD_SETS = {1: "iso8859_2", 2: "iso8859_3", 3: "iso8859_4", 5: "iso8859_6", 6: "koi8_u", 7: "iso8859_7"}
 _OLD_SETS |= {0xC: "iso8859_8", 0xD: "tis_620"}
-# The character set has a gap here, keysyms have not.
+# The character set has a gap here, but keysyms do not.
 _GREEK_SIGMAS = {0x7D2: "\u03a3", 0x7F2: "\u03c3", 0x7F3: "\u03c2"}
-# Letters with accents are in another order than in the character set.
+# Accented letters have another order than in the character set.
 _GREEK_PLAIN = frozenset((*range(0x7C1, 0x7DA), *range(0x7E1, 0x7FA)))
 _NAMES = """
     ctrl_l=Control_L ctrl_r=Control_R alt_l=Alt_L,Meta_L alt_r=Alt_R,ISO_Level3_Shift,Meta_R
@@ -44,7 +44,7 @@ _NAMES = """
     microphone_mute=XF86_AudioMicMute
 """
 _KEYSYMS = {name: keysyms.split(",") for name, keysyms in (one.split("=") for one in _NAMES.split())}
-"""Name of a key -> keysyms, of which the first that the layout has counts.
+"""Name of a key -> keysyms; the first one in the layout counts.
 
 The right Alt is ISO_Level3_Shift on most layouts other than US.
 """
@@ -54,7 +54,7 @@ _US_KEYCODES = {  # evdev's, the same on every X server with a PC keyboard
     for place, letter in enumerate(row)
 }
 _US_KEYCODES |= {f"f{n}": 191 + n - 13 for n in range(13, 25)}
-_LAST_COLUMN = 255  # none has as many
+_LAST_COLUMN = 255  # no key has as many
 _INVENTED = frozenset({92, 203, 204, 205, 206, 207})  # LVL3 MDSW ALT META SUPR HYPR in xkeyboard-config
 
 
@@ -67,7 +67,7 @@ class Stroke:
 
 
 _KeyType = tuple[int, Mapping[int, int]]
-"""The modifiers that choose the level, and the levels of their combinations; 0 for those that are missing."""
+"""The modifiers that select the level, and the levels of their combinations; 0 for missing ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class _Key:
     symbols: tuple[int, ...]
 
     def group(self, wanted: int) -> int:
-        """The group of this key that is used when ``wanted`` is in force."""
+        """The group of this key that applies when ``wanted`` is active."""
         if wanted < self.groups:
             return wanted
         if self.out_of_range & 0xC0 == 0x40:  # clamp
@@ -94,15 +94,15 @@ class _Key:
 
 @dataclass(frozen=True, slots=True)
 class Keymap:
-    """All keys, by keycode, and the key types they refer to."""
+    """All keys by keycode, and the key types they refer to."""
 
     types: tuple[_KeyType, ...]
     keys: Mapping[int, _Key]
 
     def strokes(self, group: int, locked: int, extra: tuple[int, ...]) -> dict[int, Stroke]:
-        """The easiest stroke for each keysym while ``group`` and the modifiers ``locked`` are in force.
+        """The easiest stroke for each keysym while ``group`` and the modifiers ``locked`` are active.
 
-        ``extra`` are masks of modifiers that may be held, the easiest first: 0, Shift, AltGr say.
+        ``extra`` are masks of modifiers that may be held, the easiest first: say 0, Shift, AltGr.
         """
         strokes: dict[int, Stroke] = {}
         for held in extra:
@@ -122,16 +122,16 @@ class Keymap:
         return Keymap(self.types, {code: key for code, key in self.keys.items() if code not in codes})
 
     def modifiers(self) -> set[int]:
-        """Keycodes that carry the symbol of a modifier, in any group."""
+        """Keycodes with the symbol of a modifier, in any group."""
         return {code for code, key in self.keys.items() if _MODIFIERS & set(key.symbols)}
 
     def empty(self) -> list[int]:
-        """Keycodes that carry no symbol at all."""
+        """Keycodes without any symbol."""
         return [code for code, key in self.keys.items() if not any(key.symbols)]
 
 
 def parse(data: bytes) -> Keymap:
-    """Read the answer to XkbGetMap, from its ninth byte on."""
+    """Parse the answer to XkbGetMap, from its ninth byte on."""
     _, _, _, _, types, _, first, _, keys = struct.unpack_from("=2xBBHBBBBHB", data)
     at = 32  # the fixed part of the reply is 40 bytes, 8 of which were cut off
     kinds = []
@@ -158,7 +158,7 @@ def _parse_type(data: bytes, at: int) -> tuple[_KeyType, int]:
 
 
 def keysyms_of(character: str) -> tuple[int, ...]:
-    """All keysyms of ``character``; the first is the one to put on a spare key."""
+    """All keysyms of ``character``; the first is the one for a spare key."""
     if character in NAMED:
         return (NAMED[character],)
     point = ord(character)
@@ -172,7 +172,7 @@ _OLD: dict[str, int] = {"€": 0x20AC}
 
 
 def _old_keysyms() -> Mapping[str, int]:
-    """Characters that layouts may name by a keysym from before Unicode. Letters only: those are sure."""
+    """Characters that layouts may name by a keysym from before Unicode. Only letters, which are reliable."""
     if len(_OLD) == 1:
         for page, encoding in _OLD_SETS.items():
             for low in range(0xA1, 0x100):
@@ -186,12 +186,12 @@ def _old_keysyms() -> Mapping[str, int]:
 
 
 class NamedKeys:
-    """The keys of ``display`` by name, under the keyboard map in force.
+    """The keys of ``display`` by name, in the current keyboard map.
 
-    A letter that the layout does not write (Latin ones on a Russian layout) means the key that writes it
-    on a US keyboard; F13 to F24, whose places xkeyboard-config gives to media keys, mean those places.
-    Keycodes that it invented to carry a modifier no key sends are left out, but they do tell the mask of a
-    key with their keysym: AltGr is in the server's table of modifiers by such a one only.
+    A letter that the layout cannot type (Latin ones on a Russian layout) means the key that types it on a US
+    keyboard; F13 to F24, whose places xkeyboard-config uses for media keys, mean those places. Keycodes that
+    it invented to carry a modifier, and no key sends, are left out, but they do reveal the mask of a key with
+    their keysym: AltGr is in the server's table of modifiers only through such a one.
     """
 
     def __init__(self, display: XObject) -> None:
@@ -208,13 +208,13 @@ class NamedKeys:
         self._modifiers = [frozenset(row) - {0} for row in display.get_modifier_mapping()]
 
     def codes(self, name: str) -> frozenset[int]:
-        """The keycodes that have ``name`` on the lowest level; none if there is no such key."""
+        """The keycodes with ``name`` on the lowest level; empty if there is no such key."""
         return frozenset(code for code, _, _ in self._places(name))
 
     def names(self, names: Sequence[str]) -> dict[int, str]:
-        """What each keycode is called; of several ``names`` that with its keysym on the lowest level.
+        """The name of each keycode: the one of ``names`` with its keysym on the lowest level.
 
-        The first keysym of a name counts most: what is Alt on one layout is AltGr on another.
+        The first keysym of a name has priority: what is Alt on one layout is AltGr on another.
         """
         best: dict[int, tuple[int, int, str]] = {}
         for name in names:
@@ -238,12 +238,12 @@ class NamedKeys:
         """The modifier masks that the keys ``codes`` set, the lowest first."""
         carriers = set(codes)
         for keysym, invented in self._invented.items():
-            if 0 in map(self._columns.get(keysym, {}).get, codes):  # it is on the lowest level of one of them
+            if 0 in map(self._columns.get(keysym, {}).get, codes):  # on the lowest level of one of them
                 carriers |= invented
         return [1 << row for row, members in enumerate(self._modifiers) if members & carriers]
 
     def lock_masks(self) -> list[int]:
-        """Every combination of Caps Lock, Num Lock and Scroll Lock: a grab holds for one of them only."""
+        """Every combination of Caps Lock, Num Lock and Scroll Lock: a grab applies to one of them only."""
         locks = {X.LockMask}.union(
             *(self.modifiers(self.codes(name)) for name in ("num_lock", "scroll_lock"))
         )

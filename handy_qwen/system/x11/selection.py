@@ -1,9 +1,9 @@
-"""Selections (the clipboard, the marked text) from program to program, in both directions.
+"""Transfers selections (the clipboard, the selected text) between programs, in both directions.
 
-X11 has no clipboard but the program that owns the selection and answers requests. Content larger than
-one request goes in pieces (INCR): the sender announces it, and writes a piece whenever the receiver has
-deleted the one before; an empty piece ends it. X11 names a format by an atom; names are kept here, so
-that content outlives connections. It is never logged, and ``repr`` does not show it.
+X11 has no clipboard but the program that owns the selection and answers requests. Content larger than one
+request is sent in pieces (INCR): the sender announces it, and writes a piece whenever the receiver has
+deleted the last one; an empty piece ends it. X11 names a format by an atom; here names are stored, so that
+content outlives connections. It is never logged, and ``repr`` does not show it.
 
 Source: Inter-Client Communication Conventions Manual 2.0, section 2.
 """
@@ -32,12 +32,12 @@ POLL_S = 0.05
 RECEIVERS = 16  # properties used in turn, so that a late answer is not taken for the next one
 STALE_S = 10.0  # a receiver that has not asked for the next piece in this time is gone
 TEXT_FORMATS = ("UTF8_STRING", "text/plain;charset=utf-8", "text/plain", "TEXT", "STRING")
-PLAIN_FORMATS = ("UTF8_STRING", "STRING")  # to ask for where the owner does not say what it has
+PLAIN_FORMATS = ("UTF8_STRING", "STRING")  # to request if the owner does not list its formats
 PRIVATE_FORMAT = "x-kde-passwordManagerHint"  # honored by Klipper, CopyQ, Parcellite, GPaste and others
 PICTURE_FORMAT = "image/png"
-NOT_CONTENT = frozenset(  # answered by the owner itself, or doing something when asked for
+NOT_CONTENT = frozenset(  # answered by the owner itself, or with side effects
     ("TARGETS", "TIMESTAMP", "MULTIPLE", "SAVE_TARGETS", "DELETE", "INSERT_SELECTION", "INSERT_PROPERTY", "")
-) | frozenset(  # numbers of things in the X server that go with their owner
+) | frozenset(  # ids of server objects that go with their owner
     ("PIXMAP", "BITMAP", "DRAWABLE", "COLORMAP", "FOREGROUND", "BACKGROUND", "WINDOW", "CLIENT_WINDOW")
 )
 _ITEMS = {16: "H", 32: "I"}
@@ -45,7 +45,7 @@ _ITEMS = {16: "H", 32: "I"}
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One format's bytes: the name of their type and the bits of an item (8, 16 or 32)."""
+    """The bytes of one format: the name of their type and the bits of an item (8, 16 or 32)."""
 
     kind: str
     bits: int
@@ -56,7 +56,7 @@ Content: TypeAlias = Mapping[str, Value]  # values by format
 
 
 def text_content(text: str) -> Content:
-    """``text`` in every format that X11 programs ask text for, marked as private."""
+    """``text`` in every format that X11 programs request for text, marked as private."""
     utf8 = Value("UTF8_STRING", 8, text.encode())
     mime = ("text/plain;charset=utf-8", "text/plain")
     return {
@@ -71,8 +71,8 @@ def text_content(text: str) -> Content:
 def worth_keeping(formats: list[str]) -> list[str]:
     """The formats to fetch from an owner, the most important first: there may be no time for all.
 
-    Programs offer a picture in up to twenty formats and make each only when asked, which takes seconds
-    and stops them for that time; so only the lossless one that everybody reads is fetched.
+    Programs offer a picture in up to twenty formats and produce each on request, which takes seconds and
+    blocks them; so only the lossless one that everybody reads is fetched.
     """
     kept = [name for name in dict.fromkeys(formats) if name not in NOT_CONTENT]
     if PICTURE_FORMAT in kept:
@@ -90,7 +90,7 @@ def _importance(name: str) -> int:
 
 
 class NotFetchedError(Exception):
-    """The owner did not answer in time, or has more than can be kept."""
+    """The owner did not answer in time, or has more than can be saved."""
 
     def __init__(self, *, is_too_large: bool = False) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ class NotFetchedError(Exception):
 
 
 class Requestor:
-    """A connection whose ``window`` asks the owners of selections. For one thread."""
+    """A connection whose ``window`` requests selections from their owners. For one thread."""
 
     def __init__(self, connection: XObject) -> None:
         self.connection = connection
@@ -110,7 +110,7 @@ class Requestor:
         self._asked = 0
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         disconnect(self.connection)
 
     def atom(self, name: str) -> int:
@@ -123,7 +123,7 @@ class Requestor:
             try:
                 self._names[atom] = str(self.connection.get_atom_name(atom))
             except error.BadAtom:
-                return ""  # another program sent nonsense
+                return ""  # another program sent an invalid one
         return self._names[atom]
 
     def owner_of(self, selection: str) -> int:
@@ -132,7 +132,7 @@ class Requestor:
         return 0 if owner == X.NONE else int(owner.id)
 
     def stamp(self) -> int:
-        """The X server's time, from an event as the conventions want it. Raises InsertError: it hangs."""
+        """The X server's time, from an event as the conventions require. Raises InsertError: it hangs."""
         prop = self.atom("_HANDY_QWEN_STAMP")
         self._arrived.clear()
         self.window.change_property(prop, Xatom.INTEGER, 32, [], mode=X.PropModeAppend)
@@ -150,7 +150,7 @@ class Requestor:
     def convert(
         self, selection: str, target: str, is_over: Callable[[], bool], limit_bytes: int
     ) -> Value | None:
-        """What the owner of ``selection`` has as ``target``; None: refused. Raises NotFetchedError."""
+        """The content of ``selection`` as ``target``; None: refused. Raises NotFetchedError."""
         stamp = self.stamp()
         wanted, chosen = self.atom(selection), self.atom(target)
         self._asked += 1
@@ -170,7 +170,7 @@ class Requestor:
         return got
 
     def _collect(self, prop: int, least: bytes, is_over: Callable[[], bool], limit_bytes: int) -> Value:
-        """Take what comes in pieces; INCR announced at ``least`` so many bytes."""
+        """Collect the pieces; INCR announced at least ``least`` bytes."""
         if len(least) == 4 and struct.unpack("=I", least)[0] > limit_bytes:
             raise NotFetchedError(is_too_large=True)
         pieces: list[bytes] = []
@@ -191,7 +191,7 @@ class Requestor:
         pieces: list[bytes] = []
         at, size = 0, 0
         while True:
-            # In pieces: python-xlib's time for one answer grows with the square of its length.
+            # In pieces: python-xlib's time for one answer is quadratic in its length.
             answer = self.window.get_property(prop, X.AnyPropertyType, at, PIECE_BYTES // 4, delete=True)
             if answer is None:
                 return None
@@ -206,7 +206,7 @@ class Requestor:
                 return Value(self.name_of(answer.property_type), int(answer.format), b"".join(pieces))
 
     def _await(self, is_wanted: Callable[[XObject], bool], is_over: Callable[[], bool]) -> XObject:
-        """The first answer to one of our conversions that ``is_wanted``; others before it are dropped."""
+        """The first answer to one of our conversions that ``is_wanted``; earlier ones are dropped."""
         while True:
             self.process_events()
             while self._arrived:
@@ -217,7 +217,7 @@ class Requestor:
             select.select([self.connection], [], [], POLL_S)
 
     def process_events(self) -> None:
-        """Handle all events that have come. Call before waiting: some may have been read already."""
+        """Handle all events that have arrived. Call before waiting: some may have been read already."""
         while self.connection.pending_events():
             happened = self.connection.next_event()
             is_ours = happened.type == X.PropertyNotify and happened.window.id == self.window.id
@@ -226,16 +226,16 @@ class Requestor:
                 continue
             try:
                 self.handle(happened)
-            except error.XError as problem:  # a window that vanished while it asked
+            except error.XError as problem:  # a requesting window that vanished
                 log_error(problem)
 
     def handle(self, happened: XObject) -> None:
-        """Handle an event that is no answer to a conversion."""
+        """Handle any event except answers to conversions."""
 
 
 @dataclass
 class _Transfer:
-    """One transfer in pieces to another program's window."""
+    """A transfer in pieces to another program's window."""
 
     window: XObject
     prop: int
@@ -254,9 +254,9 @@ class _Transfer:
 
 
 class SelectionOwner(Requestor):
-    """A connection that owns selections, ``owned``, and answers those who ask for them. For one thread.
+    """A connection that owns selections, ``owned``, and serves them. For one thread.
 
-    ``on_fetch`` gets the requestor's window when content has been fetched completely, ``on_lost`` the
+    ``on_fetch`` gets the requestor's window when content has been fetched completely, ``on_lost`` a
     selection that another program has taken.
     """
 
@@ -276,10 +276,10 @@ class SelectionOwner(Requestor):
             raise InsertError(Message("Can't use the clipboard."), InsertReason.UNSUPPORTED_DESKTOP)
 
     def give_back(self, selection: str, content: Content | None) -> None:
-        """Serve ``content`` again, or leave the selection without an owner, as it was before.
+        """Serve ``content`` again, or leave the selection without an owner, as before.
 
-        The time stamp is taken before the look at the owner: should another program take the
-        selection in between, its stamp is the later one, and the X server ignores ours.
+        The time stamp is taken before the check of the owner: if another program takes the selection in
+        between, its stamp is the later one, and the X server ignores ours.
         """
         stamp = self.stamp()
         if self.owner_of(selection) != self.window.id:
@@ -303,14 +303,14 @@ class SelectionOwner(Requestor):
         self.connection.sync()
 
     def process_events(self) -> None:
-        """Handle all events that have come, and end transfers whose receiver is gone."""
+        """Handle all events that have arrived, and end transfers whose receiver is gone."""
         super().process_events()
         stale = time.monotonic() - STALE_S
         for key in [key for key, transfer in self._transfers.items() if transfer.touched_s < stale]:
             self._end(*key)
 
     def handle(self, happened: XObject) -> None:
-        """Another program asks for content, has taken a piece of it, or has become the owner."""
+        """Another program requests content, has taken a piece of it, or has become the owner."""
         if happened.type == X.SelectionRequest:
             self._answer(happened)
         elif happened.type == X.SelectionClear:
@@ -333,11 +333,11 @@ class SelectionOwner(Requestor):
             ended.window.change_attributes(event_mask=X.NoEventMask)
 
     def _answer(self, asked: XObject) -> None:
-        prop = asked.property or asked.target  # programs from before the conventions name no property
+        prop = asked.property or asked.target  # programs older than the conventions name no property
         content = self.owned.get(self.name_of(asked.selection))
         try:
             is_given = content is not None and self._give(content, asked, asked.target, prop)
-        except error.XError as problem:  # it has gone, or its property does not take so much
+        except error.XError as problem:  # it is gone, or its property does not accept as much
             log_error(problem)
             is_given = False
         asked.requestor.send_event(
@@ -400,11 +400,11 @@ def _write_property(window: XObject, prop: int, kind: int, bits: int, data: byte
 
 # --- what other programs offer, fetched in advance so that it can come back after a paste -----------
 #
-# The owner may be slow (a picture is made into a file only when it is asked for), hang, or refuse. If its
-# content cannot be had, the selection must not be taken from it. A format that the owner refuses is refused
-# to all, so nothing is lost with it; one that is too large or too slow would be lost.
+# The owner may be slow (a picture is encoded on request), hang, or refuse. If its content is not available,
+# the selection must not be taken from it. A format that the owner refuses is refused to all, so nothing is
+# lost with it; one that is too large or too slow would be lost.
 #
-# It is fetched on a connection of its own, and stays valid until the X server reports another owner (XFIXES).
+# It is fetched on a separate connection, and stays valid until the X server reports another owner (XFIXES).
 # What has been fetched before time ran out is kept for the next try.
 
 SELECTIONS = ("CLIPBOARD", "PRIMARY")
@@ -417,13 +417,13 @@ _OWNER_CHANGES = (
 
 @dataclass
 class _Offered:
-    """What one owner offers, as far as it has been fetched."""
+    """One owner's content, as far as it has been fetched."""
 
     owner: int
-    formats: list[str] | None = None  # as it names them; None: not asked yet
+    formats: list[str] | None = None  # as listed by it; None: not asked yet
     values: dict[str, Value | None] = field(default_factory=dict, repr=False)  # None: refused
     is_too_large: bool = False
-    is_late: bool = False  # time ran out: it is not waited for again
+    is_late: bool = False  # time ran out: do not wait for it again
 
     def content(self) -> Content | None:
         """All that there is, in the order of the owner; None if that is nothing."""
@@ -433,7 +433,7 @@ class _Offered:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a selection held when ``owner`` owned it (0: no window); None: nothing."""
+    """The content of a selection when ``owner`` owned it (0: no window); None: empty."""
 
     owner: int
     content: Content | None
@@ -451,26 +451,26 @@ class SelectionCache(Requestor):
         for selection in SELECTIONS:
             connection.xfixes_select_selection_input(self.window, self.atom(selection), _OWNER_CHANGES)
         self._offered: dict[str, _Offered] = {}
-        self._has_changed = False  # since the fetching began
+        self._has_changed = False  # since fetching began
 
     def fetch(self, selections: Sequence[str], ours: int, deadline: Deadline) -> dict[str, Snapshot]:
-        """What is on ``selections``, all at the same time, unless their owner is the window ``ours``.
+        """The content of ``selections``, all at one time, unless their owner is the window ``ours``.
 
-        Raises InsertError: CLIPBOARD_IN_USE: it could not be had in time, or is too large.
+        Raises InsertError: CLIPBOARD_IN_USE: not available in time, or too large.
         """
         with guarded(Message("Looking at the clipboard")):
             while True:
                 self._has_changed = False
                 taken = {selection: self._snapshot(selection, ours, deadline) for selection in selections}
                 self.connection.sync()
-                self.process_events()  # so that all changes before are known
+                self.process_events()  # all changes before are known afterwards
                 if not self._has_changed:
                     return taken
                 if deadline.left_s() <= 0:
                     raise clipboard_in_use()
 
     def try_again(self) -> None:
-        """Ask owners again that were too slow."""
+        """Ask owners that were too slow again."""
         for offered in self._offered.values():
             offered.is_late = False
 
@@ -481,7 +481,7 @@ class SelectionCache(Requestor):
             self._has_changed = True
 
     def _snapshot(self, selection: str, ours: int, deadline: Deadline) -> Snapshot:
-        """What is on ``selection``; anything if another program takes it meanwhile."""
+        """The content of ``selection``; anything if another program takes it meanwhile."""
         owner = self.owner_of(selection)
         self.process_events()
         if not owner or owner == ours:
@@ -498,7 +498,7 @@ class SelectionCache(Requestor):
         return Snapshot(owner, offered.content())
 
     def _fetch(self, selection: str, offered: _Offered, deadline: Deadline) -> None:
-        """Fetch what is still missing."""
+        """Fetch what is missing."""
         if offered.is_late or offered.is_too_large:
             raise NotFetchedError
 

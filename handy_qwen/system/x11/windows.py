@@ -1,8 +1,8 @@
-"""Windows: which has the focus, which program it belongs to, whether it has dealt with its keys.
+"""Windows: the focused one, its program, and whether it has processed its keys.
 
-The *client* of a window is the base of its resource ids: all windows of one connection to the X server
-share it. That distinguishes the focused program's request from a clipboard manager's. A program
-with two connections is recognized by its process (X-Resource 1.2), where the server knows it.
+The *client* of a window is the base of its resource ids: all windows of one connection to the X server share
+it. That distinguishes the focused program's request from a clipboard manager's. A program with two
+connections is recognized by its process (X-Resource 1.2), if the server knows it.
 
 Source: Extended Window Manager Hints 1.5.
 """
@@ -37,14 +37,14 @@ def is_terminal(window_class: str) -> bool:
 
 
 class FocusReader:
-    """Looks at the focus on a connection of its own, on any thread. Raises InsertError: no X server."""
+    """Determines the focus on its own connection, on any thread. Raises InsertError: no X server."""
 
     def __init__(self, name: str) -> None:
         self._lock = threading.Lock()
         self._display = connect(name)
 
     def target(self) -> Target:
-        """The window that has the focus; ``Target()`` if there is none or it just went away."""
+        """The focused window; ``Target()`` if there is none or it just went away."""
         try:
             with self._lock:
                 window = _active_window(self._display) or _focus_window(self._display)
@@ -53,7 +53,7 @@ class FocusReader:
             return Target()  # it closed between two requests
 
     def process(self) -> int:
-        """The process that owns the window with the focus; 0 if there is none, or that is not known."""
+        """The process of the focused window; 0 if there is none, or it is unknown."""
         try:
             with self._lock:
                 return _process_of(self._display, _active_window(self._display))
@@ -61,7 +61,7 @@ class FocusReader:
             return 0
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Close the connection."""
         with self._lock:
             disconnect(self._display)
 
@@ -71,9 +71,9 @@ class FocusReader:
 
 
 class FocusedWindow:
-    """Where the keys go at one moment, to see later whether they still go there. For one thread.
+    """The target of keys at one moment, to check later whether it still is. For one thread.
 
-    ``window`` is the active window, or else that with the focus; 0 if the keys go to none.
+    ``window`` is the active window, or else the focused one; 0 if there is none.
     """
 
     def __init__(self, connection: XObject) -> None:
@@ -92,7 +92,7 @@ class FocusedWindow:
         return bool(is_same) and _active_window(self._display) == self._active
 
     def wait_until_read(self, pause: Pause) -> None:
-        """Wait until the window, done with all keys, answers a ping; those without one get a fixed time."""
+        """Wait until the window answers a ping, after all keys; those without pings get a fixed time."""
         window = self._display.create_resource_object("window", self.window)
         protocols = window.get_full_property(self._display.get_atom("WM_PROTOCOLS"), X.AnyPropertyType)
         knows_ping = protocols is not None and self._display.get_atom("_NET_WM_PING") in protocols.value
@@ -105,7 +105,7 @@ class FocusedWindow:
         kind = self._display.get_atom("WM_PROTOCOLS")
         number = int(time.monotonic() * 1000) & 0x7FFFFFFF
         data = [self._display.get_atom("_NET_WM_PING"), number, window.id, 0, 0]
-        # GTK answers to those who select SubstructureNotify, as the hints have it; Qt 6 to StructureNotify.
+        # GTK answers to SubstructureNotify, as the hints require; Qt 6 to StructureNotify.
         root.change_attributes(event_mask=X.SubstructureNotifyMask | X.StructureNotifyMask)
         try:
             window.send_event(event.ClientMessage(window=window, client_type=kind, data=(32, data)))
@@ -124,14 +124,14 @@ class FocusedWindow:
 
 
 def _active_window(connection: XObject) -> int:
-    """What the window manager calls the active window; 0 for none."""
+    """The active window according to the window manager; 0 for none."""
     active = connection.get_atom("_NET_ACTIVE_WINDOW")
     found = connection.screen().root.get_full_property(active, X.AnyPropertyType)
     return int(found.value[0]) if found and len(found.value) else 0
 
 
 def _focus_window(connection: XObject) -> int:
-    """The window that the keys go to; 0 if they go to none, to the root, or to where the pointer is."""
+    """The window that gets the keys; 0 if none, the root, or the one under the pointer does."""
     focus = connection.get_input_focus().focus
     is_none = focus in (X.NONE, X.PointerRoot) or focus.id == connection.screen().root.id
     return 0 if is_none else int(focus.id)
@@ -150,7 +150,7 @@ def is_same_program(connection: XObject, one: int, other: int) -> bool:
 
 
 def _process_of(connection: XObject, window: int) -> int:
-    """The process that owns ``window``, 0 if the server does not know."""
+    """The process of ``window``, 0 if the server does not know."""
     if not connection.has_extension(res.extname):
         return 0
     try:
