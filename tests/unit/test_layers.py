@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,11 +65,18 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
 }
 
 
+@cache
+def import_statements(path):
+    """Wherever in the module they are."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
 def imports(path):
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             assert node.level == 0, f"{path}: relative import"
             if node.module == "handy_qwen":
                 yield from (f"handy_qwen.{alias.name}" for alias in node.names)
@@ -104,11 +112,11 @@ def test_no_module_imports_itself_through_others():
 
 
 def within(path, names):
-    """The modules of ``names`` that the one at ``path`` imports, wherever in it."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    """The modules of ``names`` that the one at ``path`` imports."""
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name in names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             parts = [f"{node.module}.{alias.name}" for alias in node.names]
             yield from (part if part in names else node.module for part in parts)
 

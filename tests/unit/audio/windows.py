@@ -47,7 +47,7 @@ class FakeWindows:
 
     def __init__(self, **flows):
         self.is_refusing = False
-        self.clients = []
+        self.clients: list[int] = []
         self.level = 0.8
         text, pointer = ctypes.c_wchar_p, ctypes.POINTER(ctypes.c_void_p)
         self.endpoints = {name: self.endpoint(flow) for name, flow in flows.items()}
@@ -68,8 +68,8 @@ class FakeWindows:
             nothing,
             ((ctypes.c_int, ctypes.c_int, pointer), lambda *arguments: self.speakers.hand_out(arguments[-1])),
             ((text, pointer), self.get_device),
-            ((ctypes.c_void_p,), lambda _, client: self.clients.append(client) or 0),
-            ((ctypes.c_void_p,), lambda _, client: self.clients.remove(client) or 0),
+            ((ctypes.c_void_p,), self.register),
+            ((ctypes.c_void_p,), self.unregister),
         )
         self.enumerator.hold(-1)  # whoever makes it holds it
 
@@ -105,6 +105,14 @@ class FakeWindows:
         if name not in self.endpoints:
             return INVALID
         return self.endpoints[name].hand_out(found)
+
+    def register(self, _, client):
+        self.clients.append(client)
+        return 0
+
+    def unregister(self, _, client):
+        self.clients.remove(client)
+        return 0
 
     def set_level(self, _, level, _context):
         self.level = level

@@ -14,7 +14,7 @@ from handy_qwen.control import ControlServer, Endpoint
 class Result(NamedTuple):
     """What a command did."""
 
-    status: int
+    status: int | str | None
     out: str
     err: str
 
@@ -25,6 +25,7 @@ def run(capsys):
 
     def run(*words):
         capsys.readouterr()
+        status: int | str | None
         try:
             status = main([*map(str, words)])
         except SystemExit as end:

@@ -1,11 +1,11 @@
 """What all tests of doctor share."""
 
-import pytest
+import atexit
 
-from handy_qwen.audio import portaudio
+import pytest
 
 
 @pytest.fixture(autouse=True)
 def one_portaudio(monkeypatch):
     """Each report has its own Library; in one process only the first could end PortAudio at exit."""
-    monkeypatch.setattr(portaudio.atexit, "register", lambda _function: None)
+    monkeypatch.setattr(atexit, "register", lambda _function: None)

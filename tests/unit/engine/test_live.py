@@ -240,7 +240,7 @@ def test_no_draft_is_written_while_nothing_new_is_said(demo_recognizer, monkeypa
 
 
 def test_what_is_settled_and_the_rest_give_the_whole(demo_recognizer):
-    samples = take(0, None, 1, None, 2, None, 0, None, 1, None, 2, None, 0)
+    samples = take(0, None, 1, None, 2, None, 0)
     whole = dictated(demo_recognizer.live(), samples, 4_000)
     live, parts = demo_recognizer.live(), set()
     for first in range(0, len(samples), 4_000):
@@ -435,6 +435,7 @@ def test_a_cancel_from_another_thread_ends_the_work_and_leaves_no_thread(random_
     assert threading.active_count() == threads
 
 
+@pytest.mark.usefixtures("few_tokens")
 def test_stage_times_add_up_with_drafts(random_recognizer):
     live = random_recognizer.live()
     timings = dictated(live, voiced(10.0), 8_000).timings

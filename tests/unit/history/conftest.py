@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.core.effects import KeepText
-from handy_qwen.core.events import Failed, Kept, Recovered
+from handy_qwen.core.events import Event, Failed, Kept, Recovered
 from handy_qwen.core.types import Delivery
 from handy_qwen.history.ledger import ErrorReporter, Ledger
 from handy_qwen.history.retention import RetentionRules
@@ -32,7 +32,7 @@ class Books(Ledger):
     def __init__(self, folder, rules=None, wall_s=START_S):
         self.folder = folder
         self.rules = rules or RetentionRules()
-        self.posted = []
+        self.posted: list[Event] = []
         self.now_s = 100.0
         self.wall_s = wall_s
         self.started.append(self)
@@ -121,6 +121,7 @@ class Books(Ledger):
         return row
 
     def rows(self):
+        assert self.store is not None
         return list(self.store.oldest())
 
     def files(self):

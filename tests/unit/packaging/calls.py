@@ -359,8 +359,8 @@ class _Finder:
             return self._first(node.func.value)  # type: ignore[attr-defined]
         if name == "split":
             text = node.args[0] if dotted == "shlex.split" else node.func.value  # type: ignore[attr-defined]
-            found = self._first(text)
-            return {one.split()[0] if isinstance(one, str) and one.split() else one for one in found}
+            lines = self._first(text)
+            return {one.split()[0] if isinstance(one, str) and one.split() else one for one in lines}
         if name == "map":
             return self._first(node.args[1])
         if isinstance(node.func, ast.Name) and name in COMMANDS and not self._callable(module, node, name):
@@ -441,18 +441,18 @@ class _Finder:
                     is_command = node in ast.walk(comprehension.elt) and _is_plain(comprehension.elt)
                     return self._first(one.iter) if is_command else self._each(one.iter)
         for function in module.functions_around(node):
-            values = list(_bound(function, name))
+            bound = list(_bound(function, name))
             found: set[_Found] = set()
             if choices := _parametrized(function, name):
                 return self._each(choices)
-            for value, is_looped in values:
+            for value, is_looped in bound:
                 found |= self._all(node, name, [value], self._each if is_looped else follow)
             if name in _parameters(function):
                 found.add(_Parameter(function, name) if name in COMMANDS else _Unknown(node))
                 default = _default(function, name)
                 if default is not None:
                     found |= self._all(node, name, [default], follow)
-            if values or found:
+            if bound or found:
                 return found
         values = self._constants_of(module, name)
         if not values and (loops := [v for v, is_looped in _bound(module.tree, name) if is_looped]):

@@ -1,6 +1,7 @@
 """A session bus with a desktop portal, as the client of the portal sees it."""
 
 import collections
+from typing import Any
 
 from jeepney import DBusAddress, HeaderFields, new_error, new_method_return, new_signal
 
@@ -28,7 +29,7 @@ class FakeBus:
         } | (answers or {})
         self.refuses = dict.fromkeys(refuses, "AccessDenied") if isinstance(refuses, tuple) else refuses
         self.calls, self.sent = [], []
-        self.coming = collections.deque()  # signals, or errors to raise
+        self.coming: collections.deque[Any] = collections.deque()  # signals, or errors to raise
         self.is_closed = False
 
     def filter(self, _rule, *, queue):

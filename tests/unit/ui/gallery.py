@@ -24,6 +24,7 @@ from handy_qwen.core.view import (
 )
 from handy_qwen.core.vocabulary import Fit, ReplacementRow, Tried, VocabularyCommands, VocabularyPage
 from handy_qwen.errors import HotkeyError, HotkeyReason
+from handy_qwen.message import verbatim
 from handy_qwen.settings import Settings, SettingsProblem, SettingsView
 from handy_qwen.settings.forms import Page
 from handy_qwen.ui.settings.page import Tools
@@ -44,8 +45,8 @@ MICROPHONE = "Family 17h/19h/1ah HD Audio Controller Digital Stereo (IEC958) + H
 PROBLEM = Notice(
     1,
     NoticeKind.FAILED,
-    "The hotkey F9 is taken.",
-    "Choose another.",
+    verbatim("The hotkey F9 is taken."),
+    verbatim("Choose another."),
     is_lasting=True,
     remedy=Remedy.SETTINGS,
 )
@@ -66,29 +67,45 @@ APPS = (
 )
 UPKEEP = Upkeep(
     (
-        Check("program", Severity.FINE, "Handy Qwen 0.1 on Debian 13, Python 3.13."),
+        Check("program", Severity.FINE, verbatim("Handy Qwen 0.1 on Debian 13, Python 3.13.")),
         Check(
             "microphone",
             Severity.WARNING,
-            "The microphone of the settings is not here; Webcam is used instead.",
-            "Plug it in, or choose another one.",
+            verbatim("The microphone of the settings is not here; Webcam is used instead."),
+            verbatim("Plug it in, or choose another one."),
         ),
-        Check("model", Severity.PROBLEM, "There is no model.", "Install one: handy-qwen model install"),
+        Check(
+            "model",
+            Severity.PROBLEM,
+            verbatim("There is no model."),
+            verbatim("Install one: handy-qwen model install"),
+        ),
     ),
     history=HistoryUse(824, 12, 1_234_567_890),
 )
 REFUSED = HotkeyError(
-    "A alone would stop you typing A.", HotkeyReason.INVALID, "Try Ctrl+Alt+A.", "Ctrl+Alt+A"
+    verbatim("A alone would stop you typing A."),
+    HotkeyReason.INVALID,
+    verbatim("Try Ctrl+Alt+A."),
+    "Ctrl+Alt+A",
 )
 BROKEN = SettingsView(
-    Path("settings.toml"), error=SettingsProblem("a quotation mark is missing", 12, name="language")
+    Path("settings.toml"), error=SettingsProblem(verbatim("a quotation mark is missing"), 12, name="language")
 )
 MISREAD = SettingsView(
     Path("settings.toml"),
     problems=(
-        SettingsProblem("mode must be one of auto, hold, toggle", 4, 'the default, "auto", is used', "mode"),
         SettingsProblem(
-            "hold_sec is not a setting; did you mean hold_s?", 9, place=("hold_sec",), meant="hold_s"
+            verbatim("mode must be one of auto, hold, toggle"),
+            4,
+            verbatim('the default, "auto", is used'),
+            "mode",
+        ),
+        SettingsProblem(
+            verbatim("hold_sec is not a setting; did you mean hold_s?"),
+            9,
+            place=("hold_sec",),
+            meant="hold_s",
         ),
     ),
 )
@@ -103,7 +120,9 @@ VOCABULARY = VocabularyPage(
         ),
         ReplacementRow(Replacement("um", ""), Replacement("um", "")),
         ReplacementRow(
-            Replacement("([a-z", "x", is_regex=True), None, "Not a valid pattern: unterminated character set."
+            Replacement("([a-z", "x", is_regex=True),
+            None,
+            verbatim("Not a valid pattern: unterminated character set."),
         ),
     ),
     tried=Tried("Good morning new line chairs", "Good morning\nChairs", "English"),
@@ -120,31 +139,43 @@ FILES = FilesPage(
             1.0,
             "Good evening. " * 60,
         ),
-        FileEntry(2, TALKS / "breaks-off.wav", FileState.DONE, 1.0, "Yes.", "The text may be incomplete."),
+        FileEntry(
+            2, TALKS / "breaks-off.wav", FileState.DONE, 1.0, "Yes.", verbatim("The text may be incomplete.")
+        ),
         FileEntry(
             3,
             TALKS / "letter.mp3",
             FileState.FAILED,
-            problem=Trouble("letter.mp3: it is no sound file.", "Copy or record it again."),
+            problem=Trouble(
+                verbatim("letter.mp3: it is no sound file."), verbatim("Copy or record it again.")
+            ),
         ),
         FileEntry(4, TALKS / "meeting.flac", FileState.WORKING, 0.42),
-        FileEntry(5, TALKS / "night.ogg", FileState.DONE, 1.0, note="No text: the recording is silent."),
+        FileEntry(
+            5, TALKS / "night.ogg", FileState.DONE, 1.0, note=verbatim("No text: the recording is silent.")
+        ),
         FileEntry(6, TALKS / "tomorrow.mp4"),
     ),
-    Told(1, "Saved as Interview.srt.", NOTE),
+    Told(1, verbatim("Saved as Interview.srt."), NOTE),
 )
 TROUBLED = replace(CHOOSING, phase=Phase.PROBLEM, notices=(PROBLEM,))
 
 
-def everything_asked():
-    """A stand-in for all that windows ask, with ``models``, ``history`` and so on, which keeps the calls."""
-    made = Asked(Commands)
-    made.models, made.history = Asked(ModelCommands, made.calls), Asked(HistoryCommands, made.calls)
-    made.upkeep, made.vocabulary = Asked(UpkeepCommands, made.calls), Asked(VocabularyCommands, made.calls)
-    made.microphone = Asked(MicrophoneCommands, made.calls)
-    made.files = Asked(FilesCommands, made.calls)
-    made.permissions = Asked(PermissionCommands, made.calls)
-    return made
+class Everything(Asked):
+    """A stand-in for all that windows ask, which keeps the calls."""
+
+    def __init__(self) -> None:
+        super().__init__(Commands)
+        self.models, self.history = Asked(ModelCommands, self.calls), Asked(HistoryCommands, self.calls)
+        self.upkeep = Asked(UpkeepCommands, self.calls)
+        self.vocabulary = Asked(VocabularyCommands, self.calls)
+        self.microphone = Asked(MicrophoneCommands, self.calls)
+        self.files = Asked(FilesCommands, self.calls)
+        self.permissions = Asked(PermissionCommands, self.calls)
+
+
+def everything_asked() -> Everything:
+    return Everything()
 
 
 def models(asked, state):
@@ -253,7 +284,9 @@ def files(asked, place):
     window.show_files(pages.get(place, FILES))
     if place is not None:
         window.show_view(replace(VIEW, phase=Phase.RECORDING))
-        window.list.setCurrentItem(window.list.topLevelItem(place))
+        item = window.list.topLevelItem(place)
+        assert item is not None
+        window.list.setCurrentItem(item)
     return window
 
 

@@ -12,7 +12,7 @@ from handy_qwen.system.session import Kind, Session
 from tests.unit.system.insert.fake_mac import FakeMac
 from tests.unit.system.insert.fake_systems import FakeWindows
 
-SYSTEMS = {
+SYSTEMS: dict[str, tuple[type[FakeWindows | FakeMac], type[Windows | MacOS], Kind]] = {
     "windows": (FakeWindows, Windows, Kind.WINDOWS),
     "macos": (FakeMac, MacOS, Kind.MACOS),
 }
@@ -28,7 +28,7 @@ def fake(request):
 @pytest.fixture
 def backend(fake, monkeypatch):
     """The back end on ``fake``, in a hurry."""
-    system, kind = next(made for cls, *made in SYSTEMS.values() if type(fake) is cls)
+    system, kind = next((made, kind) for cls, made, kind in SYSTEMS.values() if type(fake) is cls)
     if kind is Kind.MACOS:
         for name, module in fake.modules.items():
             monkeypatch.setitem(sys.modules, name, module)

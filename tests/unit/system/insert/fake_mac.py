@@ -85,6 +85,8 @@ class NSObject:
 class Item(NSObject):
     """NSPasteboardItem, of ``mac``. Data that is callable is made by its owner when somebody asks."""
 
+    mac: "FakeMac"
+
     def init(self):
         self.held, self.providers = {}, {}
         return self

@@ -2,7 +2,9 @@
 
 import threading
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,7 @@ from handy_qwen.system.insert.win32 import (
     WM_APP,
     WM_RENDERALLFORMATS,
     WM_RENDERFORMAT,
+    KeyEvent,
     NotMemory,
     Win32,
 )
@@ -40,23 +43,35 @@ class Field:
 class FakeWindows(Win32):
     """A clipboard, a keyboard and a message loop. The target pastes when the chord says so."""
 
-    def __init__(self):
-        self.sent, self.held, self.refuses = [], set(), False
-        self.locked, self.room, self.filters = set(), None, False
-        self.on_send = lambda: None
-        self.number, self.hung, self.asked, self.unreadable = 1, set(), [], set()
-        self.elevated = set()
+    def __init__(self) -> None:
+        self.sent: list[KeyEvent] = []
+        self.held: set[int] = set()
+        self.locked: set[int] = set()
+        self.refuses = self.filters = False
+        self.room: int | None = None
+        self.on_send: Callable[[], object] = lambda: None
+        self.number = 1
+        self.hung: set[int] = set()
+        self.asked: list[int] = []
+        self.unreadable: set[int] = set()
+        self.elevated: set[int] = set()
         self.front, self.kinds = TARGET, {TARGET: "Notepad"}
-        self.content = {CF_UNICODETEXT: encoded("old"), HTML: b"<b>old</b>", FILES: b"C:\\a"}
+        self.content: dict[int, Any] = {
+            CF_UNICODETEXT: encoded("old"),
+            HTML: b"<b>old</b>",
+            FILES: b"C:\\a",
+        }
         self.owner_window, self.opener = 900, 0
-        self.names = {}
-        self.messages, self.waking = [], threading.Condition()
-        self.pasted, self.manager_reads, self.pastes = [], False, True
-        self.field = None  # the target draws its own
+        self.names: dict[str, int] = {}
+        self.messages: list[tuple[float, Callable[[], object]]] = []
+        self.waking = threading.Condition()
+        self.pasted: list[str] = []
+        self.manager_reads, self.pastes = False, True
+        self.field: Field | None = None  # the target draws its own
         self.reads_by_manager = 0
 
     # keyboard
-    def send(self, events):
+    def send(self, events: Sequence[KeyEvent]) -> int:
         self.on_send()
         if self.refuses:
             return 0
@@ -90,39 +105,41 @@ class FakeWindows(Win32):
         else:
             self.reads_by_manager += 1
 
-    def is_down(self, key):
+    def is_down(self, key: int) -> bool:
         return key in self.held
 
-    def filters_keys(self):
+    def filters_keys(self) -> bool:
         return self.filters
 
-    def foreground(self):
+    def foreground(self) -> int:
         return self.front
 
-    def window_class(self, window):
+    def window_class(self, window: int) -> str:
         return self.kinds[window]
 
-    def process(self, window):
+    def process(self, window: int) -> int:
         return {TARGET: TARGET_PROCESS, MANAGER: 20, OURS: 30}.get(window, 0)
 
-    def integrity(self, process):
+    def integrity(self, process: int) -> int:
         return 0x3000 if process in self.elevated else 0x2000
 
-    def executable(self, process):
+    def executable(self, process: int) -> str:
         return {TARGET_PROCESS: "notepad.exe"}[process]
 
     # the field with the focus
-    def focused_control(self, window):
+    def focused_control(self, window: int) -> int:
         assert window == TARGET
         return CONTROL
 
-    def control_class(self, _control):
+    def control_class(self, _control: int) -> str:
         return self.field.kind if self.field else "Custom"
 
-    def style(self, _control):
+    def style(self, _control: int) -> int:
+        assert self.field is not None
         return self.field.style
 
-    def ask(self, control, message, number=0, room=None):
+    def ask(self, control: int, message: int, number: int = 0, room: object = None) -> int | None:
+        assert self.field is not None
         assert (control, message, number, room) == (CONTROL, GET_SELECTION, 0, None)
         is_far = self.field.end > 0xFFFF
         return (
@@ -131,7 +148,8 @@ class FakeWindows(Win32):
             else None
         )
 
-    def control_text(self, _control, units):
+    def control_text(self, _control: int, units: int) -> str | None:
+        assert self.field is not None
         raw = self.field.text.encode("utf-16-le")[: 2 * units]
         return raw.decode("utf-16-le", "surrogatepass")
 
@@ -141,7 +159,7 @@ class FakeWindows(Win32):
             self.messages.append((time.monotonic() + after_s, message))
             self.waking.notify()
 
-    def run_window(self, on_ready, on_message):
+    def run_window(self, on_ready: Callable[[int], None], on_message: Callable[[int, int], None]) -> None:
         self.on_message, self.is_running = on_message, True
         on_ready(OURS)
         while self.is_running:
@@ -155,41 +173,41 @@ class FakeWindows(Win32):
             due[1]()
         on_message(WM_RENDERALLFORMATS, 0)
 
-    def wake(self, window):
+    def wake(self, window: int) -> None:
         assert window == OURS
         self.post(lambda: self.on_message(WM_APP, 0))
 
-    def quit(self):
+    def quit(self) -> None:
         self.is_running = False
 
     # clipboard
-    def open_clipboard(self, window):
+    def open_clipboard(self, window: int) -> bool:
         if self.opener:
             return False
         self.opener = window
         return True
 
-    def close_clipboard(self):
+    def close_clipboard(self) -> None:
         assert self.opener == OURS
         self.opener = 0
 
-    def empty_clipboard(self):
+    def empty_clipboard(self) -> None:
         assert self.opener == OURS
         self.content = {}
         self.owner_window = OURS
         self.number += 1
 
-    def formats(self):
+    def formats(self) -> list[int]:
         assert self.opener == OURS
         return list(self.content)
 
-    def sequence(self):
+    def sequence(self) -> int:
         return self.number
 
-    def is_hung(self, window):
+    def is_hung(self, window: int) -> bool:
         return window in self.hung
 
-    def get(self, format_id):
+    def get(self, format_id: int) -> bytes | None:
         self.asked.append(format_id)
         if format_id in self.unreadable:
             raise NotMemory
@@ -197,9 +215,10 @@ class FakeWindows(Win32):
         if callable(data):  # promised by its owner, and made now
             self.number += 1
             data = self.content[format_id] = data()
+        assert data is None or isinstance(data, bytes)
         return data
 
-    def set(self, format_id, data):
+    def set(self, format_id: int, data: bytes | None) -> bool:
         assert self.opener, "somebody has it open: we, or the one who asks"
         self.content[format_id] = data
         self.number += 1
@@ -210,13 +229,13 @@ class FakeWindows(Win32):
         self.content, self.owner_window = content, 901
         self.number += 1
 
-    def register(self, name):
+    def register(self, name: str) -> int:
         return self.names.setdefault(name, 0xC100 + len(self.names))
 
-    def reader(self):
+    def reader(self) -> int:
         return self.opener
 
-    def owner(self):
+    def owner(self) -> int:
         return self.owner_window
 
     def copies_text(self, text):

@@ -72,6 +72,7 @@ class Compositor:
 
     def babble(self, data):
         """Send ``data``, which need not be a message."""
+        assert self._client is not None, "nobody is connected"
         self._client.sendall(data)
 
     def copied(self, selection, content):
@@ -118,7 +119,7 @@ class Compositor:
             client.close()
 
     def _listen(self, client):
-        data, fds = b"", []
+        data, fds = b"", list[int]()
         while True:
             more, new, _, _ = socket.recv_fds(client, 4096, 28)
             if not more:

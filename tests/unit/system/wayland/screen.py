@@ -26,12 +26,12 @@ TOP, BOTTOM = 1, 2
 class Shown:
     """What a surface has told: units but for the picture, whose size is in pixels, as it is in memory."""
 
-    size: tuple = (0, 0)
+    size: tuple[int, ...] = (0, 0)
     anchor: int = 0
-    margin: tuple = ()
-    destination: tuple = ()
-    clicks: list = field(default_factory=list)
-    pixels: tuple = (0, 0)
+    margin: tuple[int, ...] = ()
+    destination: tuple[int, ...] = ()
+    clicks: list[tuple[int, ...]] = field(default_factory=list)
+    pixels: tuple[int, ...] = (0, 0)
     picture: bytes = b""
 
 

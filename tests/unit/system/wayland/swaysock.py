@@ -56,6 +56,7 @@ class FakeSway:
         self.send(EVENTS[event] | 1 << 31, json.dumps(said).encode())
 
     def send(self, kind, body):
+        assert self._client is not None, "nobody is connected"
         self._client.sendall(HEADER.pack(b"i3-ipc", len(body), kind) + body)
 
     def _fire(self, option, keys):
