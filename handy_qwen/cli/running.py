@@ -1,4 +1,4 @@
-"""The commands that start the app, at once or at login, and that reach the running one."""
+"""The commands that start the app, now or at login, and that control the running one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def ask_app(command: str) -> dict[str, Any]:
-    """The running app's answer to ``command``. Raises ControlError: it does not run or answer, or refuses."""
+    """The running app's answer to ``command``. Raises ControlError: it is not running, or refuses."""
     return ask(Endpoint(paths.runtime_dir()), command)
 
 

@@ -101,7 +101,7 @@ class _Press:
 
 
 class ShortcutsSession(PortalSession):
-    """A session of shortcuts, requested at once; the user may answer later ("Bound", "Refused"). For one thread.
+    """A session of shortcuts, requested at once; the user answers later ("Bound", "Refused"). For one thread.
 
     ``had_escape``: see ``KdeCancelKey``. Raises NoPortalError: no bus, no portal, or none with global
     shortcuts; PortalError: no answer, or refused.

@@ -7,7 +7,6 @@
 process, of the window that had the focus; clipboard managers fetch everything at once and would fool a
 counter.
 
-
 Threads: ``clipboard`` runs the loop and is the only one to use the connection; the public methods of
 ``Clipboard`` pass it tasks and may be called from any thread. If the thread dies, waiting callers get an
 error, and the watchdog restarts it with a new connection.
