@@ -4,6 +4,6 @@ import os
 
 __version__ = "0.1.0"
 
-# ONNX Runtime since 1.29 reports to its maker from Linux, too, unless told not to before it is loaded.
+# Since 1.29, ONNX Runtime on Linux also sends telemetry, unless disabled before it is loaded.
 # Source: its docs/Privacy.md; seen as ~/.cache/Microsoft/DeveloperTools/.onnxruntime with 1.32.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

@@ -1,7 +1,7 @@
-"""Reaching the running program from the command line; making sure that there is only one.
+"""The control socket between the command line and the running program; the lock for a single instance.
 
 One line of JSON each way, on Linux and macOS over a Unix domain socket, itself 0600, in a folder that only
-its owner can enter; on Linux the kernel also says who is calling. Python has no such socket on Windows, so
+its owner can enter; on Linux the kernel also identifies the caller. Python has no such socket on Windows:
 there it is a port of the loopback device, and a caller must show a secret from a file that only the user can
 read.
 """
@@ -37,7 +37,7 @@ from handy_qwen.runtime.worker import WatchedThread
 SOCKET_FILE = "control.sock"
 PORT_FILE = "control.json"
 LOCK_FILE = "instance.lock"
-BACKLOG = 128  # callers beyond it are turned away by the system
+BACKLOG = 128  # the system rejects further callers
 MAX_PATH_BYTES = 100  # the system's own limit is 104 (macOS) or 108 (Linux)
 PROTOCOL = 1
 MAX_REQUEST_BYTES = 4096
@@ -46,14 +46,14 @@ MAX_ANSWER_BYTES = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """The meeting point of server and client. ``folder`` is the program's runtime folder."""
+    """The address of the server. ``folder`` is the program's runtime folder."""
 
     folder: Path
     is_unix: bool = sys.platform != "win32"
 
     @property
     def path(self) -> Path:
-        """The socket, or the file with port and secret; a socket's address has no room for a long folder."""
+        """The socket, or the file with port and secret; a socket's path is limited in length."""
         if not self.is_unix:
             return self.folder / PORT_FILE
         path = self.folder / SOCKET_FILE
@@ -63,7 +63,7 @@ class Endpoint:
         return Path(tempfile.gettempdir()) / f"handy-qwen-{digest}" / SOCKET_FILE
 
     def listen(self) -> tuple[socket.socket, str]:
-        """Open the server's socket, replacing what a crashed instance left. Call it with the lock held.
+        """Open the server's socket, replacing one left by a crash. Call it with the lock held.
 
         Returns the socket, and the secret that callers must show ("": none). Raises ControlError.
         """
@@ -81,7 +81,7 @@ class Endpoint:
             raise OSError(errno.EAFNOSUPPORT, "Windows has no Unix sockets")
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(str(self.path))
-        self.path.chmod(0o600)  # nobody could enter its folder before
+        self.path.chmod(0o600)  # before that, nobody could enter its folder
         server.listen(BACKLOG)
         return server, ""
 
@@ -97,7 +97,7 @@ class Endpoint:
         return server, secret
 
     def connect(self, timeout_s: float) -> tuple[socket.socket, str]:
-        """Connection and secret to show. Raises OSError: nobody listens; ValueError: no such file."""
+        """The connection and the secret to show. Raises OSError: no server; ValueError: no such file."""
         if not self.is_unix:
             meeting = json.loads(self.path.read_text(encoding="utf-8"))
             if not isinstance(meeting, dict) or {"port", "secret"} - set(meeting):
@@ -119,9 +119,9 @@ class Endpoint:
 
 
 class InstanceLock:
-    """The right to be the running program, one for each runtime folder. Of two started at once one gets it.
+    """The right to be the running program, once per runtime folder. Of two started at once one gets it.
 
-    The system gives the lock back when its holder dies, however that happens: nothing stale is left to
+    The system releases the lock when its holder dies in any way: there are no stale locks to
     detect.
     """
 
@@ -151,7 +151,7 @@ class InstanceLock:
 
 
 def claim(folder: Path) -> None:
-    """Create ``folder`` for this user alone. Raises ControlError: it is another's, or a link; OSError."""
+    """Create ``folder`` for this user only. Raises ControlError: another's, or a link; OSError."""
     if sys.platform != "win32":
         with suppress(FileExistsError):
             folder.mkdir(parents=True, mode=0o700)
@@ -164,7 +164,7 @@ def claim(folder: Path) -> None:
 
 
 def is_own_user(connection: socket.socket) -> bool:
-    """Whether the caller is the user this program runs as; assumed where the system cannot tell."""
+    """Whether the caller is the same user; True where the system cannot tell."""
     if sys.platform != "linux" or connection.family != socket.AF_UNIX:
         return True
     size = struct.calcsize("3i")
@@ -202,7 +202,7 @@ def receive_line(connection: socket.socket, max_bytes: int, timeout_s: float) ->
 
 
 def ask(endpoint: Endpoint, command: str, timeout_s: float = 3.0) -> dict[str, Any]:
-    """The running program's answer to ``command``. Raises ControlError: there is none, or it refuses."""
+    """The running program's answer to ``command``. Raises ControlError: no answer, or refused."""
     try:
         connection, secret = endpoint.connect(timeout_s)
     except (OSError, ValueError) as exc:
@@ -233,19 +233,19 @@ def ask_app(command: str, timeout_s: float = 3.0) -> dict[str, Any]:
 logger = logging.getLogger(__name__)
 
 Answer = Callable[[str], dict[str, Any]]
-"""Does what a command says and returns what the caller wants to know. Called on thread ``control``.
+"""Executes a command and returns the answer. Called on thread ``control``.
 
-A HandyError becomes the caller's error.
+A HandyError is sent to the caller.
 """
-SILENT_S = 2.0  # before a caller says anything; others are served meanwhile
+SILENT_S = 2.0  # for a caller's first bytes; others are served meanwhile
 TIMEOUT_S = 0.25  # for the rest of a request, which comes in one piece from our own command line
-ANSWER_S = 2.0  # to take an answer that is larger than what the system holds
+ANSWER_S = 2.0  # for reading an answer that exceeds the system's buffer
 MOST_CALLERS = 100
-REST_S = 0.5  # after a call that could not be taken: it goes on knocking
+REST_S = 0.5  # after a call that could not be accepted, which remains pending
 
 
 class ControlServer:
-    """Listens until ``close``. Callers are served as they speak, on the thread ``control``."""
+    """Listens until ``close``. Callers are served as they send, on the thread ``control``."""
 
     def __init__(self, endpoint: Endpoint, answer: Answer) -> None:
         self._endpoint = endpoint
@@ -256,7 +256,7 @@ class ControlServer:
         self.thread = WatchedThread("control", self._loop)
 
     def start(self) -> None:
-        """Begin to listen. Raises ControlError: the socket cannot be opened."""
+        """Start listening. Raises ControlError: the socket cannot be opened."""
         self._socket, self._secret = self._endpoint.listen()
         self.thread.start()
 
@@ -277,7 +277,7 @@ class ControlServer:
 
     def _loop(self) -> None:
         assert self._socket is not None, "started"
-        callers: dict[socket.socket, float] = {}  # who has not spoken yet, and until when they may wait
+        callers: dict[socket.socket, float] = {}  # callers that have sent nothing yet, and their deadlines
         try:
             while not self.thread.is_ending():
                 self._turn(self._socket, callers)
@@ -306,7 +306,7 @@ class ControlServer:
     def _admit(self, server: socket.socket, callers: dict[socket.socket, float]) -> None:
         try:
             connection, _ = server.accept()
-        except OSError as exc:  # the caller has gone again, or no more files can be opened
+        except OSError as exc:  # the caller is gone, or no more files can be opened
             logger.info("control: a call was not taken: %s", type(exc).__name__)
             select.select([self._wakened], [], [], REST_S)
             return
@@ -342,7 +342,7 @@ class ControlServer:
             return {"protocol": PROTOCOL, "ok": True, **self._answer(command)}
         except HandyError as exc:
             return _refusal(exc.title, exc.hint)
-        except Exception:  # the top of this thread
+        except Exception:  # top level of this thread
             logger.exception("control: a command failed")
             return _refusal("Something went wrong.", "See the log for details.")
 

@@ -1,7 +1,7 @@
-"""Every error this program raises on purpose: HandyErrors, with a title and a hint.
+"""The errors this program raises: HandyErrors, with a title and a hint.
 
-Kept free of heavy imports so that the tray can show an error even when the engine could not be imported. No
-message ever holds what the user said, a prompt, or the contents of the clipboard.
+No heavy imports, so that the tray can show an error even if the engine could not be imported. Messages never
+contain what the user said, a prompt, or the contents of the clipboard.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class HandyError(Exception):
 
 
 UNEXPECTED = Message("Something went wrong."), Message("See the log for details.")
-"""Title and hint for what nobody foresaw."""
+"""Title and hint for unexpected errors."""
 
 
 class EngineError(HandyError):
@@ -30,7 +30,7 @@ class EngineError(HandyError):
 
 
 class ModelMissingError(EngineError):
-    """A model folder, or a file that belongs in it, is not on disk."""
+    """A model folder, or one of its files, is missing."""
 
     def __init__(self, path: Path, hint: Message = Message("Install or convert the model again.")) -> None:
         super().__init__(Message("The model file {path} is missing.", path=path), hint)
@@ -38,7 +38,7 @@ class ModelMissingError(EngineError):
 
 
 class ModelCorruptError(EngineError):
-    """A file of a model is not what it should be: truncated, changed, or something else."""
+    """A model file is truncated, changed, or something else."""
 
     def __init__(
         self, path: Path, problem: Message, hint: Message = Message("Install or convert the model again.")
@@ -50,18 +50,18 @@ class ModelCorruptError(EngineError):
 
 
 class OutOfMemoryError(EngineError):
-    """The machine, or a limit set for this program, has no memory left for the engine."""
+    """The machine, or a limit for this program, has no memory left for the engine."""
 
     def __init__(self, hint: Message = Message("Close other programs or choose a smaller model.")) -> None:
         super().__init__(Message("There is not enough memory for the speech model."), hint)
 
 
 class AudioFormatError(EngineError, ValueError):
-    """The caller handed the engine audio it does not take."""
+    """The engine got audio in an unsupported format."""
 
 
 class LanguageError(EngineError, ValueError):
-    """A language the model does not know. ``guess`` is what may have been meant, "" if nothing is near."""
+    """The model does not know the language. ``guess`` is a similar one, or ""."""
 
     def __init__(self, title: Message, hint: Message = Message(), guess: str = "") -> None:
         super().__init__(title, hint)
@@ -69,18 +69,18 @@ class LanguageError(EngineError, ValueError):
 
 
 class CancelledError(EngineError):
-    """The caller gave the work up."""
+    """The work was cancelled."""
 
     def __init__(self) -> None:
         super().__init__(Message("Cancelled."))
 
 
 class ConversionError(HandyError):
-    """A checkpoint could not be turned into a package; nothing was left behind."""
+    """A checkpoint could not be converted; nothing was left behind."""
 
 
 class CheckSpeechError(HandyError):
-    """The recordings to check a conversion with, which ship with the program, are missing or damaged."""
+    """The shipped recordings for checking conversions are missing or damaged."""
 
     def __init__(self, path: Path, problem: Message) -> None:
         super().__init__(
@@ -91,21 +91,21 @@ class CheckSpeechError(HandyError):
 
 
 class InstallationError(HandyError):
-    """A model could not be installed, imported or removed; what was in use is as it was."""
+    """A model could not be installed, imported or removed; an existing one is unchanged."""
 
 
 class DownloadReason(enum.Enum):
-    """Why a model could not be fetched."""
+    """Why a model could not be downloaded."""
 
     OFFLINE = enum.auto()  # the hub cannot be reached, or must not be
-    REFUSED = enum.auto()  # the hub does not give it to us
-    BUSY = enum.auto()  # the hub has errors of its own, or is asked too often
-    UNTRUSTED = enum.auto()  # whoever answers does not prove to be the hub
-    DAMAGED = enum.auto()  # what came is not what the hub says it is
+    REFUSED = enum.auto()  # the hub denies access
+    BUSY = enum.auto()  # the hub has internal errors, or is asked too often
+    UNTRUSTED = enum.auto()  # the server does not prove to be the hub
+    DAMAGED = enum.auto()  # the data does not match the hub's checksum
 
 
 class DownloadError(InstallationError):
-    """A model could not be fetched; what was downloaded is kept."""
+    """A model could not be downloaded; partial downloads are kept."""
 
     def __init__(self, title: Message, reason: DownloadReason, hint: Message = Message()) -> None:
         super().__init__(title, hint)
@@ -121,7 +121,7 @@ class AudioFileError(HandyError):
 
 
 class MicrophoneReason(enum.Enum):
-    """Why no sound can be recorded."""
+    """Why nothing can be recorded."""
 
     NO_DEVICE = enum.auto()
     DENIED_BY_USER = enum.auto()
@@ -138,7 +138,7 @@ class MicrophoneError(HandyError):
 
 
 class HotkeyReason(enum.Enum):
-    """Why a hotkey cannot be listened for."""
+    """Why a hotkey cannot be registered."""
 
     TAKEN = enum.auto()
     INVALID = enum.auto()
@@ -147,7 +147,7 @@ class HotkeyReason(enum.Enum):
 
 
 class HotkeyError(HandyError):
-    """A hotkey could not be set up. ``proposal`` is one that could be instead, "" if none is known."""
+    """A hotkey could not be registered. ``proposal`` is an alternative, "" if none is known."""
 
     def __init__(
         self, title: Message, reason: HotkeyReason, hint: Message = Message(), proposal: str = ""
@@ -167,7 +167,7 @@ class InsertReason(enum.Enum):
 
 
 class InsertError(HandyError):
-    """A text could not be put into the focused window."""
+    """A text could not be inserted."""
 
     def __init__(self, title: Message, reason: InsertReason, hint: Message = Message()) -> None:
         super().__init__(title, hint)
@@ -175,12 +175,12 @@ class InsertError(HandyError):
 
 
 class HistoryError(HandyError):
-    """The history could not be read or written, or it has not what is asked for."""
+    """The history could not be read or written, or lacks what was requested."""
 
 
 class SettingsError(HandyError):
-    """The settings file cannot be read, written, or used as it is written; it is as it was."""
+    """The settings file cannot be read, written, or used as it is; it is unchanged."""
 
 
 class ControlError(HandyError):
-    """The running program could not be reached, or refused what was asked of it."""
+    """The running program could not be reached, or refused the request."""

@@ -1,7 +1,7 @@
-"""Files that outlive a power cut, and a lock between processes.
+"""Files that survive a power cut, and a lock between processes.
 
-Unasked, a system may keep what was written in memory for long: a file that takes another's place, or whose
-source is deleted then, must be on the disk before.
+A system may keep written data in memory for long: a file that replaces another, or whose source is then
+deleted, must be synced to disk first.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
 _STREAMS = {Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd")}
-_MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only what is open for writing
+_MAY_SYNC_WHAT_IT_READS = os.name == "posix"  # Windows flushes only files opened for writing
 
 
 def replace_file(
     path: Path, data: bytes, *, mode: int = 0o600, check: Callable[[], None] = lambda: None
 ) -> None:
-    """Put ``data`` into ``path`` as ``replacing`` does, and make its folder. Raises OSError as that does."""
+    """Write ``data`` to ``path`` as ``replacing`` does, and create its folder. Raises OSError."""
     Path(os.path.realpath(path)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with replacing(path, mode=mode, check=check) as file:
         file.write(data)
 
 
 def is_stream(path: Path) -> bool:
-    """Whether what is written to ``path`` goes on from there and replaces nothing: a pipe, /dev/stdout."""
+    """Whether writing to ``path`` appends and replaces nothing: a pipe, /dev/stdout."""
     return path.parent in _STREAMS or (path.exists() and not path.is_file())
 
 
@@ -42,23 +42,23 @@ def is_stream(path: Path) -> bool:
 def replacing(
     path: Path, *, mode: int = 0o666, check: Callable[[], None] = lambda: None
 ) -> Iterator[IO[bytes]]:
-    """A file to write that takes the place of ``path`` at the end, whole; not if body or ``check`` raises.
+    """A file to write that replaces ``path`` at the end, complete; not if the body or ``check`` raises.
 
-    Where ``path`` is a link, the file it names is replaced and the link stays: that is how people keep their
-    files in another folder. A file that is write-protected stays as well, though its folder would allow it. A
-    pipe or a device, such as /dev/stdout, is written to. ``mode`` is for POSIX, less the umask and what the
-    replaced file does not allow. Raises OSError: it cannot be written; what there was is unchanged.
+    If ``path`` is a link, its target is replaced and the link stays: people keep their files in another
+    folder that way. A write-protected file is not replaced, even if its folder would allow it. A pipe or a
+    device, such as /dev/stdout, is written to. ``mode`` is for POSIX, less the umask and what the replaced
+    file does not allow. Raises OSError: it cannot be written; an existing file is unchanged.
     """
     if is_stream(path):
-        with path.open("ab") as stream:  # behind what the shell has in it, where it is a file
+        with path.open("ab") as stream:  # after the shell's own output, if it is a file
             yield stream
         return
-    path = Path(os.path.realpath(path))  # unlike resolve(), not stopped by links in a circle
+    path = Path(os.path.realpath(path))  # unlike resolve(), does not fail for links in a circle
     if path.exists():
         if not os.access(path, os.W_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-        mode &= stat.S_IMODE(path.stat().st_mode)  # what was private stays so
-    # Not made of the file's name, which may be long.
+        mode &= stat.S_IMODE(path.stat().st_mode)  # a private file stays private
+    # Not derived from the file name, which may be long.
     unfinished = path.parent / f".{secrets.token_hex(8)}.tmp"
     with creating(unfinished, mode=mode) as file:
         yield file
@@ -72,10 +72,10 @@ def replacing(
 
 @contextmanager
 def creating(path: Path, *, mode: int = 0o666) -> Iterator[IO[bytes]]:
-    """A new file to write at ``path``; it is on the disk at the end, and gone again if the body raises.
+    """A new file to write at ``path``; it is synced to disk at the end, and deleted if the body raises.
 
-    ``mode`` is for POSIX, less the umask. Raises FileExistsError: something is there, if only a link;
-    OSError: it cannot be written.
+    ``mode`` is for POSIX, less the umask. Raises FileExistsError: something is there, even a link; OSError:
+    it cannot be written.
     """
     file = open(path, "xb", opener=partial(os.open, mode=mode))  # noqa: SIM115  what is there is not ours
     try:
@@ -99,7 +99,7 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until all in ``folder`` is on the disk. Raises OSError: the disk is full, or fails."""
+    """Sync all files in ``folder`` to disk. Raises OSError: the disk is full, or fails."""
     for path in folder.rglob("*"):
         if path.is_file():
             _sync_file(path)
@@ -109,7 +109,7 @@ def sync_tree(folder: Path) -> None:
 
 
 def replace_folder(new: Path, place: Path, aside: Path) -> None:
-    """Rename ``new`` to ``place``. What was there goes to ``aside``, and comes back before an OSError."""
+    """Rename ``new`` to ``place``. An existing folder goes to ``aside``, and is restored on an OSError."""
     is_replacing = place.exists()
     if is_replacing:
         place.rename(aside)
@@ -123,7 +123,7 @@ def replace_folder(new: Path, place: Path, aside: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in ``folder`` are on the disk, where the system can. Raises OSError: it fails."""
+    """Sync the names in ``folder`` to disk, where the system supports it. Raises OSError."""
     if _MAY_SYNC_WHAT_IT_READS:
         _sync(folder, os.O_RDONLY)
 
@@ -131,7 +131,7 @@ def sync_folder(folder: Path) -> None:
 def _sync_file(path: Path) -> None:
     if _MAY_SYNC_WHAT_IT_READS:
         _sync(path, os.O_RDONLY)
-    elif os.access(path, os.W_OK):  # what may not be written was not written now: it is linked from a cache
+    elif os.access(path, os.W_OK):  # a read-only file was not written now: it is linked from a cache
         _sync(path, os.O_RDWR)
 
 
@@ -144,7 +144,7 @@ def _sync(path: Path, flags: int) -> None:
 
 
 def is_in_use(error: OSError) -> bool:
-    """Whether Windows refused because somebody has the file, or one in the folder, open.
+    """Whether Windows refused because a file, or one in the folder, is open.
 
     Source: "System Error Codes", learn.microsoft.com: ERROR_ACCESS_DENIED, which a folder with open files
     gives, ERROR_SHARING_VIOLATION, ERROR_USER_MAPPED_FILE.
@@ -153,7 +153,7 @@ def is_in_use(error: OSError) -> bool:
 
 
 def try_lock(handle: int) -> bool:
-    """Lock the open file ``handle``, at once and until it is closed. False: another holds the lock."""
+    """Lock the open file ``handle``, without waiting, until it is closed. False: it is locked."""
     try:
         if sys.platform == "win32":
             import msvcrt

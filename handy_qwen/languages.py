@@ -1,4 +1,4 @@
-"""The languages of Qwen3-ASR and their scripts: every way to name them; where words end, where spaces are.
+"""The languages of Qwen3-ASR and their scripts: names, word boundaries, spaces.
 
 Source of the English names, which the model was trained with: the model card of Qwen3-ASR and
 SUPPORTED_LANGUAGES in QwenLM/Qwen3-ASR (2026-01). Codes: ISO 639-1, 639-2 (both forms) and 639-3.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from handy_qwen.errors import LanguageError
 from handy_qwen.message import Message, sentences
 
-_TABLE = {  # English name: codes, the usual one first | its name in its own words | other names
+_TABLE = {  # English name: codes, the usual one first | its own name | other names
     "Chinese": "zh zho chi cmn | 中文 | Mandarin, Mandarin Chinese, Standard Chinese, Putonghua, "
     "普通话, 普通話, 汉语, 漢語, 国语, 國語, 华语, 華語, 简体中文, 繁體中文, "
     "Simplified Chinese, Traditional Chinese",
@@ -49,15 +49,15 @@ _TABLE = {  # English name: codes, the usual one first | its name in its own wor
     "Macedonian": "mk mkd mac | Македонски | Македонски јазик",
 }
 AUTOMATIC = "auto"
-"""The word for finding the language out, where "" means something else or is easily overlooked."""
+"""The word for detecting the language, where "" means something else or is easily overlooked."""
 _AUTOMATIC = {"", AUTOMATIC, "automatic", "automatically", "detect"}
-_REGIONS = {"hk": "Cantonese", "mo": "Cantonese"}  # what is spoken where zh-HK and zh-MO are used
-_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")  # BCP 47, as far as it matters
-_EXTENDED = re.compile(r"[a-z]{3}")  # a second part of three letters is a language of its own: zh-yue
+_REGIONS = {"hk": "Cantonese", "mo": "Cantonese"}  # the languages meant by zh-HK and zh-MO
+_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{1,8})*")  # BCP 47, as far as needed
+_EXTENDED = re.compile(r"[a-z]{3}")  # a second part of three letters is the language: zh-yue
 
 
 def _key(name: str) -> str:
-    """``name`` without case and accents, which people leave out."""
+    """``name`` without case and accents, which people omit."""
     letters = unicodedata.normalize("NFKD", name.strip().casefold())
     return " ".join("".join(char for char in letters if not unicodedata.combining(char)).split())
 
@@ -71,26 +71,26 @@ LANGUAGES = {codes[0]: name for name, codes, _native, _others in _ROWS}
 """The usual code of each language -> its English name."""
 ALL_LANGUAGES = tuple(LANGUAGES.values())
 NATIVE_NAMES = {name: native for name, _codes, native, _others in _ROWS}
-"""English name -> as its speakers write it."""
+"""English name -> native name."""
 _BY_CODE = {code: name for name, codes, _native, _others in _ROWS for code in codes}
 _BY_NAME = {_key(one): name for name, _codes, native, others in _ROWS for one in (name, native, *others)}
 
 
 def code_of(name: str) -> str:
-    """The ISO code of an English name; empty if there is none."""
+    """The ISO code of an English name; empty if unknown."""
     return next((code for code, known in LANGUAGES.items() if known == name), "")
 
 
 def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
-    """The English name for ``asked``; "" if that means to find it out. Raises LanguageError: not ``known``.
+    """The English name for ``asked``; "" if that means detection. Raises LanguageError: not ``known``.
 
-    It may be a name in English or in the language itself, an ISO 639 code, or a tag such as "pt-BR" or
-    "de_AT.UTF-8", in any case; or "", "auto" or "automatic". ``known``: English names.
+    It may be an English or native name, an ISO 639 code, or a tag such as "pt-BR" or "de_AT.UTF-8", in any
+    case; or "", "auto" or "automatic". ``known``: English names.
     """
     wanted = _key(asked)
     if wanted in _AUTOMATIC:
         return ""
-    own = {_key(name): name for name in known}  # a model may know more than the table
+    own = {_key(name): name for name in known}  # a model may know languages that are not in the table
     name = _BY_NAME.get(wanted) or _by_tag(wanted) or own.get(wanted, "")
     if name in known:
         return name
@@ -107,9 +107,9 @@ def language_name(asked: str, known: Sequence[str] = ALL_LANGUAGES) -> str:
 
 
 def spoken(asked: str | Sequence[str], known: Sequence[str] = ALL_LANGUAGES) -> tuple[str, ...]:
-    """The English names of the languages that may be spoken; () is any. Raises LanguageError: none ``known``.
+    """The English names of the possible languages; () is any. Raises LanguageError: none ``known``.
 
-    ``asked`` is one, as for ``language_name``, or several: those that are not ``known`` are passed over.
+    ``asked`` is one, as for ``language_name``, or several: those that are not ``known`` are ignored.
     """
     wanted = [asked] if isinstance(asked, str) else list(asked)
     names: dict[str, None] = {}
@@ -125,7 +125,7 @@ def spoken(asked: str | Sequence[str], known: Sequence[str] = ALL_LANGUAGES) -> 
 
 
 def _by_tag(wanted: str) -> str:
-    """The name for a code, with or without script and region; "" if it is none."""
+    """The name for a code, with or without script and region, or ""."""
     tag = re.sub(r"[.@].*", "", wanted).replace("_", "-")
     if not _TAG.fullmatch(tag):
         return ""
@@ -145,14 +145,14 @@ def _nearest(wanted: str, known: Sequence[str]) -> str:
 
 # --- scripts -----------------------------------------------------------------------------------------
 
-_UNSPACED = (  # first and last code point of the blocks whose scripts have no spaces between words
+_UNSPACED = (  # first and last code point of blocks whose scripts have no spaces between words
     (0x0E00, 0x0EFF),  # Thai, Lao
     (0x1000, 0x109F),  # Burmese
     (0x1780, 0x17FF),  # Khmer
     (0x19E0, 0x19FF),
     (0x2E80, 0x2FDF),  # radicals
     (0x3000, 0x312F),  # CJK punctuation, hiragana, katakana, bopomofo
-    (0x3190, 0x4DBF),  # from here on without the Hangul at U+3130
+    (0x3190, 0x4DBF),  # from here on except the Hangul at U+3130
     (0x4E00, 0x9FFF),
     (0xA9E0, 0xA9FF),  # Burmese
     (0xAA60, 0xAA7F),
@@ -165,21 +165,21 @@ _UNSPACED = (  # first and last code point of the blocks whose scripts have no s
 )
 _HANGUL = ((0x1100, 0x11FF), (0x3130, 0x318F), (0xA960, 0xA97F), (0xAC00, 0xD7FF), (0xFFA0, 0xFFDC))
 _JOINERS = "\u200c\u200d"  # inside Persian words and emoji
-_SKINS = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"  # colour the emoji before them
+_SKINS = "\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"  # color the preceding emoji
 
 UNSPACED_CLASS = "".join(f"\\U{first:08x}-\\U{last:08x}" for first, last in _UNSPACED)
-"""The inside of a character class of ``re``."""
+"""The characters of these scripts as the inside of a character class of ``re``."""
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether ``character`` belongs to a script that puts no spaces between words."""
+    """Whether ``character`` belongs to a script without spaces between words."""
     return _is_in(character, _UNSPACED)
 
 
 def has_space_between(left: str, right: str) -> bool:
-    """Whether a space separates two words of which one ends with ``left`` and the next begins with ``right``.
+    """Whether a space separates two words, one ending with ``left``, the next beginning with ``right``.
 
-    Chinese and Japanese have none beside words of other scripts either; Thai and its neighbours do.
+    Chinese and Japanese have none beside words of other scripts either; Thai and related scripts do.
     """
     is_left, is_right = is_unspaced(left), is_unspaced(right)
     return not (is_left and is_right) and not any(
@@ -193,12 +193,12 @@ def is_hangul(character: str) -> bool:
 
 
 def extends(character: str) -> bool:
-    """Whether ``character`` belongs to the one before it: an accent, a vowel sign, a joiner, a skin tone."""
+    """Whether ``character`` modifies the preceding one: an accent, a vowel sign, a joiner, a skin tone."""
     return character in _JOINERS + _SKINS or unicodedata.category(character)[0] == "M"
 
 
 def is_of_word(character: str) -> bool:
-    """Whether ``character`` is part of a word, as combining marks and joiners are."""
+    """Whether ``character`` is part of a word, including combining marks and joiners."""
     return character.isalnum() or character == "_" or extends(character)
 
 

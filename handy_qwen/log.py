@@ -1,7 +1,7 @@
 """The log: a small rotating file that only its owner can read.
 
-Uncaught errors of threads and destructors end here, and crashes in native code in ``crash.log``. What the
-user said, pasted or typed is never logged: events and effects by their names only, errors by their titles.
+Uncaught errors of threads and destructors are logged here, and native crashes in ``crash.log``. What the user
+said, pasted or typed is never logged: events and effects only by name, errors by title.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ class _PrivateFileHandler(logging.handlers.RotatingFileHandler):
 class _ConsoleHandler(logging.StreamHandler[TextIO]):
     """Writes to a copy of the console's descriptor.
 
-    The process's own goes nowhere while sounddevice starts PortAudio, and while mpg123 reads an MP3.
+    The original is redirected while sounddevice starts PortAudio, and while mpg123 reads an MP3.
     """
 
     def __init__(self, console: TextIO) -> None:
         try:
             descriptor = os.dup(console.fileno())
-        except OSError:  # a stream that is no file, or too many open files
+        except OSError:  # a stream without a file, or too many open files
             self._copy = None
         else:
             self._copy = os.fdopen(
@@ -59,12 +59,12 @@ class _ConsoleHandler(logging.StreamHandler[TextIO]):
 def _open_private(path: Path) -> TextIOWrapper:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     if sys.platform != "win32":
-        os.fchmod(handle, 0o600)  # of a file that an older umask made
+        os.fchmod(handle, 0o600)  # of a file created under another umask
     return os.fdopen(handle, "a", encoding="utf-8")
 
 
 class Log:
-    """The log of this run. ``close`` puts everything back; for tests, and at exit."""
+    """The log of this run. ``close`` restores everything; for tests, and at exit."""
 
     def __init__(self, folder: Path, *, is_debug: bool = False, console: TextIO | None = None) -> None:
         make_private(folder)
@@ -88,7 +88,7 @@ class Log:
         sys.unraisablehook = _log_unraisable
 
     def close(self) -> None:
-        """Close the files and take the hooks back. Safe to call twice."""
+        """Close the files and remove the hooks. Safe to call twice."""
         root = logging.getLogger()
         for handler in self._handlers:
             root.removeHandler(handler)

@@ -1,4 +1,4 @@
-"""The help pages that ship with the program, as Markdown: shown by the app and by ``handy-qwen help``."""
+"""The shipped help pages, as Markdown: shown by the app and by ``handy-qwen help``."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ TOPICS = (
     "wayland",
     "install",
 )
-"""Their names, in the order in which they are offered."""
-_BEGINNING = 5  # letters that need not be a whole word
+"""Their names, in display order."""
+_BEGINNING = 5  # prefixes of this length need not be whole words
 
 
 def page(topic: str) -> str:
@@ -28,14 +28,14 @@ def page(topic: str) -> str:
 
 
 def title(topic: str) -> str:
-    """What the page about ``topic`` is called."""
+    """The title of the page about ``topic``."""
     return page(topic).partition("\n")[0].removeprefix("# ")
 
 
 def topic_about(word: str) -> str:
-    """The topic whose page has the most to say about ``word``, first of all in its headings; "": none has.
+    """The topic whose page says most about ``word``, especially in its headings; "" if none does.
 
-    A few letters must be a word: "foo" is not about the foot of a window. More may be the beginning of one.
+    Short words must match whole ones: "foo" is not about the foot of a window. Longer ones may be prefixes.
     """
     stem = word.casefold().removesuffix("s")
     end = "" if len(stem) >= _BEGINNING else r"(?:e?s)?(?!\w)"

@@ -1,8 +1,8 @@
-"""Sentences for people: in English wherever they go, and translatable where a window shows them.
+"""Sentences for people: in English everywhere, and translatable where a window shows them.
 
-A ``Message`` is the English sentence. Log, command line and stored files use it as the ``str`` that it is;
-a window shows ``ui.translation.translated`` of it, which looks its template up in the user's language. So
-templates are literals, which ``packaging/dev.py translations`` finds in the source.
+A ``Message`` is the English sentence. Log, command line and stored files use it as the ``str`` that it is; a
+window shows ``ui.translation.translated`` of it, which looks its template up in the user's language. So
+templates must be literals, which ``packaging/dev.py translations`` finds in the source.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ VERBATIM = "{text}"
 
 
 class Message(str):
-    """An English sentence that knows its template and what is put into it.
+    """An English sentence that knows its template and values.
 
     Args:
         template: A literal with ``{names}``; "" is no message.
-        values: What stands for the names. Messages are translated with the sentence, sizes and numbers are
-            written as usual in the language, everything else stays as it is.
+        values: The values of the names. Messages are translated with the sentence, sizes and numbers are
+            formatted for the language, everything else is inserted unchanged.
 
     Attributes:
-        plural: The template for other counts than one, "" if it is not about a count.
+        plural: The template for counts other than one, "" if it has no count.
     """
 
     template: str
@@ -47,14 +47,14 @@ class Message(str):
 
 
 class Size(int):
-    """Bytes, as a value of a message: 1.93 GB, 230.4 MB. Decimal, as disks are sold."""
+    """Bytes, as a value of a message: 1.93 GB, 230.4 MB. Decimal, like disks."""
 
     def __format__(self, _specification: str) -> str:
         return f"{self / 1e9:.2f} GB" if self >= 1e9 else f"{self / 1e6:.1f} MB"
 
 
 class Count(int):
-    """How many there are, as a value of a message: 12,000."""
+    """A count, as a value of a message: 12,000."""
 
     def __format__(self, _specification: str) -> str:
         return f"{int(self):,}"
@@ -71,25 +71,25 @@ _KEPT = (str, int, float)
 
 
 def messages(singular: str, plural: str, count: float, /, **values: object) -> Message:
-    """A message about ``count`` things, which its templates call ``{count}``."""
+    """A message about ``count`` things, ``{count}`` in its templates."""
     shown = Count(count) if count == int(count) else Number(count)
-    # Half of something is counted as two in the languages that have a form for it.
+    # Fractions use the form for two in the languages that have one.
     return Message._of(singular, plural, int(count) if count == int(count) else 2, {"count": shown, **values})
 
 
 def sentences(*parts: Message, between: str = " ") -> Message:
-    """Several messages, one behind the other; empty ones are left out."""
+    """Several messages, one after the other; empty ones are left out."""
     told = {f"part{place}": part for place, part in enumerate(filter(None, parts))}
     return Message(between.join(f"{{{name}}}" for name in told), **told)
 
 
 def verbatim(text: str) -> Message:
-    """What came worded from elsewhere (the system, a file, another process) and is shown as it is."""
+    """A text from elsewhere (the system, a file, another process) to be shown unchanged."""
     return Message(VERBATIM, text=text) if text else Message()
 
 
 def reason_of(error: Exception) -> Message:
-    """What ``error`` was raised with, which was a message or came from elsewhere."""
+    """The argument of ``error``, a message or a text from elsewhere."""
     reason = error.args[0] if error.args else ""
     return reason if isinstance(reason, Message) else verbatim(str(error))
 

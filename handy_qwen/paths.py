@@ -1,7 +1,7 @@
-"""Where things are kept on this machine.
+"""The program's folders and files.
 
-HANDY_QWEN_HOME moves all of them into one folder, which makes a second instance, sharing nothing with the
-first (for tests, or to try a setting).
+HANDY_QWEN_HOME moves all of them into one folder, which makes a second, independent instance (for tests, or
+to try a setting).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from handy_qwen.message import Message
 
 APP_NAME = "handy-qwen"
 APP_ID = "io.github.handy_qwen"
-"""Of the program, to the desktop: portals, menus and panels know it by the name of its .desktop file."""
+"""The program's desktop id: portals, menus and panels know it by the name of its .desktop file."""
 HOME_VARIABLE = "HANDY_QWEN_HOME"
 
 
 def is_flatpak(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether this is the program's own Flatpak. A sandbox of something else counts as its system does."""
+    """Whether this is the program's own Flatpak; in another sandbox the answer is no."""
     return environment.get("FLATPAK_ID") == APP_ID
 
 
 def user_home() -> Path:
-    """The user's own folder. Raises HandyError: none, and paths in it would begin with a plain ``~``."""
+    """The user's home. Raises HandyError: none, so that paths in it would begin with a plain ``~``."""
     named = None if os.name == "nt" else os.environ.get("HOME")
     home = Path(os.path.expanduser("~") if named is None else named)  # noqa: PTH111  Path's own raises
     if not home.is_absolute():
@@ -40,7 +40,7 @@ def user_home() -> Path:
 
 
 def _folder(name: str, variable: str, usual: Callable[[str, Literal[False]], Path]) -> Path:
-    """The folder ``name`` of HANDY_QWEN_HOME; else the ``usual`` one, which ``variable`` may move."""
+    """The folder ``name`` of HANDY_QWEN_HOME; else the ``usual`` one, unless ``variable`` overrides it."""
     if home := os.environ.get(HOME_VARIABLE):
         if home.startswith("~"):
             user_home()
@@ -51,22 +51,22 @@ def _folder(name: str, variable: str, usual: Callable[[str, Literal[False]], Pat
 
 
 def config_dir() -> Path:
-    """The folder of the settings file. Raises HandyError, as all here: the user has no home directory."""
+    """The folder of the settings file. Raises HandyError, like the others: there is no home directory."""
     return _folder("config", "XDG_CONFIG_HOME", platformdirs.user_config_path)
 
 
 def settings_file() -> Path:
-    """The file of the user's settings."""
+    """The user's settings file."""
     return config_dir() / "settings.toml"
 
 
 def data_dir() -> Path:
-    """The folder of what must not be lost: takes, history, the user's own model catalogue."""
+    """The folder of valuable data: takes, history, the user's own model catalogue."""
     return _folder("data", "XDG_DATA_HOME", platformdirs.user_data_path)
 
 
 def models_dir() -> Path:
-    """The folder with one folder for each installed model."""
+    """The folder with one subfolder per installed model."""
     return data_dir() / "models"
 
 
@@ -76,9 +76,9 @@ def log_dir() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The folder of the control socket, with the data if need be: never one that others can write to.
+    """The folder of the control socket, with the data if necessary: never one that others can write to.
 
-    Each start of a Flatpak has an XDG_RUNTIME_DIR of its own, in which only ``app`` is the same for all.
+    Each start of a Flatpak has its own XDG_RUNTIME_DIR, in which only ``app`` is shared.
     """
     is_linux, names = sys.platform.startswith("linux"), (HOME_VARIABLE, "XDG_RUNTIME_DIR")
     if is_linux and not any(map(os.environ.get, names)):
@@ -89,13 +89,13 @@ def runtime_dir() -> Path:
 
 
 def asset(name: str) -> Path:
-    """A file or folder that ships with the program, inside the package or, in a checkout, beside it."""
+    """A shipped file or folder, inside the package or, in a checkout, beside it."""
     inside = Path(__file__).parent / "assets"
     return (inside if inside.is_dir() else Path(__file__).parents[1] / "assets") / name
 
 
 def make_private(folder: Path) -> Path:
-    """Create ``folder`` readable by its owner only, and return it. Raises OSError: it cannot be created."""
+    """Create ``folder`` readable by its owner only, and return it. Raises OSError."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if os.name == "posix":
         folder.chmod(0o700)

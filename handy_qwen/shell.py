@@ -1,4 +1,4 @@
-"""Commands for people to run, quoted for the shell of their system; how to get a library that is missing."""
+"""Shell commands for people to run, with the right quoting; how to install missing libraries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PLAIN = re.compile(r"[\w.:\\/+=-]+")
 
 
 def quoted(word: str) -> str:
-    """One word of a command. Both shells of Windows take double quotes, and no file's name has one in it."""
+    """A quoted word of a command. Both Windows shells accept double quotes, which no file name contains."""
     if os.name != "nt":
         return shlex.quote(word)
     return word if _PLAIN.fullmatch(word) else f'"{word}"'
@@ -23,7 +23,7 @@ def quoted(word: str) -> str:
 def command_of(program: str, *words: str) -> str:
     """A command that begins with the path of a program."""
     command = " ".join(quoted(word) for word in (program, *words))
-    is_for_cmd_only = os.name == "nt" and command.startswith('"')  # for PowerShell, that is a text
+    is_for_cmd_only = os.name == "nt" and command.startswith('"')  # in PowerShell, that is a string
     return f"{command} (in PowerShell, with & and a space before it)" if is_for_cmd_only else command
 
 
@@ -32,7 +32,7 @@ EXTRAS = {"video": ("av",), "bench": ("jiwer", "whisper-normalizer")}
 
 
 def how_to_get(extra: str) -> Message:
-    """What the user should do to have the libraries of ``extra``, a key of ``EXTRAS``."""
+    """How the user can install the libraries of ``extra``, a key of ``EXTRAS``."""
     libraries = EXTRAS[extra]
     if getattr(sys, "frozen", False):  # nothing can be added to the packaged program
         names = " ".join(libraries)
@@ -41,7 +41,7 @@ def how_to_get(extra: str) -> Message:
             "{names}.",
             names=names,
         )
-    if importlib.util.find_spec("pip") is None:  # uv makes its environments without it
+    if importlib.util.find_spec("pip") is None:  # uv creates its environments without it
         command = command_of("uv", "pip", "install", "--python", sys.executable, *libraries)
     else:
         command = command_of(sys.executable, "-m", "pip", "install", *libraries)

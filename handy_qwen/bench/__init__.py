@@ -1,1 +1,1 @@
-"""Measuring: how fast a model is on this machine, and how close to what the machine can do."""
+"""Measures how fast a model is on this machine, and how close to the machine's limits."""

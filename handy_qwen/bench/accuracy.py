@@ -1,21 +1,21 @@
-"""How right a model is: what quantization costs, and word error rates.
+"""The accuracy of a model: the cost of quantization, and word error rates.
 
-What quantization costs: how far a package's answers are from those of the checkpoint it was made of.
+Cost of quantization: how far a package's answers are from those of its checkpoint.
 
 Each part is measured alone, with the others in float32, and then all together:
 
-    convolutions, encoder    features of real speech, and what they change in the logits
+    convolutions, encoder    features of real speech, and their effect on the logits
     decoder                  logits: of its layers
     head                     logits (the embedding is the same tensor, so it is in this)
     all                      the package itself
 
-Logits are compared along the tokens that the exact model writes, so that one early difference does not make
+Logits are compared along the tokens that the exact model writes, so that an early difference does not make
 everything after it incomparable. An error is the norm of the difference divided by that of the exact vector;
-of logits without their mean, which changes no choice.
+for logits without their mean, which affects no choice.
 
 The float32 graphs are as large as the checkpoint and are made in a temporary folder, one after the other.
 
-Word error rates are those on recordings with known texts: WAV or FLAC beside TXT, or in LibriSpeech's layout.
+Word error rates use recordings with known texts: WAV or FLAC beside TXT, or in LibriSpeech's layout.
 
     report.flac  report.txt                             a text for each recording
     84-121123.trans.txt  84-121123-0000.flac …          a line for each: its name, a space, its text
@@ -61,7 +61,7 @@ _WITHOUT_SPACES = frozenset({"Chinese", "Cantonese", "Japanese", "Thai"})
 
 @dataclass(frozen=True, slots=True)
 class PartError:
-    """What one part alone changes. ``agreement`` is the share of tokens that stay the first choice."""
+    """The effect of quantizing one part. ``agreement`` is the share of tokens that stay the first choice."""
 
     part: str
     form: str
@@ -82,7 +82,7 @@ class Fidelity:
 
 @dataclass(frozen=True, slots=True)
 class ExactAnswer:
-    """What the model in float32 makes of a clip."""
+    """The float32 model's answer to a clip."""
 
     features: list[Float32]  # of each window, shape (tokens, hidden)
     tokens: list[int]
@@ -99,11 +99,11 @@ def measure_fidelity(
     tokens: int = 24,
     progress: Progress = lambda _what, _part: None,
 ) -> Fidelity:
-    """Compare ``package``, made of ``source`` with ``preset``, with float32.
+    """Compare ``package``, made from ``source`` with ``preset``, with float32.
 
-    ``clips`` are speech, each of shape (n,), float32, 16 kHz, of which ``tokens`` tokens are compared at the
-    most. ``progress`` is called on this thread. EngineError: a model cannot be loaded or run.
-    ConversionError: there is no room for the float32 graphs.
+    ``clips`` are speech, each of shape (n,), float32, 16 kHz, of which at most ``tokens`` tokens are
+    compared. ``progress`` is called on this thread. EngineError: a model cannot be loaded or run.
+    ConversionError: there is no space for the float32 graphs.
     """
     mels = [windows(log_mel(clip)) for clip in clips]
     exact = PRESETS["exact"]
@@ -119,7 +119,7 @@ def measure_fidelity(
         progress("float32", 0.0)
         convert(source, place, exact, Details("exact"))
         expected = with_model(place, threads, lambda model: [answer(model, mel, tokens) for mel in mels])
-        shutil.rmtree(place)  # there may be no room for two
+        shutil.rmtree(place)  # there may be no space for two
         for number, (part, (form, variant)) in enumerate(alone.items(), start=1):
             if form != PLAIN:
                 progress(part, number / (len(alone) + 2))
@@ -149,7 +149,7 @@ def measure_presets(
             scores = measure_errors(model, recordings, scorer=scorer, language="", cancel=Cancel())
             found[name] = total(scores)
             model.close()
-            del model, scores  # or Windows would not let go of the files
+            del model, scores  # or Windows would keep the files locked
             shutil.rmtree(place)
     return found
 
@@ -195,7 +195,7 @@ def _read(model: ModelParts, features: list[Float32]) -> Prompt:
 def compare(
     part: str, form: str, model: ModelParts, mels: list[list[Float32]], expected: list[ExactAnswer]
 ) -> PartError:
-    """Give ``model`` the same windows and the exact tokens."""
+    """Run ``model`` on the same windows and the exact tokens."""
     encoded, logits, agreed = [], [], []
     for windows_of_clip, exact in zip(mels, expected, strict=True):
         own = encode(model, windows_of_clip)
@@ -216,7 +216,7 @@ def _centered(logits: Float32) -> Float32:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A sound file and what is said in it."""
+    """A sound file and its text."""
 
     path: Path
     text: str
@@ -224,7 +224,7 @@ class Recording:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How far ``heard`` is from ``said``, both normalized, in words. ``took_s`` is the time to transcribe."""
+    """The word errors of ``heard`` against ``said``, both normalized. ``took_s``: time to transcribe."""
 
     name: str
     words: int
@@ -238,12 +238,12 @@ class Score:
 
     @property
     def errors(self) -> int:
-        """All of them."""
+        """Their sum."""
         return self.substitutions + self.deletions + self.insertions
 
     @property
     def rate(self) -> float:
-        """Errors for each word that was said; nothing said and nothing heard is right."""
+        """Errors per spoken word; 0 if nothing was said or heard."""
         return self.errors / self.words if self.words else float(self.errors > 0)
 
 
@@ -307,7 +307,7 @@ class Scorer:
 
 
 def sounds_without_text(folder: Path, recordings: Iterable[Recording]) -> list[Path]:
-    """The sound files below ``folder`` that are none of ``recordings``, by path."""
+    """The sound files below ``folder`` that are not among ``recordings``, by path."""
     known = {recording.path for recording in recordings}
     return sorted(path for path in folder.rglob("*") if path.suffix in _SOUNDS and path not in known)
 
@@ -323,10 +323,9 @@ def measure_errors(
 ) -> Iterator[Score]:
     """Transcribe each recording and compare.
 
-    Without a ``language``, texts are normalized for the language that the model hears. A recording that
-    cannot be read raises an error, or is left out if there is an ``on_unreadable`` to call. AudioFileError: a
-    recording cannot be read, and there is no ``on_unreadable``. LanguageError: the model does not know
-    ``language``. CancelledError: ``cancel`` was set. EngineError: a run failed.
+    Without a ``language``, texts are normalized for the language that the model detects. AudioFileError: a
+    recording cannot be read, and there is no ``on_unreadable`` to call instead. LanguageError: the model does
+    not know ``language``. CancelledError: ``cancel`` was set. EngineError: a run failed.
     """
     from handy_qwen.audio.files import load
 
@@ -346,7 +345,7 @@ def measure_errors(
 
 
 def total(scores: Iterable[Score]) -> Score:
-    """All of them as one text: long recordings weigh more than short ones."""
+    """The score of all as one text: long recordings weigh more than short ones."""
     scores = list(scores)
     return Score(
         "all",

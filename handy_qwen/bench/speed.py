@@ -1,4 +1,4 @@
-"""How fast a model is on this machine, and the limits of the machine: without them a time says little."""
+"""The speed of a model on this machine, and the machine's limits, without which a time says little."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ClipSpeed:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpeed:
-    """What was measured of a model. ``weights_bytes`` are read for each token written."""
+    """The speed of a model. ``weights_bytes`` are read for each token written."""
 
     name: str
     disk_bytes: int
@@ -75,7 +75,7 @@ def measure_model(
         clips = tuple(_measure_clip(model, clip_s, tokens, rounds) for clip_s in clips_s)
     finally:
         model.close()
-    return_freed_memory()  # or what is measured of the machine comes on top of it, as seen from outside
+    return_freed_memory()  # or it would add to the machine's measurement
     sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
     read = (size for name, size in sizes.items() if name in {"decoder.data", "embedding.data"})
     return ModelSpeed(name, sum(sizes.values()), sum(read), model.load_s, loaded, peak_bytes(), clips)
@@ -83,7 +83,7 @@ def measure_model(
 
 def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> ClipSpeed:
     def run() -> tuple[float, ...]:
-        # Different noise each time, so that nothing remembered of the last clip helps
+        # Different noise each time, so that caches do not help
         noise = 0.05 * np.random.default_rng().standard_normal(int(clip_s * _RATE_HZ))
         begin = time.process_time()
         found = model.measure(noise.astype(np.float32), tokens)
@@ -91,14 +91,14 @@ def _measure_clip(model: Model, clip_s: float, tokens: int, rounds: int) -> Clip
         step_s = found.decode_s / max(1, tokens - 1)
         return found.features_s, found.encoder_s, found.prefill_s, step_s, found.total_s, cpu_s
 
-    run()  # what is done once only, for a clip of this length
+    run()  # one-time work for clips of this length
     runs = [run() for _ in range(rounds)]
     return ClipSpeed(clip_s, *(statistics.median(stage) for stage in zip(*runs, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What was measured of a machine.
+    """The speed of a machine.
 
     ``read_gb_s`` is the rate at which all threads together read memory, ``matmul_gflop_s`` that of float32
     matrix products in numpy; ``load`` is how busy the machine was before, in processors.
@@ -113,7 +113,7 @@ class Machine:
 
 
 def load_now() -> float:
-    """How busy the machine has been of late, in processors."""
+    """The recent load of the machine, in processors."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else float(psutil.cpu_percent(0.2)) / 100
 
 
@@ -130,12 +130,12 @@ def measure_machine(threads: int, load: float) -> Machine:
 
 
 def resident_bytes() -> int:
-    """Memory of this process that is in RAM now."""
+    """This process's memory currently in RAM."""
     return int(psutil.Process().memory_info().rss)
 
 
 def peak_bytes() -> int:
-    """The most memory of this process that was ever in RAM."""
+    """The peak of this process's memory in RAM."""
     if sys.platform == "win32":
         return int(psutil.Process().memory_info().peak_wset)
     import resource

@@ -1,9 +1,9 @@
 """The command line. Text goes to stdout, everything else to stderr, both in UTF-8.
 
-Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if asked to end). Nothing
-heavy is imported before a command needs it: ``handy-qwen stop`` must be as quick as a key.
+Exit status: 0 all done, 1 something failed, 2 wrong usage, 130 interrupted (143 if terminated). Nothing heavy
+is imported before a command needs it: ``handy-qwen stop`` must be as fast as a key.
 
-``handy-qwen help``, which shows the help pages on the terminal, is here; the other commands have modules.
+``handy-qwen help``, which prints the help pages, is here; the other commands have modules.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _EXAMPLES = (
     "handy-qwen model install qwen3-asr-0.6b   # download a full model",
     "handy-qwen doctor                         # check this computer",
 )
-_ENTRIES = ("* ", "- ")  # begin one of a list, on a help page
+_ENTRIES = ("* ", "- ")  # list items of a help page
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt as interrupt:
         return exit_status(interrupt)
-    except BrokenPipeError:  # whoever read our output has gone; there is nobody to tell
+    except BrokenPipeError:  # the reader of our output is gone; there is nobody to tell
         return 1
 
 
@@ -108,10 +108,10 @@ def _help(options: argparse.Namespace) -> int:
 
 
 def plain(page: str) -> str:
-    """Markdown, as far as the help pages use it, as text that fits into the terminal."""
+    """The Markdown of the help pages as plain text that fits the terminal."""
     lines: list[str] = []
     table: list[list[str]] = []
-    said: list[str] = []  # the lines of a paragraph, or of an entry of a list
+    said: list[str] = []  # the lines of a paragraph or list item
     is_code = False
     for line in [*page.splitlines(), ""]:
         if said and (not line or line.startswith(("```", "|", "#", *_ENTRIES))):

@@ -1,4 +1,4 @@
-"""``handy-qwen bench``: how fast a model is on this computer, and how often wrong."""
+"""``handy-qwen bench``: the speed and accuracy of a model on this computer."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _settle(options: argparse.Namespace) -> None:
-    """Fill in what was not asked for. Raises UsageError: an option is of no use for this measurement."""
+    """Fill in defaults. Raises UsageError: an option does not apply to this measurement."""
     for name, default in _DEFAULTS.items():
         is_used = (name in _OF_ERRORS) == bool(options.wer)
         if getattr(options, name) is None:

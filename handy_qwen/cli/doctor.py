@@ -72,7 +72,7 @@ def _write_bundle(place: Path, context: Context, report: Report) -> None:
 
 
 class _Page:
-    """Findings as lines of the terminal, each as soon as it is there."""
+    """Prints each finding as soon as it is known."""
 
     def __init__(self) -> None:
         self._width = min(WIDEST, shutil.get_terminal_size().columns)

@@ -1,4 +1,4 @@
-"""``handy-qwen history``: look at what was dictated, and do something with it, with or without the app."""
+"""``handy-qwen history``: view and use past dictations, with or without the app running."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from handy_qwen.errors import ControlError, HandyError, HistoryError
 from handy_qwen.history.archive import Format, as_json, exported, local_time, save
 from handy_qwen.message import Message
 
-if TYPE_CHECKING:  # numpy and SQLite only when they are needed
+if TYPE_CHECKING:  # numpy and SQLite only when needed
     from handy_qwen.engine.api import Transcript
     from handy_qwen.history.archive import Archive
 
@@ -113,7 +113,7 @@ def _add_changing(actions: Subparsers) -> None:
 
 
 def _id(text: str) -> int:
-    """The number of an entry; 0 is the last."""
+    """The id of an entry; 0 is the last."""
     if text == "last":
         return 0
     if not (text.isascii() and text.isdecimal() and len(text) < 19 and int(text)):
@@ -129,14 +129,14 @@ def _archive() -> Archive:
         try:
             ask_app("status")
         except ControlError:
-            return False  # what seems to be in work was left behind
+            return False  # entries that seem in use were left behind
         return True
 
     return Archive(default_folder(), is_app_running=is_app_running)
 
 
 def _number(archive: Archive, asked: int) -> int:
-    """The id that is meant; 0 is the last entry."""
+    """The id of the entry asked for; 0 is the last."""
     if asked:
         return asked
     last = next(archive.newest(1), None)
@@ -159,7 +159,7 @@ def _run_list(options: argparse.Namespace) -> int:
 
 
 def _run_search(options: argparse.Namespace) -> int:
-    """Show the entries that hold all the words; the exit status is 1 if there are none, as grep's is."""
+    """Show the entries that contain all words; exit status 1 if there are none, as with grep."""
     words = [word for given in options.words for word in given.split()]
     if not words:
         raise UsageError(Message("No search words given."))
@@ -186,7 +186,7 @@ def _run_show(options: argparse.Namespace) -> int:
 
 
 def _show(entries: Iterable[Entry], *, is_json: bool) -> bool:
-    """Write the entries. Returns whether there are any."""
+    """Print the entries. Returns whether there are any."""
     entries = iter(entries)
     first = list(islice(entries, 1))
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
@@ -196,14 +196,14 @@ def _show(entries: Iterable[Entry], *, is_json: bool) -> bool:
             write(f"{before}  {as_json(entry)}")
             before = ",\n"
         else:
-            write(line(entry, len(str(first[0].id)), columns) + "\n")  # the newest has the greatest
+            write(line(entry, len(str(first[0].id)), columns) + "\n")  # the newest has the greatest id
     if is_json:
         write("\n]\n" if first else "[]\n")
     return bool(first)
 
 
 def _write_text(text: str) -> None:
-    """Write what was said: as it is to a file or another program, and harmless to a terminal."""
+    """Print a text: unchanged to a file or another program, without control characters to a terminal."""
     write(_harmless(text) if sys.stdout.isatty() else text)
 
 
@@ -269,11 +269,10 @@ def _run_retry(options: argparse.Namespace, *, is_restore: bool) -> int:
 
 
 def _retry(archive: Archive, entry: Entry, options: argparse.Namespace) -> Entry:
-    """Transcribe ``entry`` in this process as the app would, keep the text, and return the new entry.
+    """Transcribe ``entry`` in this process as the app would, store the text, and return the new entry.
 
-    The model and the words are the settings', also those of the program it was dictated in, and the language
-    is the recording's, unless others are given. If it is interrupted, or raises a HandyError, the entry is as
-    it was.
+    Model and words are those of the settings and the program it was dictated in, and the language is the
+    recording's, unless others are given. If interrupted or after a HandyError, the entry is unchanged.
     """
     from handy_qwen.app.choices import rules_of
     from handy_qwen.app.history import transcribe_again, written_again
@@ -315,7 +314,7 @@ def _run_star(options: argparse.Namespace) -> int:
 
 
 def _run_delete(options: argparse.Namespace) -> int:
-    """Delete entries; one that cannot be deleted does not save the others."""
+    """Delete entries, even if one of them cannot be deleted."""
     if bool(options.ids) == options.all:
         raise UsageError(Message("Which ones? Give their numbers, or --all."))
     has_failed = False
@@ -338,7 +337,7 @@ def _run_delete(options: argparse.Namespace) -> int:
 
 
 def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
-    """What ``delete --all`` is about, if the user wants that."""
+    """The entries for ``delete --all``, if the user agrees."""
     entries = list(archive.newest())
     numbers = [entry.id for entry in entries if not entry.is_starred]
     starred = len(entries) - len(numbers)
@@ -358,7 +357,7 @@ def _all_but_starred(archive: Archive, *, is_agreed: bool) -> list[int]:
 
 
 def line(entry: Entry, id_columns: int, columns: int | None) -> str:
-    """One line for an entry; ``columns`` None: as wide as it takes."""
+    """One line for an entry; ``columns`` None: unlimited."""
     minutes, seconds = divmod(int(entry.duration_s), 60)
     star = "*" if entry.is_starred else " "
     head = f"{entry.id:>{id_columns}}{star} {local_time(entry)} {minutes:>3}:{seconds:02} "
@@ -381,7 +380,7 @@ def _summary(entry: Entry) -> str:
 
 
 def _details(entry: Entry, sound: str) -> list[tuple[str, str]]:
-    """All that is known of an entry but its text: name and value. ``sound``: the path, or empty."""
+    """Everything about an entry but its text: name and value. ``sound``: the path, or empty."""
     values = [
         ("id", str(entry.id)),
         ("recorded", local_time(entry)),
@@ -400,7 +399,7 @@ def _details(entry: Entry, sound: str) -> list[tuple[str, str]]:
 
 
 def _harmless(text: str) -> str:
-    """``text`` without what a terminal would obey, or what would reorder the rest of the line."""
+    """``text`` without control characters, or ones that reorder the line."""
 
     def shown(char: str) -> str:
         if char in "\n\t":

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 _SMALLEST = "smallest"
 SENTENCE = "Please send the report to Anna on Monday."
-"""What is said in a recording that ships with the program."""
+"""The words of a recording that ships with the program."""
 _INSTALLING = """
 Download a model, compare its checksums, convert it if need be, and try it out. An interrupted download goes
 on where it stopped. NAME may also be a repository with a checkpoint of Qwen3-ASR, such as
@@ -153,7 +153,7 @@ def _run_list(options: argparse.Namespace) -> int:
 
 
 def _listed(facts: str, words: str) -> str:
-    """A line of the list; on a terminal that is too narrow the words go below."""
+    """A line of the list; on a narrow terminal the words go below."""
     line = f"{facts}   {words}"
     if not sys.stdout.isatty() or len(line) <= width():
         return f"{line}\n"
@@ -227,7 +227,7 @@ def _run_info(options: argparse.Namespace) -> int:
 
 
 def _run_check(options: argparse.Namespace) -> int:
-    """Compare all checksums that are known, load the model, and let it run."""
+    """Verify all known checksums, load the model, and run it."""
     from handy_qwen.models.installed import check_files, fidelity_of, find_model
     from handy_qwen.models.installing import self_test
 
@@ -247,7 +247,7 @@ def _run_check(options: argparse.Namespace) -> int:
 
 
 def check_sentence(folder: Path) -> None:
-    """Raise an EngineError if ``folder`` is the demo model and does not write what is known to be said."""
+    """Raise an EngineError if ``folder`` is the demo model and does not write the known sentence."""
     from handy_qwen.audio.files import load
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.models.installed import demo_model, load_recognizer
@@ -318,7 +318,7 @@ def _run_install(options: argparse.Namespace) -> int:
 
 
 def _fitting_preset(model: CatalogueModel) -> str:
-    """The preset for this machine's memory; "" for the usual. Asks, or fails, before one that costs words."""
+    """The preset for this machine's memory; "" is the usual one. Asks, or fails, if it costs accuracy."""
     from psutil import virtual_memory
 
     from handy_qwen.core.models import fitting_form, is_short
@@ -348,7 +348,7 @@ def _run_import(options: argparse.Namespace) -> int:
 
 
 def _tell_if_short(model: InstalledModel) -> None:
-    """Say if this machine is short of memory for a model that was made, and which form needs less."""
+    """Warn if this machine has little memory for a converted model, and which form needs less."""
     from psutil import virtual_memory
 
     from handy_qwen.core.models import is_short
@@ -376,14 +376,14 @@ def _run_use(options: argparse.Namespace) -> int:
         raise InstallationError(title, hint)
     model = find_model(options.model)
     _check_is_model(model.folder)
-    named = model.name if is_installed else str(model.folder.resolve())  # it counts everywhere
+    named = model.name if is_installed else str(model.folder.resolve())  # valid in any folder
     change(paths.settings_file(), model=named)
     _write_done(options, model, f"{model.name} is now in use\n")
     return 0
 
 
 def _check_is_model(folder: Path) -> None:
-    """Complain of what could not write texts, before it is chosen."""
+    """Reject a folder without a usable model before it is chosen."""
     from handy_qwen.engine.qwen3.manifest import MANIFEST_FILE, load_manifest
     from handy_qwen.engine.qwen3.published import is_published_layout
 
@@ -476,7 +476,7 @@ def _run_convert(options: argparse.Namespace) -> int:
     check_destination(place)
     if is_package(place):
         _check_may_go(place, is_asked=options.replace)
-    if options.recordings:  # what the report will need is found out before the work begins
+    if options.recordings:  # requirements of the report are checked before the work begins
         Scorer()
         find_recordings(options.recordings)
     details, preset = Details(name=place.name), PRESETS[options.preset]
@@ -484,7 +484,7 @@ def _run_convert(options: argparse.Namespace) -> int:
     try:
         with stoppable():
             unpacked = opened_source(options.source, place, lambda part: progress.show("unpacking", part))
-            with unpacked as source:  # once for all the conversions
+            with unpacked as source:  # once for all conversions
                 convert(source, place, preset, details, progress=progress.show)
                 progress.clear()
                 made = InstalledModel(details.name, place)
@@ -493,7 +493,7 @@ def _run_convert(options: argparse.Namespace) -> int:
                 if options.json:
                     say(ready)
                 else:
-                    write(f"{ready}\n")  # whatever becomes of the report
+                    write(f"{ready}\n")  # even if the report fails
                 _tell_if_short(made)
                 if options.report:
                     report, lines = _report(source, options, progress)
@@ -509,7 +509,7 @@ def _run_convert(options: argparse.Namespace) -> int:
 
 
 def _check_may_go(package: Path, *, is_asked: bool) -> None:
-    """A package is replaced only if that was asked for, and with it nothing that is not its own."""
+    """Replace a package only on request, and never files that are not its own."""
     from handy_qwen.engine.qwen3.manifest import other_files
     from handy_qwen.models.installed import ORIGIN_FILE
 
@@ -528,7 +528,7 @@ def _check_may_go(package: Path, *, is_asked: bool) -> None:
 def _report(
     source: Path, options: argparse.Namespace, progress: ProgressLine
 ) -> tuple[dict[str, object], list[str]]:
-    """What the rounding costs, for programs and for people."""
+    """The cost of quantization, for programs and for people."""
     from handy_qwen.audio.files import load
     from handy_qwen.bench.accuracy import find_recordings, measure_fidelity, measure_presets
     from handy_qwen.engine import default_threads

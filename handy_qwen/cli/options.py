@@ -1,4 +1,4 @@
-"""How commands and their options are declared, and what the settings say where an option is not given."""
+"""Declares commands and their options, and their defaults from the settings."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _MAX_THREADS = 256
 
 
 class Parser(argparse.ArgumentParser):
-    """Writes as the commands do, so that a missing output means the same, and names the nearest choice.
+    """Writes like the commands, so that a closed output has the same effect, and suggests similar choices.
 
-    ``groups``: the headings under which its commands are listed, with their names; ``examples`` end the help.
+    ``groups``: headings and the names of the commands under them; ``examples`` end the help.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Parser(argparse.ArgumentParser):
         self._command_groups, self._examples = groups or {}, examples
 
     def format_help(self) -> str:
-        """What ``--help`` writes."""
+        """The output of ``--help``."""
         text = self._grouped() if self._command_groups else super().format_help()
         lines = "".join(f"  {line}\n" for line in self._examples)
         return f"{text}\nexamples:\n{lines}" if lines else text
@@ -100,7 +100,7 @@ def add_command(
 def add_group(
     commands: Subparsers, name: str, summary: str, examples: Sequence[str] = ()
 ) -> tuple[argparse.ArgumentParser, Subparsers]:
-    """Add a command that has commands of its own, and lists them if none is given."""
+    """Add a command with subcommands, listed if none is given."""
     parser = commands.add_parser(name, help=summary, examples=examples)
 
     def run(_options: argparse.Namespace) -> int:
@@ -122,7 +122,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def number(low: int, high: int) -> Callable[[str], int]:
-    """Reads an option that is a whole number from ``low`` to ``high``."""
+    """Parses an option: a whole number from ``low`` to ``high``."""
 
     def read(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
@@ -133,7 +133,7 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
 
 def context_of(text: str, vocabulary: Path | None) -> Context:
-    """``text``, and the vocabulary's entries behind it. Raises UsageError: no text file, or too large."""
+    """``text``, followed by the vocabulary's entries. Raises UsageError: not a text file, or too large."""
     if vocabulary is None:
         return text
     try:
@@ -160,7 +160,7 @@ def context_of(text: str, vocabulary: Path | None) -> Context:
 
 
 def found_settings() -> Configuration:
-    """The settings file, which no command writes unasked. Raises SettingsError: it cannot be read."""
+    """The settings file, which commands change only on request. Raises SettingsError: it cannot be read."""
     from handy_qwen.settings import read_configuration
 
     found = read_configuration()
@@ -175,12 +175,12 @@ def read_settings() -> Settings:
 
 
 def asked_or_used(asked: str) -> str:
-    """``asked``, or else the model of the settings; "" if neither names one. Raises SettingsError."""
+    """``asked``, or else the model of the settings, which may be "". Raises SettingsError."""
     return asked or read_settings().model
 
 
 def may_use_devices() -> bool:
-    """Whether models may run on a graphics card or the like. Without readable settings, they don't."""
+    """Whether models may run on a graphics card or the like; not if the settings cannot be read."""
     try:
         return read_settings().use_devices
     except SettingsError:
@@ -188,7 +188,7 @@ def may_use_devices() -> bool:
 
 
 def used_folder() -> Path | None:
-    """The folder of the model that the app uses or would use; None if it is not there."""
+    """The folder of the model that the app uses or would use; None if it does not exist."""
     from handy_qwen.models.installed import find_model
     from handy_qwen.settings import read_configuration
 
@@ -199,13 +199,13 @@ def used_folder() -> Path | None:
 
 
 def add_target(parser: argparse.ArgumentParser) -> None:
-    """Add the file that is written, and ``--force``; see ``check_target``."""
+    """Add the output file, and ``--force``; see ``check_target``."""
     parser.add_argument("file", type=Path, metavar="FILE")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
 
 
 def check_target(options: argparse.Namespace) -> None:
-    """Raise a UsageError if a file would be replaced unasked."""
+    """Raise a UsageError if a file would be replaced without ``--force``."""
     if not options.force and os.path.lexists(options.file) and not is_stream(options.file):
         title = Message("{file} is there already.", file=options.file)
         raise UsageError(title, Message("To replace it: --force"))

@@ -1,4 +1,4 @@
-"""The commands that start the app, at once or at login, and that reach the running one."""
+"""The commands that start the app, now or at login, and that control the running one."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``handy-qwen settings`` and ``words``: every setting on the terminal, and the window of the running app.
 
-What is changed is written into the settings file, where a running app finds it within two seconds.
+Changes are written to the settings file, where a running app finds them within two seconds.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _set(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    """Add entries; a word that is there with other capitals takes on the new ones."""
+    """Add entries; a word that exists in other case takes the new spelling."""
     option = _list_option(options.name)
     added = _entries(option, options.values)
 
@@ -154,7 +154,7 @@ def _add(options: argparse.Namespace) -> int:
 
 
 def _remove(options: argparse.Namespace) -> int:
-    """Remove entries, of which only a word, a chord or what is heard need be given."""
+    """Remove entries, identified by a word, a chord or what is heard."""
     option = _list_option(options.name)
 
     def without(before: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -178,7 +178,7 @@ def _reset(options: argparse.Namespace) -> int:
 
 
 def _parts(text: str) -> list[BackupPart]:
-    """Reads ``--only``: names with commas between, so that the file may stand behind them."""
+    """Parses ``--only``: names separated by commas, so that the file may follow them."""
     found = []
     for name in text.split(","):
         if name not in list(BackupPart):
@@ -215,7 +215,7 @@ def _import(options: argparse.Namespace) -> int:
 
 
 def _edit(_options: argparse.Namespace) -> int:
-    """In the editor that the user has named, or else the desktop's; without one, say where the file is."""
+    """Open the file in the user's or the desktop's editor; without one, print its path."""
     from handy_qwen.settings import read_configuration
     from handy_qwen.settings.file import save
     from handy_qwen.system.opening import open_with_desktop
@@ -290,7 +290,7 @@ def _row(option: Option, found: Configuration) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
-    """``value`` as the file has it."""
+    """``value`` as in the file."""
     from handy_qwen.languages import AUTOMATIC
     from handy_qwen.settings.checks import item_of
 
@@ -300,14 +300,14 @@ def _plain(value: Any) -> Any:  # noqa: ANN401  of any setting
 
 
 def _worded(option: Option, value: Any) -> Any:  # noqa: ANN401  of any setting
-    """``value`` as people read it: nothing, where that leaves the choice to the program, has a name."""
+    """``value`` worded for people: a value that leaves the choice to the program has a name."""
     from handy_qwen.languages import AUTOMATIC
 
     return AUTOMATIC if value == option.default == "" else value
 
 
 def _is_automatic(option: Option, given: str) -> bool:
-    """Whether ``given`` leaves the choice to the program, as ``_worded`` says it."""
+    """Whether ``given`` leaves the choice to the program, in the words of ``_worded``."""
     from handy_qwen.languages import AUTOMATIC
 
     return option.default == "" and given.strip().lower() == AUTOMATIC
@@ -324,12 +324,12 @@ def _elided(line: str) -> str:
 
 
 def _key(entry: Any) -> str:  # noqa: ANN401  of any list
-    """What tells an entry from the others of its list."""
+    """What distinguishes an entry in its list."""
     return entry if isinstance(entry, str) else str(next(iter(_plain((entry,))[0].values())))
 
 
 def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
-    """Each of ``given`` is an entry; one alone may be the whole list, as the file has it."""
+    """Each of ``given`` is an entry; a single one may be the whole list in TOML."""
     from handy_qwen.settings.checks import Several
 
     assert isinstance(option.read, Several)
@@ -341,7 +341,7 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
 
 
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
-    """``given`` as a value of the file, or as it is; on and off are true and false. Raises UsageError."""
+    """Parse ``given`` as TOML or plain text; on and off are true and false. Raises UsageError."""
     switches = {"on": True, "yes": True, "off": False, "no": False}
     readings = [_toml(given), given, switches.get(given.lower())]
     for reading in readings:
@@ -362,7 +362,7 @@ def _checked(read: Callable[[object], Any], value: object, called: str) -> Any: 
 
 
 def _toml(given: str) -> object:
-    """``given`` as a TOML value; None if it is none."""
+    """``given`` parsed as TOML, or None."""
     try:
         found = tomllib.loads(f"value = {given}")
     except (ValueError, RecursionError):
@@ -371,7 +371,7 @@ def _toml(given: str) -> object:
 
 
 def _change(option: Option, changed: Callable[[Any], Any], *, is_whole: bool = False) -> None:
-    """Write the value that ``changed`` makes of the one in the file; ``is_whole``: whatever that is."""
+    """Write the value that ``changed`` makes of the one in the file; ``is_whole``: regardless of that."""
     from handy_qwen.settings import Settings, change, revise
 
     def changes(now: Settings) -> dict[str, object]:
@@ -415,7 +415,7 @@ def _add_words(commands: Subparsers) -> None:
 
 
 def _list_words(options: argparse.Namespace) -> int:
-    """The words as they are in the settings; how many tokens they take goes to the user."""
+    """Print the words of the settings, and to stderr how many tokens they take."""
     from handy_qwen.models.installed import fit_custom_words
 
     settings = read_settings()

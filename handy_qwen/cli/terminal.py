@@ -1,4 +1,4 @@
-"""What the commands share: complaints, progress, and work that can be interrupted."""
+"""Shared by the commands: error messages, progress, and interruptible work."""
 
 from __future__ import annotations
 
@@ -50,11 +50,11 @@ T = TypeVar("T")
 
 
 class UsageError(HandyError):
-    """The command was called in a way that cannot be meant; nothing was done."""
+    """The command was called in a wrong way; nothing was done."""
 
 
 class StoppedError(KeyboardInterrupt):
-    """The system asked the program to end. ``number`` is the signal's."""
+    """The system asked the program to terminate. ``number`` is the signal's."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"signal {number}")
@@ -63,12 +63,12 @@ class StoppedError(KeyboardInterrupt):
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Treat a request to end like Ctrl-C meanwhile, so that what is half done is tidied up."""
+    """Treat a termination signal like Ctrl-C inside, so that unfinished work is cleaned up."""
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         raise StoppedError(number)
 
-    # A signal that is ignored stays so: that is how nohup works.
+    # A signal that is ignored stays ignored: nohup relies on it.
     numbers = [number for number in _STOP_SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, stop) for number in numbers}
     try:
@@ -79,21 +79,21 @@ def stoppable() -> Iterator[None]:
 
 
 def open_streams() -> None:
-    """See that standard input, output and error can be used, in UTF-8, also where they are closed.
+    """Make standard input, output and error usable, in UTF-8, even if they are closed.
 
-    Otherwise the next files that are opened would get their numbers, and what is said would go into them.
-    What is written to a closed standard output fails, as it does for other programs; complaints go nowhere.
+    Otherwise the next files opened would get their descriptors, and messages would go into them. Writing to a
+    closed standard output fails, as in other programs; messages are dropped.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
             descriptor = number
-            if not _is_open(number):  # the lowest free number is the next one to be given
+            if not _is_open(number):  # the next descriptor is the lowest free one
                 descriptor = os.open(os.devnull, os.O_WRONLY if name == "stderr" else os.O_RDONLY)
             mode = "r" if name == "stdin" else "w"
             setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8", closefd=False))
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a language need not fit into the system's old encoding
-            # Names of files may be any bytes. Lines end in the same way on every system, as in our files.
+        if isinstance(stream, io.TextIOWrapper):  # the system's legacy encoding may not have the characters
+            # File names may be any bytes. Lines end in the same way on every system, as in our files.
             stream.reconfigure(encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
@@ -106,17 +106,17 @@ def _is_open(number: int) -> bool:
 
 
 def complain(error: HandyError) -> None:
-    """Tell what failed and what to do about it."""
+    """Print an error and its hint."""
     say(f"handy-qwen: {error}")
 
 
 def say(text: str) -> None:
-    """Tell something that is not a result, on a line of its own."""
+    """Print a message that is not a result, on its own line."""
     tell(f"{_harmless(text)}\n")
 
 
 def tell(text: str) -> None:
-    """Write ``text`` to stderr as it is. If nobody can read it, the work goes on all the same."""
+    """Write ``text`` to stderr unchanged. If nobody can read it, the work continues."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -125,7 +125,7 @@ def tell(text: str) -> None:
 
 
 def agrees(question: str) -> bool:
-    """Ask the user; only a plain yes is one. Raises UsageError: it is not a terminal."""
+    """Ask the user; anything but a plain yes is no. Raises UsageError: not a terminal."""
     if not sys.stdin.isatty():
         raise UsageError(Message("Can't ask here."), Message("Pass --yes to delete without a question."))
     tell(f"{question} [y/N] ")
@@ -133,12 +133,12 @@ def agrees(question: str) -> bool:
 
 
 def _harmless(text: str) -> str:
-    """``text`` without what a terminal would obey: the name of a file may hold anything."""
+    """``text`` without control characters: file names may contain any."""
     return "".join("\ufffd" if unicodedata.category(char) == "Cc" else char for char in text)
 
 
 def write(text: str) -> None:
-    """Write a result to stdout, at once. Raises HandyError; BrokenPipeError: whoever read it has gone."""
+    """Write a result to stdout and flush. Raises HandyError; BrokenPipeError: the reader is gone."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -147,7 +147,7 @@ def write(text: str) -> None:
         raise
     except OSError as exc:
         _abandon(sys.stdout)
-        if exc.errno == errno.EBADF:  # closed by who started the program: see ``open_streams``
+        if exc.errno == errno.EBADF:  # closed by the parent process: see ``open_streams``
             raise HandyError(
                 Message("There is no standard output."), Message("Redirect it to a file or a terminal.")
             ) from exc
@@ -157,12 +157,12 @@ def write(text: str) -> None:
 
 
 def write_json(value: object) -> None:
-    """Write a result for other programs."""
+    """Write a result as JSON."""
     write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
 
 
 def width() -> int:
-    """How many columns people see; 80 where nobody says."""
+    """The width of the terminal; 80 if unknown."""
     return max(_LEAST_COLUMNS, shutil.get_terminal_size().columns)
 
 
@@ -181,7 +181,7 @@ def wrapped(text: str, indent: str = "", *, first: str | None = None, room: int 
 
 
 def columns(rows: Sequence[Sequence[str]], room: int) -> list[str]:
-    """A table of at most ``room`` columns; of a cell in several lines those behind the first are indented."""
+    """A table of at most ``room`` columns; further lines of a cell are indented."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     left = room - len(_BETWEEN) * (len(widths) - 1)
     while sum(widths) > left and max(widths) > _LEAST_CELL:
@@ -200,14 +200,14 @@ def columns(rows: Sequence[Sequence[str]], room: int) -> list[str]:
 
 
 def _abandon(stream: TextIO) -> None:
-    """Let what is still buffered go nowhere, or Python would try and fail again when it ends."""
+    """Discard what is buffered, or Python would try and fail again at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
     os.close(nowhere)
 
 
 class ProgressLine:
-    """A line on the terminal that shows how far the work is; silent where stderr is no terminal."""
+    """A progress line on the terminal; silent if stderr is not one."""
 
     def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -220,7 +220,7 @@ class ProgressLine:
         self._draw(f"{'█' * filled}{'░' * (_BAR_CHARS - filled)} {part:4.0%}  {_harmless(what)[:room]}")
 
     def clear(self) -> None:
-        """Remove the line: something else is to be written."""
+        """Remove the line before other output."""
         self._draw("")
 
     def _draw(self, line: str) -> None:
@@ -230,33 +230,33 @@ class ProgressLine:
 
 
 def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
-    """Do ``work`` on another thread, with its result or error; Ctrl-C sets ``cancel``, waits and goes on up.
+    """Run ``work`` on another thread; return its result or raise its error. Ctrl-C sets ``cancel`` and waits.
 
-    A long run of the model cannot be interrupted from within: Python looks at signals only between its own
+    A long run of the model cannot be interrupted from within: Python handles signals only between its own
     instructions, and on the main thread. And an interrupted import of native code is an ImportError.
 
-    Work that does not end (it waits for a pipe into which nobody writes) cannot be stopped from here, and
-    Python would wait for it at its end: the process is left without it, as after a second Ctrl-C, since
-    nobody may close the model while the thread still runs it.
+    Work that does not end (waiting for a pipe without a writer) cannot be stopped from here, and Python would
+    wait for it at exit: the process is then ended without it, as after a second Ctrl-C, since the model must
+    not be closed while the thread still runs it.
     """
     future: Future[T] = Future()
 
     def settle() -> None:
         try:
             future.set_result(work())
-        except BaseException as exc:  # raised again where the result is asked for
+        except BaseException as exc:  # raised again for the caller
             future.set_exception(exc)
 
     try:
         threading.Thread(target=settle, name="work", daemon=True).start()
         while not future.done():
-            wait([future], 0.1)  # with a timeout, so that signals are looked at on every system
+            wait([future], 0.1)  # with a timeout, so that signals are handled on every system
     except KeyboardInterrupt as exc:
         if cancel is not None:
             cancel.set()
         try:
             has_ended = wait([future], _GRACE_S).done
-        except KeyboardInterrupt:  # once more: the user will not wait
+        except KeyboardInterrupt:  # again: the user will not wait
             has_ended = set()
         if not has_ended:
             no_crash()
@@ -266,16 +266,16 @@ def interruptible(work: Callable[[], T], cancel: Cancel | None = None) -> T:
 
 
 def exit_status(interrupt: KeyboardInterrupt) -> int:
-    """The exit status of a program that ``interrupt`` ended."""
+    """The exit status of a program ended by ``interrupt``."""
     return SIGNALED + (interrupt.number if isinstance(interrupt, StoppedError) else signal.SIGINT)
 
 
 class InstallProgress:
-    """Shows ``Progress`` on stderr: one line redrawn on a terminal, some in a log. For one thread."""
+    """Shows ``Progress`` on stderr: one line redrawn on a terminal, some lines in a log. For one thread."""
 
     def __init__(self) -> None:
         self._line = ProgressLine()
-        self._logged: tuple[InstallStage, bool, int] | None = None  # stage, whether it is stalled, part of it
+        self._logged: tuple[InstallStage, bool, int] | None = None  # stage, whether it is stalled, its tenth
         self._logged_s = 0.0
         self._has_waited = False
 
@@ -295,19 +295,19 @@ class InstallProgress:
             say(f"{percent}{progress_text(progress)}")
 
     def clear(self) -> None:
-        """Something else is to be written."""
+        """Remove the line before other output."""
         self._line.clear()
 
 
 def progress_text(progress: Progress) -> str:
-    """What is done, how much of it, how fast, and how long it still takes."""
+    """What is done, how much of it, how fast, and the time left."""
     from handy_qwen.models.storage import size_text  # slow to import
 
     parts = [_STALLED if progress.is_stalled else _WORDS[progress.stage]]
     if progress.total_bytes:
         done, total = size_text(progress.done_bytes), size_text(progress.total_bytes)
         if done[-2:] == total[-2:]:
-            done = done[:-3]  # the line is to fit into 80 columns
+            done = done[:-3]  # to fit into 80 columns
         parts = [f"{parts[0]} {done} of {total}"]
     if progress.rate_bytes_s:
         parts.append(f"{size_text(int(progress.rate_bytes_s))}/s")

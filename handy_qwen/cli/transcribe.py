@@ -1,4 +1,4 @@
-"""``handy-qwen transcribe``: sound files in, text out."""
+"""``handy-qwen transcribe``: transcribes audio files."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from handy_qwen.errors import HandyError
 from handy_qwen.files import replacing
 from handy_qwen.message import Message
 
-if TYPE_CHECKING:  # the engine is imported when it is needed: argument errors come at once
+if TYPE_CHECKING:  # imported when needed, so that argument errors come at once
     from handy_qwen.audio.files import Loudness
     from handy_qwen.core.types import Samples
     from handy_qwen.engine.api import Cancel, FittedWords, Model, Transcript
@@ -39,7 +39,7 @@ _EXAMPLES = (
     "handy-qwen transcribe --vocabulary names.txt meeting.ogg",
     "handy-qwen transcribe --recursive --format srt --output subtitles films/",
 )
-_TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # a file has no others
+_TIMINGS = ("features_s", "encoder_s", "prefill_s", "decode_s", "total_s")  # the timings of a file
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -82,7 +82,7 @@ def add_parsers(commands: Subparsers) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    """Transcribe all files; one that fails does not stop the others."""
+    """Transcribe all files, even if some fail."""
     from handy_qwen.audio.files import check
 
     context = context_of(options.context, options.vocabulary)
@@ -123,7 +123,7 @@ def _run(options: argparse.Namespace) -> int:
                 if not places and form is not Form.JSON:
                     write(rendered(form, result, found.segments))
                 results.append(result)
-        finally:  # also what there is when the user interrupts the rest
+        finally:  # also partial results when the user interrupts
             if not places and form is Form.JSON and results:
                 write(as_json(results[0] if len(meant) == 1 else results))
     return 0 if len(results) == len(meant) else 1
@@ -141,7 +141,7 @@ def _succeeds(work: Callable[[], None]) -> bool:
 def _results(
     names: list[str], recognizer: Model, options: argparse.Namespace
 ) -> Iterator[tuple[str, dict[str, Any], Transcript]]:
-    """What came of each file that can be transcribed; for the others, says why not."""
+    """The result for each file that can be transcribed; for the others, report why not."""
     from handy_qwen.audio.files import Loudness
     from handy_qwen.engine.api import Cancel
 
@@ -164,7 +164,7 @@ def _results(
 
 @contextmanager
 def opened(model: str, threads: int | None, language: str | Sequence[str] = "") -> Iterator[Model]:
-    """Load a model, tell what should be known about it, and close it at the end. Raises EngineError."""
+    """Load a model, print its notices, and close it at the end. Raises EngineError."""
 
     def load() -> Model:
         from handy_qwen.models.installed import load_recognizer
@@ -183,7 +183,7 @@ def opened(model: str, threads: int | None, language: str | Sequence[str] = "") 
 
 
 def tell_context(recognizer: Model, context: Context, *, is_for_file: bool = False) -> FittedWords | None:
-    """Say what of ``context`` the model does not read; how words fit, None for a text. Files take more."""
+    """Report what of ``context`` the model does not read; return how words fit, None for a text."""
     if isinstance(context, str):
         if not recognizer.is_context_read_whole(context):
             say("handy-qwen: The context is too long for the model; its end is ignored.")
@@ -220,7 +220,7 @@ def _transcribed(
 
 @contextmanager
 def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows how many samples of ``name`` are done, if it is known how many there are."""
+    """Shows how much of ``name`` is done, if its length is known."""
     line = ProgressLine()
 
     def show(done: int) -> None:
@@ -234,7 +234,7 @@ def sample_progress(name: str, total_samples: int | None) -> Iterator[Callable[[
 
 
 def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
-    """All files that are meant, and the names of their texts below --output: as they are in their folders."""
+    """All input files, and the names of their texts below --output: as in their folders."""
     from handy_qwen.audio.files import files_in
 
     meant: list[tuple[str, str]] = []
@@ -257,10 +257,10 @@ def _meant(options: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> dict[str, Path]:
-    """Which file the text of each sound file goes to; none for stdout."""
+    """The output file for each input file; empty for stdout."""
     if options.output == "-":
         return {}
-    if not options.output:  # a shell's variable that is not set; it would mean the present folder
+    if not options.output:  # an unset shell variable; it would mean the current folder
         raise UsageError(Message("--output needs a folder."))
     folder, form = Path(options.output), Form(options.format)
     bases = Counter(form.base(Path(stem)) for _name, stem in meant)
@@ -284,7 +284,7 @@ def _places(options: argparse.Namespace, meant: Sequence[tuple[str, str]]) -> di
 
 
 def _writable(names: list[str], places: dict[str, Path]) -> list[str]:
-    """Those of ``names`` whose text can be written, as far as that can be known now. Makes the folder."""
+    """Those of ``names`` whose text can be written, as far as known in advance. Creates the folder."""
     if not names:
         return []
     for folder in dict.fromkeys(places[name].parent for name in names):
@@ -318,7 +318,7 @@ def _check_place(path: Path) -> None:
 
 
 def _is_saved(path: Path, text: str) -> bool:
-    """Write all of ``text`` or nothing; if that is not possible, to stdout, and say so."""
+    """Write all of ``text`` or nothing; if that fails, print it to stdout with a message."""
     try:
         with replacing(path) as file:
             file.write(text.encode("utf-8", "surrogateescape"))

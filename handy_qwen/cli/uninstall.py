@@ -1,8 +1,8 @@
-"""``handy-qwen uninstall``: removes what the program has put into the user's folders.
+"""``handy-qwen uninstall``: removes the program's files from the user's folders.
 
-A program cannot well delete the files it runs from, so this only says how, for the way it was installed. The
-user's data is deleted only with ``--data``, and only in the program's own folders: links that lead out of
-them are removed, what they lead to is not.
+A program cannot easily delete the files it runs from, so this only prints how to, for the way it was
+installed. The user's data is deleted only with ``--data``, and only in the program's own folders: links that
+lead out of them are removed, but not their targets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from handy_qwen.control import InstanceLock
 from handy_qwen.errors import HandyError
 from handy_qwen.message import Message
 
-_OF_A_HOME = {"config", "data", "log", "run"}  # all that a HANDY_QWEN_HOME holds
+_OF_A_HOME = {"config", "data", "log", "run"}  # the contents of a HANDY_QWEN_HOME
 
 
 def add_parsers(commands: Subparsers) -> None:
@@ -51,7 +51,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _remove_autostart() -> None:
-    """There is one entry for all instances of a user: a second one may not take away the first's."""
+    """Remove the entry shared by all instances of a user, but not on behalf of a second one."""
     from handy_qwen.system.entries import autostart_for
 
     autostart = autostart_for()
@@ -69,7 +69,7 @@ def _remove_autostart() -> None:
 
 
 def _remove_menu_entry() -> None:
-    """The one that the program itself has written, for this instance."""
+    """Remove the entry that the program itself has written for this instance."""
     from handy_qwen.system.entries import MenuEntry
 
     if sys.platform.startswith("linux") and not os.environ.get(paths.HOME_VARIABLE):
@@ -79,7 +79,7 @@ def _remove_menu_entry() -> None:
 
 
 def _remove_data(*, is_agreed: bool) -> bool:
-    """Delete the folders, if the user agrees. False: nothing was done. Raises HandyError: they cannot go."""
+    """Delete the folders, if the user agrees. False: nothing was done. Raises HandyError: that failed."""
     _check_home()
     folders = _own_folders()
     if not folders:
@@ -89,14 +89,14 @@ def _remove_data(*, is_agreed: bool) -> bool:
     if not lock.acquire():
         raise HandyError(Message("Handy Qwen is running."), Message("Quit it first: handy-qwen quit"))
     try:
-        folders = _own_folders()  # with that of the lock
+        folders = _own_folders()  # including that of the lock
         for what, folder in folders:
             write(f"{what:26} {_size(folder):>9}   {folder}\n")
         if not (is_agreed or agrees("Delete all of this? This cannot be undone.")):
             say("Nothing was deleted.")
             return False
         for _, folder in folders:
-            if folder != paths.runtime_dir():  # the lock is there, and held
+            if folder != paths.runtime_dir():  # contains the held lock
                 _delete(folder)
     finally:
         lock.release()
@@ -108,7 +108,7 @@ def _remove_data(*, is_agreed: bool) -> bool:
 
 
 def _own_folders() -> list[tuple[str, Path]]:
-    """What is kept where, as far as it is there; a folder inside another is part of that."""
+    """The existing folders and their purpose; one inside another is part of that."""
     named = [
         ("settings", paths.config_dir()),
         ("models", paths.models_dir()),
@@ -121,7 +121,7 @@ def _own_folders() -> list[tuple[str, Path]]:
 
 
 def _check_home() -> None:
-    """Raise a HandyError where HANDY_QWEN_HOME is a folder that was not made for the program alone."""
+    """Raise a HandyError if HANDY_QWEN_HOME is a folder that was not made for the program alone."""
     home = paths.config_dir().parent
     if not os.environ.get(paths.HOME_VARIABLE) or not home.is_dir():
         return
@@ -144,8 +144,8 @@ def _delete(folder: Path) -> None:
     try:
         if folder.is_symlink():
             folder.unlink()
-        elif folder.is_dir():  # one that lay in another is gone with it
-            shutil.rmtree(folder)  # follows no links
+        elif folder.is_dir():  # may be gone with another one
+            shutil.rmtree(folder)  # does not follow links
     except OSError as exc:
         title = Message(
             "{path} cannot be deleted: {reason}.", path=exc.filename or folder, reason=exc.strerror
@@ -155,7 +155,7 @@ def _delete(folder: Path) -> None:
 
 
 def _prune(folder: Path) -> None:
-    """Remove the empty folders above that are the program's as well."""
+    """Remove the program's empty parent folders."""
     for parent in folder.parents:
         is_own = parent.name == paths.APP_NAME or (
             bool(os.environ.get(paths.HOME_VARIABLE)) and parent == paths.config_dir().parent
@@ -166,7 +166,7 @@ def _prune(folder: Path) -> None:
 
 
 def _size(folder: Path) -> str:
-    """How much would be deleted: without what links lead to, and without the models, which have a line."""
+    """How much would be deleted, without targets of links, and without the models, which have a line."""
     from handy_qwen.models.storage import size_text
 
     if folder.is_symlink():

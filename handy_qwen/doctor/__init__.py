@@ -1,9 +1,9 @@
-"""What works on this machine, what does not, and what to do about it: ``handy-qwen doctor``.
+"""``handy-qwen doctor``: what works on this machine, what does not, and what to do about it.
 
-Nothing is changed by looking: no setting is written, no dialog comes up, and a chord is tried only while no
-instance of the program holds it. What a check does not foresee becomes a finding, too. Each runs on a thread
-of its own: libraries wait for ever for an X server, a sound system or a disk that hangs, and that is when
-people run doctor.
+Checks change nothing: no setting is written, no dialog opens, and a chord is tried only while no instance of
+the program holds it. Unexpected errors in a check become findings, too. Each check runs on its own thread:
+libraries wait forever for an X server, a sound system or a disk that hangs, and that is when people run
+doctor.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 Check = Callable[[Context], Iterable[Finding]]
 Tell = Callable[[Finding], None]
 
-PATIENCE_S = 30.0  # without a finding; beyond what a check listens to the microphone
-THOROUGH_S = 900.0  # a large model is read from a slow disk, and runs
+PATIENCE_S = 30.0  # without a finding; in addition to the recording time of a check
+THOROUGH_S = 900.0  # reading a large model from a slow disk, and running it
 
 CHECKS: tuple[tuple[str, Check], ...] = (
     ("program", program.check_program),
@@ -59,7 +59,7 @@ def examine(
     *,
     patience_s: float = PATIENCE_S,
 ) -> Report:
-    """Run all checks; ``tell`` gets each finding at once. ``patience_s`` is beyond a check's own time."""
+    """Run all checks; ``tell`` gets each finding at once. ``patience_s`` adds to a check's own time."""
     findings: list[Finding] = []
     patience_s += context.listen_s + (THOROUGH_S if context.is_thorough else 0.0)
     for name, check in checks:
@@ -70,7 +70,7 @@ def examine(
 
 
 def _in_time(name: str, check: Check, context: Context, patience_s: float) -> Iterable[Finding]:
-    """The findings of ``check``; that it hangs is one of them."""
+    """The findings of ``check``, including one if it hangs."""
     found: queue.SimpleQueue[Finding | None] = queue.SimpleQueue()
 
     def run() -> None:
@@ -93,13 +93,13 @@ def _in_time(name: str, check: Check, context: Context, patience_s: float) -> It
 
 
 def _guarded(name: str, check: Check, context: Context) -> Iterable[Finding]:
-    """The findings of ``check``; what it did not foresee is one of them."""
+    """The findings of ``check``, including one for an unexpected error."""
     try:
         yield from check(context)
     except HandyError as error:
         yield failed(name, error)
-    except Exception as exc:  # one broken check must not hide what the others find
-        # Without its message, which may quote anything: the place is what a developer needs.
+    except Exception as exc:  # a broken check must not hide other findings
+        # Without its message, which may quote anything: developers need the place.
         place = traceback.extract_tb(exc.__traceback__)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
         logger.debug("the check %s failed", name, exc_info=True)

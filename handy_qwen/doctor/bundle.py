@@ -1,7 +1,7 @@
-"""An archive to send along with a question: report, versions, logs, settings without the user's words.
+"""The support archive: report, versions, logs, settings without the user's words.
 
-Of the settings, what is put in is chosen by kind (numbers, switches, choices), so that one added later is
-left out until it is known to be harmless. The home folder and the user's name are replaced in every file.
+Settings are included by type (numbers, switches, choices), so that a new one is left out until it is known to
+be harmless. The home folder and the user's name are replaced in every file.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ It is plain text: have a look before you send it.
 def write_bundle(
     place: Path, context: Context, report: Report, *, may_replace: bool = False
 ) -> dict[str, int]:
-    """Write the archive, readable by its owner only; what is in it, in bytes. Raises HandyError: it can't."""
+    """Write the archive, readable by its owner only; return its contents. Raises HandyError."""
     contents = {name: scrubbed(text) for name, text in _contents(context, report).items()}
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -87,7 +87,7 @@ def _contents(context: Context, report: Report) -> dict[str, str]:
 
 
 def harmless(settings: Settings) -> dict[str, Any]:
-    """What of the settings may be shown to others."""
+    """The settings that may be shown to others."""
     return {one.name: _harmless(getattr(settings, one.name)) for one in fields(settings)}
 
 
@@ -104,7 +104,7 @@ def _harmless(value: object) -> object:
 
 
 def _hotkey(hotkey: Hotkey) -> Mapping[str, str]:
-    """Of the chord only what is known to be a key: in the file it may be anything."""
+    """A hotkey, with known key names only: in the file it may be anything."""
     try:
         chord = str(parse_chord(hotkey.chord))
     except HotkeyError:
@@ -128,9 +128,9 @@ def _end_of(path: Path) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """``text`` without the user's name: home folder as "~", the name itself as "user", in whatever case."""
+    """``text`` with the home folder replaced by "~" and the user's name, in any case, by "user"."""
     own = os.path.expanduser("~")  # noqa: PTH111  Path's own raises where there is none
-    homes = {own, json.dumps(own)[1:-1]}  # as text, and as JSON writes it
+    homes = {own, json.dumps(own)[1:-1]}  # as text, and in JSON
     for home in sorted(homes, key=len, reverse=True):
         if len(home) > 1:
             text = re.sub(rf"(?i){re.escape(home)}(?!\w)", "~", text)
@@ -138,5 +138,5 @@ def scrubbed(text: str) -> str:
         name = getpass.getuser()
     except (OSError, KeyError, ImportError):  # an account without a name
         return text
-    ordinary = len(name) < 3 or name in {"root", "user"}  # would hit other words, or tells nothing
+    ordinary = len(name) < 3 or name in {"root", "user"}  # would match other words, or reveals nothing
     return text if ordinary else re.sub(rf"(?i)(?<![\w]){re.escape(name)}(?![\w])", "user", text)

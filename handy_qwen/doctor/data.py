@@ -1,4 +1,4 @@
-"""The user's data: folders and who can read them, settings, history, model and custom words."""
+"""Checks of the user's data: folders and permissions, settings, history, model and custom words."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ FILES = "files"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 KEPT = {"settings": Message("settings"), "data": Message("data"), "log": Message("log")}
 NOTHING_YET = Message("Nothing is stored yet; when something is, only you can read it.")
-MOST = 5000  # files looked at; models have few, a long history may have many
+MOST = 5000  # files checked; models have few, a long history may have many
 
 
 def check_files(context: Context) -> Iterator[Finding]:
-    """Look at the folders, and at the files in those that hold what was said."""
+    """Check the folders, and the files in those that hold what was said."""
     folders = own_folders()
     locked = [folder for folder in folders.values() if not _is_writable(folder)]
     if locked:
@@ -77,7 +77,7 @@ def check_files(context: Context) -> Iterator[Finding]:
 
 
 def own_folders() -> dict[str, Path]:
-    """What the program keeps where, by what it is."""
+    """The program's folders by purpose."""
     return {
         "settings": paths.config_dir(),
         "data": paths.data_dir(),
@@ -87,7 +87,7 @@ def own_folders() -> dict[str, Path]:
 
 
 def _kept(folders: dict[str, Path]) -> Message:
-    """What of the user's there is until now: "settings, data, log"."""
+    """The user's existing data: "settings, data, log"."""
     there = [said for name, said in KEPT.items() if any(path.is_file() for path in folders[name].rglob("*"))]
     return sentences(*there, between=", ")
 
@@ -97,7 +97,7 @@ def _is_writable(folder: Path) -> bool:
 
 
 def _open_to_others(folders: dict[str, Path]) -> Iterator[Path]:
-    """Files that others may read. Inside a folder that they cannot enter there are none."""
+    """Files that others can read. Inside a folder that they cannot enter there are none."""
     for folder in folders.values():
         if not _is_open(folder):
             continue
@@ -111,7 +111,7 @@ def _open_to_others(folders: dict[str, Path]) -> Iterator[Path]:
 def _is_open(path: Path) -> bool:
     try:
         return bool(path.stat().st_mode & OTHERS)
-    except OSError:  # not there, or not even ours to look at
+    except OSError:  # missing, or not even readable for us
         return False
 
 
@@ -123,7 +123,7 @@ SETTINGS = "settings"
 
 
 def check_settings(context: Context) -> Iterator[Finding]:
-    """Look at the file as it was read."""
+    """Check the file as it was read."""
     found = context.configuration
     path = str(found.path)
     complaint = found.complaint(Message("The next start uses the defaults until you fix it."))
@@ -146,7 +146,7 @@ BUSY_S = 2.0
 
 
 def check_history(_context: Context) -> Iterator[Finding]:
-    """Look at the database without changing it."""
+    """Check the database without changing it."""
     places = Places(default_folder())
     if not places.database.exists():
         yield fine(HISTORY, Message("There is no history yet."), dictations=0, size_bytes=0)
@@ -154,7 +154,7 @@ def check_history(_context: Context) -> Iterator[Finding]:
     size = sum(path.stat().st_size for path in places.folder.rglob("*") if path.is_file())
     try:
         damage, count = _look(places.database)
-    except sqlite3.OperationalError as exc:  # locked for long, or not to be opened
+    except sqlite3.OperationalError as exc:  # locked for long, or cannot be opened
         yield problem(
             HISTORY,
             Message(
@@ -178,8 +178,8 @@ def check_history(_context: Context) -> Iterator[Finding]:
 
 
 def _look(database: Path) -> tuple[str, int]:
-    """What SQLite finds wrong ("" if nothing), and the number of rows. sqlite3.DatabaseError: unreadable."""
-    # Without a journal beside it nobody writes, and SQLite need not make files of its own to read it.
+    """SQLite's findings ("" if none), and the number of rows. sqlite3.DatabaseError: unreadable."""
+    # Without a journal beside it nobody writes, and SQLite need not create files to read it.
     is_resting = not database.with_name(f"{database.name}-wal").exists()
     address = f"file:{quote(str(database))}?mode=ro{'&immutable=1' if is_resting else ''}"
     with closing(sqlite3.connect(address, uri=True, timeout=BUSY_S)) as connection:
@@ -197,7 +197,7 @@ GET_ONE = Message(
 
 
 def check_model(context: Context) -> Iterator[Finding]:
-    """Look at the model of the settings; with ``is_thorough`` read all of it and let it run."""
+    """Check the configured model; with ``is_thorough`` read all of it and run it."""
     asked = context.configuration.settings.model
     installed = [model.name for model in installed_models()]
     try:
@@ -223,10 +223,10 @@ def check_model(context: Context) -> Iterator[Finding]:
 
 
 def check_devices(context: Context) -> Iterator[Finding]:
-    """Tell which devices there are beside the processor, and whether and why the model runs on one."""
+    """List devices other than the processor, and whether and why the model runs on one."""
     here = [device.title for device in devices_here()]
     choice, is_due, titles = None, False, ", ".join(here)
-    with suppress(EngineError):  # ``check_model`` says what is wrong with it
+    with suppress(EngineError):  # reported by ``check_model``
         folder = find_model(context.configuration.settings.model).folder
         choice, is_due = choice_of(folder), is_trial_due(folder)
     details: dict[str, object] = {
@@ -260,7 +260,7 @@ def check_devices(context: Context) -> Iterator[Finding]:
 
 
 def check_words(context: Context) -> Iterator[Finding]:
-    """Count the custom words that the model reads. The words themselves are in no finding."""
+    """Count the custom words that the model reads. Findings do not contain the words."""
     settings = context.configuration.settings
     if not settings.custom_words:
         yield fine(WORDS, Message("There are no custom words."), words=0)
@@ -268,7 +268,7 @@ def check_words(context: Context) -> Iterator[Finding]:
     try:
         words = fit_custom_words(settings.model, settings.custom_words)
     except EngineError:
-        return  # ``check`` says what is wrong with the model
+        return  # reported by ``check_model``
     details = {"words": words.total, "used": words.used, "tokens": words.tokens, "limit": words.limit}
     text = Message("Custom words: {summary}", summary=words.summary)
     if words.left_out:
@@ -279,7 +279,7 @@ def check_words(context: Context) -> Iterator[Finding]:
 
 
 def _look_at(model: InstalledModel, *, is_thorough: bool) -> Message:
-    """What was compared, in words; raises EngineError if the model is not whole, or does not run."""
+    """What was verified, in words; raises EngineError if the model is damaged, or does not run."""
     has_manifest = (model.folder / MANIFEST_FILE).is_file()
     if not model.folder.is_dir():
         raise ModelMissingError(model.folder)

@@ -1,4 +1,4 @@
-"""The desktop: display, tray, hotkeys, insertion, start at login, and what it lets the program do."""
+"""Checks of the desktop: display, tray, hotkeys, insertion, autostart, and permissions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DISPLAY = "display"
 
 
 def check_display(context: Context) -> Iterator[Finding]:
-    """Say which desktop this is, and which displays answer."""
+    """Report the desktop, and which displays answer."""
     session, environment = context.session, context.environment
     if session.kind in (Kind.WINDOWS, Kind.MACOS):
         yield fine(DISPLAY, Message("Windows are shown by the system itself."), kind=context.platform)
@@ -86,13 +86,13 @@ TRAY_REMEDY = Message(
 
 
 def check_tray(context: Context) -> Iterator[Finding]:
-    """Look for whoever shows tray icons."""
+    """Look for a host of tray icons."""
     if not context.platform.startswith("linux"):
         yield fine(TRAY, Message("The system has a place for tray icons."), host="system")
         return
     display = context.session.display  # "" if none answers: nobody else need try it, and fail slowly
     if not display and not context.is_wayland:
-        return  # the display's finding says it all
+        return  # covered by the display's finding
     host = _host(context.environment, display)
     pid = (context.running or {}).get("pid")
     if host == "StatusNotifier" and pid is not None and not _is_shown(context.environment, int(str(pid))):
@@ -144,7 +144,7 @@ def _has_status_notifier(environment: Mapping[str, str]) -> bool:
 
 
 def _is_shown(environment: Mapping[str, str], pid: int) -> bool:
-    """Whether an icon of the process ``pid`` is among those of the panel; True if nobody tells."""
+    """Whether the panel shows an icon of the process ``pid``; True if unknown."""
     from jeepney import DBusAddress, message_bus  # on Linux only, as is the next
     from jeepney.wrappers import Properties, unwrap_msg
 
@@ -170,7 +170,7 @@ AUTOSTART = "autostart"
 
 
 def check_autostart(context: Context) -> Iterator[Finding]:
-    """Look at the entry."""
+    """Check the entry."""
     entry = autostart_for(context.environment, platform=context.platform)
     state = entry.state()
     details = {"is_on": state.is_on, "command": list(state.command), "place": entry.place}
@@ -190,7 +190,7 @@ CONSENT = r"Software\Microsoft\Windows\CurrentVersion\CapabilityAccessManager\Co
 
 
 def check_permissions(context: Context) -> Iterator[Finding]:
-    """Look at what this system lets the program do."""
+    """Check the permissions on this system."""
     if context.platform == "win32":
         import winreg
 
@@ -206,7 +206,7 @@ def check_permissions(context: Context) -> Iterator[Finding]:
 
 
 def check_windows(registry: Any) -> Iterator[Finding]:  # noqa: ANN401  winreg, or a stand-in for it
-    """Look at the switches for the microphone: for all programs, and for those not from the store."""
+    """Check the microphone switches: for all programs, and for desktop apps."""
     denied = [key for key in (CONSENT, rf"{CONSENT}\NonPackaged") if _value(registry, key) == "Deny"]
     if denied:
         yield problem(
@@ -236,7 +236,7 @@ def _value(registry: Any, key: str) -> str:  # noqa: ANN401
 def _check_macos() -> Iterator[Finding]:
     consents = permissions.consents()
     rights = {one.value: consent is Consent.GIVEN for one, consent in consents.items()}
-    # What was not asked yet is asked at the first recording.
+    # Other permissions are requested at the first recording.
     rights[Permission.MICROPHONE.value] = consents[Permission.MICROPHONE] is not Consent.REFUSED
     missing = [name for name, is_given in rights.items() if not is_given]
     if missing:
@@ -287,7 +287,7 @@ INSERTION = "insertion"
 
 
 def check_insertion(context: Context) -> Iterator[Finding]:
-    """Say how text gets into a window here, as the insertion back end describes it."""
+    """Report how text is inserted, as described by the back end."""
     settings = context.configuration.settings
     method = settings.method or DEFAULT_METHOD
     if method is Method.NONE:
@@ -319,7 +319,7 @@ def check_insertion(context: Context) -> Iterator[Finding]:
 
 
 def _error(context: Context) -> InsertError | None:
-    if context.running is not None:  # as it tidies up, it would take the keys that the other is typing with
+    if context.running is not None:  # closing it would release keys that the other instance is using
         return None
     try:
         try_out(context.session)
@@ -329,11 +329,11 @@ def _error(context: Context) -> InsertError | None:
 
 
 HOTKEYS = "hotkeys"
-SUBJECTS = ("hotkeys", "hotkey listener")  # of lasting notices of the app
+SUBJECTS = ("hotkeys", "hotkey listener")  # subjects of the app's lasting notices
 
 
 def check_hotkeys(context: Context) -> Iterator[Finding]:
-    """Look whether the hotkeys of the settings can be used."""
+    """Check whether the configured hotkeys can be used."""
     hotkeys = context.configuration.settings.hotkeys
     if not hotkeys:
         yield problem(HOTKEYS, Message("No hotkey is set."), Message("Set one: Settings → Shortcut."))

@@ -1,4 +1,4 @@
-"""What was found, in words and as data."""
+"""Findings, in words and as data."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from handy_qwen.message import Message
 from handy_qwen.settings import Configuration, read_configuration
 from handy_qwen.system.session import Kind, Session, session_of
 
-FORMAT = 1  # raised when what ``Report.as_dict`` gives changes its meaning
+FORMAT = 1  # incremented when the meaning of ``Report.as_dict`` changes
 
 
 class Status(enum.StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"  # it works, but not everywhere or not for long
@@ -30,33 +30,33 @@ class Status(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
-    name: str  # of the check, for programs: "microphone"; several findings may share it
+    name: str  # of the check, for programs: "microphone"; not unique
     status: Status
-    text: Message  # what was found, in a sentence or two
-    remedy: Message = Message()  # what to do about it; none if there is nothing to be done
-    # Facts behind the text, for programs: numbers, names, flags. No text of the user's.
+    text: Message  # the result, in a sentence or two
+    remedy: Message = Message()  # what to do about it; empty if nothing
+    # Facts behind the text, for programs: numbers, names, flags. No user texts.
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
 def fine(name: str, text: Message, **details: object) -> Finding:
-    """It is as it should be."""
+    """A finding without a problem."""
     return Finding(name, Status.OK, text, details=details)
 
 
 def warning(name: str, text: Message, remedy: Message, **details: object) -> Finding:
-    """It works, but not everywhere or not for long."""
+    """A finding about something that works, but not everywhere or not for long."""
     return Finding(name, Status.WARNING, text, remedy, details)
 
 
 def problem(name: str, text: Message, remedy: Message, **details: object) -> Finding:
-    """Dictation does not work until it is fixed."""
+    """A finding that prevents dictation until it is fixed."""
     return Finding(name, Status.PROBLEM, text, remedy, details)
 
 
 def failed(name: str, error: HandyError, **details: object) -> Finding:
-    """A part of the program says what is wrong in its own words."""
+    """A finding from an error."""
     return problem(name, error.title, error.hint, **details)
 
 
@@ -68,12 +68,12 @@ class Report:
 
     @property
     def status(self) -> Status:
-        """The worst of all."""
+        """The worst status of all."""
         order = list(Status)
         return max((one.status for one in self.findings), key=order.index, default=Status.OK)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON. Fields may be added; those there are keep their meaning while ``format`` is the same."""
+        """For JSON. Fields may be added; existing ones keep their meaning within one ``format``."""
         return {
             "format": FORMAT,
             "version": __version__,
@@ -88,24 +88,24 @@ NOWHERE = Session(Kind.NONE)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What there is to look at."""
+    """The input of the checks."""
 
     environment: Mapping[str, str]
     platform: str = sys.platform
-    session: Session = NOWHERE  # which desktop this is, as the app sees it
+    session: Session = NOWHERE  # the desktop, as the app sees it
     configuration: Configuration = field(default_factory=Configuration)  # read without touching the file
-    running: Mapping[str, Any] | None = None  # what the running instance says it does; None: there is none
+    running: Mapping[str, Any] | None = None  # the status of the running instance; None: there is none
     answer: str = ""  # why the running instance gave no status; "" if it gave one
-    listen_s: float = 1.5  # to the microphone; 0: only look which there are
-    is_thorough: bool = False  # compare the hashes of the model's files and let it run
-    library: PortAudio = field(default_factory=PortAudio)  # of which a process has only one
-    ask: Callable[[str], None] = lambda _: None  # tells the user what to do meanwhile; takes no answer
+    listen_s: float = 1.5  # recording time of the microphone; 0: only list them
+    is_thorough: bool = False  # verify the hashes of the model's files and run it
+    library: PortAudio = field(default_factory=PortAudio)  # a process can have only one
+    ask: Callable[[str], None] = lambda _: None  # gives the user an instruction; there is no answer
 
     @classmethod
     def here(
         cls, *, listen_s: float, is_thorough: bool, ask: Callable[[str], None] = lambda _: None
     ) -> Context:
-        """This machine, this user, now."""
+        """The current machine and user."""
         running, answer = _running()
         return cls(
             os.environ,
@@ -120,7 +120,7 @@ class Context:
 
     @property
     def is_wayland(self) -> bool:
-        """Whether the session is one of Wayland."""
+        """Whether this is a Wayland session."""
         return self.session.kind is Kind.WAYLAND
 
 

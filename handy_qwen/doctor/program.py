@@ -1,4 +1,4 @@
-"""The program itself: version, installation, the running instance; memory, processor and disk."""
+"""Checks of the program itself: version, installation, running instance; memory, processor and disk."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ASSETS = (
 
 
 def check_program(context: Context) -> Iterator[Finding]:
-    """Versions; what was not shipped or not installed."""
+    """Report versions, and missing files or libraries."""
     where = installation(context.environment, platform=context.platform)
     system = _system()
     yield fine(
@@ -65,16 +65,16 @@ def check_program(context: Context) -> Iterator[Finding]:
 
 
 def versions() -> dict[str, str]:
-    """The libraries that the program needs, and their versions; "" for one that is missing."""
+    """The required libraries and their versions; "" for a missing one."""
     try:
         required = metadata.requires(paths.APP_NAME) or []
-    except metadata.PackageNotFoundError:  # run from a checkout, or frozen without its own metadata
+    except metadata.PackageNotFoundError:  # run from a checkout, or frozen without metadata
         required = ["numpy", "onnxruntime", "PySide6-Essentials", "sounddevice", "soxr", "regex"]
     found = {}
     for line in required:
         name = re.split(r"[ ;<>=!~\[(]", line, maxsplit=1)[0]
         version = _version(name)
-        if version or ";" not in line:  # what has a condition may be for another system
+        if version or ";" not in line:  # conditional ones may be for another system
             found[name] = version
     return found
 
@@ -96,7 +96,7 @@ def _system() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """A way of installing: ``kind`` for programs, ``text`` for people, ``removal`` says how to undo it."""
+    """A kind of installation: ``kind`` for programs, ``text`` for people, ``removal`` says how to undo it."""
 
     kind: str
     text: str
@@ -112,7 +112,7 @@ def installation(
     prefix: str = sys.prefix,
     is_frozen: bool = bool(getattr(sys, "frozen", False)),
 ) -> Installation:
-    """Find out how the running copy was installed."""
+    """Determine how the running copy was installed."""
     if paths.is_flatpak(environment):  # APPIMAGE would be the terminal's
         return Installation("flatpak", "a Flatpak", f"Run: flatpak uninstall {paths.APP_ID}")
     if environment.get("APPIMAGE"):
@@ -157,7 +157,7 @@ INSTANCE = "instance"
 
 
 def check_instance(context: Context) -> Iterator[Finding]:
-    """Look whether the app runs, answers, and is of this version."""
+    """Check whether the app runs, responds, and has this version."""
     status = context.running
     if status is None:
         yield from _silent(context)
@@ -184,9 +184,9 @@ def check_instance(context: Context) -> Iterator[Finding]:
 
 
 def _silent(context: Context) -> Iterator[Finding]:
-    """No status: it does not run, or it does and is stuck."""
+    """No status: it is not running, or it hangs."""
     folder = paths.runtime_dir()
-    if (folder / LOCK_FILE).exists():  # else nothing has ever run here, and looking must not make the folder
+    if (folder / LOCK_FILE).exists():  # else nothing has ever run here: do not create it
         lock = InstanceLock(folder)
         if not lock.acquire():
             text = Message("The app runs, but does not answer: {answer}", answer=context.answer)
@@ -198,20 +198,20 @@ def _silent(context: Context) -> Iterator[Finding]:
 
 
 GB = 1e9
-SCARCE_BYTES = 0.2 * GB  # of disk: settings, log and takes may fail any moment
-LOW_BYTES = 3 * GB  # of disk: no room to download and convert a model
+SCARCE_BYTES = 0.2 * GB  # of disk: writing settings, log and takes may fail at any moment
+LOW_BYTES = 3 * GB  # of disk: not enough to download and convert a model
 FEW_CORES = 2
 
 
 def check_memory(context: Context) -> Iterator[Finding]:
-    """Look at memory against what the model needs, and at the processor."""
+    """Compare memory with the model's needs, and check the processor."""
     memory = psutil.virtual_memory()
     cores = psutil.cpu_count(logical=False) or os.cpu_count() or 1
     details = {"total_bytes": memory.total, "available_bytes": memory.available, "cores": cores}
     try:
         needed = needed_memory(find_model(context.configuration.settings.model))
     except EngineError:
-        needed = 0  # the finding about the model says what is wrong with it
+        needed = 0  # reported with the model
     details["needed_bytes"] = needed
     free, total = Size(memory.available), Size(memory.total)
     text = Message("{free} of {total} of memory is free.", free=free, total=total)
@@ -247,7 +247,7 @@ def check_memory(context: Context) -> Iterator[Finding]:
 
 
 def check_disk(_context: Context) -> Iterator[Finding]:
-    """Look at the disks that settings, models and log are on."""
+    """Check the disks of settings, models and log."""
     seen = set()
     for what, folder in (
         (Message("models and history"), paths.data_dir()),
@@ -276,12 +276,12 @@ def check_disk(_context: Context) -> Iterator[Finding]:
 
 
 def nearest(folder: Path) -> Path:
-    """``folder``, or the part of its path that is there already."""
+    """``folder``, or its nearest existing parent."""
     return next(one for one in (folder, *folder.parents) if one.exists())
 
 
 def _processor_flags() -> set[str]:
-    """What an x86 processor can do, where Linux tells; empty elsewhere."""
+    """Flags of an x86 processor, on Linux; empty elsewhere."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""The sound system, and what the microphone hears for a moment: only its loudness is used."""
+"""Checks of the sound system and a short recording: only its loudness is used."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ START_S = 5.0  # for PortAudio to start
 
 
 def check_sound(context: Context) -> Iterator[Finding]:
-    """Look what records sound here."""
+    """Check the sound systems."""
     if context.platform.startswith("linux"):
         yield _server(context)
     try:
@@ -76,7 +76,7 @@ def _server(context: Context) -> Finding:
 
 
 def _pactl(context: Context, *command: str) -> str | None:
-    """What ``pactl`` prints; None: it failed, or there was no answer."""
+    """The output of ``pactl``; None: it failed, or did not answer."""
     try:
         return pulse.pactl(*command, environment=context.environment)
     except MicrophoneError:
@@ -84,7 +84,7 @@ def _pactl(context: Context, *command: str) -> str | None:
 
 
 MICROPHONE = "microphone"
-PATIENCE_S = 8.0  # for the first samples; the recorder gives up a device after 5
+PATIENCE_S = 8.0  # for the first samples; the recorder abandons a device after 5
 FAINT_DB = -70.0  # loudest tenth of a second; a quiet room with a usable microphone is louder
 SLOW_S = 1.0
 AnyEvent = TypeVar("AnyEvent", RecordingBegan, RecordingEnded)
@@ -92,7 +92,7 @@ AnyEvent = TypeVar("AnyEvent", RecordingBegan, RecordingEnded)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a microphone gave: its name, seconds to the first samples, and the samples at 16 kHz."""
+    """A test recording: device name, seconds to the first samples, and the samples at 16 kHz."""
 
     device: str
     first_s: float
@@ -101,7 +101,7 @@ class Heard:
 
 
 def check_microphone(context: Context) -> Iterator[Finding]:
-    """Look which microphones there are, choose as the app does, and listen."""
+    """List the microphones, choose as the app does, and record."""
     settings, wish = context.configuration.settings, _wish(context)
     backend = Microphones(context.library, context.platform)
     try:
@@ -148,7 +148,7 @@ def _wish(context: Context) -> Wish:
 
 
 def listen(context: Context) -> Heard:
-    """Record for ``context.listen_s`` with the app's own recorder. Raises MicrophoneError: it cannot."""
+    """Record for ``context.listen_s`` with the app's own recorder. Raises MicrophoneError."""
     events: queue.SimpleQueue[Event] = queue.SimpleQueue()
     blocks: list[Samples] = []
     backend = Microphones(context.library, context.platform)
@@ -161,7 +161,7 @@ def listen(context: Context) -> Heard:
         first_s = time.monotonic() - begin_s
         for event in _within(events, context.listen_s):
             if isinstance(event, RecordingEnded):
-                events.put(event)  # it ended early: whoever waits for the end takes it
+                events.put(event)  # it ended early: for whoever waits for the end
                 break
         recorder.stop(1)
         is_dead = _wait_for(events, RecordingEnded).is_dead
@@ -172,7 +172,7 @@ def listen(context: Context) -> Heard:
 
 
 def _within(events: queue.SimpleQueue[Event], seconds: float) -> Iterator[Event]:
-    """What comes within ``seconds``; raises MicrophoneError if recording failed."""
+    """Events within ``seconds``; raises MicrophoneError if recording failed."""
     end_s = time.monotonic() + seconds
     while (left_s := end_s - time.monotonic()) > 0:
         try:
@@ -185,7 +185,7 @@ def _within(events: queue.SimpleQueue[Event], seconds: float) -> Iterator[Event]
 
 
 def _wait_for(events: queue.SimpleQueue[Event], kind: type[AnyEvent]) -> AnyEvent:
-    """The next event of ``kind``; raises MicrophoneError if recording failed, or nothing comes."""
+    """The next event of ``kind``; raises MicrophoneError if recording failed, or none comes."""
     for event in _within(events, PATIENCE_S):
         if isinstance(event, kind):
             return event
@@ -253,7 +253,7 @@ def _judge(heard: Heard, *, is_muted: bool, warm: Message, details: dict[str, ob
 
 
 def _is_muted(context: Context, device: Device) -> bool:
-    """Whether the sound server says so; where nobody tells, the silence does."""
+    """Whether the sound server says so; otherwise silence is the only sign."""
     if not context.platform.startswith("linux") or device.handle.isdecimal():
         return False
     told = _pactl(context, "get-source-mute", device.handle)

@@ -1,4 +1,4 @@
-"""Everything the user can set, and the file it is written in."""
+"""The user's settings, and their file."""
 
 from handy_qwen.settings.fields import OPTIONS, Option, Settings
 from handy_qwen.settings.file import (

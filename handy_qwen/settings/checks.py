@@ -1,6 +1,6 @@
-"""The check of each setting: from what the file or the program says to the value.
+"""The validation of each setting: from a value of the file or the program to the setting.
 
-A reader returns the value or raises a ValueError that does not repeat it: words are the user's. It takes its
+A reader returns the value or raises a ValueError that does not repeat it: words are private. It accepts its
 own result as well, so that the same check serves the file and the program.
 """
 
@@ -33,13 +33,13 @@ def text(value: object) -> str:
         raise ValueError(Message("must be text in quotes"))  # noqa: TRY004  one kind of error for what a file may hold
     if len(value) > MAX_TEXT:
         raise ValueError(Message("must not be longer than {count} characters", count=MAX_TEXT))
-    if any("\ud800" <= char <= "\udfff" for char in value):  # halves of characters, which no file can hold
+    if any("\ud800" <= char <= "\udfff" for char in value):  # surrogates, which no file can contain
         raise ValueError(Message("must be Unicode text"))
     return str(value)
 
 
 def known_language(value: object, *, may_be_automatic: bool = True) -> str:
-    """The English name of a language, which may be given as a code or in its own words; "" is automatic."""
+    """The English name of a language given as a name or code; "" is automatic."""
     try:
         return language_name(text(value))
     except LanguageError as exc:
@@ -115,7 +115,7 @@ def choice(options: type[E]) -> Reader[E]:
 
 
 def insertion(value: object) -> Method | None:
-    """A way to insert text; None for "auto"."""
+    """A method of insertion; None for "auto"."""
     if value is None or (isinstance(value, str) and value.strip().lower() == AUTOMATIC):
         return None
     try:
@@ -126,7 +126,7 @@ def insertion(value: object) -> Method | None:
 
 @dataclass(frozen=True)
 class Several(Generic[T]):
-    """Reads a list. ``keys`` are those of an entry that is a table; a bad one costs no more than itself."""
+    """Reads a list. ``keys`` are those of a table entry; an invalid entry does not affect the others."""
 
     item: Reader[T]
     keys: Mapping[str, Reader[Any]] = field(default_factory=dict)
@@ -141,7 +141,7 @@ class Several(Generic[T]):
 
 
 class Once(Several[str]):
-    """Reads a list of names, each of which counts once."""
+    """Reads a list of names without duplicates."""
 
     def __call__(self, value: object) -> tuple[str, ...]:
         """The names of ``value``, each checked."""
@@ -167,14 +167,14 @@ submit_of = _or_usual(Submit)
 
 
 def named(value: object) -> str:
-    """A text that is not empty."""
+    """A non-empty text."""
     if not text(value).strip():
         raise ValueError(Message("must not be empty"))
     return text(value)
 
 
 def _own_language(value: object) -> str:
-    """As ``known_language``; but "" is that of the settings, so that automatic keeps its word."""
+    """As ``known_language``, except that "" is as in the settings, and automatic is a word."""
     return known_language(value) or (AUTOMATIC if text(value).strip() else "")
 
 
@@ -199,11 +199,11 @@ PROFILE: Mapping[str, Reader[Any]] = {
     "spacing": _or_usual(Spacing),
     "words": Several(text),
 }
-"""The keys of an entry and the check of each; what ``item_of`` gives is read back as the same entry."""
+"""The keys of an entry and their checks; the result of ``item_of`` is read as the same entry."""
 
 
 def item_of(entry: Hotkey | Replacement | Profile) -> dict[str, object]:
-    """``entry`` as a table of plain values, without those that are usual."""
+    """``entry`` as a table of plain values, without defaults."""
     if isinstance(entry, Hotkey):
         more: dict[str, object] = {"language": entry.language, "submit": entry.submit}
         return {"chord": entry.chord} | {key: value for key, value in more.items() if value}
@@ -217,12 +217,12 @@ def item_of(entry: Hotkey | Replacement | Profile) -> dict[str, object]:
 
 
 def hotkey(value: object) -> Hotkey:
-    """A table with ``chord`` and, if wanted, ``language`` and ``submit``; or just the chord."""
+    """A table with ``chord`` and optionally ``language`` and ``submit``; or just the chord."""
     return Hotkey(**_table({"chord": value} if isinstance(value, str) else value, HOTKEY))
 
 
 def replacement(value: object) -> Replacement:
-    """A table with ``heard`` and ``written`` and, if wanted, ``regex``, ``case`` and ``alone``."""
+    """A table with ``heard`` and ``written`` and optionally ``regex``, ``case`` and ``alone``."""
     table = _table(value, REPLACEMENT)
     flags = (table.get(key, False) for key in ("regex", "case", "alone"))
     read = Replacement(table["heard"], table.get("written", ""), *flags)
@@ -232,12 +232,12 @@ def replacement(value: object) -> Replacement:
 
 
 def profile(value: object) -> Profile:
-    """A table with ``name`` and whatever else of ``PROFILE`` is wanted."""
+    """A table with ``name`` and optionally other keys of ``PROFILE``."""
     return Profile(**_table(value, PROFILE))
 
 
 def _table(value: object, known: Mapping[str, Reader[Any]]) -> dict[str, Any]:
-    """The keys of a table, each checked. The first of ``known`` must be there."""
+    """The keys of a table, each checked. The first of ``known`` is required."""
     if isinstance(value, Hotkey | Replacement | Profile):
         value = item_of(value)
     if not isinstance(value, Mapping):

@@ -1,12 +1,12 @@
-"""A TOML file as text in which single values can be changed; everything else stays byte for byte.
+"""A TOML file as text in which single values can be changed; the rest stays unchanged byte for byte.
 
-``tomllib`` reads it. What is added here is where each key is written: its line, for messages, and the text of
-its value, for changes. Comments inside a list that is replaced move above it; at the end of a line that is
-deleted they go with it.
+``tomllib`` parses it. This module adds the position of each key: its line, for messages, and the text of its
+value, for changes. Comments inside a replaced list move above it; those at the end of a deleted line are
+deleted with it.
 
 tomlkit is not enough: it knows no lines; a comment belongs to the table above it, so deleting that deletes
-the explanation of the next setting; comments inside a list that is replaced are lost; and lines that it adds
-to a file with CRLF end with LF.
+the explanation of the next setting; comments inside a replaced list are lost; and lines that it adds to a
+file with CRLF end with LF.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 
 from handy_qwen.message import Message
 
-Path = tuple[str | int, ...]  # keys from the top, with the number of the entry (from 0) in a list of tables
+Path = tuple[str | int, ...]  # keys from the top, with indexes of entries in lists of tables
 Entry = Mapping[str, object]
 
 _TOKEN = re.compile(
@@ -36,7 +36,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_REASONS = {  # how tomllib's messages begin, which go on with the user's text -> what the user can do
+_REASONS = {  # beginnings of tomllib's messages, which continue with the user's text -> advice
     "Invalid value": Message("the value is missing, or text is not in quotes"),
     "Expected '=' after a key": Message("there is no = after the name"),
     "Invalid statement": Message("there is no name, or one with characters that need quotes"),
@@ -51,10 +51,10 @@ _REASONS = {  # how tomllib's messages begin, which go on with the user's text -
     "Expected \"'": Message("a quotation mark is missing"),
     "Expected newline": Message("there is something after the value"),
 }
-_BYTE_ORDER_MARK = "\ufeff"  # some editors of Windows begin a file with it
+_BYTE_ORDER_MARK = "\ufeff"  # some Windows editors write it at the start
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-_MOST_DOTS = 100  # in a line: for a key of 50,000 parts tomllib takes hours
-_LINE_CHARS = 100  # a longer list is written one entry a line
+_MOST_DOTS = 100  # in a line: a key of 50,000 parts takes tomllib hours
+_LINE_CHARS = 100  # a longer list is written with one entry per line
 
 
 class TomlError(ValueError):
@@ -67,10 +67,10 @@ class TomlError(ValueError):
 
 @dataclass(slots=True)
 class _Statement:
-    """A key with its value, or the header of a table, in the pieces of text that are changed one by one."""
+    """A key with its value, or the header of a table, as pieces of text that can be changed separately."""
 
     path: Path
-    depth: int  # of the table it is in, as a part of ``path``
+    depth: int  # of its table, as a part of ``path``
     line: int
     above: str  # the comments and empty lines before it
     head: str = ""  # the key up to its value; or the header, to the end of its line

@@ -1,4 +1,4 @@
-"""All settings: name, default, check and words for people. File, window and commands are made of them."""
+"""All settings: name, default, check and wording. File, window and commands are generated from them."""
 
 # ruff: noqa: RUF009  option() only describes a field
 
@@ -56,7 +56,7 @@ DEFAULT_DEVICE = Message("System default")  # as a microphone
 
 
 def default_chord(platform: str = sys.platform, environment: Mapping[str, str] = os.environ) -> str:
-    """The key that types nothing and is under the right hand; on Wayland one that programs may ask for."""
+    """A key that types nothing, under the right hand; on Wayland one that programs may request."""
     if platform == "darwin":
         return "Right Option"
     told = environment.get("XDG_SESSION_TYPE", "")
@@ -74,7 +74,7 @@ def option(
     page: Page | None = None,
     note: str = "",
 ) -> T:
-    """A field of ``Settings``: its default, its check, and what people read about it."""
+    """A field of ``Settings``: its default, its check, and its texts."""
     described = Description(label, help, form or Switch(), page, note)
     return field(default=default, metadata={"read": read, "described": described})
 
@@ -523,7 +523,7 @@ class Settings:
 
     @property
     def text_rules(self) -> TextRules:
-        """What happens to a text before it is inserted."""
+        """The settings for processing a text before insertion."""
         return TextRules(
             replacements=self.replacements,
             is_without_fillers=self.remove_fillers,
@@ -537,7 +537,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Option:
-    """All that is known of a setting."""
+    """Everything about a setting."""
 
     name: str
     default: Any
@@ -545,7 +545,7 @@ class Option:
     described: Description
 
     def worded(self, value: Any) -> str:  # noqa: ANN401  of any setting
-        """What ``value`` is called."""
+        """``value`` in words."""
         return self.described.form.worded(value)
 
 

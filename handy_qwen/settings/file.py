@@ -1,9 +1,9 @@
 """The settings file: TOML with a comment for each setting.
 
 ``read_configuration`` reads it and never writes; ``edited`` changes single settings in its text, and ``save``
-writes that. A key that is absent has its default. A file of a newer ``version`` of the layout is read as far
-as it is understood and keeps its number. The file is the user's, who may be in the middle of editing it: one
-that cannot be read is never moved or replaced. ``SettingsStore`` keeps the running program in step with it.
+writes that. A missing key has its default. A file of a newer layout ``version`` is read as far as possible
+and keeps its number. The file is the user's, who may be editing it: one that cannot be read is never moved or
+replaced. ``SettingsStore`` keeps the running program in step with it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from handy_qwen.settings.document import Path as Keys
 from handy_qwen.settings.fields import OPTIONS, Settings
 
 VERSION = 1
-MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading as much as this takes seconds
+MOST_BYTES = 1 << 20  # two thousand words take 0.05 MB; reading this much takes seconds
 HEAD = "The settings of Handy Qwen. Changes are picked up within two seconds."
 T = TypeVar("T")
 Stamp = tuple[int, int, int]
@@ -38,15 +38,15 @@ _TABLES = {
     if isinstance(one.read, Several) and one.read.keys
 }
 _SHOWN_PROBLEMS = 3  # in a notice
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # what may be shown of a key that nobody knows
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,40}")  # an unknown key that may be shown
 
 
 class ChangedMeanwhileError(OSError):
-    """Somebody else wrote the file after it was read; it was left as it was written."""
+    """Somebody else has written the file since it was read; it was left unchanged."""
 
 
 def stamp_of(path: Path) -> Stamp | None:
-    """What changes when the file ``path`` is written: its time, size, and number. None: it is not there."""
+    """A value that changes when the file ``path`` is written: time, size, and inode. None: no file."""
     try:
         status = path.stat()
     except OSError:
@@ -56,14 +56,14 @@ def stamp_of(path: Path) -> Stamp | None:
 
 @dataclass(frozen=True, slots=True)
 class SettingsProblem:
-    """Something in the file that is not used as written: one sentence, without any value of the user's."""
+    """Something in the file that cannot be used: one sentence, without any value of the user's."""
 
     text: Message = Message()
     line: int = 0  # from 1; 0: unknown
     effect: Message = Message()  # what is done instead
-    name: str = ""  # of the setting; "" if it is about the file, or a key that is none
-    place: Keys = field(default=(), repr=False)  # of a key that is none, for ``fix_key``
-    meant: str = ""  # what it should be called, or where it is a setting in the wrong place, is called
+    name: str = ""  # of the setting; "" if it is about the file, or an unknown key
+    place: Keys = field(default=(), repr=False)  # of an unknown key, for ``fix_key``
+    meant: str = ""  # the intended name, or the name of a misplaced setting
 
     @property
     def told(self) -> Message:
@@ -81,38 +81,38 @@ class SettingsProblem:
 
 @dataclass(frozen=True, slots=True)
 class SettingsView:
-    """What is shown of the settings: complete, the last one is all that is needed."""
+    """The complete state of the settings for display."""
 
     path: Path = Path()  # the file
-    # What the program works with
-    values: Settings = field(default_factory=Settings, repr=False)  # the user's words are among them
-    # Why the file cannot be read as a whole: what is changed meanwhile is not saved. None if it can.
+    # The current settings
+    values: Settings = field(default_factory=Settings, repr=False)  # include the user's words
+    # Why the file cannot be read as a whole: changes are not saved meanwhile. None if it can.
     error: SettingsProblem | None = None
-    problems: tuple[SettingsProblem, ...] = ()  # what of the file is not used as it is written
+    problems: tuple[SettingsProblem, ...] = ()  # parts of the file that cannot be used
     refusal: SettingsError | None = None  # why the file cannot be written; None if it can
 
     def problem_of(self, name: str) -> SettingsProblem | None:
-        """What is wrong with how the file has the setting ``name``; None if nothing."""
+        """The problem of the setting ``name`` in the file, or None."""
         return next((one for one in self.problems if one.name == name), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What a settings file says."""
+    """The contents of a settings file."""
 
     path: Path = field(default_factory=paths.settings_file)  # the file
     document: Document | None = None  # its text; that of a new file if there is none, None if it is broken
-    exists: bool = False  # it is there; else the defaults hold
-    stamp: Stamp | None = None  # tells this state of the file from later ones; None if there is none
-    # What is in it: on Windows, two states of one moment may have the same stamp
+    exists: bool = False  # else defaults apply
+    stamp: Stamp | None = None  # distinguishes this state from later ones; None without a file
+    # Its bytes: on Windows, two states written at one moment may have the same stamp
     raw: bytes = field(default=b"", repr=False)
     error: SettingsProblem | None = None  # why it cannot be read as a whole; None if it can
-    problems: tuple[SettingsProblem, ...] = ()  # what is not used as it is written, in the order of the file
-    # What the program works with; of a broken file, the defaults
+    problems: tuple[SettingsProblem, ...] = ()  # parts that cannot be used, in the order of the file
+    # The settings; defaults if it is broken
     settings: Settings = field(default_factory=Settings)
 
     def complaint(self, until: Message = Message()) -> SettingsError | None:
-        """What to tell the user; None if the file is right. ``until``: what holds while it is broken."""
+        """The message for the user; None if the file is fine. ``until``: what applies while it is broken."""
         if self.error:
             title = Message("{file} {problem}.", file=self.path.name, problem=self.error.text)
             if self.error.line:
@@ -186,7 +186,7 @@ def read_configuration(path: Path | None = None) -> Configuration:
 
 
 def _renamed(document: Document) -> Document:
-    """``document`` with what a former version called otherwise under its present name."""
+    """``document`` with keys of former versions renamed."""
     former = document.values.get("microphone")
     if isinstance(former, str) and "microphones" not in document.values:
         return document.with_name(("microphone",), "microphones", [former] if former else [])
@@ -194,20 +194,20 @@ def _renamed(document: Document) -> Document:
 
 
 def _bytes_of(path: Path) -> bytes:
-    if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
+    if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
         raise OSError(errno.EINVAL, "it is not a file")
     with path.open("rb") as file:
         return file.read(MOST_BYTES + 1)
 
 
 def read(document: Document) -> tuple[Settings, tuple[SettingsProblem, ...]]:
-    """The settings in ``document``; what is wrong has its default, and is explained."""
+    """The settings in ``document``; invalid ones have their default, and are reported."""
     values, problems = values_in(document)
     return Settings(**{name: value for name, value in values.items() if value is not None}), problems
 
 
 def values_in(document: Document) -> tuple[dict[str, Any], tuple[SettingsProblem, ...]]:
-    """What ``document`` sets, by name; None for what is wrong, which is explained."""
+    """The values in ``document`` by name; None for invalid ones, which are reported."""
     reader = _Reader(document)
     values = {name: reader.field(name) for name in OPTIONS if name in document.values}
     reader.look_for_strangers()
@@ -215,7 +215,7 @@ def values_in(document: Document) -> tuple[dict[str, Any], tuple[SettingsProblem
 
 
 class _Reader:
-    """Reads fields one by one and keeps what is wrong with them."""
+    """Reads fields one by one and collects problems."""
 
     def __init__(self, document: Document) -> None:
         self._document = document
@@ -234,7 +234,7 @@ class _Reader:
         return self._checked(read, raw, name, (name,), _default_used(name))
 
     def entry(self, name: str, at: int, entry: object) -> Any:  # noqa: ANN401  of any list
-        """What can be used of an entry of a list; None if nothing can."""
+        """The usable part of a list entry; None if there is none."""
         place: Keys = (name, at)
         called = Message("entry {number} of {name}", number=at + 1, name=name)
         if place in self._document.lines:
@@ -256,12 +256,12 @@ class _Reader:
             entry = {key: value for key, value in entry.items() if key in read.keys and is_good(key, value)}
         explained = len(self.problems)
         found = self._checked(read.item, entry, called, place, Message("it is left out"))
-        if explained > before:  # one of its keys was bad, which says it all
+        if explained > before:  # one of its keys was bad, which explains it
             del self.problems[explained:]
         return found
 
     def look_for_strangers(self) -> None:
-        """Explain keys that no setting has: misspelt, or below the header of a table."""
+        """Report unknown keys: misspelled, or below the header of a table."""
         values = self._document.values
         version = values.get("version", VERSION)
         is_newer = isinstance(version, int) and version > VERSION
@@ -299,7 +299,7 @@ class _Reader:
                 self._tell_stranger(told, (*place, key), key)
             elif known:
                 guess = _nearest(key, known)
-                told = Message(  # without its name: it may be anything the user says
+                told = Message(  # without its name, which may be anything the user says
                     "a key is not known in {table}; known are {names}", table=header, names=", ".join(known)
                 )
                 if guess:
@@ -323,7 +323,7 @@ class _Reader:
         self.problems.append(SettingsProblem(text, self._document.line_of(place), effect, str(name)))
 
     def _tell_stranger(self, text: Message, place: Keys, meant: str) -> None:
-        """A key that is none, and if it has a line of its own, what it may have been meant to be."""
+        """Report an unknown key and, if it has its own line, what it may have been meant to be."""
         self._tell(text, place)
         if place in self._document.lines:
             is_moved = meant == place[-1]
@@ -357,7 +357,7 @@ def _default_used(name: str) -> Message:
 
 
 def new_document(names: Iterable[str] = tuple(OPTIONS), head: str = HEAD) -> Document:
-    """A document with the defaults of ``names`` and their meanings."""
+    """A document with the defaults of ``names`` and their explanations."""
     defaults = Settings()
     lines = [f"# {head}", f"version = {VERSION}"]
     for name in names:
@@ -370,7 +370,7 @@ def new_document(names: Iterable[str] = tuple(OPTIONS), head: str = HEAD) -> Doc
 
 
 def edited(document: Document, changes: Mapping[str, Any]) -> Document:
-    """``document`` with other settings; all else stays, also entries that cannot be read, unless reset."""
+    """``document`` with changed settings; the rest stays, including unreadable entries, unless reset."""
     for name, value in changes.items():
         raw = document.values.get(name)
         entries = raw if isinstance(raw, list) and isinstance(OPTIONS[name].read, Several) else []
@@ -391,7 +391,7 @@ def edited(document: Document, changes: Mapping[str, Any]) -> Document:
 
 
 def _with(entries: Iterable[T], more: Mapping[int, T]) -> list[T]:
-    """``entries`` with ``more`` at their places."""
+    """``entries`` with ``more`` at their positions."""
     found = list(entries)
     for place, entry in more.items():
         found.insert(place, entry)
@@ -403,10 +403,9 @@ def _plain(value: object) -> object:
 
 
 def save(found: Configuration, changes: Mapping[str, object]) -> None:
-    """Write ``changes`` into the file that was ``found`` (or it links to), atomically, for the owner only.
+    """Write ``changes`` to the file that was ``found`` (or its link target), atomically, for the owner only.
 
-    Raises ChangedMeanwhileError: it is another file by now; OSError: it cannot be written, or would be too
-    large.
+    Raises ChangedMeanwhileError: it has changed since; OSError: it cannot be written, or would be too large.
     """
     assert found.document is not None
     document = edited(found.document, changes)
@@ -417,7 +416,7 @@ def save(found: Configuration, changes: Mapping[str, object]) -> None:
 
 
 def _replace(found: Configuration, raw: bytes) -> None:
-    """Write the file anew, unless it is no longer what was ``found``."""
+    """Replace the file, unless it has changed since ``found``."""
 
     def check() -> None:
         if stamp_of(found.path) != found.stamp or (found.stamp and _bytes_of(found.path) != found.raw):
@@ -427,20 +426,20 @@ def _replace(found: Configuration, raw: bytes) -> None:
 
 
 def repair(path: Path) -> None:
-    """Turn what keeps a file from being TOML into comments. Raises SettingsError: it is broken otherwise."""
+    """Comment out what keeps a file from being TOML. Raises SettingsError: it is broken otherwise."""
     found = read_configuration(path)
     if found.document is not None:
         return
     try:
         _replace(found, repaired(path.read_bytes().decode()).encode())
-    except (OSError, ValueError) as exc:  # of these TomlError and UnicodeError
+    except (OSError, ValueError) as exc:  # including TomlError and UnicodeError
         title = Message("{name} cannot be repaired here.", name=path.name)
         hint = Message("Open {path} in a text editor.", path=path)
         raise SettingsError(title, hint) from exc
 
 
 def fix_key(path: Path, place: Keys, *, is_meant: bool) -> None:
-    """Give a key that is none its meant name or place; else make it a comment. Raises SettingsError."""
+    """Rename or move an unknown key as it was meant, or comment it out. Raises SettingsError."""
     found = read_configuration(path)
     problem = next((one for one in found.problems if place and one.place == place), None)
     if found.document is None or problem is None:
@@ -462,7 +461,7 @@ def fix_key(path: Path, place: Keys, *, is_meant: bool) -> None:
 
 
 def check_readable(found: Configuration, names: Iterable[str]) -> None:
-    """Refuse to write over what cannot be read."""
+    """Refuse to overwrite unreadable settings."""
     for name in names:
         document = found.document
         if document and name in document.values and _Reader(document).field(name) is None:
@@ -479,17 +478,17 @@ _TRIES = 5  # while others write the file
 
 
 def change(path: Path, **changes: object) -> Settings:
-    """Change nothing but these, and nothing in a file that is broken.
+    """Change only these settings, and nothing in a broken file.
 
-    Raises SettingsError: the file cannot be read or written; ValueError: a value does not pass its check.
+    Raises SettingsError: the file cannot be read or written; ValueError: a value is invalid.
     """
     return _changed(path, lambda _found: changes)
 
 
 def revise(path: Path, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
-    """``change`` to what ``changes`` makes of the settings, for what is added to a list.
+    """``change``, with the result of ``changes`` for the current settings, to add to lists.
 
-    Raises as that does, and a SettingsError if what is there cannot be read.
+    Raises the same, and a SettingsError if the current value cannot be read.
     """
 
     def wanted(found: Configuration) -> Mapping[str, object]:

@@ -1,6 +1,6 @@
-"""How a setting is worded: the same words make the comment in the file, the row in the window, and answers.
+"""The wording of settings: for the comment in the file, the row in the window, and answers.
 
-They are plain English; whoever shows them may translate them. Nothing here draws.
+In plain English, translated where they are shown. Nothing here draws.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _ENDS = tuple(".?!…。？！؟")  # noqa: RUF001
 
 
 class Page(enum.StrEnum):
-    """The pages of the window, in their order."""
+    """The pages of the window, in order."""
 
     GENERAL = "general"
     SHORTCUT = "shortcut"
@@ -32,7 +32,7 @@ class Page(enum.StrEnum):
 
 
 class Unit(enum.Enum):
-    """What a number counts."""
+    """The unit of a number."""
 
     SECONDS = "seconds"
     MINUTES = "minutes"
@@ -42,11 +42,11 @@ class Unit(enum.Enum):
     THREADS = "threads"
 
     def short(self, number: float) -> Message:
-        """Behind a ``number`` in a field: "s"."""
+        """The abbreviation after a ``number``: "s"."""
         return _SHORT[self](number)
 
     def counted(self, number: float) -> Message:
-        """With its number: "15 minutes"."""
+        """The number with its unit: "15 minutes"."""
         return _COUNTED[self](number)
 
 
@@ -78,19 +78,19 @@ class Switch:
         return Message("On") if value else Message("Off")
 
     def explained(self) -> str:
-        """For a comment: nothing; true and false speak for themselves."""
+        """For a comment: empty; true and false are self-explanatory."""
         return ""
 
 
 @dataclass(frozen=True)
 class Worded:
-    """One of some values, each with its words."""
+    """One of several values, each with its words."""
 
-    values: Mapping[Any, Message]  # those to choose from
+    values: Mapping[Any, Message]  # the choices
     # The words of a value that only the file can have ("After 45 minutes"); None: there is none
     other: Callable[[Any], Message] | None = None
     raw: Callable[[Any], str] = lambda value: f'"{value}"'  # how the file writes a value
-    is_long: bool = False  # there are too many, or they depend on the machine: a comment does not list them
+    is_long: bool = False  # too many for a comment, or they depend on the machine
 
     def worded(self, value: Any) -> Message:  # noqa: ANN401  of any setting
         """What ``value`` is called."""
@@ -99,7 +99,7 @@ class Worded:
         return self.other(value) if self.other else verbatim(str(value))
 
     def explained(self) -> str:
-        """For a comment: what the file may say, and what it means."""
+        """For a comment: the possible values, and their meanings."""
         if self.is_long:
             return ""
         return "; ".join(f"{self.raw(value)}: {words}" for value, words in self.values.items())
@@ -109,32 +109,32 @@ class Worded:
 class Amount:
     """A number."""
 
-    unit: Unit  # what it counts in the window
-    file_unit: Unit | None = None  # what it counts in the file, if something else
-    scale: float = 1.0  # how many of the file's are one of the window's
+    unit: Unit  # in the window
+    file_unit: Unit | None = None  # in the file, if different
+    scale: float = 1.0  # the file's units per unit of the window
     step: float = 1.0  # of the arrows, in the window's unit
-    decimals: int = 0  # how many the window shows
-    zero: Message = Message()  # what 0 means; none if it is a number like any other
-    first: float = 0.0  # what the window offers when 0 is turned into a number, in the file's unit
+    decimals: int = 0  # in the window
+    zero: Message = Message()  # the meaning of 0; empty if it has no special one
+    first: float = 0.0  # the window's suggestion when 0 becomes a number, in the file's unit
 
     def worded(self, value: float) -> Message:
-        """Return "15 minutes", or what 0 means."""
+        """Return "15 minutes", or the meaning of 0."""
         return self.zero if not value and self.zero else self.unit.counted(value / self.scale)
 
     def explained(self) -> str:
-        """For a comment: the unit, and what 0 means."""
+        """For a comment: the unit, and the meaning of 0."""
         unit = (self.file_unit or self.unit).value
         return f"A number of {unit}; 0: {self.zero.lower()}" if self.zero else f"A number of {unit}"
 
 
 @dataclass(frozen=True)
 class Own:
-    """Something that has a control of its own: a text, a list."""
+    """A value with its own control: a text, a list."""
 
     worded: Callable[[Any], str] = str
 
     def explained(self) -> str:
-        """For a comment: nothing; the note says it."""
+        """For a comment: empty; the note explains it."""
         return ""
 
 
@@ -143,13 +143,13 @@ Form = Switch | Worded | Amount | Own
 
 @dataclass(frozen=True)
 class Description:
-    """What people read about a setting."""
+    """The texts about a setting."""
 
-    label: Message  # its name for people, a few words without a full stop
-    help: Message = Message()  # a sentence or two more; none if the label says it
+    label: Message  # its name, a few words without a full stop
+    help: Message = Message()  # a sentence or two more; empty if the label is enough
     form: Form = field(default_factory=Switch)  # how its value is shown
-    page: Page | None = None  # where in the window; None: not there
-    note: str = ""  # what only those need who write the file
+    page: Page | None = None  # its page in the window; None: not there
+    note: str = ""  # only for people who edit the file
 
     def comment(self) -> list[str]:
         """The lines above the setting in the file."""
@@ -158,7 +158,7 @@ class Description:
 
 
 def sentence(text: str) -> str:
-    """``text`` with a capital and an end: "must be a number" is what a check says, in any language."""
+    """``text`` as a sentence, with capital and full stop: "must be a number" is a check's wording."""
     return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(_ENDS) else '.'}"
 
 

@@ -1,9 +1,9 @@
 """The settings of the running program, in step with their file.
 
-Changes go through ``update``, which saves them; those made by hand in the file are found by
-``reload_if_changed``, called every ``pause_s`` (a look at the file's time and size; no clock is asked: that
-of a network drive may be wrong). Until a broken file can be read again, the former settings hold (at the
-start, the defaults), and what is changed in the program waits to be written into it.
+Changes go through ``update``, which saves them; manual changes of the file are found by
+``reload_if_changed``, called every ``pause_s`` (it checks the file's time and size, but no clock: that of a
+network drive may be wrong). Until a broken file can be read again, the previous settings apply (at startup,
+the defaults), and changes made in the program are saved afterwards.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ from handy_qwen.settings.file import (
 
 logger = logging.getLogger(__name__)
 
-LOOK_S = 1.0  # between two looks at the file while somebody may be writing it
-LOOK_IDLE_S = 10.0  # and otherwise: systems tell of most changes, but not of those on a network drive
+LOOK_S = 1.0  # polling interval while somebody may be writing the file
+LOOK_IDLE_S = 10.0  # otherwise: systems report most changes, but not those on a network drive
 _SETTLED, _COARSE = 1, 3
-"""How many looks after that which found a change the file is read: many editors empty it before they write,
-and some file systems show the same time for all that is written within two seconds."""
+"""How many polls after a change was found the file is read: many editors empty it before they write, and some
+file systems have a time resolution of two seconds."""
 _FORMER = Message("Your previous settings stay active, and changes are not saved, until it is fixed.")
 _DEFAULTS = Message("The defaults are active, and changes are not saved, until it is fixed.")
 
@@ -47,9 +47,9 @@ _DEFAULTS = Message("The defaults are active, and changes are not saved, until i
 class SettingsStore:
     """Holds the settings and keeps them in step with ``path``.
 
-    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and
-    call ``on_change`` there, after the swap. ``on_problem`` gets what is wrong with the file, all of it in
-    one, whenever that changes; None: it is right again. ``on_view`` gets all of it whenever anything changes.
+    Threads: any may read ``value``; ``update`` and ``reload_if_changed`` may be called from any and call
+    ``on_change`` there, after the swap. ``on_problem`` gets all problems of the file in one whenever they
+    change; None: it is fine again. ``on_view`` gets the whole state whenever anything changes.
     """
 
     def __init__(
@@ -64,11 +64,11 @@ class SettingsStore:
         self.on_problem = on_problem
         self.on_view = on_view
         self._lock = threading.RLock()
-        self._seen: Stamp | None = None  # of the file as it was looked at last
-        self._looks = 0  # since it became so
+        self._seen: Stamp | None = None  # of the file at the last poll
+        self._looks = 0  # polls with this stamp
         self._value = Settings()
         self._unsaved: dict[str, object] = {}
-        self._bases: dict[str, object] = {}  # what the file had of them when they were changed first
+        self._bases: dict[str, object] = {}  # their values in the file when they were first changed
         self._until = _DEFAULTS
         self._refusal: SettingsError | None = None  # why the file could not be written
         self._told: tuple[str, str] | None = None
@@ -80,20 +80,20 @@ class SettingsStore:
 
     @property
     def value(self) -> Settings:
-        """The settings now."""
+        """The current settings."""
         return self._value
 
     @property
     def view(self) -> SettingsView:
-        """The settings now, and what is wrong with the file."""
+        """The current settings, and the problems of the file."""
         return self._view
 
     def pause_s(self) -> float:
-        """In how many seconds to look at the file again."""
+        """In how many seconds to poll the file again."""
         return LOOK_IDLE_S if self._looks >= _COARSE else LOOK_S
 
     def expect_change(self) -> None:
-        """Somebody may be writing the file: look at it sooner. What is there now may be half of it."""
+        """Somebody may be writing the file: poll sooner. It may be incomplete now."""
         with self._lock:
             self._looks = min(self._looks, _SETTLED)
 
@@ -103,7 +103,7 @@ class SettingsStore:
             self._remember()
             found = self._read()
             if found.document is None:
-                # Whoever has a file has seen the guide of the first start.
+                # A user with a file has seen the guide of the first start.
                 self._value = replace(found.settings, set_up=True)
             else:
                 self._value = found.settings
@@ -114,7 +114,7 @@ class SettingsStore:
         return self._value
 
     def reload_if_changed(self) -> None:
-        """Look whether the file was changed by hand, and take the changes over."""
+        """Check whether the file was edited, and load the changes."""
         with self._lock:
             seen, self._seen = self._seen, stamp_of(self.path)
             self._looks = self._looks + 1 if seen == self._seen else 0
@@ -129,31 +129,31 @@ class SettingsStore:
             stamp = stamp_of(self.path)
             if stamp == self._seen and self._looks >= _SETTLED:
                 self._catch_up(self._read())
-            else:  # somebody is writing it: the next looks will tell
+            else:  # somebody is writing it: wait for the next polls
                 self._seen, self._looks = stamp, 0
                 self._swap(new)
             return self._value
 
     def repair(self) -> None:
         """See the function ``repair``. May take seconds. Raises SettingsError: the file is as it was."""
-        repair(self.path)  # without the lock: a large file takes its time
+        repair(self.path)  # without the lock: a large file takes time
         self._take_over()
 
     def fix_key(self, place: Keys, *, is_meant: bool) -> None:
-        """See the function ``fix_key``. Raises SettingsError: it cannot be done; the file is as it was."""
+        """See the function ``fix_key``. Raises SettingsError: that failed; the file is unchanged."""
         fix_key(self.path, place, is_meant=is_meant)
         self._take_over()
 
     def revise(self, changes: Callable[[Settings], Mapping[str, object]]) -> Settings:
-        """``update`` with what ``changes`` makes of the settings as the file has them at this moment.
+        """``update`` with the result of ``changes`` for the file's current settings.
 
-        Raises as that does, and a SettingsError if what is there cannot be read; nothing is changed.
+        Raises the same, and a SettingsError if the current value cannot be read; nothing is changed.
         """
         with self._lock:
             found = self._read()
             if found.document is None or not found.document.text:  # many editors empty a file first
                 return self.update(**changes(self._value))
-            # What was added by hand a moment ago is not written over.
+            # Recent manual changes are not overwritten.
             base = replace(found.settings, **self._unsaved)  # type: ignore[arg-type]  # checked when set
             wanted = changes(base)
             check_readable(found, wanted)
@@ -164,25 +164,25 @@ class SettingsStore:
             return self._value
 
     def flush(self) -> None:
-        """Write what waits for a file that somebody was editing: the program ends."""
+        """Save pending changes of a file that somebody was editing: the program is about to end."""
         with self._lock:
             if self._unsaved:
                 self._catch_up(self._read())
 
     def _note(self, new: Settings, names: Iterable[str], base: Settings) -> None:
-        """``names`` are to be written; ``base`` has what they were changed from."""
+        """``names`` must be saved; ``base`` has their previous values."""
         for name in names:
             self._unsaved[name] = getattr(new, name)
             self._bases.setdefault(name, getattr(base, name))
 
     def _take_over(self) -> None:
-        """The file was written now."""
+        """The file has just been written."""
         with self._lock:
             self._remember()
             self._catch_up(self._read())
 
     def _merge(self, theirs: Settings) -> None:
-        """Bring what is unsaved of lists, and what somebody else has changed in them meanwhile, together."""
+        """Merge unsaved changes of lists with those made in the file meanwhile."""
         for name, ours in self._unsaved.items():
             base, other = self._bases[name], getattr(theirs, name)
             if isinstance(ours, tuple) and isinstance(base, tuple) and other != base:
@@ -190,7 +190,7 @@ class SettingsStore:
                 self._bases[name] = other
 
     def _catch_up(self, found: Configuration) -> None:
-        """Take over what the file says, and write into it what is not saved yet."""
+        """Load the file, and write unsaved changes into it."""
         base = self._value if found.document is None else found.settings
         if found.document is not None and found.document.text:
             self._merge(found.settings)
@@ -214,9 +214,9 @@ class SettingsStore:
             self.on_view(shown)
 
     def _read(self) -> Configuration:
-        """The file as it is now; tells what is wrong with it."""
+        """The current file; reports its problems."""
         found = read_configuration(self.path)
-        if found.exists and not self._unsaved:  # somebody else has made it
+        if found.exists and not self._unsaved:  # created by somebody else
             self._refusal = None
         self._tell(found)
         return found
@@ -225,7 +225,7 @@ class SettingsStore:
         try:
             save(found, self._unsaved)
         except ChangedMeanwhileError:
-            pass  # the next look finds the change, and what is unsaved is written then
+            pass  # the next poll finds the change, and unsaved changes are written then
         except OSError as exc:
             logger.warning("settings file not written: %s", type(exc).__name__)
             self._refusal = SettingsError(
@@ -243,14 +243,14 @@ class SettingsStore:
             self._tell(read_configuration(self.path))
 
     def _remember(self) -> None:
-        """The file is as it was read or written now."""
+        """Record the file as just read or written."""
         self._seen, self._looks = stamp_of(self.path), _SETTLED
 
     def _tell(self, found: Configuration) -> None:
         complaint = (None if found.error else self._refusal) or found.complaint(self._until)
         told = (complaint.title, complaint.hint) if complaint else None
         if told != self._told:
-            if complaint and self._told is None:  # its text may be the user's
+            if complaint and self._told is None:  # it may contain the user's text
                 logger.warning(
                     "settings file: %d problems, broken: %s", len(found.problems), bool(found.error)
                 )
@@ -260,7 +260,7 @@ class SettingsStore:
 
 
 def merged(base: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]) -> tuple[Any, ...]:
-    """What ``ours`` and ``theirs`` have both made of ``base``: without what either has removed."""
+    """``base`` with the changes of both ``ours`` and ``theirs``: without what either has removed."""
     if ours == base:
         return tuple(theirs)
     result = [one for one in ours if one in theirs or one not in base]

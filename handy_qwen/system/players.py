@@ -1,4 +1,4 @@
-"""Pauses and resumes music and videos of other programs, through MPRIS as Linux players and browsers offer.
+"""Pauses and resumes music and videos of other programs through MPRIS, as used by Linux players.
 
 Source: https://specifications.freedesktop.org/mpris-spec/latest/.
 """

@@ -222,7 +222,6 @@ class PortalSession:
 
         Their signals are then available to ``receive``. Other desktops are not waited for. Raises
         PortalError.
-
         """
         for name in _CHAIN:
             message = new_method_call(DBusAddress("/", bus_name=name, interface=f"{_BUS}.Peer"), "Ping")

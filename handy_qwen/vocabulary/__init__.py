@@ -1,1 +1,1 @@
-"""The user's words and replacements: how the lists change, and the files they come from and go to."""
+"""The user's words and replacements: changing the lists, import and export."""

@@ -1,8 +1,8 @@
-"""A backup: all that the user has set up, in one file, to be taken over on another machine part by part.
+"""A backup: all settings in one file, to be imported on another machine, in parts.
 
-It is written as the settings file is, with the meanings of all settings, and can be read by people. What is
-taken over of lists of words and replacements is added to what is there; other settings are replaced. The
-settings file of another machine, and that of Handy, are read as well.
+It has the format of the settings file, with all explanations. Imported words and replacements are added to
+the existing lists; other settings are replaced. Settings files of other machines, and that of Handy, can be
+imported as well.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _PART_OF = {
     "custom_words": BackupPart.WORDS,
     "replacements": BackupPart.REPLACEMENTS,
 }
-_NOT_SET_UP = {"set_up", "recent_languages"}  # what the program notes for itself
-CheckChord = Callable[[str], object]  # raises a HandyError for what is no hotkey
+_NOT_SET_UP = {"set_up", "recent_languages"}  # the program's own state
+CheckChord = Callable[[str], object]  # raises a HandyError for an invalid hotkey
 
 
 def names_of(parts: Collection[BackupPart]) -> list[str]:
-    """The settings that belong to ``parts``, in the order of the file."""
+    """The settings in ``parts``, in the order of the file."""
     return [name for name in OPTIONS if name not in _NOT_SET_UP and part_of(name) in parts]
 
 
 def part_of(name: str) -> BackupPart:
-    """Which part the setting ``name`` belongs to."""
+    """The part that the setting ``name`` belongs to."""
     return _PART_OF.get(name, BackupPart.SETTINGS)
 
 
@@ -54,13 +54,13 @@ def write_backup(path: Path, settings: Settings, parts: Collection[BackupPart]) 
 
 @dataclass(frozen=True, slots=True)
 class Backup:
-    """What a file has that can be taken over, by the names of settings; how much of it cannot."""
+    """The importable contents of a file, by names of settings; how much of it is invalid."""
 
     values: dict[str, Any] = field(repr=False)
     unusable: int = 0
 
     def changes(self, now: Settings, parts: Collection[BackupPart]) -> tuple[dict[str, object], Message]:
-        """What becomes of ``now``: the settings that change, and a sentence about it."""
+        """The settings that importing into ``now`` changes, and a sentence about it."""
         wanted = {name: self.values[name] for name in names_of(parts) if name in self.values}
         old = Vocabulary.of(now)
         outcome = added(old, _items(wanted))
@@ -81,7 +81,7 @@ class Backup:
 
 
 def read_backup(path: Path, check_chord: CheckChord) -> Backup:
-    """What a backup, a settings file, or Handy's settings have. Raises SettingsError: it is none of these."""
+    """Read a backup, a settings file, or Handy's settings. Raises SettingsError: it is none of these."""
     text = text_of(path)
     if path.suffix.lower() == ".json":
         return _checked(path, handy.values_of(stored := handy.stored(text)), stored, check_chord)
@@ -106,7 +106,7 @@ def read_backup(path: Path, check_chord: CheckChord) -> Backup:
 
 
 def _checked(path: Path, values: dict[str, object], stored: Any, check_chord: CheckChord) -> Backup:  # noqa: ANN401
-    """Those of Handy's that pass our checks; its words are checked where they are added."""
+    """The valid ones of Handy's settings; its words are checked when they are added."""
     usable: dict[str, Any] = {}
     for name, value in values.items():
         try:

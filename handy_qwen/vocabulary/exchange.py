@@ -1,11 +1,11 @@
-"""Words and replacements from files of other programs, and to files for them.
+"""Import and export of words and replacements.
 
-    .txt          a word a line; a line that begins with "# " is a comment
-    .csv, .tsv    one column: words; more: heard, written, and if wanted regex, case and alone
-    .json         the settings of Handy (cjpais/Handy), of which the custom words are taken
+    .txt          one word per line; a line that begins with "# " is a comment
+    .csv, .tsv    one column: words; more: heard, written, and optionally regex, case and alone
+    .json         the settings of Handy (cjpais/Handy): its custom words
 
-In a table commas, semicolons or tabs divide the columns, and a first line may name them. What a file says
-never gets into an error: only the numbers of its lines do.
+In a table commas, semicolons or tabs separate the columns, and a first line may name them. Errors never quote
+the file's contents: only its line numbers.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from handy_qwen.message import Message, reason_of
 from handy_qwen.vocabulary import handy
 from handy_qwen.vocabulary.lists import Item, Skipped, lines_of
 
-MOST_BYTES = 2 << 20  # of a file to import: more than the settings hold, also in UTF-16
+MOST_BYTES = 2 << 20  # of a file to import: more than the settings can hold, even in UTF-16
 MOST_LINES = 200_000
 LEGACY = "windows-1252"
-"""What a file without any other sign is written in, where the system does not say better."""
+"""The encoding of a file without any other sign, where the system's is unknown."""
 _COLUMNS = ("heard", "written", "regex", "case", "alone")
 _NAMES = {  # in the first line of a table -> the column
     "word": "word, words, term, terms, custom word, custom words, vocabulary",
@@ -43,25 +43,25 @@ _NAMES = {  # in the first line of a table -> the column
 _CALLED = {name: column for column, names in _NAMES.items() for name in names.split(", ")}
 _YES, _NO = {"true", "yes", "y", "1", "x", "on"}, {"", "false", "no", "n", "0", "off"}
 _DELIMITERS = "\t;,"
-_SAMPLE_ROWS = 50  # that tell which one it is
+_SAMPLE_ROWS = 50  # to detect the delimiter
 _WRITTEN = (".txt", ".csv", ".tsv")
-_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # of Excel
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)  # written by Excel
 _COMMENT = re.compile(r"#(\s|$)")
-_ESCAPED = re.compile(r"\\+#(\s|$)")  # a word that would be taken for a comment, or for such a word
+_ESCAPED = re.compile(r"\\+#(\s|$)")  # a word that looks like a comment, or like such a word
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a file holds: ``items`` in its order, lines that hold nothing usable, and how it was read."""
+    """The contents of a file: ``items`` in order, unusable lines, and how it was read."""
 
     items: tuple[Item, ...] = ()
     skipped: tuple[Skipped, ...] = ()
-    encoding: str = ""  # the one it was taken to have, where it does not say so
+    encoding: str = ""  # as guessed, if the file does not state it
 
     @property
     def warning(self) -> Message:
-        """What the user should look at; "" for nothing."""
+        """A warning for the user, or ""."""
         if not self.encoding:
             return Message()
         return Message(
@@ -70,12 +70,12 @@ class Found:
 
 
 def text_of(path: Path) -> str:
-    """The text of a file, in whatever encoding. Raises SettingsError: unreadable, too large, or no text."""
+    """The text of a file, in any encoding. Raises SettingsError: unreadable, too large, or not text."""
     return _decoded(path, _bytes_of(path))[0]
 
 
 def read_file(path: Path) -> Found:
-    """The words and replacements in a file. Raises SettingsError: not readable as what its ending says."""
+    """The words and replacements in a file. Raises SettingsError: not in the format of its extension."""
     raw = _bytes_of(path)
     text, encoding = _decoded(path, raw)
     if text.count("\n") > MOST_LINES:
@@ -91,7 +91,7 @@ def read_file(path: Path) -> Found:
 
 
 def write_words(path: Path, words: Iterable[str]) -> None:
-    """Write ``words``, one a line or in a table (.csv, .tsv), for the user only. Raises HandyError."""
+    """Write ``words``, one per line or as a table (.csv, .tsv), for the user only. Raises HandyError."""
     if path.suffix.lower() in {".csv", ".tsv"}:
         _write_table(path, [["word"], *([word] for word in words)])
     else:
@@ -120,7 +120,7 @@ def _write(path: Path, data: bytes) -> None:
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        if path.exists() and not path.is_file():  # to open a pipe is to wait for its other end
+        if path.exists() and not path.is_file():  # opening a pipe would wait for its other end
             title = Message("{path} is not a file.", path=path)
             hint = Message("Choose a text file, a table or Handy's settings.")
             raise SettingsError(title, hint)
@@ -158,7 +158,7 @@ def _decoded(path: Path, raw: bytes) -> tuple[str, str]:
             return raw.decode(), ""
         except UnicodeDecodeError:
             usual = locale.getencoding()
-            # Windows's own are "cp1252" to Python, and "windows-1252" to people.
+            # Python's "cp1252" is "windows-1252" to people.
             name = LEGACY if codecs.lookup(usual).name == "utf-8" else usual.replace("cp125", "windows-125")
             return _checked(raw.decode(name)), name
     except ValueError:
@@ -175,7 +175,7 @@ _MARKS = (  # those of UTF-32 begin with those of UTF-16
 
 
 def _unmarked_utf16(raw: bytes) -> str:
-    """Which kind of UTF-16 ``raw`` is, where every character is of Latin-1; "" if it is none."""
+    """The kind of UTF-16 in ``raw``, if every character is in Latin-1; "" otherwise."""
     halves = {"utf-16-le": raw[1::2], "utf-16-be": raw[::2]}
     return next((name for name, half in halves.items() if len(raw) % 2 == 0 and not half.strip(b"\0")), "")
 
@@ -202,7 +202,7 @@ def _plain_lines(text: str) -> list[Item]:
 
 
 def _is_table(text: str) -> bool:
-    """Whether every line has columns that tabs divide."""
+    """Whether every line has columns separated by tabs."""
     lines = [line for line in text.splitlines() if line.strip()]
     return bool(lines) and all("\t" in line.strip() for line in lines)
 
@@ -228,7 +228,7 @@ def _table(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
 
 
 def _columns(cells: Sequence[str]) -> dict[str, int]:
-    """Where each column is, if ``cells`` name them; else nothing."""
+    """The position of each column, if ``cells`` name them; else empty."""
     names = [_CALLED.get(cell.strip().casefold(), "") for cell in cells]
     found = {name: names.index(name) for name in names if name}
     if "heard" not in found and "written" in found and "word" in found:
@@ -238,7 +238,7 @@ def _columns(cells: Sequence[str]) -> dict[str, int]:
 
 
 def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
-    """What a row of the table says. Raises ValueError: why not, as the end of a sentence."""
+    """The entry in a row of the table. Raises ValueError: why not, as the end of a sentence."""
     if "heard" not in columns:
         return cells[columns.get("word", 0)]
 
@@ -256,20 +256,20 @@ def _entry(cells: Sequence[str], columns: dict[str, int]) -> str | Replacement:
 
 
 def _delimiter(text: str) -> str:
-    """What divides the columns: of tab, semicolon and comma the one that makes the most regular table."""
+    """The delimiter: of tab, semicolon and comma the one that makes the most regular table."""
 
     def regularity(delimiter: str) -> tuple[bool, int, int]:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         rows = [cells for cells in islice(reader, _SAMPLE_ROWS) if cells]
         wide = sum(len(cells) > 1 for cells in rows)
         names = _columns(rows[0]) if rows else {}
-        # Below the name of a lone column, what divides a row is part of a word.
+        # Below the name of a single column, a delimiter is part of a word.
         is_lone = bool(names) and len(rows[0]) == 1
         return bool(names), -wide if is_lone else wide, -len({len(cells) for cells in rows})
 
     try:
         return max(_DELIMITERS, key=regularity)
-    except csv.Error:  # ``_rows`` says where
+    except csv.Error:  # ``_rows`` reports where
         return ","
 
 
@@ -292,7 +292,7 @@ def _rows(path: Path, text: str, delimiter: str, first: int) -> list[tuple[int, 
 
 
 def _write_table(path: Path, rows: Iterable[Sequence[str]]) -> None:
-    """With the mark of UTF-8, without which spreadsheets take it for something else."""
+    """With a UTF-8 byte order mark, without which spreadsheets assume another encoding."""
     table = io.StringIO(newline="")
     csv.writer(table, delimiter="\t" if path.suffix.lower() == ".tsv" else ",").writerows(rows)
     _write(path, codecs.BOM_UTF8 + table.getvalue().encode())
@@ -303,7 +303,7 @@ def _flag(is_on: bool) -> str:
 
 
 def _handy_words(path: Path, text: str) -> tuple[list[Item], list[Skipped]]:
-    """The custom words in Handy's settings; as line counts which it is. Raises SettingsError: none."""
+    """The custom words in Handy's settings, numbered instead of lines. Raises SettingsError: none."""
     words = handy.stored(text).get("custom_words")
     if not isinstance(words, list):
         title = Message("{name} has no custom words of Handy's.", name=path.name)

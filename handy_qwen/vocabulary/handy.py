@@ -1,6 +1,6 @@
-"""The settings of Handy (cjpais/Handy), as far as this program has the same.
+"""The settings of Handy (cjpais/Handy) that have an equivalent here.
 
-Source: ``AppSettings`` in its src-tauri/src/settings.rs, and the file that Tauri's store plugin makes of it.
+Source: ``AppSettings`` in its src-tauri/src/settings.rs, and the file written by Tauri's store plugin.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def settings_file() -> Path | None:
 
 
 def stored(text: str) -> Mapping[str, Any]:
-    """The settings in ``text``; none if it is no such file."""
+    """The settings in ``text``; empty if it is not such a file."""
     try:
         root = json.loads(text)
     except (ValueError, RecursionError):
@@ -44,7 +44,7 @@ def stored(text: str) -> Mapping[str, Any]:
 
 
 def values_of(settings: Mapping[str, Any]) -> dict[str, object]:
-    """Our settings that ``settings`` of Handy say something about, not checked yet."""
+    """The equivalents of Handy's ``settings``, not checked yet."""
     found: dict[str, object] = {}
     for name, (ours, meaning) in _MEANINGS.items():
         value = settings.get(name)
@@ -67,7 +67,7 @@ def _flag(on: object, off: object = None) -> Callable[[object], object]:
 
 
 def _timed(table: Mapping[str, float]) -> Callable[[object], float | None]:
-    """Both ways in which its versions write such a value: ``min5`` and ``min_5``."""
+    """Both spellings of such values in its versions: ``min5`` and ``min_5``."""
     return lambda value: table.get(_key(value).replace("_", ""))
 
 
@@ -95,4 +95,4 @@ _MEANINGS: Mapping[str, tuple[str, Callable[[Any], object]]] = {
     "recording_retention_period": ("history_days", _timed(_DAY_S)),
     "model_unload_timeout": ("idle_unload_min", _timed(_MINUTES | {"hour1": 60.0})),
 }
-"""Its name -> ours, and what a value of it means to us; None: nothing that we have."""
+"""Its name -> ours, and the conversion of its values; None: no equivalent."""

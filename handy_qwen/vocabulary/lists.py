@@ -1,9 +1,8 @@
-"""The lists of words and replacements, and what becomes of them when something is added.
+"""The lists of words and replacements, and adding to them.
 
-Two words are the same if they differ in capitals only; two replacements, if they apply to the same. Nothing
-is ever lost by adding: a word can only change its spelling, and only to what was typed. The most important
-words are first: the model reads as many as fit. So what is typed or pasted goes first; what a file brings,
-last.
+Two words are the same if they differ in case only; two replacements, if they match the same. Adding never
+loses anything: a word can only change its spelling, and only to what was typed. The most important words are
+first: the model reads as many as fit. So typed or pasted words go first, imported ones last.
 """
 
 from __future__ import annotations
@@ -25,23 +24,23 @@ BAD_PATTERN = Message("not a valid pattern")
 IS_FULL = Message("the list is full, {count} entries", count=MAX_ITEMS)
 NO_ROOM = Message("the settings file is full")
 TAKEN = Message("replaced by something else already")
-_TOLD = 3  # lines whose reason is told
+_TOLD = 3  # lines whose reason is reported
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What the settings hold."""
+    """The lists in the settings."""
 
     words: tuple[str, ...] = field(default=(), repr=False)
     replacements: tuple[Replacement, ...] = field(default=(), repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> Vocabulary:
-        """That of ``settings``."""
+        """The lists of ``settings``."""
         return cls(settings.custom_words, settings.replacements)
 
     def changes_from(self, before: Vocabulary) -> dict[str, object]:
-        """The settings that must change for ``before`` to become this."""
+        """The settings to change for ``before`` to become this."""
         changes: dict[str, object] = {}
         if self.words != before.words:
             changes["custom_words"] = self.words
@@ -52,7 +51,7 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A word or a replacement to be added, and the line it comes from, from 1."""
+    """A word or replacement to add, and its source line, from 1."""
 
     line: int
     value: str | Replacement = field(repr=False)
@@ -60,7 +59,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A line of which nothing was taken, and why, as the end of a sentence."""
+    """A line that was not used, and why, as the end of a sentence."""
 
     line: int
     reason: Message
@@ -68,7 +67,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The lists after a change, and what came of each line."""
+    """The lists after a change, and the result for each line."""
 
     vocabulary: Vocabulary
     words: int = 0
@@ -78,13 +77,13 @@ class Outcome:
     skipped: tuple[Skipped, ...] = ()
 
     def after(self, skipped: Iterable[Skipped]) -> Outcome:
-        """This, with what was ``skipped`` before."""
+        """This outcome, with earlier ``skipped`` lines."""
         lines = sorted((*skipped, *self.skipped), key=lambda one: one.line)
         return replace(self, skipped=tuple(lines))
 
     @property
     def summary(self) -> Message:
-        """What was added, what was there and what was left out, with its line and without its content."""
+        """What was added, known and skipped, by line numbers without contents."""
         known, skipped = self.known, len(self.skipped)
         told = listed(
             words_added(self.words),
@@ -104,32 +103,32 @@ class Outcome:
 
 
 def words_added(count: int) -> Message:
-    """So many words are new."""
+    """The message about new words."""
     return messages("{count} word added", "{count} words added", count)
 
 
 def replacements_added(count: int) -> Message:
-    """So many replacements are new."""
+    """The message about new replacements."""
     return messages("{count} replacement added", "{count} replacements added", count)
 
 
 def listed(*counted: Message) -> Message:
-    """Those of ``counted``, all from ``messages``, that count any."""
+    """Those of ``counted``, all from ``messages``, whose count is not 0."""
     return sentences(*(one for one in counted if one.values["count"]), between=", ")
 
 
 def tidy(word: str) -> str:
-    """A word as it is kept: one line in NFC, without the mark that some files begin with."""
+    """A word as stored: one line in NFC, without a byte order mark."""
     return one_line(word.replace("\ufeff", ""))
 
 
 def lines_of(text: str) -> list[Item]:
-    """The words in ``text``, one a line; empty lines count."""
+    """The words in ``text``, one per line, including empty lines."""
     return [Item(number, word) for number, line in enumerate(text.splitlines(), 1) if (word := tidy(line))]
 
 
 def added(old: Vocabulary, items: Iterable[Item], *, is_typed: bool = False) -> Outcome:
-    """``old`` with ``items``; ``is_typed``: they go first, and a word takes on its new spelling."""
+    """``old`` with ``items``; ``is_typed``: they go first, and a word takes its new spelling."""
     adding = _Adding(old, is_typed=is_typed)
     for item in items:
         if isinstance(item.value, str):
@@ -140,7 +139,7 @@ def added(old: Vocabulary, items: Iterable[Item], *, is_typed: bool = False) -> 
 
 
 class _Adding:
-    """Takes items one by one. Used once."""
+    """Adds items one by one. Used once."""
 
     def __init__(self, old: Vocabulary, *, is_typed: bool) -> None:
         self._old, self._is_typed = old, is_typed
@@ -209,7 +208,7 @@ class _Adding:
 
 
 def refusal(value: str | Replacement) -> Message:
-    """Why the settings would not take ``value``, as the end of a sentence; "" if they would."""
+    """Why ``value`` cannot be stored, as the end of a sentence; "" if it can."""
     texts = (value,) if isinstance(value, str) else (value.heard, value.written)
     if any(len(text) > MAX_TEXT for text in texts):
         return TOO_LONG
@@ -230,10 +229,10 @@ def refusal(value: str | Replacement) -> Message:
 
 
 def reworded(old: Vocabulary, was: str, text: str) -> Outcome:
-    """``old`` with the first line of ``text`` instead of the word ``was``; more lines are added.
+    """``old`` with the word ``was`` replaced by the first line of ``text``; further lines are added.
 
-    Without any it is removed. Where another is the same word, both become one, where the first of them was.
-    Where ``was`` has gone meanwhile, all lines are added.
+    Without any it is removed. If the new word exists already, both become one, at the first position. If
+    ``was`` is gone meanwhile, all lines are added.
     """
     items = lines_of(text)
     if was not in old.words:
@@ -258,7 +257,7 @@ def without_words(old: Vocabulary, words: Sequence[str]) -> Vocabulary:
 
 
 def moved(old: Vocabulary, words: Sequence[str], by: int) -> Vocabulary:
-    """``old`` with these moved by so many places, in their order; they stop at the ends, side by side."""
+    """``old`` with these moved by this many places, keeping their order; they stop at the ends."""
     chosen, order = set(words), list(old.words)
     places = [place for place, word in enumerate(order) if word in chosen]
     first, last = 0, len(order) - 1
@@ -270,7 +269,7 @@ def moved(old: Vocabulary, words: Sequence[str], by: int) -> Vocabulary:
 
 
 def twin(replacements: Iterable[Replacement], one: Replacement) -> Replacement | None:
-    """The first of ``replacements`` that applies to the same as ``one``, so that ``one`` never would."""
+    """The first of ``replacements`` that matches the same as ``one``, so that ``one`` never would."""
     return next((other for other in replacements if _scope(other) == _scope(one)), None)
 
 
@@ -285,7 +284,7 @@ def _scope(one: Replacement) -> tuple[str, bool, bool, bool]:
 
 
 def _size(value: str | Replacement) -> int:
-    """Bytes in the settings file."""
+    """Its size in the settings file, in bytes."""
     if isinstance(value, str):
         return len(dump(value).encode(errors="replace")) + 3
     return (

@@ -217,7 +217,6 @@ class Capture:
     A modifier alone keeps its side ("ctrl_r"); with others either side will do ("ctrl+alt+d"). Keys count
     when they come up: until then they, and their auto-repeat, are swallowed. Keys ``held`` at ``at_s``, when
     it begins, are ignored until they come up. For one thread, or under one lock.
-
     """
 
     def __init__(self, on_captured: OnCaptured, at_s: float, held: Iterable[int] = ()) -> None:
