@@ -32,7 +32,6 @@ from PySide6.QtWidgets import QApplication
 
 from handy_qwen import paths
 from handy_qwen.app.choices import chord_title
-from handy_qwen.app.closing import Close, in_order
 from handy_qwen.app.files import FilesPresenter
 from handy_qwen.app.history import HistoryPresenter, transcribe_file
 from handy_qwen.app.installer import Installer
@@ -49,6 +48,7 @@ from handy_qwen.history.store import default_folder
 from handy_qwen.message import Message
 from handy_qwen.paths import APP_ID
 from handy_qwen.runtime.watchdog import Watchable
+from handy_qwen.runtime.worker import Close, in_order
 from handy_qwen.settings import Settings
 from handy_qwen.settings.file import read_configuration
 from handy_qwen.system.opening import open_with_desktop

@@ -274,7 +274,7 @@ class HistoryPresenter:
     @queued
     def export(self, target: Path, ids: Sequence[int] | None) -> None:
         """Write entries to ``target``."""
-        from handy_qwen.history.archive import Format, exported, save
+        from handy_qwen.history.export import Format, exported, save
 
         kinds = {".csv": Format.CSV, ".jsonl": Format.JSONL}
         with self._open() as archive:

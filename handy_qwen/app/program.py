@@ -21,7 +21,6 @@ from handy_qwen import paths
 from handy_qwen.app import choices, machine
 from handy_qwen.app.answers import Answers
 from handy_qwen.app.choices import LanguageCheck, choices_of, kept_of, live_of, recent_with, rules_of
-from handy_qwen.app.closing import Close, Ending, in_order
 from handy_qwen.app.microphone import MicrophonePresenter
 from handy_qwen.app.vocabulary import tell_of_words
 from handy_qwen.control import ControlServer, Endpoint
@@ -46,7 +45,7 @@ from handy_qwen.message import Message, reason_of
 from handy_qwen.runtime import watchdog
 from handy_qwen.runtime.controller import Controller, Ports
 from handy_qwen.runtime.watchdog import Watch, Watchable, Watchdog, watches_of
-from handy_qwen.runtime.worker import Worker
+from handy_qwen.runtime.worker import Close, Ending, Worker, in_order
 from handy_qwen.settings import Settings, SettingsStore, SettingsView
 from handy_qwen.system.entries import autostart_for, set_autostart
 from handy_qwen.system.hotkeys import hotkeys_for

@@ -26,7 +26,7 @@ from handy_qwen.cli.terminal import UsageError, agrees, complain, interruptible,
 from handy_qwen.control import ask_app
 from handy_qwen.core.types import Entry, EntryState
 from handy_qwen.errors import ControlError, HandyError, HistoryError
-from handy_qwen.history.archive import Format, as_json, exported, local_time, save
+from handy_qwen.history.export import Format, as_json, exported, local_time, save
 from handy_qwen.message import Message
 
 if TYPE_CHECKING:  # numpy and SQLite only when needed

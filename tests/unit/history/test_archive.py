@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from handy_qwen.core.types import Entry, EntryState, Retried
 from handy_qwen.errors import HistoryError
-from handy_qwen.history.archive import FIELDS, Archive, Format, as_json, exported, local_time
+from handy_qwen.history.archive import Archive
+from handy_qwen.history.export import FIELDS, Format, as_json, exported, local_time
 from handy_qwen.history.store import Store
 from tests.unit.history.conftest import START_S, Books, held
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from handy_qwen.app import program
-from handy_qwen.app.closing import Ending, in_order
 from handy_qwen.app.program import Program
 from handy_qwen.core import effects as fx
 from handy_qwen.core.events import Request, Requested
@@ -16,6 +15,7 @@ from handy_qwen.history.archive import Archive
 from handy_qwen.history.disk import DiskHistory
 from handy_qwen.history.retention import RetentionRules
 from handy_qwen.runtime.controller import Ports
+from handy_qwen.runtime.worker import Ending, in_order
 from tests.fakes import FakeCues, FakeHistory, FakeHotkeys, FakeInserter, FakeRecorder, FakeTranscriber
 from tests.unit.app.test_program import parts_of
 
