@@ -53,6 +53,14 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_module_leaves() -> Iterator[None]:
+    """Nor is what is left of the modules that are through, a million objects in the end."""
+    yield
+    gc.collect()
+    gc.freeze()
+
+
 def hear_of_thread(
     args: threading.ExceptHookArgs, tell: Callable[[threading.ExceptHookArgs], object]
 ) -> None:
