@@ -1,4 +1,4 @@
-"""Questions over a window, and files to choose: opened, not executed, so that nothing waits for an answer."""
+"""Questions and file dialogs over a window: opened, not executed, so that nothing blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from handy_qwen.ui.translation import tr
 def confirm(
     parent: QWidget, question: str, detail: str, *, yes: str, no: str, do: Callable[[], None]
 ) -> QMessageBox:
-    """Ask over the window of ``parent``, and ``do`` it on ``yes``. Enter and Escape are ``no``."""
+    """Ask over the window of ``parent``, and call ``do`` on ``yes``. Enter and Escape are ``no``."""
     box = QMessageBox(QMessageBox.Icon.Question, strings.APP_TITLE, question, parent=parent.window())
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setTextFormat(Qt.TextFormat.PlainText)
@@ -52,14 +52,14 @@ def ask_for_folder(parent: QWidget, title: str, use: Callable[[Path], None]) -> 
 def ask_where_to_save(
     parent: QWidget, title: str, name: str, kinds: Mapping[str, str], save: Callable[[Path], None]
 ) -> QFileDialog:
-    """Ask over ``parent``, and ``save`` there; the dialog is opened, not executed.
+    """Ask over ``parent``, and call ``save`` with the file; the dialog is opened, not executed.
 
     Args:
         parent: A widget of the window.
         title: The dialog's.
-        name: Proposed, without ending.
-        kinds: Ending, such as ".txt" -> the title of the kind; the first is proposed.
-        save: Called with the file's path, which has one of the endings.
+        name: The suggested name, without extension.
+        kinds: Extension, such as ".txt" -> the title of the format; the first is the default.
+        save: Called with the file's path, which has one of the extensions.
     """
     dialog = _dialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -75,9 +75,9 @@ def ask_where_to_save(
 def _save(
     parent: QWidget, target: Path, kind: str, kinds: Mapping[str, str], save: Callable[[Path], None]
 ) -> None:
-    """The ending says what is written; without one, the kind that was chosen does.
+    """The extension determines the format; without one, the selected format adds it.
 
-    With another ending it is another file, of which the dialog knows nothing.
+    That is then another file, whose existence the dialog has not checked.
     """
     if target.suffix.lower() in kinds:
         save(target)

@@ -1,8 +1,7 @@
 """The clipboards of a compositor with data control: accessed without a window, so without the focus.
 
     offer: own, with the saved content -> (chord is pressed) -> a program fetches the text -> the saved
-    content
-           is restored, if the text is still ours to replace
+           content is restored, if the text is still ours to replace
 
 "Restored" means that we continue to serve it. Readers are anonymous; clipboard managers fetch as soon as
 something is offered, so only a fetch after the chord counts, and not that of the mark for private texts.

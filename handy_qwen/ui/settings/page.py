@@ -1,9 +1,9 @@
-"""What the pages of the settings window share.
+"""Shared by the pages of the settings window.
 
-A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
-searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``
-and so on, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter`` and
-ends in ``leave``: a page is left when another one comes up and when the window is closed.
+A page is a class that fills itself with sections of rows. The window creates it when it is first shown, or
+searched, and passes it every new value: ``show_settings``, ``show_view``, ``show_models`` and so on, each
+complete in itself. Expensive things (a microphone, a timer) start in ``enter`` and stop in ``leave``: a page
+is left when another one is shown and when the window is closed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEAST_PX = 160
 
 @dataclass(frozen=True)
 class Tools:
-    """What pages ask of the program."""
+    """The program's interface for pages."""
 
     commands: Commands
     ask: Callable[[Request], None]
@@ -46,7 +46,7 @@ class Tools:
 class SettingsPage(ScrollArea):
     """One page. Made and used on Qt's thread.
 
-    A subclass adds its sections in ``__init__``, and overrides what else concerns it.
+    A subclass adds its sections in ``__init__``, and overrides the methods it needs.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -58,7 +58,7 @@ class SettingsPage(ScrollArea):
         self.body.addStretch()
 
     def add_section(self, title: str, *rows: Row) -> None:
-        """Put ``rows`` on a card of their own, below those before; ``title`` "" for none."""
+        """Put ``rows`` on a new card below the others; ``title`` "" for none."""
         section = _Section(title, rows)
         self._sections.append(section)
         self.rows += rows
@@ -72,14 +72,14 @@ class SettingsPage(ScrollArea):
         beside: QWidget | None = None,
         below: QWidget | None = None,
     ) -> SettingRow:
-        """The row of the setting ``name``, made of its description; see ``SettingRow``."""
+        """The row of the setting ``name``, created from its description; see ``SettingRow``."""
         return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
 
     def enter(self) -> None:
-        """The page comes up."""
+        """The page is shown."""
 
     def leave(self) -> None:
-        """Another page comes up, or the window is closed."""
+        """Another page is shown, or the window is closed."""
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
@@ -99,15 +99,15 @@ class SettingsPage(ScrollArea):
         """Show the words and replacements."""
 
     def filter(self, sought: str) -> list[Row]:
-        """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""
+        """Show only the rows that match the search ``sought``, in lower case; all if it is ""."""
         return [row for section in self._sections for row in section.filter(sought)]
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Small: the window, which all pages share, must fit on any screen. Called by Qt."""
+        """Small, so that the window fits on any screen. Called by Qt."""
         return QSize(_LEAST_PX, _LEAST_PX)
 
     def first_focus(self) -> QWidget | None:
-        """The widget that has the keyboard when the page is entered by the keyboard."""
+        """The widget to focus when the page is entered by keyboard."""
         return next((row.first_focus() for row in self.rows if not row.isHidden()), None)
 
 
