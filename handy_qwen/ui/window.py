@@ -55,8 +55,7 @@ _FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to get the focus, and to 
 class AppWindow(QDialog):
     """A window with a body and a row of buttons below it. Created and used on Qt's thread.
 
-    A subclass fills ``body``, adds buttons to ``buttons``, and returns the initial focus in
-    ``first_focus``.
+    A subclass fills ``body``, adds buttons to ``buttons``, and returns the initial focus in ``first_focus``.
 
     Args:
         name: For the remembered size; never shown.
