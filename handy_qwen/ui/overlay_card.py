@@ -88,10 +88,7 @@ class Content:
 
 
 def content_of(view: View) -> Content | None:
-    """What to show, or None.
-
-    Priority: current speech, then recent events, then running or waiting work.
-    """
+    """What to show, or None. Priority: current speech, then recent events, then running or waiting work."""
     if view.choices.overlay == "off":
         return None
     if view.phase is Phase.RECORDING:
