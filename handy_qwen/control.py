@@ -121,8 +121,7 @@ class Endpoint:
 class InstanceLock:
     """The right to be the running program, once per runtime folder. Of two started at once one gets it.
 
-    The system releases the lock when its holder dies in any way: there are no stale locks to
-    detect.
+    The system releases the lock when its holder dies in any way: there are no stale locks to detect.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Builds what users install, one word for each kind. Only Python's own library is needed to begin with.
+"""Builds what users install, one word for each kind. Needs only Python's standard library to start.
 
 usage: python3 packaging/build.py KIND...
 
@@ -43,11 +43,11 @@ PYTHON = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python
 
 
 def main(kinds: Sequence[str]) -> int:
-    """Build ``kinds``, in an environment made for it, and return the exit status."""
+    """Build ``kinds``, in an environment created for that, and return the exit status."""
     if not kinds or any(kind not in KINDS for kind in kinds):
         print(__doc__)
         return 2
-    # So that PyInstaller makes the same of the same. Source: its manual, "Creating a Reproducible Build".
+    # Makes PyInstaller reproducible. Source: its manual, "Creating a Reproducible Build".
     os.environ |= {"SOURCE_DATE_EPOCH": str(product.source_date_s()), "PYTHONHASHSEED": "0"}
     if Path(sys.prefix).resolve() != ENVIRONMENT.resolve():
         make_environment()
@@ -58,9 +58,9 @@ def main(kinds: Sequence[str]) -> int:
 
 
 def make_environment() -> None:
-    """Make build/environment, anew if Python has changed, or uv.lock with the versions and checksums.
+    """Create build/environment, again if Python or uv.lock has changed.
 
-    What is in it decides what is shipped: what the program needs, the tools, and the program as it is now.
+    It determines what is shipped: the dependencies, the tools, and the current program.
     """
     made_of = f"{sys.version} {hashlib.sha256((product.ROOT / 'uv.lock').read_bytes()).hexdigest()}"
     pip = [str(PYTHON), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
@@ -90,7 +90,7 @@ def build_frozen() -> None:
 
 
 def packed(*builders: Callable[[], Path]) -> Callable[[], None]:
-    """Builds packages from the folder, which is built first unless it is that of the sources as they are."""
+    """Builds packages from the folder, which is built first unless it is up to date."""
 
     def build() -> None:
         sources = [file for name in SOURCES for file in (product.ROOT / name).rglob("*")]
@@ -124,7 +124,7 @@ KINDS: dict[str, Callable[[], None]] = {
 
 
 def run(command: Sequence[str]) -> None:
-    """Run a command, showing it first; end with it if it fails."""
+    """Print and run a command; exit if it fails."""
     print("+", " ".join(command), flush=True)
     status = subprocess.run(command, check=False).returncode
     if status:

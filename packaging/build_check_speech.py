@@ -31,7 +31,7 @@ FOLDER = product.ROOT / "assets" / "check-speech"
 RATE_HZ = 16_000
 PEAK = 10 ** (-14 / 20)
 SILENCE = 10 ** (-50 / 20)
-GAP_S = 0.12  # between recorded words that are joined to one sentence
+GAP_S = 0.12  # between recorded words joined to a sentence
 PACKAGES = (
     "pocketsphinx-testdata",
     *(f"asterisk-core-sounds-{code}-g722" for code in ("it", "ru", "fr", "es")),
@@ -41,7 +41,7 @@ _VOICES = """
     korean-reason=ko+m1 persian=fa+f2 polish=pl+f3 portuguese=pt+m3 turkish=tr+m1 vietnamese=vi+m1
 """
 VOICES = dict(one.split("=") for one in _VOICES.split())  # of espeak-ng, by the name of the file
-SPOKEN = {  # what espeak-ng is given where it cannot read the text
+SPOKEN = {  # input for espeak-ng where it cannot read the text
     "japanese": "すべての にんげんわ、うまれながらにして じゆうであり、"
     "かつ、そんげんと けんりとに ついて びょうどうである。"
 }
@@ -53,7 +53,7 @@ def digits(voice: str, names: str) -> list[str]:
     return [f"usr/share/asterisk/sounds/{voice}/digits/{name}.g722" for name in names.split()]
 
 
-WORDS = {  # the recordings that are joined to one sentence
+WORDS = {  # the recordings joined to a sentence
     "english-leisure": [LIBRIVOX.format("0870")],
     "english-respectable": [LIBRIVOX.format("0920")],
     "french-months": digits("fr_CA_f_June", "mon-0 mon-1 mon-2 mon-3 mon-4 mon-5 mon-6 mon-7"),
@@ -64,7 +64,7 @@ WORDS = {  # the recordings that are joined to one sentence
 
 
 def main() -> None:
-    """Write the recordings anew, and what the index says of their sound."""
+    """Write the recordings, and update the index."""
     arguments = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -111,26 +111,26 @@ def sound(name: str, text: str, recordings: Path, kennedy: Path) -> Samples:
 
 
 def quieter(samples: Samples) -> Samples:
-    """At the level of an ordinary recording: espeak-ng is louder, which only costs space."""
+    """Reduce to the level of an ordinary recording: espeak-ng is louder, which only costs space."""
     return samples * np.float32(PEAK / np.abs(samples).max())
 
 
 def trimmed(samples: Samples) -> Samples:
-    """Without the silence at both ends, but for GAP_S."""
+    """Remove the silence at both ends, except GAP_S."""
     loud = np.flatnonzero(np.abs(samples) > SILENCE)
     gap = round(GAP_S * RATE_HZ)
     return samples[max(0, loud[0] - gap) : loud[-1] + gap]
 
 
 def from_wave(data: bytes) -> Samples:
-    """The one channel of a WAV file at 16 kHz."""
+    """Read a mono WAV file at 16 kHz."""
     samples, rate_hz = soundfile.read(io.BytesIO(data), dtype="float32")
     resampled: Samples = soxr.resample(samples, rate_hz, RATE_HZ)
     return resampled
 
 
 def from_g722(path: Path) -> Samples:
-    """A file of bare G.722, which is at 16 kHz."""
+    """Decode a raw G.722 file, at 16 kHz."""
     with av.open(str(path), format="g722") as container:
         decoded = b"".join(frame.to_ndarray().tobytes() for frame in container.decode(audio=0))
     return np.frombuffer(decoded, np.int16).astype(np.float32) / np.float32(32768)

@@ -13,7 +13,7 @@ CHECKPOINT = ROOT / "tests" / "data" / "demo-checkpoint"
 PACKAGE = ROOT / "assets" / "demo-model"
 DETAILS = Details(
     name="demo",
-    pass_s=8.0,  # trained on little that is longer
+    pass_s=8.0,  # trained on hardly anything longer
     licence="CC BY-SA 4.0, attribution in README.md",
     notice="This is the demo model. It knows some 300 English and German words and hears only those.",
 )

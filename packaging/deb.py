@@ -1,12 +1,12 @@
-"""Builds the .deb from the frozen folder, on the oldest Debian it is for.
+"""Builds the .deb from the frozen folder, on the oldest supported Debian.
 
     /usr/lib/handy-qwen      the folder, without the libraries that Debian has itself
     /usr/bin/handy-qwen      a link to the program in it
     /usr/share               menu entry, AppStream data, icons, manual, completions, licences
 
-Libraries of Debian are depended on instead of shipped, so that its security updates count; which, and in what
-versions, is found out by dpkg-shlibdeps. Only Python itself is shipped: later releases have another one.
-PortAudio is loaded by name at run time, where dpkg-shlibdeps does not see it.
+Debian's libraries are dependencies instead of being shipped, so that its security updates apply;
+dpkg-shlibdeps determines which, and their versions. Only Python itself is shipped: later releases have
+another one. PortAudio is loaded by name at run time, which dpkg-shlibdeps does not see.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import product
 from frozen import FOLDER, ORIGINS, elf_files, is_of_the_system
 
 LOADED_BY_NAME = "libportaudio2"
-OPTIONAL = ("libqgtk3.so",)  # Qt leaves a plugin out whose libraries are missing: GTK is where GNOME is
+OPTIONAL = ("libqgtk3.so",)  # Qt skips plugins whose libraries are missing: GTK exists where GNOME does
 COMPRESSION = ("-Zzstd", "-z12")  # xz makes it a tenth smaller and takes ten times as long, also to install
 SECTION, PRIORITY = "utils", "optional"
 MAINTAINER = f"{product.PUBLISHER} <handy-qwen@localhost>"
@@ -58,7 +58,7 @@ def build() -> Path:
 
 
 def stage(root: Path) -> None:
-    """Lay all files out under ``root``."""
+    """Lay out all files under ``root``."""
     program = root / "usr" / "lib" / product.NAME
     shutil.copytree(FOLDER, program, symlinks=True)
     for library in libraries_of_debian(json.loads(ORIGINS.read_text(encoding="utf-8"))["files"]):
@@ -77,7 +77,7 @@ def stage(root: Path) -> None:
 
 
 def changelog() -> str:
-    """The changelog in Debian's form, which points to the whole one. Source: deb-changelog(5)."""
+    """The changelog in Debian's format, with a link to the full one. Source: deb-changelog(5)."""
     day = datetime.fromisoformat(product.release_date()).replace(tzinfo=UTC)
     return (
         f"{product.NAME} ({product.version()}) stable; urgency=medium\n\n"
@@ -87,12 +87,12 @@ def changelog() -> str:
 
 
 def libraries_of_debian(files: dict[str, str]) -> list[str]:
-    """The places of those libraries in the folder that Debian has itself: all but Python's."""
+    """The libraries in the folder that Debian has: all but Python's."""
     return [place for place, source in files.items() if is_of_the_system(source) and "libpython" not in place]
 
 
 def set_modes(root: Path) -> None:
-    """Give every file the permissions that Debian's policy wants."""
+    """Set the file permissions required by Debian's policy."""
     for path in root.rglob("*"):
         if path.is_symlink():
             continue
@@ -119,7 +119,7 @@ def depends_of(program: Path, work: Path) -> str:
 
 
 def write_control(root: Path, depends: str) -> None:
-    """Write the package's data: control, md5sums."""
+    """Write the package's metadata: control, md5sums."""
     folder = root / "DEBIAN"
     files = sorted(path for path in (root / "usr").rglob("*") if path.is_file() and not path.is_symlink())
     size_kb = sum(-(-path.stat().st_size // 1024) for path in files)

@@ -44,7 +44,7 @@ OLDEST_PYTHON = (3, 11)
 
 FOR_TESTS = ["-e", ".[video]", "--group", "test"]  # sound in videos is tested, too
 
-# What .venv's Python is given.
+# Packages for .venv.
 PYTEST = ["-m", "pytest", "-q"]
 SPREAD = [
     "--dist",
@@ -60,10 +60,10 @@ CHECKS = [
     ["-m", "ruff", "format", "--check", "."],
     ["-m", "mypy"],
 ]
-for _system in ("win32", "darwin"):  # what is for one system only cannot be reached on the others
+for _system in ("win32", "darwin"):  # code for one system cannot be reached on the others
     _own = ["--platform", _system, "--cache-dir", f".mypy_cache/{_system}", "--no-warn-unreachable"]
     CHECKS.append(["-m", "mypy", *_own, "handy_qwen", "packaging"])
-NICENESS = 10  # of what runs beside the tests of the desktop, where keys and sound have their times
+NICENESS = 10  # of jobs beside the desktop tests, which depend on timing
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,13 +75,13 @@ def main(arguments: Sequence[str]) -> int:
         oldest = ".".join(map(str, OLDEST_PYTHON))
         print(f"Python {oldest} or newer is needed; this is {sys.version.split()[0]}.")
         return 1
-    # Set in containers; each of the hundreds of times that tests start the program it would be compiled.
+    # Set in containers; it would recompile the program at each of its many starts in tests.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     return COMMANDS[arguments[0]](arguments[1:])
 
 
 def try_out(_arguments: Sequence[str]) -> int:
-    """Install the program and show that it works."""
+    """Install the program and demonstrate it."""
     print(
         "Installing Handy Qwen into .venv and trying it: some minutes the first time (230 MB to download),"
         " then seconds.",
@@ -96,7 +96,7 @@ def try_out(_arguments: Sequence[str]) -> int:
 
 
 def ci(_arguments: Sequence[str]) -> int:
-    """Install all that the tests need and run everything."""
+    """Install everything for the tests and run everything."""
     need_all()
     return side_by_side(DESKTOP_TESTS, OTHER_TESTS, *CHECKS)
 
@@ -105,11 +105,11 @@ def need_all() -> None:
     """Install what all tests need."""
     need_system(programs.packages(Use.TRY, Use.CI))
     need_python(FOR_TESTS)
-    os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # no test may be skipped for want of a screen
+    os.environ["HANDY_QWEN_REQUIRE_DESKTOP"] = "1"  # do not skip tests without a screen
 
 
 def need_tools(*modules: str) -> None:
-    """Install what the tests need into .venv, if one of these is not there: ``try`` installs none of it."""
+    """Install what the tests need into .venv unless it is there: ``try`` does not install it."""
     look = f"import importlib.util as u, sys; sys.exit(any(u.find_spec(one) is None for one in {modules}))"
     if not has_pip() or subprocess.run([PYTHON, "-c", look], check=False).returncode:
         need_python(FOR_TESTS)
@@ -122,7 +122,7 @@ def check(_arguments: Sequence[str]) -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """The tests that pytest's ``arguments`` choose, or all of them."""
+    """Run the tests selected by pytest's ``arguments``, or all."""
     need_tools("pytest", "xdist")
     if arguments:
         return run([str(PYTHON), *PYTEST, *arguments])
@@ -130,13 +130,13 @@ def test(arguments: Sequence[str]) -> int:
 
 
 def coverage(_arguments: Sequence[str]) -> int:
-    """The tests, measured. Programs that tests start are not."""
+    """Run the tests with coverage. Programs started by tests are not measured."""
     need_all()
     return test([*DESKTOP_SPREAD, "--cov", "handy_qwen", "--cov-report", "term:skip-covered"])
 
 
 def installed(_arguments: Sequence[str]) -> int:
-    """The tests of the app, on the program of an installed package."""
+    """Run the tests of the app on an installed package."""
     program = shutil.which("handy-qwen")
     if program is None:
         sys.exit("Install a package first: there is no handy-qwen on PATH.")
@@ -146,7 +146,7 @@ def installed(_arguments: Sequence[str]) -> int:
 
 
 def test_windows(arguments: Sequence[str]) -> int:
-    """The tests on the Windows program."""
+    """Run the tests of the Windows program."""
     need_all()
     need_system([*programs.packages(Use.WINE), *([] if shutil.which("npm") else ["npm"])])
     need_python([product.UV])
@@ -154,13 +154,13 @@ def test_windows(arguments: Sequence[str]) -> int:
 
 
 def translations(_arguments: Sequence[str]) -> int:
-    """Bring what is translated up to date, and let a checkout use it."""
+    """Update the translations, and compile them for a checkout."""
     need_python(["babel"])
     return run([str(PYTHON), str(ROOT / "packaging" / "translations.py")])
 
 
 def lock(_arguments: Sequence[str]) -> int:
-    """Find the newest versions that fit together, on all systems and Pythons."""
+    """Resolve the newest compatible versions, for all systems and Pythons."""
     need_python([product.UV])
     return run([str(PYTHON), "-m", "uv", "lock", "--upgrade"])
 
@@ -190,7 +190,7 @@ COMMANDS = {
 
 
 def need_system(wanted: list[str]) -> None:
-    """Install those of the Debian packages that are missing."""
+    """Install missing Debian packages."""
     if not sys.platform.startswith("linux"):
         return
     if not (shutil.which("apt-get") and shutil.which("dpkg-query")):
@@ -210,7 +210,7 @@ def need_system(wanted: list[str]) -> None:
 
 
 def has_venv() -> bool:
-    """Whether this Python can make virtual environments with pip in them (Debian's own cannot)."""
+    """Whether this Python can create virtual environments with pip (Debian's own cannot)."""
     return (
         subprocess.run(
             [sys.executable, "-c", "import ensurepip"], capture_output=True, check=False
@@ -227,7 +227,7 @@ def is_installed(package: str) -> bool:
 
 
 def need_python(requirements: Sequence[str]) -> None:
-    """Make .venv and install into it. pip looks at what is there already, so that a second call is quick."""
+    """Create .venv and install into it. A second call is fast, as pip checks first."""
     if not has_pip() and run([sys.executable, "-m", "venv", "--clear", str(VENV)]):
         sys.exit("No virtual environment could be made.")
     pip = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar", "off"]
@@ -236,7 +236,7 @@ def need_python(requirements: Sequence[str]) -> None:
 
 
 def install(command: Sequence[str]) -> int:
-    """Run pip and show of what it says what takes time: downloads, builds and the installation."""
+    """Run pip and show what takes time: downloads, builds and the installation."""
     print("+", " ".join(command), flush=True)
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8", errors="replace"
@@ -249,7 +249,7 @@ def install(command: Sequence[str]) -> int:
 
 
 def progress(line: str) -> str:
-    """A line of pip's as people want to read it; empty if it tells of nothing that takes time."""
+    """A line of pip's output for people; empty if it is unimportant."""
     words = line.split()
     if words[:1] == ["Downloading"] and not words[1].endswith(".metadata"):
         return f"downloading {words[1].rpartition('/')[2].partition('-')[0]} {' '.join(words[2:])}".rstrip()
@@ -259,7 +259,7 @@ def progress(line: str) -> str:
 
 
 def has_pip() -> bool:
-    """Whether .venv is there and whole; a making of it may have been interrupted."""
+    """Whether .venv exists and is complete; its creation may have been interrupted."""
     return (
         PYTHON.exists()
         and subprocess.run([PYTHON, "-m", "pip", "-V"], capture_output=True, check=False).returncode == 0
@@ -267,15 +267,15 @@ def has_pip() -> bool:
 
 
 def run(command: Sequence[str], environment: dict[str, str] | None = None) -> int:
-    """Run a command, showing it first."""
+    """Print and run a command."""
     print("+", " ".join(command), flush=True)
     return subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode
 
 
 def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = NICENESS) -> int:
-    """Run .venv's Python for several things at once and return 1 if one of them fails.
+    """Run .venv's Python for several jobs in parallel and return 1 if one fails.
 
-    What ``first`` says is seen as it comes; what the others say, which leave it the processor, when they end.
+    The output of ``first`` is shown live; that of the others, which run at low priority, when they end.
     """
     with ThreadPoolExecutor(len(others)) as pool:
         running = [pool.submit(run_behind, arguments, niceness) for arguments in others]
@@ -284,9 +284,9 @@ def side_by_side(first: Sequence[str], *others: Sequence[str], niceness: int = N
 
 
 def run_behind(arguments: Sequence[str], niceness: int) -> int:
-    """Run .venv's Python at a lower priority; show what it said when it has ended."""
+    """Run .venv's Python at a lower priority; print its output when it has ended."""
     command = [str(PYTHON), *arguments]
-    with tempfile.TemporaryFile() as said:  # the end of a pipe comes after what a test has left behind
+    with tempfile.TemporaryFile() as said:  # a pipe would stay open for processes left by tests
         with subprocess.Popen(command, cwd=ROOT, stdout=said, stderr=subprocess.STDOUT) as process:
             if sys.platform != "win32":
                 os.setpriority(os.PRIO_PROCESS, process.pid, niceness)

@@ -1,7 +1,7 @@
-"""Where the frozen program begins.
+"""The entry point of the frozen program.
 
-``--self-test`` imports every module of the program, here as beside the interpreter (``python entry.py
---self-test``); frozen.py compares the two, so that nothing that is imported late is missing.
+``--self-test`` imports every module of the program, here and beside the interpreter (``python entry.py
+--self-test``); frozen.py compares the two, to find missing lazy imports.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pkgutil
 import sys
 
 SELF_TEST = "--self-test"
-MUTEX = "HandyQwen"  # as product.py has it, which is not frozen
+MUTEX = "HandyQwen"  # as in product.py, which is not frozen
 
 
 def main() -> int:
@@ -30,9 +30,9 @@ def main() -> int:
 
 
 def give_back_library_path() -> None:
-    """Have other programs that ours starts (an editor, a file manager) load their own libraries.
+    """Make programs started by ours (an editor, a file manager) load their own libraries.
 
-    PyInstaller's loader sets LD_LIBRARY_PATH for this process, which has read it by now.
+    PyInstaller's loader sets LD_LIBRARY_PATH for this process, which has used it by now.
     Source: PyInstaller 6 manual, "LD_LIBRARY_PATH / LIBPATH considerations".
     """
     if not getattr(sys, "frozen", False) or not sys.platform.startswith("linux"):
@@ -45,7 +45,7 @@ def give_back_library_path() -> None:
 
 
 def tell_installer() -> None:
-    """Let the installer for Windows see that the program runs, here or in the session of another user.
+    """Let the Windows installer see that the program runs, here or in another user's session.
 
     The mutexes end with the process. Source: Inno Setup's help, "AppMutex".
     """
@@ -57,7 +57,7 @@ def tell_installer() -> None:
 
 
 def self_test() -> int:
-    """Import all modules and write to stdout what became of each, as JSON: {name: "" or the error}."""
+    """Import all modules and print the results as JSON: {name: "" or the error}."""
     import handy_qwen
 
     found = {}
@@ -66,7 +66,7 @@ def self_test() -> int:
             continue
         try:
             importlib.import_module(module.name)
-        except (ImportError, AttributeError, OSError) as exc:  # made for another system
+        except (ImportError, AttributeError, OSError) as exc:  # for another system
             found[module.name] = f"{type(exc).__name__}: {exc}"
         else:
             found[module.name] = ""

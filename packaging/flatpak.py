@@ -1,26 +1,26 @@
-"""The manifest of a Flatpak: what flatpak-builder, or a store, makes the package of.
+"""The manifest of a Flatpak, from which flatpak-builder, or a store, builds the package.
 
-The libraries are those of uv.lock, each by its address and checksum, so that the build needs no network
-but for them. The program itself is the release's wheel. What the sandbox may do is said in ``PERMISSIONS``.
+The libraries are those of uv.lock, each with address and checksum, so that the build needs the network only
+for them. The program itself is the release's wheel. The sandbox's permissions are in ``PERMISSIONS``.
 
     python3 packaging/build.py wheel flatpak      which prints the next command
     flatpak-builder --user --install --install-deps-from=flathub --force-clean build/flatpak MANIFEST
     flatpak run io.github.handy_qwen
 
-Tried on x86_64 with flatpak-builder 1.4.4 and Flatpak 1.16.6, not on the runtime itself but on a stand-in of
-that name: Debian 13, with Python 3.13, glibc 2.41 and its ALSA plugins. The manifest was built as it is. On
-X11 a dictation came from PulseAudio's microphone into a terminal outside of the sandbox; a second start and
-the command line found the first one; tray and pausing music worked. xdg-desktop-portal 1.20 wrote the entry
-for the login, and on sway its global shortcuts began and ended a recording, of which the desktop's part was a
-stand-in. Not tried: the real runtime, GNOME, KDE, keys pressed by the portal, aarch64.
+Tried on x86_64 with flatpak-builder 1.4.4 and Flatpak 1.16.6, not on the runtime itself but on a substitute
+of that name: Debian 13, with Python 3.13, glibc 2.41 and its ALSA plugins. The manifest was built as it is.
+On X11 a dictation came from PulseAudio's microphone into a terminal outside of the sandbox; a second start
+and the command line found the first one; tray and pausing music worked. xdg-desktop-portal 1.20 wrote the
+autostart entry, and on sway its global shortcuts began and ended a recording, with a simulated desktop
+backend. Not tried: the real runtime, GNOME, KDE, keys pressed by the portal, aarch64.
 
-On sway, which keeps data control, virtual keyboards and layers from sandboxes, a text can neither be inserted
-nor copied: it is kept. There, wl-copy put into the sandbox by hand did reach the clipboard.
+On sway, which denies sandboxes data control, virtual keyboards and layers, a text can neither be inserted nor
+copied: it is held. There, wl-copy put into the sandbox by hand did reach the clipboard.
 
-The sandbox has no AT-SPI, so nobody knows what stands before the cursor; no logind, so going to sleep is not
-noticed; no kglobalaccel, so on KDE Escape cancels only if the user assigns it.
+The sandbox has no AT-SPI, so the text before the cursor is unknown; no logind, so sleep is not noticed; no
+kglobalaccel, so on KDE Escape cancels only if the user assigns it.
 
-Flathub's linter, going by its sources, would refuse the identifier, which has too few parts for one of
+Flathub's linter, according to its source, would refuse the identifier, which has too few parts for one of
 GitHub's; x11 beside wayland, without an exception; and metadata without pictures and a homepage.
 
 Source: https://docs.flatpak.org/en/latest/manifests.html; docs.flathub.org, "Requirements" and "Linter"; what
@@ -51,7 +51,7 @@ PERMISSIONS = (
     "--talk-name=org.freedesktop.Notifications",  # its messages
     "--talk-name=org.mpris.MediaPlayer2.*",  # music is paused
 )
-PORTAUDIO = {  # what Debian 13 has as portaudio19_19.7.0.orig.tar.gz
+PORTAUDIO = {  # Debian 13's portaudio19_19.7.0.orig.tar.gz
     "type": "archive",
     "url": "https://github.com/PortAudio/portaudio/archive/refs/tags/v19.7.0.tar.gz",
     "sha256": "5af29ba58bbdbb7bbcefaaecc77ec8fc413f0db6f4c4e286c40c3e1b83174fa0",
@@ -84,7 +84,7 @@ def manifest_of(files: tuple[str, ...]) -> dict[str, Any]:
     """The manifest of the program in ``files``, which are beside it: wheel, icon, menu entry, metadata."""
     lock = tomllib.loads((product.ROOT / "uv.lock").read_text(encoding="utf-8"))
     share = "/app/share"
-    # Of the SDK's own packages some have the same names: pip would remove those, or be content with them.
+    # The SDK has packages of the same names: pip would remove those, or consider them sufficient.
     pip = "pip3 install --no-index --no-build-isolation --no-deps --ignore-installed --prefix=/app"
     install = [
         f"{pip} *.whl",
@@ -118,7 +118,7 @@ def manifest_of(files: tuple[str, ...]) -> dict[str, Any]:
 
 
 def sources_of(lock: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """The libraries that the program needs on Linux, for each processor. Raises LookupError: no wheel."""
+    """The libraries needed on Linux, for each processor. Raises LookupError: no wheel."""
     for package in needed(lock):
         for arch in ARCHES:
             wheel = best_wheel(package, arch)
@@ -130,8 +130,8 @@ def sources_of(lock: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def needed(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The packages of ``lock`` that the program imports on Linux, those they need among them, by name."""
-    from packaging.markers import Marker  # of build's environment
+    """The packages of ``lock`` needed on Linux, including indirect ones, by name."""
+    from packaging.markers import Marker  # in build's environment
 
     system = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix"}
     system |= {"python_version": PYTHON, "python_full_version": f"{PYTHON}.0"}
@@ -157,7 +157,7 @@ def needed(lock: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def best_wheel(package: Mapping[str, Any], arch: str) -> Mapping[str, Any]:
-    """The wheel of ``package`` that pip would take in the runtime, on ``arch``. Raises LookupError: none."""
+    """The wheel of ``package`` that pip would choose in the runtime on ``arch``. Raises LookupError."""
     from packaging.tags import compatible_tags, cpython_tags
     from packaging.utils import parse_wheel_filename
 

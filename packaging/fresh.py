@@ -1,14 +1,14 @@
-"""The commands of the README on a machine that has nothing yet: a bare Debian in a folder, entered by chroot.
+"""Runs the commands of the README on a new machine: a bare Debian in a folder, entered by chroot.
 
     sudo python3 packaging/dev.py fresh [debian12|debian13] [try|ci] [--folder DIR]
 
-Without a release, or a command, all of them run, each on a bare system of its own, which is deleted
-afterwards. What runs is a clone of the last commit. The bare systems and the downloads of apt and pip are
-kept in DIR (default: build/fresh). How this machine reaches Debian and PyPI (apt's and pip's configuration,
-proxies, certificates) holds in there, too.
+Without a release, or a command, all of them run, each on its own bare system, which is deleted afterwards.
+What runs is a clone of the last commit. The bare systems and the downloads of apt and pip are cached in DIR
+(default: build/fresh). This machine's way to reach Debian and PyPI (apt's and pip's configuration, proxies,
+certificates) applies there as well.
 
-Needs root and debootstrap. Mounts and processes are in namespaces of their own and end with this command,
-however it ends.
+Needs root and debootstrap. Mounts and processes are in separate namespaces and end with this command in any
+case.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SUITES = {"debian12": "bookworm", "debian13": "trixie"}
 COMMANDS = ("try", "ci")
 HOST_FILES = "host-files"
-CHECKOUT = "src/handy_qwen"  # in the bare system. The recordings for tests are beside it, as they are here.
+CHECKOUT = "src/handy_qwen"  # in the bare system. The recordings for tests are beside it, as here.
 
 MOUNTS = """
 set -eu
@@ -58,11 +58,11 @@ done
 shift
 chroot "$root" "$@" # without exec: the shell is the first process in there and collects orphans
 """
-"""Runs in a mount namespace of its own: nothing that is mounted here is seen outside, or has to be undone."""
+"""Runs in a separate mount namespace: mounts are invisible outside, and need not be undone."""
 
 
 def fresh(arguments: Sequence[str]) -> int:
-    """Run what ``arguments`` ask for; 0 if all of it succeeded."""
+    """Run what ``arguments`` ask for; 0 on success."""
     options = _parse(arguments)
     if lacks := lacks_for_chroot():
         print(f"This needs {lacks}.")
@@ -72,7 +72,7 @@ def fresh(arguments: Sequence[str]) -> int:
     folder = options.folder.resolve()
     results = {}
     for number in (signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):  # Windows has no other
-        signal.signal(number, lambda number, _: sys.exit(128 + number))  # what was begun is tidied up
+        signal.signal(number, lambda number, _: sys.exit(128 + number))  # for the cleanup
     try:
         for release in releases:
             for command in commands:
@@ -100,7 +100,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def lacks_for_chroot() -> str:
-    """What is missing here, in words; empty if nothing is."""
+    """The missing requirements, in words, or empty."""
     if not sys.platform.startswith("linux") or os.geteuid() != 0:
         return "root, on Linux"
     if shutil.which("debootstrap") is None:
@@ -112,13 +112,13 @@ def lacks_for_chroot() -> str:
 
 
 def _run(folder: Path, release: str, command: str) -> int:
-    """Run ``dev.py command`` of a clean checkout on a bare ``release``; its exit status."""
+    """Run ``dev.py command`` in a clean checkout on a bare ``release``; return its exit status."""
     for cache in ("apt", "pip"):
         (folder / cache).mkdir(parents=True, exist_ok=True)
     base = bare_system(folder, release)
     root = Path(tempfile.mkdtemp(prefix=f"{release}-{command}-", dir=folder))
     try:
-        root.chmod(0o755)  # like any root; users other than root must get in
+        root.chmod(0o755)  # users other than root must get in
         do("cp", "-a", f"{base}/.", str(root))
         environment, places = reach(root, SUITES[release])
         do("git", "clone", "-q", str(ROOT), str(root / CHECKOUT))
@@ -135,12 +135,12 @@ def _run(folder: Path, release: str, command: str) -> int:
 
 
 def bare_system(folder: Path, release: str) -> Path:
-    """The bare system, made if it is not there; a making that was interrupted leaves none."""
+    """The bare system, created if it is missing; interrupted creation leaves none."""
     base = folder / release
     if not base.is_dir():
         began = folder / f"{release}.new"
         shutil.rmtree(began, ignore_errors=True)
-        mirror = archives().get("Debian", [])[:1]  # none: debootstrap knows one
+        mirror = archives().get("Debian", [])[:1]  # none: debootstrap has a default
         do("debootstrap", "--variant=minbase", SUITES[release], str(began), *mirror)
         began.rename(base)
     return base
@@ -149,9 +149,9 @@ def bare_system(folder: Path, release: str) -> Path:
 def inside(
     root: Path, folder: Path, environment: Mapping[str, str], places: list[str], script: str, *arguments: str
 ) -> int:
-    """Run a shell script in the system at ``root``, with ``arguments``; its exit status.
+    """Run a shell script in the system at ``root``, with ``arguments``; return its exit status.
 
-    ``folder`` has the caches; ``places`` are folders that are found there as they are here.
+    ``folder`` has the caches; ``places`` are folders mounted at the same path.
     """
     data = Path(os.environ.get("HANDY_QWEN_TEST_DATA", ROOT.parent / "shared" / "data"))
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", MOUNTS, "sh"]
@@ -160,13 +160,13 @@ def inside(
         try:
             return process.wait()
         finally:
-            process.kill()  # and with it all that runs inside; without effect if that has ended
+            process.kill()  # and all that runs inside; no effect if it has ended
 
 
 def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
-    """Let the bare system reach what this one reaches, in the same way.
+    """Give the bare system the same network access as this one.
 
-    Returns the environment for it, and the folders that must be found there as they are here.
+    Returns the environment for it, and the folders to mount at the same path.
     """
     debian, security = archives().get("Debian"), archives().get("Debian-Security")
     lines = [f"deb {debian[0]} {name} main" for name in (suite, f"{suite}-updates")] if debian else []
@@ -192,14 +192,14 @@ def reach(root: Path, suite: str) -> tuple[dict[str, str], list[str]]:
 
 
 class _Files:
-    """Copies files that settings name into the bare system, and remembers the folders that they name."""
+    """Copies files named in settings into the bare system, and collects folders that they name."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self.folders: set[str] = set()
 
     def translated(self, value: str) -> str:
-        """``value`` as it must be inside: a file is copied, so that no package there overwrites it."""
+        """``value`` for use inside: a file is copied, so that no package there overwrites it."""
         return "\n".join(" ".join(map(self._word, line.split(" "))) for line in value.split("\n"))
 
     def _word(self, word: str) -> str:
@@ -212,18 +212,18 @@ class _Files:
             shutil.copy(path, copy)
             return f"/{copy.relative_to(self._root)}"
         if path.is_dir() and len(path.parts) > 2:
-            self.folders.add(str(path.parent))  # an index of packages may point beside itself
+            self.folders.add(str(path.parent))  # a package index may refer to files beside it
         return word
 
 
 def _is_about_reaching(name: str) -> bool:
-    """Whether an environment variable says how the network is reached."""
+    """Whether an environment variable is about network access."""
     upper = name.upper()
     return upper.startswith("PIP_") or upper.endswith(("_PROXY", "_CA_BUNDLE", "SSL_CERT_FILE"))
 
 
 def _pip_configuration() -> configparser.RawConfigParser:
-    """What pip's files say, the stronger ones later. Source: pip's documentation, "Configuration"."""
+    """The merged pip configuration, later files overriding. Source: pip's documentation, "Configuration"."""
     own = [str(Path.home() / place) for place in (".pip/pip.conf", ".config/pip/pip.conf")]
     files = ["/etc/xdg/pip/pip.conf", "/etc/pip.conf", *own, os.environ.get("PIP_CONFIG_FILE", os.devnull)]
     parser = configparser.RawConfigParser()
@@ -232,7 +232,7 @@ def _pip_configuration() -> configparser.RawConfigParser:
 
 
 def archives() -> dict[str, list[str]]:
-    """Where apt fetches from here, by the archives' labels; empty where it is not Debian's apt."""
+    """The archives that apt uses here, by label; empty without Debian's apt."""
     command = ["apt-get", "indextargets", "--format", "$(LABEL) $(REPO_URI)", "Created-By: Packages"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     found: dict[str, list[str]] = {}
@@ -243,6 +243,6 @@ def archives() -> dict[str, list[str]]:
 
 
 def do(*command: str) -> None:
-    """Run a command, showing it first."""
+    """Print and run a command."""
     print("+", *command, flush=True)
     subprocess.run(command, check=True)

@@ -1,4 +1,4 @@
-"""Builds the folder with the program, Python and all libraries, and proves that nothing is missing in it."""
+"""Builds the folder with the program, Python and all libraries, and verifies that it is complete."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import icons
 import product
 
 FOLDER = product.BUILD / "frozen" / product.NAME
-ORIGINS = product.BUILD / "origins.json"  # of all in it; there if it is whole and checked
+ORIGINS = product.BUILD / "origins.json"  # of all files; exists if the folder is complete and verified
 NEW_ORIGINS = product.BUILD / "origins.new.json"
 CHECKPOINT = product.ROOT / "tests" / "data" / "demo-checkpoint"
 SENTENCE = "Please send the report to Anna on Monday."
@@ -30,7 +30,7 @@ def program() -> Path:
 
 
 def build() -> None:
-    """Have PyInstaller build the folder from the installed package, and check it."""
+    """Build the folder with PyInstaller from the installed package, and check it."""
     product.BUILD.mkdir(exist_ok=True)
     ORIGINS.unlink(missing_ok=True)
     if sys.platform == "win32":
@@ -46,7 +46,7 @@ def build() -> None:
 
 
 def metadata() -> list[tuple[str, str]]:
-    """The METADATA of the program and of what it asks for: the doctor tells their versions."""
+    """The METADATA of the program and its dependencies: doctor reports their versions."""
     from PyInstaller.utils.hooks import copy_metadata
 
     found: list[tuple[str, str]] = list(copy_metadata(product.NAME))
@@ -60,7 +60,7 @@ def metadata() -> list[tuple[str, str]]:
 
 
 def check(program: Path) -> None:
-    """Compare the frozen program with the one it was made of: its modules, its engine, a conversion."""
+    """Compare the frozen program with its source: modules, engine, a conversion."""
     entry = [sys.executable, str(product.PACKAGING / "entry.py"), "--self-test"]
     there, here = imports([str(program), "--self-test"]), imports(entry)
     differing = {name: there.get(name, "it is not there") for name in here if there.get(name) != here[name]}
@@ -77,12 +77,12 @@ def check(program: Path) -> None:
 
 
 def imports(command: list[str]) -> dict[str, str]:
-    """What a self-test found: {module: "" or error}."""
+    """The result of a self-test: {module: "" or error}."""
     return dict(json.loads(run(command)))
 
 
 def run(command: list[str]) -> str:
-    """Run ``command`` and return what it wrote to stdout; end if it failed."""
+    """Run ``command`` and return its output; exit if it failed."""
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False, timeout=600)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}")
@@ -90,7 +90,7 @@ def run(command: list[str]) -> str:
 
 
 def elf_files(folder: Path) -> Iterator[Path]:
-    """All programs and libraries of Linux under ``folder``."""
+    """All Linux programs and libraries under ``folder``."""
     for file in sorted(folder.rglob("*")):
         if file.is_file() and not file.is_symlink():
             with file.open("rb") as content:
@@ -110,12 +110,12 @@ def lowest_glibc(folder: Path) -> str:
 
 # --- what the frozen program holds and what it leaves out ---------------------------------------------
 #
-# Left out is what the program does not use, and on Linux what belongs to the system. libasound, for one,
-# looks for its plugins where its own distribution puts them, so that a copy of Debian's is deaf elsewhere; of
-# GTK, X11 and GL there must be one in a process, that of the desktop. ``check`` finds out whether something
-# needed is missing: it imports every module and has the program transcribe and convert.
+# Unused files are left out, and on Linux the system's libraries. libasound, for one, looks for its plugins
+# where its own distribution puts them, so that a copy of Debian's would not work elsewhere; of GTK, X11 and
+# GL a process must use the desktop's. ``check`` detects missing files: it imports every module and has the
+# program transcribe and convert.
 
-Entry = tuple[str, str, str]  # PyInstaller's: place in the folder, source, kind
+Entry = tuple[str, str, str]  # PyInstaller's: path in the folder, source, kind
 
 HIDDEN_IMPORTS = ["pynput.keyboard", "pynput.mouse"] if sys.platform == "win32" else []
 
@@ -124,7 +124,7 @@ _UNUSED_MODULES = "IPython PIL matplotlib numpy.f2py pytest readline setuptools 
 EXCLUDED_MODULES = ["av", *_UNUSED_MODULES.split()]
 
 _QT = "*PySide6/"
-UNUSED = (  # patterns of places in the folder
+UNUSED = (  # patterns of paths in the folder
     _QT + "*translations/[!q]*",  # of those, only Qt's own buttons and dialogs: qtbase_*
     _QT + "*translations/qt[!b]*",
     "*/locale/*.po*",  # of which the .mo files are made
@@ -150,7 +150,7 @@ UNUSED = (  # patterns of places in the folder
     "*/onnx/backend/test/*",
 )
 
-SYSTEM_LIBRARIES_SHIPPED = (  # what Python and Qt need and not every desktop has, or not in this version
+SYSTEM_LIBRARIES_SHIPPED = (  # required by Python and Qt, and missing or different on some desktops
     r"libpython3\.\d+|libssl|libcrypto|libffi|libsqlite3|libbz2|liblzma|libmpdec"
     r"|libxcb-(cursor|icccm|image|keysyms|render-util|shape|util|xkb)|libxkbcommon(-x11)?"
 )
@@ -159,12 +159,12 @@ _SHIPPED = re.compile(rf"({SYSTEM_LIBRARIES_SHIPPED})\.so[.\d]*")
 
 
 def wanted(entries: Iterable[Entry]) -> list[Entry]:
-    """The entries that go into the folder."""
+    """The entries to include in the folder."""
     return [entry for entry in entries if is_wanted(entry[0], entry[1])]
 
 
 def is_wanted(place: str, source: str) -> bool:
-    """Whether the file ``source`` is to stand at ``place`` in the folder."""
+    """Whether to include the file ``source`` at ``place`` in the folder."""
     place = place.replace("\\", "/")
     if any(fnmatch.fnmatchcase(place, pattern) for pattern in UNUSED):
         return False
@@ -177,7 +177,7 @@ def is_of_the_system(source: str) -> bool:
 
 
 def is_shipped(place: str) -> bool:
-    """Whether a library of the system is copied all the same."""
+    """Whether a library of the system is copied nevertheless."""
     return _SHIPPED.fullmatch(place.rsplit("/", 1)[-1]) is not None
 
 
@@ -214,5 +214,5 @@ def version_resource() -> str:
 
 
 def version_numbers() -> tuple[int, ...]:
-    """The version as Windows has it: four numbers."""
+    """The version in Windows' format: four numbers."""
     return (*map(int, product.version().split(".")), 0)

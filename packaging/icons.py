@@ -1,4 +1,4 @@
-"""Renders our drawings to the sizes and formats that the systems ask for. Needs Qt, but no screen.
+"""Renders our drawings in the sizes and formats of each system. Needs Qt, but no screen.
 
 Linux    icons/hicolor: the program's as SVG and PNG, a symbolic one, and the states of the tray for light and
          dark panels (the program itself draws those as it needs them; panels with themes may prefer files)
@@ -22,10 +22,10 @@ TRAY_SIZES_PX = (16, 22, 24, 32, 48)
 ICO_SIZES_PX = (16, 20, 24, 32, 40, 48, 64, 128, 256)
 _ICNS = "icp4=16 icp5=32 ic11=32 ic12=64 ic07=128 ic13=256 ic08=256 ic14=512 ic09=512 ic10=1024"
 ICNS_TYPES = tuple((kind, int(size)) for kind, size in (one.split("=") for one in _ICNS.split()))
-"""Type, pixels; those for screens of double density have double the pixels of their name."""
+"""Type, pixels; those for double-density screens have double the pixels of their name."""
 STATES = ("idle", "loading", "recording", "transcribing", "problem")
 DRAWINGS = product.ROOT / "assets" / "icons"
-INK = "#2b2e34"  # of the drawings for the tray
+INK = "#2b2e34"  # of the tray drawings
 INKS = {"light": INK, "dark": "#f2f3f5"}  # for light and for dark panels
 
 
@@ -104,7 +104,7 @@ def _pictures(sizes_px: tuple[int, ...] | set[int]) -> dict[int, bytes]:
 
 
 def _inked(name: str, ink: str) -> bytes:
-    """A drawing in another ink. What has a color of its own, such as the red of a recording, keeps it."""
+    """A drawing in another color. Parts with their own color, such as the red of a recording, keep it."""
     return (DRAWINGS / f"{name}.svg").read_text(encoding="utf-8").replace(INK, ink).encode()
 
 

@@ -1,6 +1,6 @@
 """The installer for Windows and the disk image for macOS, from the frozen program.
 
-The installer for Windows has run under Wine; the disk image has not been made yet.
+The Windows installer was tested under Wine; the disk image has not been made yet.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import frozen
 import licences
 import product
 
-INNO_SETUP = "ISCC"  # the environment variable that names its compiler, if it is not where it installs itself
-COMPRESSION = "COMPRESSION"  # the environment variable that names another, which takes minutes less: "none"
+INNO_SETUP = "ISCC"  # environment variable with the compiler's path, unless it is in its default folder
+COMPRESSION = "COMPRESSION"  # environment variable with another compression: "none" saves minutes
 _INNO_PLACES = (r"C:\Program Files (x86)\Inno Setup 6\ISCC.exe", r"C:\Program Files\Inno Setup 6\ISCC.exe")
 
 
@@ -35,7 +35,7 @@ def build_windows() -> Path:
 
 
 def build_portable() -> Path:
-    """Pack the folder, with its licences, into a .zip that runs from wherever it is unpacked."""
+    """Pack the folder, with its licences, into a portable .zip."""
     complete()
     file = product.DIST / product.file_name("windows", ".zip")
     date = time.gmtime(product.source_date_s())[:6]  # ZipFile.write() would store the local time
@@ -48,7 +48,7 @@ def build_portable() -> Path:
 
 
 def complete() -> None:
-    """Add to the folder what PyInstaller does not, and give all in it the time of the sources."""
+    """Add licences to the folder, and set all file times to that of the sources."""
     product.DIST.mkdir(exist_ok=True)
     (frozen.FOLDER / "LICENSES.txt").write_text(_licences(), encoding="utf-8-sig")
     shutil.copy(product.BUILD / "icons" / "handy-qwen.ico", frozen.FOLDER)
@@ -58,7 +58,7 @@ def complete() -> None:
 
 
 def windows_facts() -> dict[str, str]:
-    """What the script for Inno Setup is told."""
+    """The parameters of the Inno Setup script."""
     return {
         "Name": product.NAME,
         "Title": product.TITLE,

@@ -1,7 +1,7 @@
-"""Collects the licence of everything in the frozen program into one text. Whatever has none stops the build.
+"""Collects the licences of everything in the frozen program in one text. A missing one stops the build.
 
-Each file that PyInstaller took comes from this project, a Python package, Python itself, or a package of
-Debian, and so does its text; where a package ships without, ``licences/`` has it.
+Each file that PyInstaller took comes from this project, a Python package, Python itself, or a Debian package,
+and so does its licence; missing ones are in ``licences/``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import product
 from frozen import is_of_the_system
 
 TEXTS = product.PACKAGING / "licences"
-LACKING = {  # Python packages whose wheels bring no text, and those that here are in ``licences/``
+LACKING = {  # Python packages whose wheels have no licence text -> those in ``licences/``
     "pyside6-essentials": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt", "ICU.txt"),
     "shiboken6": ("Qt.txt", "LGPL-3.txt", "GPL-3.txt"),
     "flatbuffers": ("Apache-2.0.txt",),
@@ -37,9 +37,9 @@ class LicenceError(Exception):
 
 
 def collect(origins: Path, *, has_system: bool) -> str:
-    """The text for a program whose files' origins, as the .spec wrote them, are in ``origins``.
+    """The licences of a program, from its files' origins, written to ``origins`` by the .spec.
 
-    ``has_system``: libraries of Debian are in it besides Python's own. Raises LicenceError: none is told.
+    ``has_system``: it includes Debian libraries other than Python's. Raises LicenceError: one is missing.
     """
     table = json.loads(origins.read_text(encoding="utf-8"))
     modules = {source for source in table["modules"].values() if source not in {None, "", "-"}}  # namespaces
@@ -56,7 +56,7 @@ def collect(origins: Path, *, has_system: bool) -> str:
 
 
 def sort_out(sources: Iterable[str]) -> tuple[set[str], set[str], bool]:
-    """Tell which Python packages ``sources`` come from, which are the system's, whether Python is there."""
+    """The Python packages in ``sources``, the system's files, and whether Python is included."""
     owners = _owners()
     standard = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
     packages, system, has_python, unknown = set(), set(), False, set()
@@ -88,7 +88,7 @@ def package_text(name: str) -> str:
 
 
 def python_text() -> str:
-    """The licence of the Python that is in the program. Raises LicenceError: not to be found."""
+    """The licence of the included Python. Raises LicenceError: not found."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     for place in (
         Path(f"/usr/share/doc/libpython{version}-stdlib/copyright"),
@@ -101,11 +101,11 @@ def python_text() -> str:
 
 
 def debian_packages(sources: Iterable[str]) -> set[str]:
-    """The Debian packages that libraries of the system belong to. Raises LicenceError: one to none."""
+    """The Debian packages of the system's libraries. Raises LicenceError: one has none."""
     found = set()
     for source in sources:
         path = str(Path(source).resolve())
-        for name in (path, path.removeprefix("/usr")):  # dpkg knows a file by the place it was installed to
+        for name in (path, path.removeprefix("/usr")):  # dpkg knows the path at which a file was installed
             done = subprocess.run(["dpkg", "-S", name], capture_output=True, text=True, check=False)
             if done.returncode == 0:
                 found.add(done.stdout.split(":")[0])
@@ -116,7 +116,7 @@ def debian_packages(sources: Iterable[str]) -> set[str]:
 
 
 def debian_text(package: str) -> str:
-    """The licence of a Debian package. Raises LicenceError: not to be found."""
+    """The licence of a Debian package. Raises LicenceError: not found."""
     copyright_file = Path(f"/usr/share/doc/{package}/copyright")
     if not copyright_file.is_file():
         raise LicenceError(f"{copyright_file} is missing.")
@@ -124,7 +124,7 @@ def debian_text(package: str) -> str:
 
 
 def _own() -> tuple[str, str]:
-    """This project's licence, and those of what it ships that was made by others."""
+    """This project's licence, and those of included works by others."""
     assets = product.ROOT / "assets"
     texts = [_read(product.ROOT / "LICENSE")]
     texts += ["The voice detector:\n\n" + _read(assets / "vad" / "LICENSE")]
@@ -134,18 +134,18 @@ def _own() -> tuple[str, str]:
 
 
 def _owners() -> dict[str, str]:
-    """Which Python package each installed file belongs to."""
+    """The Python package of each installed file."""
     owners = {}
     for distribution in metadata.distributions():
         name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"]).lower()
-        place = Path(str(distribution.locate_file(""))).resolve()  # once: for each file it takes long
+        place = Path(str(distribution.locate_file(""))).resolve()  # once: it is slow
         for file in distribution.files or []:
             owners[os.path.normpath(place / file)] = name
     return owners
 
 
 def _is_python(path: Path, standard: list[Path]) -> bool:
-    if sys.platform == "win32":  # its folder holds nothing else, wherever in there the standard library is
+    if sys.platform == "win32":  # it contains nothing else, and the standard library somewhere
         standard = [*standard, Path(sys.base_prefix).resolve()]
     of_python = any(path.is_relative_to(folder) for folder in standard) and "site-packages" not in path.parts
     return of_python or (path.is_relative_to(sys.base_prefix) and "python" in path.name.lower())

@@ -1,6 +1,6 @@
-"""What is for Linux: the files that a desktop wants besides the program, a .tar.gz, an AppImage, and checks.
+"""Packages for Linux: the desktop's files beside the program, a .tar.gz, an AppImage, and checks.
 
-A .deb is made by deb.py, of the same files.
+deb.py makes a .deb from the same files.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ def write_share(share: Path) -> None:
 
 
 def licence_text(*, has_system: bool) -> str:
-    """The licences of the program and all that is in it."""
+    """The licences of the program and its libraries."""
     return licences.collect(ORIGINS, has_system=has_system)
 
 
 # --- the frozen folder as a .tar.gz and as an AppImage, for Linux systems without apt ---------------
 
-APPIMAGETOOL = "APPIMAGETOOL"  # the environment variable that names the tool, if it is not on PATH
+APPIMAGETOOL = "APPIMAGETOOL"  # environment variable with the tool's path, if it is not on PATH
 
 
 def build_tar() -> Path:
@@ -79,7 +79,7 @@ def build_appimage() -> Path:
 
 
 def stage_appdir(top: Path) -> None:
-    """Lay the AppImage's files out under ``top``. Source: AppDir specification."""
+    """Lay out the AppImage's files under ``top``. Source: AppDir specification."""
     program = top / "usr" / "lib" / product.NAME
     shutil.copytree(FOLDER, program, symlinks=True)
     write_share(top / "usr" / "share")
@@ -111,10 +111,10 @@ _TAGS = """
     changelog-file-missing-in-native-package missing-depends-on-sensible-utils
     shared-library-is-executable elf-error spelling-error-in-binary
 """
-TAGS_EXPECTED = (  # of lintian; what they complain about is what a program with its own Python is
+TAGS_EXPECTED = (  # of lintian, inherent in a program with its own Python
     *_TAGS.split(),
     "bogus-mail-host",  # the project has no address
-    "malformed-deb-archive",  # Debian 12's lintian does not know zstd yet; its dpkg does
+    "malformed-deb-archive",  # Debian 12's lintian does not support zstd yet; its dpkg does
 )
 
 
@@ -143,7 +143,7 @@ def check_share(share: Path) -> None:
 
 
 def _run(command: list[str]) -> str:
-    """Run a tool, show what it says, and return what it complains about."""
+    """Run a tool, show its output, and return what it complains about."""
     done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
     said = done.stdout if command[0] != "man" else ""
     print("+", " ".join(command), said, done.stderr, sep="\n" if said or done.stderr else " ")
@@ -156,7 +156,7 @@ def _run(command: list[str]) -> str:
 #
 # Source: man-pages(7), groff_man(7) for the page; shtab for the completions.
 
-FILES = {"FILE", "FILE.json", "SRC", "NAME|DIR"}  # metavars that stand for a file or folder
+FILES = {"FILE", "FILE.json", "SRC", "NAME|DIR"}  # metavars of files and folders
 FOLDERS = {"DIR", "DST"}
 COMPLETIONS = {
     "bash": f"bash-completion/completions/{product.NAME}",
@@ -201,7 +201,7 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
     import shtab  # type: ignore[import-not-found, unused-ignore]  # in the build's environment only
 
     for _, command in commands(parser):
-        for action in command._actions:  # argparse has no public way to look at a parser
+        for action in command._actions:  # argparse has no public API for inspecting a parser
             if action.metavar in FILES | FOLDERS:
                 kind = shtab.DIRECTORY if action.metavar in FOLDERS else shtab.FILE
                 action.complete = kind  # type: ignore[attr-defined]
@@ -209,7 +209,7 @@ def completion(parser: argparse.ArgumentParser, shell: str) -> str:
 
 
 def commands(parser: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """``parser`` and all parsers of its commands, with their full names, in their order."""
+    """``parser`` and the parsers of its commands, with their full names, in order."""
     yield parser.prog, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -242,7 +242,7 @@ def man_page(parser: argparse.ArgumentParser) -> str:
 
 
 def _helps(parser: argparse.ArgumentParser) -> Iterator[tuple[str, str]]:
-    """The line that a parser has for each of its commands, by the command's full name."""
+    """The summary of each command of a parser, by the command's full name."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for choice in action._choices_actions:
@@ -274,6 +274,6 @@ def _sentence(text: str) -> str:
 
 
 def _roff(text: str) -> str:
-    """``text`` on one line, with what roff would take for itself escaped."""
+    """``text`` on one line, with roff's special characters escaped."""
     text = re.sub(r"\s+", " ", text).strip().replace("\\", "\\e").replace("-", "\\-").replace("~", "\\(ti")
     return "\\&" + text if text.startswith((".", "'")) else text

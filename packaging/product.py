@@ -1,4 +1,4 @@
-"""The facts that all packages share, each in one place: name, version, identifiers, texts, places."""
+"""Facts shared by all packages: name, version, identifiers, texts, paths."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ DIST = ROOT / "dist"
 
 NAME = "handy-qwen"
 TITLE = "Handy Qwen"
-APP_ID = "io.github.handy_qwen"  # of the .desktop file, which portals go by, and of the bundle
-MUTEX = "HandyQwen"  # that the program is there, for the installer for Windows
+APP_ID = "io.github.handy_qwen"  # of the .desktop file, which portals rely on, and of the bundle
+MUTEX = "HandyQwen"  # shows the Windows installer that the program is running
 UV = "uv==0.13.9"  # reads and writes uv.lock
 PUBLISHER = "The handy_qwen developers"
 SUMMARY = "Hold a key, speak, release: your words appear in the focused window"
@@ -27,7 +27,7 @@ INSTALLER_ID = "7C0B1C1E-6C86-4B0C-9B8E-3C2B6C5D8A41"  # Windows knows later ver
 
 
 def version() -> str:
-    """The version, from the package itself and without importing it."""
+    """The version, read from the package without importing it."""
     text = (ROOT / "handy_qwen" / "__init__.py").read_text(encoding="utf-8")
     found = re.search(r'^__version__ = "(\d+\.\d+\.\d+)"$', text, re.MULTILINE)
     if found is None:
@@ -36,18 +36,18 @@ def version() -> str:
 
 
 def libraries() -> str:
-    """The folder beside the frozen program with all it is made of; on Windows, one for each version."""
+    """The folder with the libraries, beside the frozen program; on Windows, one per version."""
     return f"_internal-{version()}" if sys.platform == "win32" else "_internal"
 
 
 def description() -> str:
-    """What the program is, in a sentence, from pyproject.toml."""
+    """A description in one sentence, from pyproject.toml."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return str(project["description"])
 
 
 def machine() -> str:
-    """The processor as Debian calls it: amd64 or arm64."""
+    """Debian's name of the processor: amd64 or arm64."""
     names = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
     return names[platform.machine().lower()]
 
@@ -73,7 +73,7 @@ def filled(template: Path) -> str:
 
 
 def release_date() -> str:
-    """The day of this version from the changelog (YYYY-MM-DD); for one not released yet, the file's day."""
+    """The date of this version in the changelog (YYYY-MM-DD); before release, the file's date."""
     changelog = ROOT / "CHANGELOG.md"
     found = re.search(
         rf"^## \[{re.escape(version())}\] - (\d{{4}}-\d\d-\d\d)$", changelog.read_text("utf-8"), re.MULTILINE
@@ -86,9 +86,9 @@ def release_date() -> str:
 
 
 def source_date_s() -> int:
-    """The time that all files of a package have, so that two builds of a commit are the same.
+    """The time of all files in a package, so that builds of a commit are reproducible.
 
-    SOURCE_DATE_EPOCH, else the commit's time; outside a checkout that of the changelog, which an sdist keeps.
+    SOURCE_DATE_EPOCH, else the commit's time; outside a checkout the changelog's, which an sdist preserves.
     """
     if told := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(told)
@@ -100,7 +100,7 @@ def source_date_s() -> int:
 
 
 def write_sums(folder: Path) -> Path:
-    """Write ``SHA256SUMS`` of all packages in ``folder``, as ``sha256sum --check`` reads it."""
+    """Write ``SHA256SUMS`` of all packages in ``folder``, in the format of ``sha256sum --check``."""
     sums = folder / "SHA256SUMS"
     files = sorted(file for file in folder.iterdir() if file.is_file() and file != sums)
     lines = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in files]

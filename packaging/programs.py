@@ -1,6 +1,6 @@
-"""Every program that is called by name, with the Debian package it comes from; and the libraries beside them.
+"""All external programs, with the Debian packages that provide them; and required libraries.
 
-``dev.py`` installs by this list, and a test holds the calls in the code against it, in both directions.
+``dev.py`` installs them, and a test compares the list with the calls in the code, in both directions.
 Ubuntu's packages have the same names; libraries whose package ends in ``t64`` there and on Debian 13 are
 found under their old names, too.
 """
@@ -11,7 +11,7 @@ from enum import Enum
 
 
 class Use(Enum):
-    """Who calls a program, and so when it must be there."""
+    """The user of a program, and so when it must be installed."""
 
     TRY = "the program, always"
     CI = "the tests"
@@ -22,7 +22,7 @@ class Use(Enum):
     WAYLAND = "the tests on Wayland desktops, in a Debian 13 of their own"
 
 
-_PROGRAMS = {  # packages, and behind "=" their programs, unless that is one of the same name
+_PROGRAMS = {  # packages, followed by "=" and their programs, unless that is one of the same name
     Use.TRY: "dash=sh",
     Use.CI: """
         at-spi2-core=at-spi-bus-launcher bash coreutils=cat,env,false,sleep dash=sh dbus-bin=dbus-send
@@ -58,18 +58,18 @@ PROGRAMS: dict[Use, dict[str, str]] = {
     }
     for use, packages in _PROGRAMS.items()
 }
-"""Of each package the programs, with spaces between."""
+"""The programs of each package, separated by spaces."""
 
 ELSEWHERE = "ISCC appimagetool codesign hdiutil hyprctl niri npm xcrun notepad open osascript"
-"""Programs that no Debian has: makers of packages for Windows and macOS, desktops, and one fetched by hand.
-npm is in a package of its name, unless it came with a newer Node.js."""
+"""Programs that Debian does not have: packagers for Windows and macOS, desktops, and one downloaded
+separately. npm is in a package of its name, unless it came with a newer Node.js."""
 
 LIBRARIES: dict[Use, str] = {
-    Use.TRY: (  # what a bare system lacks for PortAudio, and for Qt on X11
+    Use.TRY: (  # for PortAudio, and for Qt on X11
         "libportaudio2 libgl1 libegl1 libglib2.0-0 libfontconfig1 libdbus-1-3 libxkbcommon0 libxcb-cursor0"
         " libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxcb-xkb1 libxkbcommon-x11-0"
     ),
-    # Without qt6-wayland KDE's portal comes up on XWayland and refuses keyboards.
+    # Without qt6-wayland KDE's portal starts on XWayland and refuses keyboards.
     Use.WAYLAND: (
         "adwaita-icon-theme at-spi2-core breeze ca-certificates dbus dconf-gsettings-backend"
         " fonts-dejavu-core fonts-noto-color-emoji gir1.2-atspi-2.0 gir1.2-gtk-3.0 gir1.2-gtk-4.0"
@@ -79,7 +79,7 @@ LIBRARIES: dict[Use, str] = {
         " python3-gi python3-venv qt6-wayland wtype xdg-desktop-portal xdg-desktop-portal-gnome"
         " xdg-desktop-portal-gtk xdg-desktop-portal-kde xdg-desktop-portal-wlr xwayland"
     ),
-    Use.CI: (  # a font, PortAudio's way to the sound server, keys of a real keyboard, a window of GTK
+    Use.CI: (  # a font, PortAudio's plugin for the sound server, physical keys, a GTK window
         "fonts-dejavu-core libasound2-plugins libxi6 libxtst6 python3-gi gir1.2-gtk-3.0"
     ),
     Use.WINE: "debootstrap util-linux xauth",  # for fresh.py and xvfb-run
@@ -87,6 +87,6 @@ LIBRARIES: dict[Use, str] = {
 
 
 def packages(*uses: Use) -> list[str]:
-    """The packages that ``uses`` need, each once."""
+    """The packages for ``uses``, without duplicates."""
     found = [name for use in uses for name in (*PROGRAMS[use], *LIBRARIES.get(use, "").split())]
     return list(dict.fromkeys(found))

@@ -1,8 +1,8 @@
-"""Gathers what the systems have built into one folder, for a release: release.py PARTS DIST TAG [ADDRESS].
+"""Gathers the packages of all systems in one folder, for a release: release.py PARTS DIST TAG [ADDRESS].
 
-Every package is compared with the SHA256SUMS that came with it, then all get one file of sums. NOTES.md is
-what the changelog says of this version. With the ADDRESS below which the files will be found, winget/ gets
-the manifest for Windows' package manager.
+Every package is checked against the SHA256SUMS that came with it, then all get one file of sums. NOTES.md is
+the changelog of this version. With the ADDRESS below which the files will be available, winget/ gets the
+manifest for Windows' package manager.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def gather(parts: Path, dist: Path) -> None:
-    """Copy all packages below ``parts`` into ``dist``; each must be what its sum says, no two of a name."""
+    """Copy all packages below ``parts`` into ``dist``; verify sums and unique names."""
     dist.mkdir(parents=True, exist_ok=True)
     for sums in sorted(parts.rglob("SHA256SUMS")):
         for line in sums.read_text(encoding="utf-8").splitlines():
@@ -50,7 +50,7 @@ def gather(parts: Path, dist: Path) -> None:
 
 
 def notes() -> str:
-    """What the changelog says of this version."""
+    """The changelog of this version."""
     text = (product.ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     found = re.search(rf"^## \[{re.escape(product.version())}\][^\n]*\n(.*?)(?=^## \[|\Z)", text, re.M | re.S)
     if found is None or not found[1].strip():
@@ -68,13 +68,13 @@ SCOPES = {"user": "/CURRENTUSER", "machine": "/ALLUSERS"}
 
 
 def write_manifest(installer: Path, address: str, folder: Path) -> None:
-    """Write into ``folder`` the manifest of ``installer``, which is downloaded from below ``address``."""
+    """Write the manifest of ``installer``, to be downloaded from below ``address``, into ``folder``."""
     digest = hashlib.sha256(installer.read_bytes()).hexdigest().upper()
     one = {
         "Architecture": "x64",
         "InstallerUrl": f"{address}/{installer.name}",
         "InstallerSha256": digest,
-        "ProductCode": f"{{{product.INSTALLER_ID}}}_is1",  # as Inno Setup registers it
+        "ProductCode": f"{{{product.INSTALLER_ID}}}_is1",  # as registered by Inno Setup
     }
     parts: dict[str, dict[str, Any]] = {
         "version": {"DefaultLocale": "en-US"},

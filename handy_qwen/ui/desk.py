@@ -1,4 +1,4 @@
-"""All that is on the screen: tray, overlay, and the windows, made when they are first asked for."""
+"""Owns everything on the screen: tray, overlay, and the windows, created on demand."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ from handy_qwen.ui.windows.models import ModelsWindow
 
 
 class Desk(QObject):
-    """Shows the last view, model list and history page it was given.
+    """Shows the latest view, model list and history page.
 
-    A window that is closed costs nothing: it hears what has become of them when it comes up again.
+    A closed window costs nothing: it catches up when it is opened again.
 
-    Threads: made and closed on Qt's; ``show_*`` and ``open`` may be called from any: a signal carries the
-    call over to Qt's.
+    Threads: created and closed on Qt's; ``show_*`` and ``open`` may be called from any: a signal passes the
+    call to Qt's.
     """
 
-    left_at_work = Signal(str)  # Models was closed while the model of this title is being installed
-    _called = Signal(object)  # Callable[[], None], to be called on Qt's thread
+    left_at_work = Signal(str)  # Models was closed during the installation of the model of this title
+    _called = Signal(object)  # a Callable[[], None] to run on Qt's thread
 
     def __init__(
         self,
@@ -133,10 +133,10 @@ class Desk(QObject):
         self._called.emit(partial(self._present, window))
 
     def close(self) -> None:
-        """Take everything off the screen, once."""
-        self._called.disconnect(self._call)  # nothing is shown any more
+        """Remove everything from the screen, once."""
+        self._called.disconnect(self._call)  # show nothing more
         for window in self._windows.values():
-            window.blockSignals(True)  # nothing goes on: the program ends
+            window.blockSignals(True)  # the program ends: nothing should continue
             window.close()
         self._tray.close()
         self._overlay.close()
@@ -153,7 +153,7 @@ class Desk(QObject):
         call()
 
     def _show_view(self, view: View) -> None:
-        if not self._overlay.has_place():  # then all the others say what it would
+        if not self._overlay.has_place():  # then the other windows show its notices
             view = replace(view, choices=replace(view.choices, overlay=Overlay.OFF))
         self._view = view
         self._tray.show_view(view)
@@ -233,7 +233,7 @@ class Desk(QObject):
         window.correct(text, selected, number)
 
     def _made_settings(self) -> AppWindow:
-        """Nobody pays for the window before it is wanted, not even with its modules."""
+        """Create the window on demand, and import its modules only then."""
         from handy_qwen.ui.settings.page import Tools
         from handy_qwen.ui.settings.window import SettingsWindow
 
@@ -249,7 +249,7 @@ class Desk(QObject):
         return SettingsWindow(tools)
 
     def _on_setup_closed(self) -> None:
-        """Leave something to go on with after the first start, where there is no tray."""
+        """After the first start, open the main window where there is no tray."""
         is_open = any(window.isVisible() for window in self._windows.values())
         if not (is_open or Window.MAIN in self._windows or self.has_tray()):
             self.open(Window.MAIN)

@@ -1,6 +1,6 @@
-"""The program's drawings, and the icons made of them.
+"""The program's drawings, and the icons made from them.
 
-Each state has a shape of its own in the tray, so that it can be told without color, and at 16 pixels.
+Each state has its own shape in the tray, distinguishable without color and at 16 pixels.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _HALO_OPACITY = 0.35
 
 @functools.cache
 def drawing(name: str, color: str) -> QSvgRenderer:
-    """A drawing in ``color`` (#rrggbb) instead of its ink."""
+    """A drawing in ``color`` (#rrggbb) instead of its own."""
     svg = paths.asset(f"icons/{name}.svg").read_bytes()
     return QSvgRenderer(QByteArray(svg.replace(PANEL_DARK_INK.encode(), color.encode())))
 
@@ -29,8 +29,8 @@ def drawing(name: str, color: str) -> QSvgRenderer:
 def tray_icon(phase: Phase, *, is_dark: bool) -> QIcon:
     """The icon of ``phase`` for a dark or a light panel.
 
-    No desktop tells what its panel looks like, only whether its windows are dark. A faint halo in the other
-    ink keeps the icon visible where that is the wrong guess.
+    No desktop tells what its panel looks like, only whether its windows are dark. A faint halo in the
+    opposite color keeps the icon visible if that guess is wrong.
     """
     inks = (PANEL_LIGHT_INK, PANEL_DARK_INK)
     ink, halo = inks if is_dark else inks[::-1]

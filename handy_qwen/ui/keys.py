@@ -1,4 +1,4 @@
-"""Hotkeys in windows: a new one is recorded, as a key of the keyboard (the guide) or a button (Settings)."""
+"""Recording hotkeys in windows: shown as a key of the keyboard (the guide) or a button (Settings)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from handy_qwen.ui.style import application, draw_rounded, outline, scheme
 from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button, Card, Message, announce, scaled_font
 
-_POINTING = (  # or none, for a move
+_POINTING = (  # NoButton is for moves
     Qt.MouseButton.NoButton,
     Qt.MouseButton.LeftButton,
     Qt.MouseButton.RightButton,
@@ -25,16 +25,16 @@ _POINTING = (  # or none, for a move
 
 
 class KeyRecorder(QObject):
-    """One recording at a time. Made and used on Qt's thread.
+    """One recording at a time. Created and used on Qt's thread.
 
-    Meanwhile a side button of the mouse means nothing to the windows: wherever the pointer is, pressing one
-    must not move the focus, which would end the recording.
+    Meanwhile the windows ignore side buttons of the mouse: wherever the pointer is, pressing one must not
+    move the focus, which would end the recording.
 
     Args:
         commands: What the program offers.
     """
 
-    heard = Signal(object)  # Captured: a step of the recording that is under way
+    heard = Signal(object)  # Captured: a step of the current recording
     _came = Signal(object, object)  # which recording, Captured; from another thread
 
     def __init__(self, commands: Commands) -> None:
@@ -45,14 +45,14 @@ class KeyRecorder(QObject):
         self._came.connect(self._on_step, Qt.ConnectionType.QueuedConnection)
 
     def begin(self) -> None:
-        """Hear keys from now on, for ``heard``."""
+        """Start recording keys, sent to ``heard``."""
         self.end()
         recording = self._recording = object()
         application().installEventFilter(self)
         self._stop = self._commands.capture_hotkey(lambda step: self._came.emit(recording, step))
 
     def end(self) -> None:
-        """Hear no more, and say nothing. Safe to call twice."""
+        """Stop recording silently. Safe to call twice."""
         stop, self._stop, self._recording = self._stop, None, None
         application().removeEventFilter(self)
         if stop is not None:
@@ -66,7 +66,7 @@ class KeyRecorder(QObject):
 
     def _on_step(self, recording: object, step: Captured) -> None:
         if recording is not self._recording:
-            return  # it was ended before this came
+            return  # that recording has ended
         if step.is_last:
             self._stop = self._recording = None
             application().removeEventFilter(self)
@@ -74,7 +74,7 @@ class KeyRecorder(QObject):
 
 
 def is_menu_key(keys: str) -> bool:
-    """Whether programs use ``keys`` ("Alt+I") for menus and buttons: Alt with a letter or a digit."""
+    """Whether programs use ``keys`` ("Alt+I") for menus and buttons: Alt with a letter or digit."""
     *modifiers, key = keys.lower().split("+")
     return len(key) == 1 and key.isalnum() and "alt" in modifiers and set(modifiers) <= {"alt", "shift"}
 
@@ -89,7 +89,7 @@ class KeyCap(QWidget):
 
     captured = Signal(str)  # the keys pressed, worded for people: "Right Ctrl", "Ctrl+Alt+D"
     refused = Signal()  # a key without a name
-    failed = Signal(object)  # HandyError: no key can be heard here
+    failed = Signal(object)  # HandyError: keys cannot be recorded here
     capture_ended = Signal()  # with or without a new one
 
     def __init__(self, commands: Commands) -> None:
@@ -98,20 +98,20 @@ class KeyCap(QWidget):
         self._recorder = KeyRecorder(commands)
         self._recorder.heard.connect(self._on_heard)
         self.is_capturing = False  # the next key pressed becomes the hotkey
-        self._titles: dict[QAbstractButton, str] = {}  # of the window's buttons, while a key is captured
+        self._titles: dict[QAbstractButton, str] = {}  # of the window's buttons, during recording
         self.setSizePolicy(QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         self.setFont(scaled_font(self, 1.5, is_bold=True))
 
     def say(self, title: str, *, is_lit: bool) -> None:
-        """Show the key ``title``, up or held down."""
+        """Show the key ``title``, up or pressed."""
         if (title, is_lit) != (self._title, self.is_lit):
             self._title, self.is_lit = title, is_lit
             self._update()
 
     def capture(self) -> None:
-        """Take the next key, or keys, as the hotkey. Escape, or losing the focus, ends it.
+        """Record the next keys as the hotkey. Escape, or losing the focus, ends it.
 
-        Meanwhile no button of the window shows a letter: pressed with Alt, it would become the hotkey.
+        Meanwhile the window's buttons have no mnemonics: with Alt, one would become the hotkey.
         """
         self.is_capturing, self._keys = True, ""
         for one in self.window().findChildren(QAbstractButton):
@@ -124,21 +124,21 @@ class KeyCap(QWidget):
         self._recorder.begin()
 
     def stop_capture(self) -> None:
-        """Keep the hotkey as it is. Safe to call twice."""
+        """Keep the current hotkey. Safe to call twice."""
         if not self.is_capturing:
             return
         self._recorder.end()
         self.is_capturing = False
         titles, self._titles = self._titles, {}
         for one, title in titles.items():
-            if one.text() == _without_letter(title):  # else it says something else by now
+            if one.text() == _without_letter(title):  # else it has another text by now
                 one.setText(title)
         self._update()
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.capture_ended.emit()
 
     def event(self, event: QEvent) -> bool:
-        """No key means anything to the window while one is captured. Called by Qt."""
+        """The window ignores all keys during recording. Called by Qt."""
         if self.is_capturing and isinstance(event, QKeyEvent):
             event.accept()
             return True
@@ -199,7 +199,7 @@ class KeyCap(QWidget):
 
 
 def _without_letter(title: str) -> str:
-    """A button's title without its letter; an ampersand that is shown stays."""
+    """A button's title without its mnemonic; a literal ampersand stays."""
     return strings.literal(strings.without_letter(title))
 
 
@@ -208,9 +208,9 @@ _CELL_SIDES_PX, _CELL_RADIUS_PX, _CELL_EDGE_PX = 32, 5.0, 2.0
 
 
 class KeyCell(Button):
-    """While it records, no key means anything to the window, not even one that the system lets through."""
+    """While it records, the window ignores all keys, even those that the system lets through."""
 
-    deserted = Signal()  # it lost the keyboard while it was recording
+    deserted = Signal()  # it lost the focus during recording
 
     def __init__(self) -> None:
         super().__init__()
@@ -228,7 +228,7 @@ class KeyCell(Button):
         self._update()
 
     def record(self, is_recording: bool) -> None:
-        """Show that keys are being recorded, or no longer."""
+        """Show whether keys are being recorded."""
         self.is_recording, self._held, self._is_bright = is_recording, "", True
         if is_recording:
             self._pulse.start()
@@ -238,7 +238,7 @@ class KeyCell(Button):
         self._update()
 
     def hold(self, keys: str) -> None:
-        """Show which keys are held while it records."""
+        """Show which keys are held during recording."""
         self._held = keys
         self._update()
 
@@ -256,7 +256,7 @@ class KeyCell(Button):
             self.deserted.emit()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Room for the longest words, so that nothing moves when recording begins. Called by Qt."""
+        """Wide enough for the longest text, so that nothing moves when recording begins. Called by Qt."""
         width = QFontMetricsF(self.font()).horizontalAdvance(strings.PRESS_KEY)
         return QSize(round(width) + _CELL_SIDES_PX, super().sizeHint().height())
 
@@ -290,10 +290,10 @@ _BIND = tr("Add &it")
 
 
 class OwnKeyOffer(Card):
-    """A key that the desktop itself can bind to the program: the lines that it takes, a button to add them.
+    """Offers a key that the desktop itself can bind to the program: the lines to add, and a button.
 
-    Shown where programs get no keys (niri, Hyprland without its portal, GNOME 47 or older), else hidden. Made
-    and used on Qt's thread.
+    Shown where programs cannot register keys (niri, Hyprland without its portal, GNOME 47 or older), else
+    hidden. Created and used on Qt's thread.
     """
 
     def __init__(self, commands: Commands) -> None:
@@ -305,7 +305,7 @@ class OwnKeyOffer(Card):
         self.hide()
 
     def show_view(self, view: View) -> None:
-        """Show what would be written, or that it has been."""
+        """Show what would be written, or that it is done."""
         offer, before = view.key_offer, self._offer
         if offer == before:
             return

@@ -1,4 +1,4 @@
-"""Layouts: rows and columns in one call, a row that wraps, and a body that scrolls."""
+"""Layouts: rows and columns in one call, a row that wraps, and a scrolling body."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from PySide6.QtWidgets import (
 
 MARGIN_PX, GAP_PX, SMALL_GAP_PX = 18, 12, 6
 Part = QWidget | QLayout | tuple[QWidget | QLayout, int] | int | None
-"""What goes into a row or column: a widget or layout, one with its stretch factor, a space in pixels, or
-None for a stretch."""
+"""An item of a row or column: a widget or layout, one with its stretch factor, a space in pixels, or None
+for a stretch."""
 _Box = TypeVar("_Box", bound=QBoxLayout)
 
 
@@ -34,11 +34,11 @@ def row(*parts: Part, gap_px: int = GAP_PX, parent: QWidget | None = None) -> QH
 
 
 def boxed(layout: QLayout) -> QWidget:
-    """A widget for a filled ``layout`` that goes into the layout of another widget.
+    """A widget with a filled ``layout``, to be added to the layout of another widget.
 
-    If a filled layout is added to the layout of a widget, PySide makes a wrapper for each of its items. Qt
+    If a filled layout is added to a widget's layout, PySide creates a wrapper for each of its items. Qt
     deletes items without telling PySide, which later takes whatever is at the same address for the old item:
-    an attribute is missing, or the process crashes. Filled first, then given to a widget, there are none.
+    an attribute is missing, or the process crashes. Set on a widget after filling, there are no wrappers.
     """
     box = QWidget()
     layout.setContentsMargins(0, 0, 0, 0)
@@ -47,7 +47,7 @@ def boxed(layout: QLayout) -> QWidget:
 
 
 def form() -> QGridLayout:
-    """Labels in the first column, fields in the second, which takes the room."""
+    """Labels in the first column, fields in the second, which expands."""
     layout = QGridLayout()
     layout.setHorizontalSpacing(GAP_PX)
     layout.setVerticalSpacing(SMALL_GAP_PX)
@@ -71,28 +71,28 @@ def _filled(layout: _Box, parts: tuple[Part, ...], gap_px: int, parent: QWidget 
     return layout
 
 
-_Line = list[tuple[int, QSize]]  # of each item in it its number and the size that it needs
+_Line = list[tuple[int, QSize]]  # index and required size of each item in it
 
 
 class FlowLayout(QLayout):
-    """A row that wraps where there is no room, however large the letters are.
+    """A row that wraps if there is no room, at any font size.
 
-    The first item of a line that expands gets the room that is left over. The items after ``push`` are
-    aligned to the right end of their line.
+    The first expanding item of a line gets the remaining room. Items after ``push`` are right-aligned in
+    their line.
     """
 
     def __init__(self, *widgets: QWidget, gap_px: int = GAP_PX) -> None:
         super().__init__()
         self._items: list[QLayoutItem] = []
         self._pushed: int | None = None
-        self._lines_at: dict[int, list[_Line]] = {}  # by width; Qt asks again and again
+        self._lines_at: dict[int, list[_Line]] = {}  # by width; Qt asks often
         self.setContentsMargins(0, 0, 0, 0)
         self.setSpacing(gap_px)
         for widget in widgets:
             self.addWidget(widget)
 
     def push(self, *widgets: QWidget) -> None:
-        """Align ``widgets``, and what is added from now on, to the right."""
+        """Right-align ``widgets`` and all later items."""
         self._pushed = len(self._items)
         for widget in widgets:
             self.addWidget(widget)
@@ -112,7 +112,7 @@ class FlowLayout(QLayout):
         return len(self._items)
 
     def itemAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
-        """None past the end, as Qt wants it. Called by Qt."""
+        """Called by Qt; None past the end."""
         return self._items[index] if 0 <= index < len(self._items) else None
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
@@ -139,12 +139,12 @@ class FlowLayout(QLayout):
         super().invalidate()
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """All in one line. Called by Qt."""
+        """The size in one line. Called by Qt."""
         line = next(iter(self._lines(1 << 20)), [])
         return QSize(self._width(line), _height(line))
 
     def minimumSize(self) -> QSize:  # noqa: N802  the name is Qt's
-        """The widest in a line of its own. Called by Qt."""
+        """The size of the widest item. Called by Qt."""
         width = max((item.minimumSize().width() for item in self._items if not item.isEmpty()), default=0)
         return QSize(width, self.sizeHint().height())
 

@@ -1,11 +1,11 @@
-"""The overlay: a small window that shows what is going on and never gets in the way.
+"""The overlay: a small window that shows the program's state and never gets in the way.
 
-It never takes the focus, and a click only where it offers one; else that goes to what is behind it. It is
-placed on the screen with the cursor, and paints only when something has changed: a timer runs while a
+It never takes the focus, and clicks only where it offers an action; others go to what is behind it. It is
+placed on the screen with the cursor, and repainted only when something has changed: a timer runs while a
 recording is shown, and none while the overlay is hidden.
 
-A client of Wayland cannot place its windows: there the compositor shows it, on a layer above all of them, and
-Qt keeps its window off the screen. That is what screen readers know of it; what is seen is its picture.
+A Wayland client cannot place its windows: there the compositor shows it, on a layer above all of them, and Qt
+keeps its window off the screen. Screen readers use that window; the visible overlay is its picture.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ from handy_qwen.ui.widgets import announce, spoken
 _FRAME_MS = 50  # 20 frames a second while something moves
 _FADE_MS = 140
 GAP_PX = 40 - MARGIN_PX  # to the edge of the screen: 40 from the card
-_QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a voice close by
-_USUAL_WIDTH_PX = 1280  # of a screen, while there is none: Qt has one without size then
-_FALL_PER_FRAME = 0.12  # the meter rises at once and falls softly
+_QUIET_DB, _LOUD_DB = -55.0, -12.0  # ends of the meter: a quiet room, a close voice
+_USUAL_WIDTH_PX = 1280  # of a screen, if there is none: Qt then reports one without size
+_FALL_PER_FRAME = 0.12  # the meter rises at once and falls slowly
 _URGENT = {Mark.DEAD_MICROPHONE, Mark.FAILED}
 _FLAGS = (
     Qt.WindowType.FramelessWindowHint
@@ -66,14 +66,14 @@ _FLAGS = (
 
 
 class OverlayWindow(QWidget):
-    """Shows the last view it was given. Made and used on Qt's thread."""
+    """Shows the latest view. Created and used on Qt's thread."""
 
-    clicked = Signal(object)  # Remedy: what was offered, and is wanted
+    clicked = Signal(object)  # Remedy: the action that was clicked
 
     def __init__(self, meter: Meter, is_composited: Callable[[], bool] = lambda: True) -> None:
         flags = _FLAGS
         if sys.platform.startswith("linux"):
-            flags |= Qt.WindowType.X11BypassWindowManagerHint  # no window manager can give it the focus
+            flags |= Qt.WindowType.X11BypassWindowManagerHint  # no window manager can focus it
         super().__init__(None, flags)
         self.setAttribute(Qt.WidgetAttribute.WA_TranslucentBackground)
         self.setAttribute(Qt.WidgetAttribute.WA_ShowWithoutActivating)
@@ -81,11 +81,11 @@ class OverlayWindow(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.setAccessibleName(strings.APP_TITLE)
         self._meter, self._is_composited = meter, is_composited
-        self._level = 0.0  # 0 to 1, what the meter shows
+        self._level = 0.0  # of the meter, 0 to 1
         self._frame = 0  # frames since the overlay appeared
         self._view = View()
         self._wanted: Content | None = None
-        self._content: Content | None = None  # what is painted: the last one wanted, also while it fades
+        self._content: Content | None = None  # what is painted, also while it fades out
         self._is_at_top = False
         self._opacity = 0.0
         self._card = CardPainter(self.font())
@@ -96,18 +96,18 @@ class OverlayWindow(QWidget):
         self._fade.setEasingCurve(QEasingCurve.Type.OutCubic)
         self._fade.valueChanged.connect(self._set_opacity)
         self._fade.finished.connect(self._on_faded)
-        # When a window closes, Qt says only that its widget has lost the focus, and says it too early.
+        # When a window closes, Qt reports only that its widget has lost the focus, and too early.
         for changed in (application().focusWindowChanged, application().focusChanged):
             changed.connect(self._on_focus_changed, Qt.ConnectionType.QueuedConnection)
 
     def has_place(self) -> bool:
-        """Whether it is seen: a client of Wayland can neither place a window nor keep it from the focus."""
+        """Whether it is visible: a Wayland client can neither place a window nor keep it from the focus."""
         return not QGuiApplication.platformName().startswith("wayland")
 
     def show_view(self, view: View) -> None:
-        """Show what ``view`` says, or disappear."""
+        """Show ``view``, or disappear."""
         self._view = view
-        if view.notices and self._covers_window():  # the main and the Settings window say it themselves
+        if view.notices and self._covers_window():  # the main and the Settings window show notices themselves
             view = replace(view, notices=tuple(one for one in view.notices if one.subject != SETTINGS))
         content = content_of(view)
         if content is not None and content.mark is Mark.HELD and not view.notices and self._covers_window():
@@ -126,21 +126,21 @@ class OverlayWindow(QWidget):
         self._timer.start() if moves else self._timer.stop()
 
     def _covers_window(self) -> bool:
-        """Whether a window of this program has the keyboard: its buttons would be covered for good."""
+        """Whether a window of this program has the focus: its buttons would stay covered."""
         return QGuiApplication.focusWindow() not in {None, self.windowHandle()}
 
     def _on_focus_changed(self) -> None:
         self.show_view(self._view)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:  # noqa: N802  the name is Qt's
-        """Take a click on what is offered. Called by Qt."""
+        """Handle a click on the offered action. Called by Qt."""
         if event.button() is Qt.MouseButton.LeftButton:
             self._take_click()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
         with QPainter(self) as painter:
-            if not self.mask().isEmpty():  # what the card's edge is blended with
+            if not self.mask().isEmpty():  # the background for the card's edge
                 painter.fillRect(self.rect(), desktop_scheme().color("edge"))
             self._paint(painter)
 
@@ -183,14 +183,14 @@ class OverlayWindow(QWidget):
         self._repaint()
 
     def _take_clicks(self, is_offered: bool) -> None:
-        """Of the window of the system alone: a widget whose flags change is hidden and made anew."""
+        """Change the native window only: a widget whose flags change is hidden and recreated."""
         if (window := self.windowHandle()) is not None:
             window.setFlag(Qt.WindowType.WindowTransparentForInput, not is_offered)
         self.setCursor(Qt.CursorShape.PointingHandCursor if is_offered else Qt.CursorShape.ArrowCursor)
 
     def _fade_to(self, opacity: float) -> None:
         self._fade.stop()
-        with QSignalBlocker(self._fade):  # it would tell where between them it has been stopped
+        with QSignalBlocker(self._fade):  # it would report the intermediate value it was stopped at
             self._fade.setStartValue(self._opacity)
             self._fade.setEndValue(opacity)
         self._fade.start()
@@ -205,7 +205,7 @@ class OverlayWindow(QWidget):
             self.hide()
 
     def _place(self, content: Content, *, keep_screen: bool) -> None:
-        """Size for the content, centered near the edge of the screen with the cursor."""
+        """Resize for the content, and center near the edge of the screen with the cursor."""
         screen = (keep_screen and self.screen()) or QGuiApplication.screenAt(QCursor.pos())
         area = (screen or QGuiApplication.primaryScreen()).availableGeometry()
         size = self._card.size_for(content, area.width())
@@ -216,7 +216,7 @@ class OverlayWindow(QWidget):
         if window is not None and self._covers_window():
             taken = window.frameGeometry()
             if wanted.intersects(taken) and not other.intersects(taken):
-                wanted = other  # else it would lie over the buttons of a window of this program
+                wanted = other  # else it would cover the buttons of a window of this program
         self.setGeometry(wanted)
         if self._is_composited():
             self.clearMask()
@@ -235,38 +235,38 @@ Area = tuple[int, int, int, int]
 
 
 class Surface(Protocol):
-    """A place on the compositor's layer, until it is closed: see ``system/wayland/layer.py``."""
+    """A surface on the compositor's layer, until it is closed: see ``system/wayland/layer.py``."""
 
     def fileno(self) -> int:
         """Readable when ``take_in`` has something to do."""
 
     def take_in(self) -> None:
-        """Deal with what the compositor has told."""
+        """Process the compositor's events."""
 
     def show(self, width: int, height: int, *, is_at_top: bool, gap: int, clicks: Area | None) -> None:
         """Show it in that size, ``gap`` away from the edge, with a new picture."""
 
     def close(self) -> None:
-        """Take it off the screen."""
+        """Remove it from the screen."""
 
 
 Paint = Callable[[int, int, float], bytes]
-"""Paints a picture of that width and height in pixels, at that many pixels for one of Qt's."""
+"""Paints a picture of that width and height in pixels, at that many pixels per unit of Qt."""
 OpenSurface = Callable[[Paint, Callable[[], object], Callable[[], object]], Surface | None]
-"""Opens one: how it is painted, what a click does, what is done when it is lost. None: there can be none."""
+"""Opens a surface, given the functions to paint, to handle a click, and its loss. None: impossible."""
 
 
 class LayerOverlay(OverlayWindow):
     """As ``OverlayWindow``. Has a surface while it is shown, and nothing runs while it is hidden.
 
-    A surface that is lost is not replaced before the overlay appears again or a screen comes or goes: the
-    compositor, or the last screen, has gone.
+    A lost surface is replaced only when the overlay appears again or the screens change: the compositor, or
+    the last screen, is gone.
     """
 
     def __init__(self, meter: Meter, open_surface: OpenSurface) -> None:
         super().__init__(meter)
         self.setAttribute(Qt.WidgetAttribute.WA_DontShowOnScreen)
-        self.setUpdatesEnabled(False)  # Qt would paint what nobody sees
+        self.setUpdatesEnabled(False)  # the window is never visible
         self._open_surface = open_surface
         self._surface: Surface | None = None
         self._listener: QSocketNotifier | None = None
@@ -289,7 +289,7 @@ class LayerOverlay(OverlayWindow):
         self._close()
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
-        """Follow the desktop when it becomes dark or light. Called by Qt."""
+        """Follow the desktop's switch between dark and light. Called by Qt."""
         super().changeEvent(event)
         if event.type() == QEvent.Type.PaletteChange:
             self._repaint()
@@ -309,14 +309,14 @@ class LayerOverlay(OverlayWindow):
         self._surface = self._listener = None
 
     def _on_screens_changed(self) -> None:
-        """Have another surface: sway does not say that the screen of this one was switched off."""
+        """Replace the surface: sway does not report that its screen was switched off."""
         if self.isVisible():
             self._close()
             self._open()
             self._repaint()
 
     def _place(self, content: Content, *, keep_screen: bool) -> None:  # noqa: ARG002  the compositor does
-        """Size for the content; which screen that will be on is not known."""
+        """Resize for the content; its screen is unknown."""
         widths_px = [screen.geometry().width() for screen in QGuiApplication.screens()]
         narrowest_px = min((one for one in widths_px if one > 0), default=_USUAL_WIDTH_PX)
         self.resize(self._card.size_for(content, narrowest_px))
@@ -347,12 +347,12 @@ class LayerOverlay(OverlayWindow):
 
 
 def _news(content: Content) -> str:
-    """What a screen reader says: of live text only a warning, since the microphone would hear the rest."""
+    """What a screen reader says: of live text only warnings, since the microphone would record the rest."""
     if content.is_live or content.mark in {Mark.METER, Mark.STARTING}:
         return content.remark
     return spoken(content.title, content.rest)
 
 
 def has_overlay(view: View) -> bool:
-    """Whether notices are seen, and announced, in the overlay: if not, something else has to show them."""
+    """Whether the overlay shows and announces notices: if not, something else has to."""
     return view.choices.overlay != Overlay.OFF

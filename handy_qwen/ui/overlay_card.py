@@ -1,11 +1,11 @@
-"""The overlay's card: what it says for a view, and how that is painted.
+"""The overlay's card: its contents for a view, and how they are painted.
 
     (mark)  text in full color, then quieter         0:07
             second line
             foot: which key ends it, or what a click does
 
-Text that is too long loses its beginning while somebody speaks, who looks for the newest words, and its end
-otherwise.
+Text that is too long is cut at its beginning while somebody speaks, who looks for the newest words, and at
+its end otherwise.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from handy_qwen.ui.style import Scheme, draw_rounded
 MARGIN_PX = 10  # around the card, for its shadow
 _PADDING_PX, _GAP_PX, _RADIUS_PX = 16, 14, 16
 _LOCK_GAP_PX, _FOOT_GAP_PX, _NARROW_PX = 5, 4, 300
-_MARK_PX, _LOCK_PX, _WIDE_PX = 34, 13, 620  # with letters of the usual size; they grow with larger ones
-_MAX_LINES = 2  # of live text, which must not cover the text field it goes into
+_MARK_PX, _LOCK_PX, _WIDE_PX = 34, 13, 620  # at the usual font size; they grow with it
+_MAX_LINES = 2  # of live text, to leave the text field below visible
 _MAX_NOTICE_LINES = 4
 _MOST_CHARACTERS = 400  # more than two lines hold, in any script
 _LONGEST_WORD = 24
-_REMARK_CHARACTERS = 48  # of a warning beside the live text, which must keep some room
+_REMARK_CHARACTERS = 48  # of a warning beside the live text, to leave some room
 _ELLIPSIS = "… "
 _BAR_HEIGHTS = (0.55, 0.8, 1.0, 0.8, 0.55)
 
 
 class Mark(enum.Enum):
-    """The mark at the left: its drawing, and the color of that in the scheme. A notice has that of its kind.
+    """The mark at the left: its drawing, and its color in the scheme. A notice has that of its kind.
 
     ``METER`` moves with the voice and ``BUSY`` turns: they are painted.
     """
@@ -69,11 +69,11 @@ class Mark(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """All that is painted.
+    """Everything that is painted.
 
     ``title`` is one line in full color, or the committed text if ``is_live``; ``rest`` follows in a quieter
-    color: the tentative text, or a hint on a line of its own. The clock runs from ``began_s``. ``foot`` is
-    the last line: with ``remedy``, what a click does, else which keys end what is going on.
+    color: the tentative text, or a hint on its own line. The clock runs from ``began_s``. ``foot`` is the
+    last line: what a click does (``remedy``), or which keys end the current activity.
     """
 
     mark: Mark
@@ -88,16 +88,13 @@ class Content:
 
 
 def content_of(view: View) -> Content | None:
-    """What to show, None for nothing.
-
-    What is being said comes first, then what just happened, then what is being done or waits.
-    """
+    """What to show, or None. Priority: current speech, then recent events, then running or waiting work."""
     if view.choices.overlay == "off":
         return None
     if view.phase is Phase.RECORDING:
         return _recording(view)
-    # While the guide tries the hotkey, what is wrong with it is shown there. That there is no microphone is
-    # told when somebody speaks; until then the tray and the main window say so, not a card for good.
+    # While the guide tries the hotkey, its page shows problems. A missing microphone is reported when
+    # somebody speaks; until then the tray and the main window show it, not a permanent card.
     elsewhere = {MICROPHONE, HOTKEYS} if view.is_rehearsing else {MICROPHONE}
     notices = [one for one in view.notices if one.is_news or one.subject not in elsewhere]
     if notices:
@@ -113,7 +110,7 @@ def content_of(view: View) -> Content | None:
 
 
 def _offering(content: Content, view: View, remedy: Remedy | None) -> Content:
-    """``content`` with what a click on it does, if that is possible now."""
+    """``content`` with the action of a click, if it is possible now."""
     if remedy is None or not view.can(remedy):
         return content
     return replace(content, foot=strings.REMEDIES[remedy], remedy=remedy)
@@ -158,7 +155,7 @@ def card_of(window: QRect) -> QRect:
 
 
 def card_shape(window: QRect) -> QRegion:
-    """The card's outline, for a screen on which nothing can be transparent."""
+    """The card's outline, for a screen without transparency."""
     bitmap = QBitmap(window.size())
     bitmap.clear()
     with QPainter(bitmap) as painter:
@@ -226,7 +223,7 @@ class CardPainter:
     def _paint_aside(
         self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme, clock: str
     ) -> None:
-        """The clock, and below it what else is to be known of the recording."""
+        """The clock, and below it remarks about the recording."""
         remark = content.remark
         side = Qt.AlignmentFlag.AlignLeft if _is_mirrored() else Qt.AlignmentFlag.AlignRight
         flags = side | Qt.AlignmentFlag.AlignVCenter
@@ -265,7 +262,7 @@ class CardPainter:
             self._paint_foot(painter, foot, content, scheme)
 
     def _paint_foot(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
-        """What a click does, as a link; or which keys end the recording, with a lock if only they do."""
+        """The action of a click, as a link; or the keys that end the recording, with a lock if hands-free."""
         font = QFont(self._small)
         font.setUnderline(content.remedy is not None)
         is_right = strings.is_right_to_left(content.title)
@@ -294,9 +291,9 @@ class CardPainter:
         return self.layout(text, width).lineCount()
 
     def layout(self, text: str, width: float, formats: Sequence[QTextLayout.FormatRange] = ()) -> QTextLayout:
-        """``text`` in lines of ``width`` pixels, from the side on which its script begins."""
+        """``text`` in lines of ``width`` pixels, aligned to the start side of its script."""
         layout = QTextLayout(text.replace("\n", "\u2028"), self._font)
-        layout.setFormats(formats)  # before the lines are made: they would be thrown away
+        layout.setFormats(formats)  # before the lines are created, which would be discarded
         option = QTextOption()
         option.setWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         if strings.is_right_to_left(text):
@@ -314,10 +311,10 @@ class CardPainter:
 
 
 def fitted(content: Content, lines_of: Callable[[str], int]) -> tuple[str, int]:
-    """The text of ``content``, cut to the lines there are, and where its quieter part begins.
+    """The text of ``content``, cut to the available lines, and where its quieter part begins.
 
-    A cut is searched for by halving, and live text only in its last characters: a take may have thousands
-    of words, and this runs for every frame of the meter.
+    The cut is found by bisection, and for live text only in its last characters: a take may have thousands of
+    words, and this runs for every frame of the meter.
     """
     title, rest = content.title, content.rest
     if not content.is_live:
@@ -336,7 +333,7 @@ def fitted(content: Content, lines_of: Callable[[str], int]) -> tuple[str, int]:
     cut = first + bisect_left(
         starts, True, key=lambda start: lines_of(_ELLIPSIS + text[start:]) <= _MAX_LINES
     )
-    # From the start of a word, if one is near: scripts without spaces are cut between any two characters.
+    # At the start of a word, if one is near: scripts without spaces are cut between any two characters.
     cut = text.find(" ", cut, cut + _LONGEST_WORD) + 1 or cut
     return _ELLIPSIS + text[cut:], max(0, len(title) - cut) + len(_ELLIPSIS)
 
@@ -367,7 +364,7 @@ def _paint_mark(
 
 
 def _paint_meter(painter: QPainter, area: QRectF, scheme: Scheme, level: float, frame: int) -> None:
-    """Bars that follow the voice; a soft ripple runs through them, so that they never look frozen."""
+    """Bars that follow the voice, with a soft ripple, so that they never look frozen."""
     width = area.width() / (len(_BAR_HEIGHTS) * 2 - 1)
     for bar, share in enumerate(_BAR_HEIGHTS):
         ripple = 0.85 + 0.15 * math.sin(frame / 3 + bar * 1.3)
@@ -377,7 +374,7 @@ def _paint_meter(painter: QPainter, area: QRectF, scheme: Scheme, level: float, 
 
 
 def _paint_busy(painter: QPainter, area: QRectF, scheme: Scheme, frame: int) -> None:
-    """An arc that goes round once a second."""
+    """An arc that rotates once a second."""
     ring = area.adjusted(5, 5, -5, -5)
     painter.setBrush(Qt.BrushStyle.NoBrush)
     painter.setPen(QPen(scheme.color("edge"), 3.5))

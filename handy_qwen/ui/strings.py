@@ -1,7 +1,7 @@
-"""The words that windows share, and sizes, times and rates as people read them, in the user's language.
+"""Texts shared by windows, and sizes, times and rates in the user's language.
 
-The words of one window only stand where it shows them; notices come worded from the core. An ampersand
-underlines the letter behind it.
+Texts of one window only are in its module; notices come from the core. An ampersand underlines the letter
+after it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PHASES = {
 }
 # Translators: {state} is "Ready", {how} "Hold Right Ctrl and speak."
 STATE_AND_KEY = tr("{state}. {how}")
-REMEDIES = {  # what a notice offers to click on
+REMEDIES = {  # offered by notices to click on
     Remedy.MODELS: tr("Open Models"),
     Remedy.SETTINGS: tr("Open Settings"),
     Remedy.HISTORY: tr("Open History"),
@@ -83,20 +83,20 @@ REMAINING_H = tr("about {hours} h {minutes} min left")
 
 
 def language_title(name: str) -> str:
-    """A language in a list to choose from: as its speakers write it, and in English behind."""
+    """A language in a list: its native name, followed by the English one."""
     native = NATIVE_NAMES.get(name, name)
     return name if native == name else f"{native} ({name})"
 
 
 def languages(names: Sequence[str]) -> str:
-    """Some languages in one line: their names, or how many there are."""
+    """Several languages in one line: their names, or how many there are."""
     if len(names) > _MOST_NAMED:
         return ntr("{count} language", "{count} languages", len(names)).format(count=whole(len(names)))
     return ", ".join(NATIVE_NAMES.get(name, name) for name in names)
 
 
 def microphones(choices: Choices) -> list[tuple[str, str]]:
-    """The microphones to choose from, and those that are wanted but not connected: names and titles."""
+    """The available microphones, and preferred ones that are not connected: names and titles."""
     devices = [("", DEFAULT_DEVICE), *((name, literal(name)) for name in choices.microphones)]
     wanted = dict.fromkeys((choices.microphone, *choices.microphone_order))
     away = [name for name in wanted if name and name not in choices.microphones]
@@ -111,7 +111,7 @@ def how_to_dictate(choices: Choices) -> str:
 
 
 def how_to_finish(view: View) -> str:
-    """Which keys end or cancel the recording of ``view``, which none of them holds."""
+    """The keys that end or cancel the hands-free recording of ``view``."""
     by_key = CANCEL_BY_ESCAPE if view.cancel_key == ESCAPE else CANCEL_BY_KEY.format(key=view.cancel_key)
     cancel = by_key if view.cancel_key else CANCEL_BY_TRAY
     if not view.finish_keys:
@@ -120,45 +120,45 @@ def how_to_finish(view: View) -> str:
 
 
 def how_to_go_on(view: View) -> str:
-    """What the key is for now: which ends the recording, or which begins one; empty if there is none."""
+    """The current function of the key: to end the recording, or to begin one; empty if there is no key."""
     if view.phase is not Phase.RECORDING:
         return how_to_dictate(view.choices)
     return how_to_finish(view) if is_tapped(view) else RELEASE_KEY
 
 
 def is_tapped(view: View) -> bool:
-    """Whether the recording of ``view`` goes on when the key comes up."""
+    """Whether the recording of ``view`` continues when the key comes up."""
     return view.is_hands_free or view.choices.mode == Mode.TOGGLE
 
 
 def literal(title: str) -> str:
-    """``title`` as a button or menu shows it: its ampersands underline nothing."""
+    """``title`` for a button or menu, with escaped ampersands."""
     return title.replace("&", "&&")
 
 
 def tip(text: str) -> str:
-    """``text`` from elsewhere as a tooltip shows it: as it is, never read as markup."""
+    """``text`` from elsewhere for a tooltip: unchanged, never parsed as markup."""
     return f"<p>{html.escape(text)}</p>".replace("\n", "<br>") if "<" in text else text
 
 
 def without_letter(title: str) -> str:
-    """``title`` without the ampersand that underlines a letter; one that is meant stays."""
+    """``title`` without its mnemonic ampersand; an escaped one stays."""
     return re.sub("&(.)", r"\1", title)
 
 
 def is_right_to_left(text: str) -> bool:
-    """Whether its first letter that has a direction is of a script that runs from right to left."""
+    """Whether its first letter with a direction belongs to a right-to-left script."""
     directions = (unicodedata.bidirectional(letter) for letter in text)
     return next((direction != "L" for direction in directions if direction in {"L", "R", "AL"}), False)
 
 
 def direction(text: str) -> Qt.LayoutDirection:
-    """In which ``text`` is drawn, whatever the language of the windows: it is the user's, or a name."""
+    """The direction of ``text``, regardless of the interface language: it is the user's, or a name."""
     return Qt.LayoutDirection.RightToLeft if is_right_to_left(text) else Qt.LayoutDirection.LeftToRight
 
 
 def unlike(titles: Iterable[str]) -> Iterator[str]:
-    """``titles`` with no letter underlined twice: translators cannot see what is beside each other."""
+    """``titles`` with unique mnemonics: translators cannot see which titles are shown together."""
     seen: set[str] = set()
     for title in titles:
         letter = title.replace("&&", "").partition("&")[2][:1].casefold()
@@ -185,7 +185,7 @@ def clock(seconds: float) -> str:
 
 
 def size(size_bytes: float) -> str:
-    """1.9 GB, and whole numbers below a gigabyte. Decimal (1 GB = 10^9 bytes), as disks are sold."""
+    """1.9 GB, and whole numbers below a gigabyte. Decimal (1 GB = 10^9 bytes), like disks."""
     digits = 1 if size_bytes >= 999_500_000 else 0
     return QLocale().formattedDataSize(round(size_bytes), digits, QLocale.DataSizeFormat.DataSizeSIFormat)
 
@@ -197,7 +197,7 @@ def rate(bytes_s: float) -> str:
 
 
 def remaining(seconds: float) -> str:
-    """How long something still takes, no more exact than such a guess can be."""
+    """The remaining time, no more precise than such an estimate can be."""
     if seconds < 10:
         return REMAINING_MOMENT
     if seconds < 55:
@@ -215,7 +215,7 @@ def whole(count: int) -> str:
 
 
 def in_digits(text: str) -> str:
-    """``text`` with its digits as the language writes them: Arabic has others."""
+    """``text`` with the language's digits: Arabic has others."""
     zero = ord(QLocale().zeroDigit())
     return text.translate({ord("0") + digit: zero + digit for digit in range(10)})
 
@@ -226,5 +226,5 @@ def number(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """43%: never all of it before it is done."""
+    """43%: never 100% before it is done."""
     return PERCENT.format(number=whole(min(int(share * 100), 100)))

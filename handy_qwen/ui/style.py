@@ -1,8 +1,8 @@
-"""Colors and outlines, and how well they can be told apart (WCAG 2.2, AA).
+"""Colors and outlines, with sufficient contrast (WCAG 2.2, AA).
 
 Text has a contrast of at least 4.5 : 1 to its background, an outline that is needed to see a control 3 : 1.
-The schemes fulfil that on their own backgrounds; ``readable`` sees to it on those of the desktop's palette,
-and ``OutlinedStyle`` draws the outlines that Fusion, which Linux desktops get, does not.
+The schemes fulfil that on their own backgrounds; ``readable`` ensures it on those of the desktop's palette,
+and ``OutlinedStyle`` draws the outlines that Fusion, the style on Linux desktops, lacks.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-TEXT_CONTRAST, OUTLINE_CONTRAST = 4.6, 3.2  # a little more than asked for: screens round
+TEXT_CONTRAST, OUTLINE_CONTRAST = 4.6, 3.2  # a little more than required: screens round
 _STEPS = 20
 
 
@@ -70,23 +70,23 @@ LIGHT = Scheme(
     good="#197a4b",
     problem="#9a5b00",
 )
-PANEL_DARK_INK = "#2b2e34"  # what the icons are drawn in, for a light panel
+PANEL_DARK_INK = "#2b2e34"  # of icons, for a light panel
 PANEL_LIGHT_INK = "#f2f3f5"
 
 
 def is_dark() -> bool:
-    """Whether the desktop, and so its panel, is dark; where it does not say, our windows do."""
+    """Whether the desktop, and so its panel, is dark; if unknown, whether our windows are."""
     desktop = QGuiApplication.styleHints().colorScheme()
     return _are_windows_dark() if desktop is Qt.ColorScheme.Unknown else desktop is Qt.ColorScheme.Dark
 
 
 def scheme() -> Scheme:
-    """The colors for our windows as they are now: on Windows 10, Qt leaves them light on a dark desktop."""
+    """The current colors for our windows: on Windows 10, Qt leaves them light on a dark desktop."""
     return DARK if _are_windows_dark() else LIGHT
 
 
 def desktop_scheme() -> Scheme:
-    """The colors for what stands on the desktop by itself."""
+    """The colors for the overlay, which is on the desktop itself."""
     return DARK if is_dark() else LIGHT
 
 
@@ -95,7 +95,7 @@ def _are_windows_dark() -> bool:
 
 
 def selected_ink(palette: QPalette) -> QColor:
-    """What a selected row is written in: the style of Windows 10 marks it in light blue and keeps the ink."""
+    """The text color of a selected row: Windows 10's style marks it in light blue and keeps the color."""
     is_usual = application().style().name() == "windowsvista"
     return palette.color(QPalette.ColorRole.Text if is_usual else QPalette.ColorRole.HighlightedText)
 
@@ -113,7 +113,7 @@ def _luminance(color: QColor) -> float:
 
 
 def blended(over: QColor, ground: QColor, share: float | None = None) -> QColor:
-    """``over`` on ``ground``: as opaque as it is, or ``share`` (0 to 1) of it."""
+    """``over`` on ``ground``, with its own opacity or ``share`` (0 to 1)."""
     part = over.alphaF() if share is None else share
     channels = (
         (over.redF(), ground.redF()),
@@ -125,11 +125,11 @@ def blended(over: QColor, ground: QColor, share: float | None = None) -> QColor:
 
 
 def readable(ink: QColor, *grounds: QColor, ratio: float = TEXT_CONTRAST) -> QColor:
-    """``ink``, moved towards black or white only as far as it must be for ``ratio`` on all ``grounds``."""
+    """``ink``, moved towards black or white only as far as needed for ``ratio`` on all ``grounds``."""
     return QColor.fromRgb(_readable(ink.rgb(), tuple(ground.rgb() for ground in grounds), ratio))
 
 
-@lru_cache(maxsize=256)  # a window asks some hundred times for a handful of colors
+@lru_cache(maxsize=256)  # a window asks some hundred times for a few colors
 def _readable(ink: int, grounds: tuple[int, ...], ratio: float) -> int:
     colors = [QColor.fromRgb(ground) for ground in grounds]
 
@@ -144,12 +144,12 @@ def _readable(ink: int, grounds: tuple[int, ...], ratio: float) -> int:
 
 
 def grounds(palette: QPalette) -> tuple[QColor, QColor]:
-    """What text and outlines are drawn on: windows, and cards and fields in them."""
+    """The backgrounds of text and outlines: windows, and cards and fields in them."""
     return palette.color(QPalette.ColorRole.Window), palette.color(QPalette.ColorRole.Base)
 
 
 def outline(palette: QPalette) -> QColor:
-    """The color of what is needed to see where a control or a card begins and ends."""
+    """The color of outlines that show where a control or card is."""
     window = palette.color(QPalette.ColorRole.Window)
     return readable(window, *grounds(palette), ratio=OUTLINE_CONTRAST)
 
@@ -166,13 +166,13 @@ def draw_rounded(
 
 
 _FUSION = "fusion"
-_WITHOUT_KDES = "#d6d2d0"  # windows then: a gray of 2008, and light on a dark desktop, too
+_WITHOUT_KDES = "#d6d2d0"  # a gray of 2008, light even on a dark desktop
 _RADIUS_PX = 2.0
-_ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background all around
+_ROUND_PEN_PX = 1.5  # a thinner one would be blended with its background
 _FOCUS_PEN_PX = 2.0  # a thin one beside Fusion's gray edge is hard to see
 _BAR_CONTRAST = 4.0  # of a bar, which Fusion brightens
 _GRIP_PX = (32, 3)
-_ARROW_PX = 28  # of a closed list, with its edges: Fusion's, whatever the letters; its entry has the rest
+_ARROW_PX = 28  # of a closed list, with its edges: Fusion's, at any font size
 _ARROW_SHARE, _LEAST_ARROW_PX = 0.25, 4.5  # of the height of letters; half of Fusion's
 _INDICATOR = {
     QStyle.PixelMetric.PM_IndicatorWidth,
@@ -190,17 +190,17 @@ _LINES = {QFrame.Shape.HLine, QFrame.Shape.VLine}
 
 
 class OutlinedStyle(QProxyStyle):
-    """Draws as Fusion does, and an outline over it.
+    """Draws like Fusion, with additional outlines.
 
-    Fusion derives its outlines from the window's color by darkening it, so that check boxes, fields and bars
-    have none on a dark desktop.
+    Fusion derives its outlines by darkening the window's color, so that check boxes, fields and bars have
+    none on a dark desktop.
     """
 
     def __init__(self) -> None:
         super().__init__(_FUSION)
 
     def polish(self, what: QPalette | QApplication | QWidget) -> None:  # type: ignore[override]  # three in one
-        """Make the hint in an empty field readable, and what is selected. Called by Qt."""
+        """Make placeholders and selections readable. Called by Qt."""
         super().polish(what)
         if isinstance(what, QPalette):
             base = what.color(QPalette.ColorRole.Base)
@@ -214,7 +214,7 @@ class OutlinedStyle(QProxyStyle):
     def pixelMetric(  # noqa: N802  the name is Qt's
         self, metric: QStyle.PixelMetric, option: QStyleOption | None = None, widget: QWidget | None = None
     ) -> int:
-        """Let check boxes and radio buttons grow with the letters beside them. Called by Qt."""
+        """Scale check boxes and radio buttons with the font. Called by Qt."""
         size_px = super().pixelMetric(metric, option, widget)
         if widget is not None and metric in _INDICATOR:
             size_px = max(size_px, round(widget.fontMetrics().ascent() * 0.9))
@@ -230,7 +230,7 @@ class OutlinedStyle(QProxyStyle):
         """Outline check boxes, radio buttons, fields, lists and buttons. Called by Qt."""
         super().drawPrimitive(element, option, painter, widget)
         has_frame = not isinstance(option, QStyleOptionFrame) or option.lineWidth > 0
-        if element is QStyle.PrimitiveElement.PE_PanelMenu:  # which Qt calls neither enabled nor disabled
+        if element is QStyle.PrimitiveElement.PE_PanelMenu:  # neither enabled nor disabled for Qt
             _draw_outline(option, painter, option.rect)
         elif element is QStyle.PrimitiveElement.PE_IndicatorRadioButton:
             _outline_enabled(option, painter, option.rect, is_round=True)
@@ -244,11 +244,11 @@ class OutlinedStyle(QProxyStyle):
         painter: QPainter,
         widget: QWidget | None = None,
     ) -> None:
-        """Outline bars; draw lines and grips; cut long words in closed lists short. Called by Qt."""
+        """Outline bars; draw lines and grips; elide long texts in closed lists. Called by Qt."""
         shape = widget.frameShape() if isinstance(widget, QFrame) else None
         if element is QStyle.ControlElement.CE_ComboBoxLabel and isinstance(option, QStyleOptionComboBox):
             room = max(0, option.rect.width() - _ARROW_PX)
-            middle = Qt.TextElideMode.ElideMiddle  # the end of a device's name tells it from others
+            middle = Qt.TextElideMode.ElideMiddle  # the ends of device names distinguish them
             option.currentText = option.fontMetrics.elidedText(option.currentText, middle, room)
             super().drawControl(element, option, painter, widget)
         elif element is QStyle.ControlElement.CE_Splitter:
@@ -287,7 +287,7 @@ class OutlinedStyle(QProxyStyle):
 
 
 def use_style() -> None:
-    """Draw all windows so, where the style is Qt's own and not the system's. Safe to call twice."""
+    """Use this style where Qt's own is in use, not the system's. Safe to call twice."""
     app = application()
     if app.style().name() != _FUSION or isinstance(app.style(), OutlinedStyle):
         return
@@ -297,9 +297,9 @@ def use_style() -> None:
 
 
 def _use_palette() -> None:
-    """The desktop's colors; Fusion's own, light or dark, where Qt finds none of KDE's.
+    """Use the desktop's colors; or Fusion's own, light or dark, where Qt finds none of KDE's.
 
-    A KDE whose user has never changed the colors has them in no file that Qt's built-in theme reads.
+    A KDE whose colors were never changed has them in no file that Qt's built-in theme reads.
     """
     app = application()
     app.setPalette(QPalette())
@@ -308,7 +308,7 @@ def _use_palette() -> None:
 
 
 def application() -> QApplication:
-    """The one there is: nothing is shown without it."""
+    """The application, which must exist."""
     app = QApplication.instance()
     assert isinstance(app, QApplication), "made before the first window"
     return app
@@ -336,7 +336,7 @@ def _draw_outline(option: QStyleOption, painter: QPainter, area: QRect, *, is_ro
 
 
 def _draw_arrow(option: QStyleOption, painter: QPainter, center: QPoint, ascent_px: int) -> None:
-    """One down, over Fusion's, which does not grow with the letters: where they are larger than usual."""
+    """Paint a down arrow over Fusion's, which does not scale with the font, if that is larger than usual."""
     half_px = ascent_px * _ARROW_SHARE
     if half_px <= _LEAST_ARROW_PX:
         return
@@ -362,7 +362,7 @@ def _draw_line(option: QStyleOption, painter: QPainter, *, is_vertical: bool) ->
 
 
 def _draw_grip(option: QStyleOption, painter: QPainter) -> None:
-    """Where a splitter is taken hold of: a short bar in its middle."""
+    """The handle of a splitter: a short bar in its middle."""
     length, width = _GRIP_PX
     is_vertical = option.rect.height() > option.rect.width()
     grip = QRectF(0, 0, width, length) if is_vertical else QRectF(0, 0, length, width)

@@ -1,7 +1,7 @@
-"""Sentences in the user's language, by gettext: catalogs named ``handy-qwen`` in ``assets/locale``.
+"""Translation by gettext: catalogs named ``handy-qwen`` in ``assets/locale``.
 
-``tr``, ``ntr`` and ``ptr`` are for what a window says itself, often in a constant: so ``use`` comes before
-the modules of the windows are imported. ``translated`` is for what comes worded from elsewhere.
+``tr``, ``ntr`` and ``ptr`` are for the texts of windows, often constants: so ``use`` must be called before
+the modules of the windows are imported. ``translated`` is for messages from elsewhere.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _wanted = ""
 
 
 def use(wanted: str) -> None:
-    """Speak ``wanted`` from now on, a code of ``languages``; "": what suits the desktop's language best.
+    """Switch to ``wanted``, a code of ``languages``; "": the best one for the desktop's language.
 
-    Qt's own words, the direction of writing and the form of numbers and dates go with it.
+    Also sets Qt's own texts, the writing direction and the format of numbers and dates.
     """
     global _catalog, _wanted  # noqa: PLW0603  there is one user
     _wanted = wanted
@@ -35,7 +35,7 @@ def use(wanted: str) -> None:
     known = languages()
     language = next((code for tag in asked if (code := _nearest(tag, known))), "")
     _catalog = gettext.translation(DOMAIN, paths.asset("locale"), [language], fallback=True)
-    if not language:  # there is nothing nearer than English
+    if not language:  # English is the best match
         return
     here, there = QLocale.system(), QLocale(language)
     QLocale.setDefault(here if here.language() == there.language() else there)
@@ -52,15 +52,15 @@ def is_used(wanted: str) -> bool:
 
 
 def languages() -> list[str]:
-    """The codes of the languages there are: English, and those with a catalog."""
+    """The codes of the available languages: English, and those with a catalog."""
     found = {path.parents[1].name for path in paths.asset("locale").glob(f"*/*/{DOMAIN}.mo")}
     return sorted({ENGLISH, *found}, key=lambda code: native_name(code).casefold())
 
 
 def native_name(code: str) -> str:
-    """A language as its speakers call it: "Deutsch", "Português (Brasil)"."""
+    """The native name of a language: "Deutsch", "Português (Brasil)"."""
     locale, (language, _, territory) = QLocale(code), code.partition("_")
-    if locale.language() is QLocale.Language.Chinese:  # its name says which script it is
+    if locale.language() is QLocale.Language.Chinese:  # its name includes the script
         return locale.nativeLanguageName()
     names = {code_of(name): native for name, native in NATIVE_NAMES.items()}
     name = names.get(language) or locale.nativeLanguageName()
@@ -68,7 +68,7 @@ def native_name(code: str) -> str:
 
 
 def _nearest(tag: str, codes: list[str]) -> str:
-    """The one of ``codes`` that those who speak ``tag`` ("pt-PT") read best; "" if none is theirs."""
+    """The best of ``codes`` for speakers of ``tag`` ("pt-PT"); "" if there is none."""
     wanted = QLocale(tag)
     near = [code for code in codes if QLocale(code).language() is wanted.language()]
     exact = [code for code in near if QLocale(code).territory() is wanted.territory()]
@@ -92,7 +92,7 @@ def ptr(context: str, text: str) -> str:
 
 
 def translated(shown: T) -> T:
-    """``shown`` with all messages in it in the user's language.
+    """``shown`` with all its messages translated.
 
     Args:
         shown: A message, or a view, page or list that holds some.
@@ -119,9 +119,9 @@ def _translated(shown: Any) -> Any:  # noqa: ANN401  whatever a view holds
 
 
 def _in_language(message: Message) -> str:
-    """A translation that lacks a value, or has one too many, is none: English is shown.
+    """Fall back to English if a translation lacks a value, or has an unknown one.
 
-    The form for one or two things may lack their count: it says it in words.
+    The form for one or two things may lack the count: it says it in words.
     """
     if message.plural:
         found = _catalog.ngettext(message.template, message.plural, message.number)
@@ -129,7 +129,7 @@ def _in_language(message: Message) -> str:
         found = _catalog.gettext(message.template) if message.template else ""
     if not message.values:
         return found
-    if message.template == VERBATIM:  # English that was stored, or comes from another process
+    if message.template == VERBATIM:  # stored English, or from another process
         return _catalog.gettext(str(message))
     wanted, there = placeholders(message.plural or message.template), placeholders(found)
     may_lack = {"count"} if message.plural else set()
@@ -139,7 +139,7 @@ def _in_language(message: Message) -> str:
 
 
 def placeholders(template: str) -> set[str] | None:
-    """The names of the values in ``template``; None: it is none."""
+    """The names of the values in ``template``; None: it is invalid."""
     try:
         return {name for _text, name, _form, _conversion in string.Formatter().parse(template) if name}
     except ValueError:

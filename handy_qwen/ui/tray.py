@@ -1,10 +1,10 @@
-"""The icon in the tray and its menu.
+"""The tray icon and its menu.
 
-A desktop may have no tray, get one later, or lose it for a while. Qt chooses the kind of tray when it makes
-the icon: made before the panel, on XWayland, it waits for an X tray and is never seen by the one that comes.
-So it is made anew when the list of tray icons appears on the bus.
-Without one the main window offers the menu's entries as buttons (``windows/main.py``): what is added here is
-there as well.
+A desktop may have no tray, get one later, or lose it for a while. Qt chooses the kind of tray when it creates
+the icon: created before the panel, on XWayland, it waits for an X tray and never appears in the one that
+comes. So it is recreated when the list of tray icons appears on the bus. Without a tray the main window
+offers the menu's entries as buttons (``windows/main.py``), including any added here.
+
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MESSAGE_MS = 8000
-_WINDOWS_TITLE_UNITS = 63  # of a message there: the rest is cut off (NOTIFYICONDATAW, szInfoTitle)
+_WINDOWS_TITLE_UNITS = 63  # of a message there: more is cut off (NOTIFYICONDATAW, szInfoTitle)
 _PANEL_MS = 1000
 _TRAY_LIST = "org.kde.StatusNotifierWatcher"
 _MESSAGES = "org.freedesktop.Notifications"
 _MESSAGES_PATH = "/org/freedesktop/Notifications"
-_LINE_CHARACTERS = 90  # of the line that heads the menu
+_LINE_CHARACTERS = 90  # of the first line of the menu
 _WINDOWS = {
     Remedy.MODELS: Window.MODELS,
     Remedy.SETTINGS: Window.SETTINGS,
@@ -55,8 +55,8 @@ class Tray:
     def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
         self._icons: dict[Phase, QIcon] = {}
         self._view = View()
-        self._shown_number = 0  # of the last notice shown as a message of the desktop
-        self._remedy: Remedy | None = None  # what a click on that does
+        self._shown_number = 0  # of the last notice shown as a desktop message
+        self._remedy: Remedy | None = None  # the action of a click on that
         self._asked: QDBusPendingCallWatcher | None = None  # whether the desktop shows messages
         self.menu = TrayMenu(ask, commands)
         self._icon = self._made_icon()
@@ -75,12 +75,12 @@ class Tray:
         self._show_problem(view)
 
     def close(self) -> None:
-        """Take the icon away."""
+        """Remove the icon."""
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._draw_icons)
         if self._watcher is not None:
             self._watcher.deleteLater()
             self._watcher = None
-        self._asked = None  # nothing is told any more
+        self._asked = None  # no more messages
         self._icon.hide()
         self.menu.deleteLater()
 
@@ -92,7 +92,7 @@ class Tray:
         return icon
 
     def _watch_for_panel(self) -> QObject | None:
-        """Have the icon made anew when a panel comes; None where there is one already, or none can come."""
+        """Recreate the icon when a panel appears; None if there is one already, or none can appear."""
         bus = session_bus()
         if bus is None or QSystemTrayIcon.isSystemTrayAvailable():
             return None
@@ -103,18 +103,18 @@ class Tray:
         return watcher
 
     def _on_panel(self) -> None:
-        """The panel has registered by now, which Qt looks for."""
+        """The panel has registered by now, which Qt checks."""
         if self._watcher is None or not QSystemTrayIcon.isSystemTrayAvailable():
             return
         self._watcher.deleteLater()
-        self._watcher = None  # Qt itself sees another one come
+        self._watcher = None  # Qt itself notices later ones
         self._icon.hide()
         self._icon.deleteLater()
         self._icon = self._made_icon()
         self.show_view(self._view)
 
     def _show_problem(self, view: View) -> None:
-        """Have the desktop show, once, what lasts and has no overlay to be seen in."""
+        """Show a lasting problem as a desktop message, once, if there is no overlay."""
         notice = lasting_notice(view)
         is_new = notice is not None and notice.number > self._shown_number
         if notice and is_new and not has_overlay(view) and QSystemTrayIcon.supportsMessages():
@@ -122,10 +122,10 @@ class Tray:
         self._shown_number = max([self._shown_number, *(notice.number for notice in view.notices)])
 
     def _tell(self, notice: Notice) -> None:
-        """Have the desktop show ``notice`` as soon as it shows messages at all.
+        """Show ``notice`` as a desktop message if the desktop supports that.
 
-        Qt waits for the desktop's answer, 25 s, in which nothing else would work: on a desktop that never
-        brings up the service for messages, that is, or while it does so. So that is asked first, unwaited.
+        Qt would block for up to 25 s on a desktop that never starts the message service, or while it is
+        starting. So support is queried first, asynchronously.
         """
         bus = session_bus()
         if bus is None:
@@ -139,7 +139,7 @@ class Tray:
 
     def _on_asked(self, asked: QDBusPendingCallWatcher, notice: Notice) -> None:
         if asked is not self._asked:
-            return  # a later notice counts, or none does
+            return  # a later notice applies, or none does
         self._asked = None
         asked.deleteLater()
         if asked.isError() and not asked.error().name().endswith(".ServiceUnknown"):
@@ -159,7 +159,7 @@ class Tray:
         self._icon.setIcon(self._icons[self._view.phase])
 
     def _on_activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
-        """A left click opens the menu as a right one does."""
+        """A left click opens the menu, too."""
         if reason is QSystemTrayIcon.ActivationReason.Trigger:
             self.menu.popup(QCursor.pos())
 
@@ -179,7 +179,7 @@ def session_bus() -> QDBusConnection | None:
 
 
 def lasting_notice(view: View) -> Notice | None:
-    """The newest of the notices that stay until their cause is gone."""
+    """The newest lasting notice."""
     return next((notice for notice in reversed(view.notices) if notice.is_lasting), None)
 
 
@@ -191,7 +191,7 @@ def state_line(view: View) -> str:
 
 
 def tooltip(view: View) -> str:
-    """What the icon says: the state, and the problem or how to dictate."""
+    """The tooltip: the state, and the problem or how to dictate."""
     lines = [f"{strings.APP_TITLE} — {strings.PHASES[view.phase]}"]
     if view.choices.is_private:
         lines.append(strings.HISTORY_PAUSED)
@@ -203,7 +203,7 @@ def tooltip(view: View) -> str:
 
 
 class TrayMenu(QMenu):
-    """Built once; a new view changes its entries, also while it is open. Made and used on Qt's thread."""
+    """Created once; a new view updates its entries, even while it is open. On Qt's thread."""
 
     def __init__(self, ask: Callable[[Request], None], commands: Commands) -> None:
         super().__init__()
@@ -251,14 +251,14 @@ class TrayMenu(QMenu):
             action.setText(apart)
 
     def entries(self) -> list[QAction]:
-        """All that can be chosen, and the separators between: the window says the state itself."""
+        """All entries and separators, except the state, which the window shows itself."""
         entries = [action for action in self.actions() if action is not self._state]
         place = entries.index(self._recent.menuAction()) + 1
         entries[place:place] = [self._correct, self._retry]
         return entries
 
     def is_for_other_window(self, action: QAction) -> bool:
-        """Whether ``action`` ends with a text in the window that has the focus then."""
+        """Whether ``action`` inserts a text into the focused window."""
         return action in {self._record, self._paste, self._retry, self._bring_back}
 
     def carry_out(self, remedy: Remedy | None) -> None:
@@ -269,7 +269,7 @@ class TrayMenu(QMenu):
             self._ask(REQUESTS[remedy])
 
     def fix_problem(self) -> None:
-        """Do what helps against the lasting problem; without one, show more of the state."""
+        """Do the remedy of the lasting problem; without one, show details of the state."""
         notice = lasting_notice(self._view)
         if notice is not None and self._view.can(notice.remedy):
             self.carry_out(notice.remedy)
@@ -277,7 +277,7 @@ class TrayMenu(QMenu):
             self._commands.open_window(Window.MAIN)
 
     def show_view(self, view: View) -> None:
-        """Make the entries say what ``view`` says."""
+        """Update the entries."""
         self._view = view
         notice = lasting_notice(view)
         line = f"{notice.title} {notice.hint}" if notice else state_line(view)
@@ -297,7 +297,7 @@ class TrayMenu(QMenu):
         self._show_choices(view.choices)
 
     def show_models(self, models: ModelList) -> None:
-        """Say how far an installation is."""
+        """Show the progress of an installation."""
         model, state = model_words.installation(models)
         working = strings.MODELS_WORKING.format(model=strings.literal(model), state=state)
         self._manage_models.setText(working if model else strings.MODELS_WINDOW)
@@ -314,7 +314,7 @@ class TrayMenu(QMenu):
         return self._add_entry(title, lambda: self._commands.open_window(window))
 
     def _made(self, title: str, do: Callable[[], None]) -> QAction:
-        """An entry for a submenu, which outlasts that the submenu is built anew."""
+        """An entry for a submenu; it outlives rebuilding the submenu."""
         action = QAction(title, self)
         action.triggered.connect(lambda _checked: do())
         return action
@@ -354,9 +354,9 @@ class TrayMenu(QMenu):
 
 
 class ChoiceMenu(QMenu):
-    """A submenu of which one entry is chosen; further ones may be in a submenu of their own.
+    """A submenu with one chosen entry; further ones may be in a nested submenu.
 
-    ``last`` is an entry below them that chooses nothing.
+    ``last`` is a final entry that chooses nothing.
     """
 
     chosen_changed = Signal()

@@ -1,4 +1,4 @@
-"""The widgets that windows share, and how they speak to a screen reader. All follow the color scheme."""
+"""Shared widgets, and their screen reader texts. All follow the color scheme."""
 
 from __future__ import annotations
 
@@ -44,16 +44,16 @@ _ENDS = ".!?…\u3002\uff01\uff1f\u061f\u0964"  # of a sentence: also in Chinese
 
 
 def spoken(*parts: str) -> str:
-    """``parts`` as sentences, each of them once, without the marks that order text of both directions."""
+    """``parts`` as sentences without duplicates and direction marks."""
     plain = (" ".join(part.translate(_BIDI_MARKS).split()) for part in parts)
     said = list(dict.fromkeys(filter(None, plain)))
     return " ".join(part if part[-1] in _ENDS or part is said[-1] else f"{part}." for part in said)
 
 
 def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
-    """Have a screen reader say ``parts``, which ``widget`` shows: next, or at once if urgent.
+    """Have a screen reader say ``parts``, shown by ``widget``: next, or at once if urgent.
 
-    Not while the widget, or the page it is on, is hidden.
+    Not while the widget, or its page, is hidden.
     """
     words = spoken(*parts)
     if not words or not widget.isVisible() or not QAccessible.isActive():
@@ -65,17 +65,17 @@ def announce(widget: QWidget, *parts: str, is_urgent: bool = False) -> None:
 
 
 def text_in(field: QPlainTextEdit) -> str:
-    """The text as it is: ``toPlainText`` would make ordinary spaces of no-break ones."""
+    """The exact text: ``toPlainText`` would replace no-break spaces by ordinary ones."""
     return field.document().toRawText().replace("\u2029", "\n").replace("\u2028", "\n")
 
 
 class ClipboardText(QPlainTextEdit):
-    """Fetches the text of the clipboard; shown nowhere.
+    """Reads the clipboard; never visible.
 
-    ``QClipboard`` lets no other Python thread run while it waits for the program that has the clipboard, to
-    read it, and on Windows also to replace it. Often that is this program, which owns what it has copied or
-    restored: it could not answer. So Qt pastes, between two events, into a field; ``Commands.copy_text``
-    copies, and what Qt copies or pastes by keys is kept out of Python by ``KeysFirst``.
+    ``QClipboard`` blocks other Python threads while it waits for the clipboard's owner, when reading and on
+    Windows also when writing. The owner is often this program, with what it has copied or restored: it could
+    not answer. So Qt pastes, between two events, into a field; ``Commands.copy_text`` copies, and
+    ``KeysFirst`` keeps Qt's own copying and pasting by keys out of Python.
     """
 
     came = Signal(str)
@@ -87,7 +87,7 @@ class ClipboardText(QPlainTextEdit):
         self.textChanged.connect(self._on_changed)
 
     def fetch(self) -> None:
-        """Ask for it. ``came`` tells it, unless there is none."""
+        """Request the text. ``came`` delivers it, unless there is none."""
         QMetaObject.invokeMethod(self, "paste", Qt.ConnectionType.QueuedConnection)
 
     def _on_changed(self) -> None:
@@ -97,7 +97,7 @@ class ClipboardText(QPlainTextEdit):
 
 
 class KeysFirst(QObject):
-    """Shows ``take`` each key pressed in ``widget`` first; one for which it returns true goes no further.
+    """Passes each key pressed in ``widget`` to ``take`` first; if that returns true, it is consumed.
 
     For widgets with copy and paste, instead of a ``keyPressEvent`` that calls Qt's: see ``ClipboardText``.
     """
@@ -130,14 +130,14 @@ class Button(QPushButton):
 
 
 def labelled(title: str, field: QWidget) -> QLabel:
-    """A label whose underlined letter leads to ``field``."""
+    """A label whose mnemonic focuses ``field``."""
     label = QLabel(title)
     label.setBuddy(field)
     return label
 
 
 class ShortList(QListWidget):
-    """So many ``rows`` high, whatever is in it and however much room there is."""
+    """A list of a fixed number of ``rows`` in height."""
 
     def __init__(self, rows: int) -> None:
         super().__init__()
@@ -163,9 +163,9 @@ def scaled_font(widget: QWidget, scale: float, *, is_bold: bool = False) -> QFon
 
 
 class Text(QLabel):
-    """Words that wrap. ``color`` is a field of ``style.Scheme``; ``is_line``: they only wrap if they must.
+    """Words that wrap. ``color`` is a field of ``style.Scheme``; ``is_line``: wrap only if necessary.
 
-    Text from elsewhere (a model's name, what somebody said) is shown as it is, never read as markup.
+    Text from elsewhere (a model's name, what somebody said) is shown unchanged, never parsed as markup.
     """
 
     def __init__(
@@ -186,7 +186,7 @@ class Text(QLabel):
         self._tint()
 
     def setText(self, text: str) -> None:  # noqa: N802  the name is Qt's
-        """Show ``text``; a screen reader says it without the marks that order both directions."""
+        """Show ``text``; screen readers get it without direction marks."""
         super().setText(text)
         self.setAccessibleName(spoken(text))
 
@@ -200,7 +200,7 @@ class Text(QLabel):
         return QSize(math.ceil(size.width()) + 1, math.ceil(size.height())) + around
 
     def set_color(self, color: str) -> None:
-        """Show the words in another color of the scheme."""
+        """Change the color, a field of ``style.Scheme``."""
         self._color = color
         self._tint()
 
@@ -233,7 +233,7 @@ class SecondaryText(Text):
 
 
 class Pill(QLabel):
-    """A word or two on a background of the same hue: a state."""
+    """A badge: a word or two on a background of the same hue."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -243,7 +243,7 @@ class Pill(QLabel):
         self.setFont(scaled_font(self, 0.9, is_bold=True))
 
     def say(self, words: str, color: str) -> None:
-        """Show ``words`` in ``color``, a field of ``style.Scheme``; nothing is shown for no words."""
+        """Show ``words`` in ``color``, a field of ``style.Scheme``; hidden without words."""
         self.setVisible(bool(words))
         self.setText(words)
         self._color = color
@@ -260,7 +260,7 @@ class Pill(QLabel):
 
 
 class Card(QFrame):
-    """A rounded background with an outline, and ``parts`` below each other on it."""
+    """A rounded, outlined background, with ``parts`` below each other on it."""
 
     def __init__(self, *parts: Part, gap_px: int = SMALL_GAP_PX) -> None:
         super().__init__()
@@ -269,7 +269,7 @@ class Card(QFrame):
         self.body.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
 
     def set_accent(self, color: str) -> None:
-        """Draw the outline in ``color``, a field of ``style.Scheme``; the usual one if empty."""
+        """Set the outline's color, a field of ``style.Scheme``; the usual one if empty."""
         self._accent = color
         self.update()
 
@@ -281,11 +281,11 @@ class Card(QFrame):
             draw_rounded(painter, QRectF(self.rect()), _RADIUS_PX, self.palette().base().color(), pen)
 
 
-_ICON_PX, _ICON_LINES = 20, 1.2  # at least; the height, in lines of text
+_ICON_PX, _ICON_LINES = 20, 1.2  # minimum; height in lines of text
 
 
 class Icon(QWidget):
-    """One of the program's drawings, tinted, and as large as the text beside it asks for."""
+    """One of the program's drawings, tinted, and scaled with the text beside it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -308,7 +308,7 @@ _MESSAGE_ICONS = {"good": "mark-good", "problem": "mark-warning", "recording": "
 
 
 class Message(QWidget):
-    """An icon, a sentence, and what to do about it. Hidden while it has nothing to say."""
+    """An icon, a sentence, and a remedy. Hidden while empty."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -323,13 +323,13 @@ class Message(QWidget):
 
     @property
     def words(self) -> str:
-        """What it says; "" if nothing."""
+        """The shown text, or ""."""
         return "" if self.isHidden() else self._title.text()
 
     def say(self, title: str, color: str = "problem", *, hint: str = "", is_silent: bool = False) -> None:
-        """Show ``title`` in ``color``, a field of ``style.Scheme``, and ``hint``; nothing without a title.
+        """Show ``title`` in ``color``, a field of ``style.Scheme``, and ``hint``; hidden without a title.
 
-        A screen reader announces them, unless ``is_silent``: something else does.
+        Screen readers announce them, unless ``is_silent``: something else does.
         """
         is_new = title != self.words
         self._title.setText(title)
@@ -345,7 +345,7 @@ class Message(QWidget):
 
 
 class Outcome(QWidget):
-    """What came of a command, and a button to take it back. Hidden while it has nothing to say."""
+    """The outcome of a command, and an undo button. Hidden while empty."""
 
     def __init__(self, undo: str) -> None:
         super().__init__()
@@ -355,7 +355,7 @@ class Outcome(QWidget):
         self.hide()
 
     def say(self, title: str, hint: str = "", *, is_problem: bool = False, can_undo: bool = False) -> None:
-        """Show and announce it, also if the same was said before; nothing without a title."""
+        """Show and announce it, even if repeated; hidden without a title."""
         self.setVisible(bool(title))
         self.message.say("")
         self.message.say(title, "problem" if is_problem else "good", hint=hint)
@@ -363,14 +363,14 @@ class Outcome(QWidget):
 
 
 class MeterBar(QProgressBar):
-    """Follows ``meter`` while it runs; a screen reader finds the level as its value, in percent."""
+    """Follows ``meter`` while it runs; screen readers get the level as its value, in percent."""
 
     QUIET_DB, LOUD_DB = -60.0, -6.0  # the ends of the bar
     WIDTH_PX = 240
     _FRAME_MS = 50
-    _FALL = 0.08  # of the bar in each frame: it rises at once and falls softly
+    _FALL = 0.08  # of the bar in each frame: it rises at once and falls slowly
     _SEGMENTS, _CLIPPING = 32, 3
-    _LEAST_SEGMENT_PX = 7.0  # of a narrow bar, which has fewer: else they look like a fence
+    _LEAST_SEGMENT_PX = 7.0  # a narrow bar has fewer: else they look like a fence
 
     def __init__(self, meter: Meter) -> None:
         super().__init__()
@@ -393,7 +393,7 @@ class MeterBar(QProgressBar):
         return good, 1 - cls._CLIPPING / cls._SEGMENTS
 
     def run(self, is_running: bool) -> None:
-        """Follow the voice, or fall to rest."""
+        """Follow the voice, or fall to zero."""
         if is_running and not self._timer.isActive():
             self.loudest_db = -100.0
             self._timer.start()

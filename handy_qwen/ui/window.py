@@ -1,14 +1,14 @@
-"""What all windows have in common.
+"""The base of all windows.
 
-- Native widgets; colors from the palette or from ``style.scheme()``, never fixed ones, so that light and dark
-  work and a change between them.
-- Everything can be reached by keyboard: a letter for each button and field, a tab order that follows the eye,
-  Enter for the button with the focus, Escape and Ctrl+W to close. News is announced (``widgets.announce``).
-- Large letters and small screens cut nothing off: text wraps, rows wrap (``layouts.FlowLayout``), and what is
-  too high for the window scrolls.
-- A window shows the last value it was given, in place, so that the focus and the position in a list stay.
-- Closing a window hides it and ends nothing that runs behind it. Its size is remembered.
-- Nothing blocks: questions over a window and dialogs that choose files are opened, not executed.
+- Native widgets; colors from the palette or from ``style.scheme()``, never fixed ones, so that light, dark,
+  and switching between them work.
+- Everything is reachable by keyboard: a mnemonic for each button and field, a tab order that follows the eye,
+  Enter for the focused button, Escape and Ctrl+W to close. News is announced (``widgets.announce``).
+- Large fonts and small screens cut nothing off: text and rows wrap (``layouts.FlowLayout``), and what is too
+  high for the window scrolls.
+- A window shows the latest value, updated in place, so that focus and scroll position stay.
+- Closing a window hides it and ends nothing that runs in the background. Its size is remembered.
+- Nothing blocks: questions and file dialogs, the functions below, are opened, not executed.
 """
 
 from __future__ import annotations
@@ -52,30 +52,29 @@ from handy_qwen.ui.translation import tr
 from handy_qwen.ui.widgets import Button
 
 GEOMETRY_FILE = "windows.ini"
-_TITLE_BAR_PX, _EDGE_PX = 30, 10  # about; the desktop does not say before the window is shown
-_LINE_PX = 20  # of a line of text of the usual size, at most
-_LEAST_PX = 120  # of what scrolls
-_FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to take the focus, and for it to be ready for keys
+_TITLE_BAR_PX, _EDGE_PX = 30, 10  # approximate; unknown before the window is shown
+_LINE_PX = 20  # of a line of text at the usual font size, at most
+_LEAST_PX = 120  # of the scroll area
+_FOCUS_S, _SETTLE_S = 1.5, 0.15  # for another program to get the focus, and to be ready for keys
 
 
 class AppWindow(QDialog):
-    """A window with a body and a row of buttons below it. Made and used on Qt's thread.
+    """A window with a body and a row of buttons below it. Created and used on Qt's thread.
 
-    A subclass fills ``body``, puts buttons of its own into ``buttons``, and says with ``first_focus``
-    where the keyboard begins.
+    A subclass fills ``body``, adds buttons to ``buttons``, and returns the initial focus in ``first_focus``.
 
     Args:
         name: For the remembered size; never shown.
         title: In the title bar, before the program's name.
-        size_px: How large it is the first time, with letters of the usual size.
+        size_px: The initial size, at the usual font size.
     """
 
-    shown = Signal()  # it came up: what it shows may be old
+    shown = Signal()  # its contents may be outdated
     hidden = Signal()  # it was closed
     settings_asked = Signal()  # Ctrl+comma
 
     def __init__(self, name: str, title: str, size_px: QSize) -> None:
-        # A dialog for its keys, but for the desktop a window like any other, in the task bar.
+        # A dialog for its keys, but a normal window for the desktop, in the task bar.
         super().__init__(None, Qt.WindowType.Window)
         self.setObjectName(name)
         self.setWindowTitle(strings.window_title(title))
@@ -91,7 +90,7 @@ class AppWindow(QDialog):
         QShortcut(QKeySequence("Ctrl+W"), self, self.close)
         QShortcut(QKeySequence("Ctrl+,"), self, self.settings_asked.emit)
         self._size_px = size_px
-        self._kept_size: QSize | None = None  # last read or written; None before it first came up
+        self._kept_size: QSize | None = None  # last read or written; None before it was first shown
 
     def show_view(self, view: View) -> None:
         """Show what the program does."""
@@ -115,28 +114,28 @@ class AppWindow(QDialog):
         """Show the words and replacements."""
 
     def first_focus(self) -> QWidget | None:
-        """The widget that has the keyboard when the window comes up; None leaves it to Qt."""
+        """The widget to focus when the window is shown; None leaves it to Qt."""
         return None
 
     def alternatives(self) -> Sequence[QWidget]:
-        """The pages of which one is seen at a time, if the window has any."""
+        """The pages of which one is shown at a time, if any."""
         return ()
 
     def present(self) -> None:
-        """Bring the window up: made visible, out of the task bar, to the front, with the keyboard."""
+        """Show the window, restored from the task bar, in front, with the focus."""
         if self._kept_size is None:
             self._restore_size()
-        if self.isMinimized():  # and maximized still, if it was
+        if self.isMinimized():  # and still maximized, if it was
             self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
-        if not self.isVisible():  # a dialog of Qt 6.8 would be told once more that it comes up
+        if not self.isVisible():  # otherwise Qt 6.8 would report once more that the dialog is shown
             self.show()
         self.raise_()
         self.activateWindow()
 
     def step_aside(self, do: Callable[[bool], None]) -> None:
-        """Hide, and ``do`` it as soon as another program has the focus.
+        """Hide, and call ``do`` as soon as another program has the focus.
 
-        It is called with False where no program takes the focus in time: another window of this one has it.
+        The argument is False if none takes the focus in time: another window of this program has it.
         """
         self.hide()
         _FocusLoss(self, do)
@@ -150,7 +149,7 @@ class AppWindow(QDialog):
         self._underline_apart(ordered)
 
     def _underline_apart(self, ordered: Sequence[QWidget]) -> None:
-        """Underline each letter once among what is seen together: pages are not, nor is what is hidden."""
+        """Make mnemonics unique among what is visible together: not across pages or hidden widgets."""
         titled = [
             one
             for one in ordered
@@ -172,9 +171,9 @@ class AppWindow(QDialog):
                     one.setText(apart)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
-        """Let Enter press the button that has the keyboard, or else the default one. Called by Qt.
+        """Let Enter press the focused button, or else the default one. Called by Qt.
 
-        Once, however long it is held. A check box is no such button: only Space changes it.
+        Once, however long it is held. A check box does not count: only Space changes it.
         """
         if event.key() not in {Qt.Key.Key_Return, Qt.Key.Key_Enter}:
             super().keyPressEvent(event)
@@ -193,7 +192,7 @@ class AppWindow(QDialog):
     def hideEvent(self, event: QHideEvent) -> None:  # noqa: N802  the name is Qt's
         """Remember the size. Called by Qt."""
         if not event.spontaneous():
-            if self.size() != self._kept_size:  # it is written to the disk at once
+            if self.size() != self._kept_size:  # it is written to disk at once
                 self._kept_size = self.size()
                 _geometry().setValue(self._size_key, self._kept_size)
             self.hidden.emit()
@@ -206,9 +205,9 @@ class AppWindow(QDialog):
         return next((one for one in self.findChildren(QPushButton) if one.isDefault()), None)
 
     def _restore_size(self) -> None:
-        """As large as it was left, or as it should be, in the middle of its screen.
+        """Restore the last or initial size, centered on the screen.
 
-        Left to itself, a dialog as high as the screen comes up with its title bar above the upper edge.
+        Left to itself, a dialog as high as the screen appears with its title bar above the upper edge.
         """
         remembered = _geometry().value(self._size_key)
         area = (self.screen() or QGuiApplication.primaryScreen()).availableGeometry()
@@ -242,7 +241,7 @@ class ScrollArea(QScrollArea):
         application().focusChanged.connect(self._on_focus_changed)
 
     def _on_range_changed(self, lowest: int, highest: int) -> None:
-        """Keep cards off the scroll bar, where there is one."""
+        """Keep cards clear of the scroll bar, if there is one."""
         gap = SMALL_GAP_PX if highest > lowest else 0  # beside the scroll bar
         left, right = (gap, 0) if self.isRightToLeft() else (0, gap)
         self.body.setContentsMargins(left, 0, right, 0)
@@ -289,7 +288,7 @@ class _FocusLoss(QObject):
 
 
 def _by_eye(widget: QWidget) -> Iterator[QWidget]:
-    """All widgets in ``widget`` that are not made of others, from top to bottom, from left to right."""
+    """All leaf widgets in ``widget``, from top to bottom, from left to right."""
     layout = widget.layout()
     if isinstance(widget, ScrollArea):
         yield from _by_eye(widget.inside)
@@ -304,7 +303,7 @@ def _by_eye(widget: QWidget) -> Iterator[QWidget]:
 
 
 def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
-    """By what is in ``host``: PySide keeps a wrapper for each item that it is asked for; see ``boxed``."""
+    """By position in ``host``: PySide keeps a wrapper for each item it returns; see ``boxed``."""
     children = (*host.children(), *layout.children())
     placed = [(layout.indexOf(one), one) for one in children if isinstance(one, QWidget | QLayout)]
     for place, part in sorted(placed, key=itemgetter(0)):
@@ -317,14 +316,14 @@ def _in_layout(layout: QLayout, host: QWidget) -> Iterator[QWidget]:
 
 
 def _geometry() -> QSettings:
-    """The sizes of windows. Not in the settings file: nobody would want to read them there."""
+    """The sizes of windows. Not in the settings file, where nobody would want to read them."""
     return QSettings(str(paths.config_dir() / GEOMETRY_FILE), QSettings.Format.IniFormat)
 
 
 def confirm(
     parent: QWidget, question: str, detail: str, *, yes: str, no: str, do: Callable[[], None]
 ) -> QMessageBox:
-    """Ask over the window of ``parent``, and ``do`` it on ``yes``. Enter and Escape are ``no``."""
+    """Ask over the window of ``parent``, and call ``do`` on ``yes``. Enter and Escape are ``no``."""
     box = QMessageBox(QMessageBox.Icon.Question, strings.APP_TITLE, question, parent=parent.window())
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.setTextFormat(Qt.TextFormat.PlainText)
@@ -359,14 +358,14 @@ def ask_for_folder(parent: QWidget, title: str, use: Callable[[Path], None]) -> 
 def ask_where_to_save(
     parent: QWidget, title: str, name: str, kinds: Mapping[str, str], save: Callable[[Path], None]
 ) -> QFileDialog:
-    """Ask over ``parent``, and ``save`` there; the dialog is opened, not executed.
+    """Ask over ``parent``, and call ``save`` with the file; the dialog is opened, not executed.
 
     Args:
         parent: A widget of the window.
         title: The dialog's.
-        name: Proposed, without ending.
-        kinds: Ending, such as ".txt" -> the title of the kind; the first is proposed.
-        save: Called with the file's path, which has one of the endings.
+        name: The suggested name, without extension.
+        kinds: Extension, such as ".txt" -> the title of the format; the first is the default.
+        save: Called with the file's path, which has one of the extensions.
     """
     dialog = _dialog(parent, title)
     dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
@@ -382,9 +381,9 @@ def ask_where_to_save(
 def _save(
     parent: QWidget, target: Path, kind: str, kinds: Mapping[str, str], save: Callable[[Path], None]
 ) -> None:
-    """The ending says what is written; without one, the kind that was chosen does.
+    """The extension determines the format; without one, the selected format adds it.
 
-    With another ending it is another file, of which the dialog knows nothing.
+    That is then another file, whose existence the dialog has not checked.
     """
     if target.suffix.lower() in kinds:
         save(target)

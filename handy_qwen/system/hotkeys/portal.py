@@ -11,15 +11,13 @@ Consequently:
   bound is in the list of its answer: GNOME 48 answers 2 ("other") even when all went well. A shortcut without
   a key is reported to the user, until it is pressed for the first time.
 * Desktops remember the outcome for a name and ignore other requests for it (GNOME 48, KDE 6.3), so the
-request
-  is part of the name: another hotkey is another shortcut.
+  request is part of the name: another hotkey is another shortcut.
 * A modifier alone cannot be requested: GNOME disables it, KDE binds it without a key. So the first hotkey is
   replaced by ``STAND_IN``; others are requested without a key, which the user sets in the desktop's settings.
 * Escape cannot be watched only while a take runs. "Cancel" is offered as a shortcut without a key. On KDE it
   can have Escape for that time (kde.py).
 * The real state of a key cannot be queried, and GNOME loses releases: when the overview is opened, or Shift
-is
-  pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
+  is pressed before the key comes up. But it repeats Activated while the key is held (30 ms apart, the first
   after half a second): when the repeats stop although the desktop responds, the key is up.
 
 Reading /dev/input is no alternative: it needs privileges that let any program read every password. Sway has a

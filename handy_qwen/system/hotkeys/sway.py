@@ -6,14 +6,12 @@ No program is started for a key, and no file is changed. Escape and the lock key
 have a function. Consequences of sway's rules:
 
 * A binding only matches exactly its keys. So Escape is also bound with each hotkey; and any other key that
-goes
-  down meanwhile, including Escape, keeps the hotkey's release from being reported. The next press counts as
-  that release.
+  goes down meanwhile, including Escape, keeps the hotkey's release from being reported. The next press counts
+  as that release.
 * Bindings belong to a mode ("default", "resize") and are lost when the configuration is reloaded: both is
   reported, and they are made again.
 * A key bound in the configuration is taken, unless bound to this program: such lines are restored when the
-key
-  is released. Sway reveals the text of its main file; included files are read from disk, in their current
+  key is released. Sway reveals the text of its main file; included files are read from disk, in their current
   state. An ``include`` is expanded like in a shell (wordexp): variables, ~ and patterns. Commands in it are
   not run, so the files that they would name are not seen.
 * Bindings survive a crash of ours. Escape would then have no effect, so the next start removes its binding.

@@ -5,7 +5,7 @@ call. A hotkey goes down with the press that completes it:
 
 * a chord with a key: that key goes down while exactly its modifiers are held;
 * a lone chord (modifiers only): its last modifier goes down while no other modifier and no mouse
-    button is held. Ordinary keys may still be down: fast typists overlap.
+  button is held. Ordinary keys may still be down: fast typists overlap.
 
 It comes up with the first of its members. While a lone one is down, any other key or button that goes down
 *joins* it. Releases that were not reported are detected by querying the real state: regularly while a hotkey

@@ -1,1 +1,1 @@
-"""The settings window: its frame, what pages share, and a module for each page."""
+"""The settings window: its frame, shared parts, and a module for each page."""

@@ -1,4 +1,4 @@
-"""The page Help and about: what works on this machine, where everything is, and what this program is."""
+"""The page Help and about: checks of this machine, folders, and information about the program."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _OPEN = tr("Open")
 
 
 class AboutPage(SettingsPage):
-    """Made and used on Qt's thread.
+    """Created and used on Qt's thread.
 
     Args:
         tools: See ``SettingsPage``.
-        go: Brings up another page.
+        go: Shows another page.
     """
 
     def __init__(self, tools: Tools, go: Go) -> None:
@@ -87,12 +87,12 @@ class AboutPage(SettingsPage):
         )
 
     def enter(self) -> None:
-        """Look what works, unless it is known already."""
+        """Run the checks, unless that was done already."""
         if not self._upkeep.checks and not self._upkeep.is_checking:
             self.tools.upkeep.check()
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
-        """Show what was found so far."""
+        """Show the findings so far."""
         before, self._upkeep = self._upkeep, upkeep
         self._checks.show_checks(upkeep.checks)
         summary = _summary(upkeep)
@@ -106,7 +106,7 @@ class AboutPage(SettingsPage):
             self._archive.refuse(problem.title, problem.hint)
 
     def _fixes(self) -> dict[str, tuple[str, Callable[[], None]]]:
-        """What can be done about a check that found something, by its name: words, and how."""
+        """Actions against findings, by name of the check: title and function."""
         commands = self.tools.commands
         return {
             "model": (tr("Open Models…"), lambda: commands.open_window(Window.MODELS)),
@@ -127,7 +127,7 @@ class AboutPage(SettingsPage):
 
 
 class _Checks(QWidget):
-    """A line for each check: a mark, what was found, what to do about it, and a button if we can."""
+    """A line per check: a mark, the finding, its remedy, and possibly a button."""
 
     def __init__(self, fixes: dict[str, tuple[str, Callable[[], None]]]) -> None:
         super().__init__()
@@ -137,7 +137,7 @@ class _Checks(QWidget):
         self._column = column(gap_px=SMALL_GAP_PX, parent=self)
 
     def show_checks(self, checks: tuple[Check, ...]) -> None:
-        """Show ``checks``; those that are there stay where they are."""
+        """Show ``checks``; existing lines stay in place."""
         known = len(self._shown) if checks[: len(self._shown)] == self._shown else 0
         for line in self._lines[known:]:
             self._column.removeWidget(line)
@@ -171,12 +171,12 @@ class _Checks(QWidget):
 
 
 def _breakable(path: Path) -> str:
-    """``path``, with places for line breaks where Windows has its backslashes: Qt sees none there."""
+    """``path`` with break opportunities at Windows' backslashes, where Qt sees none."""
     return str(path).replace("\\", "\\\N{ZERO WIDTH SPACE}")
 
 
 def _unbroken(remedy: str) -> str:
-    """``remedy`` without a line's end behind the hyphens of an option (--start). It cannot be copied."""
+    """``remedy`` without line breaks after the hyphens of an option (--start). It cannot be copied."""
     return remedy.replace("--", "--\N{WORD JOINER}")
 
 
@@ -194,7 +194,7 @@ def _folders() -> list[tuple[str, Path]]:
 
 
 def _summary(upkeep: Upkeep) -> str:
-    """How the checks went, in a sentence."""
+    """The result of the checks, in a sentence."""
     if upkeep.is_checking:
         return tr("Checking…")
     bad = sum(check.severity is not Severity.FINE for check in upkeep.checks)

@@ -1,7 +1,7 @@
-"""The page Apps: what is different in some programs.
+"""The page Apps: settings for certain programs.
 
-Those that come with the program are in the list as well; changed, they become the user's own, under the same
-name (see ``core.profiles``).
+The built-in profiles are in the list as well; once changed, they become the user's own, under the same name
+(see ``core.profiles``).
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class AppsPage(SettingsPage):
 
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
-        self._own: tuple[Profile, ...] = ()  # the user's, as they will be once all that was asked is done
-        self._asked: list[tuple[Profile, ...]] = []  # what was asked and has not come back yet
-        self._saved: tuple[Profile, ...] = ()  # what came last
-        self._removed: tuple[int, Profile] | None = None  # what an undo brings back, and its place
+        self._own: tuple[Profile, ...] = ()  # the user's, once all requests are done
+        self._asked: list[tuple[Profile, ...]] = []  # requested, but not confirmed yet
+        self._saved: tuple[Profile, ...] = ()  # confirmed last
+        self._removed: tuple[int, Profile] | None = None  # what an undo restores, and its position
         self._shown: tuple[Profile, ...] = ()
         self._view = View()
         self.list = ShortList(_ROWS)
@@ -117,12 +117,12 @@ class AppsPage(SettingsPage):
         self._show_profiles()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the profiles that the settings have."""
+        """Show the profiles in the settings."""
         super().show_settings(shown)
         apps = shown.values.apps
         if apps in self._asked:
             del self._asked[: self._asked.index(apps) + 1]
-        elif apps != self._saved or shown.error or shown.refusal:  # somebody else's, or not saved
+        elif apps != self._saved or shown.error or shown.refusal:  # changed elsewhere, or not saved
             self._asked.clear()
         self._saved = apps
         if not self._asked and apps != self._own:
@@ -131,7 +131,7 @@ class AppsPage(SettingsPage):
         self._show_profiles()
 
     def show_view(self, view: View) -> None:
-        """Offer the program that the last dictation was for."""
+        """Offer the application of the last dictation."""
         self._view = view
         title = tr("Add “{program}”").format(program=strings.literal(view.application))
         self.add_last.setText(title if view.application else _ADD_LAST_NONE)
@@ -139,12 +139,12 @@ class AppsPage(SettingsPage):
         self.language.set_entries(_languages(view.choices))
 
     def leave(self) -> None:
-        """What was done is done."""
+        """Forget the undo."""
         self._forget_removed()
 
     @property
     def chosen(self) -> Profile:
-        """The one that is shown."""
+        """The selected profile."""
         place = self.list.currentRow()
         return self._shown[place] if 0 <= place < len(self._shown) else Profile("")
 
@@ -219,13 +219,13 @@ class AppsPage(SettingsPage):
         self._show_chosen()
 
     def _take(self, line: _Line, change: Callable[[], bool]) -> None:
-        """What was typed in ``line``, if anything, is shown as it is saved, unless it was refused."""
+        """Save what was typed in ``line``, if anything, unless it was refused."""
         if not line.isModified() or change():
             line.setModified(False)
             self._show_chosen()
 
     def _change(self, **changes: object) -> bool:
-        """Change the one that is shown; whether that could be."""
+        """Change the selected profile; return whether that was possible."""
         old = self.chosen
         new = replace(old, **changes)  # type: ignore[arg-type]  # checked below
         if new == old:
@@ -254,9 +254,9 @@ class AppsPage(SettingsPage):
         return self._change(name=name)
 
     def _end_editing(self) -> bool:
-        """Save what is being typed, for the app it belongs to; whether that could be.
+        """Save what is being typed, for its app; return whether that was possible.
 
-        A button pressed by its letter, or on macOS by the mouse, leaves the focus in the field.
+        A button pressed by its mnemonic, or on macOS by the mouse, leaves the focus in the field.
         """
         line = QApplication.focusWidget()
         if not isinstance(line, _Line):
@@ -311,7 +311,7 @@ class AppsPage(SettingsPage):
 
 
 class _Line(QLineEdit):
-    """A text that is taken when it is finished."""
+    """A text field that reports finished edits."""
 
     def __init__(self, page: AppsPage) -> None:
         super().__init__(page)
@@ -319,7 +319,7 @@ class _Line(QLineEdit):
         self._app = ""
 
     def show_text(self, text: str, app: str) -> None:
-        """Show ``text`` of ``app``, unless the user is at it; what they typed for another is not for this."""
+        """Show ``text`` of ``app``, unless the user is editing it; an edit for another app is dropped."""
         if app != self._app or not (self.hasFocus() and self.isModified()):
             self._app = app
             self.setModified(False)
@@ -347,5 +347,5 @@ def _joined(parts: tuple[str, ...]) -> str:
 
 
 def _title(name: str) -> str:
-    """What the app ``name`` of the settings is called: those that come with Handy Qwen are translated."""
+    """The title of the app ``name`` of the settings: the built-in ones are translated."""
     return _TITLES.get(name, name)

@@ -1,6 +1,6 @@
-"""What a setting is changed with, made of its description: a check box, a list to choose from, a number.
+"""The controls of settings, created from their descriptions: a check box, a list, a number.
 
-The wheel changes nothing unless the control has the keyboard: it scrolls the page.
+The wheel has no effect unless the control has the focus: it scrolls the page.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from handy_qwen.ui.layouts import SMALL_GAP_PX, row
 from handy_qwen.ui.translation import tr, translated
 
 Choose = Callable[[object], None]
-"""Called with what the user chose, not checked yet."""
-_LEAST_CHARACTERS = 12  # that a closed list shows, however narrow the window is
-_PLURALS = (0, 1, 2, 3, 11, 100)  # numbers of whose things languages speak in different ways
-_BEYOND = 1e9  # more than any setting admits: what is typed is refused with a reason, not corrected
+"""Called with the user's choice, not validated yet."""
+_LEAST_CHARACTERS = 12  # shown of a closed list, however narrow the window is
+_PLURALS = (0, 1, 2, 3, 11, 100)  # counts with different plural forms in various languages
+_BEYOND = 1e9  # above all limits: a number that is too large is refused with a reason, not corrected
 # Translators: {unit} is "s", "min", "days", "GB", ...
 _MUST_BE = tr("Must be from {low} to {high} {unit}.")
 # Translators: beside a box before a number: "Number of dictations: at most".
@@ -38,7 +38,7 @@ DETECT = tr("Detect automatically")
 class Control(abc.ABC):
     """Shows the value of a setting and lets the user choose another one.
 
-    ``widget`` gets the name of the setting, and the keyboard.
+    ``widget`` gets the name of the setting, and the focus.
     """
 
     def __init__(self, widget: QWidget) -> None:
@@ -46,24 +46,24 @@ class Control(abc.ABC):
 
     @property
     def words(self) -> str:
-        """What a search may find it by, besides its label: the words of its values."""
+        """Search words besides the label: those of its values."""
         return ""
 
     @abc.abstractmethod
     def connect(self, choose: Choose) -> None:
-        """Call ``choose`` with every value that the user chooses."""
+        """Call ``choose`` for every choice of the user."""
 
     @abc.abstractmethod
     def show_value(self, value: Any) -> None:  # noqa: ANN401  of any setting
-        """Show ``value``; nobody chose it."""
+        """Show ``value`` without reporting it as a choice."""
 
     def reason(self, error: ValueError) -> str:
-        """Why a value was refused, in words that fit what is seen."""
+        """Why a value was refused, in terms of what is shown."""
         return sentence(translated(reason_of(error)))
 
 
 def control_for(option: Option) -> Control:
-    """The control that suits the description of ``option``."""
+    """The control for the description of ``option``."""
     form = option.described.form
     if isinstance(form, Switch):
         return SwitchControl()
@@ -77,7 +77,7 @@ def control_for(option: Option) -> Control:
 
 
 def line_up(controls: Iterable[Control]) -> None:
-    """Let the numbers of ``controls`` be as wide as the widest, so that the boxes before them are in line."""
+    """Make the numbers of ``controls`` equally wide, so that the boxes before them line up."""
     numbers = [one.number for one in controls if isinstance(one, AmountControl)]
     widest = max(one.sizeHint().width() for one in numbers)
     for one in numbers:
@@ -85,7 +85,7 @@ def line_up(controls: Iterable[Control]) -> None:
 
 
 def language_entries(choices: Choices) -> list[tuple[str, str]]:
-    """The languages of the model and their titles, those chosen last first."""
+    """The languages of the model and their titles, recent ones first."""
     names = dict.fromkeys([*choices.recent_languages, *choices.languages])
     return [(name, strings.language_title(name)) for name in names]
 
@@ -107,7 +107,7 @@ class SwitchControl(Control):
 
 
 class ChoiceControl(Control):
-    """One of some values. One that is not among ``entries`` gets an entry of its own while it is chosen.
+    """One of several values. One that is not among ``entries`` gets a temporary entry while it is chosen.
 
     Args:
         entries: Values and their titles.
@@ -132,7 +132,7 @@ class ChoiceControl(Control):
         self._list.activated.connect(lambda place: choose(self._shown[place][0]))
 
     def set_entries(self, entries: Sequence[tuple[Any, str]]) -> None:
-        """Offer others; what is chosen stays so."""
+        """Replace the entries, but keep the choice."""
         if list(entries) != self._entries:
             self._entries = list(entries)
             self.show_value(self._value)
@@ -151,7 +151,7 @@ class ChoiceControl(Control):
 
 
 class AmountControl(Control):
-    """A number with its unit; before it, if 0 has a meaning of its own, a box that is off for 0."""
+    """A number with its unit; if 0 has a special meaning, with a box that is off for 0."""
 
     def __init__(self, form: Amount, check: number) -> None:
         self._form, self._check = form, check
@@ -207,7 +207,7 @@ class AmountControl(Control):
 
 
 class _Together(QWidget):
-    """A box and the number that it switches on."""
+    """A box and the number that it enables."""
 
     def __init__(self, box: QCheckBox, amount: QDoubleSpinBox) -> None:
         super().__init__()
@@ -236,7 +236,7 @@ class _ComboBox(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Narrower than its longest entry, if it must be. Called by Qt."""
+        """Possibly narrower than its longest entry. Called by Qt."""
         hint = super().minimumSizeHint()
         return QSize(
             min(hint.width(), _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()), hint.height()
@@ -248,7 +248,7 @@ class _ComboBox(QComboBox):
         self._show_whole()
 
     def _show_whole(self) -> None:
-        """Say in a tooltip what is cut off."""
+        """Show the full text in a tooltip if it is cut off."""
         is_cut = self.width() < self.sizeHint().width()
         self.setToolTip(strings.tip(self.currentText()) if is_cut else "")
 
@@ -269,16 +269,16 @@ class _SpinBox(QDoubleSpinBox):
         self.valueChanged.connect(self._show_unit)
 
     def count(self, unit: Callable[[float], str]) -> None:
-        """Show behind each number what ``unit`` says of it."""
+        """Set the suffix for ``unit``."""
         self._unit = unit
         self._show_unit()
 
     def limit(self, low: float, high: float) -> None:
-        """Let the arrows stay between these; what is typed need not."""
+        """Limit the arrows to this range, but not what is typed."""
         self._low, self._high = low, high
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Wide enough for what may be chosen, not for all that may be typed. Called by Qt."""
+        """Wide enough for valid values, not for all that can be typed. Called by Qt."""
         numbers = [self.textFromValue(value) for value in (self._low, self._high)]
         units = {f" {self._unit(value)}" for value in (*_PLURALS, self._high)}
         height = super().sizeHint().height()
@@ -294,13 +294,13 @@ class _SpinBox(QDoubleSpinBox):
         self.setValue(min(max(self.value() + steps * self.singleStep(), self._low), self._high))
 
     def textFromValue(self, value: float) -> str:  # noqa: N802  the name is Qt's
-        """Without zeros behind the point. Called by Qt."""
+        """Without trailing zeros. Called by Qt."""
         text = super().textFromValue(value)
         point, zero = self.locale().decimalPoint(), self.locale().zeroDigit()
         return text.rstrip(zero).removesuffix(point) if point in text else text
 
     def setValue(self, value: float) -> None:  # noqa: N802  the name is Qt's
-        """Show ``value`` with its unit, also while nobody is told."""
+        """Show ``value`` with its unit, even while signals are blocked."""
         super().setValue(value)
         self._show_unit()
 

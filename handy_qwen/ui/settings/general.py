@@ -1,4 +1,4 @@
-"""The page General: how the program starts, and what it shows and sounds like."""
+"""The page General: startup, appearance and sounds."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class GeneralPage(SettingsPage):
         )
 
     def enter(self) -> None:
-        """See whether there is another program's settings to take over."""
+        """Check whether another program's settings can be imported."""
         self.tools.upkeep.look_for_handy()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Offer the restart that another language of the windows needs."""
+        """Offer the restart needed for another interface language."""
         super().show_settings(shown)
         before, self._language = self._language, shown.values.interface_language
         if self._language != before:
@@ -76,7 +76,7 @@ class GeneralPage(SettingsPage):
             )
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
-        """Say what came of a backup."""
+        """Show the outcome of a backup."""
         self.backup.show_upkeep(upkeep)
 
     def show_view(self, view: View) -> None:
@@ -85,7 +85,7 @@ class GeneralPage(SettingsPage):
 
 
 class BackupRow(Row):
-    """All that was set up, to a file and from one: which parts, where to, and what came of it."""
+    """Exporting and importing all settings: which parts, the file, and the outcome."""
 
     def __init__(self, commands: UpkeepCommands) -> None:
         self._commands, self._upkeep = commands, Upkeep()
@@ -115,7 +115,7 @@ class BackupRow(Row):
         )
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
-        """Say what came of the last command."""
+        """Show the outcome of the last command."""
         before, self._upkeep = self._upkeep, upkeep
         self.handy_button.setVisible(upkeep.handy is not None)
         if upkeep.moved.number != before.moved.number:

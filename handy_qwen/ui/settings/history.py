@@ -1,4 +1,4 @@
-"""The page History and privacy: what is kept, how much and how long."""
+"""The page History and privacy: what is kept, how much and for how long."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class HistoryAndPrivacyPage(SettingsPage):
         self.add_section(tr("In the history now"), self._use, self._gone)
 
     def enter(self) -> None:
-        """Look how much there is."""
+        """Measure the history."""
         self.tools.upkeep.measure_history()
 
     def show_upkeep(self, upkeep: Upkeep) -> None:
-        """Show how much there is."""
+        """Show the size of the history."""
         before, self._upkeep = self._upkeep, upkeep
         use = upkeep.history
         self._use.set_help(_used(use) if use is not None else _UNKNOWN)
@@ -65,7 +65,7 @@ class HistoryAndPrivacyPage(SettingsPage):
 
 
 def _used(use: HistoryUse) -> str:
-    """What is there: "812 dictations, 12 of them starred; their sound uses 1.2 GB."."""
+    """The size of the history: "812 dictations, 12 of them starred; their sound uses 1.2 GB."."""
     said = ntr("{count} dictation", "{count} dictations", use.entries).format(count=whole(use.entries))
     if use.starred:
         said = tr("{dictations}, {count} of them starred").format(dictations=said, count=whole(use.starred))
@@ -75,13 +75,13 @@ def _used(use: HistoryUse) -> str:
 
 
 def _delete_question(use: HistoryUse) -> str:
-    """What is asked before all is deleted."""
+    """The question before all is deleted."""
     count = use.entries - use.starred
     return ntr("Delete {count} dictation?", "Delete {count} dictations?", count).format(count=whole(count))
 
 
 def _delete_detail(use: HistoryUse) -> str:
-    """What that means."""
+    """Its consequences."""
     if not use.starred:
         return tr("Their texts and their sound cannot be brought back.")
     stays = ntr("{count} starred one stays.", "{count} starred ones stay.", use.starred)

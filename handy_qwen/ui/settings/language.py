@@ -1,4 +1,4 @@
-"""The page Language and model: what is spoken, what understands it, and what that may cost."""
+"""The page Language and model: spoken languages, the model, and its resources."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class LanguagePage(SettingsPage):
         self.add_section(tr("Memory and processor"), self.setting("idle_unload_min"), self.setting("threads"))
 
     def enter(self) -> None:
-        """Look which models there are, and how fast they are here."""
+        """Look for models and their speed."""
         self.tools.commands.refresh_choices()
         self.tools.models.look()
 
@@ -59,7 +59,7 @@ class LanguagePage(SettingsPage):
         self._show_facts()
 
     def show_models(self, models: ModelList) -> None:
-        """Say what the model in use takes."""
+        """Show the needs of the model in use."""
         self._models = models.entries
         self._show_facts()
 
@@ -70,7 +70,7 @@ class LanguagePage(SettingsPage):
 
 
 def _model_facts(model: ModelEntry) -> str:
-    """What a model takes, and how fast it is here, as far as that is known."""
+    """What a model needs, and its speed here, as far as known."""
     known = {
         tr("{amount} on disk"): model.disk_bytes and strings.size(model.disk_bytes),
         tr("about {amount} of memory when in use"): model.memory_bytes and strings.size(model.memory_bytes),
@@ -81,9 +81,9 @@ def _model_facts(model: ModelEntry) -> str:
 
 
 class LanguagesControl(Control):
-    """The setting ``languages``: some of all. ``widget``, a button, says which and opens ``panel``.
+    """The setting ``languages``: some or all. ``widget``, a button, names them and opens ``panel``.
 
-    That is a list to search and tick, and belongs below it.
+    That is a searchable list with check boxes, to be placed below.
     """
 
     def __init__(self) -> None:
@@ -115,7 +115,7 @@ class LanguagesControl(Control):
         self.panel.rows.itemChanged.connect(on_ticked)
 
     def set_languages(self, known: Sequence[str]) -> None:
-        """Offer ``known``; before it is known what the model knows, all."""
+        """Offer ``known``; before the model is known, all languages."""
         known = tuple(known) or ALL_LANGUAGES
         if known != self._known:
             self._known = known
@@ -133,7 +133,7 @@ class LanguagesControl(Control):
             self.panel.offer(self._offered(), value)
 
     def _offered(self) -> list[str]:
-        """Those that are chosen first, as the list may be long; also those that the model does not know."""
+        """The list of languages: chosen ones first, including those that the model does not know."""
         return list(dict.fromkeys([*self._value, *self._known]))
 
     def _toggle(self) -> None:
@@ -145,7 +145,7 @@ class LanguagesControl(Control):
 
 
 class _Panel(QWidget):
-    """The search field and the list; Escape closes it, Down leads from the field into the list."""
+    """The search field and the list; Escape closes it, Down moves from the field into the list."""
 
     def __init__(self, close: Callable[[], None]) -> None:
         super().__init__()
@@ -172,7 +172,7 @@ class _Panel(QWidget):
         self._seek(self.search.text())
 
     def tick(self, names: Sequence[str]) -> bool:
-        """Tick ``names`` and nothing else, in place; False if one of them is not there."""
+        """Check exactly ``names``, in place; False if one of them is missing."""
         with QSignalBlocker(self.rows):
             for item in self._items():
                 is_ticked = item.data(_NAME) in names
@@ -180,7 +180,7 @@ class _Panel(QWidget):
         return set(names) <= {item.data(_NAME) for item in self._items()}
 
     def ticked(self) -> list[str]:
-        """What is ticked, in the order of the list."""
+        """The checked ones, in the order of the list."""
         return [one.data(_NAME) for one in self._items() if one.checkState() is Qt.CheckState.Checked]
 
     def keyPressEvent(self, event: QKeyEvent) -> None:  # noqa: N802  the name is Qt's
@@ -198,7 +198,7 @@ class _Panel(QWidget):
         return [self.rows.item(place) for place in range(self.rows.count())]
 
     def _seek(self, text: str) -> None:
-        """Show only what holds ``text``, or has it as its code."""
+        """Show only languages whose name contains ``text``, or whose code it is."""
         sought = text.strip().casefold()
         for item in self._items():
             is_found = sought in item.text().casefold() or sought == code_of(item.data(_NAME))

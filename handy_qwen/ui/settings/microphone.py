@@ -1,4 +1,4 @@
-"""The page Microphone: which ones are used in which order, how well they hear, and how long they stay ready.
+"""The page Microphone: their order, how well they hear, and how long they stay ready.
 
 While the page is visible, and only then, the microphone that a dictation would use is open.
 """
@@ -125,7 +125,7 @@ class MicrophonePage(SettingsPage):
         self.add_section("", self._other_sound(), self.setting("warm_s"))
 
     def _other_sound(self) -> Row:
-        """What becomes of it; where players cannot be paused, that is not offered."""
+        """The choices for other sound, without pausing where that is impossible."""
         if _CAN_PAUSE:
             return self.setting("while_recording")
         form = OPTIONS["while_recording"].described.form
@@ -139,7 +139,7 @@ class MicrophonePage(SettingsPage):
         return made
 
     def enter(self) -> None:
-        """Look which microphones there are, and open the one in use."""
+        """Look for microphones, and open the one in use."""
         self._is_up = True
         self.tools.commands.refresh_choices()
         self.tools.microphone.listen(self._changed.emit)
@@ -157,12 +157,12 @@ class MicrophonePage(SettingsPage):
         self.list.show_names(shown.values.microphones)
 
     def show_view(self, view: View) -> None:
-        """Show which microphones there are."""
+        """Show the connected microphones."""
         self._view = view
         self._follow()
 
     def _show_test(self, test: MicrophoneTest) -> None:
-        """Show what is heard; what arrives late, after the page was left, is nothing."""
+        """Show the test; results after the page was left are ignored."""
         self._test = translated(test) if self._is_up else MicrophoneTest()
         self._follow()
 
@@ -178,7 +178,7 @@ class MicrophonePage(SettingsPage):
         self._judge()
 
     def _judge(self) -> None:
-        """Say how the voice arrives. Announced when it changes, not with every sound."""
+        """Show the verdict on the voice. Announced when it changes, not with every sound."""
         problem, voice = self._test.problem, self._test.voice
         if problem is not None:
             self.verdict.say(problem.title, hint=problem.hint)
@@ -195,12 +195,12 @@ class MicrophonePage(SettingsPage):
             self.tools.microphone.stop()
 
     def _on_again(self) -> None:
-        self.record.setFocus(Qt.FocusReason.OtherFocusReason)  # the other is disabled while it plays
+        self.record.setFocus(Qt.FocusReason.OtherFocusReason)  # the other is disabled during playback
         self.tools.microphone.play()
 
 
 class _Marks(QWidget):
-    """What the parts of the meter above it mean. A screen reader has the verdict instead."""
+    """The labels of the zones of the meter above. Screen readers use the verdict instead."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -233,10 +233,10 @@ class _Marks(QWidget):
 
 
 class MicrophoneList(QWidget):
-    """The microphones in the order in which they are wanted, with what is known of each; buttons below.
+    """The microphones in order of preference, with their state; buttons below.
 
-    The system's default, "", is always among them: where the settings do not name it, it is the last.
-    ``change`` gets the names in their new order.
+    The system's default, "", is always included: if the settings do not name it, it is the last. ``change``
+    gets the names in their new order.
     """
 
     def __init__(self, change: Callable[[tuple[str, ...]], None]) -> None:
@@ -261,17 +261,17 @@ class MicrophoneList(QWidget):
         self._show()
 
     def show_names(self, names: Sequence[str]) -> None:
-        """Show the order of the settings."""
+        """Show the order in the settings."""
         shown = list(names) if "" in names else [*names, ""]
         if shown != self._names:
             self._names = shown
             self._show()
 
     def show_devices(self, choices: Choices, used: str) -> bool:
-        """Show which are connected, and which one is used, "" if none is.
+        """Show which ones are connected, and which one is used, "" for none.
 
         Returns:
-            Whether the one that is used is in the list, if there is one.
+            Whether the used one, if any, is in the list.
         """
         before = self._known()
         self._choices, self._used = choices, used
@@ -280,7 +280,7 @@ class MicrophoneList(QWidget):
         return not used or self._place_of_used() is not None
 
     def _known(self) -> tuple[object, ...]:
-        """All that the rows show of the devices."""
+        """All device data that the rows show."""
         known = self._choices
         return known.microphones, known.default_microphone, known.spared_microphones, self._used
 
@@ -308,7 +308,7 @@ class MicrophoneList(QWidget):
         return (tr("Not connected"), "quiet") if name and name not in self._choices.microphones else ("", "")
 
     def _show(self) -> None:
-        """In place, so that the position and a screen reader's stay."""
+        """Update in place, so that selection and screen reader position stay."""
         while self.rows.count() > len(self._names):
             self.rows.takeItem(self.rows.count() - 1)
         while self.rows.count() < len(self._names):
@@ -343,7 +343,7 @@ class MicrophoneList(QWidget):
         self.remove.setAccessibleName(tr("Remove {device} from the list").format(device=title))
 
     def _enable(self, button: Button, is_enabled: bool) -> None:
-        """A button that is disabled while it has the keyboard gives it to the list."""
+        """Move the focus to the list if a focused button is disabled."""
         if not is_enabled and button.hasFocus():
             self.rows.setFocus(Qt.FocusReason.OtherFocusReason)
         button.setEnabled(is_enabled)
@@ -372,7 +372,7 @@ class MicrophoneList(QWidget):
         self._use([self.rows.item(place).data(_NAME) for place in range(self.rows.count())], None)
 
     def _offer(self) -> None:
-        """Offer the microphones that are connected and not in the list."""
+        """Offer the connected microphones that are not in the list."""
         self._menu.clear()
         others = [name for name in self._choices.microphones if name not in self._names]
         for name in others:
@@ -382,7 +382,7 @@ class MicrophoneList(QWidget):
             self._menu.addAction(tr("All connected microphones are in the list")).setEnabled(False)
 
     def _add(self, name: str) -> None:
-        """Before the system's default if that is the last: what is behind it is hardly ever used."""
+        """Insert before the system's default if that is the last: what comes after it is hardly ever used."""
         place = len(self._names) - (self._names[-1] == "")
         self._use([*self._names[:place], name, *self._names[place:]], place)
         self.rows.setFocus(Qt.FocusReason.OtherFocusReason)

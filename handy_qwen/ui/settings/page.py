@@ -1,9 +1,9 @@
-"""What the pages of the settings window share: the page, and the rows that it is made of.
+"""Shared by the pages of the settings window: the page, and the rows that it is made of.
 
-A page is a class that fills itself with sections of rows. The window makes it when it is first looked at, or
-searched, and hands it every new value: ``show_settings``, ``show_view``, ``show_models``
-and so on, each complete in itself. What may cost something (a microphone, a timer) begins in ``enter`` and
-ends in ``leave``: a page is left when another one comes up and when the window is closed.
+A page is a class that fills itself with sections of rows. The window creates it when it is first shown, or
+searched, and passes it every new value: ``show_settings``, ``show_view``, ``show_models`` and so on, each
+complete in itself. Expensive things (a microphone, a timer) start in ``enter`` and stop in ``leave``: a page
+is left when another one is shown and when the window is closed.
 
 A row says what it is called, how it is changed, what it means, and what is wrong with it. ``Row`` is any such
 row; ``SettingRow`` that of one setting, made of its description alone.
@@ -64,7 +64,7 @@ _FOUND_BY = {  # what else a setting is searched by; translators: words that peo
 
 @dataclass(frozen=True)
 class Tools:
-    """What pages ask of the program."""
+    """The program's interface for pages."""
 
     commands: Commands
     ask: Callable[[Request], None]
@@ -78,7 +78,7 @@ class Tools:
 class SettingsPage(ScrollArea):
     """One page. Made and used on Qt's thread.
 
-    A subclass adds its sections in ``__init__``, and overrides what else concerns it.
+    A subclass adds its sections in ``__init__``, and overrides the methods it needs.
     """
 
     def __init__(self, tools: Tools) -> None:
@@ -90,7 +90,7 @@ class SettingsPage(ScrollArea):
         self.body.addStretch()
 
     def add_section(self, title: str, *rows: Row) -> None:
-        """Put ``rows`` on a card of their own, below those before; ``title`` "" for none."""
+        """Put ``rows`` on a new card below the others; ``title`` "" for none."""
         section = _Section(title, rows)
         self._sections.append(section)
         self.rows += rows
@@ -104,14 +104,14 @@ class SettingsPage(ScrollArea):
         beside: QWidget | None = None,
         below: QWidget | None = None,
     ) -> SettingRow:
-        """The row of the setting ``name``, made of its description; see ``SettingRow``."""
+        """The row of the setting ``name``, created from its description; see ``SettingRow``."""
         return SettingRow(name, self.tools.commands.change, control, beside=beside, below=below)
 
     def enter(self) -> None:
-        """The page comes up."""
+        """The page is shown."""
 
     def leave(self) -> None:
-        """Another page comes up, or the window is closed."""
+        """Another page is shown, or the window is closed."""
 
     def show_settings(self, shown: SettingsView) -> None:
         """Show what the settings say."""
@@ -131,15 +131,15 @@ class SettingsPage(ScrollArea):
         """Show the words and replacements."""
 
     def filter(self, sought: str) -> list[Row]:
-        """Show only the rows that a search for ``sought``, in lower case, finds; all if it is ""."""
+        """Show only the rows that match the search ``sought``, in lower case; all if it is ""."""
         return [row for section in self._sections for row in section.filter(sought)]
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802  the name is Qt's
-        """Small: the window, which all pages share, must fit on any screen. Called by Qt."""
+        """Small, so that the window fits on any screen. Called by Qt."""
         return QSize(_LEAST_PX, _LEAST_PX)
 
     def first_focus(self) -> QWidget | None:
-        """The widget that has the keyboard when the page is entered by the keyboard."""
+        """The widget to focus when the page is entered by keyboard."""
         return next((row.first_focus() for row in self.rows if not row.isHidden()), None)
 
 
@@ -164,17 +164,17 @@ class _Section(QWidget):
 
 
 class Row(QWidget):
-    """A label with its control beside it, where there is room, and help and trouble below.
+    """A label with its control beside it, if there is room, and help and trouble below.
 
     Args:
-        label: What it is called, for the eye and for a screen reader; "" for a row that says it itself.
+        label: The name, also for a screen reader; "" for a self-explanatory row.
         control: Has the value. Wide ones (a table) go into ``below``.
         help: A sentence or two.
-        before: What belongs to the control and is at its left.
+        before: An addition at the left of the control.
         below: More, over the whole width.
-        focus: What in it gets the keyboard, where there is no ``control``.
-        also: Further words that a search finds it by.
-        setting_name: Of the setting it is about; "" if it is about none.
+        focus: What to focus, if there is no ``control``.
+        also: Further search words.
+        setting_name: The setting it is about, or "".
     """
 
     def __init__(
@@ -209,57 +209,57 @@ class Row(QWidget):
         column(*parts, *([] if below is None else [below]), gap_px=_GAP_PX, parent=self)
 
     def matches(self, sought: str) -> bool:
-        """Whether a search for ``sought``, words in lower case, finds the row."""
+        """Whether the search ``sought``, words in lower case, matches the row."""
         known = f"{self.label.text()} {self.help.text()} {self._also}".casefold()
         return all(word in known for word in sought.split())
 
     def is_called(self, sought: str) -> bool:
-        """Whether its label has all words of ``sought``: what was meant, and not only mentioned."""
+        """Whether its label contains all words of ``sought``."""
         return all(word in self.label.text().casefold() for word in sought.split())
 
     def first_focus(self) -> QWidget | None:
-        """What gets the keyboard when a search ends here."""
+        """What to focus when a search ends here."""
         return self.control or self._focus
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Say what the settings file has wrong."""
+        """Show the problem in the settings file."""
         self.show_problem(shown.problem_of(self.setting_name))
 
     def show_problem(self, problem: SettingsProblem | None) -> None:
-        """Say what the settings file has wrong; None: nothing."""
+        """Show the problem in the settings file, or none."""
         if self.setting_name:
             self.refuse(sentence(translated(problem.told)) if problem else "")
 
     def set_help(self, text: str) -> None:
-        """Say something else below the label, to the eye and to a screen reader."""
+        """Change the help below the label, also for screen readers."""
         self.help.setText(text)
         self.help.setVisible(bool(text))
         if self.control is not None:
             self.control.setAccessibleDescription(spoken(text))
 
     def refuse(self, reason: str, hint: str = "") -> None:
-        """Say under the row what is wrong, until ``refuse("")``; a screen reader announces it."""
+        """Show the problem under the row until ``refuse("")``; it is announced."""
         self.trouble.say(reason, hint=hint)
 
 
 class Change(Protocol):
-    """Changes settings by their names, at once: ``core.view.Commands.change``."""
+    """Changes settings by name, at once: ``core.view.Commands.change``."""
 
     def __call__(self, **changes: object) -> None:
         """See there."""
 
 
 class SettingRow(Row):
-    """The row of the setting ``name``: shows its value, checks and passes on what the user chooses.
+    """The row of the setting ``name``: shows its value, validates and passes on the user's choice.
 
-    A value that does not pass the setting's check stays where it was typed, with the reason below; the
-    setting is as it was. What the file has wrong is shown in the same place.
+    An invalid value stays as it was typed, with the reason below; the setting is unchanged. Problems of the
+    file are shown in the same place.
 
     Args:
         name: Of ``settings.fields.Settings``.
         change: Changes it.
-        control: Its control, if the description does not say enough to make one.
-        beside: What belongs to the control and is at its left.
+        control: Its control, if the description is not enough to create one.
+        beside: An addition at the left of the control.
         below: More, over the whole width.
     """
 
@@ -288,19 +288,19 @@ class SettingRow(Row):
         self._change = change
         self.setting.connect(self._choose)
         self._value: Any = _NOTHING
-        self._asked: list[Any] = []  # what was chosen and has not come back yet
+        self._asked: list[Any] = []  # chosen, but not confirmed yet
         self._problem: SettingsProblem | None = None
         self._show_reset()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the value, unless the user is at something that was refused; and what the file has wrong.
+        """Show the value, unless the user is editing a refused one; and problems of the file.
 
-        A value that has been overtaken by another choice is not shown: the newer one is on its way.
+        A value that was overtaken by another choice is not shown: the newer one is on its way.
         """
         value, problem = getattr(shown.values, self.option.name), shown.problem_of(self.option.name)
         if value in self._asked:
             del self._asked[: self._asked.index(value) + 1]
-        elif value != self._value:  # somebody else's
+        elif value != self._value:  # changed elsewhere
             self._asked.clear()
         if value != self._value or problem != self._problem:
             self._value, self._problem = value, problem
@@ -343,7 +343,7 @@ def _together(*widgets: QWidget) -> QWidget:
 
 
 class ResetButton(QToolButton):
-    """Keeps its place while hidden, so that nothing moves when it comes up."""
+    """Keeps its place while hidden, so that nothing moves when it appears."""
 
     def __init__(self, do: Callable[[], None]) -> None:
         super().__init__()
@@ -355,7 +355,7 @@ class ResetButton(QToolButton):
         self.clicked.connect(lambda _checked: do())
 
     def explain(self, setting: str, default: str) -> None:
-        """Say what it does, to the eye and to a screen reader."""
+        """Explain its effect, also for screen readers."""
         text = _RESET_TO.format(setting=f"“{setting}”", value=f"“{default}”")
         self.setToolTip(text)
         self.setAccessibleName(text)

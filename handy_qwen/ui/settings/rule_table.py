@@ -1,4 +1,4 @@
-"""The table of replacements: edited in place, the text to write on several lines if wanted."""
+"""The table of replacements: edited in place, with multi-line texts."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ _FORMER_APPLIES = tr("Until then, the previous one applies.")
 
 
 class _RulesModel(QAbstractTableModel):
-    """Rows as they were entered, and below them one that is just being made: it has no ``written`` yet.
+    """Rows as entered, followed by one being created: it has no ``written`` yet.
 
-    What is edited is passed on, and comes back with the next page.
+    Edits are passed on, and come back with the next page.
     """
 
     def __init__(self, change: Change) -> None:
@@ -70,7 +70,7 @@ class _RulesModel(QAbstractTableModel):
         self.rows = rows
 
     def begin(self, *, is_alone: bool) -> QModelIndex:
-        """Add a row to be filled in; or find the one that is not filled in yet."""
+        """Add a row to fill in; or find the existing unfinished one."""
         if self.new is None:
             self.beginInsertRows(_NOWHERE, len(self.rows), len(self.rows))
             self.new = Replacement("", "", is_alone=is_alone)
@@ -78,7 +78,7 @@ class _RulesModel(QAbstractTableModel):
         return self.index(len(self.rows), HEARD)
 
     def drop(self) -> None:
-        """Take the row away that is not filled in."""
+        """Remove the unfinished row."""
         if self.new is not None:
             self.beginRemoveRows(_NOWHERE, len(self.rows), len(self.rows))
             self.new = None
@@ -146,7 +146,7 @@ class _RulesModel(QAbstractTableModel):
         return None
 
     def setData(self, index: Index, value: object, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: N802
-        """Pass on what was entered; a new row only once it says what to write."""
+        """Pass on an edit; a new row only once it says what to write."""
         row, column, old = index.row(), index.column(), self.entered(index.row())
         if column in _FLAGS:
             if role != Qt.ItemDataRole.CheckStateRole:
@@ -169,7 +169,7 @@ class _RulesModel(QAbstractTableModel):
 
 
 class _Editors(EnterEnds):
-    """Fields to edit a cell in: Enter ends both kinds, Shift+Enter begins a new line in what is written."""
+    """Cell editors: Enter ends both kinds, Shift+Enter inserts a line break in the text to write."""
 
     def createEditor(  # noqa: N802  the name is Qt's
         self, parent: QWidget, _option: QStyleOptionViewItem, index: Index
@@ -201,7 +201,7 @@ class _Editors(EnterEnds):
     def updateEditorGeometry(  # noqa: N802  the name is Qt's
         self, editor: QWidget, option: QStyleOptionViewItem, index: Index
     ) -> None:
-        """Higher than the row, where there are several lines to write."""
+        """Higher than the row, for multi-line texts."""
         area = option.rect
         view = editor.parentWidget()
         if index.column() == WRITTEN:
@@ -248,7 +248,7 @@ class RuleTable(QTableView):
 
     @property
     def trouble(self) -> str:
-        """Why the row that is current, or else the first that has one, is not saved; "" if all are."""
+        """Why the current row, or else the first affected one, is not saved; "" if all are."""
         rows = [self.currentIndex().row(), *range(self._rules.rowCount())]
         for row in rows:
             if 0 <= row < self._rules.rowCount() and (reason := self._rules.problem(row)):
@@ -265,7 +265,7 @@ class RuleTable(QTableView):
         self.chosen_changed.emit()
 
     def row_of(self, one: Replacement) -> int:
-        """The number of the row that has ``one``, from 1; 0: none."""
+        """The number of the row with ``one``, from 1; 0: none."""
         rows = (number for number, row in enumerate(self._rules.rows, 1) if row.saved == one)
         return next(rows, 0)
 
@@ -277,12 +277,12 @@ class RuleTable(QTableView):
         self.edit(index)
 
     def chosen(self) -> list[ReplacementRow]:
-        """The rows selected that are more than a beginning."""
+        """The selected rows without an unfinished one."""
         rows = sorted({index.row() for index in self.selectedIndexes()})
         return [self._rules.rows[row] for row in rows if row < len(self._rules.rows)]
 
     def delete_chosen(self) -> None:
-        """Delete the rows selected, also one that was only begun."""
+        """Delete the selected rows, even an unfinished one."""
         if any(index.row() >= len(self._rules.rows) for index in self.selectedIndexes()):
             self._rules.drop()
         if self.chosen():
@@ -291,7 +291,7 @@ class RuleTable(QTableView):
     def closeEditor(  # noqa: N802  the name is Qt's
         self, editor: QWidget, hint: QAbstractItemDelegate.EndEditHint
     ) -> None:
-        """Go on from what is said to what is written in a new row, and forget an empty one. Called by Qt."""
+        """In a new row, continue from what is said to what is written; remove an empty one. Called by Qt."""
         index = self.currentIndex()
         is_new = self._rules.new is not None and index.row() == len(self._rules.rows)
         is_given_up = hint is QAbstractItemDelegate.EndEditHint.RevertModelCache
@@ -324,7 +324,7 @@ class RuleTable(QTableView):
         return True
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
-        """Let both texts share the room; where it is too narrow, the table scrolls. Called by Qt."""
+        """Let both texts share the width; if it is too small, the table scrolls. Called by Qt."""
         super().resizeEvent(event)
         flags = sum(self.columnWidth(column) for column in _FLAGS)
         least = _LEAST_CHARACTERS * self.fontMetrics().averageCharWidth()
@@ -345,5 +345,5 @@ class RuleTable(QTableView):
 
 
 def on_one_line(text: str) -> str:
-    """``text`` with a sign for each line break."""
+    """``text`` with a symbol for each line break."""
     return text.replace("\n", " ↵ ").replace("\t", "⇥")

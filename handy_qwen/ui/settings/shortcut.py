@@ -1,6 +1,6 @@
-"""The page Shortcut: which keys are dictated with, and how.
+"""The page Shortcut: the hotkeys, and how they work.
 
-A new key waits to be pressed once; until then hotkeys are only shown (``Request.REHEARSE``) and record
+A new key must be pressed once as a test; until then hotkeys are only shown (``Request.REHEARSE``) and record
 nothing.
 """
 
@@ -32,7 +32,7 @@ from handy_qwen.ui.window import AppWindow
 
 # Translators: heading above settings about how long things take.
 _TIMES = tr("Times")
-_WISHES = ("F9", "F8", "F7", "F6", "Pause")  # what a desktop that assigns the keys itself is asked for
+_WISHES = ("F9", "F8", "F7", "F6", "Pause")  # to request from a desktop that assigns the keys itself
 _DEFAULT: tuple[Hotkey, ...] = OPTIONS["hotkeys"].default
 _NO_KEY = tr("Choose a key…")
 _USUAL = tr("Default ({what})")
@@ -48,7 +48,7 @@ class ShortcutPage(SettingsPage):
     def __init__(self, tools: Tools) -> None:
         super().__init__(tools)
         self.hotkeys = HotkeyList(tools)
-        # Queued: a new row has no place yet.
+        # Queued: a new row is not laid out yet.
         self.hotkeys.changed.connect(self._order_tabs, Qt.ConnectionType.QueuedConnection)
         self.add_section("", _HotkeysRow(self.hotkeys), self.setting("mode"))
         self.add_section(
@@ -56,11 +56,11 @@ class ShortcutPage(SettingsPage):
         )
 
     def enter(self) -> None:
-        """From now on the window may lose the keyboard."""
+        """Watch for the window losing the focus."""
         self.window().installEventFilter(self)
 
     def leave(self) -> None:
-        """Nothing is recorded or tested behind the user's back."""
+        """End recording and tests of hotkeys."""
         self.window().removeEventFilter(self)
         self._end()
 
@@ -69,7 +69,7 @@ class ShortcutPage(SettingsPage):
         self.hotkeys.show_view(view)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802  the name is Qt's
-        """End what needs the keyboard when the window loses it. Called by Qt."""
+        """End what needs the focus when the window loses it. Called by Qt."""
         if event.type() is QEvent.Type.WindowDeactivate:
             self._end()
         return super().eventFilter(watched, event)
@@ -85,7 +85,7 @@ class ShortcutPage(SettingsPage):
 
 
 class _HotkeysRow(Row):
-    """The hotkeys, as a row that a search finds and that says what the file has wrong."""
+    """The hotkeys, as a searchable row that shows problems of the file."""
 
     def __init__(self, hotkeys: HotkeyList) -> None:
         super().__init__(
@@ -102,13 +102,13 @@ class _HotkeysRow(Row):
         return self._hotkeys.first_focus
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show them, and what the file has wrong."""
+        """Show them, and problems of the file."""
         super().show_settings(shown)
         self._hotkeys.show_settings(shown.values)
 
 
 class _Test(enum.Enum):
-    """How far the test of a new hotkey is."""
+    """The state of the test of a new hotkey."""
 
     NONE = enum.auto()
     WAITING = enum.auto()
@@ -116,7 +116,7 @@ class _Test(enum.Enum):
 
 
 class HotkeyRow(QWidget):
-    """One hotkey. Only shows; what is done with it is in ``HotkeyList``."""
+    """One hotkey. Display only; the logic is in ``HotkeyList``."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -124,9 +124,9 @@ class HotkeyRow(QWidget):
         self.language, self.submit = ChoiceControl(), ChoiceControl()
         self.remove = Button(tr("Remove"))
         self.trouble, self.verdict = Message(), Message()
-        self.proposal, self.proposed = Button(), ""  # what could be instead of a key that was refused
+        self.proposal, self.proposed = Button(), ""  # an alternative to a refused key
         self.proposal.hide()
-        self.keys = ""  # as people write them
+        self.keys = ""  # worded for people
         first = FlowLayout(self.number, self.cell, self.remove, gap_px=SMALL_GAP_PX)
         language, submit = Text(tr("Language"), is_line=True), Text(tr("Then press"), is_line=True)
         self._labels = language, submit
@@ -146,7 +146,7 @@ class HotkeyRow(QWidget):
         )
 
     def name(self, number: int, keys: str, spoken_as: str) -> None:
-        """It is hotkey ``number``, made of ``keys``, "" if they are to be chosen."""
+        """Show it as hotkey ``number`` with ``keys``, "" if they are still to be chosen."""
         self.keys = keys
         shown = strings.whole(number)
         self.number.setText(f"{shown}.")
@@ -160,31 +160,31 @@ class HotkeyRow(QWidget):
             (tr("Language of hotkey {number}"), tr("Key pressed after hotkey {number}")),
             strict=True,
         ):
-            label.setAccessibleName(title.format(number=shown))  # on Linux a list is called by its label
+            label.setAccessibleName(title.format(number=shown))  # on Linux a list is announced by its label
             control.widget.setAccessibleName(title.format(number=shown))
 
     def refuse(self, error: HandyError) -> None:
-        """Say why the key that was pressed cannot be the hotkey, until another one is; offer one that can."""
+        """Show why the key cannot be the hotkey, until another one is chosen; offer an alternative."""
         self.proposed = error.proposal if isinstance(error, HotkeyError) else ""
         self.trouble.say(translated(error.title), hint="" if self.proposed else translated(error.hint))
         self.proposal.setText(strings.literal(tr("Use {keys}").format(keys=self.proposed)))
         self.proposal.setVisible(bool(self.proposed))
 
     def forgive(self) -> None:
-        """What was refused is solved."""
+        """The refusal is resolved."""
         self.proposed = ""
         self.trouble.say("")
         self.proposal.hide()
 
 
 class HotkeyList(QWidget):
-    """All hotkeys, each with its key, its language and what is pressed after its text. On Qt's thread.
+    """All hotkeys, each with its key, language and submit key. On Qt's thread.
 
     Args:
         tools: See ``SettingsPage``.
     """
 
-    changed = Signal()  # there are more rows, or fewer
+    changed = Signal()  # rows were added or removed
     _used = Signal(object, object)  # the row, HandyError or None; from another thread
 
     def __init__(self, tools: Tools) -> None:
@@ -193,10 +193,10 @@ class HotkeyList(QWidget):
         self.rows: list[HotkeyRow] = []
         self._settings, self._view = Settings(hotkeys=()), View()
         self._hotkeys: tuple[Hotkey, ...] = ()
-        self._new: HotkeyRow | None = None  # the last one, if its key is still to be chosen
+        self._new: HotkeyRow | None = None  # the last one, while its key is still to be chosen
         self._recorder = KeyRecorder(tools.commands)
         self._recording: HotkeyRow | None = None
-        self._asked: HotkeyRow | None = None  # its new key is to be tested, if the program takes it
+        self._asked: HotkeyRow | None = None  # its new key is to be tested once it is accepted
         self._tested: HotkeyRow | None = None
         self._test = _Test.NONE
         self._former: tuple[Hotkey, ...] | None = None  # before the last removal or reset
@@ -211,7 +211,7 @@ class HotkeyList(QWidget):
         self.reset.explain(tr("Hotkeys"), default)
         self.undone.undo_button.clicked.connect(lambda _checked: self._on_undo())
         self.configure.hide()
-        # Behind the hotkeys: whoever comes by Tab and presses Enter means the first key.
+        # After the hotkeys: Tab and Enter should reach the first key.
         below = FlowLayout(self.add, self.configure, gap_px=SMALL_GAP_PX)
         below.push(self.reset)
         self._list = QVBoxLayout()
@@ -247,7 +247,7 @@ class HotkeyList(QWidget):
         self._show_rows()
 
     def show_view(self, view: View) -> None:
-        """Show which hotkeys are down, and what the desktop or the listener says about them."""
+        """Show which hotkeys are down, and what the desktop or the listener reports about them."""
         self._view = view
         self.own_key.show_view(view)
         is_assigned = view.desktop_keys is not None and view.key_offer is None
@@ -297,7 +297,7 @@ class HotkeyList(QWidget):
             keys = (given[place] if place < len(given) else "") or tr("No key yet")
             name = tr("Hotkey {number}: {keys}. Set by your desktop.")
         if keys != one.keys and one.keys:
-            one.forgive()  # solved, in whatever way
+            one.forgive()  # resolved, in whatever way
             if self._tested is not one:
                 one.verdict.say("")
         one.name(place + 1, keys, name)
@@ -322,7 +322,7 @@ class HotkeyList(QWidget):
             self.end_capture()
         if self._tested is one:
             self.end_test()
-        if one in self.rows:  # ending the capture of a new one has dropped it
+        if one in self.rows:  # ending the recording of a new one has removed it
             self.rows.remove(one)
             self._list.removeWidget(one)
             one.hide()
@@ -334,14 +334,14 @@ class HotkeyList(QWidget):
         place = self.rows.index(one)
         if place < len(self._hotkeys):
             hotkeys = self._with(place, change(self._hotkeys[place]))
-            self._hotkeys = tuple(hotkeys)  # the next change may come before this one is back
+            self._hotkeys = tuple(hotkeys)  # the next change may come before this one is confirmed
             self._use(one, hotkeys)
 
     def _with(self, place: int, hotkey: Hotkey) -> list[Hotkey]:
         return [*self._hotkeys[:place], hotkey, *self._hotkeys[place + 1 :]]
 
     def _use(self, one: HotkeyRow | None, hotkeys: Sequence[Hotkey], place: int | None = None) -> None:
-        """Dictate with ``hotkeys``; the keys of the one at ``place``, which ``one`` shows, are new."""
+        """Dictate with ``hotkeys``; the one at ``place``, shown by ``one``, has new keys."""
         if place is not None:
             self._asked = one
         self._commands.use_hotkeys(hotkeys, place, lambda error: self._used.emit(one, (place, error)))
@@ -384,7 +384,7 @@ class HotkeyList(QWidget):
             self._former = self._hotkeys
             self.undone.say(tr("{keys} removed.").format(keys=one.keys), can_undo=True)
             hotkeys = [*self._hotkeys[:place], *self._hotkeys[place + 1 :]]
-            self._hotkeys = tuple(hotkeys)  # the row goes at once, and the others keep theirs
+            self._hotkeys = tuple(hotkeys)  # the row is removed at once, and the others keep theirs
             self._use(None, hotkeys)
         self._drop(one)
         self._show_rows()
@@ -437,7 +437,7 @@ class HotkeyList(QWidget):
         self._recorder.begin()
 
     def end_capture(self) -> None:
-        """The hotkey stays as it is. Safe to call twice."""
+        """Keep the current hotkey. Safe to call twice."""
         self._recorder.end()
         self._stop_recording()
 
@@ -469,7 +469,7 @@ class HotkeyList(QWidget):
             self._on_remove(one)
 
     def _propose(self, one: HotkeyRow, keys: str) -> None:
-        """Use ``keys`` for ``one``, if they can be."""
+        """Use ``keys`` for ``one``, if possible."""
         place = self.rows.index(one)
         hotkey = self._hotkeys[place] if place < len(self._hotkeys) else Hotkey("")
         one.cell.setFocus()
@@ -496,7 +496,7 @@ class HotkeyList(QWidget):
             one.verdict.say(tr("{keys} works.").format(keys=one.keys), "good", hint=_warning(one.keys))
 
     def end_test(self) -> None:
-        """Hotkeys dictate again. Safe to call twice."""
+        """Let hotkeys dictate again. Safe to call twice."""
         one, self._tested, self._test = self._tested, None, _Test.NONE
         self._asked = None
         if one is not None:

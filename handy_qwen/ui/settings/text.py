@@ -1,4 +1,4 @@
-"""The page Text: how a text gets into a window, and what is done to it before."""
+"""The page Text: how texts are inserted, and their processing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from handy_qwen.ui.settings.page import Change, Row, SettingsPage, Tools
 from handy_qwen.ui.translation import tr, translated
 from handy_qwen.ui.widgets import Text, spoken
 
-_SPACE = "␣"  # one that is not followed by anything
+_SPACE = "␣"  # a trailing space
 _COMMANDS = tr("Spoken commands")
 _EXAMPLE = tr("Example")
 BEFORE, HEARD = "Please send it to Anna", "If you can, um, today."
-_LANGUAGE = "English"  # of the example, as the rules are for it
+_LANGUAGE = "English"  # of the example, which the rules are applied to
 _MOST_CHARACTERS = 300  # of a dictation
 
 
@@ -45,7 +45,7 @@ class TextPage(SettingsPage):
         self.add_section(_COMMANDS, *map(self.setting, Command), self.languages)
 
     def show_view(self, view: View) -> None:
-        """Say which method suits this desktop, show the last dictation, and how commands are said."""
+        """Show the desktop's best method, the last dictation, and the spoken commands."""
         self._method.set_entries(_methods(view.choices.automatic_method))
         self.languages.offer(view.choices)
         if view.heard != self._heard:
@@ -53,15 +53,15 @@ class TextPage(SettingsPage):
             self._show_example()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Show the settings, and what they make of the last dictation."""
+        """Show the settings, and their effect on the last dictation."""
         super().show_settings(shown)
         self._rules = shown.values.text_rules
         self._show_example()
 
     def _show_example(self) -> None:
-        """What the rules that all texts go through make of the last dictation, or else of an example.
+        """Show the effect of the general rules on the last dictation, or else on an example.
 
-        Without patterns, which may take long on Qt's thread.
+        Without regular expressions, which could block Qt's thread.
         """
         plain = tuple(one for one in self._rules.replacements if not one.is_regex)
         rules = replace(self._rules, replacements=plain)
@@ -80,7 +80,7 @@ class TextPage(SettingsPage):
 
 
 class CommandLanguages(Row):
-    """How commands are said in each language, and a box to switch them off there."""
+    """The spoken commands of each language, with a box to disable them there."""
 
     def __init__(self, change: Change) -> None:
         self._change = change
@@ -116,7 +116,7 @@ class CommandLanguages(Row):
         self._update()
 
     def offer(self, choices: Choices) -> None:
-        """Show the languages that the user speaks; all that have commands, if that is unknown."""
+        """Show the user's languages; if unknown, all that have commands."""
         self._choices = choices
         self._update()
 
@@ -135,7 +135,7 @@ class CommandLanguages(Row):
 
 
 def _methods(automatic: Method | None) -> list[tuple[Method | None, str]]:
-    """The methods and their titles; ``automatic`` is that of this desktop, if it is known."""
+    """The methods and their titles; ``automatic`` is this desktop's, if known."""
     form = OPTIONS["method"].described.form
     titles = {method: translated(form.worded(method)) for method in (None, *Method)}
     if automatic is not None:

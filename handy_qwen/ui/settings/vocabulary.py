@@ -1,4 +1,4 @@
-"""The page Vocabulary: words that the model should know, and what is written for what was said."""
+"""The page Vocabulary: words for the model, and replacements."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from handy_qwen.ui.translation import ntr, tr, translated
 from handy_qwen.ui.widgets import Button, Message, Outcome, SecondaryText, Text, announce, labelled
 from handy_qwen.ui.window import ask_what_to_open, ask_where_to_save
 
-_TYPING_MS = 150  # a text is tried when the fingers rest
-_MANY = 8  # words, among which one is looked for
+_TYPING_MS = 150  # of pause before a test text is processed
+_MANY = 8  # words before a search is offered
 _WORDS = tr("Words")
 _WORDS_ALSO = tr("custom words vocabulary dictionary names terms spelling")
 _REPLACEMENTS = tr("Replacements")
@@ -55,7 +55,7 @@ class VocabularyPage(SettingsPage):
         self._shown = Vocabulary()
         self._settings: Settings | None = None
         self._is_entered = False
-        self._told: Told | None = None  # None: the next page has what was told before this one came up
+        self._told: Told | None = None  # None: the next page has an outcome from before this one was shown
         self.words, self.rules, self.files = (
             _Words(self._act, tools.commands.copy_text),
             _Rules(self._act),
@@ -73,13 +73,13 @@ class VocabularyPage(SettingsPage):
             part.told.undo_button.clicked.connect(lambda _checked: self._undo())
 
     def enter(self) -> None:
-        """Look at the lists, and count tokens, while the page is up."""
+        """Follow the lists, and count tokens, while the page is shown."""
         self._is_entered, self._told = True, None
         self._vocabulary.look()
         self._vocabulary.try_text(self.rules.sample.text())
 
     def leave(self) -> None:
-        """Nothing goes on behind a page that is not up."""
+        """Stop everything while the page is not shown."""
         self._is_entered = False
         self.rules.rest()
         for part in self._parts:
@@ -87,7 +87,7 @@ class VocabularyPage(SettingsPage):
         self._vocabulary.leave()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Look again when something was changed that the lists, or what is tried, depend on."""
+        """Refresh when settings have changed that the lists, or the test text, depend on."""
         super().show_settings(shown)
         if self._is_entered and shown.values != self._settings:
             self._vocabulary.look()
@@ -106,7 +106,7 @@ class VocabularyPage(SettingsPage):
                 part.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=vocabulary.can_undo)
 
     def _act(self, part: _Part) -> VocabularyCommands:
-        """For a command of ``part``, where what comes of it is told."""
+        """Mark ``part`` as the place for the outcome of the next command."""
         self._acting = part
         return self._vocabulary
 
@@ -122,7 +122,7 @@ Act = Callable[["_Part"], VocabularyCommands]
 
 
 class _Part(Row):
-    """A section: something wide, and in it ``told``, what came of the last command."""
+    """A section: something wide, and ``told``, the outcome of the last command."""
 
     told: Outcome
 
@@ -248,13 +248,13 @@ class _Words(_Part):
 
 
 class _Rules(_Part):
-    """The replacements, and a line to try them with."""
+    """The replacements, and a line to try them."""
 
-    typed = Signal(str)  # what to try
+    typed = Signal(str)  # the text to try
 
     def __init__(self, act: Act) -> None:
         self.told = Outcome(_UNDO)
-        self._problem = ""  # of the settings file
+        self._problem = ""  # from the settings file
         self.table = RuleTable(change=self._change, delete=self._delete)
         self.add_button = Button(tr("Add &replacement"), self.table.add)
         self.snippet_button = Button(tr("Add sni&ppet"), lambda: self.table.add(is_alone=True))
@@ -309,7 +309,7 @@ class _Rules(_Part):
         self._update()
 
     def rest(self) -> None:
-        """Ask for nothing any more."""
+        """Stop processing the test text."""
         self._typing.stop()
 
     def _show_tried(self, tried: Tried | None) -> None:
@@ -338,7 +338,7 @@ class _Rules(_Part):
 
 
 class _Files(_Part):
-    """Words and replacements from files and to files."""
+    """Import and export of words and replacements."""
 
     def __init__(self, act: Act) -> None:
         self.told = Outcome(_UNDO)
@@ -394,7 +394,7 @@ class _Files(_Part):
 
 
 def _tokens(fit: Fit) -> str:
-    """How much of what the model reads is used."""
+    """How much of the model's limit is used."""
     used, count = tr("{tokens} of {limit} tokens used."), len(fit.left_out)
     said = used.format(tokens=whole(fit.tokens), limit=whole(fit.limit))
     if not count:

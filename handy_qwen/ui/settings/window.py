@@ -1,7 +1,7 @@
-"""The settings window: pages at the left, rows at the right, and a place to try them at the foot.
+"""The settings window: pages at the left, rows at the right, and a test area at the bottom.
 
-Every change is applied at once. What the file says is shown at once, also what is wrong with it, and can be
-put right here.
+Changes are applied at once. Changes and problems of the file are shown at once, and can be fixed here.
+
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ from handy_qwen.ui.window import AppWindow
 _SIZE_PX = QSize(760, 560)
 _SHOWN_PROBLEMS = 3
 _LIST_SHARE = 0.3  # of the window's width
-_ICON_SCALE = 1.2  # to the height of the letters
+_ICON_SCALE = 1.2  # relative to the height of the letters
 _ICONS = {which: f"page-{which}" for which in Page} | {Page.MICROPHONE: "mark-microphone"}
 _METER_PX, _LEAST_TRY_PX = 120, 260
-_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # made when first looked at
+_PAGES: dict[Page, Callable[[Tools], SettingsPage]] = {  # created when first shown
     Page.GENERAL: GeneralPage,
     Page.SHORTCUT: ShortcutPage,
     Page.MICROPHONE: MicrophonePage,
@@ -74,7 +74,7 @@ _TRY_HERE = tr("Try it here")
 
 
 class SettingsWindow(AppWindow):
-    """Shows the last settings, view and models it was given. Made and used on Qt's thread."""
+    """Shows the latest settings, view and models. Created and used on Qt's thread."""
 
     def __init__(self, tools: Tools) -> None:
         super().__init__("settings", tr("Settings"), _SIZE_PX)
@@ -91,7 +91,7 @@ class SettingsWindow(AppWindow):
         self.list.setAccessibleName(tr("Pages"))
         for which in Page:
             item = QListWidgetItem(_TITLES[which])
-            item.setToolTip(_TITLES[which])  # where there is no room for it
+            item.setToolTip(_TITLES[which])  # if there is no room for it
             item.setData(Qt.ItemDataRole.UserRole, which)
             self.list.addItem(item)
         self._nothing = SecondaryText(tr("No setting matches."))
@@ -119,12 +119,12 @@ class SettingsWindow(AppWindow):
 
     @property
     def chosen(self) -> Page:
-        """The page that is up."""
+        """The visible page."""
         item = self.list.currentItem()
         return Page(item.data(Qt.ItemDataRole.UserRole))
 
     def page(self, which: Page) -> SettingsPage:
-        """One of the pages; it is made now if it was not."""
+        """One of the pages; it is created if necessary."""
         if which not in self._pages:
             page = self._pages[which] = self._made(which)
             self._stack.addWidget(page)
@@ -141,7 +141,7 @@ class SettingsWindow(AppWindow):
         return _PAGES[which](self._tools)
 
     def go(self, which: Page) -> None:
-        """Bring the page ``which`` up."""
+        """Show the page ``which``."""
         self.search.clear()
         self.list.setCurrentRow(list(Page).index(which))
 
@@ -154,7 +154,7 @@ class SettingsWindow(AppWindow):
         return self.list
 
     def showEvent(self, event: QShowEvent) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt, also when the window comes back out of the task bar."""
+        """Called by Qt, also when the window is restored."""
         super().showEvent(event)
         self._enter(self.page(self.chosen))
 
@@ -181,7 +181,7 @@ class SettingsWindow(AppWindow):
                 self.list.item(place).setIcon(tinted_icon(_ICONS[which], *inks, side_px))
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802  the name is Qt's
-        """Give the list the room it needs, but not more than its share. Called by Qt."""
+        """Give the list the width it needs, up to its share. Called by Qt."""
         super().resizeEvent(event)
         wanted = self.list.sizeHintForColumn(0) + round(self.fontMetrics().height() * 1.5)
         self._left.setFixedWidth(min(wanted, round(self.width() * _LIST_SHARE)))
@@ -221,7 +221,7 @@ class SettingsWindow(AppWindow):
             one.show_vocabulary(page)
 
     def _add_foot(self) -> None:
-        """State, level, and a field to try the settings in."""
+        """State, level, and a field to try the settings."""
         self._state, self._meter = SecondaryText(is_line=True), MeterBar(self._tools.meter)
         self._try = QLineEdit()
         self._try.setAccessibleName(_TRY_HERE)
@@ -248,7 +248,7 @@ class SettingsWindow(AppWindow):
             return
         page = self.page(self.chosen)
         page.filter(self._sought)
-        # On the page, so that it scrolls with it: on a small screen it would leave no room for the rows.
+        # On the page, so that it scrolls with it: on a small screen there would be no room for the rows.
         page.body.insertWidget(0, self.trouble)
         self._stack.setCurrentWidget(page)
         self.order_tabs()
@@ -256,12 +256,12 @@ class SettingsWindow(AppWindow):
             self._enter(page)
 
     def _on_selected(self) -> None:
-        """A screen reader's press selects a page, and does not choose it."""
+        """A screen reader's press selects a page without activating it."""
         for item in self.list.selectedItems():
             self.list.setCurrentItem(item)
 
     def _enter(self, page: SettingsPage | None) -> None:
-        """``page`` is up, and no other; None: the window is closed."""
+        """Make ``page`` the active one; None: the window is closed."""
         if page is self._entered:
             return
         if self._entered is not None:
@@ -281,7 +281,7 @@ class SettingsWindow(AppWindow):
         self.search.selectAll()
 
     def _on_search(self) -> None:
-        """Show only what the search finds, first what is called so; of the pages only those that have it."""
+        """Show only matches of the search, those by label first, and only pages with matches."""
         found, called = [], []
         for place, which in enumerate(Page):
             is_page = bool(self._sought) and self._sought in _TITLES[which].casefold()
@@ -302,7 +302,7 @@ class SettingsWindow(AppWindow):
 
 
 class _Trouble(Card):
-    """What is wrong with the settings file, and what can be done about it. Hidden while it is right."""
+    """Problems of the settings file, and actions against them. Hidden if there are none."""
 
     def __init__(self, commands: Commands, show_setting: Callable[[str], None]) -> None:
         super().__init__()
@@ -311,7 +311,7 @@ class _Trouble(Card):
         self.repair = Button("", commands.repair_settings)
         self.show_it = Button(tr("&Show it"), lambda: show_setting(self._name))
         self.open = Button(tr("Open the &file"), commands.open_settings_file)
-        self._stranger = SettingsProblem()  # the first key that is no setting
+        self._stranger = SettingsProblem()  # the first unknown key
         self.correct = Button("", lambda: commands.fix_key(self._stranger.place, is_meant=True))
         self.remove = Button("", lambda: commands.fix_key(self._stranger.place, is_meant=False))
         self.remove.setToolTip(tr("It becomes a comment."))
@@ -322,7 +322,7 @@ class _Trouble(Card):
         self.hide()
 
     def show_settings(self, shown: SettingsView) -> None:
-        """Say what is wrong now."""
+        """Show the current problem."""
         error, name = shown.error, shown.path.name
         self.setVisible(bool(error or shown.problems or shown.refusal))
         named = (one.name for one in shown.problems if one.name and not one.place)
@@ -364,7 +364,7 @@ class _Trouble(Card):
             self.message.say(translated(shown.refusal.title), hint=translated(shown.refusal.hint))
 
     def _show_stranger(self, shown: SettingsView) -> None:
-        """Offer to put the first key right that is no setting."""
+        """Offer to fix the first unknown key."""
         strangers = [one for one in shown.problems if one.place and not shown.error]
         one = self._stranger = strangers[0] if strangers else SettingsProblem()
         is_misplaced = one.place[-1:] == (one.meant,)

@@ -44,7 +44,7 @@ _NOT_USED = tr("{word} (not used)")
 
 
 class LinesField(QLineEdit):
-    """One line to type in. Whatever of several lines gets into it, however, is passed on as ``lines``."""
+    """A single-line field. Several lines pasted into it are passed on as ``lines``."""
 
     lines = Signal(str)
 
@@ -59,25 +59,25 @@ class LinesField(QLineEdit):
 
 
 class EnterEnds(QStyledItemDelegate):
-    """Enter ends the editing of a cell at once; Shift+Enter is a new line where there can be several.
+    """Enter ends the editing of a cell at once; Shift+Enter is a line break where there can be several lines.
 
-    Qt's own delegate ends it a turn of the event loop later: on a busy machine, what was typed right after
-    Enter still went into the finished cell. In an editor of several lines it leaves Enter to the editor.
+    Qt's own delegate ends it one turn of the event loop later: on a busy machine, text typed right after
+    Enter still went into the finished cell. In a multi-line editor it leaves Enter to the editor.
 
     Args:
-        view: Whose cells are edited.
+        view: The view with the cells.
     """
 
     def __init__(self, view: QAbstractItemView) -> None:
         super().__init__(view)
 
     def displayText(self, value: object, locale: QLocale | QLocale.Language) -> str:  # noqa: N802
-        """Each entry has its own direction: "C++" is no "++C" in Arabic windows. Called by Qt."""
+        """Each entry has its own direction: "C++" must not become "++C" in Arabic windows. Called by Qt."""
         text = super().displayText(value, locale)
         return f"\u2068{text}\u2069" if text else ""
 
     def setEditorData(self, editor: QWidget, index: Index) -> None:  # noqa: N802  the name is Qt's
-        """Called by Qt, also when the rows are shown anew: what is being typed stays."""
+        """Called by Qt, also when rows are refreshed: text being typed stays."""
         if not (isinstance(editor, QLineEdit) and editor.isModified()):
             super().setEditorData(editor, index)
 
@@ -90,14 +90,14 @@ class EnterEnds(QStyledItemDelegate):
             return super().eventFilter(editor, event)
         view = self.parent()
         assert isinstance(view, QAbstractItemView)
-        if not event.isAutoRepeat():  # however long it is held, it ends one cell
+        if not event.isAutoRepeat():  # held down, it still ends only one cell
             QGuiApplication.inputMethod().commit()
-            view.setFocus(Qt.FocusReason.OtherFocusReason)  # an editor that loses it is saved and closed
+            view.setFocus(Qt.FocusReason.OtherFocusReason)  # an editor without the focus is saved and closed
         return True
 
 
 def is_enter(event: QKeyEvent) -> bool:
-    """Whether the key is one of the two that are called Enter."""
+    """Whether it is one of the two Enter keys."""
     return event.key() in {Qt.Key.Key_Return, Qt.Key.Key_Enter}
 
 
@@ -108,10 +108,10 @@ def show_rows(
     hold: Callable[[tuple[One, ...]], None],
     name: Callable[[One], Hashable] = lambda one: one,
 ) -> None:
-    """Show ``after`` where ``model`` had ``before``. What is selected or edited stays so wherever it moves.
+    """Replace ``before`` in ``model`` by ``after``. Selection and editing follow moved rows.
 
-    ``hold`` has the model hold what it is given; ``name`` tells one from others. Where one has gone and
-    another one has come that was nowhere before, it was changed.
+    ``hold`` stores rows in the model; ``name`` identifies them. Where one is gone and a new one is in its
+    place, it was changed.
     """
     moved, gone = _changes([name(one) for one in before], [name(one) for one in after])
     everything = (*after, *(before[row] for row in gone))
@@ -135,9 +135,9 @@ def show_rows(
 
 @contextmanager
 def place_kept(view: QAbstractItemView) -> Iterator[None]:
-    """Where the body takes all that was selected away, what comes after it is selected.
+    """If the block removes the whole selection, select what follows.
 
-    An open editor that it takes away leaves the focus to the view, and not to whatever comes next.
+    An open editor that is removed leaves the focus to the view, not to some other widget.
     """
     was_chosen, current = bool(view.selectedIndexes()), view.currentIndex()
     row, column = max(current.row(), 0), max(current.column(), 0)
@@ -153,7 +153,7 @@ def place_kept(view: QAbstractItemView) -> Iterator[None]:
 
 
 def _changes(before: Sequence[Hashable], after: Sequence[Hashable]) -> tuple[dict[int, int], list[int]]:
-    """Where the rows have got to that are elsewhere, and which have gone: these are now behind all others."""
+    """Where moved rows are now, and which are gone: those are placed after all others."""
     were, are = _numbered(before), _numbered(after)
     known, now = set(were), {name: place for place, name in enumerate(are)}
     places: dict[int, int] = {}
@@ -170,7 +170,7 @@ def _changes(before: Sequence[Hashable], after: Sequence[Hashable]) -> tuple[dic
 
 
 def _numbered(names: Sequence[Hashable]) -> list[tuple[Hashable, int]]:
-    """Each of ``names`` with how many of it there are up to there: it tells those apart that are equal."""
+    """Each of ``names`` with its occurrence count so far, to distinguish equal ones."""
     counts: Counter[Hashable] = Counter()
     numbered = []
     for name in names:
@@ -180,7 +180,7 @@ def _numbered(names: Sequence[Hashable]) -> list[tuple[Hashable, int]]:
 
 
 class _WordsModel(QAbstractListModel):
-    """The words; an edit is passed on, and comes back with the next page."""
+    """The words; edits are passed on, and come back with the next page."""
 
     def __init__(self, edit: Callable[[str, str], None]) -> None:
         super().__init__()
@@ -228,14 +228,14 @@ class _WordsModel(QAbstractListModel):
 
 
 class WordList(QListView):
-    """Shows the words it was given. What is selected stays so, wherever it moves.
+    """Shows words. The selection follows moved ones.
 
     Args:
-        edit: A word, and what is written instead.
-        add: Lines that were pasted.
-        copy: Words for the clipboard.
-        delete: The words selected.
-        move: The words selected, and by how many places.
+        edit: Called with a word, and its replacement.
+        add: Called with pasted lines.
+        copy: Called with words for the clipboard.
+        delete: Called with the selected words.
+        move: Called with the selected words, and by how many places.
     """
 
     chosen_changed = Signal()
@@ -278,12 +278,12 @@ class WordList(QListView):
             self.scrollTo(min(chosen))
 
     def seek(self, text: str) -> None:
-        """Show only the words that hold ``text``."""
+        """Show only the words that contain ``text``."""
         self._sought.setFilterFixedString(text)
         self.chosen_changed.emit()
 
     def chosen(self) -> list[str]:
-        """The words selected, in their order."""
+        """The selected words, in order."""
         return [self._word(index.row()) for index in sorted(self.selectedIndexes())]
 
     def sizeHint(self) -> QSize:  # noqa: N802  the name is Qt's

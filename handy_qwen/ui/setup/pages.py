@@ -1,7 +1,7 @@
-"""What the guide's pages share, and the steps but those in ``reading``.
+"""Shared by the guide's pages, and the steps except those in ``reading``.
 
-Each has a heading, a sentence, a row for what went wrong, and how far the step is. The steps are the model,
-the hotkey, the start at login, and what of it works.
+Each has a heading, a sentence, a row for problems, and its progress. The steps are the model, the hotkey,
+autostart, and the summary.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ _DONE_LEAD = tr("Your words appear in the focused window.")
 
 
 class Progress(enum.Enum):
-    """How far a step is."""
+    """The progress of a step."""
 
     OPEN = enum.auto()  # nothing was tried
-    SETTLED = enum.auto()  # nothing is missing, but nothing was shown to work either
+    SETTLED = enum.auto()  # nothing is missing, but not shown to work either
     DONE = enum.auto()  # shown to work
 
 
@@ -76,7 +76,7 @@ PROGRESS_ICONS = {
 
 
 class Page(QWidget):
-    """One step. A subclass fills the page once and calls ``set_progress`` when the step was shown to work."""
+    """One step. A subclass fills the page once and calls ``set_progress`` once the step is shown to work."""
 
     progress_changed = Signal()
 
@@ -86,29 +86,29 @@ class Page(QWidget):
         self.progress = Progress.OPEN
         self.title, self.lead, self.trouble = Title(title, scale=1.5), Text(lead), Message()
         self._noticed = View()
-        self._newest, self._seen = 0, 0  # numbers of the newest notice, and of the last one dealt with
+        self._newest, self._seen = 0, 0  # numbers of the newest notice, and of the last one handled
 
     def fill(self, *parts: Part) -> None:
         """Put ``parts`` below the heading."""
         column(self.title, self.lead, SMALL_GAP_PX, (column(*parts), 1), self.trouble, parent=self)
 
     def enter(self) -> None:
-        """The page comes up."""
+        """The page is shown."""
         self.dismiss_notices()
 
     def leave(self) -> None:
-        """Another page comes up, or the window is closed."""
+        """Another page is shown, or the window is closed."""
 
     def first_focus(self) -> QWidget | None:
-        """The widget that has the keyboard when the page comes up."""
+        """The widget to focus when the page is shown."""
         return None
 
     def primary(self) -> QPushButton | None:
-        """The button that Enter presses where no button has the focus; None: the one that goes on."""
+        """The button that Enter presses where no button has the focus; None: the Next button."""
         return None
 
     def show_view(self, view: View) -> None:
-        """Show what concerns the page. Called for every view, also while another page is up."""
+        """Show what concerns the page. Called for every view, also while another page is shown."""
         self._newest = max([self._newest, *(notice.number for notice in view.notices)])
         self._noticed = view
         self._show_trouble()
@@ -123,7 +123,7 @@ class Page(QWidget):
 
     @property
     def summary(self) -> str:
-        """How far the step is, in a word or two."""
+        """The progress of the step, in a word or two."""
         return _STEP_IS_DONE if self.is_done else _STEP_IS_OPEN
 
     @property
@@ -132,19 +132,19 @@ class Page(QWidget):
         return self.progress is Progress.DONE
 
     def dismiss_notices(self) -> None:
-        """Show no notice any more that came until now, unless it lasts."""
+        """Hide all notices so far, except lasting ones."""
         self._seen = self._newest
         self._show_trouble()
 
     def set_progress(self, progress: Progress) -> None:
-        """Say how far the step is."""
+        """Set the progress of the step."""
         if progress is not self.progress:
             self.progress = progress
             self.progress_changed.emit()
 
 
 class ModelPage(Page):
-    """Choose a model that knows more than the demo's words, which is installed behind the other steps."""
+    """Choose a model that knows more than the demo's words; it is installed during the other steps."""
 
     def __init__(self, models: ModelCommands, commands: Commands) -> None:
         super().__init__(
@@ -156,18 +156,18 @@ class ModelPage(Page):
             ),
         )
         self._commands = models
-        self._installing = ""  # how far an installation is
+        self._installing = ""  # the progress of an installation
         self.cards, self.verdict = ModelCards(models), Message()
         self.more = Button(tr("&More models…"), lambda: commands.open_window(Window.MODELS))
         self.fill(self.verdict, self.cards, FlowLayout(self.more), None)
 
     @property
     def summary(self) -> str:
-        """Which kind of model transcribes, or how far a better one is."""
+        """The kind of model in use, or the progress of an installation."""
         return _MODEL_FULL if self.is_done else self._installing or _MODEL_DEMO
 
     def enter(self) -> None:
-        """Look which models there are."""
+        """Look for models."""
         super().enter()
         self._commands.refresh()
 
@@ -176,7 +176,7 @@ class ModelPage(Page):
         return self.cards.first_button()
 
     def show_models(self, models: ModelList) -> None:
-        """Show the full models of the makers, and what is here; the demo model is no choice."""
+        """Show the makers' full models; the demo model is no choice."""
         here = {ModelStatus.INSTALLED, ModelStatus.INSTALLING}
         entries = [
             one for one in models.entries if not one.is_permanent and (not one.is_other or one.status in here)
@@ -198,7 +198,7 @@ class ModelPage(Page):
 class HotkeyPage(Page):
     """Press the hotkey, or choose another one.
 
-    It is the real one, heard by the program's own listener; while the page is up it records nothing.
+    It is the real one, from the program's own listener; while the page is shown it records nothing.
     """
 
     _used = Signal(object)  # None, or why the hotkey is not used: HandyError; from another thread
@@ -305,7 +305,7 @@ class HotkeyPage(Page):
             ),
             "text",
         )
-        self.change.setText(tr("Cancel"))  # without a letter: every key is a candidate
+        self.change.setText(tr("Cancel"))  # no mnemonic: every key is a candidate
         self.cap.capture()
 
     def _on_captured(self, chord: str) -> None:
@@ -318,7 +318,7 @@ class HotkeyPage(Page):
             self._on_refused(error)
 
     def _on_refused(self, error: HandyError) -> None:
-        """The key stays as it is. Said until another one is chosen."""
+        """The key is unchanged. Shown until another one is chosen."""
         self._has_menu_key = False
         self.objection.say(translated(error.title), hint=translated(error.hint))
 
@@ -376,7 +376,7 @@ class AutostartPage(Page):
 
 
 class DonePage(Page):
-    """What works, and what has been left out, with a way back to it."""
+    """What works, and what was skipped, with a way back to it."""
 
     wanted = Signal(int)  # the step to go back to
 
@@ -399,13 +399,13 @@ class DonePage(Page):
         self.fill(card, SecondaryText(tr("Help → Set up again… runs this guide again.")), None)
 
     def enter(self) -> None:
-        """Look what has been done."""
+        """Update the steps."""
         super().enter()
         self.show_progress()
         self.set_progress(Progress.DONE)
 
     def show_progress(self) -> None:
-        """Show how far the steps are now."""
+        """Show the progress of the steps."""
         for step, line in zip(self._steps, self.rows, strict=True):
             line.icon.set_drawing(*PROGRESS_ICONS[step.progress])
             line.again.setVisible(step.progress is Progress.OPEN)

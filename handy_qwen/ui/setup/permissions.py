@@ -1,4 +1,4 @@
-"""The guide's step on macOS: what the user has to allow there."""
+"""The guide's step on macOS: permissions."""
 
 from __future__ import annotations
 
@@ -34,13 +34,14 @@ _OPEN_SETTINGS = tr("Open System Settings…")
 
 
 class PermissionsPage(Page):
-    """One row for each permission, with a button that has macOS ask, or shows where to allow it once refused.
+    """One row per permission, with a button that has macOS ask, or opens its settings after a refusal.
 
-    macOS asks in windows of its own, one above the other if there are several. So the rows are asked one
-    after the other, and the next only when this window has the focus again or macOS has told the answer.
+    macOS asks in its own windows, one above the other if there are several. So the permissions are requested
+    one after the other, and the next only when this window has the focus again or macOS has reported the
+    answer.
     """
 
-    moved_on = Signal()  # the button to press next is there now, or another one than the one with the focus
+    moved_on = Signal()  # the next button to press is there, or has changed
     _came = Signal(object)  # Consents; from another thread
 
     def __init__(self, permissions: PermissionCommands, commands: Commands) -> None:
@@ -52,7 +53,7 @@ class PermissionsPage(Page):
         self._permissions, self._commands = permissions, commands
         self._consents: Consents = {}
         self._is_up = False  # the page
-        self._asked: Permission | None = None  # and macOS may still show its question
+        self._asked: Permission | None = None  # macOS may still be asking
         self._was_asked, self._is_deaf = False, False
         self.rows = {permission: _PermissionRow(words) for permission, words in _WORDS.items()}
         for permission, line in self.rows.items():
@@ -63,34 +64,34 @@ class PermissionsPage(Page):
         self.fill(*self.rows.values(), row((self.advice, 1), self.restart, gap_px=SMALL_GAP_PX), None)
 
     def enter(self) -> None:
-        """Look what is allowed, again and again."""
+        """Poll the permissions."""
         super().enter()
         self._is_up, self._asked = True, None
         self._permissions.watch(self._came.emit, have_hotkeys_failed=self._is_deaf)
 
     def leave(self) -> None:
-        """Look no more."""
+        """Stop polling."""
         if self._is_up:
             self._is_up = False
             self._permissions.leave()
 
     def first_focus(self) -> QWidget | None:
-        """The button of what is to be allowed next."""
+        """The button of the next permission."""
         return self._next_button()
 
     def primary(self) -> QPushButton | None:
-        """As ``first_focus``, until all is allowed."""
+        """As ``first_focus``, until all are granted."""
         return self._next_button()
 
     def show_view(self, view: View) -> None:
-        """See whether the hotkeys work. That they don't, and why, is what the page itself says."""
+        """See whether the hotkeys work. The page itself shows the reason if they don't."""
         others = tuple(one for one in view.notices if one.subject != HOTKEYS)
         super().show_view(replace(view, notices=others))
         self._is_deaf = len(others) < len(view.notices)
         self._update()
 
     def event(self, event: QEvent) -> bool:
-        """Go on after macOS's question. Called by Qt, which tells only whole windows of ActivationChange."""
+        """Continue after macOS's question. Called by Qt, which tells only windows of ActivationChange."""
         if event.type() is QEvent.Type.WindowActivate and self._asked is not None:
             self._asked = None
             self._update()
@@ -113,7 +114,7 @@ class PermissionsPage(Page):
 
     def _update(self) -> None:
         focused = next((line for line in self.rows.values() if line.button.hasFocus()), None)
-        is_first = True  # of those that macOS has not asked about yet
+        is_first = True  # of those not requested yet
         for permission, line in self.rows.items():
             consent = self._consents.get(permission)
             may_ask = self._asked in (None, permission) and (consent is Consent.REFUSED or is_first)
@@ -129,7 +130,7 @@ class PermissionsPage(Page):
         self.restart.setVisible(bool(advice))
         if focused is not None and not focused.can_ask:
             self.moved_on.emit()
-        self.progress_changed.emit()  # what Enter does may have changed
+        self.progress_changed.emit()  # Enter may have another effect now
 
     def _on_ask(self, permission: Permission) -> None:
         self._asked, self._was_asked = permission, True
@@ -137,21 +138,21 @@ class PermissionsPage(Page):
         self._update()
 
     def _on_restart(self) -> None:
-        """Come up with the guide again: there are more steps."""
+        """Restart with the guide: there are more steps."""
         self._commands.change(set_up=False)
         self._commands.quit(and_again=True)
 
 
 def _is_over(asked: Permission, consent: Consent) -> bool:
-    """Whether macOS shows its question no more, as far as ``consent`` tells.
+    """Whether macOS has closed its question, as far as ``consent`` shows.
 
-    What was asked for in vain counts as refused from the start, but the answer about the microphone is told.
+    A request counts as refused from the start, but the answer about the microphone is reported.
     """
     return consent is Consent.GIVEN or (asked is Permission.MICROPHONE and consent is Consent.REFUSED)
 
 
 class _PermissionRow(Card):
-    """What is to be allowed, why, and how far that is."""
+    """A permission, its purpose, and its state."""
 
     def __init__(self, words: _Words) -> None:
         self.icon, self.state, self.button = Icon(), SecondaryText(_ALLOWED, is_line=True), Button(_ALLOW)
@@ -166,7 +167,7 @@ class _PermissionRow(Card):
         return self.button.isEnabled() and not self.button.isHidden()
 
     def show_consent(self, consent: Consent | None, *, may_ask: bool) -> None:
-        """Show what the user has said; None: not known yet."""
+        """Show the user's answer; None: unknown."""
         is_given = consent is Consent.GIVEN
         self.icon.set_drawing(*PROGRESS_ICONS[Progress.DONE if is_given else Progress.OPEN])
         self.state.setVisible(is_given)

@@ -1,4 +1,4 @@
-"""The steps of the guide in which a sentence is read aloud: the microphone, and the first text."""
+"""The steps of the guide with a sentence to read aloud: the microphone, and the first text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from handy_qwen.ui.widgets import Button, Card, Message, MeterBar, SecondaryText
 
 Ask = Callable[[Request], None]
 _FIELD_PX, _TEXT_PX = 34, 130  # heights
-DEMO_SENTENCE = "The meeting starts at five o'clock."  # of the English that the demo model knows
+DEMO_SENTENCE = "The meeting starts at five o'clock."  # English that the demo model knows
 # Translators: a sentence to read aloud into the microphone; numbers in words.
 SENTENCE = tr("The meeting starts at five o'clock.")
 _LISTEN = tr("&Listen")
@@ -44,12 +44,12 @@ class ReadingPage(Page):
         self.verdict = Message()
         self._is_demo = True
         self._last_text = ""
-        self._has_dictated = False  # since the page came up, or Listen was pressed
+        self._has_dictated = False  # since the page was shown, or Listen was pressed
 
     def show_view(self, view: View) -> None:
-        """Say which words will do, and judge what was dictated."""
+        """Say which words are possible, and judge the dictation."""
         super().show_view(view)
-        self._is_demo = view.choices.model in {"", DEMO}  # which knows the sentence and few others
+        self._is_demo = view.choices.model in {"", DEMO}  # which knows little more than the sentence
         freely = tr("Read this aloud, or say something of your own:")
         self.task.setText(tr("Say exactly this sentence:") if self._is_demo else freely)
         self.sentence.setText(DEMO_SENTENCE if self._is_demo else SENTENCE)
@@ -67,7 +67,7 @@ class ReadingPage(Page):
 class MicrophonePage(ReadingPage):
     """Choose a microphone, listen, read aloud, compare.
 
-    The sentence goes the whole way, through the model and into the field, as every text does.
+    The sentence goes all the way, through the model into the field, like any text.
     """
 
     def __init__(self, ask: Ask, commands: Commands, meter: Meter) -> None:
@@ -82,8 +82,8 @@ class MicrophonePage(ReadingPage):
         self.device, self.meter, self.heard = QComboBox(), MeterBar(meter), QLineEdit()
         self.record = Button(_LISTEN, self._on_record)
         self.record.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click must leave the cursor in the field
-        self.voice = SecondaryText()  # nothing is announced into the microphone
-        # Microphones have long names, which must not make the window wide.
+        self.voice = SecondaryText()  # announcements would be recorded
+        # Microphones have long names, which must not widen the window.
         self.device.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.device.currentTextChanged.connect(self.device.setToolTip)
         self.device.activated.connect(lambda place: commands.use_microphone(self.device.itemData(place)))
@@ -99,12 +99,12 @@ class MicrophonePage(ReadingPage):
         )
 
     def enter(self) -> None:
-        """Look which microphones there are."""
+        """Look for microphones."""
         super().enter()
         self._commands.refresh_choices()
 
     def leave(self) -> None:
-        """Record nothing behind the user's back."""
+        """Stop recording."""
         self.meter.run(False)
         if self._view.phase is Phase.RECORDING:
             self._ask(Request.CANCEL)
@@ -118,7 +118,7 @@ class MicrophonePage(ReadingPage):
         return None if self._is_fine() else self.record
 
     def show_view(self, view: View) -> None:
-        """Show the devices, and what comes of the recording."""
+        """Show the devices, and the result of the recording."""
         self._view = view
         super().show_view(view)
         is_recording = view.phase is Phase.RECORDING
@@ -151,12 +151,12 @@ class MicrophonePage(ReadingPage):
         self._ask(Request.START)
 
     def _is_fine(self) -> bool:
-        """Whether there is nothing left to do here but to go on."""
+        """Whether the step is complete."""
         is_understood = self.verdict.words in {_HEARD_WELL, _HEARD_OWN}
         return is_understood and self._view.phase is not Phase.RECORDING
 
     def _on_text(self, text: str) -> None:
-        if text != text.lstrip():  # a second try in one window continues the first
+        if text != text.lstrip():  # a second try in the same window continues the first
             self.heard.setText(text.lstrip())
         else:
             self._judge()
@@ -166,10 +166,10 @@ class MicrophonePage(ReadingPage):
         self.verdict.say(*self._verdict(text) if self._is_dictated(text) else ("", "quiet"))
         if self._is_fine():
             self.set_progress(Progress.DONE)
-        self.progress_changed.emit()  # what Enter does may have changed
+        self.progress_changed.emit()  # Enter may have another effect now
 
     def _verdict(self, text: str) -> tuple[str, str]:
-        """How much of the sentence was heard; the user's own words only the user can judge."""
+        """How much of the sentence was understood; the user's own words only the user can judge."""
         sentence = self.sentence.text()
         total, not_heard = len(_spoken_words(sentence)), missed(sentence, text)
         right = total - len(not_heard)
@@ -221,7 +221,7 @@ class DictationPage(ReadingPage):
         return self.field
 
     def show_view(self, view: View) -> None:
-        """Say what is going on."""
+        """Show the state."""
         super().show_view(view)
         self.typing.show_view(view)
         how = strings.how_to_dictate(view.choices)
@@ -236,7 +236,7 @@ class DictationPage(ReadingPage):
             self.state.setText(tr("Loading the model… You can already speak.") if view.is_loading else how)
 
     def _on_text(self) -> None:
-        if self.field.toPlainText().startswith(" "):  # it continues what came into this window before
+        if self.field.toPlainText().startswith(" "):  # it continues an earlier text in this window
             QTextCursor(self.field.document()).deleteChar()
             return
         self.clear.setEnabled(bool(self.field.toPlainText()))
@@ -263,10 +263,11 @@ class DictationPage(ReadingPage):
 
 
 class TypingPermission(Card):
-    """The permission to press keys, which GNOME and KDE want on Wayland: why, and the button that asks.
+    """The permission to press keys, which GNOME and KDE require on Wayland: why, and a button to request it.
 
-    The desktop asks once. Without this its question would come in the middle of the first dictation. Hidden
-    where nothing has to be allowed.
+    The desktop asks once, otherwise in the middle of the first dictation. Hidden where no permission is
+    needed.
+
     """
 
     def __init__(self, commands: Commands) -> None:
@@ -277,7 +278,7 @@ class TypingPermission(Card):
         self.hide()
 
     def show_view(self, view: View) -> None:
-        """Say what is still to do."""
+        """Show what is still to do."""
         permission = view.key_permission
         if permission is self._shown:
             return
@@ -296,13 +297,13 @@ class TypingPermission(Card):
 
 
 def _spoken_words(text: str) -> list[str]:
-    """The words of ``text`` as they sound: without punctuation and capitals."""
+    """The words of ``text`` as they sound: without punctuation and case."""
     text = text.lower().replace("\u2019", "'")
     return [text[start:end] for start, end in words_in(text)]
 
 
 def missed(sentence: str, text: str) -> list[str]:
-    """The words of ``sentence`` that are not in ``text`` in their order."""
+    """The words of ``sentence`` that are missing in ``text``, in order."""
     wanted, found = _spoken_words(sentence), _spoken_words(text)
     blocks = SequenceMatcher(None, wanted, found, autojunk=False).get_matching_blocks()
     right = {block.a + n for block in blocks for n in range(block.size)}
@@ -310,7 +311,7 @@ def missed(sentence: str, text: str) -> list[str]:
 
 
 def _keep_space_when_hidden(*widgets: QWidget) -> None:
-    """Let ``widgets`` keep their place while hidden, so that nothing moves when they come up."""
+    """Let hidden ``widgets`` keep their place, so that nothing moves when they appear."""
     for widget in widgets:
         policy = widget.sizePolicy()
         policy.setRetainSizeWhenHidden(True)

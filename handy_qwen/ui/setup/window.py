@@ -1,7 +1,7 @@
-"""The guide: six steps, and one more on macOS, each of which can be skipped, gone back to, and found again.
+"""The guide: six steps, and one more on macOS, each of which can be skipped and revisited.
 
-Nothing here is a stand-in: the level is the recorder's, the hotkey is heard by the listener, texts come the
-way all texts come. With the demo model it works for the sentence it offers.
+Nothing here is simulated: level, hotkey and texts come from the program's own parts. With the demo model it
+works for the suggested sentence.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from handy_qwen.ui.widgets import Button, scaled_font
 from handy_qwen.ui.window import AppWindow
 
 _SIZE_PX = QSize(780, 540)
-_STEPS_LINES = 34  # the list of steps is shown where the window is as wide as so many lines are high
+_STEPS_LINES = 34  # the list of steps is shown if the window is at least as wide as this many lines are high
 _INSET_PX, _GAP_PX, _RADIUS_PX = 12, 10, 7.0
 _STEP_LINES, _DOT_LINES = 2.1, 1.2  # heights, in lines of text
 _HERE_ALPHA, _HOVER_ALPHA = 36, 18
@@ -55,9 +55,9 @@ _SKIP = tr("S&kip")
 
 
 class SetupWindow(AppWindow):
-    """Shows the last view and model list it was given. Made and used on Qt's thread.
+    """Shows the latest view and model list. Created and used on Qt's thread.
 
-    ``permission_commands`` are there where the system has to be asked for permissions.
+    ``permission_commands`` is given on systems with permissions.
     """
 
     def __init__(
@@ -72,20 +72,20 @@ class SetupWindow(AppWindow):
         self._is_minimized = False
         self.model, self.hotkey = ModelPage(model_commands, commands), HotkeyPage(ask, commands)
         steps: list[Page] = [
-            self.model,  # early, so that it is downloaded behind the others
+            self.model,  # early, so that it is downloaded during the others
             MicrophonePage(ask, commands, meter),
             self.hotkey,
             DictationPage(commands),
             AutostartPage(commands),
         ]
-        if permission_commands is not None:  # before the model: it may take a restart
+        if permission_commands is not None:  # before the model: it may require a restart
             permissions = PermissionsPage(permission_commands, commands)
             permissions.moved_on.connect(lambda: self.first_focus().setFocus())
             steps.insert(0, permissions)
         self._last = DonePage(steps)
         self._last.wanted.connect(self.go_to)
         self.pages: list[Page] = [*steps, self._last]
-        self.place = 0  # of the page that is up
+        self.place = 0  # of the visible page
         self.steps, self._edge = _StepList([page.name for page in self.pages]), QFrame()
         self.steps.wanted.connect(self.go_to)
         self.back = Button(tr("&Back"), lambda: self.go_to(self.place - 1))
@@ -107,7 +107,7 @@ class SetupWindow(AppWindow):
 
     @property
     def page(self) -> Page:
-        """The page that is up."""
+        """The visible page."""
         return self.pages[self.place]
 
     def alternatives(self) -> Sequence[QWidget]:
@@ -115,7 +115,7 @@ class SetupWindow(AppWindow):
         return self.pages
 
     def first_focus(self) -> QWidget:
-        """What the page says; before it has anything, the page itself, which takes no key."""
+        """The page's choice; before it has anything, the page itself, which ignores keys."""
         return self.page.first_focus() or self.scrolled
 
     def show_view(self, view: View) -> None:
@@ -131,11 +131,11 @@ class SetupWindow(AppWindow):
         """Show which models there are."""
         self.model.show_models(models)
         self._mark_enter_button()
-        if self.scrolled.hasFocus():  # the page came up before there was anything to press
+        if self.scrolled.hasFocus():  # the page was shown before there was anything to press
             self.first_focus().setFocus(Qt.FocusReason.OtherFocusReason)
 
     def go_to(self, place: int) -> None:
-        """Bring a page up."""
+        """Show a page."""
         if place == self.place or not 0 <= place < len(self.pages):
             return
         self.page.leave()
@@ -161,9 +161,9 @@ class SetupWindow(AppWindow):
         super().hideEvent(event)
 
     def changeEvent(self, event: QEvent) -> None:  # noqa: N802  the name is Qt's
-        """Give the hotkey and the microphone back while the window is minimized. Called by Qt."""
+        """Release the hotkey and the microphone while the window is minimized. Called by Qt."""
         super().changeEvent(event)
-        if event.type() is QEvent.Type.WindowStateChange:  # told twice on some systems
+        if event.type() is QEvent.Type.WindowStateChange:  # sent twice on some systems
             was_minimized, self._is_minimized = self._is_minimized, self.isMinimized()
             if self.isVisible() and self._is_minimized and not was_minimized:
                 self.page.leave()
@@ -197,7 +197,7 @@ class SetupWindow(AppWindow):
         self._update()
 
     def _update(self) -> None:
-        """Word the title and the buttons for the page that is up."""
+        """Update the title and the buttons for the visible page."""
         is_last = self.page is self._last
         self.back.setEnabled(self.place > 0)
         self.close_button.setHidden(is_last)
@@ -212,13 +212,13 @@ class SetupWindow(AppWindow):
         self.setAccessibleDescription(f"{step}: {self.page.name}")
 
     def _mark_enter_button(self) -> None:
-        """Let the button with the focus look like the one that Enter presses."""
+        """Style the focused button as the one that Enter presses."""
         for one in self.findChildren(QPushButton):
             one.setAutoDefault(True)
 
 
 class _StepList(QWidget):
-    """The steps below each other: which one is up, what is done, and a way to any of them."""
+    """The steps as a list: the current one, finished ones, and a way to any of them."""
 
     wanted = Signal(int)
 

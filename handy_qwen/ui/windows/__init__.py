@@ -1,1 +1,1 @@
-"""The windows of the app but the guide; all are built on ``ui.window``."""
+"""The windows of the app except the guide; all are based on ``ui.window``."""

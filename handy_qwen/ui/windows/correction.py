@@ -1,4 +1,4 @@
-"""A text is corrected, and the program learns from it what the user chooses: for the next time."""
+"""Corrects a text, and lets the program learn what the user chooses from it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from handy_qwen.ui.widgets import Button, Card, Outcome, SecondaryText, Text, la
 from handy_qwen.ui.window import AppWindow
 from handy_qwen.ui.windows import history_words as words
 
-_TYPING_MS = 150  # changes are looked for when the fingers rest
+_TYPING_MS = 150  # of pause before changes are searched
 _MOST_CHANGES = 12  # that are shown
 _MOST_WORDS = 4  # of a name
 _NO_CHANGES = tr("No word is changed yet.")
 
 
 class TextToCorrect(QPlainTextEdit):
-    """A text to read, of which words can be selected by keys as well."""
+    """A read-only text, in which words can be selected by keyboard as well."""
 
     correction_asked = Signal()
 
@@ -43,14 +43,14 @@ class TextToCorrect(QPlainTextEdit):
         self.setTabChangesFocus(True)
 
     def selected(self) -> str:
-        """The words selected, or else the one at the cursor, without the punctuation around them."""
+        """The selected words, or else the one at the cursor, without surrounding punctuation."""
         cursor = self.textCursor()
         if not cursor.hasSelection():
             cursor.select(QTextCursor.SelectionType.WordUnderCursor)
         return " ".join(cursor.selectedText().replace("\u2029", "\n").split()).strip(STOPS + " ")
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:  # noqa: N802  the name is Qt's
-        """Offer to correct what is selected, or else the word under the mouse. Called by Qt."""
+        """Offer to correct the selection, or else the word under the mouse. Called by Qt."""
         if not self.textCursor().hasSelection() and event.reason() is QContextMenuEvent.Reason.Mouse:
             self.setTextCursor(self.cursorForPosition(event.pos()))
         menu = self.createStandardContextMenu()
@@ -63,16 +63,16 @@ class TextToCorrect(QPlainTextEdit):
 
 
 class CorrectionWindow(AppWindow):
-    """A text to be corrected, and what to learn from each change. Made and used on Qt's thread."""
+    """A text to correct, and what to learn from each change. Created and used on Qt's thread."""
 
     def __init__(self, vocabulary: VocabularyCommands, history: HistoryCommands) -> None:
         super().__init__("correction", tr("Correct and add"), QSize(560, 480))
         self._vocabulary, self._history = vocabulary, history
-        self._last = self._before = ""  # the text dictated last; the one to be corrected, as it was
+        self._last = self._before = ""  # the last dictation; the original of the text to correct
         self._number = 0  # its entry in the history, if that is known
-        self._is_private = False  # what was dictated last may be in no history
-        self._kept: tuple[str, str] | None = None  # what the text was, and is, since the last command
-        self._is_learning = self._is_learned = False  # something was added: to be told here; to be undone
+        self._is_private = False  # the last dictation may not be in the history
+        self._kept: tuple[str, str] | None = None  # the text before and after the last command
+        self._is_learning = self._is_learned = False  # a learned item is to be reported here; to be undone
         self.text = QPlainTextEdit()
         self.text.setTabChangesFocus(True)
         self.text.setPlaceholderText(tr("Nothing was dictated yet."))
@@ -106,24 +106,24 @@ class CorrectionWindow(AppWindow):
         self._compare()
 
     def show_view(self, view: View) -> None:
-        """Know the last text, and whether the history is paused."""
+        """Store the last text, and whether the history is paused."""
         self._last, self._is_private = view.recent[0] if view.recent else "", view.choices.is_private
 
     def show_vocabulary(self, page: VocabularyPage) -> None:
-        """Say what came of the last command of this window."""
+        """Show the outcome of this window's last command."""
         if self._is_learning:
             self._is_learning = False
             told = page.told
             self.told.say(told.title, told.hint, is_problem=told.is_problem, can_undo=page.can_undo)
 
     def present(self) -> None:
-        """Come up, with the last text unless one is being corrected."""
+        """Show the window, with the last text unless one is being corrected."""
         if not self.isVisible() or text_in(self.text) == self._before:
             self.correct(self._last)
         super().present()
 
     def correct(self, text: str, selected: str = "", number: int = 0) -> None:
-        """Offer ``text``, which is that of the entry ``number``, with the first ``selected`` in it marked."""
+        """Show ``text`` of the entry ``number``, with the first ``selected`` in it marked."""
         self._before, self._number, self._kept = text, number, None
         self.text.setPlainText(text)
         cursor = self.text.textCursor()
@@ -137,7 +137,7 @@ class CorrectionWindow(AppWindow):
         return self.text
 
     def _compare(self) -> None:
-        """Show the changes; one that stays keeps what was chosen for it."""
+        """Show the changes; existing ones keep their choice."""
         self._typing.stop()
         text = text_in(self.text)
         found = changes(self._before, text)
@@ -168,7 +168,7 @@ class CorrectionWindow(AppWindow):
         self.add_button.setEnabled(bool(self._before and text.strip()) and text != self._before)
 
     def _learn(self) -> None:
-        """Keep the text, and learn what was chosen; further changes are compared with what it is now."""
+        """Store the text, and learn what was chosen; further changes are compared with the new text."""
         if self._typing.isActive():
             self._compare()
         if not self.add_button.isEnabled():
@@ -191,7 +191,7 @@ class CorrectionWindow(AppWindow):
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _undo(self) -> None:
-        """Take back what the last command did."""
+        """Undo the last command."""
         self.text.setFocus(Qt.FocusReason.OtherFocusReason)
         if self._kept is not None:
             before, after = self._kept
@@ -221,7 +221,7 @@ _KINDS = {
 
 
 class ChangeRow(QWidget):
-    """One change. A short one is offered as a word; what only came or went, to be learned if wanted."""
+    """One change. A short one is offered as a word; insertions and deletions only on request."""
 
     def __init__(self, change: Change, kind: Kind | None, on_chosen: Callable[[], None]) -> None:
         super().__init__()

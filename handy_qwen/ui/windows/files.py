@@ -1,4 +1,4 @@
-"""The window for sound files: drop them, watch how far they are, read, copy and save their texts."""
+"""The window for audio files: drop them, follow their progress, read, copy and save their texts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _SAVED = tr("Saved")
 
 
 class FilesWindow(AppWindow):
-    """Shows the last page it was given. Made and used on Qt's thread."""
+    """Shows the latest page. Created and used on Qt's thread."""
 
     def __init__(self, commands: FilesCommands) -> None:
         super().__init__("files", _TITLE, QSize(760, 700))
@@ -114,7 +114,7 @@ class FilesWindow(AppWindow):
         delete.setContext(Qt.ShortcutContext.WidgetShortcut)
 
     def show_view(self, view: View) -> None:
-        """Say why files wait while somebody dictates."""
+        """Explain why files wait during a dictation."""
         is_working = any(one.state in _UNDER_WAY for one in self._page.entries)
         self.first.setVisible(is_working and view.phase in {Phase.RECORDING, Phase.TRANSCRIBING})
 
@@ -124,7 +124,7 @@ class FilesWindow(AppWindow):
         self._page = page
         self._show()
         if page.entries and not before and self.focusWidget() is self.add_button:
-            self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # it was empty, and could not have it
+            self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # while it was empty, it could not have it
         for entry in page.entries:
             if entry.state in _FINISHED and before.get(entry.number) not in _FINISHED:
                 announce(self.list, entry.path.name, _state(entry))
@@ -135,7 +135,7 @@ class FilesWindow(AppWindow):
             self.outcome.say(told.title, "problem" if told.is_problem else "good", hint=told.hint)
 
     def first_focus(self) -> QWidget:
-        """The list, or what fills it."""
+        """The list, or the buttons that fill it."""
         return self.list if self._page.entries else self.add_button
 
     # --- showing -------------------------------------------------------------------------------------
@@ -233,7 +233,7 @@ class FilesWindow(AppWindow):
         return [entry.number for entry in self._page.entries if entry.state is FileState.LEFT]
 
     def _go_on(self) -> None:
-        self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # the button goes
+        self.list.setFocus(Qt.FocusReason.OtherFocusReason)  # the button disappears
         self._commands.transcribe(self._left())
 
     def _to_try_again(self) -> list[int]:
@@ -255,7 +255,7 @@ class FilesWindow(AppWindow):
 
 
 class _FileList(QTreeWidget):
-    """Names and states; what is selected stays so."""
+    """Names and states; the selection stays."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -288,7 +288,7 @@ class _FileList(QTreeWidget):
                 self.setCurrentItem(first)
 
     def chosen(self) -> set[int]:
-        """The numbers of the files that are selected."""
+        """The numbers of the selected files."""
         return {self._number(item) for item in self.selectedItems()}
 
     def _items(self) -> list[QTreeWidgetItem]:
@@ -304,7 +304,7 @@ def _paths(data: QMimeData) -> list[Path]:
 
 
 def _state(entry: FileEntry) -> str:
-    """How far a file has come, in a word."""
+    """The state of a file, in a word."""
     match entry.state:
         case FileState.LEFT:
             return _LEFT
@@ -326,13 +326,13 @@ def _progress(done: int, total: int) -> str:
 
 
 def _left_over(count: int) -> str:
-    """How many files wait since an earlier session."""
+    """How many files are left from an earlier session."""
     text = ntr("{count} file was left when you quit.", "{count} files were left when you quit.", count)
     return text.format(count=strings.whole(count))
 
 
 def _title(done: int, total: int) -> str:
-    """The window's, with how much is done: it can be read in the task bar."""
+    """The window's title, with the progress, visible in the task bar."""
     if not total:
         return _TITLE
     return tr("{title}: {progress}").format(title=_TITLE, progress=_progress(done, total))

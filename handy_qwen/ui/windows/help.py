@@ -28,7 +28,7 @@ TITLE, TOPICS = tr("Help"), tr("Topics")
 _SIZE_PX = QSize(820, 560)
 _GAP_PX, _HANGING_PX = 8, 32
 _MOST_SHARE = 0.4  # of a table's width, for all columns but the last
-_JOINER, _LONGEST_TIED = "\N{WORD JOINER}", 24  # what is longer must be broken somewhere
+_JOINER, _LONGEST_TIED = "\N{WORD JOINER}", 24  # longer words must be broken somewhere
 
 
 class HelpWindow(AppWindow):
@@ -74,7 +74,7 @@ class _Page(QTextBrowser):
         self.share_out()
 
     def share_out(self) -> None:
-        """Give the columns of the tables the room that there is."""
+        """Distribute the available width among the columns of the tables."""
         for table in _tables(self.document()):
             _share_out(table, self.document().defaultFont(), self.viewport().width())
 
@@ -88,7 +88,7 @@ class _Page(QTextBrowser):
 
 
 def _unbroken(page: str) -> str:
-    """``page`` with the hyphens in the words of commands tied to what follows: no line ends behind them."""
+    """``page`` with hyphens in commands tied to the next character: no line breaks after them."""
 
     def tied(code: re.Match[str]) -> str:
         return " ".join(
@@ -100,7 +100,7 @@ def _unbroken(page: str) -> str:
 
 
 def _lay_out(document: QTextDocument) -> None:
-    """Wrap commands that are wider than the page, and keep them and tables off what is around them."""
+    """Wrap commands that are wider than the page, and add margins to them and to tables."""
     block = document.begin()
     while block.isValid():
         if _is_command(block):
@@ -124,7 +124,7 @@ def _tables(document: QTextDocument) -> list[QTextTable]:
 
 
 def _share_out(table: QTextTable, font: QFont, width_px: int) -> None:
-    """Make each column but the last as wide as its words, if they leave it the room it needs."""
+    """Make each column but the last as wide as its words, if they leave it enough room."""
     form = table.format()
     edges = 2 * (form.cellPadding() + form.border()) + form.cellSpacing() + 1
     needed = [
@@ -141,7 +141,7 @@ def _share_out(table: QTextTable, font: QFont, width_px: int) -> None:
 
 
 def _needed_px(cell: QTextTableCell, font: QFont) -> float:
-    """How wide ``cell`` is in one line."""
+    """The width of ``cell`` in one line."""
     needed = 0.0
     block = cell.firstCursorPosition().block()
     place = block.begin()

@@ -1,4 +1,4 @@
-"""The History window: search, read, use again, try again, keep, delete."""
+"""The History window: search, read, reuse, retry, keep, delete."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from handy_qwen.ui.windows import history_words as words
 from handy_qwen.ui.windows.correction import TextToCorrect
 from handy_qwen.ui.windows.history_list import EntriesList, found_format, utf16_length
 
-_TYPING_MS = 150  # a search begins when the fingers rest
+_TYPING_MS = 150  # of pause before a search begins
 _PAGE = 200
-_LIST_PX, _TEXT_PX = 380, 190  # at first; the user may move the border
-_ORIGINAL_CHARACTERS = 300  # that are shown of a text before it was corrected
+_LIST_PX, _TEXT_PX = 380, 190  # initially; the user may move the border
+_ORIGINAL_CHARACTERS = 300  # shown of the original of a corrected text
 _LEAST_PX = 150  # of the list, in a small window
 
 
 class HistoryWindow(AppWindow):
-    """Shows the last answer it was given. Made and used on Qt's thread."""
+    """Shows the latest answer. Created and used on Qt's thread."""
 
-    correction_asked = Signal(str, str, object)  # a text, the words that came out wrong, and the entry's id
+    correction_asked = Signal(str, str, object)  # a text, the wrong words, and the entry's id
 
     def __init__(self, history: HistoryCommands, commands: Commands) -> None:
         super().__init__("history", tr("History"), QSize(820, 700))
@@ -80,7 +80,7 @@ class HistoryWindow(AppWindow):
         self.export_button.setEnabled(False)
 
     def show_history(self, page: HistoryPage) -> None:
-        """Show an answer; one to a query that is no longer asked is ignored."""
+        """Show an answer; one to an outdated query is ignored."""
         if page.query.words != self.search.text() or page.query.only is not self.only.currentData():
             return
         self._page = page
@@ -98,9 +98,9 @@ class HistoryWindow(AppWindow):
         self._update_notice()
 
     def show_view(self, view: View) -> None:
-        """Show what the program does; what the history holds then comes by itself."""
+        """Show the program's state; changes of the history come by themselves."""
         if view.phase is Phase.RECORDING and self._page.played:
-            self._history.stop_playing()  # the microphone would hear it
+            self._history.stop_playing()  # the microphone would record it
         self._view = view
         self.pause.setChecked(view.choices.is_private)
         self.detail.show_chosen(self.list.chosen(), view.choices)
@@ -111,7 +111,7 @@ class HistoryWindow(AppWindow):
         return self.list
 
     def _update_notice(self) -> None:
-        """Say what is wrong, what was done, or that nothing is saved; and why the list is empty."""
+        """Show problems, outcomes, or that nothing is saved; and why the list is empty."""
         page = self._page
         title, hint = words.empty(page.query, self._view.choices)
         self._empty_title.setText(title)
@@ -136,7 +136,7 @@ class HistoryWindow(AppWindow):
             self._look()
 
     def _insert(self, entry: Entry) -> None:
-        """Give the focus back to the window before, and insert there."""
+        """Return the focus to the previous window, and insert there."""
         self.step_aside(lambda is_elsewhere: self._history.insert(entry, is_here=is_elsewhere))
 
     def _delete(self) -> None:
@@ -162,7 +162,7 @@ class HistoryWindow(AppWindow):
         )
 
     def _correct(self) -> None:
-        """Ask how it should have come out."""
+        """Ask for the correct text."""
         chosen = self.list.chosen()
         if len(chosen) == 1:
             self.correction_asked.emit(chosen[0].text, self.detail.text.selected(), chosen[0].id)
@@ -214,7 +214,7 @@ class HistoryWindow(AppWindow):
 
 
 class SearchField(QLineEdit):
-    """Where words are typed. Escape empties it first; the arrow down leads into what was found."""
+    """The search field. Escape empties it first; the down arrow moves to the results."""
 
     went_down = Signal()
 
@@ -237,7 +237,7 @@ class SearchField(QLineEdit):
 
 
 class _Detail(QWidget):
-    """What can be done with the dictations selected, and the whole text of one."""
+    """Actions for the selected dictations, and the whole text of one."""
 
     def __init__(
         self, history: HistoryCommands, *, insert: Callable[[Entry], None], delete: Callable[[], None]
@@ -247,7 +247,7 @@ class _Detail(QWidget):
         self._chosen: Sequence[Entry] = ()
         self._choices, self._page = Choices(), HistoryPage()
         self._trouble, self.original = Text(color="recording"), SecondaryText()
-        # Without a letter: Insert again has it.
+        # Without a mnemonic: Insert again has it.
         self.restore_button = Button(strings.without_letter(tr("Undo correct&ion")), self._restore)
         self.text = TextToCorrect()
         self.text.setAccessibleName(tr("Text of the dictation"))
@@ -283,7 +283,7 @@ class _Detail(QWidget):
         self._choices = choices or self._choices
         one = chosen[0] if len(chosen) == 1 else None
         text = one.text if one else ""
-        if text_in(self.text) != text:  # what is selected in it stays selected
+        if text_in(self.text) != text:  # keeps the selection in it
             self.text.setPlainText(text)
         self._mark(self._page.query.words.split())
         several = words.chosen(len(chosen)) if chosen else tr("Select a dictation to read all of it.")
@@ -330,7 +330,7 @@ class _Detail(QWidget):
             self._history.play(self._chosen[0])
 
     def _mark(self, wanted: Sequence[str]) -> None:
-        """Mark the places of the words that are ``wanted``."""
+        """Mark the ``wanted`` words."""
         text = text_in(self.text)
         marks = []
         for begin, end in hits(text, wanted):
@@ -344,7 +344,7 @@ class _Detail(QWidget):
 
     def _restore(self) -> None:
         one = self._chosen[0]
-        self.text.setFocus(Qt.FocusReason.OtherFocusReason)  # the button goes
+        self.text.setFocus(Qt.FocusReason.OtherFocusReason)  # the button disappears
         self._history.correct(one.text, one.original, one.id)
 
     def _star(self) -> None:

@@ -1,4 +1,4 @@
-"""The list of dictations: two lines for each below the day, painted; what a search looks for is marked."""
+"""The list of dictations: two painted lines each, grouped by day; search hits are marked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ENTRY = Qt.ItemDataRole.UserRole
 REMARK, DAY, WORDS = ENTRY + 1, ENTRY + 2, ENTRY + 3
 _PAD_PX, _LINE_GAP_PX = 9.0, 4.0
 _STAR = "★"
-_BEFORE_HIT = 24  # characters that are shown before the first hit, if not all can be
+_BEFORE_HIT = 24  # shown before the first hit, if there is no room for all
 _MARK_ALPHA = 90
 _NEAR_END_PX = 400
 Index = QModelIndex | QPersistentModelIndex
@@ -61,7 +61,7 @@ class _EntriesModel(QAbstractListModel):
     def __init__(self) -> None:
         super().__init__()
         self._page = HistoryPage()
-        self._days: list[str] = []  # of each entry the day, if the one above is of another
+        self._days: list[str] = []  # each entry's day, if the entry above has another one
 
     def show_history(self, page: HistoryPage) -> None:
         self.beginResetModel()
@@ -104,7 +104,7 @@ class _EntriesModel(QAbstractListModel):
 
 
 class _EntryPainter(QStyledItemDelegate):
-    """Paints a row: its text, and in a quieter line below all that is known of it; above them a new day."""
+    """Paints a row: its text, and its data in a quieter line below; above them a new day."""
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:  # noqa: N802  the name is Qt's
         lines = QFontMetricsF(option.font).height() + QFontMetricsF(_small_font(option)).height()
@@ -155,7 +155,7 @@ def _day_height(option: QStyleOptionViewItem) -> float:
 
 
 def _paint_day(painter: QPainter, option: QStyleOptionViewItem, day: str) -> None:
-    """Paint the heading, and take its room from the row."""
+    """Paint the heading, and subtract its height from the row."""
     height = round(_day_height(option))
     area = QRectF(option.rect).adjusted(GAP_PX, _PAD_PX, -GAP_PX, 0)
     area.setHeight(height - _PAD_PX)
@@ -171,7 +171,7 @@ def _small_font(option: QStyleOptionViewItem) -> QFont:
 
 
 def _ink(option: QStyleOptionViewItem, color: str) -> QColor:
-    """A color of the scheme; in a selected row the one that is made for its background."""
+    """A color of the scheme; in a selected row the matching one."""
     if not option.state & QStyle.StateFlag.State_Selected:
         return readable(scheme().color(color), option.palette.base().color())
     ink: QColor = option.palette.highlightedText().color()
@@ -198,7 +198,7 @@ def _is_mirrored(painter: QPainter) -> bool:
 
 
 def _first_side(painter: QPainter) -> Qt.AlignmentFlag:
-    """The side at which lines begin in the language of the windows, whatever the direction of the text."""
+    """The start side of lines in the interface language, whatever the direction of the text."""
     return Qt.AlignmentFlag.AlignRight if _is_mirrored(painter) else Qt.AlignmentFlag.AlignLeft
 
 
@@ -214,7 +214,7 @@ def utf16_length(text: str) -> int:
 
 
 def found_format() -> QTextCharFormat:
-    """How what a search looks for is marked, not by color alone."""
+    """The format of search hits, not distinguished by color alone."""
     look = QTextCharFormat()
     look.setFontUnderline(True)
     look.setBackground(scheme().color("problem", _MARK_ALPHA))
@@ -222,7 +222,7 @@ def found_format() -> QTextCharFormat:
 
 
 def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str], ink: QColor) -> None:
-    """Draw ``text`` with the places of the words that are ``wanted`` marked, beginning near the first."""
+    """Draw ``text`` with the ``wanted`` words marked, beginning near the first."""
     found = hits(text, wanted)
     metrics = QFontMetricsF(painter.font())
     first, end = found[0] if found else (0, 0)
@@ -252,7 +252,7 @@ def _draw_found(painter: QPainter, area: QRectF, text: str, wanted: Sequence[str
 
 
 def _draw_last(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRectF:
-    """Draw where lines end in the language of the windows, and return the room that is left."""
+    """Draw at the end side of lines in the interface language, and return the remaining room."""
     painter.setPen(ink)
     painter.drawText(area, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
     taken = QFontMetricsF(painter.font()).horizontalAdvance(text) + GAP_PX
@@ -260,10 +260,10 @@ def _draw_last(painter: QPainter, area: QRectF, text: str, ink: QColor) -> QRect
 
 
 class EntriesList(QListView):
-    """The list. Its selection, and how far it is scrolled, outlast a change of what it shows."""
+    """The list. Selection and scroll position survive changes of its contents."""
 
     chosen_changed = Signal()
-    end_is_near = Signal()  # scrolled nearly to the end: more is wanted
+    end_is_near = Signal()  # scrolled nearly to the end: load more
 
     def __init__(self) -> None:
         super().__init__()
@@ -279,7 +279,7 @@ class EntriesList(QListView):
         self.verticalScrollBar().valueChanged.connect(self._on_scrolled)
 
     def show_history(self, page: HistoryPage) -> None:
-        """Show the entries of ``page``; of those selected before, the ones that are still there stay so."""
+        """Show the entries of ``page``; existing selected ones stay selected."""
         ids = {entry.id for entry in self.chosen()}
         place, scrolled = self.currentIndex().row(), self.verticalScrollBar().value()
         focused: Entry | None = self.currentIndex().data(ENTRY)
@@ -291,7 +291,7 @@ class EntriesList(QListView):
         current = places.get(focused.id) if focused else None
         if current is None and selected:
             current = selected[0]
-        if current is None and page.entries:  # what was here is gone: its successor takes its place
+        if current is None and page.entries:  # the current one is gone: its successor takes its place
             current = min(max(place, 0), len(page.entries) - 1)
             selected = [current]
         for number in selected:
@@ -305,7 +305,7 @@ class EntriesList(QListView):
         self.chosen_changed.emit()
 
     def chosen(self) -> Sequence[Entry]:
-        """The entries selected, newest first."""
+        """The selected entries, newest first."""
         return [index.data(ENTRY) for index in sorted(self.selectedIndexes())]
 
     def _on_scrolled(self, value: int) -> None:

@@ -1,4 +1,4 @@
-"""How the History window puts what it shows into words."""
+"""The wording of the History window."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ EXPORT_KINDS = {
     ".csv": tr("Table (*.csv)"),
     ".jsonl": tr("JSON Lines (*.jsonl)"),
 }
-STATES = {  # what a row says instead of a text
+STATES = {  # shown in a row instead of a text
     EntryState.RECORDING: tr("Recording…"),
     EntryState.WAITING: tr("Not transcribed yet"),
     EntryState.FAILED: tr("Transcription failed"),
     EntryState.CANCELLED: tr("Cancelled"),
 }
-PLACES = {  # of a text that the user may want to do something about
+PLACES = {  # of a text that the user may want to act on
     Delivery.NOWHERE: tr("Not delivered"),
     Delivery.BEGUN: tr("Perhaps not delivered"),
     Delivery.HELD: tr("Not inserted yet"),
@@ -49,7 +49,7 @@ def headline(entry: Entry) -> str:
 
 
 def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
-    """A remark on the entry and its color; both empty for one that needs none."""
+    """A remark on the entry and its color; both empty if none is needed."""
     if is_retried:
         return tr("Transcribing again…"), "working"
     if entry.state is EntryState.DONE:
@@ -61,18 +61,18 @@ def remark(entry: Entry, *, is_retried: bool) -> tuple[str, str]:
 
 
 def facts(entry: Entry, when: str) -> list[str]:
-    """When, how long, in which language, by which model, for which application."""
+    """When, how long, language, model, application."""
     length = clock(entry.duration_s) if entry.duration_s else ""
     return [part for part in (when, length, entry.language, entry.model, entry.application) if part]
 
 
 def moment(created_s: float, now: QDateTime) -> str:
-    """A time as people say it: "Today 14:32", "Yesterday 09:10", and the date before."""
+    """A time in words: "Today 14:32", "Yesterday 09:10", earlier the date."""
     return f"{day(created_s, now)} {time_of_day(created_s)}"
 
 
 def day(created_s: float, now: QDateTime) -> str:
-    """A day as people say it: "Today", "Yesterday", "Monday, 3 June 2024"."""
+    """A day in words: "Today", "Yesterday", "Monday, 3 June 2024"."""
     date = _local(created_s).date()
     known = {0: tr("Today"), 1: tr("Yesterday")}.get(date.daysTo(now.date()))
     return known or QLocale().toString(date, QLocale.FormatType.LongFormat)
@@ -99,12 +99,12 @@ def empty(query: HistoryQuery, choices: Choices) -> tuple[str, str]:
 
 
 def deleted(count: int) -> str:
-    """How much an undo would bring back."""
+    """How much an undo would restore."""
     return ntr("{count} dictation deleted.", "{count} dictations deleted.", count).format(count=whole(count))
 
 
 def chosen(count: int) -> str:
-    """How many are chosen."""
+    """How many are selected."""
     return ntr("{count} dictation selected", "{count} dictations selected", count).format(count=whole(count))
 
 

@@ -1,7 +1,7 @@
-"""The main window: all that the tray's menu offers, for desktops without a tray and for who starts twice.
+"""The main window: the tray menu's entries, for desktops without a tray and for a second start.
 
 It has no entries of its own. Each group of the menu is a row: an entry is a button, a submenu a button that
-opens it, with what is chosen in it as its text.
+opens it, with the chosen entry as its text.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _CHOOSER_CHARACTERS = 20
 
 
 class MainWindow(AppWindow):
-    """Shows the last view it was given. Made and used on Qt's thread.
+    """Shows the latest view. Created and used on Qt's thread.
 
     Args:
         menu: The tray's, whose actions are shown here as well.
-        commands: To look for microphones and models when the window comes up.
+        commands: To look for microphones and models when the window is shown.
     """
 
     def __init__(self, menu: TrayMenu, commands: Commands) -> None:
@@ -58,10 +58,10 @@ class MainWindow(AppWindow):
         whole = column(row(picture, (said, 1), gap_px=MARGIN_PX), *parts, None)
         self.body.addWidget(boxed(whole), 1)
         self.shown.connect(commands.refresh_choices)
-        self.close_button.setText(strings.without_letter(strings.CLOSE))  # its letter is that of Cancel
+        self.close_button.setText(strings.without_letter(strings.CLOSE))  # its mnemonic is used by Cancel
 
     def show_view(self, view: View) -> None:
-        """Say what the program does, what the key is for, and what is wrong."""
+        """Show the state, the function of the key, and problems."""
         notice = lasting_notice(view)
         problem = f"{notice.title} {notice.hint}".strip() if notice else ""
         if problem != self._problem.text() and not has_overlay(view):
@@ -88,7 +88,7 @@ class MainWindow(AppWindow):
         return [layout for layout in (buttons, choosers) if layout.count()]
 
     def _button(self, action: QAction) -> QPushButton | QCheckBox:
-        """A button or check box that does what ``action`` does, and is as it is."""
+        """A button or check box for ``action``, with its state."""
         made: QPushButton | QCheckBox = QCheckBox(self) if action.isCheckable() else Button()
         made.setParent(self)
         if isinstance(submenu := action.menu(), QMenu) and isinstance(made, QPushButton):
@@ -111,7 +111,7 @@ class MainWindow(AppWindow):
 
 
 class _Chooser(QPushButton):
-    """A submenu of which one entry is chosen: its text is that entry, cut where there is no room for it."""
+    """A submenu with one chosen entry: its text is that entry, elided if necessary."""
 
     def __init__(self, menu: ChoiceMenu) -> None:
         super().__init__()
@@ -138,7 +138,7 @@ class _Chooser(QPushButton):
         self._fit()
 
     def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802  the name is Qt's
-        """Its text begins where that of other lists does."""
+        """Align its text like that of other lists."""
         option = QStyleOptionButton()
         self.initStyleOption(option)
         text, option.text = option.text, ""

@@ -1,4 +1,4 @@
-"""How the Models window puts what it shows into words."""
+"""The wording of the Models window."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ FORMS = {
 
 
 def form(one: ModelForm, forms: Sequence[ModelForm]) -> str:
-    """What a form is called in the list of those to choose from, and the memory it needs."""
+    """The title of a form in the list of choices, and the memory it needs."""
     usual, other = tr("{form}, recommended · {memory} of memory"), tr("{form} · {memory} of memory")
     text = usual if one is forms[0] else other
     return text.format(form=FORMS.get(one.preset, one.preset), memory=size(one.memory_bytes))
 
 
 def state(entry: ModelEntry) -> tuple[str, str, str]:
-    """What the pill says, its color, and what the first button says: empty if it has nothing to do."""
+    """The badge's text and color, and the first button's title: empty if it has no function."""
     match entry.status:
         case ModelStatus.INSTALLED if entry.is_damaged:
             return (
@@ -78,14 +78,14 @@ def state(entry: ModelEntry) -> tuple[str, str, str]:
 
 
 def secondary(entry: ModelEntry) -> str:
-    """What the second button says; empty if there is nothing for it to do."""
+    """The second button's title; empty if it has no function."""
     if entry.status is ModelStatus.INSTALLED and not entry.is_permanent:
         return REMOVE
     return DISCARD if entry.status is ModelStatus.PAUSED else ""
 
 
 def progress_line(progress: Progress) -> str:
-    """What is being done, how much of it is done, how fast, and how long it still takes."""
+    """The current work, its progress, speed, and remaining time."""
     if progress.stage is InstallStage.WAITING:
         return tr("Starts when the other installation finishes.")
     if progress.stage is InstallStage.DOWNLOADING and progress.share is None:
@@ -104,7 +104,7 @@ def progress_line(progress: Progress) -> str:
 
 
 def installation(models: ModelList) -> tuple[str, str]:
-    """The title of the model that is being installed, and how far it is; both empty if none is."""
+    """The title of the model being installed, and its progress; both empty if there is none."""
     for entry in models.entries:
         progress = entry.progress
         is_installing = entry.status is ModelStatus.INSTALLING
@@ -118,7 +118,7 @@ def installation(models: ModelList) -> tuple[str, str]:
 
 
 def paused_line(entry: ModelEntry) -> str:
-    """How much of the download is here."""
+    """How much is downloaded."""
     if not entry.download_bytes:
         return strings.size(entry.partial_bytes)
     done, total = strings.size(entry.partial_bytes), strings.size(entry.download_bytes)
@@ -126,7 +126,7 @@ def paused_line(entry: ModelEntry) -> str:
 
 
 def warning(entry: ModelEntry, models: ModelList, chosen: ModelForm | None = None) -> str:
-    """What speaks against the model on this machine, in the form ``chosen``; empty if nothing does."""
+    """A warning about the model on this machine, in the form ``chosen``; empty if there is none."""
     memory_bytes = chosen.memory_bytes if chosen else entry.memory_bytes
     if is_short(models.memory_bytes, memory_bytes):
         needed, available = strings.size(memory_bytes), strings.size(models.memory_bytes)
@@ -161,12 +161,12 @@ def size(size_bytes: int) -> str:
 
 
 def languages_title(entry: ModelEntry) -> str:
-    """How many languages there are."""
+    """The number of languages."""
     count = len(entry.languages)
     return ntr("{count} language", "{count} languages", count).format(count=strings.whole(count))
 
 
 def languages_line(entry: ModelEntry) -> str:
-    """All languages as their speakers write them, whichever way each of them runs."""
+    """All languages by native name, with mixed directions."""
     names = sorted(entry.languages)
     return ", ".join(f"\u2068{NATIVE_NAMES.get(name, name)}\u2069" for name in names)

@@ -1,4 +1,4 @@
-"""The Models window: all models as cards, and a way to import one. The guide shows the cards as well."""
+"""The Models window: all models as cards, and importing one. The guide shows the cards as well."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _WIDEST = "0,000 MB"  # aligns the sizes of all cards
 
 
 class ModelsWindow(AppWindow):
-    """Shows the last model list it was given. Made and used on Qt's thread."""
+    """Shows the latest model list. Created and used on Qt's thread."""
 
-    left_at_work = Signal(str)  # closed while the model of this title is being installed
+    left_at_work = Signal(str)  # closed during the installation of the model of this title
 
     def __init__(self, commands: ModelCommands) -> None:
         super().__init__("models", tr("Models"), QSize(760, 720))
@@ -55,7 +55,7 @@ class ModelsWindow(AppWindow):
         self.hidden.connect(self._on_hidden)
 
     def show_view(self, view: View) -> None:
-        """Look again where there are other models, or another one is in use."""
+        """Refresh if the models or the one in use have changed."""
         old, self._choices = self._choices, view.choices
         if (old.model, old.models) != (view.choices.model, view.choices.models) and self.isVisible():
             self._commands.look()
@@ -74,15 +74,15 @@ class ModelsWindow(AppWindow):
         )
         self.room.show()
         self.cards.show_models(models, models.entries)
-        if is_first and self.isVisible():  # it came up before there was anything to press
+        if is_first and self.isVisible():  # it was shown before there was anything to press
             self.first_focus().setFocus(Qt.FocusReason.ActiveWindowFocusReason)
 
     def first_focus(self) -> QWidget:
-        """The first button; before there is any, the page, on which an early Enter does nothing."""
+        """The first button; before there is any, the page, on which an early Enter has no effect."""
         return self.cards.first_button() or self.scrolled
 
     def _on_hidden(self) -> None:
-        """Tell what goes on behind the closed window."""
+        """Report an installation that continues after closing."""
         busy = [one.title for one in self._models.entries if one.status is ModelStatus.INSTALLING]
         if busy:
             self.left_at_work.emit(busy[0])
@@ -96,7 +96,7 @@ class ModelsWindow(AppWindow):
 
 
 class ModelCards(QWidget):
-    """A card for each model. A card stays the same, and keeps the focus, when it moves."""
+    """A card for each model. A card keeps its identity and focus when it moves."""
 
     def __init__(self, commands: ModelCommands) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class ModelCards(QWidget):
                 self._column.insertWidget(place, widget)
         for entry, card in zip(entries, cards, strict=True):
             card.show_entry(entry, models)
-            # Now, not with the next event: what is not visible cannot have the keyboard.
+            # Now, not with the next event: invisible widgets cannot have the focus.
             card.setVisible(card not in self._others or self.more.isChecked())
         self.more.setText(tr("More models ({count})").format(count=strings.whole(len(self._others))))
         self.more.setVisible(bool(self._others))
@@ -135,7 +135,7 @@ class ModelCards(QWidget):
             window.order_tabs()
 
     def first_button(self) -> QPushButton | None:
-        """The button that does most for the user: the first one of the first card that has one."""
+        """The most useful button: the first one of the first card that has one."""
         buttons = [card.primary for card in self.by_name.values() if not card.isHidden()]
         return next((button for button in buttons if not button.isHidden()), None)
 
@@ -145,15 +145,15 @@ class ModelCards(QWidget):
 
 
 def _is_aside(entry: ModelEntry) -> bool:
-    """Whether nobody needs to see the model before he looks for it."""
+    """Whether the model is hidden until the user looks for it."""
     return entry.is_other and entry.status is ModelStatus.AVAILABLE and entry.problem is None
 
 
 class ModelCard(Card):
-    """What a model is, what it costs, how far it is installed, and what can be done with it.
+    """A model, its cost, progress and actions.
 
-    The buttons change their words, not their place, and keep the focus; ``DOUBLE_MS`` after such a change
-    they take nothing, so that the second half of a double click does not undo the first.
+    The buttons change their titles, not their place, and keep the focus; for ``DOUBLE_MS`` after such a
+    change they ignore clicks, so that the second half of a double click does not undo the first.
     """
 
     DOUBLE_MS = 400
@@ -206,7 +206,7 @@ class ModelCard(Card):
         self._label(self.primary, primary)
 
     def _show_form(self) -> None:
-        """What the form that is chosen takes, and whether this machine has it."""
+        """Show the needs of the chosen form, and whether this machine meets them."""
         form = self.forms.chosen
         self.facts.show_entry(self._entry, form)
         self._warning.say(words.warning(self._entry, self._models, form))
@@ -251,13 +251,13 @@ class ModelCard(Card):
             self._on_secondary()
 
     def _ask(self, question: str, detail: str, yes: str, do: Callable[[str], None]) -> None:
-        """Do something that cannot be undone, if the user means it."""
+        """Ask before something that cannot be undone."""
         name, title = self._entry.name, self._entry.title
         confirm(self, question.format(title=title), detail, yes=yes, no=words.KEEP, do=lambda: do(name))
 
 
 class _Facts(QWidget):
-    """Sizes and speed, in columns that are aligned from card to card if there is room."""
+    """Sizes and speed, in columns aligned across cards if there is room."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -289,7 +289,7 @@ class _Facts(QWidget):
 
 
 class _Disclosure(QToolButton):
-    """Opens and closes what follows it."""
+    """Expands and collapses what follows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -305,12 +305,12 @@ class _Disclosure(QToolButton):
 
 
 class _Forms(QWidget):
-    """The forms that a model can be installed in, and what the one that is chosen costs."""
+    """The installable forms of a model, and the cost of the chosen one."""
 
     def __init__(self) -> None:
         super().__init__()
         self._forms: tuple[ModelForm, ...] = ()
-        self._preset = ""  # of the user's choice, also while it is being installed
+        self._preset = ""  # the user's choice, also during its installation
         self.combo, self._cost = QComboBox(), SecondaryText()
         self.combo.setToolTip(tr("How precisely the model is kept, and how much memory that takes"))
         self.combo.activated.connect(self._on_activated)
@@ -321,17 +321,17 @@ class _Forms(QWidget):
 
     @property
     def chosen(self) -> ModelForm | None:
-        """None if there is no choice, or none any more."""
+        """The chosen form; None without a choice."""
         place = self.combo.currentIndex()
         return self._forms[place] if 0 <= place < len(self._forms) else None
 
     @property
     def preset(self) -> str:
-        """That of the form that is chosen; "" for the usual one."""
+        """The preset of the chosen form; "" for the usual one."""
         return self.chosen.preset if self.chosen and self.combo.currentIndex() else ""
 
     def show_entry(self, entry: ModelEntry) -> None:
-        """Show the forms of ``entry``; what was chosen stays so."""
+        """Show the forms of ``entry``, keeping the choice."""
         forms = entry.forms if entry.status in {ModelStatus.AVAILABLE, ModelStatus.PAUSED} else ()
         if forms != self._forms:
             self._forms, presets = forms, [one.preset for one in forms]
@@ -352,7 +352,7 @@ class _Forms(QWidget):
 
 
 class _Languages(QWidget):
-    """Languages, licence and source in a line; the list of languages below it, once it was opened."""
+    """Languages, licence and source in a line; the list of languages below it, once expanded."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -373,7 +373,7 @@ class _Languages(QWidget):
 
 
 class _Work(QWidget):
-    """The bar and the line below it, while a model is being installed or is paused half-way."""
+    """The progress bar and its text, during or in a paused installation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -402,6 +402,6 @@ class _Work(QWidget):
 
 
 def _short(folder: Path) -> str:
-    """A folder as people write it."""
+    """A folder in short form."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111  Path's own raises where there is none
     return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
