@@ -81,12 +81,20 @@ class SystemSubscription:
             self._is_open = True
         except OSError as exc:
             logger.info("the system does not tell of microphones: %s", exc)
-            self.thread.stop(0.0)
         finally:
+            if not self._is_open:
+                self.thread.stop(0.0)  # ``is_alive`` says so
             self._is_ready.set()
 
     def _hear(self, told: str) -> None:
-        if self._is_open and self._listener.concerns_microphones(told):
+        if not self._is_open:
+            return
+        try:
+            has_changed = self._listener.concerns_microphones(told)
+        except Exception:
+            self._on_change()  # perhaps
+            raise
+        if has_changed:
             self._on_change()
 
     def _close(self) -> None:

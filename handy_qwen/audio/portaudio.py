@@ -84,7 +84,7 @@ class PortAudio:
         self._streams = 0
         self._is_starting = False
         self._module: ModuleType | None = None
-        self._is_started = False  # used by the thread only
+        self._is_started = False  # PortAudio itself; used by the thread only
         self._is_over = False  # PortAudio was shut down for good
 
     def call(

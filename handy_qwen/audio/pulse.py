@@ -137,7 +137,7 @@ def pactl(*command: str, environment: Mapping[str, str] = MappingProxyType({})) 
 
 
 class PactlSubscription:
-    """Calls ``on_change`` when a source changes, and once when the server is gone.
+    """Calls ``on_change`` when a source comes or goes or the server changes, and once when it is gone.
 
     ``is_alive`` is False from then on, until it is started again. The watchdog watches its thread: otherwise
     newly connected microphones would go unnoticed after its death.

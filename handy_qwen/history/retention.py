@@ -34,7 +34,7 @@ SHORTEST_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class RetentionRules:
-    """The user's limits for the history; 0: none. Starred entries are exempt."""
+    """What the user wants kept; a limit of 0 is none. Starred entries are exempt."""
 
     keep: Keep = Keep.AUDIO_AND_TEXT
     most_entries: int = 1000

@@ -117,8 +117,9 @@ class FlowLayout(QLayout):
 
     def takeAt(self, index: int) -> QLayoutItem | None:  # noqa: N802  the name is Qt's
         """Called by Qt."""
+        item = self._items.pop(index) if 0 <= index < len(self._items) else None
         self.invalidate()
-        return self._items.pop(index) if 0 <= index < len(self._items) else None
+        return item
 
     def expandingDirections(self) -> Qt.Orientation:  # noqa: N802  the name is Qt's
         """As wide as there is room. Called by Qt."""

@@ -262,7 +262,7 @@ class CardPainter:
             self._paint_foot(painter, foot, content, scheme)
 
     def _paint_foot(self, painter: QPainter, area: QRectF, content: Content, scheme: Scheme) -> None:
-        """The action of a click, as a link; or the keys that end the recording, with a lock if hands-free."""
+        """The action of a click, as a link; or the keys that end the recording; a lock if it is locked."""
         font = QFont(self._small)
         font.setUnderline(content.remedy is not None)
         is_right = strings.is_right_to_left(content.title)

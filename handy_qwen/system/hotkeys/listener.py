@@ -294,7 +294,7 @@ class HookedListener(Listener, ABC):
 
     Threads: the system calls ``_saw`` on the hook's thread, where it must return at once. The thread
     ``hotkeys`` compares with the real key state every 100 ms while a hotkey is down; otherwise it wakes every
-    few seconds to see whether the system still calls the hooks. It replaces them: a hook's own thread cannot.
+    few seconds to see whether the system still calls the hooks. A hook is never replaced on its own thread.
     """
 
     KEY_CODES: ClassVar[Mapping[str, int]]  # mouse buttons are negative

@@ -162,6 +162,45 @@ def test_a_change_that_cannot_be_dealt_with_does_not_keep_the_next_from_being_he
     subscription.stop(LONG_S)
 
 
+class Broken:
+    """A system whose answers are not understood."""
+
+    def __init__(self, *, opens):
+        self._opens = opens
+        self.tell = None
+
+    def open(self, put):
+        if not self._opens:
+            raise SystemError
+        self.tell = put
+
+    def concerns_microphones(self, told):
+        raise SystemError(told)
+
+    def close(self):
+        pass
+
+
+@pytest.mark.expects_log
+def test_a_change_that_is_not_understood_may_be_one_of_the_microphones():
+    changes = queue.SimpleQueue()
+    subscription = SystemSubscription(lambda: changes.put("perhaps"), broken := Broken(opens=True))
+    subscription.begin()
+    broken.tell("something")
+    assert changes.get(timeout=LONG_S) == "perhaps"
+    assert subscription.is_alive
+    subscription.stop(LONG_S)
+
+
+@pytest.mark.expects_log
+def test_where_nothing_can_be_opened_no_change_is_reported():
+    subscription = SystemSubscription(pytest.fail, Broken(opens=False))
+    subscription.begin()
+    assert not subscription.is_alive
+    subscription.thread.join(LONG_S)
+    assert not subscription.thread.is_alive()
+
+
 def test_the_client_is_no_other_interface():
     client = endpoints._Client(lambda _: None)
     with com.Objects() as objects, pytest.raises(OSError, match="0x80004002"):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from handy_qwen.audio.files import Loudness
+from handy_qwen.audio.take import loudest_db
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,11 @@ def test_a_recording_without_text_is_explained(seconds, level, words, blocks):
     for block in np.array_split(np.full(int(16_000 * seconds), level, np.float32), blocks):
         loudness.feed(block)
     assert words in loudness.why_no_text()
+
+
+def test_a_click_at_the_very_end_is_no_tenth_of_a_second():
+    samples = np.full(16_000 + 20, 0.01, np.float32)
+    samples[-20:] = 1.0
+    assert loudest_db(samples) == pytest.approx(-40, abs=0.1)
+    assert loudest_db(samples[-20:]) == pytest.approx(0, abs=0.1)
+    assert loudest_db(samples[:0]) == -100

@@ -183,7 +183,7 @@ def test_every_recording_gives_the_same_tokens_live(demo_recognizer, recordings)
 
 @pytest.mark.usefixtures("few_tokens")
 @pytest.mark.parametrize("size", [20_000, 10**9])
-def test_a_passage_closed_before_the_end_of_what_was_read_is_read_again(size, random_recognizer):
+def test_a_segment_closed_before_the_end_of_what_was_read_is_read_again(size, random_recognizer):
     samples = voiced(22.0)
     live = random_recognizer.live(drafts=False, segment_s=20.0)
     got = dictated(live, samples, size)
@@ -268,7 +268,7 @@ def test_what_could_not_be_heard_of_the_first_part_is_marked_before_the_rest():
     assert lost.followed_by(rest).is_truncated
 
 
-def test_a_passage_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):
+def test_a_segment_whose_run_fails_is_not_settled(demo_recognizer, monkeypatch):
     live = demo_recognizer.live(drafts=False)
     live.feed(take(0, None, 1, None, 2, None, None))
     monkeypatch.setattr(Segment, "answer", Mock(side_effect=EngineError("broken")))

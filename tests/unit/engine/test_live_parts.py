@@ -58,7 +58,7 @@ def test_a_vowel_sign_stays_with_its_letter():
     assert "ที่นี่ดีมากกว่าที่นั่น"[len(committed)] not in "ิีึืุู่้๊๋"
 
 
-def test_passages_are_joined_with_a_space():
+def test_segments_are_joined_with_a_space():
     preview = PreviewText()
     preview.show("Hello there.")
     preview.end_segment("Hello there.")
@@ -68,7 +68,7 @@ def test_passages_are_joined_with_a_space():
     assert (preview.shown.committed, preview.shown.tentative) == ("Hello there. How are you?", "")
 
 
-def test_what_was_shown_beyond_the_end_of_a_passage_stays_to_be_seen():
+def test_what_was_shown_beyond_the_end_of_a_segment_stays_to_be_seen():
     preview = PreviewText()
     preview.show("It is late. Where is Emma?")
     preview.end_segment("It is late.")
@@ -77,7 +77,7 @@ def test_what_was_shown_beyond_the_end_of_a_passage_stays_to_be_seen():
     assert preview.shown.committed + preview.shown.tentative == "It is late. Where is Emma? Hello."
 
 
-def test_passages_in_chinese_are_joined_without():
+def test_segments_in_chinese_are_joined_without():
     preview = PreviewText()
     preview.end_segment("你好。")
     preview.show("今天")

@@ -77,14 +77,14 @@ pieces = st.lists(
 
 @settings(max_examples=40)
 @given(pieces, st.lists(st.integers(0, 200_000), max_size=12), st.booleans(), st.sampled_from([10.0, 60.0]))
-def test_passages_are_the_same_for_any_cutting_into_blocks(plan, sizes, trims, limit_s):
+def test_segments_are_the_same_for_any_cutting_into_blocks(plan, sizes, trims, limit_s):
     samples = take(*plan)
     assert split(samples, sizes, limit_s=limit_s, trims=trims) == split(samples, limit_s=limit_s, trims=trims)
 
 
 @settings(max_examples=40)
 @given(pieces, st.sampled_from([10.0, 60.0]))
-def test_every_sample_of_speech_is_in_exactly_one_passage(plan, limit_s):
+def test_every_sample_of_speech_is_in_exactly_one_segment(plan, limit_s):
     samples = take(*plan)
     heard = np.concatenate([np.frombuffer(s, np.float32) for _, _, s in split(samples, limit_s=limit_s)])
     assert np.array_equal(heard[heard > 0], samples[samples > 0])
@@ -92,13 +92,13 @@ def test_every_sample_of_speech_is_in_exactly_one_passage(plan, limit_s):
 
 @settings(max_examples=40)
 @given(pieces)
-def test_no_passage_is_longer_than_its_limit_by_more_than_a_step(plan):
+def test_no_segment_is_longer_than_its_limit_by_more_than_a_step(plan):
     assert all(end <= 10.6 * RATE for end, _, _ in split(take(*plan), limit_s=10.0))
 
 
 @settings(max_examples=25)
 @given(pieces, st.integers(100, 30_000))
-def test_what_is_to_be_read_of_the_open_passage_never_shrinks(plan, size):
+def test_what_is_to_be_read_of_the_open_segment_never_shrinks(plan, size):
     samples = take(*plan)
     splitter = Segmenter(LoudIsSpeech(), limit_samples=60 * RATE, trims_silence=True)
     before = 0
@@ -111,18 +111,18 @@ def test_what_is_to_be_read_of_the_open_passage_never_shrinks(plan, size):
     assert last.end >= before or before > 60 * RATE
 
 
-def test_a_passage_ends_a_little_after_the_last_word():
+def test_a_segment_ends_a_little_after_the_last_word():
     ((end, speech_s, _),) = split(take(2.0, -3.0))
     assert end == pytest.approx(2.0 * RATE + TAIL_SAMPLES, abs=FRAME_SAMPLES)
     assert speech_s == pytest.approx(2.0, abs=0.04)
 
 
-def test_a_pause_of_a_second_ends_a_passage_only_if_it_is_long():
+def test_a_pause_of_a_second_ends_a_segment_only_if_it_is_long():
     assert len(split(take(8.0, -1.2, 2.0))) == 1
     assert len(split(take(18.0, -1.8, 2.0))) == 2
 
 
-def test_the_longer_a_passage_the_shorter_the_pause_that_ends_it():
+def test_the_longer_a_segment_the_shorter_the_pause_that_ends_it():
     assert len(split(take(30.0, -0.5, 2.0))) == 1
     assert len(split(take(45.0, -1.0, 2.0))) == 2
 
@@ -135,7 +135,7 @@ def test_silence_alone_has_nothing_to_read():
     assert [end for end, _, _ in split(take(-45.0))] == [0]
 
 
-def test_a_take_without_a_sample_is_a_passage_without_one():
+def test_a_take_without_a_sample_is_a_segment_without_one():
     assert [end for end, _, _ in split(take(-0.0))] == [0]
 
 
@@ -167,7 +167,7 @@ def test_an_hour_takes_no_more_memory_than_three_minutes():
     assert len(splitter._buffer) <= 50 * RATE
 
 
-def test_segments_are_looked_through_only_when_a_passage_ends():
+def test_segments_are_looked_through_only_when_a_segment_ends():
     voice = LoudIsSpeech()
     splitter = Segmenter(voice, limit_samples=60 * RATE, trims_silence=True)
     voice.spans = None
