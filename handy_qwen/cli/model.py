@@ -110,9 +110,7 @@ def _add_convert(verbs: Subparsers) -> None:
     summaries = "; ".join(f"{preset.name}: {preset.summary}" for preset in PRESETS.values())
     meaning = f"how precisely to keep it. {summaries}"
     parser.add_argument("--preset", choices=tuple(PRESETS), default=DEFAULT_PRESET, help=meaning)
-    parser.add_argument(
-        "--replace", action="store_true", help="put the new package in the place of the one that DST is"
-    )
+    parser.add_argument("--replace", action="store_true", help="replace the package at DST")
     meaning = "compare each part with float32 on real speech; needs room for the model in float32"
     parser.add_argument("--report", action="store_true", help=meaning)
     meaning = "with --report: word error rate of each preset on these"

@@ -343,7 +343,9 @@ def _entries(option: Option, given: Sequence[str]) -> tuple[Any, ...]:
 def _read(read: Callable[[object], Any], given: str, called: str) -> Any:  # noqa: ANN401  of any setting
     """Parse ``given`` as TOML or plain text; on and off are true and false. Raises UsageError."""
     switches = {"on": True, "yes": True, "off": False, "no": False}
-    readings = [_toml(given), given, switches.get(given.lower())]
+    table = _toml(given)
+    # Nobody means a table to be a text: what is wrong with it is in it.
+    readings = [table] if isinstance(table, dict) else [table, given, switches.get(given.lower())]
     for reading in readings:
         if reading is None:
             continue

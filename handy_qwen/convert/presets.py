@@ -101,7 +101,14 @@ _FOUR, _FOUR_HEAD = Precision(4, 32, is_symmetric=True), Precision(4, 32)
 PRESETS = {
     preset.name: preset
     for preset in (  # convolutions, encoder, decoder layers, head
-        Preset("balanced", "8 bits, nearly as the original; the default", CHANNELS, CHANNELS, ROWS, BLOCKS),
+        Preset(
+            "balanced",
+            "8 bits, nearly as accurate as the original; the default",
+            CHANNELS,
+            CHANNELS,
+            ROWS,
+            BLOCKS,
+        ),
         Preset("compact", "4 bits in the decoder; smaller and quicker", CHANNELS, CHANNELS, _FOUR, BLOCKS),
         Preset("smallest", "the least memory; more mistakes still", CHANNELS, CHANNELS, _FOUR, _FOUR_HEAD),
         Preset("precise", "finer 8 bits in the encoder, too; slower", PLAIN, BLOCKS, BLOCKS, BLOCKS),

@@ -41,7 +41,7 @@ MAY_IMPORT = {  # layer -> what it may import from this package, and from elsewh
     "runtime": ({"core", "errors"}, set()),
     "transcriber": ({"core", "engine", "errors", "runtime"}, {"numpy"}),
     "ui": ({"core", "errors", "languages", "manual", "paths", "settings"}, {"PySide6"}),
-    "doctor": (  # looks at all parts, also behind their backs; nobody but cli imports it
+    "doctor": (  # looks at all parts, also behind their backs; only cli and app import it
         {
             "audio",
             "control",

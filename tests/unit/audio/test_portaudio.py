@@ -26,7 +26,7 @@ def portaudio(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", fake)
     monkeypatch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
     monkeypatch.setattr(portaudio_module, "LIMIT_S", 0.05)
-    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", -1.0)
     yield fake
     for gate in fake.gates.values():
         gate.set()
@@ -221,7 +221,7 @@ def test_a_start_that_failed_is_tried_again(portaudio, backend, monkeypatch):
     with pytest.raises(MicrophoneError):
         backend.devices()
     monkeypatch.undo()
-    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+    monkeypatch.setattr(microphones_module, "LIST_FRESH_S", -1.0)
     assert len(backend.devices()) == 2
 
 
@@ -375,7 +375,7 @@ def test_nothing_is_ended_under_a_call_or_a_stream_in_whatever_order(steps):
         fake = FakePortAudio(info("Headset", 1), info("Built-in", 1))
         patch.setitem(sys.modules, "sounddevice", fake)
         patch.setattr(portaudio_module, "atexit", SimpleNamespace(register=id, unregister=id))
-        patch.setattr(microphones_module, "LIST_FRESH_S", 0.0)
+        patch.setattr(microphones_module, "LIST_FRESH_S", -1.0)
         patch.setattr(portaudio_module, "LIMIT_S", 0.002)
         backend = Microphones(PortAudio(), "darwin")
         headset, built_in = backend.devices()

@@ -76,6 +76,7 @@ def test_what_is_set_is_in_the_file(run, name, given, value):
         (["set", "language", "Germn"], 'language must be a language such as "German" or "de", or "auto"'),
         (["set", "hotkeys", "f9", "blah"], 'There is no key named "blah" (hotkey "blah").'),
         (["set", "hotkeys", "a"], "a"),
+        (["set", "hotkeys", '{chord = "f9", submit = "return"}'], "has a key submit that must be one of"),
         (["set", "replacements", "x"], "'x' in replacements must be a table."),
         (["set", "sounds"], "sounds takes one value. Put a value with spaces in quotes."),
         (["set", "sounds", "on", "off"], "sounds takes one value."),
