@@ -54,7 +54,7 @@ class SystemSubscription:
         return self._is_open and self.thread.is_alive()
 
     def begin(self) -> None:
-        """Start, unless it is running. Blocks for at most ``READY_S``; after that changes may be missed."""
+        """Start, unless it was started. Blocks for at most ``READY_S``; after that changes may be missed."""
         if not self._is_begun:
             self._is_begun = True
             self.thread.do(self._open)
@@ -67,7 +67,7 @@ class SystemSubscription:
         self.thread.stop(timeout_s)
 
     def _revive(self) -> None:
-        """The thread died: what it had opened is opened anew, and it has missed something."""
+        """The thread died: subscribe again, and report a change, as one may have been missed."""
         self._is_open = False
         self.thread.do(self._open)
         self.thread.do(self._on_change)
@@ -75,7 +75,7 @@ class SystemSubscription:
     # --- the thread ----------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        self._listener.close()  # what a thread that died had open
+        self._listener.close()  # the subscription of a thread that died
         try:
             self._listener.open(lambda told: self.thread.do(partial(self._hear, told)))
             self._is_open = True
@@ -92,7 +92,7 @@ class SystemSubscription:
         try:
             has_changed = self._listener.concerns_microphones(told)
         except Exception:
-            self._on_change()  # perhaps
+            self._on_change()  # it may have been about microphones
             raise
         if has_changed:
             self._on_change()

@@ -263,8 +263,8 @@ class PortAudio:
                 call.is_done = True
                 if self._thread is me:
                     self._current = None
-                me.end()
                 self._state.notify_all()
+            me.end()  # may end the thread
             del call  # and with it the stream it may hold
 
     def _started(self) -> ModuleType:

@@ -1,9 +1,9 @@
-"""The contract of the clipboards that a paste borrows, and those that this program owns meanwhile.
+"""The interface of the clipboards that a paste borrows, and the thread that serves those we own.
 
-    offer: own, knowing what was there -> (chord is pressed) -> a program fetches a text -> what was there
-           comes back, if it still is ours to replace
+    offer: own, with the saved content -> (chord is pressed) -> a program fetches the text -> the saved
+           content is restored, if the text is still ours to replace
 
-"Comes back" means that we go on serving it.
+"Restored" means that we continue to serve it.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from handy_qwen.system.insert.backend import Deadline, unsupported
 
 logger = logging.getLogger(__name__)
 
-ANSWER_S = 5.0  # how long the clipboard's thread may take for what is done at once
+ANSWER_S = 5.0  # limit for the clipboard's thread to execute a call
 ASK_AGAIN_S = 0.05
 CLOSE_S = 3.0  # for the thread to end
 
-Focus = TypeVar("Focus")  # what a back end knows about the window that is to get the keys
+Focus = TypeVar("Focus")  # what a back end knows about the window that gets the keys
 
 
 class Clipboards(ABC, Generic[Focus]):
-    """What a paste borrows. For the inserter's thread, but for ``keep``: any.
+    """The clipboards of one system. Used on the inserter's thread; ``keep`` may be called on any.
 
     Attributes:
-        thread: The thread that serves them, for the watchdog, if they have one.
-        tells_fetches: Whether it is known when the text was fetched.
-        keeps_focus: Whether the window keeps the focus while they are used.
+        thread: Serves them, if they need one; for the watchdog.
+        tells_fetches: Whether the system reports that the text was fetched.
+        keeps_focus: Whether the window keeps the focus during their use.
     """
 
     thread: WatchedThread | None = None
@@ -47,39 +47,40 @@ class Clipboards(ABC, Generic[Focus]):
 
     @abstractmethod
     def save(self, deadline: Deadline, focus: Focus | None, *, is_lent: bool) -> None:
-        """Take what is there. A text of ours that is still to be replaced (``is_lent``) is no content.
+        """Save the content. If our own text is still there to be replaced (``is_lent``), that is not content.
 
-        ``focus`` is None in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be had, or not in time.
+        ``focus`` is None if it is saved in advance. Raises InsertError: CLIPBOARD_IN_USE: it cannot be read,
+        or not in time.
         """
 
     @abstractmethod
     def offer(self, text: str, focus: Focus) -> None:
-        """Put ``text`` there, for ``focus``, until ``restore``. Raises InsertError: it cannot be done."""
+        """Put ``text`` there, for ``focus``, until ``restore``. Raises InsertError: impossible."""
 
     def arm(self) -> None:
-        """The chord is about to be pressed: who fetches from now on is the window."""
+        """The chord is about to be pressed: from now on, a fetch is the window's."""
 
     @abstractmethod
     def is_fetched(self, wait_s: float) -> bool:
-        """Wait until the window has fetched the text; False: not in time. True where nobody can tell."""
+        """Wait until the window has fetched the text; False: not in time. True if the system cannot tell."""
 
     @abstractmethod
     def is_ours(self) -> bool:
-        """Whether nothing has been copied since our text was offered, as far as can be told."""
+        """Whether nothing was copied since our text was offered, as far as is known."""
 
     @abstractmethod
     def restore(self) -> None:
-        """Put back what was saved, where our text still is. Raises InsertError: it is in use; try again."""
+        """Restore the saved content, unless our text was replaced. Raises InsertError: in use; try again."""
 
     @abstractmethod
     def keep(self, text: str) -> None:
-        """Leave ``text`` there for good, marked as private. Raises InsertError: it is in use."""
+        """Leave ``text`` there for good, marked as private. Raises InsertError: in use."""
 
     def close(self) -> None:
         """Release everything."""
 
 
-# --- owned on a thread of our own -------------------------------------------------------------------
+# --- owned by a thread of this program -------------------------------------------------------------------
 
 
 @dataclass
@@ -89,12 +90,12 @@ class Offer:
     reader: int = 0
     is_armed: bool = False  # before, no fetch counts
     is_fetched: bool = False
-    is_lost: bool = False  # another program has taken the clipboard, or we cannot serve it any more
-    settled: threading.Event = field(default_factory=threading.Event)  # one or the other
+    is_lost: bool = False  # another program owns the clipboard now, or we can no longer serve it
+    settled: threading.Event = field(default_factory=threading.Event)  # fetched or lost
 
 
 class ClipboardServer(ABC):
-    """The clipboards of a display, as far as they are ours. Subclasses say how they are owned.
+    """Owns the clipboards of a display. Subclasses implement the protocol.
 
     Attributes:
         thread: For the watchdog.
@@ -102,9 +103,8 @@ class ClipboardServer(ABC):
     Raises:
         InsertError: The display cannot be reached, or has no such clipboards.
 
-    Threads: ``clipboard`` alone touches the connection; the public methods hand it a task and may be called
-    from any thread. If it dies, callers that wait get an error, and the watchdog starts it again with a new
-    connection.
+    Threads: only ``clipboard`` uses the connection; the public methods pass it calls and may be called from
+    any thread. If it dies, waiting callers get an error, and the watchdog restarts it with a new connection.
     """
 
     LOST: ClassVar[tuple[type[Exception], ...]]  # what a broken connection raises
@@ -116,21 +116,21 @@ class ClipboardServer(ABC):
         self.thread.start()
 
     def _connect(self) -> None:
-        """Begin with nothing; what was owned on a connection before is lost. Not on the thread."""
+        """Connect, owning nothing; what an earlier connection owned is lost. Not on the thread."""
         self._offer: Offer | None = None
         self._open()
-        if self._inbox.is_over:  # only now: one that no thread empties lets its callers wait
+        if self._inbox.is_over:  # only now: callers would wait for an inbox that no thread serves
             self._inbox.close()
             self._inbox = SelectableInbox()
 
     # --- any thread --------------------------------------------------------------------------------
 
     def withdraw(self, offer: Offer) -> None:
-        """Bring back what was there, where it still is ours to replace."""
+        """Restore the saved content, if the text of ``offer`` is still ours to replace."""
         self._do(lambda: self._restore() if self._offer is offer else None)
 
     def leave(self, offer: Offer) -> None:
-        """Keep the text of ``offer`` for good; if the user has copied since, PRIMARY is theirs again, too."""
+        """Keep the text of ``offer`` for good; if the user copied since, restore PRIMARY as well."""
 
         def settle() -> None:
             if self._offer is offer:
@@ -147,7 +147,7 @@ class ClipboardServer(ABC):
         self._do(lambda: self._keep(text))
 
     def close(self, timeout_s: float) -> None:
-        """Bring back what is still due, hand over what is ours, end the thread."""
+        """Restore what is due, hand over what is still ours, end the thread."""
         if self.thread.is_ending():
             return
         self.thread.may_end()
@@ -181,10 +181,10 @@ class ClipboardServer(ABC):
             self._inbox.reject(unsupported(Message("The clipboard")))
 
     def _take_calls(self) -> None:
-        """Do what was asked for."""
+        """Execute the queued calls."""
         try:
             self._inbox.run()
-        except Exception as problem:  # the caller gets it, too
+        except Exception as problem:  # also raised for the caller
             logger.error("the clipboard failed: %s", described(problem))  # noqa: TRY400 (see there)
 
     def _lose_offer(self) -> None:
@@ -194,31 +194,31 @@ class ClipboardServer(ABC):
 
     @abstractmethod
     def _open(self) -> None:
-        """Connect, owning nothing. Raises InsertError: it cannot be done. Not on the thread."""
+        """Connect. Raises InsertError: impossible. Not on the thread."""
 
     @abstractmethod
     def _guarded(self) -> AbstractContextManager[None]:
-        """Has what a display raises inside become an InsertError."""
+        """Turn the display's exceptions into InsertError."""
 
     @abstractmethod
     def _step(self) -> None:
-        """Wait for something to happen, and deal with it."""
+        """Wait for events or calls, and process them."""
 
     @abstractmethod
     def _keep(self, text: str) -> None:
-        """Own CLIPBOARD with ``text``; nothing comes back to it."""
+        """Own CLIPBOARD with ``text``, without restoring anything later."""
 
     @abstractmethod
     def _restore(self) -> None:
-        """Bring back what was there, where ours still is, and forget it."""
+        """Restore the saved content unless ours was replaced, and forget it."""
 
     @abstractmethod
     def _forget(self) -> None:
-        """What was there does not come back."""
+        """Drop the saved content."""
 
     @abstractmethod
     def _hand_over(self) -> None:
-        """Have somebody serve what is ours, because we are about to end."""
+        """See to it that our content outlives the thread."""
 
     @abstractmethod
     def _disconnect(self) -> None:
@@ -226,7 +226,7 @@ class ClipboardServer(ABC):
 
 
 class ServedClipboards(Clipboards[Focus]):
-    """Those that ``server`` owns. Subclasses say how to save, to offer and to restore."""
+    """The clipboards that ``server`` owns. Subclasses implement ``save`` and ``offer``."""
 
     def __init__(self, server: ClipboardServer) -> None:
         self._server = server
@@ -244,7 +244,7 @@ class ServedClipboards(Clipboards[Focus]):
         if not offer.is_fetched:
             try:
                 self._server.leave(offer)
-            except InsertError as problem:  # it has been sent all the same
+            except InsertError as problem:  # the chord was sent all the same
                 logger.info("the text did not stay on the clipboard: %s", problem.reason.name)
         return offer.is_fetched
 
@@ -266,9 +266,9 @@ class ServedClipboards(Clipboards[Focus]):
 
 
 def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = None) -> Result:
-    """What ``call`` returns on the clipboard's thread. Raises InsertError: it failed, or took too long.
+    """Run ``call`` on the clipboard's thread and return its result. Raises InsertError: failed, or too slow.
 
-    What is not done in time is cancelled, and not begun later. Without ``deadline`` it has ``ANSWER_S``.
+    A call that has not begun in time is canceled. Without ``deadline`` the limit is ``ANSWER_S``.
     """
     future = inbox.put(call)
     end_s = time.monotonic() + ANSWER_S
@@ -286,5 +286,5 @@ def ask(inbox: Inbox, call: Callable[[], Result], deadline: Deadline | None = No
 
 
 def described(problem: BaseException) -> str:
-    """What went wrong and where, for the log; without the message, which may quote the clipboard."""
+    """An exception for the log: its type and place, without the message, which may quote the clipboard."""
     return type(problem).__name__ + "\n" + "".join(traceback.format_tb(problem.__traceback__))

@@ -75,8 +75,8 @@ class Saved:
 class WindowsClipboard(Clipboards[int]):
     """The clipboard, through a message-only window of our own. Raises InsertError: it cannot be created.
 
-    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls, which come to it
-    through an inbox. If it dies, whoever waits for it gets an error, and the watchdog starts it again.
+    Threads: ``clipboard``, which it starts, owns the window and makes all clipboard calls, received
+    through an inbox. If it dies, waiting callers get an error, and the watchdog restarts it.
     """
 
     thread: WatchedThread

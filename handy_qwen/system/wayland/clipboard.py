@@ -1,6 +1,6 @@
 """The clipboards of a compositor with data control: accessed without a window, so without the focus.
 
-Nobody tells who fetches; clipboard managers do at once when something is offered, so only a fetch after the
+Readers are anonymous; clipboard managers fetch as soon as something is offered, so only a fetch after the
 chord counts, and not that of the mark for private texts.
 
 Source: ext-data-control-v1 (Plasma 6.2, sway 1.11, niri, COSMIC), wlr-data-control-unstable-v1 (the others).
@@ -198,7 +198,7 @@ class DataControl(ClipboardServer):
         self._saved.clear()
 
     def _hand_over(self) -> None:
-        """Nobody takes it over by itself."""
+        """Leave it to the caller: no clipboard manager takes it over by itself."""
         if (own := self._ours.get(CLIPBOARD)) is not None:
             self.left = own.content
         self._connection.roundtrip()

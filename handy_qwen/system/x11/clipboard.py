@@ -1,8 +1,8 @@
-"""Owns CLIPBOARD and PRIMARY on a thread of its own, and notices who fetched.
+"""Owns CLIPBOARD and PRIMARY on its own thread, and notices who fetched.
 
 A fetch counts when it comes from the connection, or the process, of the window that had the focus; clipboard
-managers fetch everything at once and would fool a counter. A program may look twice, so what was there comes
-back a moment after its last fetch.
+managers fetch everything at once and would fool a counter. A program may fetch twice, so the saved content is
+restored a moment after the last fetch.
 """
 
 from __future__ import annotations
